@@ -1,0 +1,52 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+
+namespace Pipeline.Core;
+
+/// <summary>The columns that every Bronze table has beside its source's own.</summary>
+public static class BronzeColumns
+{
+    /// <summary><c>r</c> snapshot or watermark read, <c>c</c> created, <c>u</c> updated, <c>d</c> deleted.</summary>
+    public const string Op = "_op";
+
+    /// <summary>The row's position in its split.</summary>
+    public const string Position = "_position";
+
+    /// <summary>When the row was written into a data file; filled by Ingest.</summary>
+    public const string IngestedAt = "_ingested_at";
+
+    /// <summary>UTC day on which the data file was opened; the partition column; filled by Ingest.</summary>
+    public const string IngestDate = "_ingest_date";
+
+    /// <summary>Microseconds since the epoch, adjusted to UTC: the only form of timestamp in the lake.</summary>
+    public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
+
+    public static readonly Field OpField = new(Op, StringType.Default, nullable: false);
+    public static readonly Field PositionField = new(Position, Int64Type.Default, nullable: false);
+    public static readonly Field IngestedAtField = new(IngestedAt, Timestamp, nullable: false);
+    public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
+
+    /// <summary>The Bronze table's schema for a source's schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
+    public static Schema TableSchema(Schema sourceSchema) =>
+        new([.. sourceSchema.FieldsList, IngestedAtField, IngestDateField], sourceSchema.Metadata);
+}
+
+/// <summary>The columns of <c>bronze/SOURCE/_dead_letter</c>.</summary>
+public static class DeadLetterColumns
+{
+    /// <summary>What a source fills in; Ingest adds <c>_ingested_at</c> and <c>_ingest_date</c>.</summary>
+    public static readonly Schema SourceSchema = new(
+    [
+        new Field("_table", StringType.Default, nullable: false),
+        new Field("_split", StringType.Default, nullable: false),
+        BronzeColumns.PositionField,
+        // A short fixed word for programs: invalid_utf8, too_large, unknown_schema, ...
+        new Field("code", StringType.Default, nullable: false),
+        // A sentence for people.
+        new Field("reason", StringType.Default, nullable: false),
+        new Field("key", BinaryType.Default, nullable: true),
+        new Field("value", BinaryType.Default, nullable: true),
+        new Field("headers", StringType.Default, nullable: true),
+        new Field("record_timestamp", BronzeColumns.Timestamp, nullable: true),
+    ], null);
+}

@@ -1,0 +1,57 @@
+using Apache.Arrow;
+
+namespace Pipeline.Core;
+
+/// <summary>
+/// Rows of one table from one split, with the positions they cover. What flows through streams, never single records.
+/// </summary>
+/// <remarks>
+/// <para>Consecutive chunks of a split are contiguous: each starts at the position the one before it ended at. A chunk
+/// may carry no rows and still advance (tombstones, control records, an empty watermark window).</para>
+/// <para>A chunk owns its buffers; dispose it when the rows are written. The rows must not be used afterwards.</para>
+/// </remarks>
+public sealed class Chunk : IDisposable
+{
+    private readonly IDisposable? _memory;
+
+    public Chunk(SplitId split, string table, PositionRange range, RecordBatch? rows, RecordBatch? deadLetters = null,
+        long bytes = 0, DateTimeOffset? newestEventAt = null, IDisposable? memory = null)
+    {
+        Split = split;
+        Table = table;
+        Range = range;
+        Rows = rows;
+        DeadLetters = deadLetters;
+        Bytes = bytes;
+        NewestEventAt = newestEventAt;
+        _memory = memory;
+    }
+
+    public SplitId Split { get; }
+
+    /// <summary>The table's name within the source.</summary>
+    public string Table { get; }
+
+    public PositionRange Range { get; }
+
+    /// <summary>The table's columns followed by <c>_op</c> and <c>_position</c> (<see cref="BronzeColumns"/>).</summary>
+    public RecordBatch? Rows { get; }
+
+    /// <summary>Records that could not be decoded, in the schema of <see cref="DeadLetterColumns"/>.</summary>
+    public RecordBatch? DeadLetters { get; }
+
+    public int RowCount => Rows?.Length ?? 0;
+
+    /// <summary>Bytes of memory this chunk holds: what byte-bounded buffers count.</summary>
+    public long Bytes { get; }
+
+    /// <summary>When the newest record of the chunk happened at its source, for freshness; null when unknown.</summary>
+    public DateTimeOffset? NewestEventAt { get; }
+
+    public void Dispose()
+    {
+        Rows?.Dispose();
+        DeadLetters?.Dispose();
+        _memory?.Dispose();
+    }
+}

@@ -1,0 +1,73 @@
+using Apache.Arrow;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Core;
+
+/// <summary>
+/// A connected source. Not reading is the backpressure: nothing is fetched ahead beyond the configured byte budget.
+/// </summary>
+/// <remarks>Errors are <see cref="PipelineException"/>; transient ones may be retried by calling again.</remarks>
+public interface ISource : IAsyncDisposable
+{
+    string Name { get; }
+
+    /// <summary>The configured tables, in configuration order.</summary>
+    IReadOnlyList<SourceTable> Tables { get; }
+
+    /// <summary>The schema of a table's chunks: its own columns, then <c>_op</c> and <c>_position</c>.</summary>
+    ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken);
+
+    /// <summary>All splits that exist now. Called again now and then, so that new ones are found.</summary>
+    ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads splits from the given positions until cancelled; an idle source waits. Chunks of one split come in order
+    /// and are contiguous; those of different splits interleave. The consumer disposes each chunk.
+    /// </summary>
+    IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken);
+
+    /// <summary>Tells the source that everything below <paramref name="position"/> is durable in the lake.</summary>
+    ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken);
+
+    /// <summary>Reaches the source and looks at rights and settings; never throws for what it finds.</summary>
+    ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>A table or topic as configured.</summary>
+/// <param name="Name">The name in the lake: <c>bronze/SOURCE/Name</c>.</param>
+/// <param name="Workers">How many ingest workers share its splits.</param>
+public sealed record SourceTable(string Name, int Workers);
+
+/// <summary>One thing that a check looked at.</summary>
+/// <param name="Thing">What was looked at.</param>
+/// <param name="Ok">Whether it is as it must be.</param>
+/// <param name="Detail">What was found.</param>
+/// <param name="NextStep">What to do when not ok, e.g. the SQL that grants a missing right.</param>
+public sealed record Finding(string Thing, bool Ok, string Detail, string? NextStep = null);
+
+/// <summary>A kind of source (<c>type = kafka</c>): one project each.</summary>
+public interface ISourceKind
+{
+    /// <summary>The word after <c>type =</c>.</summary>
+    string Kind { get; }
+
+    /// <summary>Reads the source's settings, reporting every problem to the reader; connects to nothing.</summary>
+    ISourceDefinition Bind(string name, SettingsReader settings);
+}
+
+/// <summary>A source as configured: what <see cref="ISourceKind.Bind"/> understood.</summary>
+public interface ISourceDefinition
+{
+    string Name { get; }
+
+    string Kind { get; }
+
+    IReadOnlyList<SourceTable> Tables { get; }
+
+    /// <summary>Makes the source; connections are opened on first use.</summary>
+    ISource Open(SourceServices services);
+}
+
+/// <summary>What sources get from the node.</summary>
+public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISecretStore Secrets);

@@ -1,0 +1,36 @@
+namespace Pipeline.Core;
+
+/// <summary>
+/// The unit of ordered reading: a Kafka partition, a change-capture slot, a snapshot range, a watermark table.
+/// <paramref name="Name"/> is unique within the source and stable over restarts, e.g. <c>user_events/0</c>.
+/// </summary>
+/// <remarks>
+/// The text form is the <c>appId</c> of the Delta <c>txn</c> action that carries the split's position. A source whose
+/// tables can be dropped and made again under the same name puts their identity into <paramref name="Name"/>, so that a
+/// new table starts at its own beginning.
+/// </remarks>
+public readonly record struct SplitId(string Source, string Name)
+{
+    public override string ToString() => $"{Source}/{Name}";
+}
+
+/// <summary>A split and the tables its chunks belong to: one for most, many for a change-capture slot.</summary>
+public sealed record Split(SplitId Id, IReadOnlyList<string> Tables);
+
+/// <summary>Where to read a split from; null when no table holds a position for it yet: from its beginning.</summary>
+public readonly record struct SplitPosition(SplitId Split, long? Position);
+
+/// <summary>
+/// A half-open range <c>[From, To)</c> of positions. A position is always the next one to read, so a range's
+/// <see cref="To"/> is the following range's <see cref="From"/>.
+/// </summary>
+/// <remarks>
+/// <c>To == From</c> marks a piece of a range that cannot be resumed in its middle (a long transaction, rows with one
+/// watermark): its rows may be committed only together with the later piece that advances.
+/// </remarks>
+public readonly record struct PositionRange(long From, long To)
+{
+    public bool IsAdvancing => To > From;
+
+    public override string ToString() => $"[{From}, {To})";
+}

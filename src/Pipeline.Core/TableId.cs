@@ -1,0 +1,61 @@
+namespace Pipeline.Core;
+
+/// <summary>Bronze holds records as received, Silver cleaned, Gold modelled.</summary>
+public enum Layer
+{
+    Bronze,
+    Silver,
+    Gold,
+}
+
+/// <summary>
+/// A table of the lake. Its text form is its directory below the lake's root: <c>bronze/crm/customer_orders</c>,
+/// <c>silver/users</c>, <c>gold/dim_date</c>.
+/// </summary>
+public sealed record TableId
+{
+    public const string DeadLetterName = "_dead_letter";
+    public const string QuarantineSuffix = "__quarantine";
+
+    private TableId(Layer layer, string? source, string name)
+    {
+        Layer = layer;
+        Source = source;
+        Name = name;
+    }
+
+    public Layer Layer { get; }
+
+    /// <summary>The source a Bronze table comes from; null in the other layers.</summary>
+    public string? Source { get; }
+
+    public string Name { get; }
+
+    public static TableId Bronze(string source, string name) => new(Layer.Bronze, source, name);
+
+    /// <summary>Where records of <paramref name="source"/> go that cannot be decoded.</summary>
+    public static TableId DeadLetter(string source) => new(Layer.Bronze, source, DeadLetterName);
+
+    public static TableId Silver(string name) => new(Layer.Silver, null, name);
+
+    /// <summary>Where rows of a Silver table go that break one of its rules.</summary>
+    public static TableId Quarantine(string silverName) => new(Layer.Silver, null, silverName + QuarantineSuffix);
+
+    public static TableId Gold(string name) => new(Layer.Gold, null, name);
+
+    /// <exception cref="FormatException"><paramref name="text"/> names no table of a lake.</exception>
+    public static TableId Parse(string text) =>
+        text.Split('/') switch
+        {
+            ["bronze", var source, var name] => Bronze(source, name),
+            ["silver", var name] => Silver(name),
+            ["gold", var name] => Gold(name),
+            _ => throw new FormatException(
+                $"'{text}' is not a table. Write bronze/SOURCE/TABLE, silver/TABLE or gold/TABLE."),
+        };
+
+    public override string ToString() =>
+        Layer == Layer.Bronze ? $"bronze/{Source}/{Name}" : $"{LayerName}/{Name}";
+
+    private string LayerName => Layer == Layer.Silver ? "silver" : "gold";
+}

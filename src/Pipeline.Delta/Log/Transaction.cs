@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+
+namespace Pipeline.Delta.Log;
+
+/// <summary>What a commit has read, and so which winners of a race it must yield to.</summary>
+public enum Isolation
+{
+    /// <summary>Read nothing: only metadata, protocol and its own txns can be in its way.</summary>
+    BlindAppend,
+
+    /// <summary>Read the files it removes: yields when one of them is removed by another, or when rows were added
+    /// (merge and delete look at all rows).</summary>
+    ReadTable,
+
+    /// <summary>Moves rows without changing them (compaction): yields only when a file it removes is gone.</summary>
+    Rearrange,
+}
+
+/// <summary>A position to be moved: the commit succeeds only while the table still holds <paramref name="From"/>.</summary>
+/// <param name="From">Null: the table holds none yet.</param>
+public readonly record struct TxnMove(string AppId, long? From, long To);
+
+/// <summary>Everything one commit does. Immutable; <see cref="DeltaTable.CommitAsync"/> writes it.</summary>
+public sealed record Transaction(string Operation, Isolation Isolation)
+{
+    public ImmutableArray<AddFile> Adds { get; init; } = [];
+
+    public ImmutableArray<RemoveFile> Removes { get; init; } = [];
+
+    /// <summary>Compare-and-set, re-checked against every commit that won a race.</summary>
+    public ImmutableArray<TxnMove> Moves { get; init; } = [];
+
+    /// <summary>
+    /// The schema this commit's rows need. Columns the table lacks are added (nullable), types are widened where allowed;
+    /// anything else is refused with a diff. Null: the table's own.
+    /// </summary>
+    public Schema? Schema { get; init; }
+
+    /// <summary>For <c>history</c>: what the operation was asked to do.</summary>
+    public ImmutableDictionary<string, string> Parameters { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>For <c>history</c>: what it did, e.g. rows written.</summary>
+    public ImmutableDictionary<string, string> Metrics { get; init; } = ImmutableDictionary<string, string>.Empty;
+}
+
+/// <summary>What became of a commit.</summary>
+public abstract record CommitResult
+{
+    private CommitResult()
+    {
+    }
+
+    /// <summary>The transaction is version <c>Snapshot.Version</c> of the table.</summary>
+    public sealed record Committed(Snapshot Snapshot) : CommitResult;
+
+    /// <summary>
+    /// A position is not where the transaction says: another writer has moved it. Not to be rebased; the writer drops its
+    /// files and asks again.
+    /// </summary>
+    public sealed record Refused(string AppId, long? Expected, long? Actual, Snapshot Snapshot) : CommitResult;
+
+    /// <summary>Another commit touched what this one read. The writer reads again and makes a new transaction.</summary>
+    public sealed record Conflicted(string Reason, Snapshot Snapshot) : CommitResult;
+}
