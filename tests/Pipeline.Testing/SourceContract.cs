@@ -1,0 +1,353 @@
+using Pipeline.Core;
+using Xunit;
+
+namespace Pipeline.Testing;
+
+/// <summary>
+/// What every source keeps, whatever system it reads. A source's test project derives from it once for each of its ways
+/// of reading (watermark, change capture, ...).
+/// </summary>
+public abstract class SourceContract
+{
+    /// <summary>How long anything may take before the test gives up.</summary>
+    protected virtual TimeSpan Deadline => TimeSpan.FromSeconds(30);
+
+    /// <summary>Rows for tests that want several chunks of a split.</summary>
+    protected virtual int ManyRows => 2_000;
+
+    /// <summary>A system with an empty table; skips the test (<c>Assert.Skip</c>) where it cannot be had.</summary>
+    protected abstract ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken);
+
+    [Fact]
+    public async Task Reads_every_row_once_from_the_beginning_in_contiguous_chunks()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(ManyRows, deadline.Token);
+        await using var source = fixture.Open();
+        var ledger = new SourceLedger(fixture);
+
+        await ReadAsync(fixture, source, ledger, ManyRows, deadline.Token);
+
+        Assert.Equal(Numbers(0, ManyRows), ledger.Rows.Order());
+        Assert.Equal(0, ledger.PendingRows);
+    }
+
+    [Fact]
+    public async Task Resumes_exactly_at_any_position_it_reached()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(ManyRows / 2, deadline.Token);
+        var first = new SourceLedger(fixture);
+        await using (var source = fixture.Open())
+            await ReadAsync(fixture, source, first, ManyRows / 2, deadline.Token);
+        await fixture.AppendAsync(ManyRows - ManyRows / 2, deadline.Token);
+
+        foreach (var cut in Spread(first.Cuts, atMost: 6))
+        {
+            await using var source = fixture.Open();
+            var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+            var second = new SourceLedger(fixture);
+
+            await ReadAsync(source, second, SourceLedger.At(splits, cut.Positions), ManyRows - cut.Rows.Count, deadline.Token);
+
+            Assert.Equal(Numbers(0, ManyRows), cut.Rows.Concat(second.Rows).Order());
+        }
+    }
+
+    [Fact]
+    public async Task Delivers_rows_that_are_added_while_it_waits()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(10, deadline.Token);
+        await using var source = fixture.Open();
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        await using var chunks = source.ReadAsync(ledger.ResumeAt(splits), deadline.Token).GetAsyncEnumerator(deadline.Token);
+
+        await TakeAsync(chunks, ledger, 10);
+        await fixture.AppendAsync(5, deadline.Token);
+        await TakeAsync(chunks, ledger, 15);
+        await fixture.AppendAsync(1, deadline.Token);
+        await TakeAsync(chunks, ledger, 16);
+
+        Assert.Equal(Numbers(0, 16), ledger.Rows.Order());
+    }
+
+    [Fact]
+    public async Task An_empty_table_has_splits_and_waits_for_its_first_row()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.Open();
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+        Assert.NotEmpty(splits);
+        var ledger = new SourceLedger(fixture);
+        await using var chunks = source.ReadAsync(ledger.ResumeAt(splits), deadline.Token).GetAsyncEnumerator(deadline.Token);
+        var next = TakeAsync(chunks, ledger, 1);
+
+        await fixture.AppendAsync(1, deadline.Token);
+        await next;
+
+        Assert.Equal(Numbers(0, 1), ledger.Rows);
+    }
+
+    [Fact]
+    public async Task Chunks_have_the_described_schema()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(20, deadline.Token);
+        await using var source = fixture.Open();
+
+        var described = await source.DescribeAsync(fixture.Table, deadline.Token);
+
+        Assert.Equal([BronzeColumns.Op, BronzeColumns.Position], described.FieldsList.TakeLast(2).Select(field => field.Name));
+        var rows = 0;
+        await foreach (var chunk in source.ReadAsync(await BeginningAsync(fixture, source, deadline.Token), deadline.Token))
+        {
+            using (chunk)
+            {
+                if (chunk.Rows is null) continue;
+                Assert.Equal(Describe(described), Describe(chunk.Rows.Schema));
+                for (var i = 0; i < chunk.Rows.ColumnCount; i++)
+                {
+                    Assert.Equal(chunk.Rows.Length, chunk.Rows.Column(i).Length);
+                    if (!described.FieldsList[i].IsNullable) Assert.Equal(0, chunk.Rows.Column(i).NullCount);
+                }
+
+                if ((rows += chunk.RowCount) >= 20) break;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Splits_are_the_same_for_every_opening()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.Open();
+        await using var again = fixture.Open();
+
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+
+        Assert.NotEmpty(splits);
+        Assert.Equal(splits.Select(split => split.Id), (await again.ListSplitsAsync(fixture.Table, deadline.Token)).Select(split => split.Id));
+        Assert.Distinct(splits.Select(split => split.Id));
+        Assert.All(splits, split => Assert.Equal(source.Name, split.Id.Source));
+        Assert.All(splits, split => Assert.Contains(fixture.Table, split.Tables));
+    }
+
+    [Fact]
+    public async Task Stops_promptly_when_cancelled_while_idle()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(3, deadline.Token);
+        await using var source = fixture.Open();
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        await using var chunks = source.ReadAsync(ledger.ResumeAt(splits), stop.Token).GetAsyncEnumerator(stop.Token);
+        await TakeAsync(chunks, ledger, 3);
+        var reading = DrainAsync(chunks);
+
+        await stop.CancelAsync();
+
+        await reading.WaitAsync(TimeSpan.FromSeconds(5), deadline.Token);
+    }
+
+    [Fact]
+    public async Task Stops_promptly_when_the_reader_leaves_in_the_middle()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(ManyRows, deadline.Token);
+        var source = fixture.Open();
+
+        var leaving = Task.Run(async () =>
+        {
+            await foreach (var chunk in source.ReadAsync(await BeginningAsync(fixture, source, deadline.Token), deadline.Token))
+            {
+                chunk.Dispose();
+                break;
+            }
+
+            await source.DisposeAsync();
+            await source.DisposeAsync();
+        }, deadline.Token);
+
+        await leaving.WaitAsync(deadline.Token);
+    }
+
+    [Fact]
+    public async Task Accepts_an_acknowledgement_and_reads_on()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(10, deadline.Token);
+        await using var source = fixture.Open();
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        await using var chunks = source.ReadAsync(ledger.ResumeAt(splits), deadline.Token).GetAsyncEnumerator(deadline.Token);
+        await TakeAsync(chunks, ledger, 10);
+
+        foreach (var (split, position) in ledger.ResumeAt(splits))
+            if (position is { } reached)
+            {
+                await source.AcknowledgeAsync(split, reached, deadline.Token);
+                await source.AcknowledgeAsync(split, reached, deadline.Token);
+            }
+
+        await fixture.AppendAsync(10, deadline.Token);
+        await TakeAsync(chunks, ledger, 20);
+        Assert.Equal(Numbers(0, 20), ledger.Rows.Order());
+    }
+
+    [Fact]
+    public async Task A_check_finds_nothing_wrong_with_a_healthy_system()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.Open();
+
+        var findings = await source.CheckAsync(deadline.Token);
+
+        Assert.NotEmpty(findings);
+        Assert.All(findings, finding => Assert.True(finding.Ok, $"{finding.Thing}: {finding.Detail}"));
+    }
+
+    [Fact]
+    public async Task A_check_of_a_broken_system_says_what_to_do_and_keeps_secrets()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.OpenBroken();
+
+        var findings = await source.CheckAsync(deadline.Token);
+
+        Assert.Contains(findings, finding => !finding.Ok);
+        Assert.All(findings.Where(finding => !finding.Ok), AssertHelps);
+        AssertKeepsSecret(fixture, string.Join('\n', findings));
+    }
+
+    [Fact]
+    public async Task Reading_a_broken_system_fails_with_the_cause_and_the_next_step()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.OpenBroken();
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => FirstChunkAsync(source, deadline.Token));
+
+        Assert.Contains(failure.Kind, new[] { FaultKind.Unreachable, FaultKind.NotAuthorised });
+        Assert.False(string.IsNullOrWhiteSpace(failure.NextStep));
+        AssertKeepsSecret(fixture, failure.ToString());
+    }
+
+    [Fact]
+    public async Task A_missing_table_is_named_by_the_check_and_by_reading()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await using var source = fixture.OpenWithMissingTable();
+        var table = Assert.Single(source.Tables).Name;
+
+        var findings = await source.CheckAsync(deadline.Token);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => FirstChunkAsync(source, deadline.Token));
+
+        Assert.Contains(findings, finding => !finding.Ok && finding.Thing.Contains(table, StringComparison.OrdinalIgnoreCase));
+        Assert.All(findings.Where(finding => !finding.Ok), AssertHelps);
+        Assert.Equal(FaultKind.Missing, failure.Kind);
+        Assert.Contains(table, failure.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>A token for the whole test: cancelled by the runner or when <see cref="Deadline"/> has passed.</summary>
+    protected CancellationTokenSource StartDeadline()
+    {
+        var source = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        source.CancelAfter(Deadline);
+        return source;
+    }
+
+    /// <summary>Reads from the beginning until <paramref name="rows"/> rows would be durable.</summary>
+    protected static async Task ReadAsync(SourceFixture fixture, ISource source, SourceLedger ledger, int rows, CancellationToken cancellationToken) =>
+        await ReadAsync(source, ledger, await BeginningAsync(fixture, source, cancellationToken), rows, cancellationToken);
+
+    /// <summary>Reads until <paramref name="rows"/> rows would be durable.</summary>
+    protected static async Task ReadAsync(ISource source, SourceLedger ledger, IReadOnlyList<SplitPosition> from, int rows, CancellationToken cancellationToken)
+    {
+        await using var chunks = source.ReadAsync(from, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await TakeAsync(chunks, ledger, rows);
+    }
+
+    protected static async Task TakeAsync(IAsyncEnumerator<Chunk> chunks, SourceLedger ledger, int rows)
+    {
+        while (ledger.Rows.Count < rows)
+        {
+            Assert.True(await chunks.MoveNextAsync(), $"The source ended after {ledger.Rows.Count} of {rows} rows; it should wait for more.");
+            using var chunk = chunks.Current;
+            ledger.Take(chunk);
+        }
+    }
+
+    protected static async Task<IReadOnlyList<SplitPosition>> BeginningAsync(SourceFixture fixture, ISource source, CancellationToken cancellationToken) =>
+        [.. (await source.ListSplitsAsync(fixture.Table, cancellationToken)).Select(split => new SplitPosition(split.Id, null))];
+
+    private static async Task FirstChunkAsync(ISource source, CancellationToken cancellationToken)
+    {
+        var table = source.Tables[0].Name;
+        await source.DescribeAsync(table, cancellationToken);
+        var splits = await source.ListSplitsAsync(table, cancellationToken);
+        await foreach (var chunk in source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, null))], cancellationToken))
+        {
+            chunk.Dispose();
+            return;
+        }
+    }
+
+    private static async Task DrainAsync(IAsyncEnumerator<Chunk> chunks)
+    {
+        try
+        {
+            while (await chunks.MoveNextAsync()) chunks.Current.Dispose();
+        }
+        catch (OperationCanceledException)
+        {
+            // Ending with this or without are both a prompt stop.
+        }
+    }
+
+    private static void AssertHelps(Finding finding)
+    {
+        Assert.False(string.IsNullOrWhiteSpace(finding.Detail), finding.Thing);
+        Assert.False(string.IsNullOrWhiteSpace(finding.NextStep), finding.Thing);
+    }
+
+    private static void AssertKeepsSecret(SourceFixture fixture, string text)
+    {
+        if (fixture.Secret is { } secret) Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<long> Numbers(int from, int to) => Enumerable.Range(from, to - from).Select(number => (long)number);
+
+    private static IEnumerable<string> Describe(Apache.Arrow.Schema schema) =>
+        schema.FieldsList.Select(field => $"{field.Name} {TypeName(field.DataType)}{(field.IsNullable ? "" : " not null")}");
+
+    private static string TypeName(Apache.Arrow.Types.IArrowType type) => type switch
+    {
+        Apache.Arrow.Types.TimestampType timestamp => $"timestamp({timestamp.Unit}, {timestamp.Timezone})",
+        Apache.Arrow.Types.Decimal128Type number => $"decimal({number.Precision}, {number.Scale})",
+        _ => type.Name,
+    };
+
+    /// <summary>At most so many of the cuts, the first and the last among them.</summary>
+    private static IEnumerable<Cut> Spread(List<Cut> cuts, int atMost)
+    {
+        Assert.NotEmpty(cuts);
+        var count = Math.Min(cuts.Count, atMost);
+        return Enumerable.Range(0, count).Select(i => cuts[count == 1 ? 0 : i * (cuts.Count - 1) / (count - 1)]);
+    }
+}

@@ -1,0 +1,34 @@
+using Apache.Arrow;
+using Pipeline.Core;
+
+namespace Pipeline.Testing;
+
+/// <summary>
+/// One empty table of a real or emulated system, and sources that read it: what <see cref="SourceContract"/> needs from
+/// each kind of source. Rows are numbered from zero in the order of their appending.
+/// </summary>
+public abstract class SourceFixture : IAsyncDisposable
+{
+    /// <summary>The table's name within the source.</summary>
+    public abstract string Table { get; }
+
+    /// <summary>A value that must never show in a message, e.g. the password; null when the source has none.</summary>
+    public virtual string? Secret => null;
+
+    /// <summary>A new source, with its own connections, that has <see cref="Table"/>. The caller disposes it.</summary>
+    public abstract ISource Open();
+
+    /// <summary>A source whose system cannot be reached or refuses it.</summary>
+    public abstract ISource OpenBroken();
+
+    /// <summary>A source with one configured table that its system does not have.</summary>
+    public abstract ISource OpenWithMissingTable();
+
+    /// <summary>Adds rows that carry the next <paramref name="count"/> numbers; durable and readable on return.</summary>
+    public abstract ValueTask AppendAsync(int count, CancellationToken cancellationToken);
+
+    /// <summary>The number that the row was appended with.</summary>
+    public abstract long NumberOf(RecordBatch rows, int row);
+
+    public abstract ValueTask DisposeAsync();
+}
