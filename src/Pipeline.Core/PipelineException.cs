@@ -52,6 +52,15 @@ public sealed class PipelineException : Exception
 
     public string NextStep { get; }
 
+    /// <summary>The only split that is affected, when the others of the same reading are not.</summary>
+    public SplitId? Split { get; init; }
+
+    /// <summary>
+    /// With <see cref="FaultKind.Gap"/>: from the split's position to the oldest record that is still there. An operator
+    /// who accepts the gap moves the split to its end; null when there is nothing sensible to move to.
+    /// </summary>
+    public PositionRange? Gap { get; init; }
+
     /// <summary>Whether trying again later can help without anybody doing anything here.</summary>
     public bool IsTransient => Kind is FaultKind.Unreachable or FaultKind.StorageFull;
 }
