@@ -19,11 +19,11 @@ public sealed record ConfigObject(IReadOnlyDictionary<string, ConfigValue> Field
 
 /// <summary>One wrong setting.</summary>
 /// <param name="Location">File and line.</param>
-/// <param name="Path">The full path of the setting: <c>sources.app.tables.users.watermark</c>.</param>
+/// <param name="Path">The full path of the setting: <c>sources.app.tables.users.watermark</c>; empty for a whole file.</param>
 /// <param name="Message">What is wrong, what is allowed and, for a wrong name, the nearest right one.</param>
 public sealed record ConfigProblem(SourceLocation Location, string Path, string Message)
 {
-    public override string ToString() => $"{Location}: {Path}: {Message}";
+    public override string ToString() => Path.Length == 0 ? $"{Location}: {Message}" : $"{Location}: {Path}: {Message}";
 }
 
 /// <summary>All wrong settings at once; exit code 64.</summary>
