@@ -19,7 +19,7 @@ internal static class ConfigUnits
             "d" or "day" or "days" => 86400,
             _ => null,
         };
-        if (seconds is null) return false;
+        if (seconds is null || number * seconds.Value >= TimeSpan.MaxValue.TotalSeconds) return false;
         value = TimeSpan.FromSeconds(number * seconds.Value);
         return true;
     }

@@ -1,0 +1,62 @@
+using System.Reflection;
+using System.Xml.Linq;
+
+namespace Pipeline.Node.Tests;
+
+/// <summary>
+/// Dependencies point inward. Checked on what assemblies really refer to, so that a using that slipped in counts and a
+/// project reference that nobody uses does not.
+/// </summary>
+public sealed class ArchitectureSpec
+{
+    private static readonly Dictionary<string, string[]> MayKnow = new(StringComparer.Ordinal)
+    {
+        ["Pipeline.Core"] = [],
+        ["Pipeline.Delta"] = ["Pipeline.Core"],
+        ["Pipeline.Sources.Kafka"] = ["Pipeline.Core"],
+        ["Pipeline.Sources.Postgres"] = ["Pipeline.Core"],
+        ["Pipeline.Sources.Snowflake"] = ["Pipeline.Core"],
+        ["Pipeline.Ingest"] = ["Pipeline.Core", "Pipeline.Delta"],
+        ["Pipeline.Transform"] = ["Pipeline.Core", "Pipeline.Delta"],
+        ["Pipeline.Emulation"] = ["Pipeline.Core"],
+    };
+
+    private static readonly string[] MayKnowAkka = ["Pipeline.Ingest", "Pipeline.Transform", "pipeline"];
+
+    public static TheoryData<string> Rooms => [.. MayKnow.Keys];
+
+    [Theory, MemberData(nameof(Rooms))]
+    public void A_room_knows_only_rooms_further_inside(string room) =>
+        Assert.Subset(MayKnow[room].ToHashSet(StringComparer.Ordinal), ReferencesOf(room).Where(name => name.StartsWith("Pipeline.", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal));
+
+    [Theory, MemberData(nameof(Rooms))]
+    public void Only_ingest_transform_and_the_node_know_Akka(string room)
+    {
+        if (MayKnowAkka.Contains(room)) return;
+
+        Assert.DoesNotContain(ReferencesOf(room), name => name.StartsWith("Akka", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_room_of_the_source_tree_has_its_rule()
+    {
+        var rooms = Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(Path.GetFileName).Where(name => name != "Pipeline.Node");
+
+        Assert.Equal(MayKnow.Keys.Order(StringComparer.Ordinal), rooms.Order(StringComparer.Ordinal)!);
+    }
+
+    [Fact]
+    public void No_project_refers_to_a_room_it_may_not_know()
+    {
+        foreach (var (room, allowed) in MayKnow)
+        {
+            var project = XDocument.Load(Path.Combine(Repository.Root, "src", room, $"{room}.csproj"));
+            var referred = project.Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
+
+            Assert.Subset(allowed.ToHashSet(StringComparer.Ordinal), referred.ToHashSet(StringComparer.Ordinal));
+        }
+    }
+
+    private static IEnumerable<string> ReferencesOf(string room) =>
+        Assembly.Load(room).GetReferencedAssemblies().Select(name => name.Name!);
+}
