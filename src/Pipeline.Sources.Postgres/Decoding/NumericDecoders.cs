@@ -1,0 +1,163 @@
+using System.Buffers.Binary;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Core.Columns;
+
+namespace Pipeline.Sources.Postgres.Decoding;
+
+/// <summary>
+/// PostgreSQL's <c>numeric</c> on the wire: a header of four 16-bit numbers, then base-10000 digits, most significant
+/// first; the first stands for 10000^<see cref="Weight"/>.
+/// </summary>
+internal readonly ref struct NumericValue
+{
+    private const ushort Negative = 0x4000;
+    private const ushort NotANumber = 0xC000;
+    private const ushort PositiveInfinity = 0xD000;
+    private const ushort NegativeInfinity = 0xF000;
+    private const int HeaderBytes = 8;
+
+    private readonly ReadOnlySpan<byte> _digits;
+
+    public NumericValue(ReadOnlySpan<byte> value)
+    {
+        if (value.Length < HeaderBytes || value.Length != HeaderBytes + 2 * BinaryPrimitives.ReadUInt16BigEndian(value))
+            throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a numeric of {value.Length} bytes is malformed",
+                "The table's definition changed while it was read: it is read again.");
+        DigitCount = BinaryPrimitives.ReadUInt16BigEndian(value);
+        Weight = BinaryPrimitives.ReadInt16BigEndian(value[2..]);
+        var sign = BinaryPrimitives.ReadUInt16BigEndian(value[4..]);
+        IsNegative = sign == Negative;
+        Special = sign switch
+        {
+            NotANumber => "NaN"u8,
+            PositiveInfinity => "Infinity"u8,
+            NegativeInfinity => "-Infinity"u8,
+            _ => default,
+        };
+        DisplayScale = BinaryPrimitives.ReadUInt16BigEndian(value[6..]);
+        _digits = value[HeaderBytes..];
+    }
+
+    public int DigitCount { get; }
+
+    public int Weight { get; }
+
+    public bool IsNegative { get; }
+
+    /// <summary>Decimal places that the value shows.</summary>
+    public int DisplayScale { get; }
+
+    /// <summary>The text of a value that is no number; empty for numbers.</summary>
+    public ReadOnlySpan<byte> Special { get; }
+
+    /// <summary>The base-10000 digit at <paramref name="index"/>; zero outside of what is stored.</summary>
+    public int Digit(int index) => (uint)index < (uint)DigitCount ? BinaryPrimitives.ReadInt16BigEndian(_digits[(2 * index)..]) : 0;
+}
+
+/// <summary><c>numeric(p,s)</c> with at most 38 digits. NaN and infinity are null: a decimal has neither.</summary>
+internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, int rows) : FieldDecoder
+{
+    private readonly FixedColumn<Int128> _column = new(memory, type, rows);
+
+    public override ColumnBuilder Column => _column;
+
+    public override void Append(ReadOnlySpan<byte> value)
+    {
+        var number = new NumericValue(value);
+        if (!number.Special.IsEmpty)
+        {
+            _column.AppendNull();
+            return;
+        }
+
+        var magnitude = Unscaled(number, type.Scale);
+        _column.Append(number.IsNegative ? -magnitude : magnitude);
+    }
+
+    /// <summary>The value times 10^scale. The column's type bounds it to 38 digits, which fit.</summary>
+    private static Int128 Unscaled(NumericValue number, int scale)
+    {
+        // Sixteen digits and fewer, the everyday case, need no 128-bit multiplication.
+        Int128 result = 0;
+        long low = 0;
+        var lowDigits = 0;
+        // Digits from the most significant to the one that holds the last decimal place.
+        var last = number.Weight + (scale + 3) / 4;
+        for (var i = 0; i < last; i++) Push(number.Digit(i), 4);
+        var kept = scale % 4 == 0 ? 4 : scale % 4;
+        if (last >= 0) Push((int)(number.Digit(last) / Power(4 - kept)), kept);
+        return lowDigits == 0 ? result : result * Power(lowDigits) + low;
+
+        void Push(int digits, int count)
+        {
+            if (lowDigits + count > 16)
+            {
+                result = result * Power(lowDigits) + low;
+                (low, lowDigits) = (0, 0);
+            }
+
+            low = low * Power(count) + digits;
+            lowDigits += count;
+        }
+    }
+
+    private static long Power(int exponent) => Powers[exponent];
+
+    private static ReadOnlySpan<long> Powers =>
+    [
+        1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000,
+        1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000, 10_000_000_000_000_000,
+    ];
+}
+
+/// <summary><c>numeric</c> of any size as the text PostgreSQL itself would print.</summary>
+internal sealed class NumericTextDecoder(ColumnMemory memory, int rows, int bytes) : FieldDecoder
+{
+    private const int DigitsPerGroup = 4;
+
+    private readonly BytesColumn _column = new(memory, StringType.Default, rows, bytes);
+
+    public override ColumnBuilder Column => _column;
+
+    public override void Append(ReadOnlySpan<byte> value)
+    {
+        var number = new NumericValue(value);
+        if (!number.Special.IsEmpty)
+        {
+            _column.Append(number.Special);
+            return;
+        }
+
+        var integerGroups = Math.Max(number.Weight + 1, 1);
+        var text = _column.Reserve(2 + integerGroups * DigitsPerGroup + number.DisplayScale + DigitsPerGroup);
+        var at = 0;
+        if (number.IsNegative) text[at++] = (byte)'-';
+
+        var start = at;
+        for (var group = number.Weight + 1 - integerGroups; group <= number.Weight; group++) WriteGroup(text, ref at, number.Digit(group));
+        var leading = 0;
+        while (start + leading < at - 1 && text[start + leading] == (byte)'0') leading++;
+        text[(start + leading)..at].CopyTo(text[start..]);
+        at -= leading;
+
+        if (number.DisplayScale > 0)
+        {
+            text[at++] = (byte)'.';
+            var end = at + number.DisplayScale;
+            for (var group = number.Weight + 1; at < end; group++) WriteGroup(text, ref at, number.Digit(group));
+            at = end;
+        }
+
+        _column.Commit(at);
+    }
+
+    private static void WriteGroup(Span<byte> text, ref int at, int digits)
+    {
+        text[at] = (byte)('0' + digits / 1000);
+        text[at + 1] = (byte)('0' + digits / 100 % 10);
+        text[at + 2] = (byte)('0' + digits / 10 % 10);
+        text[at + 3] = (byte)('0' + digits % 10);
+        at += DigitsPerGroup;
+    }
+}

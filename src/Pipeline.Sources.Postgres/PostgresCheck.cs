@@ -1,0 +1,99 @@
+using System.Globalization;
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Watermark;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary>Looks at everything that reading needs and tells the SQL that puts it right.</summary>
+internal sealed class PostgresCheck(PostgresConnections connections)
+{
+    private const int OldestVersion = 120_000;
+
+    private readonly PostgresOptions _options = connections.Options;
+    private readonly List<Finding> _findings = [];
+
+    private string Role => Sql.Identifier(_options.Username);
+
+    public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connections.UseAsync(_options.Thing, CheckServerAsync, cancellationToken);
+        }
+        catch (PipelineException e)
+        {
+            _findings.Add(new Finding(_options.Thing, Ok: false, e.Cause, e.NextStep));
+            return _findings;
+        }
+
+        foreach (var table in _options.Tables)
+        {
+            var thing = $"{_options.Name}.{table.Name}";
+            try
+            {
+                await connections.UseAsync(thing, (connection, cancel) => CheckTableAsync(connection, table, thing, cancel), cancellationToken);
+            }
+            catch (PipelineException e)
+            {
+                _findings.Add(new Finding(thing, Ok: false, e.Cause, e.NextStep));
+            }
+        }
+
+        return _findings;
+    }
+
+    private async ValueTask<bool> CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using (var command = new NpgsqlCommand("""
+            select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding'),
+                   current_setting('track_activities'), coalesce((select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none')
+            """, connection))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+        {
+            await reader.ReadAsync(cancellationToken);
+            Add(_options.Thing, reader.GetInt32(0) >= OldestVersion, $"version {reader.GetString(1)}, TLS {reader.GetString(4)}", "Upgrade the server to version 12 or later.");
+            Add($"{_options.Name}: encoding", reader.GetString(2) != "SQL_ASCII", reader.GetString(2),
+                "Text of unknown encoding cannot be stored as UTF-8: move the data to a database with ENCODING 'UTF8'.");
+            Add($"{_options.Name}: track_activities", reader.GetString(3) == "on", reader.GetString(3),
+                "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
+        }
+
+        var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
+        var needsSight = _options.Tables.Any(table => table.Overlap == TimeSpan.Zero);
+        Add($"{_options.Name}: open transactions of other roles", moment.SeesAllTransactions || !needsSight,
+            moment.SeesAllTransactions ? "visible" : "not visible: late commits would be lost", $"GRANT pg_read_all_stats TO {Role};");
+        Add($"{_options.Name}: primary", !moment.IsStandby || !needsSight, moment.IsStandby ? "this is a standby" : "yes",
+            "Connect to the primary, or set 'overlap' of each table to more than the longest transaction.");
+        Add($"{_options.Name}: prepared transactions", ok: true, moment.Transactions.Prepared.Count == 0 ? "none"
+            : $"{moment.Transactions.Prepared.Count.ToString(CultureInfo.InvariantCulture)} hold windows back: {string.Join(", ", moment.Transactions.Prepared.Take(5))}", nextStep: null);
+        return true;
+    }
+
+    private async ValueTask<bool> CheckTableAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
+    {
+        var described = await CatalogReader.ReadAsync(connection, table, thing, cancellationToken);
+        await using (var command = new NpgsqlCommand("select has_table_privilege($1, 'SELECT'), row_security_active($1)", connection) { Parameters = { CatalogReader.Oid(described.Oid) } })
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+        {
+            await reader.ReadAsync(cancellationToken);
+            Add(thing, reader.GetBoolean(0), reader.GetBoolean(0) ? $"{described.QualifiedName}, {described.Columns.Count} columns" : "no right to read it",
+                $"GRANT SELECT ON {described.QualifiedName} TO {Role};");
+            Add($"{thing}: row-level security", !reader.GetBoolean(1), reader.GetBoolean(1) ? "hides rows from this role" : "hides nothing", $"ALTER ROLE {Role} BYPASSRLS;");
+        }
+
+        var watermark = WatermarkColumn.Find(described, table.Watermark, thing);
+        var column = $"{thing}: watermark {table.Watermark}";
+        Add(column, !watermark.IsNullable, watermark.IsNullable ? "may be null: such rows are read with the first window only" : watermark.Column.TypeName,
+            $"ALTER TABLE {described.QualifiedName} ALTER COLUMN {watermark.Sql} SET NOT NULL;");
+        var isIndexed = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken);
+        Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
+            nextStep: null);
+        foreach (var key in table.Key.Where(key => described.Columns.All(candidate => candidate.Name != key)))
+            Add($"{thing}: key {key}", ok: false, "there is no such column", $"Correct the setting 'key'. Columns: {string.Join(", ", described.Columns.Select(candidate => candidate.Name))}.");
+        return true;
+    }
+
+    private void Add(string thing, bool ok, string detail, string? nextStep) => _findings.Add(new Finding(thing, ok, detail, ok ? null : nextStep));
+}

@@ -1,0 +1,91 @@
+using Npgsql;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary>
+/// Connections to one database, at most <see cref="PostgresOptions.ConnectionsMax"/> of them. The password is asked for
+/// at each new connection; errors come out as <see cref="PipelineException"/>.
+/// </summary>
+internal sealed class PostgresConnections : IAsyncDisposable
+{
+    /// <summary>
+    /// Every value that the server turns into text has one form, whatever the role's settings; a row-level security
+    /// policy fails the query instead of hiding rows; the role's own statement time-out does not cut a window.
+    /// </summary>
+    private const string SessionSettings =
+        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0";
+
+    private readonly NpgsqlDataSource _dataSource;
+    private readonly SemaphoreSlim _turns;
+
+    public PostgresConnections(PostgresOptions options, ISecretStore secrets)
+    {
+        Options = options;
+        _turns = new SemaphoreSlim(options.ConnectionsMax);
+        var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder
+        {
+            Host = options.Host,
+            Port = options.Port,
+            Database = options.Database,
+            Username = options.Username,
+            ApplicationName = $"pipeline/{options.Name}",
+            SslMode = options.Tls.Mode switch
+            {
+                TlsMode.VerifyFull => SslMode.VerifyFull,
+                TlsMode.VerifyCa => SslMode.VerifyCA,
+                TlsMode.Require => SslMode.Require,
+                _ => SslMode.Disable,
+            },
+            RootCertificate = options.Tls.CaFile,
+            SslCertificate = options.Tls.CertificateFile,
+            SslKey = options.Tls.KeyFile,
+            Options = SessionSettings,
+            MaxPoolSize = options.ConnectionsMax,
+            Timeout = Seconds(options.ConnectTimeout),
+            CommandTimeout = Seconds(options.StatementTimeout),
+            KeepAlive = 0,
+            TcpKeepAlive = true,
+            ReadBufferSize = 256 << 10,
+        }.ConnectionString);
+        if (options.Password is { } password)
+            builder.UsePasswordProvider(
+                _ => throw new NotSupportedException("Connections are opened asynchronously."),
+                (_, cancellationToken) => secrets.RevealAsync(password, cancellationToken));
+        _dataSource = builder.Build();
+    }
+
+    public PostgresOptions Options { get; }
+
+    /// <summary>Runs <paramref name="work"/> with a connection of its own.</summary>
+    /// <param name="thing">What an error is about.</param>
+    public async ValueTask<T> UseAsync<T>(string thing, Func<NpgsqlConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        await _turns.WaitAsync(cancellationToken);
+        try
+        {
+            RequireFiles();
+            await using var connection = await _dataSource.OpenConnectionAsync(cancellationToken);
+            return await work(connection, cancellationToken);
+        }
+        catch (Exception e) when (PostgresErrors.Knows(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.Translate(e, thing, Options);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await _dataSource.DisposeAsync();
+
+    private void RequireFiles()
+    {
+        foreach (var file in new[] { Options.Tls.CaFile, Options.Tls.CertificateFile, Options.Tls.KeyFile })
+            if (file is not null && !File.Exists(file))
+                throw new PipelineException(FaultKind.Missing, Options.Thing, $"the file {file} does not exist", "Correct the paths below tls.");
+    }
+
+    private static int Seconds(TimeSpan value) => (int)Math.Ceiling(value.TotalSeconds);
+}

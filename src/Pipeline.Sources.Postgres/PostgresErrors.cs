@@ -1,0 +1,66 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Npgsql;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary>What PostgreSQL and the way to it can say, as errors for people.</summary>
+internal static class PostgresErrors
+{
+    /// <summary>Whether an error is the database's or the network's, and not a mistake of ours.</summary>
+    public static bool Knows(Exception error) =>
+        error is NpgsqlException or SocketException or TimeoutException or IOException or AuthenticationException;
+
+    /// <param name="thing">What the error is about.</param>
+    public static PipelineException Translate(Exception error, string thing, PostgresOptions options) =>
+        error is PostgresException refused ? TranslateRefusal(refused, thing, options) : TranslateTransport(error, thing, options);
+
+    private static PipelineException TranslateRefusal(PostgresException error, string thing, PostgresOptions options)
+    {
+        var cause = $"{error.MessageText} (SQLSTATE {error.SqlState})";
+        PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error);
+
+        return error.SqlState switch
+        {
+            PostgresErrorCodes.InvalidPassword =>
+                Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Username)} PASSWORD '...';"),
+            PostgresErrorCodes.InvalidAuthorizationSpecification =>
+                Fault(FaultKind.NotAuthorised, $"Let the role in: it needs LOGIN and a line in pg_hba.conf for {options.Username}@{options.Database} with this kind of connection."),
+            PostgresErrorCodes.InvalidCatalogName => Fault(FaultKind.Missing, "Correct the database's name."),
+            PostgresErrorCodes.UndefinedTable => Fault(FaultKind.Missing, "Correct the table's name or create the table."),
+            PostgresErrorCodes.InvalidSchemaName => Fault(FaultKind.Missing, "Correct the schema's name or create the schema."),
+            PostgresErrorCodes.UndefinedColumn => Fault(FaultKind.Missing, "Correct the column's name."),
+            PostgresErrorCodes.UndefinedObject => Fault(FaultKind.Missing, "Correct the name or create the object."),
+            PostgresErrorCodes.InsufficientPrivilege => Fault(FaultKind.NotAuthorised, $"Grant the right to {Quote(options.Username)}; 'pipeline check' prints the SQL."),
+            PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.ConfigurationLimitExceeded =>
+                Fault(FaultKind.Unreachable, "Lower connections-max of the source or raise max_connections of the server."),
+            PostgresErrorCodes.QueryCanceled => Fault(FaultKind.Unreachable, "Raise statement-timeout of the source if this repeats."),
+            { } state when state.StartsWith("XX001", StringComparison.Ordinal) || state.StartsWith("XX002", StringComparison.Ordinal) =>
+                Fault(FaultKind.Damaged, "The server's data is damaged: see the server's log."),
+            // Connection failures, rollbacks, resources, operator intervention, system and internal errors.
+            { } state when state[..2] is "08" or "40" or "53" or "55" or "57" or "58" or "XX" => Fault(FaultKind.Unreachable, "It is tried again."),
+            _ => Fault(FaultKind.Invalid, "See the server's log."),
+        };
+    }
+
+    private static PipelineException TranslateTransport(Exception error, string thing, PostgresOptions options)
+    {
+        var root = error;
+        while (root.InnerException is { } inner) root = inner;
+
+        if (error is AuthenticationException || root is AuthenticationException || error.InnerException is AuthenticationException)
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"TLS with {options.Host}:{options.Port} is refused: {root.Message.TrimEnd('.')}",
+                "Check tls.ca-file, that the certificate names this host, and tls.mode.", error);
+        if (error.Message.Contains("No SSL enabled connection", StringComparison.Ordinal))
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"{options.Host}:{options.Port} offers no TLS",
+                "Turn it on (ssl = on in postgresql.conf) or set tls.mode = disable.", error);
+        if (root is SocketException socket)
+            return new PipelineException(FaultKind.Unreachable, thing, $"{options.Host}:{options.Port} cannot be reached: {socket.Message.TrimEnd('.')}",
+                "Check host, port and firewall; it is tried again.", error);
+        return new PipelineException(FaultKind.Unreachable, thing, $"the connection to {options.Host}:{options.Port} failed: {root.Message.TrimEnd('.')}",
+            "It is tried again.", error);
+    }
+
+    private static string Quote(string identifier) => Catalog.Sql.Identifier(identifier);
+}

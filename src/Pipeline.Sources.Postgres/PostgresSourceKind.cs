@@ -1,0 +1,77 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary><c>type = postgres</c>.</summary>
+public sealed class PostgresSourceKind : ISourceKind
+{
+    public string Kind => "postgres";
+
+    public ISourceDefinition Bind(string name, SettingsReader settings)
+    {
+        _ = settings.OptionalString("type");
+        var byDefault = new PostgresOptions { Name = name, Host = "", Database = "", Username = "" };
+        var tls = BindTls(settings.Section("tls"));
+        var options = byDefault with
+        {
+            Host = settings.String("host"),
+            Port = settings.Int("port", byDefault.Port, min: 1, max: 65535),
+            Database = settings.String("database"),
+            Username = settings.String("username"),
+            Password = settings.OptionalSecret("password"),
+            Tls = tls,
+            PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, min: TimeSpan.FromMilliseconds(10), max: TimeSpan.FromDays(1)),
+            Settle = settings.Duration("settle", byDefault.Settle, max: TimeSpan.FromMinutes(10)),
+            ChunkBytesMax = settings.Bytes("chunk-bytes-max", byDefault.ChunkBytesMax, min: 4 << 10, max: 256 << 20),
+            BufferBytesMax = settings.Bytes("buffer-bytes-max", byDefault.BufferBytesMax, min: 4 << 10, max: 4L << 30),
+            ConnectionsMax = settings.Int("connections-max", byDefault.ConnectionsMax, min: 1, max: 100),
+            ConnectTimeout = settings.Duration("connect-timeout", byDefault.ConnectTimeout, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromMinutes(10)),
+            StatementTimeout = settings.Duration("statement-timeout", byDefault.StatementTimeout, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromDays(1)),
+            Tables = [.. settings.Section("tables").Children().Select(child => BindTable(child.Name, child.Settings))],
+        };
+        if (options.Password is null && tls.CertificateFile is null)
+            settings.Report("password", "is required unless tls.certificate-file is given: ${?ENVIRONMENT_VARIABLE} or secret:file:PATH");
+        if (options.Tables.Count == 0) settings.Report("tables", "at least one table is required");
+        settings.Complete();
+        return new PostgresSourceDefinition(options);
+    }
+
+    private static PostgresTls BindTls(SettingsReader settings)
+    {
+        var tls = new PostgresTls
+        {
+            Mode = settings.Choice<TlsMode>("mode", TlsMode.VerifyFull),
+            CaFile = settings.OptionalString("ca-file"),
+            CertificateFile = settings.OptionalString("certificate-file"),
+            KeyFile = settings.OptionalString("key-file"),
+        };
+        if (tls.CertificateFile is null != tls.KeyFile is null)
+            settings.Report("certificate-file", "certificate-file and key-file belong together: give both or neither");
+        settings.Complete();
+        return tls;
+    }
+
+    private static PostgresTableOptions BindTable(string name, SettingsReader settings)
+    {
+        var table = new PostgresTableOptions(name, settings.String("table", name), settings.String("watermark"), settings.Strings("key"),
+            settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)));
+        settings.Complete();
+        return table;
+    }
+}
+
+/// <summary>A PostgreSQL source as configured.</summary>
+public sealed class PostgresSourceDefinition(PostgresOptions options) : ISourceDefinition
+{
+    public PostgresOptions Options { get; } = options;
+
+    public string Name => Options.Name;
+
+    public string Kind => "postgres";
+
+    /// <summary>A watermark table is one split: more than one worker would have nothing to do.</summary>
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
+
+    public ISource Open(SourceServices services) => new PostgresSource(Options, services);
+}

@@ -1,0 +1,81 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Decoding;
+
+namespace Pipeline.Sources.Postgres.Watermark;
+
+/// <summary>The column that orders a table's changes, and its values as positions.</summary>
+/// <remarks>
+/// Timestamps are microseconds since 1970 in UTC, integers themselves. Position 0 is the beginning: smaller values count
+/// as 0. A timestamp of <c>infinity</c> lies after every window and is never read.
+/// </remarks>
+internal sealed class WatermarkColumn
+{
+    private readonly int _index;
+    private readonly PostgresColumn _column;
+
+    private WatermarkColumn(int index, PostgresColumn column)
+    {
+        _index = index;
+        _column = column;
+    }
+
+    public string Sql => Catalog.Sql.Identifier(_column.Name);
+
+    public PostgresColumn Column => _column;
+
+    public bool IsTimestamp => _column.TypeOid is TypeOids.Timestamp or TypeOids.TimestampTz;
+
+    public bool IsNullable => !_column.IsNotNull;
+
+    /// <exception cref="PipelineException">The table has no such column, or its type cannot order changes.</exception>
+    public static WatermarkColumn Find(PostgresTable table, string name, string thing)
+    {
+        for (var i = 0; i < table.Columns.Count; i++)
+        {
+            var column = table.Columns[i];
+            if (column.Name != name) continue;
+            if (column.TypeOid is TypeOids.Timestamp or TypeOids.TimestampTz or TypeOids.Int2 or TypeOids.Int4 or TypeOids.Int8)
+                return new WatermarkColumn(i, column);
+            throw new PipelineException(FaultKind.Invalid, thing, $"watermark column {name} is of type {column.TypeName}",
+                "Choose a column of type timestamptz, timestamp, smallint, integer or bigint.");
+        }
+
+        throw new PipelineException(FaultKind.Missing, thing, $"table {table.QualifiedName} has no column {name}",
+            $"Correct the setting 'watermark'. Columns: {string.Join(", ", table.Columns.Select(column => column.Name))}.");
+    }
+
+    /// <summary>The row's position; null when its watermark is null.</summary>
+    public long? PositionOf(ReadOnlySpan<byte> fields)
+    {
+        var at = 0;
+        for (var i = 0; i < _index; i++) at += sizeof(int) + Math.Max(BinaryPrimitives.ReadInt32BigEndian(fields[at..]), 0);
+        var length = BinaryPrimitives.ReadInt32BigEndian(fields[at..]);
+        var value = fields[(at + sizeof(int))..];
+        long position = length switch
+        {
+            -1 => -1,
+            sizeof(short) => BinaryPrimitives.ReadInt16BigEndian(value),
+            sizeof(int) => BinaryPrimitives.ReadInt32BigEndian(value),
+            _ when !IsTimestamp => BinaryPrimitives.ReadInt64BigEndian(value),
+            _ => PostgresEpoch.TryToUnixMicroseconds(BinaryPrimitives.ReadInt64BigEndian(value), out var microseconds) ? microseconds : 0,
+        };
+        return length == -1 ? null : Math.Max(position, 0);
+    }
+
+    /// <summary>A position as a literal of the column's type.</summary>
+    public string Literal(long position) => _column.TypeOid switch
+    {
+        TypeOids.TimestampTz => $"'{Iso(position)}Z'::timestamptz",
+        TypeOids.Timestamp => $"'{Iso(position)}'::timestamp",
+        _ => Catalog.Sql.Integer(position),
+    };
+
+    public static long PositionOf(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    public static DateTimeOffset TimeOf(long position) => DateTimeOffset.UnixEpoch.AddTicks(position * TimeSpan.TicksPerMicrosecond);
+
+    private static string Iso(long position) => TimeOf(position).ToString("yyyy-MM-ddTHH:mm:ss.ffffff", CultureInfo.InvariantCulture);
+}

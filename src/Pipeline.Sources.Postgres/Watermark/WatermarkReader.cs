@@ -1,0 +1,112 @@
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+
+namespace Pipeline.Sources.Postgres.Watermark;
+
+/// <summary>
+/// Reads a table in half-open windows of its watermark, again and again. A window's end is fixed before its rows are
+/// read, below everything that open transactions may still write, so that a row committed late falls into a later window.
+/// </summary>
+/// <remarks>
+/// Rows without a watermark are read once, with the first window. A window without rows yields nothing: the next one
+/// begins where it began.
+/// </remarks>
+internal sealed class WatermarkReader(
+    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, ChunkQueue queue, SourceServices services)
+{
+    private const long Beginning = 0;
+
+    private readonly string _thing = $"Source {connections.Options.Name}, table {table.Name}";
+
+    /// <summary>Where the next window begins; null before the first.</summary>
+    private long? _from = from;
+
+    private TransactionHorizon? _horizon;
+
+    /// <summary>Integer watermarks: a value all of whose predecessors exist, and when that was seen to be so.</summary>
+    private (long End, DateTimeOffset At)? _candidate;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await connections.UseAsync(_thing, ReadNextWindowAsync, cancellationToken);
+            await Task.Delay(connections.Options.PollInterval, services.Time, cancellationToken);
+        }
+    }
+
+    private async ValueTask<bool> ReadNextWindowAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
+
+        // The transaction holds the table's definition still while its rows are read, and sees each statement's own snapshot.
+        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancellationToken);
+        var described = await LockAndDescribeAsync(connection, cancellationToken);
+        var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
+        if (await WindowEndAsync(connection, described, watermark, moment, cancellationToken) is not { } end || end <= (_from ?? Beginning)) return false;
+
+        var window = new WatermarkWindow(described, watermark, _from, end)
+        {
+            Overlap = table.Overlap,
+            IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
+        };
+        // COPY is read synchronously: a thread of its own neither starves the pool nor pays for a task a row.
+        var reached = await Task.Factory.StartNew(
+            () => new WindowReader(window, split, queue, connections.Options.ChunkBytesMax).Read(connection, cancellationToken),
+            cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await transaction.CommitAsync(cancellationToken);
+        _from = reached ?? _from;
+        return reached is not null;
+    }
+
+    private async ValueTask<PostgresTable> LockAndDescribeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await CatalogReader.FindAsync(connection, table.Table, cancellationToken) is var (_, qualifiedName))
+        {
+            await using var touch = new NpgsqlCommand($"select from {qualifiedName} limit 0", connection);
+            await touch.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
+        if (described.Oid == split.TableOid) return described;
+        throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
+            "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
+    }
+
+    /// <summary>Null while no end can be known.</summary>
+    private async ValueTask<long?> WindowEndAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, ServerMoment moment,
+        CancellationToken cancellationToken)
+    {
+        RequireSightOfTransactions(moment, watermark);
+        _horizon ??= new TransactionHorizon(connections.Options.Settle, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
+        var horizon = _horizon.Observe(moment.Transactions);
+        if (watermark.IsTimestamp) return horizon is { } time ? WatermarkColumn.PositionOf(time) : null;
+
+        // Integers are handed out in order but committed in any: those below the candidate are complete once every
+        // transaction that was open when it was seen has ended.
+        long? end = null;
+        if (_candidate is { } candidate && horizon > candidate.At) (end, _candidate) = (candidate.End, null);
+        _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _from ?? Beginning)
+            ? (largest + 1, moment.Transactions.Clock)
+            : null;
+        return end;
+    }
+
+    private void RequireSightOfTransactions(ServerMoment moment, WatermarkColumn watermark)
+    {
+        if (table.Overlap > TimeSpan.Zero && watermark.IsTimestamp) return;
+        if (moment.IsStandby)
+            throw new PipelineException(FaultKind.Invalid, _thing, "the server is a standby, which does not know the primary's open transactions: late commits would be lost",
+                "Connect to the primary, or set 'overlap' to more than the longest transaction.");
+        if (!moment.SeesAllTransactions)
+            throw new PipelineException(FaultKind.NotAuthorised, _thing, "the role cannot see other roles' open transactions: late commits would be lost",
+                $"GRANT pg_read_all_stats TO {Sql.Identifier(connections.Options.Username)};");
+    }
+
+    private static async ValueTask<long?> LargestAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select max({watermark.Sql})::bigint from {described.QualifiedName}", connection);
+        return await command.ExecuteScalarAsync(cancellationToken) as long?;
+    }
+}

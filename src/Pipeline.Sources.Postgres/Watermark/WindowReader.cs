@@ -1,0 +1,87 @@
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Decoding;
+
+namespace Pipeline.Sources.Postgres.Watermark;
+
+/// <summary>The rows of a table whose watermark lies in <c>[From, End)</c>.</summary>
+/// <param name="From">Null for the first window: from the smallest value, and rows without one.</param>
+internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Watermark, long? From, long End)
+{
+    public TimeSpan Overlap { get; init; }
+
+    /// <summary>Rows come in the order of the watermark, so that the window can be committed in pieces.</summary>
+    public bool IsOrdered { get; init; }
+
+    public string CopySql
+    {
+        get
+        {
+            var columns = string.Join(", ", Table.Columns.Select(column => ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
+            var sql = $"select {columns} from {Table.QualifiedName} where {Condition}";
+            if (IsOrdered) sql += $" order by {Watermark.Sql}";
+            return $"copy ({sql}) to stdout (format binary)";
+        }
+    }
+
+    private string Condition
+    {
+        get
+        {
+            var below = $"{Watermark.Sql} < {Watermark.Literal(End)}";
+            if (From is not { } from) return Watermark.IsNullable ? $"({below} or {Watermark.Sql} is null)" : below;
+            var start = Watermark.IsTimestamp ? Math.Max(from - Overlap.Ticks / TimeSpan.TicksPerMicrosecond, 0) : from;
+            return $"{Watermark.Sql} >= {Watermark.Literal(start)} and {below}";
+        }
+    }
+}
+
+/// <summary>Turns one window into chunks, on the calling thread.</summary>
+internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split, ChunkQueue queue, long chunkBytesMax)
+{
+    private static readonly byte[] ReadOp = [.. "r"u8];
+
+    private readonly RowChunkBuilder _chunk = new(window.Table);
+
+    /// <summary>Where the chunk that is being filled begins.</summary>
+    private long _from = window.From ?? 0;
+
+    /// <summary>The largest position among the rows of that chunk.</summary>
+    private long _last;
+
+    private bool _hasUnfinishedPieces;
+
+    /// <summary>Reads all rows; returns the position reached, null when there were no rows.</summary>
+    public long? Read(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        using var chunk = _chunk;
+        using var rows = new CopyRows(connection.BeginRawBinaryCopy(window.CopySql), window.Table.Columns.Count);
+        using var cancellation = cancellationToken.Register(rows.Cancel);
+        rows.Begin();
+        var count = 0L;
+        while (rows.TryRead(out var fields))
+        {
+            var position = window.Watermark.PositionOf(fields) ?? Math.Max(_last, _from);
+            if (_chunk.RowBytes >= chunkBytesMax) Cut(position, cancellationToken);
+            _chunk.Append(fields, ReadOp, position);
+            _last = Math.Max(_last, position);
+            count++;
+        }
+
+        if (_chunk.RowCount > 0 || _hasUnfinishedPieces) Emit(window.End, cancellationToken);
+        return count > 0 ? window.End : null;
+    }
+
+    /// <summary>Ends a full chunk. It advances only where everything up to its last position has been read.</summary>
+    private void Cut(long nextPosition, CancellationToken cancellationToken) =>
+        Emit(window.IsOrdered && nextPosition > _last && _last >= _from ? _last + 1 : _from, cancellationToken);
+
+    private void Emit(long to, CancellationToken cancellationToken)
+    {
+        var newestEventAt = window.Watermark.IsTimestamp && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
+        queue.Add(_chunk.Build(split.Id, split.Table, new PositionRange(_from, to), newestEventAt), cancellationToken);
+        _hasUnfinishedPieces = to == _from;
+        _from = to;
+    }
+}

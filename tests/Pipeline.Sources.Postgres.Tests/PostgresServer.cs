@@ -1,0 +1,24 @@
+using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres.Tests;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>One server for all tests of the assembly; each test takes a database of its own.</summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+    private ScratchPostgres? _scratch;
+
+    public ScratchPostgres Scratch => _scratch ?? throw new InvalidOperationException("The server has not been started.");
+
+    public async ValueTask InitializeAsync() =>
+        _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory), TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_scratch is not null) await _scratch.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Npgsql;
+using Pipeline.Emulation.Postgres;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+public sealed class ScratchPostgresSpec(PostgresServer server)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Speaks_TLS_with_a_certificate_for_its_address_and_asks_for_the_password()
+    {
+        await using var right = new NpgsqlConnection(server.Scratch.ConnectionString);
+        await using var wrong = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(server.Scratch.ConnectionString) { Password = "wrong", Pooling = false }.ConnectionString);
+
+        await right.OpenAsync(Cancel);
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => wrong.OpenAsync(Cancel));
+
+        Assert.Equal(PostgresErrorCodes.InvalidPassword, refused.SqlState);
+    }
+
+    [Fact]
+    public async Task Keeps_its_data_over_a_restart_on_the_same_directory()
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        try
+        {
+            await using (var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel))
+            {
+                await using var source = NpgsqlDataSource.Create(first.ConnectionString);
+                await using var create = source.CreateCommand("create table kept as select 42 as value");
+                await create.ExecuteNonQueryAsync(Cancel);
+            }
+
+            await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+            await using var again = NpgsqlDataSource.Create(second.ConnectionString);
+            await using var read = again.CreateCommand("select value from kept");
+
+            Assert.Equal(42, await read.ExecuteScalarAsync(Cancel));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Takes_over_from_a_server_whose_owner_was_killed()
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        try
+        {
+            await using var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+            var abandoned = first.ServerProcessId!.Value;
+
+            // The first owner still holds its server, as one does that is being killed this very moment.
+            await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+
+            Assert.NotEqual(abandoned, second.ServerProcessId);
+            await using var connection = new NpgsqlConnection(second.ConnectionString);
+            await connection.OpenAsync(Cancel);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Stops_when_the_owner_closes_it_and_leaves_no_process()
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        try
+        {
+            var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+            using var process = Process.GetProcessById(scratch.ServerProcessId!.Value);
+
+            await scratch.DisposeAsync();
+
+            await process.WaitForExitAsync(Cancel).WaitAsync(TimeSpan.FromSeconds(5), Cancel);
+            Assert.Null(scratch.ServerProcessId);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>A database of one test: transactions of other tests do not hold its windows back.</summary>
+internal sealed class TestDatabase : IAsyncDisposable
+{
+    private static int _count;
+
+    private readonly ScratchPostgres _server;
+
+    private TestDatabase(ScratchPostgres server, string name)
+    {
+        _server = server;
+        Name = name;
+        DataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = name, ApplicationName = "test" }.ConnectionString);
+    }
+
+    public string Name { get; }
+
+    /// <summary>Connections of a superuser who is not the source.</summary>
+    public NpgsqlDataSource DataSource { get; }
+
+    public static async ValueTask<TestDatabase> CreateAsync(ScratchPostgres server, CancellationToken cancellationToken)
+    {
+        var name = $"test_{Interlocked.Increment(ref _count)}";
+        await using var admin = NpgsqlDataSource.Create(server.ConnectionString);
+        await using var create = admin.CreateCommand($"create database {name}");
+        await create.ExecuteNonQueryAsync(cancellationToken);
+        return new TestDatabase(server, name);
+    }
+
+    public async ValueTask ExecuteAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public async ValueTask<T> ScalarAsync<T>(string sql, CancellationToken cancellationToken)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Options for the database with short pauses and small chunks.</summary>
+    public PostgresOptions Options(params PostgresTableOptions[] tables) => new()
+    {
+        Name = "app",
+        Host = _server.Host,
+        Port = _server.Port,
+        Database = Name,
+        Username = _server.User,
+        Password = new Secret(_server.Password),
+        Tls = new PostgresTls { CaFile = _server.CaFile },
+        PollInterval = TimeSpan.FromMilliseconds(20),
+        ChunkBytesMax = 4 << 10,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        Tables = tables,
+    };
+
+    public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
+
+    public static PostgresSource Open(PostgresOptions options) =>
+        new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+
+    public async ValueTask DisposeAsync()
+    {
+        await DataSource.DisposeAsync();
+        await using var admin = NpgsqlDataSource.Create(_server.ConnectionString);
+        await using var drop = admin.CreateCommand($"drop database {Name} with (force)");
+        await drop.ExecuteNonQueryAsync();
+    }
+}

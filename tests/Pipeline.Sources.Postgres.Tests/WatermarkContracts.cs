@@ -1,0 +1,68 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>A timestamp watermark with an index: windows in order, committed in pieces.</summary>
+public sealed class TimestampWatermarkContract(PostgresServer server) : SourceContract
+{
+    protected override async ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) =>
+        await WatermarkFixture.StartAsync(server, "updated_at", isIndexed: true, cancellationToken);
+}
+
+/// <summary>Without an index a window is whole or nothing.</summary>
+public sealed class UnindexedWatermarkContract(PostgresServer server) : SourceContract
+{
+    protected override async ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) =>
+        await WatermarkFixture.StartAsync(server, "updated_at", isIndexed: false, cancellationToken);
+}
+
+public sealed class IntegerWatermarkContract(PostgresServer server) : SourceContract
+{
+    protected override async ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) =>
+        await WatermarkFixture.StartAsync(server, "id", isIndexed: true, cancellationToken);
+}
+
+internal sealed class WatermarkFixture : SourceFixture
+{
+    private readonly PostgresServer _server;
+    private readonly TestDatabase _database;
+    private readonly string _watermark;
+
+    private WatermarkFixture(PostgresServer server, TestDatabase database, string watermark)
+    {
+        _server = server;
+        _database = database;
+        _watermark = watermark;
+    }
+
+    public override string Table => "items";
+
+    public override string? Secret => _server.Scratch.Password;
+
+    public static async ValueTask<SourceFixture> StartAsync(PostgresServer server, string watermark, bool isIndexed, CancellationToken cancellationToken)
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, cancellationToken);
+        await database.ExecuteAsync("""
+            create table items (id bigserial not null, number bigint not null, payload text, updated_at timestamptz not null default clock_timestamp());
+            create sequence numbers minvalue 0;
+            """, cancellationToken);
+        if (isIndexed) await database.ExecuteAsync($"create index on items ({watermark})", cancellationToken);
+        return new WatermarkFixture(server, database, watermark);
+    }
+
+    public override ISource Open() => TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)));
+
+    public override ISource OpenBroken() =>
+        TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)) with { Password = new Secret(_server.Scratch.Password + "!") });
+
+    public override ISource OpenWithMissingTable() => TestDatabase.Open(_database.Options(TestDatabase.Table("no_such_table", _watermark)));
+
+    public override ValueTask AppendAsync(int count, CancellationToken cancellationToken) =>
+        _database.ExecuteAsync($"insert into items (number, payload) select nextval('numbers'), repeat('x', 40) from generate_series(1, {count})", cancellationToken);
+
+    public override long NumberOf(RecordBatch rows, int row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value;
+
+    public override ValueTask DisposeAsync() => _database.DisposeAsync();
+}
