@@ -21,8 +21,20 @@ public abstract class ColumnBuilder(ColumnMemory memory)
 
     public abstract void AppendNull();
 
+    /// <summary>Takes back the value appended last, e.g. when a later column of the same row cannot be decoded.</summary>
+    public void RemoveLast()
+    {
+        Length--;
+        if (_validity is not null && (_validity[Length / 8] & (1 << (Length % 8))) == 0) NullCount--;
+        OnRemoved();
+    }
+
     /// <summary>The array over what was appended; valid until the <see cref="ColumnMemory"/> is disposed.</summary>
     public abstract IArrowArray Build();
+
+    protected virtual void OnRemoved()
+    {
+    }
 
     protected ArrowBuffer Validity() => _validity is null ? ArrowBuffer.Empty : new ArrowBuffer(_validity.AsMemory(0, BitmapBytes(Length)));
 
@@ -140,6 +152,9 @@ public sealed class BytesColumn : ColumnBuilder
         SetOffset(Length + 1, _used);
         Advance(isValid: false);
     }
+
+    protected override void OnRemoved() =>
+        _used = Unsafe.ReadUnaligned<int>(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_offsets), Length * sizeof(int)));
 
     public override IArrowArray Build() => ArrowArrayFactory.BuildArray(new ArrayData(_type, Length, NullCount, 0,
         [Validity(), new ArrowBuffer(_offsets.AsMemory(0, (Length + 1) * sizeof(int))), new ArrowBuffer(_values.AsMemory(0, _used))]));

@@ -52,4 +52,41 @@ public sealed class ColumnBuilderSpec
             var array = (BooleanArray)column.Build();
             Assert.Equal(values, Enumerable.Range(0, array.Length).Select(array.GetValue));
         }, iter: 200);
+
+    [Fact]
+    public void A_value_taken_back_leaves_no_trace() =>
+        Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 0, 9].Null(), Gen.Bool).Array[0, 500].Sample(steps =>
+        {
+            using var memory = new ColumnMemory();
+            var texts = new BytesColumn(memory, StringType.Default, capacity: 2, bytesCapacity: 8);
+            var numbers = new FixedColumn<int>(memory, Int32Type.Default, capacity: 2);
+            var kept = new List<string?>();
+
+            foreach (var (text, isTakenBack) in steps)
+            {
+                if (text is null)
+                {
+                    texts.AppendNull();
+                    numbers.AppendNull();
+                }
+                else
+                {
+                    texts.Append(System.Text.Encoding.UTF8.GetBytes(text));
+                    numbers.Append(text.Length);
+                }
+
+                if (!isTakenBack) kept.Add(text);
+                else
+                {
+                    texts.RemoveLast();
+                    numbers.RemoveLast();
+                }
+            }
+
+            var textArray = (StringArray)texts.Build();
+            var numberArray = (Int32Array)numbers.Build();
+            Assert.Equal(kept, Enumerable.Range(0, textArray.Length).Select(i => textArray.GetString(i)));
+            Assert.Equal(kept.Select(text => text?.Length), Enumerable.Range(0, numberArray.Length).Select(numberArray.GetValue));
+            Assert.Equal(kept.Count(text => text is null), textArray.NullCount);
+        }, iter: 200);
 }

@@ -1,0 +1,59 @@
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Snowflake.Client;
+
+/// <summary>
+/// The partitions of a result after the first, in order, fetched in parallel: at most so many at a time and at most so
+/// many bytes ahead of the reader (one is always fetched, however large).
+/// </summary>
+internal sealed class PartitionPrefetch(SnowflakeClient client, string thing, StatementResult result, int parallelMax, long bytesMax,
+    CancellationToken cancellationToken) : IAsyncDisposable
+{
+    private readonly Queue<(Task<ResponseBody> Body, long Bytes)> _fetching = new();
+    private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+    private int _next = 1;
+    private long _bytesAhead;
+    private long _bytesGiven;
+
+    /// <summary>The next partition; null after the last. The caller disposes it before it asks for another.</summary>
+    public async ValueTask<ResponseBody?> NextAsync()
+    {
+        _bytesAhead -= _bytesGiven;
+        _bytesGiven = 0;
+        Fetch();
+        if (!_fetching.TryDequeue(out var first)) return null;
+        _bytesGiven = first.Bytes;
+        return await first.Body;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        foreach (var (fetch, _) in _fetching)
+        {
+            try
+            {
+                (await fetch).Dispose();
+            }
+            catch (Exception e) when (e is OperationCanceledException or PipelineException)
+            {
+                // Nobody wants it any more.
+            }
+        }
+
+        _fetching.Clear();
+        _stop.Dispose();
+    }
+
+    private void Fetch()
+    {
+        var partitions = result.Metadata.Partitions;
+        while (_next < partitions.Count && _fetching.Count < parallelMax && (_fetching.Count == 0 || _bytesAhead + partitions[_next].Bytes <= bytesMax))
+        {
+            var bytes = partitions[_next].Bytes;
+            _bytesAhead += bytes;
+            _fetching.Enqueue((client.PartitionAsync(thing, result.Handle, _next, _stop.Token), bytes));
+            _next++;
+        }
+    }
+}

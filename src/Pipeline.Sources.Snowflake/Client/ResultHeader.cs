@@ -1,0 +1,72 @@
+using System.Text.Json;
+
+namespace Pipeline.Sources.Snowflake.Client;
+
+/// <summary>A column as <c>rowType</c> describes it. The type's name is in lower case.</summary>
+internal sealed record ResultColumn(string Name, string Type, int Precision, int Scale, bool IsNullable);
+
+/// <summary>One part of a result. Bytes are those of the transfer where the server tells them, else uncompressed.</summary>
+internal readonly record struct ResultPartition(long Rows, long Bytes);
+
+internal sealed record ResultMetadata(IReadOnlyList<ResultColumn> Columns, IReadOnlyList<ResultPartition> Partitions);
+
+/// <summary>Everything of an answer but its rows.</summary>
+internal sealed record ResultHeader(string? Code, string? SqlState, string? Message, string? StatementHandle, ResultMetadata? Metadata)
+{
+    /// <exception cref="JsonException">Not an answer of the SQL API.</exception>
+    public static ResultHeader Read(ResponseBody body)
+    {
+        using var tokens = new JsonTokens(body.Open());
+        string? code = null, sqlState = null, message = null, handle = null;
+        ResultMetadata? metadata = null;
+        if (tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
+        while (tokens.Next(out var name) == JsonTokenType.PropertyName)
+        {
+            if (name.SequenceEqual("code"u8)) code = Text(tokens);
+            else if (name.SequenceEqual("sqlState"u8)) sqlState = Text(tokens);
+            else if (name.SequenceEqual("message"u8)) message = Text(tokens);
+            else if (name.SequenceEqual("statementHandle"u8)) handle = Text(tokens);
+            else if (name.SequenceEqual("resultSetMetaData"u8)) metadata = ReadMetadata(tokens);
+            else tokens.SkipNext();
+        }
+
+        return new ResultHeader(code, sqlState, message, handle, metadata);
+    }
+
+    /// <summary>The rows of a small result.</summary>
+    public static IReadOnlyList<string?[]> Rows(ResponseBody body)
+    {
+        using var stream = body.Open();
+        using var document = JsonDocument.Parse(stream);
+        return [.. document.RootElement.GetProperty("data").EnumerateArray()
+            .Select(row => row.EnumerateArray().Select(cell => cell.GetString()).ToArray())];
+    }
+
+    private static string? Text(JsonTokens tokens)
+    {
+        using var document = tokens.NextDocument();
+        return document.RootElement.ValueKind == JsonValueKind.String ? document.RootElement.GetString() : null;
+    }
+
+    private static ResultMetadata ReadMetadata(JsonTokens tokens)
+    {
+        using var document = tokens.NextDocument();
+        var root = document.RootElement;
+        return new ResultMetadata(
+            [.. Items(root, "rowType").Select(column => new ResultColumn(
+                column.GetProperty("name").GetString()!,
+                column.GetProperty("type").GetString()!.ToLowerInvariant(),
+                (int)(Number(column, "precision") ?? 0),
+                (int)(Number(column, "scale") ?? 0),
+                !column.TryGetProperty("nullable", out var nullable) || nullable.ValueKind != JsonValueKind.False))],
+            [.. Items(root, "partitionInfo").Select(partition => new ResultPartition(
+                Number(partition, "rowCount") ?? 0,
+                Number(partition, "compressedSize") ?? Number(partition, "uncompressedSize") ?? 0))]);
+    }
+
+    private static IEnumerable<JsonElement> Items(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
+
+    private static long? Number(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number ? number.GetInt64() : null;
+}

@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Snowflake.Client;
+
+/// <summary>A finished statement: its columns, its partitions, and the rows of the first one.</summary>
+internal sealed record StatementResult(string Handle, ResultMetadata Metadata, ResponseBody First) : IDisposable
+{
+    public void Dispose() => First.Dispose();
+}
+
+/// <summary>
+/// Snowflake's SQL API, version 2. A statement has one request id for all its attempts; those after a lost answer carry
+/// <c>retry=true</c>, so that Snowflake does not execute it again.
+/// </summary>
+internal sealed partial class SnowflakeClient(SnowflakeOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
+{
+    private static readonly TimeSpan PollMin = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan PollMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Executes a statement and waits for its result. It is submitted asynchronously: its handle is known from the start,
+    /// so that cancelling <paramref name="cancellationToken"/> cancels it in Snowflake too.
+    /// </summary>
+    /// <param name="thing">For errors.</param>
+    public async Task<StatementResult> ExecuteAsync(string thing, string sql, CancellationToken cancellationToken)
+    {
+        var requestId = Guid.NewGuid();
+        var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous: true, requestId, isRetry), isPartition: false, cancellationToken);
+        return await ResultAsync(thing, answer, cancellationToken);
+    }
+
+    /// <summary>Executes a small query and returns its cells as text.</summary>
+    public async Task<IReadOnlyList<string?[]>> QueryAsync(string thing, string sql, CancellationToken cancellationToken)
+    {
+        var requestId = Guid.NewGuid();
+        var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous: false, requestId, isRetry), isPartition: false, cancellationToken);
+        using var result = await ResultAsync(thing, answer, cancellationToken);
+        return ResultHeader.Rows(result.First);
+    }
+
+    /// <summary>Fetches a later partition of a finished statement.</summary>
+    public async Task<ResponseBody> PartitionAsync(string thing, string handle, int partition, CancellationToken cancellationToken)
+    {
+        var answer = await http.SendAsync(thing, _ => Get(handle, $"&partition={partition}"), isPartition: true, cancellationToken);
+        if (answer.Status == HttpStatusCode.OK) return answer.Body;
+        using (answer) throw SnowflakeFailure.Of(thing, answer.Status, answer.Header ?? ResultHeader.Read(answer.Body), options);
+    }
+
+    private async Task<StatementResult> ResultAsync(string thing, Answer answer, CancellationToken cancellationToken)
+    {
+        var delay = PollMin;
+        while (true)
+        {
+            if (answer is { Status: HttpStatusCode.OK, Header: { StatementHandle: { } handle, Metadata: { } metadata } })
+                return new StatementResult(handle, metadata, answer.Body);
+            var header = answer.Header!;
+            answer.Dispose();
+            if (answer.Status != HttpStatusCode.Accepted || header.StatementHandle is not { } running)
+                throw SnowflakeFailure.Of(thing, answer.Status, header, options);
+            try
+            {
+                await Task.Delay(delay, time, cancellationToken);
+                answer = await http.SendAsync(thing, _ => Get(running, ""), isPartition: false, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                await CancelAsync(thing, running);
+                throw;
+            }
+
+            delay = delay < PollMax / 2 ? delay * 2 : PollMax;
+        }
+    }
+
+    /// <summary>Best effort: what is not cancelled ends at its own time limit.</summary>
+    private async Task CancelAsync(string thing, string handle)
+    {
+        using var timeout = new CancellationTokenSource(CancelTimeout, time);
+        try
+        {
+            using var answer = await http.SendAsync(thing,
+                _ => Request(HttpMethod.Post, $"api/v2/statements/{handle}/cancel?requestId={Guid.NewGuid()}"), isPartition: false, timeout.Token);
+        }
+        catch (Exception e) when (e is PipelineException or OperationCanceledException)
+        {
+            NotCancelled(log, handle, e.Message);
+        }
+    }
+
+    private HttpRequestMessage Submission(string sql, bool isAsynchronous, Guid requestId, bool isRetry)
+    {
+        var request = Request(HttpMethod.Post, $"api/v2/statements?requestId={requestId}{(isAsynchronous ? "&async=true" : "")}{(isRetry ? "&retry=true" : "")}");
+        request.Content = JsonContent.Create(new Dictionary<string, object>(StringComparer.Ordinal)
+        {
+            ["statement"] = sql,
+            ["timeout"] = (long)options.StatementTimeout.TotalSeconds,
+            ["database"] = options.Database,
+            ["schema"] = options.Schema,
+            ["warehouse"] = options.Warehouse,
+            ["role"] = options.Role,
+        });
+        return request;
+    }
+
+    private HttpRequestMessage Get(string handle, string more) =>
+        Request(HttpMethod.Get, $"api/v2/statements/{Uri.EscapeDataString(handle)}?requestId={Guid.NewGuid()}{more}");
+
+    private HttpRequestMessage Request(HttpMethod method, string path)
+    {
+        var request = new HttpRequestMessage(method, new Uri(options.AccountUrl, path));
+        request.Headers.Accept.ParseAdd("application/json");
+        request.Headers.AcceptEncoding.ParseAdd("gzip");
+        request.Headers.UserAgent.ParseAdd("pipeline/1.0");
+        return request;
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Statement {Handle} could not be cancelled: {Reason}")]
+    private static partial void NotCancelled(ILogger log, string handle, string reason);
+}

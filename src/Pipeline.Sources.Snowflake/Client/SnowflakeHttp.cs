@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Auth;
+
+namespace Pipeline.Sources.Snowflake.Client;
+
+/// <summary>An answer that is more than a hiccup: 200, 202, 408 or 422. Dispose it.</summary>
+internal sealed record Answer(HttpStatusCode Status, ResponseBody Body, ResultHeader? Header) : IDisposable
+{
+    public void Dispose() => Body.Dispose();
+}
+
+/// <summary>
+/// Sends requests until they are answered: with a valid token, again after busy and broken answers with backoff, and not
+/// for ever.
+/// </summary>
+internal sealed partial class SnowflakeHttp(string source, SnowflakeOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
+{
+    /// <summary>Tokens that a single request may use up before its refusal counts.</summary>
+    private const int RenewalsMax = 2;
+
+    /// <summary>Sends a request built by <paramref name="build"/> and reads the whole answer.</summary>
+    /// <param name="thing">For errors.</param>
+    /// <param name="build">
+    /// Gets whether an earlier attempt may have been carried out although its answer was lost; called for each attempt.
+    /// </param>
+    /// <param name="isPartition">A later partition: its answer has rows and nothing else.</param>
+    /// <exception cref="PipelineException">Attempts are used up, or the request is refused.</exception>
+    public async Task<Answer> SendAsync(string thing, Func<bool, HttpRequestMessage> build, bool isPartition, CancellationToken cancellationToken)
+    {
+        var backoff = new Backoff(options.Retry, time);
+        var mayHaveActed = false;
+        var renewals = 0;
+        while (true)
+        {
+            var token = await tokens.GetAsync(cancellationToken);
+            string cause;
+            Exception? inner = null;
+            TimeSpan? retryAfter = null;
+            using var deadline = new RequestDeadline(options.RequestTimeout, time, cancellationToken);
+            try
+            {
+                using var request = build(mayHaveActed);
+                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Value);
+                request.Headers.Add("X-Snowflake-Authorization-Token-Type", tokens.Type);
+                using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
+                var status = response.StatusCode;
+                if (status == HttpStatusCode.TooManyRequests || (int)status >= 500)
+                {
+                    mayHaveActed |= (int)status >= 500;
+                    cause = $"it answers {(int)status}";
+                    retryAfter = response.Headers.RetryAfter?.Delta;
+                }
+                else if (await ReadAsync(response, isPartition, deadline.Token) is var answer && status is not HttpStatusCode.Unauthorized)
+                {
+                    if (status is HttpStatusCode.OK or HttpStatusCode.Accepted or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity) return answer;
+                    using (answer) throw SnowflakeFailure.Of(thing, status, answer.Header!, options);
+                }
+                else
+                {
+                    answer.Dispose();
+                    var refusal = answer.Header!;
+                    if (++renewals > RenewalsMax || !IsAboutToken(refusal.Code)) throw SnowflakeFailure.Of(thing, status, refusal, options);
+                    tokens.Invalidate(token);
+                    TokenRefused(log, source, refusal.Code);
+                    continue;
+                }
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidDataException || deadline.HasPassed(e))
+            {
+                mayHaveActed |= e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+                cause = deadline.HasPassed(e) ? $"it did not answer within {options.RequestTimeout.TotalSeconds:0} s" : e.Message.TrimEnd('.');
+                inner = e;
+            }
+
+            if (!await backoff.WaitAsync(retryAfter, cancellationToken))
+                throw new PipelineException(FaultKind.Unreachable, thing, $"{options.AccountUrl.Host} cannot be used: {cause} ({backoff.Failures} attempts)",
+                    "Check account-url and the network path; a busy account answers again later.", inner);
+            Retrying(log, source, cause, backoff.Failures);
+        }
+    }
+
+    private static async Task<Answer> ReadAsync(HttpResponseMessage response, bool isPartition, CancellationToken cancellationToken)
+    {
+        var body = await ResponseBody.ReadAsync(response.Content, cancellationToken);
+        try
+        {
+            // A partition that is not gzip to its end, or no JSON, is found out when its rows are read.
+            return new Answer(response.StatusCode, body, isPartition && response.IsSuccessStatusCode ? null : ReadHeader(response, body));
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Proxies and gateways refuse in HTML: then the status is all there is.</summary>
+    private static ResultHeader ReadHeader(HttpResponseMessage response, ResponseBody body) =>
+        response.IsSuccessStatusCode || response.Content.Headers.ContentType?.MediaType == "application/json"
+            ? ResultHeader.Read(body)
+            : new ResultHeader(null, null, response.ReasonPhrase, null, null);
+
+    private static bool IsAboutToken(string? code) => code is "390303" or "390318" or "390144" or "390198";
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Source {Source}: Snowflake refused the token ({Code}); renewing it")]
+    private static partial void TokenRefused(ILogger log, string source, string? code);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Source {Source}: {Cause}; attempt {Attempt} failed, retrying")]
+    private static partial void Retrying(ILogger log, string source, string cause, int attempt);
+}

@@ -1,0 +1,131 @@
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Client;
+
+namespace Pipeline.Sources.Snowflake.Rows;
+
+/// <summary>
+/// Reads the rows of one partition's JSON (<c>"data": [[cell, ...], ...]</c>) into chunks: a single pass, no object a
+/// row or cell. Memory is that of the longest row.
+/// </summary>
+internal sealed class RowReader : IDisposable
+{
+    private readonly string _thing;
+    private readonly SplitId _split;
+    private readonly string _table;
+    private readonly TableShape _shape;
+    private readonly JsonTokens _tokens;
+
+    /// <exception cref="JsonException">The body has no rows.</exception>
+    public RowReader(string thing, SplitId split, string table, TableShape shape, ResponseBody body)
+    {
+        (_thing, _split, _table, _shape) = (thing, split, table, shape);
+        _tokens = new JsonTokens(body.Open());
+        if (_tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
+        while (true)
+        {
+            if (_tokens.Next(out var name) != JsonTokenType.PropertyName) throw new JsonException("The answer has no rows.");
+            if (name.SequenceEqual("data"u8)) break;
+            _tokens.SkipNext();
+        }
+
+        if (_tokens.Next(out _) != JsonTokenType.StartArray) throw new JsonException("The answer's rows are not an array.");
+    }
+
+    /// <summary>Watermark of the row that a full chunk ends before.</summary>
+    public long NextPosition { get; private set; }
+
+    /// <summary>Reads rows into the chunk until it is full or the partition ends.</summary>
+    /// <returns>True when the chunk is full: another one goes on with the row at <see cref="NextPosition"/>.</returns>
+    public bool Read(ChunkAssembler chunk, long bytesMax)
+    {
+        while (true)
+        {
+            var reader = _tokens.Reader();
+            while (true)
+            {
+                var (start, state) = (reader.BytesConsumed, reader.CurrentState);
+                if (ReadRow(ref reader, chunk) is not { } row)
+                {
+                    chunk.UndoRow();
+                    _tokens.Accept(start, state);
+                    _tokens.Fill();
+                    break;
+                }
+
+                if (row.IsEnd)
+                {
+                    _tokens.Accept(reader);
+                    return false;
+                }
+
+                if (chunk.Bytes >= bytesMax && chunk.Records > 0)
+                {
+                    chunk.UndoRow();
+                    _tokens.Accept(start, state);
+                    NextPosition = row.Position;
+                    return true;
+                }
+
+                if (row.BadColumn is not { } column)
+                {
+                    chunk.CompleteRow(row.Position);
+                    continue;
+                }
+
+                chunk.UndoRow();
+                var json = _tokens.Window[(int)start..(int)reader.BytesConsumed].TrimStart(", \r\n\t"u8);
+                chunk.AddDeadLetter(_split, _table, row.Position, _shape.Columns[column].Name, json);
+            }
+        }
+    }
+
+    public void Dispose() => _tokens.Dispose();
+
+    /// <summary>Appends the next row's cells; null when it is not all there yet.</summary>
+    private Row? ReadRow(ref Utf8JsonReader reader, ChunkAssembler chunk)
+    {
+        if (!reader.Read()) return null;
+        if (reader.TokenType == JsonTokenType.EndArray) return Row.End;
+        if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException("A row is not an array.");
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.EndArray) return new Row(chunk.WatermarkOfRow());
+            if (!chunk.TryAppend(reader)) return ReadBadRow(ref reader, chunk);
+        }
+
+        return null;
+    }
+
+    /// <summary>Reads the rest of a row with a bad cell, for its watermark.</summary>
+    private Row? ReadBadRow(ref Utf8JsonReader reader, ChunkAssembler chunk)
+    {
+        var column = chunk.CellsInRow;
+        var cell = column;
+        long? position = column > _shape.Watermark ? chunk.WatermarkOfRow() : null;
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.EndArray) return new Row(position ?? throw NoPosition(), column);
+            if (++cell == _shape.Watermark && !TryPosition(reader, out position)) throw NoPosition();
+        }
+
+        return null;
+    }
+
+    private bool TryPosition(in Utf8JsonReader cell, out long? position)
+    {
+        var isThere = _shape.IsTimestamp ? CellParsers.TryTimestamp(cell.ValueSpan, out var value) : CellParsers.TryLong(cell.ValueSpan, out value);
+        position = value;
+        return isThere;
+    }
+
+    private PipelineException NoPosition() => new(FaultKind.Invalid, _thing,
+        $"a row's watermark in column '{_shape.Columns[_shape.Watermark].Name}' lies outside of years 1 to 9999 or of 64 bits",
+        "Correct the row in Snowflake, or choose another watermark column.");
+
+    /// <param name="BadColumn">The column whose cell cannot be decoded.</param>
+    private readonly record struct Row(long Position, int? BadColumn = null, bool IsEnd = false)
+    {
+        public static readonly Row End = new(0, null, IsEnd: true);
+    }
+}

@@ -1,0 +1,93 @@
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Snowflake;
+
+/// <summary>How a Snowflake source is reached and read. Names are case-sensitive, as SHOW prints them.</summary>
+public sealed record SnowflakeOptions
+{
+    /// <summary><c>https://ORG-ACCOUNT.snowflakecomputing.com</c>.</summary>
+    public required Uri AccountUrl { get; init; }
+
+    public required SnowflakeAuth Auth { get; init; }
+
+    public required string Role { get; init; }
+
+    public required string Warehouse { get; init; }
+
+    public required string Database { get; init; }
+
+    public required string Schema { get; init; }
+
+    public required IReadOnlyList<SnowflakeTableOptions> Tables { get; init; }
+
+    /// <summary>
+    /// How often a table is asked for new rows. Every asking keeps the warehouse awake: shorter is fresher and costs more.
+    /// </summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How long after its watermark was taken a row may become visible: the longest transaction that writes the table.
+    /// Rows younger than this are left for the next window, because another one with an older watermark may still be
+    /// uncommitted. Too short loses rows; longer delays all of them.
+    /// </summary>
+    public TimeSpan CommitLag { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Also ends each window before the oldest open transaction (<c>SHOW TRANSACTIONS IN ACCOUNT</c>), so that no
+    /// transaction is too long. Needs a role that sees every user's transactions; others see only their own, without an
+    /// error. For timestamp watermarks.
+    /// </summary>
+    public bool WatchTransactions { get; init; }
+
+    /// <summary>Partitions of a result that are fetched at the same time.</summary>
+    public int ParallelPartitions { get; init; } = 4;
+
+    /// <summary>Compressed bytes of partitions that are fetched ahead for one table.</summary>
+    public long BufferBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>Bytes of memory after which a chunk ends.</summary>
+    public long ChunkBytesMax { get; init; } = 4L << 20;
+
+    /// <summary>How long one answer may take, to its last byte.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>After this Snowflake itself cancels a statement.</summary>
+    public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    public RetryOptions Retry { get; init; } = new();
+}
+
+/// <summary>Backoff of one request: doubles from <paramref name="BackoffMin"/> to <paramref name="BackoffMax"/>, jittered.</summary>
+/// <param name="AttemptsMax">Attempts of one request, the first included, before the table's reading fails.</param>
+public sealed record RetryOptions(TimeSpan BackoffMin, TimeSpan BackoffMax, int AttemptsMax)
+{
+    public RetryOptions()
+        : this(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), 6)
+    {
+    }
+}
+
+/// <summary>A table as configured.</summary>
+/// <param name="Name">In the lake.</param>
+/// <param name="Path">In Snowflake: one to three names, <c>TABLE</c>, <c>SCHEMA.TABLE</c> or <c>DATABASE.SCHEMA.TABLE</c>.</param>
+/// <param name="Watermark">The TIMESTAMP or integer column that grows with every change of a row.</param>
+/// <param name="Key">Orders rows with the same watermark, so that reading again gives the same order.</param>
+public sealed record SnowflakeTableOptions(string Name, string Path, string Watermark, IReadOnlyList<string> Key);
+
+/// <summary>Who the source is, for Snowflake.</summary>
+public abstract record SnowflakeAuth
+{
+    private SnowflakeAuth()
+    {
+    }
+
+    /// <summary>External OAuth: client credentials for a token from the identity provider.</summary>
+    /// <param name="Scope"><c>session:role:ROLE</c> unless the identity provider wants another.</param>
+    public sealed record OAuth(Uri TokenUrl, string ClientId, Secret ClientSecret, string Scope) : SnowflakeAuth;
+
+    /// <summary>A JWT signed with the user's private key.</summary>
+    /// <param name="Account"><c>ORG-ACCOUNT</c>, or the account locator without its region.</param>
+    /// <param name="PrivateKey">PEM, PKCS#8 or PKCS#1.</param>
+    /// <param name="Passphrase">For an encrypted key.</param>
+    public sealed record KeyPair(string Account, string User, Secret PrivateKey, Secret? Passphrase) : SnowflakeAuth;
+}

@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Client;
+using Pipeline.Sources.Snowflake.Rows;
+
+namespace Pipeline.Sources.Snowflake;
+
+/// <summary>
+/// One table read by watermark: window after window <c>[from, U)</c>, each a single statement ordered by the watermark, so
+/// that every chunk but those within one watermark's rows can be resumed after.
+/// </summary>
+internal sealed partial class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeOptions options, SnowflakeClient client,
+    TimeProvider time, ILogger log)
+{
+    private TableShape? _shape;
+
+    public string Name => table.Name;
+
+    public SplitId Split { get; } = new(source, table.Name);
+
+    /// <summary>How messages call it.</summary>
+    public string Thing { get; } = $"Source {source}, table {table.Name} ({table.Path})";
+
+    private string QuotedTable => string.Join('.', table.Path.Split('.').Select(Quote));
+
+    private string QuotedWatermark => Quote(table.Watermark);
+
+    /// <summary>Asks Snowflake for the table's columns.</summary>
+    public async ValueTask<TableShape> DescribeAsync(CancellationToken cancellationToken)
+    {
+        using var result = await client.ExecuteAsync(Thing, $"SELECT * FROM {QuotedTable} WHERE FALSE", cancellationToken);
+        var shape = TableShape.Of(Thing, table, result.Metadata.Columns);
+        Volatile.Write(ref _shape, shape);
+        return shape;
+    }
+
+    /// <summary>Rows that will never be read because their watermark is null.</summary>
+    public async ValueTask<long> CountWithoutWatermarkAsync(CancellationToken cancellationToken)
+    {
+        var rows = await client.QueryAsync(Thing, $"SELECT COUNT(*) FROM {QuotedTable} WHERE {QuotedWatermark} IS NULL", cancellationToken);
+        return long.Parse(rows[0][0]!);
+    }
+
+    /// <summary>Reads from <paramref name="position"/> (null: from the beginning) until cancelled.</summary>
+    public async IAsyncEnumerable<Chunk> ReadAsync(long? position, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
+        if (shape.Columns[shape.Watermark].IsNullable && await CountWithoutWatermarkAsync(cancellationToken) is > 0 and var rows)
+            RowsWithoutWatermark(log, source, table.Name, rows, table.Watermark);
+        var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape.IsTimestamp, options, client);
+        var from = position ?? bound.Beginning;
+        while (true)
+        {
+            if (await bound.NextAsync(cancellationToken) is { } end && end > from)
+            {
+                await foreach (var chunk in ReadWindowAsync(shape, from, end, bound.Beginning, cancellationToken))
+                {
+                    from = chunk.Range.To;
+                    yield return chunk;
+                }
+            }
+
+            await Task.Delay(options.PollInterval, time, cancellationToken);
+        }
+    }
+
+    /// <summary>The chunks of one window; the last one ends at its end. None when it has no rows.</summary>
+    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, long beginning, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, from == beginning ? null : from, end), cancellationToken);
+        if (!shape.IsSameAs(TableShape.Of(Thing, table, result.Metadata.Columns)))
+        {
+            Volatile.Write(ref _shape, null);
+            throw new PipelineException(FaultKind.Unreachable, Thing, "its columns have changed while it was read", "It is read again with the new columns.");
+        }
+
+        if (result.Metadata.Partitions.Sum(partition => partition.Rows) == 0) yield break;
+        await using var partitions = new PartitionPrefetch(client, Thing, result, options.ParallelPartitions, options.BufferBytesMax, cancellationToken);
+        var chunk = new ChunkAssembler(shape);
+        try
+        {
+            for (var body = result.First; body is not null; body = await partitions.NextAsync())
+            {
+                using (body)
+                {
+                    using var rows = Open(shape, body);
+                    while (Read(rows, chunk))
+                    {
+                        // Rows with the next row's watermark may be in this chunk: then nothing is complete yet.
+                        var to = rows.NextPosition > chunk.LastPosition ? rows.NextPosition : from;
+                        var full = chunk;
+                        chunk = new ChunkAssembler(shape);
+                        yield return full.Build(Split, table.Name, new PositionRange(from, to));
+                        from = to;
+                        cancellationToken.ThrowIfCancellationRequested();
+                    }
+                }
+            }
+
+            var last = chunk;
+            chunk = new ChunkAssembler(shape);
+            yield return last.Build(Split, table.Name, new PositionRange(from, end));
+        }
+        finally
+        {
+            chunk.Dispose();
+        }
+    }
+
+    private RowReader Open(TableShape shape, ResponseBody body)
+    {
+        try
+        {
+            return new RowReader(Thing, Split, table.Name, shape, body);
+        }
+        catch (Exception e) when (e is JsonException or InvalidDataException)
+        {
+            throw Broken(e);
+        }
+    }
+
+    private bool Read(RowReader rows, ChunkAssembler chunk)
+    {
+        try
+        {
+            return rows.Read(chunk, options.ChunkBytesMax);
+        }
+        catch (Exception e) when (e is JsonException or InvalidDataException)
+        {
+            throw Broken(e);
+        }
+    }
+
+    private PipelineException Broken(Exception e) =>
+        new(FaultKind.Unreachable, Thing, $"an answer with rows is broken: {e.Message.TrimEnd('.')}", "It is read again from the last position.", e);
+
+    /// <summary>Bounds are numbers of our own making, so they stand in the text: the window is pinned and can be found in the query history.</summary>
+    private string WindowSql(TableShape shape, long? from, long end)
+    {
+        var lower = from is { } value ? $"{QuotedWatermark} >= {Literal(shape, value)} AND " : "";
+        var order = string.Join(", ", table.Key.Where(key => key != table.Watermark).Prepend(table.Watermark).Select(Quote));
+        return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} < {Literal(shape, end)} ORDER BY {order}";
+    }
+
+    private static string Literal(TableShape shape, long position) => shape.Columns[shape.Watermark].Type switch
+    {
+        "fixed" => position.ToString(),
+        var type => $"TO_{type.ToUpperInvariant()}({position}, 6)",
+    };
+
+    private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Source {Source}, table {Table}: {Rows} rows have no value in the watermark column {Watermark} and are never read; fill it in Snowflake")]
+    private static partial void RowsWithoutWatermark(ILogger log, string source, string table, long rows, string watermark);
+}

@@ -1,0 +1,109 @@
+using System.Security.Cryptography;
+using Apache.Arrow;
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Emulation.Snowflake;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Snowflake.Tests;
+
+/// <summary>A table of an emulated account, and sources that read it.</summary>
+internal sealed class EmulatedTable : SourceFixture
+{
+    private const string TableName = "orders";
+
+    private readonly SnowflakeOptions _options;
+    private long _next;
+    private DateTimeOffset _lastWatermark = DateTimeOffset.UnixEpoch;
+
+    private EmulatedTable(SnowflakeServer server, SnowflakeOptions options)
+    {
+        Server = server;
+        _options = options;
+    }
+
+    public override string Table => TableName;
+
+    public override string Secret => "wrong-but-still-secret";
+
+    public SnowflakeServer Server { get; }
+
+    public SnowflakeOptions Options => _options;
+
+    /// <summary>How many rows share a watermark.</summary>
+    public int RowsPerWatermark { get; init; } = 3;
+
+    public static async Task<EmulatedTable> StartAsync(CancellationToken cancellationToken, SnowflakeServerOptions? server = null,
+        Func<SnowflakeOptions, SnowflakeOptions>? change = null, string? createSql = null, int rowsPerWatermark = 3)
+    {
+        var emulated = await SnowflakeServer.StartAsync(server ?? new SnowflakeServerOptions { PartitionBytes = 8 << 10 }, cancellationToken);
+        emulated.Database.Execute(createSql ?? """
+            CREATE TABLE ORDERS (NUMBER NUMBER(12,0) NOT NULL, NOTE VARCHAR(200), AMOUNT NUMBER(12,2),
+                UPDATED_AT TIMESTAMP_NTZ(6) NOT NULL, CHANGE NUMBER(18,0) NOT NULL, PRIMARY KEY (NUMBER))
+            """);
+        var options = new SnowflakeOptions
+        {
+            AccountUrl = emulated.Url,
+            Auth = new SnowflakeAuth.OAuth(emulated.TokenUrl, "pipeline", new Secret("pipeline-secret"), "session:role:PIPELINE"),
+            Role = "PIPELINE",
+            Warehouse = "INGEST_WH",
+            Database = "ENTERPRISE",
+            Schema = "CRM",
+            Tables = [new SnowflakeTableOptions(TableName, "ORDERS", "UPDATED_AT", ["NUMBER"])],
+            PollInterval = TimeSpan.FromMilliseconds(20),
+            CommitLag = TimeSpan.Zero,
+            WatchTransactions = true,
+            ChunkBytesMax = 256 << 10,
+            Retry = new RetryOptions(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(50), 6),
+        };
+        return new EmulatedTable(emulated, change?.Invoke(options) ?? options) { RowsPerWatermark = rowsPerWatermark };
+    }
+
+    public override ISource Open() => Open(_options);
+
+    public ISource Open(SnowflakeOptions options, TimeProvider? time = null) =>
+        new SnowflakeSourceDefinition("crm", options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+
+    public override ISource OpenBroken() => Open(_options with
+    {
+        Auth = new SnowflakeAuth.OAuth(Server.TokenUrl, "pipeline", new Secret(Secret), "session:role:PIPELINE"),
+    });
+
+    public override ISource OpenWithMissingTable() => Open(_options with
+    {
+        Tables = [new SnowflakeTableOptions("absent", "ABSENT", "UPDATED_AT", [])],
+    });
+
+    public override ValueTask AppendAsync(int count, CancellationToken cancellationToken)
+    {
+        using var transaction = Server.Database.Begin();
+        Append(transaction, count);
+        transaction.Commit();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Adds rows whose watermarks are the transaction's time and after.</summary>
+    public void Append(SnowflakeTransaction transaction, int count)
+    {
+        var watermark = transaction.StartedAt > _lastWatermark ? transaction.StartedAt : _lastWatermark.AddMicroseconds(1);
+        using (var appender = transaction.Connection.CreateAppender("ENTERPRISE", "CRM", "ORDERS"))
+            for (var i = 0; i < count; i++)
+            {
+                // Fractions of a millisecond, so that watermarks stay close to the transaction's start.
+                _lastWatermark = watermark.AddMicroseconds(i / RowsPerWatermark);
+                appender.CreateRow().AppendValue((decimal)_next).AppendValue($"row \"{_next}\" — ünïcödé\n").AppendValue(_next / 4m)
+                    .AppendValue(_lastWatermark.UtcDateTime).AppendValue((decimal)(_next / RowsPerWatermark)).EndRow();
+                _next++;
+            }
+    }
+
+    public override long NumberOf(RecordBatch rows, int row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value;
+
+    public override ValueTask DisposeAsync() => Server.DisposeAsync();
+
+    public static (string PublicPem, string PrivatePem) NewKeyPair()
+    {
+        using var key = RSA.Create(2048);
+        return (key.ExportSubjectPublicKeyInfoPem(), key.ExportPkcs8PrivateKeyPem());
+    }
+}
