@@ -64,6 +64,8 @@ public sealed class EmbeddedKafka : IAsyncDisposable
             throw new InvalidOperationException("The embedded Kafka broker cannot start: no free loopback port.");
         }
 
+        // Admin clients wait for a controller before they ask anything.
+        MockCluster.SetController(cluster, broker: 1);
         if (!hasTopicIds)
         {
             // The last versions of both that know topics by name only.

@@ -46,6 +46,9 @@ internal static partial class MockCluster
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_cluster_bootstraps")]
     internal static partial nint Bootstraps(nint cluster);
 
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_set_controller_id")]
+    internal static partial void SetController(nint cluster, int broker);
+
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_set_apiversion")]
     internal static partial ErrorCode SetApiVersion(nint cluster, KafkaRequest request, short min, short max);
 

@@ -1,0 +1,48 @@
+using Confluent.Kafka;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Kafka;
+
+/// <summary>librdkafka's errors in our words.</summary>
+internal static class KafkaFaults
+{
+    /// <summary>Errors that librdkafka retries by itself, without losing its place.</summary>
+    public static bool IsPassing(ErrorCode code) => code is
+        ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve or ErrorCode.Local_TimedOut
+        or ErrorCode.Local_TimedOutQueue or ErrorCode.Local_WaitCoord or ErrorCode.Local_Retry or ErrorCode.Local_Fail
+        or ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition or ErrorCode.RequestTimedOut
+        or ErrorCode.BrokerNotAvailable or ErrorCode.ReplicaNotAvailable or ErrorCode.NetworkException
+        or ErrorCode.KafkaStorageError or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
+        or ErrorCode.OffsetNotAvailable or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup
+        or ErrorCode.GroupLoadInProgress or ErrorCode.Local_LogTruncation or ErrorCode.Local_MaxPollExceeded;
+
+    public static bool IsRefusal(ErrorCode code) => code is
+        ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed or ErrorCode.UnsupportedSaslMechanism
+        or ErrorCode.IllegalSaslState or ErrorCode.Local_Ssl or ErrorCode.TopicAuthorizationFailed
+        or ErrorCode.ClusterAuthorizationFailed or ErrorCode.GroupAuthorizationFailed;
+
+    /// <param name="thing">What the error is about.</param>
+    /// <param name="detail">The best text there is; librdkafka's own text of the code when null.</param>
+    public static PipelineException Describe(string thing, Error error, string? detail = null, Exception? inner = null)
+    {
+        var cause = (detail ?? error.Reason).TrimEnd('.');
+        return error.Code switch
+        {
+            ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition or ErrorCode.TopicException => new(FaultKind.Missing,
+                thing, "the cluster has no such topic or partition", "Create the topic, or correct the table's setting topic.", inner),
+            ErrorCode.TopicAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "reading the topic is not allowed",
+                "Grant the user READ and DESCRIBE on the topic (kafka-acls --add --operation Read --topic ...).", inner),
+            ErrorCode.ClusterAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "the cluster does not allow this user",
+                "Grant the user DESCRIBE on the cluster.", inner),
+            ErrorCode.GroupAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "using the consumer group is not allowed",
+                "Grant the user READ on the group, or set commit-group-offsets = false.", inner),
+            ErrorCode.Local_Ssl => new(FaultKind.NotAuthorised, thing, $"the TLS handshake failed: {cause}",
+                "Check security.ca-file, that bootstrap names the host in the broker's certificate, and that the port speaks TLS.", inner),
+            var code when IsRefusal(code) => new(FaultKind.NotAuthorised, thing, $"the broker refused the credentials: {cause}",
+                "Check security.username, security.password and security.mechanism.", inner),
+            var code when IsPassing(code) => new(FaultKind.Unreachable, thing, $"no broker answers: {cause}",
+                "Check bootstrap, the network and security.protocol.", inner),
+            _ => new(FaultKind.Invalid, thing, $"{cause} ({error.Code})", "See the brokers' logs.", inner),
+        };
+    }
+}

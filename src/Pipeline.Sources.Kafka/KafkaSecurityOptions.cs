@@ -1,0 +1,93 @@
+using Confluent.Kafka;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Sources.Kafka;
+
+/// <summary>How connections are encrypted and who we are.</summary>
+public enum KafkaProtocol
+{
+    Plaintext,
+    Ssl,
+    SaslPlaintext,
+    SaslSsl,
+}
+
+/// <summary>Encryption and credentials of a Kafka source.</summary>
+public sealed record KafkaSecurityOptions
+{
+    private static readonly Dictionary<string, SaslMechanism> Mechanisms = new(StringComparer.Ordinal)
+    {
+        ["plain"] = SaslMechanism.Plain,
+        ["scram-sha-256"] = SaslMechanism.ScramSha256,
+        ["scram-sha-512"] = SaslMechanism.ScramSha512,
+    };
+
+    public KafkaProtocol Protocol { get; init; } = KafkaProtocol.Plaintext;
+
+    public SaslMechanism Mechanism { get; init; } = SaslMechanism.ScramSha512;
+
+    public string? Username { get; init; }
+
+    public Secret? Password { get; init; }
+
+    /// <summary>The authorities that may have signed the brokers' certificates; the system's when neither is given.</summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>The same as PEM text.</summary>
+    public Secret? CaPem { get; init; }
+
+    /// <summary>Our own certificate (PEM), where brokers ask for one.</summary>
+    public string? CertificateFile { get; init; }
+
+    public Secret? CertificatePem { get; init; }
+
+    /// <summary>The key of our certificate (PEM).</summary>
+    public string? KeyFile { get; init; }
+
+    public Secret? KeyPem { get; init; }
+
+    public Secret? KeyPassword { get; init; }
+
+    /// <summary>Whether a broker's certificate must be made out to its host name. Off only for tunnels and tests.</summary>
+    public bool VerifyHostname { get; init; } = true;
+
+    public bool HasSasl => Protocol is KafkaProtocol.SaslPlaintext or KafkaProtocol.SaslSsl;
+
+    public bool HasTls => Protocol is KafkaProtocol.Ssl or KafkaProtocol.SaslSsl;
+
+    internal static KafkaSecurityOptions Bind(SettingsReader settings)
+    {
+        var mechanism = settings.String("mechanism", "scram-sha-512");
+        if (!Mechanisms.ContainsKey(mechanism))
+            settings.Report("mechanism", $"'{mechanism}' is not allowed. Allowed: {string.Join(", ", Mechanisms.Keys)}{SettingsReader.Nearest(mechanism, Mechanisms.Keys)}");
+
+        var options = new KafkaSecurityOptions
+        {
+            Protocol = settings.Choice<KafkaProtocol>("protocol", KafkaProtocol.Plaintext),
+            Mechanism = Mechanisms.GetValueOrDefault(mechanism, SaslMechanism.ScramSha512),
+            Username = settings.OptionalString("username"),
+            Password = settings.OptionalSecret("password"),
+            CaFile = settings.OptionalString("ca-file"),
+            CaPem = settings.OptionalSecret("ca-pem"),
+            CertificateFile = settings.OptionalString("certificate-file"),
+            CertificatePem = settings.OptionalSecret("certificate-pem"),
+            KeyFile = settings.OptionalString("key-file"),
+            KeyPem = settings.OptionalSecret("key-pem"),
+            KeyPassword = settings.OptionalSecret("key-password"),
+            VerifyHostname = settings.Bool("verify-hostname", byDefault: true),
+        };
+
+        if (options.HasSasl)
+        {
+            if (options.Username is null) settings.Report("username", "is required with a SASL protocol");
+            if (options.Password is null) settings.Report("password", "is required with a SASL protocol: ${?VARIABLE} or secret:file:PATH");
+        }
+
+        if (options is { CaFile: not null, CaPem: not null }) settings.Report("ca-pem", "stands beside ca-file. Write one of them");
+        if ((options.CertificateFile ?? options.CertificatePem?.Reference) is null != ((options.KeyFile ?? options.KeyPem?.Reference) is null))
+            settings.Report("certificate-file", "and key-file (or certificate-pem and key-pem) belong together");
+        settings.Complete();
+        return options;
+    }
+}

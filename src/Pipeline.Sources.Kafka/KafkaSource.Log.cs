@@ -1,0 +1,28 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Pipeline.Sources.Kafka;
+
+internal static partial class KafkaSourceLog
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} reads records one by one: {Reason}")]
+    public static partial void NativeUnavailable(this ILogger log, string source, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "librdkafka {Facility}: {Text}")]
+    public static partial void Librdkafka(this ILogger log, string facility, string text);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Thing}: {Code}: {Reason}. The client retries")]
+    public static partial void PassingError(this ILogger log, string thing, ErrorCode code, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: all brokers are down ({Reason}). The client reconnects")]
+    public static partial void AllBrokersDown(this ILogger log, string thing, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: committing group offsets is not allowed; lag tools will not see this source. Grant READ on the group or set commit-group-offsets = false")]
+    public static partial void GroupRefused(this ILogger log, string thing);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the password was refused and has changed meanwhile; connecting with the new one")]
+    public static partial void CredentialsRotated(this ILogger log, string thing);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Split} is halted: {Cause}")]
+    public static partial void Gap(this ILogger log, string split, string cause);
+}

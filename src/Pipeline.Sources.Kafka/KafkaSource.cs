@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Apache.Arrow;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Sources.Kafka.Native;
+using Pipeline.Sources.Kafka.Reading;
+
+namespace Pipeline.Sources.Kafka;
+
+/// <summary>
+/// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
+/// lake's positions: there is no consumer group and no rebalance.
+/// </summary>
+public sealed class KafkaSource : ISource
+{
+    private readonly KafkaSourceOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly KafkaClients _clients;
+    private readonly KafkaTopics _topics;
+    private readonly KafkaMetrics _metrics;
+    private readonly ConcurrentDictionary<SplitId, KafkaConnection> _reading = [];
+    private int _saidUnavailable;
+    private int _isDisposed;
+
+    internal KafkaSource(string name, KafkaSourceOptions options, SourceServices services)
+    {
+        Name = name;
+        _options = options;
+        _time = services.Time;
+        _log = services.Logs.CreateLogger<KafkaSource>();
+        _clients = new KafkaClients(name, options, services.Secrets);
+        _topics = new KafkaTopics(_clients, options.RequestTimeout);
+        _metrics = new KafkaMetrics(name);
+        Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
+    }
+
+    public string Name { get; }
+
+    public IReadOnlyList<SourceTable> Tables { get; }
+
+    /// <summary>Why records are read one by one; null when the fast way is there. Tests set it.</summary>
+    internal string? NativeUnavailable { get; init; } = LibRdKafka.Unavailable;
+
+    public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table).Format));
+
+    public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
+    {
+        var topic = await TopicAsync(Table(table), cancellationToken);
+        return [.. Enumerable.Range(0, topic.Partitions)
+            .Select(partition => new Split(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition).ToString()), [table]))];
+    }
+
+    public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var splits = from.Select(split => (split.Split, split.Position, Name: KafkaSplitName.Parse(split.Split))).ToList();
+        foreach (var topic in splits.GroupBy(split => split.Name.Topic, StringComparer.Ordinal))
+            await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
+
+        var queue = new ChunkQueue(_options.BufferBytesMax / 4);
+        PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
+            split.Position, _options.ChunkBytesMax, queue, _metrics, _time))];
+        var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
+        await using var reader = new KafkaReader(connection, Feed(connection, partitions), partitions, queue, _options, _metrics, _time);
+        foreach (var (split, _, _) in splits) _reading[split] = connection;
+        reader.Start($"kafka {Name}");
+        try
+        {
+            await using var chunks = reader.ChunksAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+            while (await NextAsync(chunks)) yield return chunks.Current;
+        }
+        finally
+        {
+            foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaConnection>(split, connection));
+        }
+    }
+
+    /// <summary>Commits the group's offset, for lag tools; nothing ever starts from it.</summary>
+    public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken)
+    {
+        if (_options.Group is null || !_reading.TryGetValue(split, out var connection)) return ValueTask.CompletedTask;
+        var name = KafkaSplitName.Parse(split);
+        connection.StoreOffset(name.Topic, name.Partition, position);
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var topics = await _topics.DescribeAsync([.. _options.Tables.Select(table => table.Topic)], cancellationToken);
+            return [new Finding(_clients.Thing, Ok: true, "brokers answer"), .. topics.Select(Check)];
+        }
+        catch (PipelineException e)
+        {
+            return [new Finding(e.Thing, Ok: false, e.Cause, e.NextStep)];
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return ValueTask.CompletedTask;
+        _topics.Dispose();
+        _metrics.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private Finding Check(KafkaTopic topic)
+    {
+        var thing = TopicThing(topic.Name);
+        if (topic.Error is null) return new Finding(thing, Ok: true, $"{topic.Partitions} partitions");
+        var fault = KafkaFaults.Describe(thing, topic.Error);
+        return new Finding(fault.Thing, Ok: false, fault.Cause, fault.NextStep);
+    }
+
+    private async Task<bool> NextAsync(IAsyncEnumerator<Chunk> chunks)
+    {
+        try
+        {
+            return await chunks.MoveNextAsync();
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.Gap)
+        {
+            _log.Gap(e.Split.ToString()!, e.Cause);
+            _metrics.Gap(TableOf(KafkaSplitName.Parse(e.Split!.Value).Topic).Name);
+            throw;
+        }
+    }
+
+    private RecordFeed Feed(KafkaConnection connection, IReadOnlyList<PartitionReading> partitions)
+    {
+        if (NativeUnavailable is null) return new NativeFeed(connection.Consumer, partitions);
+        if (Interlocked.Exchange(ref _saidUnavailable, 1) == 0) _log.NativeUnavailable(Name, NativeUnavailable);
+        return new ConsumeFeed(connection.Consumer, partitions);
+    }
+
+    /// <summary>A topic that was deleted and made again has other splits than the ones we were asked to read.</summary>
+    private async Task CheckIdentityAsync(string name, IEnumerable<string?> ids, CancellationToken cancellationToken)
+    {
+        var topic = await TopicAsync(TableOf(name), cancellationToken);
+        foreach (var id in ids)
+            if (id is not null && topic.Id is not null && id != topic.Id)
+                throw new PipelineException(FaultKind.Missing, TopicThing(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
+                    "Restart the table: the new topic's partitions are read from their beginning.");
+    }
+
+    private async Task<KafkaTopic> TopicAsync(KafkaTableOptions table, CancellationToken cancellationToken)
+    {
+        var topic = (await _topics.DescribeAsync([table.Topic], cancellationToken)).Single();
+        return topic.Error is { } error ? throw KafkaFaults.Describe(TopicThing(table.Topic), error) : topic;
+    }
+
+    private string TopicThing(string topic) => $"Source {Name}, topic {topic}";
+
+    private KafkaTableOptions Table(string name) => _options.Tables.FirstOrDefault(table => table.Name == name)
+        ?? throw new PipelineException(FaultKind.Missing, $"Source {Name}, table {name}", "it is not configured", $"Configured are: {string.Join(", ", _options.Tables.Select(table => table.Name))}.");
+
+    private KafkaTableOptions TableOf(string topic) => _options.Tables.FirstOrDefault(table => table.Topic == topic)
+        ?? throw new PipelineException(FaultKind.Missing, TopicThing(topic), "no table is configured for it", "Remove its split, or configure a table.");
+}

@@ -1,0 +1,147 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Confluent.Kafka;
+
+namespace Pipeline.Sources.Kafka.Native;
+
+/// <summary>A record or an event of a partition as librdkafka hands it out: <c>rd_kafka_message_t</c> of rdkafka.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeMessage
+{
+    public ErrorCode Error;
+    public nint Topic;
+    public int Partition;
+
+    /// <summary>The value, or with an <see cref="Error"/> its text.</summary>
+    public byte* Payload;
+    public nuint PayloadLength;
+    public byte* Key;
+    public nuint KeyLength;
+    public long Offset;
+    private readonly nint _private;
+}
+
+/// <summary>
+/// The calls of librdkafka that Confluent.Kafka does not offer, on the very library it has loaded. One batch call
+/// replaces an object, two arrays and a dozen native calls for each record.
+/// </summary>
+internal static unsafe class LibRdKafka
+{
+    private static readonly string[] Needed =
+    [
+        "rd_kafka_queue_get_consumer", "rd_kafka_queue_destroy", "rd_kafka_queue_yield", "rd_kafka_consume_batch_queue",
+        "rd_kafka_message_destroy", "rd_kafka_message_timestamp", "rd_kafka_message_headers", "rd_kafka_header_get_all", "rd_kafka_topic_name",
+    ];
+
+    private static readonly delegate* unmanaged[Cdecl]<nint, nint> QueueGetConsumer;
+    private static readonly delegate* unmanaged[Cdecl]<nint, void> QueueDestroy;
+    private static readonly delegate* unmanaged[Cdecl]<nint, void> QueueYield;
+    private static readonly delegate* unmanaged[Cdecl]<nint, int, NativeMessage**, nint, nint> ConsumeBatchQueue;
+    private static readonly delegate* unmanaged[Cdecl]<NativeMessage*, void> MessageDestroy;
+    private static readonly delegate* unmanaged[Cdecl]<nint, byte*> TopicNameOf;
+
+    private static readonly delegate* unmanaged[Cdecl]<NativeMessage*, nint*, ErrorCode> MessageHeaders;
+    private static readonly delegate* unmanaged[Cdecl]<nint, nuint, byte**, byte**, nuint*, ErrorCode> HeaderGetAll;
+
+    // Reads a field: too short to tell the garbage collector about.
+    private static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int*, long> MessageTimestamp;
+
+    static LibRdKafka()
+    {
+        Library.Load(null);
+        if (!TryFind(out var library))
+        {
+            Unavailable = "the loaded librdkafka was not found";
+            return;
+        }
+
+        var missing = Needed.FirstOrDefault(name => !NativeLibrary.TryGetExport(library, name, out _));
+        if (missing is not null)
+        {
+            Unavailable = $"librdkafka lacks {missing}";
+            return;
+        }
+
+        if (HandleProperty is null)
+        {
+            Unavailable = "Confluent.Kafka keeps its native handle elsewhere";
+            return;
+        }
+
+        QueueGetConsumer = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_queue_get_consumer");
+        QueueDestroy = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "rd_kafka_queue_destroy");
+        QueueYield = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "rd_kafka_queue_yield");
+        ConsumeBatchQueue = (delegate* unmanaged[Cdecl]<nint, int, NativeMessage**, nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_consume_batch_queue");
+        MessageDestroy = (delegate* unmanaged[Cdecl]<NativeMessage*, void>)NativeLibrary.GetExport(library, "rd_kafka_message_destroy");
+        MessageTimestamp = (delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int*, long>)NativeLibrary.GetExport(library, "rd_kafka_message_timestamp");
+        MessageHeaders = (delegate* unmanaged[Cdecl]<NativeMessage*, nint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_message_headers");
+        HeaderGetAll = (delegate* unmanaged[Cdecl]<nint, nuint, byte**, byte**, nuint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_header_get_all");
+        TopicNameOf = (delegate* unmanaged[Cdecl]<nint, byte*>)NativeLibrary.GetExport(library, "rd_kafka_topic_name");
+    }
+
+    /// <summary>Why the calls cannot be used here; null when they can.</summary>
+    public static string? Unavailable { get; }
+
+    // Internal to Confluent.Kafka: there is no public way from a consumer to librdkafka's handle.
+    private static PropertyInfo? HandleProperty { get; } = typeof(Handle).GetProperty("LibrdkafkaHandle", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public);
+
+    /// <summary>The queue that all partitions of a consumer feed. To be destroyed before the consumer.</summary>
+    public static nint ConsumerQueue(IClient consumer) =>
+        QueueGetConsumer(((SafeHandle)HandleProperty!.GetValue(consumer.Handle)!).DangerousGetHandle());
+
+    public static void Destroy(nint queue) => QueueDestroy(queue);
+
+    /// <summary>Ends a waiting <see cref="ConsumeBatch"/> early; the only call that another thread may make.</summary>
+    public static void Yield(nint queue) => QueueYield(queue);
+
+    /// <summary>
+    /// Takes up to <paramref name="countMax"/> messages, waiting until there are so many or the timeout has passed: with a
+    /// timeout of zero whatever is there. Callbacks of the client run in here. Returns their number, -1 on misuse.
+    /// </summary>
+    public static int ConsumeBatch(nint queue, int timeoutMs, NativeMessage** messages, int countMax) =>
+        (int)ConsumeBatchQueue(queue, timeoutMs, messages, countMax);
+
+    public static void Destroy(NativeMessage* message) => MessageDestroy(message);
+
+    /// <summary>Milliseconds since the epoch; negative when the record has no timestamp.</summary>
+    public static long Timestamp(NativeMessage* message)
+    {
+        int type;
+        var timestamp = MessageTimestamp(message, &type);
+        return type == (int)TimestampType.NotAvailable ? -1 : timestamp;
+    }
+
+    /// <summary>The record's headers, owned by the message; zero when it has none.</summary>
+    public static nint Headers(NativeMessage* message)
+    {
+        nint headers;
+        return MessageHeaders(message, &headers) == ErrorCode.NoError ? headers : 0;
+    }
+
+    public static bool TryGetHeader(nint headers, int index, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value, out bool isNull)
+    {
+        byte* nameBytes, valueBytes;
+        nuint length;
+        var found = HeaderGetAll(headers, (nuint)index, &nameBytes, &valueBytes, &length) == ErrorCode.NoError;
+        name = found ? MemoryMarshal.CreateReadOnlySpanFromNullTerminated(nameBytes) : default;
+        isNull = !found || valueBytes is null;
+        value = isNull ? default : new ReadOnlySpan<byte>(valueBytes, (int)length);
+        return found;
+    }
+
+    public static string TopicName(nint topic) => Marshal.PtrToStringUTF8((nint)TopicNameOf(topic))!;
+
+    /// <summary>
+    /// Confluent.Kafka carries several builds and loads the first that finds its own libraries on this system, under a
+    /// name that a plain import does not know.
+    /// </summary>
+    private static bool TryFind(out nint library)
+    {
+        if (!OperatingSystem.IsLinux()) return NativeLibrary.TryLoad("librdkafka", typeof(Library).Assembly, null, out library);
+        var loaded = File.ReadLines("/proc/self/maps")
+            .Select(mapping => mapping.IndexOf('/') is var at and >= 0 ? mapping[at..] : "")
+            .FirstOrDefault(file => file.Contains("librdkafka", StringComparison.Ordinal));
+        library = 0;
+        return loaded is not null && NativeLibrary.TryLoad(loaded, out library);
+    }
+}

@@ -1,0 +1,79 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Core.Columns;
+
+namespace Pipeline.Sources.Kafka.Reading;
+
+/// <summary>The columns of one chunk while it is filled.</summary>
+internal sealed class RecordColumns : IDisposable
+{
+    // Fixed-width columns, offsets and the operation, for each row.
+    private const int RowOverheadBytes = 40;
+
+    private readonly ColumnMemory _memory = new();
+    private readonly Schema _schema;
+    private readonly int _partition;
+    private readonly FixedColumn<long> _offsets;
+    private readonly FixedColumn<long> _timestamps;
+    private readonly BytesColumn _keys;
+    private readonly BytesColumn _headers;
+    private readonly BytesColumn _values;
+
+    /// <param name="rows">How many rows to expect; columns grow when there are more.</param>
+    /// <param name="valueBytes">How many bytes of values to expect.</param>
+    public RecordColumns(Schema schema, int partition, int rows, int valueBytes, int keyBytes)
+    {
+        _schema = schema;
+        _partition = partition;
+        _offsets = new FixedColumn<long>(_memory, Int64Type.Default, rows);
+        _timestamps = new FixedColumn<long>(_memory, BronzeColumns.Timestamp, rows);
+        _keys = new BytesColumn(_memory, StringType.Default, rows, keyBytes);
+        _headers = new BytesColumn(_memory, StringType.Default, rows, bytesCapacity: 64);
+        _values = new BytesColumn(_memory, schema.GetFieldByName("value").DataType, rows, valueBytes);
+    }
+
+    public int Rows => _offsets.Length;
+
+    public int ValueBytes => _values.ValueBytes;
+
+    public int KeyBytes => _keys.ValueBytes;
+
+    /// <summary>Bytes of content.</summary>
+    public long ContentBytes => (long)_values.ValueBytes + _keys.ValueBytes + _headers.ValueBytes + (long)Rows * RowOverheadBytes;
+
+    /// <summary>Bytes of memory held.</summary>
+    public long MemoryBytes => _memory.Bytes;
+
+    /// <summary>Key and value have been checked to be what their columns hold.</summary>
+    public void Append(in KafkaRecord record)
+    {
+        _offsets.Append(record.Offset);
+        if (record.TimestampMs >= 0) _timestamps.Append(record.TimestampMs * 1000);
+        else _timestamps.AppendNull();
+        if (record.HasKey) _keys.Append(record.Key);
+        else _keys.AppendNull();
+        if (record.HeadersJson.Length > 0) _headers.Append(record.HeadersJson);
+        else _headers.AppendNull();
+        if (record.HasValue) _values.Append(record.Value);
+        else _values.AppendNull();
+    }
+
+    /// <summary>The rows, valid until this is disposed.</summary>
+    public RecordBatch Build()
+    {
+        var partitions = new FixedColumn<int>(_memory, Int32Type.Default, Rows);
+        var operations = new BytesColumn(_memory, StringType.Default, Rows, Rows + 1);
+        for (var row = 0; row < Rows; row++)
+        {
+            partitions.Append(_partition);
+            operations.Append("c"u8);
+        }
+
+        // A record's position is its offset: both columns share the memory.
+        return new RecordBatch(_schema, [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(),
+            _values.Build(), operations.Build(), _offsets.Build()], Rows);
+    }
+
+    public void Dispose() => _memory.Dispose();
+}
