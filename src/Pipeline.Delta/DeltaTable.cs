@@ -1,18 +1,40 @@
+using System.Runtime.CompilerServices;
 using Apache.Arrow;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta;
 
 /// <summary>A Delta Lake table in a store. Safe to use from several threads; other processes may write it too.</summary>
+/// <remarks>Errors are <see cref="PipelineException"/> that name the table or object and the version.</remarks>
 public sealed class DeltaTable
 {
-    private DeltaTable(IObjectStore store, string path, TimeProvider time)
+    /// <summary>
+    /// After so long without a look at the whole log it is listed again: the commits after ours may have been cleaned up.
+    /// Far shorter than any retention.
+    /// </summary>
+    private static readonly TimeSpan AdvanceMax = TimeSpan.FromHours(1);
+
+    private readonly LogReader _log;
+    private readonly Committer _committer;
+    private readonly CheckpointSchedule _checkpoints;
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private volatile Snapshot _current;
+    private long _readAt;
+
+    private DeltaTable(IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot current)
     {
         Store = store;
         Path = path;
         Time = time;
+        _log = log;
+        _current = current;
+        _readAt = time.GetTimestamp();
+        _committer = new Committer(this, log);
+        _checkpoints = new CheckpointSchedule(this);
     }
 
     public IObjectStore Store { get; }
@@ -22,39 +44,129 @@ public sealed class DeltaTable
 
     internal TimeProvider Time { get; }
 
+    internal LogReader Log => _log;
+
     /// <summary>The newest snapshot this object has seen.</summary>
-    public Snapshot Current => throw new NotImplementedException();
+    public Snapshot Current => _current;
+
+    /// <summary>
+    /// Checkpoints are written after commits, by a task of their own. This is the running one, or the last. It never fails;
+    /// what went wrong is in <see cref="CheckpointFailure"/>.
+    /// </summary>
+    public Task PendingCheckpoint => _checkpoints.Pending;
+
+    /// <summary>Why the last checkpoint was not written; null when it was. The table is whole without it, and opens slower.</summary>
+    public PipelineException? CheckpointFailure => _checkpoints.Failure;
 
     /// <summary>Opens a table; null when there is none.</summary>
-    public static ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var log = new LogReader(store, path);
+        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(store, path, time, log, snapshot) : null;
+    }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>
     /// <param name="configuration">Table properties such as <c>delta.checkpointInterval</c>; for a new table only.</param>
-    public static ValueTask<DeltaTable> OpenOrCreateAsync(IObjectStore store, string path, Schema schema, IReadOnlyList<string> partitionColumns,
-        IReadOnlyDictionary<string, string> configuration, TimeProvider time, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    public static async ValueTask<DeltaTable> OpenOrCreateAsync(IObjectStore store, string path, Schema schema, IReadOnlyList<string> partitionColumns,
+        IReadOnlyDictionary<string, string> configuration, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (await TryOpenAsync(store, path, time, cancellationToken) is { } existing) return existing;
+
+        await TableCreation.WriteAsync(store, path, schema, partitionColumns, configuration, time, cancellationToken);
+        // Ours or that of somebody who was faster.
+        return await TryOpenAsync(store, path, time, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Unreachable, $"Table {path}", "its first version was written and cannot be found",
+                $"Check {store.Location}.");
+    }
 
     /// <summary>Reads the log from where <see cref="Current"/> is to its end.</summary>
-    public ValueTask<Snapshot> RefreshAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async ValueTask<Snapshot> RefreshAsync(CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            var snapshot = Time.GetElapsedTime(_readAt) < AdvanceMax
+                ? await _log.AdvanceAsync(_current, cancellationToken)
+                : await _log.LoadAsync(version: null, cancellationToken)
+                    ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
+            _readAt = Time.GetTimestamp();
+            return Publish(snapshot);
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
 
     /// <summary>The table as of <paramref name="version"/>.</summary>
-    public ValueTask<Snapshot> AtVersionAsync(long version, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="PipelineException">There is no such version, or no longer.</exception>
+    public async ValueTask<Snapshot> AtVersionAsync(long version, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(version);
+        var current = _current;
+        if (version == current.Version) return current;
+        return await _log.LoadAsync(version, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
+    }
 
     /// <summary>The table as of the last commit at or before <paramref name="at"/>.</summary>
-    public ValueTask<Snapshot> AtTimeAsync(DateTimeOffset at, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="PipelineException">The table, or what is left of its log, is younger.</exception>
+    public async ValueTask<Snapshot> AtTimeAsync(DateTimeOffset at, CancellationToken cancellationToken) =>
+        await AtVersionAsync(await TimeTravel.VersionAtAsync(_log, Path, at, cancellationToken), cancellationToken);
 
     /// <summary>Commits, rebasing over winners of a race where the isolation allows it.</summary>
-    public ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="PipelineException">
+    /// The transaction is not allowed on this table; the store does not answer, or too many races were lost. After
+    /// <see cref="FaultKind.Unreachable"/> the commit may have happened: positions tell.
+    /// </exception>
+    public async ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken)
+    {
+        var result = await _committer.CommitAsync(transaction, cancellationToken);
+        if (result is CommitResult.Committed committed) _checkpoints.AfterCommit(committed.Snapshot);
+        return result;
+    }
 
     /// <summary>The actions of the commits in <c>(after, upTo]</c>, one list a version, in order; for incremental readers.</summary>
-    public IAsyncEnumerable<(long Version, IReadOnlyList<DeltaAction> Actions)> ChangesAsync(long after, long upTo, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    /// <exception cref="PipelineException">A version is not there (any more).</exception>
+    public async IAsyncEnumerable<(long Version, IReadOnlyList<DeltaAction> Actions)> ChangesAsync(long after, long upTo,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        for (var version = after + 1; version <= upTo; version++)
+        {
+            var actions = await _log.TryReadCommitAsync(version, cancellationToken)
+                ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", $"the changes of version {version} are not in its log (any more)",
+                    "Read the whole table instead.");
+            yield return (version, actions);
+        }
+    }
 
     /// <summary>Commits newest first.</summary>
-    public IAsyncEnumerable<(long Version, CommitInfo? Info)> HistoryAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async IAsyncEnumerable<(long Version, CommitInfo? Info)> HistoryAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var newest = await RefreshAsync(cancellationToken);
+        for (var version = newest.Version; version >= 0; version--)
+        {
+            if (await _log.TryReadCommitAsync(version, cancellationToken) is not { } actions) yield break;
+            yield return (version, actions.OfType<CommitInfo>().FirstOrDefault());
+        }
+    }
 
     /// <summary>Starts a data file for this table; not part of it until its <see cref="AddFile"/> is committed.</summary>
+    /// <param name="schema">The columns of the file; partition columns may be among them and are left out.</param>
+    /// <param name="partitionValues">A value for each partition column of the table.</param>
     public ValueTask<DataFileWriter> OpenDataFileAsync(Schema schema, IReadOnlyDictionary<string, string?> partitionValues, DataFileOptions options,
-        CancellationToken cancellationToken) => throw new NotImplementedException();
+        CancellationToken cancellationToken) => DataFiles.OpenAsync(this, schema, partitionValues, options, cancellationToken);
+
+    /// <summary>Makes a snapshot the current one unless a newer one is; returns the current one.</summary>
+    internal Snapshot Publish(Snapshot snapshot)
+    {
+        while (true)
+        {
+            var current = _current;
+            if (snapshot.Version <= current.Version) return current;
+#pragma warning disable CS0420 // Interlocked gives what the volatile field needs.
+            if (Interlocked.CompareExchange(ref _current, snapshot, current) == current) return snapshot;
+#pragma warning restore CS0420
+        }
+    }
 }

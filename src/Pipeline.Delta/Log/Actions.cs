@@ -36,4 +36,8 @@ public sealed record TxnAction(string AppId, long Version, DateTimeOffset? LastU
 
 /// <summary>Who committed what. <paramref name="TxnId"/> identifies the attempt after an ambiguous answer.</summary>
 public sealed record CommitInfo(DateTimeOffset Timestamp, string Operation, ImmutableDictionary<string, string> OperationParameters,
-    long? ReadVersion, bool IsBlindAppend, Guid TxnId, ImmutableDictionary<string, string>? OperationMetrics = null) : DeltaAction;
+    long? ReadVersion, bool IsBlindAppend, Guid TxnId, ImmutableDictionary<string, string>? OperationMetrics = null) : DeltaAction
+{
+    /// <summary>Lines of the commit, this one included: a commit cut off between two lines shows. Null from other writers.</summary>
+    public int? ActionCount { get; init; }
+}

@@ -6,20 +6,24 @@ namespace Pipeline.Delta.Log;
 /// <summary>A table as of one version: immutable, safe to share.</summary>
 public sealed class Snapshot
 {
+    private readonly FileIndex _files;
+
     internal Snapshot(long version, DateTimeOffset committedAt, ProtocolAction protocol, MetadataAction metadata, Schema schema,
-        IReadOnlyDictionary<string, AddFile> files, ImmutableDictionary<string, TxnAction> txns)
+        FileIndex files, ImmutableDictionary<string, TxnAction> txns, FileIndex tombstones)
     {
         Version = version;
         CommittedAt = committedAt;
         Protocol = protocol;
         Metadata = metadata;
         Schema = schema;
-        FilesByPath = files;
+        _files = files;
         Txns = txns;
+        Tombstones = tombstones;
     }
 
     public long Version { get; }
 
+    /// <summary>As the commit says; a commit that does not say counts as made when its object was written.</summary>
     public DateTimeOffset CommittedAt { get; }
 
     public ProtocolAction Protocol { get; }
@@ -29,9 +33,9 @@ public sealed class Snapshot
     /// <summary>The table's schema as Arrow types, partition columns included.</summary>
     public Schema Schema { get; }
 
-    public IReadOnlyDictionary<string, AddFile> FilesByPath { get; }
+    public IReadOnlyDictionary<string, AddFile> FilesByPath => _files;
 
-    public IEnumerable<AddFile> Files => FilesByPath.Values;
+    public IEnumerable<AddFile> Files => _files.Values;
 
     public ImmutableDictionary<string, TxnAction> Txns { get; }
 
@@ -39,18 +43,13 @@ public sealed class Snapshot
     public long? Position(string appId) => Txns.TryGetValue(appId, out var txn) ? txn.Version : null;
 
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
-    public long? RowCount
-    {
-        get
-        {
-            long rows = 0;
-            foreach (var file in Files)
-            {
-                if (file.RowCount is not { } count) return null;
-                rows += count;
-            }
+    public long? RowCount => _files.RowCount;
 
-            return rows;
-        }
-    }
+    /// <summary>
+    /// Files that left the table and may still be read by others; <see cref="AddFile.ModifiedAt"/> is when they left,
+    /// a negative size is unknown.
+    /// </summary>
+    internal FileIndex Tombstones { get; }
+
+    internal FileIndex Index => _files;
 }

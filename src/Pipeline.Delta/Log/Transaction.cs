@@ -24,6 +24,12 @@ public readonly record struct TxnMove(string AppId, long? From, long To);
 /// <summary>Everything one commit does. Immutable; <see cref="DeltaTable.CommitAsync"/> writes it.</summary>
 public sealed record Transaction(string Operation, Isolation Isolation)
 {
+    /// <summary>
+    /// The version whose files this commit has read; what others committed since is checked against it. Null: whatever is
+    /// newest when <see cref="DeltaTable.CommitAsync"/> is called, which is right for blind appends only.
+    /// </summary>
+    public long? ReadVersion { get; init; }
+
     public ImmutableArray<AddFile> Adds { get; init; } = [];
 
     public ImmutableArray<RemoveFile> Removes { get; init; } = [];

@@ -49,7 +49,8 @@ public interface IObjectStore
 
     /// <summary>
     /// Objects whose path begins with <paramref name="prefix"/>, in ordinal order of their paths, from
-    /// <paramref name="startAt"/> (inclusive) when given. Recursive.
+    /// <paramref name="startAt"/> (inclusive) when given. Recursive. An empty directory is listed with a slash at its end:
+    /// where an object should be, it is damage.
     /// </summary>
     IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, string? startAt, CancellationToken cancellationToken);
 

@@ -1,0 +1,81 @@
+using Pipeline.Core;
+
+namespace Pipeline.Delta.Log;
+
+/// <summary>
+/// Whether a transaction may become the version after a snapshot. Positions and removed files are compared with the
+/// snapshot itself, which holds the effect of every winner; what winners did to rows is read from their commits.
+/// </summary>
+internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction transaction, Snapshot start)
+{
+    private readonly long _readVersion = transaction.ReadVersion ?? start.Version;
+
+    /// <summary>The last version whose commit has been looked at.</summary>
+    private long _checkedVersion = transaction.ReadVersion ?? start.Version;
+
+    /// <summary>Null when there is none.</summary>
+    /// <exception cref="PipelineException">No version of this table allows the transaction.</exception>
+    public async ValueTask<CommitResult?> FindAsync(Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        CheckAllowed(snapshot);
+        foreach (var move in transaction.Moves)
+        {
+            var actual = snapshot.Position(move.AppId);
+            if (actual != move.From) return new CommitResult.Refused(move.AppId, move.From, actual, snapshot);
+        }
+
+        foreach (var remove in transaction.Removes)
+        {
+            if (!snapshot.FilesByPath.ContainsKey(remove.Path))
+                return new CommitResult.Conflicted($"file {remove.Path} was removed by another commit", snapshot);
+        }
+
+        while (_checkedVersion < snapshot.Version)
+        {
+            var version = _checkedVersion + 1;
+            if (await LookAtAsync(version, snapshot, cancellationToken) is { } reason) return new CommitResult.Conflicted(reason, snapshot);
+            _checkedVersion = version;
+        }
+
+        return null;
+    }
+
+    private void CheckAllowed(Snapshot snapshot)
+    {
+        ProtocolSupport.CheckWritable(table.Path, snapshot);
+        if (TableProperties.IsAppendOnly(snapshot.Metadata) && transaction.Removes.Any(remove => remove.DataChange))
+            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"it is append-only ({TableProperties.AppendOnlyKey}), and the commit removes rows",
+                "Write to another table, or unset the property.");
+    }
+
+    /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
+    private async ValueTask<string?> LookAtAsync(long version, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        var actions = await log.TryReadCommitAsync(version, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Path}",
+                $"version {version} is not in its log (any more), and the commit has read version {_readVersion}", "Read the table again.");
+        foreach (var action in actions)
+        {
+            switch (action)
+            {
+                case ProtocolAction:
+                    return $"version {version} changed the protocol";
+                case MetadataAction metadata when !Tolerates(metadata, snapshot):
+                    return $"version {version} changed the schema or the table's properties";
+                case AddFile { DataChange: true } when transaction.Isolation == Isolation.ReadTable:
+                    return $"version {version} added rows";
+                case RemoveFile { DataChange: true } when transaction.Isolation == Isolation.ReadTable:
+                    return $"version {version} removed rows";
+                default:
+                    break;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Appended rows that say which columns they have fit a table that gained other ones.</summary>
+    private bool Tolerates(MetadataAction metadata, Snapshot snapshot) =>
+        transaction.Isolation == Isolation.BlindAppend && transaction.Schema is not null
+        && metadata.PartitionColumns.SequenceEqual(snapshot.Metadata.PartitionColumns);
+}

@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Delta.Log;
+
+/// <summary>Makes snapshots from what lies in a table's log. See PROTOCOL.md, section "Action Reconciliation".</summary>
+internal sealed class LogReader(IObjectStore store, string table)
+{
+    /// <summary>Commits fetched at the same time: hides the latency of a bucket, bounds memory.</summary>
+    private const int CommitsInFlight = 16;
+
+    public string Name(string path) => $"Object {store.Location}/{path}";
+
+    /// <summary>The newest snapshot, or that of <paramref name="version"/>; null when there is no table.</summary>
+    /// <exception cref="PipelineException">The log is damaged, or does not reach back to the version.</exception>
+    public async ValueTask<Snapshot?> LoadAsync(long? version, CancellationToken cancellationToken)
+    {
+        var hint = await ReadHintAsync(cancellationToken);
+        var log = hint is { } from && (version is null || from <= version) ? await ListAsync(from, cancellationToken) : null;
+        var checkpoint = log?.NewestCheckpoint(version);
+        // The hint may name a checkpoint that is not there (any more).
+        if (checkpoint is null)
+        {
+            log = await ListAsync(0, cancellationToken);
+            checkpoint = log.NewestCheckpoint(version);
+        }
+
+        if (log!.IsEmpty) return null;
+        var builder = new SnapshotBuilder(table);
+        if (checkpoint is not null)
+        {
+            foreach (var part in checkpoint) await CheckpointReader.ReadAsync(store, part, builder, cancellationToken);
+        }
+
+        var commits = Contiguous(log, builder.Version, version);
+        await foreach (var (commit, actions) in ReadCommitsAsync(commits, cancellationToken))
+            builder.ApplyCommit(commit.Version, commit.ModifiedAt, actions);
+        return builder.Build();
+    }
+
+    /// <summary>Moves a snapshot forward to the end of the log; the same object when there is nothing new.</summary>
+    public async ValueTask<Snapshot> AdvanceAsync(Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        SnapshotBuilder? builder = null;
+        for (var next = snapshot.Version + 1; ; next++)
+        {
+            var path = LogNames.Commit(table, next);
+            if (await store.TryGetAsync(path, cancellationToken) is not { } content) break;
+            builder ??= new SnapshotBuilder(table, snapshot);
+            var actions = ActionReader.Read(Name(path), next, content);
+            builder.ApplyCommit(next, await CommitTimeAsync(path, actions, cancellationToken), actions);
+        }
+
+        return builder is null ? snapshot : builder.Build();
+    }
+
+    /// <summary>Null when there is no such version (any more).</summary>
+    public async ValueTask<IReadOnlyList<DeltaAction>?> TryReadCommitAsync(long version, CancellationToken cancellationToken)
+    {
+        var path = LogNames.Commit(table, version);
+        return await store.TryGetAsync(path, cancellationToken) is { } content ? ActionReader.Read(Name(path), version, content) : null;
+    }
+
+    /// <summary>All of the log from <paramref name="version"/> on.</summary>
+    public async ValueTask<LogListing> ListAsync(long version, CancellationToken cancellationToken)
+    {
+        List<LogFile> files = [];
+        await foreach (var found in store.ListAsync(LogNames.Prefix(table), LogNames.From(table, version), cancellationToken))
+        {
+            if (LogNames.Parse(table, found.Path, found.ModifiedAt) is not { } file) continue;
+            if (found.Path.EndsWith('/') || found.Path.AsSpan(LogNames.Prefix(table).Length).Contains('/'))
+                throw new PipelineException(FaultKind.Damaged, Name(found.Path), $"version {file.Version} of the table is a directory, not an object",
+                    "Move the directory away and restore the object.");
+            files.Add(file);
+        }
+
+        return new LogListing(files);
+    }
+
+    /// <summary>When a commit was made; costs a request only if it does not say.</summary>
+    private async ValueTask<DateTimeOffset> CommitTimeAsync(string path, List<DeltaAction> actions, CancellationToken cancellationToken)
+    {
+        foreach (var action in actions)
+        {
+            if (action is CommitInfo info && info.Timestamp > DateTimeOffset.UnixEpoch) return info.Timestamp;
+        }
+
+        return (await store.TryStatAsync(path, cancellationToken))?.ModifiedAt ?? DateTimeOffset.UnixEpoch;
+    }
+
+    /// <summary>The version in <c>_last_checkpoint</c>; null when there is none or it cannot be understood: it is only a hint.</summary>
+    private async ValueTask<long?> ReadHintAsync(CancellationToken cancellationToken)
+    {
+        if (await store.TryGetAsync(LogNames.LastCheckpoint(table), cancellationToken) is not { } content) return null;
+        try
+        {
+            using var hint = JsonDocument.Parse(content);
+            return hint.RootElement.ValueKind == JsonValueKind.Object && hint.RootElement.TryGetProperty("version", out var version)
+                && version.ValueKind == JsonValueKind.Number && version.TryGetInt64(out var number) && number >= 0 ? number : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The commits after <paramref name="after"/> up to <paramref name="version"/> or the end, without a gap.</summary>
+    private List<LogFile> Contiguous(LogListing log, long after, long? version)
+    {
+        List<LogFile> commits = [.. log.Commits.Where(file => file.Version > after && (version is null || file.Version <= version))];
+        var expected = after + 1;
+        foreach (var commit in commits)
+        {
+            if (commit.Version != expected) throw Missing(expected, log);
+            expected++;
+        }
+
+        if (expected == 0) throw Missing(0, log);
+        if (version is not { } wanted || wanted < expected) return commits;
+        throw new PipelineException(FaultKind.Missing, $"Table {table}", $"it has no version {wanted}: its newest is {expected - 1}",
+            "Choose a version that `history` shows.");
+    }
+
+    private PipelineException Missing(long version, LogListing log) => version == 0 && log.HasV2Checkpoint
+        ? new PipelineException(FaultKind.Invalid, $"Table {table}",
+            "it cannot be read: it needs the reader feature v2Checkpoint, which this version of pipeline does not support",
+            "Use another engine for this table, or drop the feature from it.")
+        : new PipelineException(FaultKind.Damaged, Name(LogNames.Commit(table, version)),
+            $"version {version} of the table is missing, and no checkpoint replaces it", "Restore the object from a backup.");
+
+    private async IAsyncEnumerable<(LogFile Commit, List<DeltaAction> Actions)> ReadCommitsAsync(List<LogFile> commits,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var reading = new Queue<(LogFile Commit, Task<byte[]?> Content)>(CommitsInFlight);
+        var next = 0;
+        while (next < commits.Count || reading.Count > 0)
+        {
+            while (next < commits.Count && reading.Count < CommitsInFlight)
+            {
+                reading.Enqueue((commits[next], store.TryGetAsync(commits[next].Path, cancellationToken).AsTask()));
+                next++;
+            }
+
+            var (commit, content) = reading.Dequeue();
+            var bytes = await content ?? throw new PipelineException(FaultKind.Damaged, Name(commit.Path),
+                $"version {commit.Version} of the table disappeared while it was read", "Open the table again.");
+            yield return (commit, ActionReader.Read(Name(commit.Path), commit.Version, bytes));
+        }
+    }
+}
+
+/// <summary>The log's objects from some version on.</summary>
+internal sealed class LogListing(IReadOnlyList<LogFile> files)
+{
+    public bool IsEmpty => files.Count == 0;
+
+    public IReadOnlyList<LogFile> Files => files;
+
+    public IEnumerable<LogFile> Commits => files.Where(file => file.Kind == LogFileKind.Commit);
+
+    public bool HasV2Checkpoint => files.Any(file => file.Kind == LogFileKind.CheckpointV2);
+
+    /// <summary>All parts of the newest complete checkpoint at or before a version; null when there is none.</summary>
+    public ImmutableArray<LogFile>? NewestCheckpoint(long? upTo) =>
+        files.Where(file => file.Kind is LogFileKind.Checkpoint or LogFileKind.CheckpointPart && (upTo is null || file.Version <= upTo))
+            .GroupBy(file => (file.Version, file.Kind, file.Parts))
+            .Where(parts => parts.Select(part => part.Part).Distinct().Count() == parts.Key.Parts)
+            .OrderByDescending(parts => parts.Key.Version)
+            .Select(parts => (ImmutableArray<LogFile>?)[.. parts.OrderBy(part => part.Part)])
+            .FirstOrDefault();
+}

@@ -1,0 +1,28 @@
+using Pipeline.Core;
+using Pipeline.Delta.Schemas;
+
+namespace Pipeline.Delta.Log;
+
+/// <summary>What a transaction writes on top of a snapshot.</summary>
+internal static class TransactionActions
+{
+    /// <exception cref="PipelineException">The table does not allow it.</exception>
+    public static IReadOnlyList<DeltaAction> Build(string table, Transaction transaction, Snapshot snapshot, Guid id, DateTimeOffset now)
+    {
+        // Versions and times go together, whatever the clocks of the writers say.
+        var at = now > snapshot.CommittedAt ? now : snapshot.CommittedAt.AddMilliseconds(1);
+        List<DeltaAction> actions = [];
+        if (transaction.Schema is { } needed)
+        {
+            var schema = SchemaEvolution.Merge(table, snapshot.Schema, needed);
+            if (!ReferenceEquals(schema, snapshot.Schema)) actions.Add(snapshot.Metadata with { SchemaString = SchemaJson.Write(schema) });
+        }
+
+        foreach (var move in transaction.Moves) actions.Add(new TxnAction(move.AppId, move.To, at));
+        actions.AddRange(transaction.Removes);
+        actions.AddRange(transaction.Adds);
+        actions.Insert(0, new CommitInfo(at, transaction.Operation, transaction.Parameters, snapshot.Version,
+            transaction.Isolation == Isolation.BlindAppend, id, transaction.Metrics) { ActionCount = actions.Count + 1 });
+        return actions;
+    }
+}

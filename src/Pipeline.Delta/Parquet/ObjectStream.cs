@@ -1,0 +1,64 @@
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Delta.Parquet;
+
+/// <summary>
+/// An object as a seekable stream for the native Parquet reader, which calls synchronously: it reads ahead in blocks, so
+/// that many small reads are few requests.
+/// </summary>
+internal sealed class ObjectStream(IObjectStore store, string path, long length) : Stream
+{
+    private const int BlockBytes = 1 << 20;
+
+    private byte[] _block = [];
+    private long _blockStart;
+    private long _position;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => true;
+
+    public override bool CanWrite => false;
+
+    public override long Length => length;
+
+    public override long Position
+    {
+        get => _position;
+        set => _position = value;
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (_position >= length || buffer.IsEmpty) return 0;
+        if (_position < _blockStart || _position >= _blockStart + _block.Length)
+        {
+            var wanted = (int)Math.Min(length - _position, Math.Max(buffer.Length, BlockBytes));
+            _block = store.GetRangeAsync(path, _position, wanted, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            _blockStart = _position;
+        }
+
+        var available = _block.AsSpan((int)(_position - _blockStart));
+        var read = Math.Min(available.Length, buffer.Length);
+        available[..read].CopyTo(buffer);
+        _position += read;
+        return read;
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => _position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => _position + offset,
+        _ => length + offset,
+    };
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}

@@ -1,0 +1,44 @@
+using Pipeline.Core;
+using Pipeline.Delta.Storage;
+using ParquetSharp;
+using ParquetSharp.Arrow;
+
+namespace Pipeline.Delta.Parquet;
+
+/// <summary>Opens Parquet objects; what is wrong with them is reported as damage of the named object.</summary>
+internal static class ParquetSource
+{
+    private const int BatchRows = 16 * 1024;
+
+    /// <param name="what">What the object is, for errors: <c>version 7 of the table</c>.</param>
+    /// <exception cref="PipelineException">The object is missing or no Parquet file.</exception>
+    public static async ValueTask<FileReader> OpenAsync(IObjectStore store, string path, string what, CancellationToken cancellationToken)
+    {
+        var info = await store.TryStatAsync(path, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"it is missing, and {what} needs it",
+                "Restore the object from a backup.");
+        using var properties = ArrowReaderProperties.GetDefault();
+        properties.BatchSize = BatchRows;
+        // One column chunk at a time, not the whole row group.
+        properties.PreBuffer = false;
+        try
+        {
+            return store.LocalPath(path) is { } local
+                ? new FileReader(local, null, properties)
+                : new FileReader(new ObjectStream(store, path, info.Size), null, properties);
+        }
+        catch (ParquetException e)
+        {
+            throw Damaged(store, path, what, FirstLine(e), e);
+        }
+    }
+
+    public static PipelineException Damaged(IObjectStore store, string path, string what, string cause, Exception? inner = null) =>
+        new(FaultKind.Damaged, $"Object {store.Location}/{path}", $"{what} cannot be read: {cause.TrimEnd('.')}", "Restore the object from a backup.", inner);
+
+    public static string FirstLine(Exception e)
+    {
+        var end = e.Message.IndexOf('\n');
+        return end < 0 ? e.Message : e.Message[..end];
+    }
+}

@@ -1,0 +1,47 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using ParquetSharp;
+using Pipeline.Core;
+
+namespace Pipeline.Delta.Parquet;
+
+/// <summary>The native writer's settings for a data file.</summary>
+internal static class WriterSettings
+{
+    /// <exception cref="PipelineException">The compression has no such name.</exception>
+    public static WriterProperties Build(Schema schema, DataFileOptions options)
+    {
+        using var builder = new WriterPropertiesBuilder();
+        builder.Compression(Codec(options.Compression));
+        // As Spark writes decimals of up to 18 digits; smaller and faster than fixed-length bytes.
+        builder.EnableStoreDecimalAsInteger();
+        // Rows are bounded by bytes already: the default limit of a million rows would only add small row groups.
+        builder.MaxRowGroupLength(long.MaxValue);
+        foreach (var path in Leaves(schema.FieldsList, options.NoDictionary)) builder.DisableDictionary(path);
+        // Personal data must not come back through the footer of the file.
+        foreach (var path in Leaves(schema.FieldsList, options.NoStatistics)) builder.DisableStatistics(path);
+        return builder.Build();
+    }
+
+    /// <summary>The end of a data file's name.</summary>
+    public static string Extension(string compression) => Codec(compression) == Compression.Zstd ? "zstd.parquet" : "snappy.parquet";
+
+    private static Compression Codec(string name) => name switch
+    {
+        "snappy" => Compression.Snappy,
+        "zstd" => Compression.Zstd,
+        _ => throw new PipelineException(FaultKind.Invalid, "Setting compression", $"'{name}' is no codec for data files", "Use snappy or zstd."),
+    };
+
+    private static IEnumerable<string> Leaves(IEnumerable<Field> fields, IReadOnlyCollection<string>? names) =>
+        names is null ? [] : fields.Where(field => names.Contains(field.Name)).SelectMany(field => Leaves(field.DataType, field.Name));
+
+    // Parquet's own names for the levels inside of lists and maps.
+    private static IEnumerable<string> Leaves(IArrowType type, string path) => type switch
+    {
+        StructType structure => structure.Fields.SelectMany(field => Leaves(field.DataType, $"{path}.{field.Name}")),
+        ListType list => Leaves(list.ValueDataType, $"{path}.list.element"),
+        MapType map => Leaves(map.KeyField.DataType, $"{path}.key_value.key").Concat(Leaves(map.ValueField.DataType, $"{path}.key_value.value")),
+        _ => [path],
+    };
+}

@@ -1,0 +1,165 @@
+using System.Runtime.CompilerServices;
+using Pipeline.Core;
+
+namespace Pipeline.Delta.Storage;
+
+/// <summary>
+/// A directory as an object store. Objects appear whole and durable: written under a name that starts with a dot, synced,
+/// then linked or renamed into place. Listings leave out names that start with a dot.
+/// </summary>
+public sealed class LocalObjectStore : IObjectStore
+{
+    private readonly string _root;
+
+    public LocalObjectStore(string root) => _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+
+    public string Location => _root;
+
+    public string LocalPath(string path) => Path.Combine(_root, path);
+
+    public ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(LocalErrors.Guard(this, path, "written", () =>
+        {
+            var target = LocalPath(path);
+            var temporary = WriteTemporary(target, content.Span);
+            try
+            {
+                if (!AtomicFile.TryLink(temporary, target)) return PutOutcome.Exists;
+            }
+            finally
+            {
+                File.Delete(temporary);
+            }
+
+            AtomicFile.SyncDirectory(Path.GetDirectoryName(target)!);
+            return PutOutcome.Created;
+        }));
+    }
+
+    public ValueTask PutAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        LocalErrors.Guard(this, path, "written", () =>
+        {
+            var target = LocalPath(path);
+            var temporary = WriteTemporary(target, content.Span);
+            File.Move(temporary, target, overwrite: true);
+            AtomicFile.SyncDirectory(Path.GetDirectoryName(target)!);
+            return true;
+        });
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<ObjectUpload> OpenUploadAsync(string path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(LocalErrors.Guard<ObjectUpload>(this, path, "written", () =>
+        {
+            var target = LocalPath(path);
+            CreateDirectoryOf(target);
+            var temporary = AtomicFile.TemporaryName(target);
+            return new LocalUpload(this, path, temporary, target);
+        }));
+    }
+
+    public ValueTask<byte[]?> TryGetAsync(string path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(LocalErrors.Guard(this, path, "read", () =>
+        {
+            try
+            {
+                return File.ReadAllBytes(LocalPath(path));
+            }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            {
+                return null;
+            }
+        }));
+    }
+
+    public ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(LocalErrors.Guard<ObjectInfo?>(this, path, "read", () =>
+        {
+            var file = new FileInfo(LocalPath(path));
+            if (file.Exists) return new ObjectInfo(path, file.Length, new DateTimeOffset(file.LastWriteTimeUtc));
+            return Directory.Exists(file.FullName) ? throw LocalErrors.IsDirectory(this, path) : null;
+        }));
+    }
+
+    public ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(LocalErrors.Guard(this, path, "read", () =>
+        {
+            using var file = File.OpenHandle(LocalPath(path));
+            var content = new byte[length];
+            var read = 0;
+            while (read < length)
+            {
+                var more = RandomAccess.Read(file, content.AsSpan(read), offset + read);
+                if (more == 0)
+                    throw new PipelineException(FaultKind.Damaged, LocalErrors.Name(this, path),
+                        $"it ends at byte {offset + read}, and byte {offset + length - 1} was asked for", "Restore the object.");
+                read += more;
+            }
+
+            return content;
+        }));
+    }
+
+    public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, string? startAt, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        var slash = prefix.LastIndexOf('/');
+        foreach (var found in LocalListing.Walk(this, slash < 0 ? "" : prefix[..slash], prefix, startAt))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return found;
+        }
+    }
+
+    public ValueTask DeleteAsync(string path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        LocalErrors.Guard(this, path, "deleted", () =>
+        {
+            try
+            {
+                File.Delete(LocalPath(path));
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // As good as deleted.
+            }
+
+            return true;
+        });
+        return ValueTask.CompletedTask;
+    }
+
+    private static string WriteTemporary(string target, ReadOnlySpan<byte> content)
+    {
+        CreateDirectoryOf(target);
+        var temporary = AtomicFile.TemporaryName(target);
+        try
+        {
+            using var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, preallocationSize: content.Length);
+            RandomAccess.Write(file, content, 0);
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (IOException)
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        return temporary;
+    }
+
+    private static void CreateDirectoryOf(string target) => Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+}
