@@ -4,10 +4,8 @@ using Pipeline.Emulation.Postgres;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
-public sealed class ScratchPostgresSpec(PostgresServer server)
+public sealed class ScratchPostgresSpec(PostgresServer server) : PostgresSpec
 {
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task Speaks_TLS_with_a_certificate_for_its_address_and_asks_for_the_password()
     {

@@ -63,7 +63,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         while (rows.TryRead(out var fields))
         {
             var position = window.Watermark.PositionOf(fields) ?? Math.Max(_last, _from);
-            if (_chunk.RowBytes >= chunkBytesMax) Cut(position, cancellationToken);
+            if (_chunk.RowBytes >= chunkBytesMax || (_hasUnfinishedPieces && IsAdvancePossible(position))) Cut(position, cancellationToken);
             _chunk.Append(fields, ReadOp, position);
             _last = Math.Max(_last, position);
             count++;
@@ -73,9 +73,12 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         return count > 0 ? window.End : null;
     }
 
-    /// <summary>Ends a full chunk. It advances only where everything up to its last position has been read.</summary>
+    /// <summary>Whether everything below the next row's position has been read, and is more than before.</summary>
+    private bool IsAdvancePossible(long nextPosition) => window.IsOrdered && nextPosition > _last && _last >= _from;
+
+    /// <summary>Ends a chunk that is full, or the last piece of rows with one watermark that did not fit into one.</summary>
     private void Cut(long nextPosition, CancellationToken cancellationToken) =>
-        Emit(window.IsOrdered && nextPosition > _last && _last >= _from ? _last + 1 : _from, cancellationToken);
+        Emit(IsAdvancePossible(nextPosition) ? _last + 1 : _from, cancellationToken);
 
     private void Emit(long to, CancellationToken cancellationToken)
     {

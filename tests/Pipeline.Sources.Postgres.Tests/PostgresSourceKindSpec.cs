@@ -1,0 +1,41 @@
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+public sealed class PostgresSourceKindSpec
+{
+    private readonly List<ConfigProblem> _problems = [];
+
+    [Fact]
+    public void Understands_every_setting()
+    {
+        var options = Bind(Section(
+            ("type", Scalar("postgres")), ("host", Scalar("db")), ("port", Scalar("6432")), ("database", Scalar("app")), ("username", Scalar("pipeline")), ("password", Scalar("secret:file:/run/p")),
+            ("tls", Section(("mode", Scalar("verify-ca")), ("ca-file", Scalar("ca.crt")), ("certificate-file", Scalar("c.crt")), ("key-file", Scalar("c.key")))),
+            ("poll-interval", Scalar("2s")), ("settle", Scalar("100ms")), ("chunk-bytes-max", Scalar("1 MiB")), ("buffer-bytes-max", Scalar("8 MiB")), ("connections-max", Scalar("2")),
+            ("connect-timeout", Scalar("5s")), ("statement-timeout", Scalar("30s")),
+            ("tables", Section(("users", Section(("table", Scalar("public.users")), ("watermark", Scalar("updated_at")), ("key", Scalar("user_id")), ("overlap", Scalar("1m")))))))).Options;
+
+        Assert.Empty(_problems);
+        Assert.Equal(("db", 6432, TlsMode.VerifyCa, 1L << 20, 2), (options.Host, options.Port, options.Tls.Mode, options.ChunkBytesMax, options.ConnectionsMax));
+        var table = Assert.Single(options.Tables);
+        Assert.Equal(("users", "public.users", "updated_at", TimeSpan.FromMinutes(1)), (table.Name, table.Table, table.Watermark, table.Overlap));
+        Assert.DoesNotContain("/run/p", options.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reports_every_problem_at_once()
+    {
+        Bind(Section(("hots", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("u")), ("tls", Section(("mode", Scalar("verify")))), ("tables", Section(("users", Section())))));
+
+        Assert.Equal(["host", "hots", "password", "tables.users.watermark", "tls.mode"], _problems.Select(problem => problem.Path["sources.app.".Length..]).Order());
+    }
+
+    private PostgresSourceDefinition Bind(ConfigObject section) =>
+        (PostgresSourceDefinition)new PostgresSourceKind().Bind("app", new SettingsReader(section, "sources.app", _problems));
+
+    private static ConfigScalar Scalar(string text) => new(text, new SourceLocation("app.conf", 1));
+
+    private static ConfigObject Section(params (string Name, ConfigValue Value)[] fields) =>
+        new(fields.ToDictionary(field => field.Name, field => field.Value), new SourceLocation("app.conf", 1));
+}

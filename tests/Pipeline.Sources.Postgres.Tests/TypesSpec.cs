@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.Text;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using CsCheck;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>Values come to the lake as an independent client reads them.</summary>
+public sealed class TypesSpec(PostgresServer server) : PostgresSpec
+{
+    private const string CreateTable = """
+        create type mood as enum ('sad', 'ok', 'happy');
+        create domain price as numeric(10,3) check (value > -1000000);
+        create table t (
+          number bigint not null, bo boolean, i2 smallint, i4 integer, i8 bigint, f4 real, f8 double precision,
+          n2 numeric(18,2), n10 numeric(38,10), n0 numeric(38,0), nw numeric(5,-2), ns numeric(3,5), na numeric, pr price,
+          tx text, vc varchar(30), ch char(5), da date, ts timestamp, tz timestamptz, uu uuid, js json, jb jsonb, by bytea,
+          mo mood, ip inet, iv interval, ti time, ia integer[], ta text[], mn money, xm xml, ra int4range, oi oid,
+          updated_at timestamptz not null default clock_timestamp());
+        """;
+
+    private static readonly string[] Columns =
+        ["bo", "i2", "i4", "i8", "f4", "f8", "n2", "n10", "n0", "nw", "ns", "na", "pr", "tx", "vc", "ch", "da", "ts", "tz", "uu", "js", "jb", "by", "mo", "ip", "iv", "ti", "ia", "ta", "mn", "xm", "ra", "oi"];
+
+    [Fact]
+    public async Task Random_rows_read_as_by_a_typed_select()
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync(CreateTable, Cancel);
+        var rows = RowGenerator.Array[200];
+        var sampled = 0;
+
+        await rows.SampleAsync(async sample =>
+        {
+            await database.ExecuteAsync("delete from t", Cancel);
+            await InsertAsync(database, sample);
+
+            var expected = await SelectAsync(database);
+            var actual = await ReadAsync(database, sample.Length);
+
+            Assert.Equal(expected.Count, actual.Count);
+            for (var row = 0; row < expected.Count; row++)
+                for (var column = 0; column < Columns.Length; column++)
+                    if (expected[row][column] != actual[row][column])
+                        Assert.Fail($"row {row}, {Columns[column]}: expected {expected[row][column]}, got {actual[row][column]}");
+            sampled++;
+        }, iter: 4, threads: 1);
+
+        Assert.Equal(4, sampled);
+    }
+
+    [Fact]
+    public async Task Values_the_lake_cannot_hold_are_null_and_numbers_beyond_38_digits_are_text()
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync(CreateTable, Cancel);
+        await database.ExecuteAsync("""
+            insert into t (number, da, ts, tz, n2, na) values
+              (1, 'infinity', 'infinity', '-infinity', 'NaN', 'NaN'),
+              (2, '0044-03-15 BC', '0044-03-15 BC', '0044-03-15 BC', null, 'Infinity'),
+              (3, '10000-01-01', '10000-01-01', '10000-01-01', null, '-Infinity'),
+              (4, '0001-01-01', '0001-01-01', '9999-12-31 23:59:59.999999Z', null, '123456789012345678901234567890123456789012345.000100');
+            """, Cancel);
+
+        var rows = await ReadAsync(database, 4);
+
+        string?[] Of(string column) => [.. rows.Select(row => row[System.Array.IndexOf(Columns, column)])];
+        Assert.Equal([null, null, null, "0001-01-01"], Of("da"));
+        Assert.Equal([null, null, null, "0001-01-01T00:00:00.0000000+00:00"], Of("ts"));
+        Assert.Equal([null, null, null, "9999-12-31T23:59:59.9999990+00:00"], Of("tz"));
+        Assert.Equal([null, null, null, null], Of("n2"));
+        Assert.Equal(["NaN", "Infinity", "-Infinity", "123456789012345678901234567890123456789012345.000100"], Of("na"));
+    }
+
+    [Fact]
+    public async Task The_schema_says_what_the_lake_will_have()
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync(CreateTable, Cancel);
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("t", "updated_at")));
+
+        var schema = await source.DescribeAsync("t", Cancel);
+
+        string TypeOf(string column) => schema.GetFieldByName(column).DataType switch
+        {
+            Decimal128Type type => $"decimal({type.Precision},{type.Scale})",
+            var type => type.Name,
+        };
+        Assert.Equal(["decimal(18,2)", "decimal(38,10)", "decimal(38,0)", "decimal(7,0)", "decimal(5,5)", "utf8", "decimal(10,3)"],
+            new[] { "n2", "n10", "n0", "nw", "ns", "na", "pr" }.Select(TypeOf));
+        Assert.Equal(["bool", "int16", "int32", "int64", "float", "double", "date32", "timestamp", "timestamp", "binary", "utf8"],
+            new[] { "bo", "i2", "i4", "i8", "f4", "f8", "da", "ts", "tz", "by", "mo" }.Select(TypeOf));
+    }
+
+    private static readonly Gen<string> Texts = Gen.String[Gen.Char[' ', '~'], 0, 30];
+
+    /// <summary>One row: a literal for each column, or null.</summary>
+    private static readonly Gen<string[]> RowGenerator = Sequence(
+        [
+            Literal(Gen.Bool.Select(value => value ? "true" : "false")), Literal(Gen.Short), Literal(Gen.Int), Literal(Gen.Long), Literal(Gen.Float.Select(Number)), Literal(Gen.Double.Select(Number)),
+            Literal(Digits(16, 2)), Literal(Digits(28, 10)), Literal(Digits(38, 0)), Literal(Digits(5, 0).Select(text => text + "00")),
+            Literal(Gen.Int[-999, 999].Select(value => $"{value}e-5")), Literal(Digits(60, 30)), Literal(Digits(5, 3)),
+            Literal(Texts), Literal(Texts), Literal(Gen.String[Gen.Char['a', 'z'], 0, 5]),
+            Literal(Gen.Int[-719_162, 2_932_896].Select(days => DateOnly.FromDayNumber(days + 719_162).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture))),
+            Literal(Instants), Literal(Instants.Select(text => text + "Z")), Literal(Gen.Guid), Literal(Json), Literal(Json),
+            Literal(Gen.Byte.Array[0, 20].Select(bytes => "\\x" + Convert.ToHexString(bytes))), Literal(OneOf("sad", "ok", "happy")),
+            Literal(Gen.Byte.Array[4].Select(bytes => string.Join('.', bytes))), Literal(Gen.Int.Select(seconds => $"{seconds % 50} months {seconds} seconds")),
+            Literal(Gen.Int[0, 86_399].Select(seconds => TimeSpan.FromSeconds(seconds).ToString())), Literal(Gen.Int.Array[0, 5].Select(values => "{" + string.Join(',', values) + "}")),
+            Literal(OneOf("{}", "{a,b}", "{NULL,\"x y\"}", "{{a,b},{c,d}}")), Literal(Digits(10, 2)), Literal(OneOf("<a/>", "<b>text</b>")),
+            Literal(Gen.Int[0, 1000].Select(from => $"[{from},{from + 5})")), Literal(Gen.UInt),
+        ]);
+
+    private static Gen<string> Json => Gen.Int[-1000, 1000].Select(Texts, (number, text) => $$"""{"n": {{number}}, "t": {{System.Text.Json.JsonSerializer.Serialize(text)}}}""");
+
+    private static Gen<string> Instants =>
+        Gen.Long[0, DateTime.MaxValue.Ticks / 10].Select(micros => new DateTime(micros * 10).ToString("yyyy-MM-ddTHH:mm:ss.ffffff", CultureInfo.InvariantCulture));
+
+    private static Gen<string[]> Sequence(Gen<string>[] values) =>
+        values.Aggregate(Gen.Const(System.Array.Empty<string>()), (before, next) => before.Select(next, (row, value) => (string[])[.. row, value]));
+
+    private static Gen<string> OneOf(params string[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
+
+    private static Gen<string> Literal<T>(Gen<T> values) =>
+        Gen.Frequency((1, Gen.Const("null")), (9, values.Select(value => $"'{string.Create(CultureInfo.InvariantCulture, $"{value}").Replace("'", "''", StringComparison.Ordinal)}'")));
+
+    /// <summary>A number of up to so many digits before and after the point.</summary>
+    private static Gen<string> Digits(int whole, int fraction) =>
+        Gen.String[Gen.Char['0', '9'], 1, whole].Select(Gen.String[Gen.Char['0', '9'], 0, fraction], Gen.Bool,
+            (before, after, isNegative) => $"{(isNegative ? "-" : "")}{before}{(after.Length > 0 ? "." : "")}{after}");
+
+    private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private async Task InsertAsync(TestDatabase database, string[][] rows)
+    {
+        var sql = new StringBuilder("insert into t (number, ").AppendJoin(", ", Columns).Append(") values ");
+        sql.AppendJoin(", ", rows.Select((row, number) => $"({number}, {string.Join(", ", row)})"));
+        await database.ExecuteAsync(sql.ToString(), Cancel);
+    }
+
+    /// <summary>Decimals and types that travel as the server's text are compared as that text.</summary>
+    private async Task<List<string?[]>> SelectAsync(TestDatabase database)
+    {
+        var asText = new HashSet<string>(["n2", "n10", "n0", "nw", "ns", "na", "pr", "uu", "js", "jb", "mo", "ip", "ti", "mn", "xm", "ra"], StringComparer.Ordinal);
+        var asJson = new HashSet<string>(["ia", "ta"], StringComparer.Ordinal);
+        await using var command = database.DataSource.CreateCommand(
+            $"set intervalstyle = iso_8601; select {string.Join(", ", Columns.Select(column => asText.Contains(column) || column == "iv" ? $"{column}::text" : asJson.Contains(column) ? $"to_json({column})::text" : column))} from t order by number");
+        await using var reader = await command.ExecuteReaderAsync(Cancel);
+        var rows = new List<string?[]>();
+        while (await reader.ReadAsync(Cancel))
+        {
+            var row = new string?[Columns.Length];
+            for (var i = 0; i < row.Length; i++)
+                row[i] = reader.IsDBNull(i) ? null : Columns[i] switch
+                {
+                    "ts" => new DateTimeOffset(DateTime.SpecifyKind(reader.GetDateTime(i), DateTimeKind.Utc)).ToString("O"),
+                    "tz" => new DateTimeOffset(reader.GetDateTime(i)).ToString("O"),
+                    "da" => reader.GetFieldValue<DateOnly>(i).ToString("O"),
+                    "by" => Convert.ToHexString(reader.GetFieldValue<byte[]>(i)),
+                    _ => string.Create(CultureInfo.InvariantCulture, $"{reader.GetValue(i)}"),
+                };
+            rows.Add(row);
+        }
+
+        return rows;
+    }
+
+    private async Task<List<string?[]>> ReadAsync(TestDatabase database, int count)
+    {
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("t", "updated_at")));
+        var splits = await source.ListSplitsAsync("t", Cancel);
+        var rows = new SortedDictionary<long, string?[]>();
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[0].Id, null)], Cancel))
+        {
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++)
+                    rows.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value, [.. Columns.Select(column => TextOf(chunk.Rows.Column(column), row))]);
+                if (rows.Count >= count) break;
+            }
+        }
+
+        return [.. rows.Values];
+    }
+
+    private static string? TextOf(IArrowArray array, int row) => array.IsNull(row) ? null : array switch
+    {
+        BooleanArray values => values.GetValue(row)!.Value ? "True" : "False",
+        TimestampArray values => values.GetTimestamp(row)!.Value.ToString("O"),
+        Date32Array values => DateOnly.FromDateTime(values.GetDateTime(row)!.Value).ToString("O"),
+        Decimal128Array values => values.GetString(row),
+        StringArray values => values.GetString(row),
+        BinaryArray values => Convert.ToHexString(values.GetBytes(row)),
+        FloatArray values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
+        DoubleArray values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
+        Int16Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
+        Int32Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
+        Int64Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
+        _ => throw new NotSupportedException(array.GetType().Name),
+    };
+}
