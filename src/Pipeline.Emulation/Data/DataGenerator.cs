@@ -50,11 +50,3 @@ internal sealed class DataGenerator
 
     public IReadOnlyList<ITopicFeed> Topics => [UserEvents, OrderEvents, InventoryUpdates, SystemMetrics];
 }
-
-/// <summary>The sources of the reference pipeline, as they are named in the lake.</summary>
-public static class DemoSources
-{
-    public const string Crm = "crm";
-    public const string App = "app";
-    public const string Events = "events";
-}
