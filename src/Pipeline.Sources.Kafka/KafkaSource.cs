@@ -31,7 +31,7 @@ public sealed class KafkaSource : ISource
         _time = services.Time;
         _log = services.Logs.CreateLogger<KafkaSource>();
         _clients = new KafkaClients(name, options, services.Secrets);
-        _topics = new KafkaTopics(_clients, options.RequestTimeout);
+        _topics = new KafkaTopics(_clients, options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(name);
         Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
     }

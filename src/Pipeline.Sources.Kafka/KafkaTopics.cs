@@ -10,8 +10,11 @@ namespace Pipeline.Sources.Kafka;
 internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error? Error);
 
 /// <summary>Asks the cluster about topics. Safe to use from several threads.</summary>
-internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout) : IDisposable
+internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
+    /// <summary>How long the other brokers get when one cannot be reached.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private IAdminClient? _admin;
     private ClientConfig? _config;
@@ -22,6 +25,7 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout)
     public async Task<IReadOnlyList<KafkaTopic>> DescribeAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
+        using var asking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             var admin = _admin ??= await ConnectAsync(cancellationToken);
@@ -30,11 +34,11 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout)
             _lastError = null;
             _failed = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
             var describing = DescribeAsync(admin, names);
-            var first = await Task.WhenAny(describing, _failed.Task).WaitAsync(cancellationToken);
-            if (first == describing) return await describing;
+            await Task.WhenAny(describing, FailureAsync(asking.Token)).WaitAsync(cancellationToken);
+            if (describing.IsCompleted) return await describing;
 
             Observe(describing);
-            throw KafkaFaults.Describe(clients.Thing, await _failed.Task, _lastError?.Reason);
+            throw KafkaFaults.Describe(clients.Thing, _lastError!);
         }
         catch (KafkaException e)
         {
@@ -42,6 +46,7 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout)
         }
         finally
         {
+            await asking.CancelAsync();
             _gate.Release();
         }
     }
@@ -58,11 +63,18 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout)
         return clients.Build(() => new AdminClientBuilder(_config).SetErrorHandler((_, error) => OnError(error)).SetLogHandler((_, _) => { }).Build());
     }
 
+    /// <summary>Ends when waiting longer is hopeless. The client itself would go on trying until the timeout.</summary>
+    private async Task FailureAsync(CancellationToken cancellationToken)
+    {
+        var error = await _failed.Task.WaitAsync(cancellationToken);
+        if (!KafkaFaults.IsRefusal(error.Code)) await Task.Delay(Grace, time, cancellationToken);
+    }
+
     private void OnError(Error error)
     {
         // "All brokers down" follows the reason that each broker gave.
-        if (error.Code != ErrorCode.Local_AllBrokersDown) _lastError = error;
-        if (error.Code == ErrorCode.Local_AllBrokersDown || KafkaFaults.IsRefusal(error.Code)) _failed.TrySetResult(_lastError ?? error);
+        if (_lastError is null || error.Code != ErrorCode.Local_AllBrokersDown) _lastError = error;
+        if (KafkaFaults.IsPassing(error.Code) || KafkaFaults.IsRefusal(error.Code)) _failed.TrySetResult(error);
     }
 
     private async Task<IReadOnlyList<KafkaTopic>> DescribeAsync(IAdminClient admin, IReadOnlyCollection<string> names)

@@ -59,12 +59,22 @@ internal sealed class ChunkQueue(long bytesMax)
         lock (_gate)
         {
             _isStopped = true;
-            _hasRoom.Set();
+            DropAll();
+        }
+    }
+
+    /// <summary>Frees every chunk that is here.</summary>
+    internal void DropAll()
+    {
+        lock (_gate)
+        {
             while (_chunks.Reader.TryRead(out var chunk))
             {
                 _bytes -= chunk.Bytes;
                 chunk.Dispose();
             }
+
+            _hasRoom.Set();
         }
     }
 }

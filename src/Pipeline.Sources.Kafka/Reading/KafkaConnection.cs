@@ -45,6 +45,7 @@ internal sealed class KafkaConnection : IDisposable
             GroupId = options.Group ?? "pipeline",
             // Commits what AcknowledgeAsync has stored, for lag tools; positions are in the lake.
             EnableAutoCommit = options.Group is not null,
+            AutoCommitIntervalMs = 2_000,
             EnableAutoOffsetStore = false,
             // Never anywhere else than where we said: expired offsets are an operator's decision.
             AutoOffsetReset = AutoOffsetReset.Error,

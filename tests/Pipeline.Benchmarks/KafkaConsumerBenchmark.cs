@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Sources.Kafka;
+using Pipeline.Sources.Kafka.Native;
+using Pipeline.Sources.Kafka.Reading;
+
+namespace Pipeline.Benchmarks;
+
+/// <summary>
+/// The Kafka source (topic to Arrow chunks) beside a bare librdkafka batch consumer that throws the records away: same
+/// broker, same data, in turns.
+/// </summary>
+public sealed class KafkaConsumerBenchmark : IBenchmark
+{
+    private const int Partitions = 96;
+    private const int RecordsPerPartition = 20_000;
+    private const int Rounds = 5;
+
+    public string Name => "kafka-consumer";
+
+    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    {
+        MeasureColumns(output);
+        await using var broker = await KafkaBroker.StartAsync(Partitions, RecordsPerPartition, cancellationToken);
+        var (bare, ours) = (new List<Usage>(), new List<Usage>());
+        for (var round = 0; round <= Rounds; round++)
+        {
+            var bareRound = await Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, cancellationToken), cancellationToken));
+            var ourRound = await Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken));
+            // The first round warms up the broker, the compiler and the pools.
+            if (round == 0) continue;
+            bare.Add(bareRound);
+            ours.Add(ourRound);
+        }
+
+        var rate = Print(output, "bare consumer", broker, bare);
+        var ourRate = Print(output, "chunks", broker, ours);
+        await output.WriteLineAsync($"ratio          {ourRate / rate:0.00} of the bare consumer's records/s (medians of {Rounds} alternating rounds)");
+    }
+
+    /// <summary>The part that is ours alone: from bytes in memory to chunks, on one thread.</summary>
+    private static void MeasureColumns(TextWriter output)
+    {
+        const int records = 2_000_000;
+        var values = Enumerable.Range(0, 1000).Select(number => System.Text.Encoding.UTF8.GetBytes(KafkaBroker.Record(0, number))).ToArray();
+        using var metrics = new KafkaMetrics("benchmark");
+        var best = TimeSpan.MaxValue;
+        for (var round = 0; round < 4; round++)
+        {
+            var queue = new ChunkQueue(long.MaxValue);
+            var table = new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic };
+            var partition = new PartitionReading(new SplitId("benchmark", "events/0"), table, 0, 0, 4 << 20, queue, metrics, TimeProvider.System);
+            var started = Stopwatch.GetTimestamp();
+            for (var number = 0; number < records; number++)
+            {
+                partition.Take(new KafkaRecord
+                {
+                    Offset = number,
+                    TimestampMs = number,
+                    HasKey = false,
+                    Key = default,
+                    HasValue = true,
+                    Value = values[number % values.Length],
+                    HeadersJson = default,
+                });
+                // What the reader of chunks does, without its thread.
+                if (number % 20_000 == 0) queue.DropAll();
+            }
+
+            var elapsed = Stopwatch.GetElapsedTime(started);
+            if (elapsed < best) best = elapsed;
+            queue.Stop();
+            partition.Abandon();
+        }
+
+        output.WriteLine($"columns alone  {records / best.TotalSeconds,12:N0} records/s, {best.TotalNanoseconds / records:0} ns a record of {KafkaBroker.RecordBytes} bytes on one core");
+    }
+
+    /// <summary>Returns the time from the first to the last record: connecting is not what is compared.</summary>
+    private static unsafe TimeSpan ConsumeBare(KafkaBroker broker, CancellationToken cancellationToken)
+    {
+        var config = new ConsumerConfig
+        {
+            BootstrapServers = broker.Bootstrap,
+            GroupId = "bare",
+            EnableAutoCommit = false,
+            EnableAutoOffsetStore = false,
+            QueuedMinMessages = 10_000_000,
+            QueuedMaxMessagesKbytes = 32 << 10,
+            FetchQueueBackoffMs = 10,
+            FetchWaitMaxMs = 100,
+        };
+        using var consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
+        var queue = LibRdKafka.ConsumerQueue(consumer);
+        consumer.Assign(Enumerable.Range(0, Partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
+        var messages = stackalloc NativeMessage*[4096];
+        long records = 0, bytes = 0, started = 0;
+        while (records < broker.Records)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var count = LibRdKafka.ConsumeBatch(queue, 0, messages, 4096);
+            if (count == 0) count = LibRdKafka.ConsumeBatch(queue, 100, messages, 1);
+            if (count > 0 && started == 0) started = Stopwatch.GetTimestamp();
+            for (var i = 0; i < count; i++)
+            {
+                if (messages[i]->Error == ErrorCode.NoError)
+                {
+                    records++;
+                    bytes += (long)messages[i]->PayloadLength;
+                }
+
+                LibRdKafka.Destroy(messages[i]);
+            }
+        }
+
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        LibRdKafka.Destroy(queue);
+        if (bytes != broker.Records * KafkaBroker.RecordBytes) throw new InvalidOperationException($"The bare consumer saw {bytes} bytes.");
+        return elapsed;
+    }
+
+    /// <summary>Returns the time from the first to the last chunk.</summary>
+    private static async Task<TimeSpan> ReadChunksAsync(KafkaBroker broker, CancellationToken cancellationToken)
+    {
+        var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
+        await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        var splits = await source.ListSplitsAsync(KafkaBroker.Topic, cancellationToken);
+        long records = 0, started = 0;
+        var elapsed = TimeSpan.Zero;
+        await foreach (var chunk in source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, 0))], cancellationToken))
+        {
+            if (started == 0) started = Stopwatch.GetTimestamp();
+            using (chunk) records += chunk.RowCount;
+            elapsed = Stopwatch.GetElapsedTime(started);
+            if (records >= broker.Records) break;
+        }
+
+        if (records != broker.Records) throw new InvalidOperationException($"The source read {records} of {broker.Records} records.");
+        return elapsed;
+    }
+
+    private static double Print(TextWriter output, string name, KafkaBroker broker, List<Usage> rounds)
+    {
+        var median = rounds.OrderBy(round => round.Elapsed).ElementAt(rounds.Count / 2);
+        var rate = broker.Records / median.Elapsed.TotalSeconds;
+        output.WriteLine($"{name,-14} {rate,12:N0} records/s, {rate * KafkaBroker.RecordBytes / 1e6,6:0} MB/s, " +
+            $"{median.Processor.TotalSeconds / (broker.Records / 1e6):0.00} CPU s a million, {rounds.Max(round => round.PeakBytes) >> 20} MiB peak");
+        return rate;
+    }
+}
