@@ -1,0 +1,21 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>How a Gold table is kept up to date.</summary>
+public enum Materialization
+{
+    /// <summary>Every run replaces all rows.</summary>
+    Full,
+
+    /// <summary>Rows are inserted and updated by key; keys that the query no longer returns stay.</summary>
+    Merge,
+}
+
+/// <summary>One SELECT that makes a Gold table.</summary>
+/// <param name="Sql">The file's text; refers to tables as <c>silver.users</c> and <c>gold.dim_date</c>.</param>
+/// <param name="SqlFile">Where <paramref name="Sql"/> comes from, for messages.</param>
+/// <param name="Key">The columns that identify a row; required for <see cref="Materialization.Merge"/>.</param>
+/// <param name="Location">Where the table is configured.</param>
+public sealed record GoldTable(TableId Table, string Sql, string SqlFile, Materialization Materialization, IReadOnlyList<string> Key, SourceLocation Location);

@@ -1,0 +1,34 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>Reads the <c>gold { … }</c> section: one child a table. Every problem is noted in the reader.</summary>
+internal static class GoldTableBinder
+{
+    /// <remarks>Paths of SQL files are relative to the configuration file that names them.</remarks>
+    public static IReadOnlyList<GoldTable> Bind(SettingsReader gold)
+    {
+        var tables = new List<GoldTable>();
+        foreach (var (name, settings) in gold.Children())
+        {
+            var relative = settings.String("sql");
+            var file = Path.Combine(Path.GetDirectoryName(settings.LocationOf("sql").File) ?? "", relative);
+            var sql = "";
+            if (relative.Length > 0)
+            {
+                if (File.Exists(file)) sql = File.ReadAllText(file);
+                else settings.Report("sql", $"there is no file '{file}'. Paths are relative to the file that names them");
+            }
+
+            var table = new GoldTable(TableId.Gold(name), sql.TrimEnd().TrimEnd(';'), file, settings.Choice<Materialization>("materialization", Materialization.Full),
+                settings.Strings("key"), settings.Location);
+            if (table.Materialization == Materialization.Merge && table.Key.Count == 0)
+                settings.Report("key", "is required for materialization = merge: the columns that identify a row");
+            settings.Complete();
+            tables.Add(table);
+        }
+
+        return tables;
+    }
+}

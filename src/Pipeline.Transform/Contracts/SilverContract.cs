@@ -1,0 +1,121 @@
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>What happens to a row that breaks a rule.</summary>
+public enum Severity
+{
+    /// <summary>It is counted and accepted.</summary>
+    Warn,
+
+    /// <summary>It goes to the table's quarantine with the rule's name.</summary>
+    Quarantine,
+
+    /// <summary>The run stops and changes nothing.</summary>
+    Fail,
+}
+
+/// <summary>The side of data quality that a rule speaks about: which score a broken row lowers.</summary>
+public enum Dimension
+{
+    Completeness,
+    Validity,
+    Consistency,
+    Uniqueness,
+    Timeliness,
+}
+
+/// <summary>Who may see a column's values.</summary>
+public enum Classification
+{
+    Public,
+    Internal,
+    Personal,
+    Secret,
+}
+
+/// <summary>How a column's values are hidden from Silver onwards.</summary>
+public enum Mask
+{
+    None,
+
+    /// <summary>SHA-256 in hex: still joins and counts, no longer reads.</summary>
+    Hash,
+
+    /// <summary>Every value becomes <c>***</c>.</summary>
+    Redact,
+}
+
+/// <summary>How the source's own columns are packed in Bronze.</summary>
+public enum RecordFormat
+{
+    /// <summary>One Bronze column each.</summary>
+    Columns,
+
+    /// <summary>One JSON document in the Bronze column <c>value</c>.</summary>
+    Json,
+}
+
+/// <summary>One column of a Silver table.</summary>
+/// <param name="From">The Bronze column it is read from.</param>
+/// <param name="Path">Where in that column's JSON document, e.g. <c>$.device.os</c>; null for a plain column.</param>
+public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired, Classification Classification, Mask Mask, string From, string? Path)
+{
+    /// <summary>The type in the Silver table: masked values are text.</summary>
+    public IArrowType StoredType => Mask == Mask.None ? Type : StringType.Default;
+}
+
+/// <summary>A condition on one row.</summary>
+/// <param name="Check">SQL over the contract's columns. As with CHECK constraints a row passes unless it is false: null passes.</param>
+/// <param name="Location">Where the check is written.</param>
+public sealed record Rule(string Name, string Check, Severity Severity, Dimension Dimension, SourceLocation Location);
+
+/// <summary>A foreign key: <paramref name="Column"/> must occur in another Silver table. Null passes.</summary>
+/// <remarks>With <see cref="Severity.Quarantine"/> a row waits in quarantine until its parent arrives, so order of arrival does not matter.</remarks>
+public sealed record Reference(string Name, string Column, TableId Table, string To, Severity Severity);
+
+/// <summary>What a Silver table promises: columns, types, keys, rules, classification.</summary>
+public sealed record SilverContract
+{
+    public required TableId Table { get; init; }
+
+    /// <summary>The Bronze table it is made from.</summary>
+    public required TableId From { get; init; }
+
+    public required RecordFormat Format { get; init; }
+
+    public required IReadOnlyList<SilverColumn> Columns { get; init; }
+
+    /// <summary>One row of the table a key.</summary>
+    public required IReadOnlyList<string> Key { get; init; }
+
+    /// <summary>Which of several rows with one key wins: the greatest. Contract columns or technical Bronze columns.</summary>
+    public required IReadOnlyList<string> OrderBy { get; init; }
+
+    public required IReadOnlyList<Rule> Rules { get; init; }
+
+    public required IReadOnlyList<Reference> References { get; init; }
+
+    public required SourceLocation Location { get; init; }
+
+    public SilverColumn Column(string name) => Columns.Single(column => column.Name == name);
+
+    public IEnumerable<SilverColumn> KeyColumns => Key.Select(Column);
+
+    /// <summary>Name of the built-in rule that a required column has a value.</summary>
+    public static string RequiredRule(string column) => $"required:{column}";
+
+    /// <summary>Name of the built-in rule that a value can be read as its column's type.</summary>
+    public static string TypeRule(string column) => $"type:{column}";
+
+    /// <summary>Name of the built-in rule that a record is a JSON object.</summary>
+    public const string MalformedJsonRule = "malformed_json";
+
+    /// <summary>The dimension of a rule of this contract, built-in ones included.</summary>
+    public Dimension DimensionOf(string rule) =>
+        rule.StartsWith("required:", StringComparison.Ordinal) ? Dimension.Completeness
+        : References.Any(reference => reference.Name == rule) ? Dimension.Consistency
+        : Rules.FirstOrDefault(r => r.Name == rule)?.Dimension ?? Dimension.Validity;
+}

@@ -1,0 +1,194 @@
+using System.Text.RegularExpressions;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>Reads the <c>silver { … }</c> section: one child a table. Every problem is noted in the reader.</summary>
+internal static partial class SilverContractBinder
+{
+    /// <summary>Bronze columns that <c>order-by</c> may name beside the contract's own.</summary>
+    private static readonly string[] TechnicalColumns = [BronzeColumns.Position, BronzeColumns.IngestedAt, "_timestamp", "_partition", "_offset"];
+
+    /// <param name="bronzeTables">The tables that sources fill; null when they are not known here.</param>
+    public static IReadOnlyList<SilverContract> Bind(SettingsReader silver, IReadOnlyCollection<TableId>? bronzeTables)
+    {
+        var bound = new List<(SilverContract Contract, SettingsReader Settings)>();
+        foreach (var (name, settings) in silver.Children())
+        {
+            if (!NamePattern().IsMatch(name)) silver.Report(name, $"'{name}' is not a table name. Use lower-case letters, digits and _");
+            bound.Add((BindTable(name, settings, bronzeTables), settings));
+        }
+
+        var contracts = bound.Select(table => table.Contract).ToList();
+        foreach (var (contract, settings) in bound) CheckReferences(contract, settings, contracts);
+        return contracts;
+    }
+
+    private static SilverContract BindTable(string name, SettingsReader settings, IReadOnlyCollection<TableId>? bronzeTables)
+    {
+        var from = Bronze(settings, bronzeTables);
+        var format = settings.Choice<RecordFormat>("format", RecordFormat.Columns);
+        var columns = settings.Section("columns").Children().Select(column => BindColumn(column.Name, column.Settings, format, settings)).ToList();
+        if (columns.Count == 0) settings.Report("columns", "a table needs columns");
+        var names = columns.Select(column => column.Name).ToList();
+
+        var key = Known(settings, "key", names);
+        if (settings.Strings("key").Count == 0) settings.Report("key", "is required: the columns that identify a row");
+        foreach (var column in columns.Where(column => key.Contains(column.Name) && column.Mask == Mask.Redact))
+            settings.Report("key", $"'{column.Name}' is redacted, so it cannot tell rows apart. Use mask = hash or another key");
+
+        var orderBy = settings.Has("order-by") ? Known(settings, "order-by", [.. names, .. TechnicalColumns]) : [BronzeColumns.Position];
+        foreach (var column in columns.Where(column => orderBy.Contains(column.Name) && column.Mask != Mask.None))
+            settings.Report("order-by", $"'{column.Name}' is masked, so its order is lost. Order by another column");
+
+        var contract = new SilverContract
+        {
+            Table = TableId.Silver(name),
+            From = from,
+            Format = format,
+            // A key without a value identifies nothing.
+            Columns = [.. columns.Select(column => key.Contains(column.Name) ? column with { IsRequired = true } : column)],
+            Key = key,
+            OrderBy = orderBy,
+            Rules = BindRules(settings),
+            References = BindReferences(settings, names),
+            Location = settings.Location,
+        };
+        settings.Complete();
+        return contract;
+    }
+
+    private static TableId Bronze(SettingsReader settings, IReadOnlyCollection<TableId>? bronzeTables)
+    {
+        var unknown = TableId.Bronze("unknown", "unknown");
+        var text = settings.String("from");
+        if (text.Length == 0) return unknown;
+        if (TryTable(text) is not { Layer: Layer.Bronze } table)
+        {
+            settings.Report("from", $"'{text}' is not a Bronze table. Write bronze/SOURCE/TABLE");
+            return unknown;
+        }
+
+        if (bronzeTables is not null && !bronzeTables.Contains(table))
+            settings.Report("from", $"no source fills '{text}'{SettingsReader.Nearest(text, bronzeTables.Select(known => known.ToString()))}");
+        return table;
+    }
+
+    private static SilverColumn BindColumn(string name, SettingsReader settings, RecordFormat format, SettingsReader table)
+    {
+        if (!NamePattern().IsMatch(name)) table.Section("columns").Report(name, $"'{name}' is not a column name. Use lower-case letters, digits and _");
+        var typeText = settings.String("type");
+        var type = ColumnType.TryParse(typeText);
+        if (type is null && typeText.Length > 0)
+            settings.Report("type", $"'{typeText}' is not a type{SettingsReader.Nearest(typeText, ColumnType.Names)} Allowed: {ColumnType.Allowed}");
+
+        var from = settings.OptionalString("from");
+        var path = settings.OptionalString("path");
+        if (from is null && format == RecordFormat.Json) (from, path) = ("value", path ?? $"$.{name}");
+        if (path is not null && !PathPattern().IsMatch(path)) settings.Report("path", $"'{path}' is not a path. Write $.name.name or $.name[0]");
+
+        var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), from ?? name, path);
+        settings.Complete();
+        return column;
+    }
+
+    private static List<Rule> BindRules(SettingsReader table)
+    {
+        var rules = new List<Rule>();
+        foreach (var settings in table.Sections("rules"))
+        {
+            var rule = new Rule(settings.String("name"), settings.String("check"), settings.Choice<Severity>("severity", Severity.Quarantine),
+                settings.Choice<Dimension>("dimension", Dimension.Validity), settings.LocationOf("check"));
+            if (rule.Name.Length > 0 && !NamePattern().IsMatch(rule.Name)) settings.Report("name", $"'{rule.Name}' is not a rule name. Use lower-case letters, digits and _");
+            if (rules.Any(other => other.Name == rule.Name)) settings.Report("name", $"there are two rules '{rule.Name}'. Give each its own name");
+            settings.Complete();
+            rules.Add(rule);
+        }
+
+        return rules;
+    }
+
+    private static List<Reference> BindReferences(SettingsReader table, List<string> columns)
+    {
+        var references = new List<Reference>();
+        foreach (var settings in table.Sections("references"))
+        {
+            var column = settings.String("column");
+            if (column.Length > 0 && !columns.Contains(column))
+                settings.Report("column", $"the table has no column '{column}'{SettingsReader.Nearest(column, columns)}");
+            var parentText = settings.String("table");
+            var parent = TryTable(parentText);
+            if (parentText.Length > 0 && parent is not { Layer: Layer.Silver })
+                settings.Report("table", $"'{parentText}' is not a Silver table. Write silver/TABLE");
+            var name = settings.String("name", $"{column}_exists");
+            var to = settings.String("to", column);
+            var severity = settings.Choice<Severity>("severity", Severity.Quarantine);
+            settings.Complete();
+            references.Add(new Reference(name, column, parent ?? TableId.Silver("unknown"), to, severity));
+        }
+
+        return references;
+    }
+
+    /// <summary>What can only be seen when all contracts are known: the tables and columns that references point to.</summary>
+    private static void CheckReferences(SilverContract contract, SettingsReader table, List<SilverContract> contracts)
+    {
+        var names = contract.Rules.Select(rule => rule.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var (reference, settings) in contract.References.Zip(table.Sections("references")))
+        {
+            if (!names.Add(reference.Name)) settings.Report("name", $"there are two rules '{reference.Name}'. Give each its own name");
+            if (!settings.Has("table") || TryTable(settings.String("table")) is not { Layer: Layer.Silver }) continue;
+            if (reference.Table == contract.Table)
+            {
+                settings.Report("table", "a table cannot wait for itself. Remove the reference");
+                continue;
+            }
+
+            var parent = contracts.Find(other => other.Table == reference.Table);
+            if (parent is null)
+            {
+                settings.Report("table", $"there is no table '{reference.Table}'{SettingsReader.Nearest(reference.Table.ToString(), contracts.Select(c => c.Table.ToString()))}");
+                continue;
+            }
+
+            var target = parent.Columns.FirstOrDefault(column => column.Name == reference.To);
+            if (target is null)
+                settings.Report("to", $"{reference.Table} has no column '{reference.To}'{SettingsReader.Nearest(reference.To, parent.Columns.Select(c => c.Name))}");
+            else if (contract.Columns.FirstOrDefault(column => column.Name == reference.Column) is { } column && (target.Type.Name != column.Type.Name || target.Mask != column.Mask))
+                settings.Report("to", $"{reference.Table}.{reference.To} and {reference.Column} differ in type or mask, so no row can match. Make them the same");
+        }
+    }
+
+    private static List<string> Known(SettingsReader settings, string key, List<string> names)
+    {
+        var known = new List<string>();
+        foreach (var name in settings.Strings(key))
+        {
+            if (!names.Contains(name)) settings.Report(key, $"the table has no column '{name}'{SettingsReader.Nearest(name, names)}");
+            else if (!known.Contains(name)) known.Add(name);
+        }
+
+        return known;
+    }
+
+    private static TableId? TryTable(string text)
+    {
+        try
+        {
+            return TableId.Parse(text);
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
+    [GeneratedRegex("^[a-z][a-z0-9_]*$")]
+    private static partial Regex NamePattern();
+
+    [GeneratedRegex(@"^\$(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])+$")]
+    private static partial Regex PathPattern();
+}

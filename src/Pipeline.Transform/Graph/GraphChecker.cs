@@ -1,0 +1,193 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using DuckDB.NET.Data;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Delta.Merge;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Graph;
+
+/// <summary>Binds rules and Gold queries against empty tables and notes what does not fit, with file and line.</summary>
+internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisposable
+{
+    private readonly DuckDbSession _session = DuckDbSession.Open(new DuckDbSettings(128L << 20, 1, Path.GetTempPath()), CancellationToken.None);
+
+    /// <summary>What a Silver table has for sure, whatever its Bronze table adds.</summary>
+    public static IReadOnlyList<Field> Columns(SilverContract contract) =>
+    [
+        .. contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true)),
+        new Field(BronzeColumns.Position, Int64Type.Default, nullable: true),
+        new Field(BronzeColumns.IngestedAt, BronzeColumns.Timestamp, nullable: true),
+    ];
+
+    /// <summary>The Gold tables in an order in which each follows what it reads.</summary>
+    public IReadOnlyList<GoldNode> Check(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldTable> gold)
+    {
+        _session.Execute(Prelude.DuckDb);
+        _session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
+        foreach (var contract in silver)
+        {
+            if (contract.Columns.Count == 0) continue;
+            _session.Execute($"CREATE TABLE silver.{Sql.Name(contract.Table.Name)} AS {Sql.Empty(Columns(contract))}");
+            foreach (var rule in contract.Rules.Where(rule => rule.Check.Length > 0)) CheckRule(contract, rule);
+        }
+
+        var nodes = new List<GoldNode>();
+        foreach (var (table, inputs) in Ordered(silver, gold))
+        {
+            // What is wrong with an input has been said there.
+            if (inputs.Any(input => input.Layer == Layer.Gold && nodes.TrueForAll(node => node.Table != input))) continue;
+            if (ColumnsOf(table) is { } columns) nodes.Add(new GoldNode(table, inputs, columns));
+        }
+
+        return nodes;
+    }
+
+    public void Dispose() => _session.Dispose();
+
+    private void CheckRule(SilverContract contract, Rule rule)
+    {
+        // Rules see values before they are masked.
+        var columns = contract.Columns.Select(column => new Field(column.Name, column.Type, nullable: true)).Concat(Columns(contract).Where(field => field.Name[0] == '_'));
+        try
+        {
+            _session.Execute($"EXPLAIN SELECT NOT ({rule.Check}) FROM ({Sql.Empty(columns)})");
+        }
+        catch (DuckDBException e)
+        {
+            problems.Add(new ConfigProblem(rule.Location, $"silver.{contract.Table.Name}.rules.{rule.Name}", Reason(e)));
+        }
+    }
+
+    /// <summary>Reads dependencies from the queries, reports unknown tables and cycles, and sorts.</summary>
+    private List<(GoldTable Table, IReadOnlyList<TableId> Inputs)> Ordered(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldTable> gold)
+    {
+        var known = silver.Select(contract => contract.Table).Concat(gold.Select(table => table.Table)).ToHashSet();
+        var waiting = new List<(GoldTable Table, IReadOnlyList<TableId> Inputs)>();
+        foreach (var table in gold.Where(table => table.Sql.Length > 0))
+        {
+            var (references, fault) = SqlReferences.Of(_session, table.Sql);
+            var faults = problems.Count;
+            if (fault is not null) Report(table, fault.Line, fault.Message);
+            var inputs = new List<TableId>();
+            foreach (var reference in references)
+            {
+                var id = reference.Schema.ToLowerInvariant() switch
+                {
+                    "silver" => TableId.Silver(reference.Name),
+                    "gold" => TableId.Gold(reference.Name),
+                    _ => null,
+                };
+                if (id is null)
+                    Report(table, reference.Line, $"'{reference}' is not a table. Write silver.TABLE or gold.TABLE");
+                else if (!known.Contains(id))
+                    Report(table, reference.Line, $"there is no table '{reference}'{SettingsReader.Nearest(reference.ToString(), known.Select(t => t.ToString().Replace('/', '.')))}");
+                else if (!inputs.Contains(id))
+                    inputs.Add(id);
+            }
+
+            if (problems.Count == faults) waiting.Add((table, inputs));
+        }
+
+        var ordered = new List<(GoldTable Table, IReadOnlyList<TableId> Inputs)>();
+        while (waiting.Count > 0)
+        {
+            var ready = waiting.Where(node => !node.Inputs.Any(input => waiting.Exists(other => other.Table.Table == input))).ToList();
+            if (ready.Count == 0)
+            {
+                foreach (var (table, _) in waiting.Where(node => Cycle(node.Table.Table, waiting) is not null))
+                    Report(table, 1, $"the table depends on itself: {string.Join(" reads ", Cycle(table.Table, waiting)!)}");
+                break;
+            }
+
+            ordered.AddRange(ready);
+            waiting.RemoveAll(ready.Contains);
+        }
+
+        return ordered;
+    }
+
+    /// <summary>A path from a table back to itself; null when there is none.</summary>
+    private static List<TableId>? Cycle(TableId start, List<(GoldTable Table, IReadOnlyList<TableId> Inputs)> nodes)
+    {
+        var paths = new Queue<List<TableId>>([[start]]);
+        var seen = new HashSet<TableId>();
+        while (paths.TryDequeue(out var path))
+        {
+            foreach (var input in nodes.Find(node => node.Table.Table == path[^1]).Inputs ?? [])
+            {
+                if (input == start) return [.. path, input];
+                if (seen.Add(input)) paths.Enqueue([.. path, input]);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Binds a query, leaves its empty table behind for those that follow, and returns its columns.</summary>
+    private List<Field>? ColumnsOf(GoldTable table)
+    {
+        var name = $"gold.{Sql.Name(table.Table.Name)}";
+        try
+        {
+            // The query starts on the first line, so DuckDB's line numbers are the file's.
+            _session.Execute($"CREATE TABLE {name} AS {table.Sql}\nWITH NO DATA");
+        }
+        catch (DuckDBException e)
+        {
+            Report(table, LineOf(e), Reason(e));
+            return null;
+        }
+
+        var columns = new List<Field>();
+        foreach (var row in _session.Rows($"DESCRIBE {name}"))
+        {
+            var (column, type) = ((string)row[0]!, (string)row[1]!);
+            if (Arrow(type) is { } arrow) columns.Add(new Field(column, arrow, nullable: true));
+            else Report(table, 1, $"column '{column}' has type {type}, which the lake does not have. CAST it, e.g. to BIGINT, DOUBLE, DECIMAL(18,2) or VARCHAR");
+        }
+
+        foreach (var key in table.Key.Where(key => columns.TrueForAll(column => column.Name != key)))
+            problems.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.key",
+                $"the query returns no column '{key}'{SettingsReader.Nearest(key, columns.Select(column => column.Name))}"));
+        return columns;
+    }
+
+    private static IArrowType? Arrow(string type) => type switch
+    {
+        "BOOLEAN" => BooleanType.Default,
+        "TINYINT" => Int8Type.Default,
+        "SMALLINT" => Int16Type.Default,
+        "INTEGER" => Int32Type.Default,
+        "BIGINT" => Int64Type.Default,
+        "FLOAT" => FloatType.Default,
+        "DOUBLE" => DoubleType.Default,
+        "DATE" => Date32Type.Default,
+        "VARCHAR" => StringType.Default,
+        "BLOB" => BinaryType.Default,
+        // A naive timestamp is UTC.
+        "TIMESTAMP WITH TIME ZONE" or "TIMESTAMP" => BronzeColumns.Timestamp,
+        _ => ColumnType.TryParse(type.ToLowerInvariant()) as Decimal128Type,
+    };
+
+    private void Report(GoldTable table, int line, string message) =>
+        problems.Add(new ConfigProblem(new SourceLocation(table.SqlFile, line), $"gold.{table.Table.Name}", message));
+
+    /// <summary>DuckDB's message without the excerpt of the statement.</summary>
+    private static string Reason(DuckDBException e)
+    {
+        var message = e.Message.ReplaceLineEndings("\n");
+        var excerpt = LinePattern().Match(message);
+        return (excerpt.Success ? message[..excerpt.Index] : message).Trim().Replace("\n", " ", StringComparison.Ordinal);
+    }
+
+    private static int LineOf(DuckDBException e) =>
+        LinePattern().Match(e.Message) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 1;
+
+    [GeneratedRegex(@"^LINE ([0-9]+):", RegexOptions.Multiline)]
+    private static partial Regex LinePattern();
+}

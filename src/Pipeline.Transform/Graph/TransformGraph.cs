@@ -1,0 +1,63 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Graph;
+
+/// <summary>A Gold table, what its query reads and the columns it returns.</summary>
+public sealed record GoldNode(GoldTable Gold, IReadOnlyList<TableId> Inputs, IReadOnlyList<Field> Columns)
+{
+    public TableId Table => Gold.Table;
+}
+
+/// <summary>All Silver and Gold tables and what depends on what; type-checked before anything runs.</summary>
+public sealed class TransformGraph
+{
+    private readonly Dictionary<TableId, SilverContract> _silver;
+    private readonly Dictionary<TableId, GoldNode> _gold;
+
+    internal TransformGraph(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldNode> gold)
+    {
+        Silver = silver;
+        Gold = gold;
+        _silver = silver.ToDictionary(contract => contract.Table);
+        _gold = gold.ToDictionary(node => node.Table);
+    }
+
+    /// <summary>In configuration order.</summary>
+    public IReadOnlyList<SilverContract> Silver { get; }
+
+    /// <summary>Every table after those it reads.</summary>
+    public IReadOnlyList<GoldNode> Gold { get; }
+
+    /// <summary>Silver tables, then Gold tables in order.</summary>
+    public IEnumerable<TableId> Tables => Silver.Select(contract => contract.Table).Concat(Gold.Select(node => node.Table));
+
+    public SilverContract? TrySilver(TableId table) => _silver.GetValueOrDefault(table);
+
+    public GoldNode? TryGold(TableId table) => _gold.GetValueOrDefault(table);
+
+    /// <summary>Tables that <paramref name="table"/> is made from: for Silver its Bronze table and the parents it refers to.</summary>
+    public IReadOnlyList<TableId> InputsOf(TableId table) =>
+        TrySilver(table) is { } contract ? [contract.From, .. contract.References.Select(reference => reference.Table).Distinct()]
+        : TryGold(table)?.Inputs ?? [];
+
+    /// <summary>Columns of a Silver or Gold table that does not exist yet.</summary>
+    public IReadOnlyList<Field> ColumnsOf(TableId table) =>
+        TrySilver(table) is { } contract ? GraphChecker.Columns(contract) : TryGold(table)?.Columns ?? [];
+
+    /// <summary>
+    /// Reads <c>silver { … }</c> and <c>gold { … }</c> and checks the whole: contracts make empty tables, and DuckDB binds
+    /// every rule and every Gold query against them. Every problem is noted in the readers with its file and line; with
+    /// problems the graph is not to be used.
+    /// </summary>
+    /// <param name="bronzeTables">The tables that sources fill; null when they are not known here.</param>
+    public static TransformGraph Bind(SettingsReader silver, SettingsReader gold, IReadOnlyCollection<TableId>? bronzeTables)
+    {
+        var contracts = SilverContractBinder.Bind(silver, bronzeTables);
+        var tables = GoldTableBinder.Bind(gold);
+        using var checker = new GraphChecker(silver.Problems);
+        return new TransformGraph(contracts, checker.Check(contracts, tables));
+    }
+}

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Pipeline.Core;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>A version of a table that a job reads.</summary>
+/// <param name="After">The version that the previous run has read; null: none. Silver reads only what came after it.</param>
+public sealed record PinnedInput(string Table, long? After, long Version);
+
+/// <summary>A table that a job writes.</summary>
+/// <param name="Version">The version it starts from; null: the table does not exist.</param>
+public sealed record PinnedTarget(string Table, long? Version);
+
+/// <summary>
+/// What identifies one run of a transform: everything its result depends on. Running the same pins again gives the same
+/// rows, so a run that was cut off is repeated with its own pins and finishes what is missing.
+/// </summary>
+public sealed record JobPins
+{
+    /// <summary>The table's own appId in its log: the number of the run that made a version.</summary>
+    public const string RunAppId = "run";
+
+    /// <summary>The key under which a commit carries its pins.</summary>
+    public const string Parameter = "job";
+
+    /// <summary>The table: <c>silver/users</c>.</summary>
+    public required string Table { get; init; }
+
+    /// <summary>Counted from 1; the table's log says which was the last.</summary>
+    public required long Run { get; init; }
+
+    /// <summary>When the run was decided: the time that its rows carry.</summary>
+    public required DateTimeOffset RequestedAt { get; init; }
+
+    public required ImmutableArray<PinnedInput> Inputs { get; init; }
+
+    public required ImmutableArray<PinnedTarget> Targets { get; init; }
+
+    /// <summary>For people and logs: <c>silver/users#12</c>.</summary>
+    public string Id => $"{Table}#{Run}";
+
+    public TableId TableId => TableId.Parse(Table);
+
+    public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table.ToString());
+
+    public long? TargetVersion(TableId table) => Targets.FirstOrDefault(target => target.Table == table.ToString())?.Version;
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+
+    public static JobPins FromJson(string json) => JsonSerializer.Deserialize<JobPins>(json, Json.Options)!;
+}

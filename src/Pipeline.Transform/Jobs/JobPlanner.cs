@@ -1,0 +1,195 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Graph;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>
+/// Finds out from the tables' logs what a run of a table has to do. Everything it needs is in the lake: the versions that
+/// a table was made from are txns in its log, beside the number of its last run.
+/// </summary>
+public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time)
+{
+    /// <summary>The fingerprint of the query that a Gold table was made with.</summary>
+    internal const string DefinitionAppId = "definition";
+
+    /// <summary>
+    /// The next run of a table; null when it reflects its inputs. A Silver run that was cut off between the commits of
+    /// its tables comes back with its own pins, to be finished.
+    /// </summary>
+    public async ValueTask<JobPins?> PlanAsync(TableId table, CancellationToken cancellationToken) =>
+        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, cancellationToken)
+        : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
+        : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
+
+    /// <summary>The document of a run; the same for the same pins.</summary>
+    public async ValueTask<JobSpec> ExpandAsync(JobPins pins, CancellationToken cancellationToken) =>
+        graph.TrySilver(pins.TableId) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
+        : await ExpandGoldAsync(graph.TryGold(pins.TableId)!, pins, cancellationToken);
+
+    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, CancellationToken cancellationToken)
+    {
+        var bronze = await tables.TryOpenAsync(contract.From, cancellationToken);
+        if (bronze is null) return null;
+
+        var silver = await tables.TryOpenAsync(contract.Table, cancellationToken);
+        var run = silver?.Current.Position(JobPins.RunAppId) ?? 0;
+        if (run > 0 && await IsUnfinishedAsync(contract, run, cancellationToken)) return await PinsOfAsync(silver!, run, cancellationToken);
+
+        var quarantine = await tables.TryOpenAsync(TableId.Quarantine(contract.Table.Name), cancellationToken);
+        var inputs = await InputsAsync(contract.Table, silver, cancellationToken);
+        var isNew = Advanced(inputs.First(input => input.Table == contract.From.ToString()));
+        var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
+        if (!isNew && !mayRelease) return null;
+
+        var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
+        return new JobPins
+        {
+            Table = contract.Table.ToString(),
+            Run = run + 1,
+            RequestedAt = time.GetUtcNow(),
+            Inputs = [.. inputs],
+            Targets =
+            [
+                new PinnedTarget(contract.Table.ToString(), silver?.Current.Version),
+                new PinnedTarget(TableId.Quarantine(contract.Table.Name).ToString(), quarantine?.Current.Version),
+                new PinnedTarget(SilverTables.Deleted(contract.Table).ToString(), deleted?.Current.Version),
+            ],
+        };
+    }
+
+    /// <summary>The quality row is a run's last commit: without it the run is not over.</summary>
+    private async ValueTask<bool> IsUnfinishedAsync(SilverContract contract, long run, CancellationToken cancellationToken) =>
+        await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is not { } quality || (quality.Current.Position(contract.Table.ToString()) ?? 0) < run;
+
+    private static async ValueTask<JobPins> PinsOfAsync(DeltaTable silver, long run, CancellationToken cancellationToken) =>
+        (await RunHistory.FindAsync(silver, run, cancellationToken))?.Pins ?? throw new PipelineException(FaultKind.Damaged, $"Table {silver.Path}",
+            $"run {run} has not finished and its commit is no longer in the log", "Restore the log or rebuild the table.");
+
+    private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, CancellationToken cancellationToken)
+    {
+        var gold = await tables.TryOpenAsync(node.Table, cancellationToken);
+        var run = gold?.Current.Position(JobPins.RunAppId) ?? 0;
+        var inputs = await InputsAsync(node.Table, gold, cancellationToken);
+        if (node.Inputs.Count > 0 && inputs.Count == 0) return null;
+        if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold.Sql)) return null;
+        return new JobPins
+        {
+            Table = node.Table.ToString(),
+            Run = run + 1,
+            RequestedAt = time.GetUtcNow(),
+            Inputs = [.. inputs],
+            Targets = [new PinnedTarget(node.Table.ToString(), gold?.Current.Version)],
+        };
+    }
+
+    private static bool Advanced(PinnedInput input) => input.After is not { } after || input.Version > after;
+
+    /// <summary>The inputs that exist, with the version that the table's last run has read.</summary>
+    private async ValueTask<List<PinnedInput>> InputsAsync(TableId table, DeltaTable? made, CancellationToken cancellationToken)
+    {
+        var inputs = new List<PinnedInput>();
+        foreach (var id in graph.InputsOf(table))
+        {
+            if (await tables.TryOpenAsync(id, cancellationToken) is not { } input) continue;
+            var after = made?.Current.Position(id.ToString());
+            if (after > input.Current.Version)
+                throw new PipelineException(FaultKind.Damaged, $"Table {table}", $"it was made from version {after} of {id}, which is now at version {input.Current.Version}",
+                    $"If {id} was made anew, remove {table} so that it is made anew too.");
+            inputs.Add(new PinnedInput(id.ToString(), after, input.Current.Version));
+        }
+
+        return inputs;
+    }
+
+    private async ValueTask<JobSpec> ExpandSilverAsync(SilverContract contract, JobPins pins, CancellationToken cancellationToken)
+    {
+        var pinned = pins.Input(contract.From)!;
+        var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
+        var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
+        var checking = new SilverSql(contract, snapshot.Schema);
+        var files = pinned.After is { } after ? await AddedAsync(bronze, after, pinned.Version, cancellationToken) : [.. snapshot.Files.Select(file => file.Path)];
+
+        var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
+        foreach (var parent in contract.References.Select(reference => reference.Table).Distinct())
+            inputs.Add(await InputAsync(parent, pins, cancellationToken));
+        return new JobSpec
+        {
+            Pins = pins,
+            Kind = JobKind.Silver,
+            Inputs = [.. inputs],
+            Columns = JobColumn.Of(checking.SilverFields),
+            Key = [.. contract.Key],
+            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
+                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf)),
+            TimelyWithin = options.LagMax,
+        };
+    }
+
+    private static IEnumerable<string> Rules(SilverContract contract) =>
+        contract.Columns.SelectMany(column => new[] { SilverContract.RequiredRule(column.Name), SilverContract.TypeRule(column.Name) })
+            .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.Select(rule => rule.Name)).Concat(contract.References.Select(reference => reference.Name));
+
+    /// <summary>Files that brought new rows; those that only rearranged rows bring nothing new.</summary>
+    private static async ValueTask<ImmutableArray<string>> AddedAsync(DeltaTable table, long after, long upTo, CancellationToken cancellationToken)
+    {
+        var files = ImmutableArray.CreateBuilder<string>();
+        await foreach (var (_, actions) in table.ChangesAsync(after, upTo, cancellationToken))
+            files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
+        return files.ToImmutable();
+    }
+
+    private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, CancellationToken cancellationToken)
+    {
+        var inputs = new List<JobInput>();
+        foreach (var input in node.Inputs) inputs.Add(await InputAsync(input, pins, cancellationToken));
+        return new JobSpec
+        {
+            Pins = pins,
+            Kind = node.Gold.Materialization == Materialization.Merge ? JobKind.Merge : JobKind.Full,
+            Inputs = [.. inputs],
+            Columns = JobColumn.Of(node.Columns),
+            Key = [.. node.Gold.Key],
+            Sql = node.Gold.Sql,
+            Definition = Fingerprint(node.Gold.Sql),
+        };
+    }
+
+    /// <summary>A whole table at its pinned version; empty when it did not exist.</summary>
+    private async ValueTask<JobInput> InputAsync(TableId id, JobPins pins, CancellationToken cancellationToken)
+    {
+        if (pins.Input(id) is not { } pinned) return new JobInput(id.ToString(), JobColumn.Of(graph.ColumnsOf(id)), []);
+        var table = (await tables.TryOpenAsync(id, cancellationToken))!;
+        var snapshot = await table.AtVersionAsync(pinned.Version, cancellationToken);
+        return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);
+    }
+
+    private static long Fingerprint(string sql) => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(sql))) & long.MaxValue;
+}
+
+/// <summary>Runs of a table, as its log tells them.</summary>
+internal static class RunHistory
+{
+    /// <summary>The metric of a Silver commit that holds its <see cref="RunQuality"/>.</summary>
+    public const string QualityMetric = "quality";
+
+    /// <summary>The commit that a run made in a table; null when it made none or the log no longer has it.</summary>
+    public static async ValueTask<(long Version, JobPins Pins, CommitInfo Info)?> FindAsync(DeltaTable table, long run, CancellationToken cancellationToken)
+    {
+        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
+        {
+            if (info is null || !info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) continue;
+            var pins = JobPins.FromJson(json);
+            if (pins.Run == run) return (version, pins, info);
+            if (pins.Run < run) return null;
+        }
+
+        return null;
+    }
+}

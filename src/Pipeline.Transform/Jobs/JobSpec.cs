@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>A column by name and contract type (<see cref="ColumnType"/>).</summary>
+public sealed record JobColumn(string Name, string Type)
+{
+    public static ImmutableArray<JobColumn> Of(IEnumerable<Field> fields) => [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType)))];
+
+    public Field ToField() => new(Name, ColumnType.TryParse(Type) ?? throw new FormatException($"'{Type}' is not a column type."), nullable: true);
+}
+
+/// <summary>The files to read from one table. No files: an empty table of these columns.</summary>
+/// <param name="Files">Paths relative to the table.</param>
+public sealed record JobInput(string Table, ImmutableArray<JobColumn> Columns, ImmutableArray<string> Files);
+
+/// <summary>How a job's result becomes a table.</summary>
+public enum JobKind
+{
+    /// <summary>Bronze rows merged by key, with quarantine, deletes and quality.</summary>
+    Silver,
+
+    /// <summary>All rows of a Gold table replaced.</summary>
+    Full,
+
+    /// <summary>Rows of a Gold table inserted and updated by key.</summary>
+    Merge,
+}
+
+/// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
+public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions);
+
+/// <summary>
+/// One run of a transform as a document: pinned input versions with explicit file lists, SQL, output table, keys. Any
+/// engine that runs it makes the same rows.
+/// </summary>
+public sealed record JobSpec
+{
+    public required JobPins Pins { get; init; }
+
+    public required JobKind Kind { get; init; }
+
+    public required ImmutableArray<JobInput> Inputs { get; init; }
+
+    /// <summary>The output table's columns.</summary>
+    public required ImmutableArray<JobColumn> Columns { get; init; }
+
+    public required ImmutableArray<string> Key { get; init; }
+
+    /// <summary>A Gold table's SELECT.</summary>
+    public string? Sql { get; init; }
+
+    /// <summary>Fingerprint of <see cref="Sql"/>: a Gold table is made again when it changes.</summary>
+    public long? Definition { get; init; }
+
+    public SilverStatements? Silver { get; init; }
+
+    /// <summary>Rows count as timely that reach Silver within this time of being ingested.</summary>
+    public TimeSpan TimelyWithin { get; init; }
+
+    public TableId Table => Pins.TableId;
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+
+    public static JobSpec FromJson(string json) => JsonSerializer.Deserialize<JobSpec>(json, Json.Options)!;
+}
+
+/// <summary>What a run did.</summary>
+/// <param name="Version">The table's version that holds the result.</param>
+/// <param name="Rows">The table's rows after the run; null when unknown.</param>
+/// <param name="Quality">For Silver.</param>
+public sealed record JobResult(string Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took)
+{
+    public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+}
+
+/// <summary>
+/// What became of the rows of one Silver run:
+/// <c>RowsIn + Released = Accepted + Quarantined + Superseded + Deleted</c>.
+/// </summary>
+/// <param name="RowsIn">New Bronze rows.</param>
+/// <param name="Released">Rows that left the quarantine because their parents have arrived.</param>
+/// <param name="Accepted">Rows written to the table.</param>
+/// <param name="Quarantined">Rows put into the quarantine.</param>
+/// <param name="Superseded">Good rows that lost to a newer row of their key.</param>
+/// <param name="Deleted">Delete records.</param>
+/// <param name="Replaced">Rows of earlier runs that made way for a newer row or a delete.</param>
+/// <param name="QuarantinedByRule">A row counts for each rule that it breaks.</param>
+public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced,
+    ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
+    double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness);
+
+/// <summary>Runs jobs: in process, or on a cluster.</summary>
+public interface IJobEngine
+{
+    string Name { get; }
+
+    /// <summary>
+    /// Runs a job to its end. Running it again, at once or after a crash at any moment, changes nothing more and returns
+    /// the same result.
+    /// </summary>
+    /// <exception cref="PipelineException">It cannot be run, now or ever; see <see cref="PipelineException.IsTransient"/>.</exception>
+    /// <exception cref="JobSupersededException">Another run got there first; plan again.</exception>
+    Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken);
+}
+
+/// <summary>The table has moved on from what the job was planned on: plan again.</summary>
+public sealed class JobSupersededException(string message) : Exception(message);
+
+internal static class Json
+{
+    public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+}

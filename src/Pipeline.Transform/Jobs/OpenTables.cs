@@ -1,0 +1,33 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>Tables of the lake, kept open so that only the new end of a log is read. Thread-safe.</summary>
+public sealed class OpenTables(Lake lake)
+{
+    private readonly ConcurrentDictionary<TableId, DeltaTable> _open = new();
+
+    public Lake Lake { get; } = lake;
+
+    /// <summary>The table, up to date; null when there is none yet.</summary>
+    public async ValueTask<DeltaTable?> TryOpenAsync(TableId id, CancellationToken cancellationToken)
+    {
+        if (_open.TryGetValue(id, out var known))
+        {
+            await known.RefreshAsync(cancellationToken);
+            return known;
+        }
+
+        var table = await Lake.TryOpenAsync(id, cancellationToken);
+        return table is null ? null : _open.GetOrAdd(id, table);
+    }
+
+    /// <summary>The table, up to date, made if there is none yet.</summary>
+    public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId id, IEnumerable<Field> columns, CancellationToken cancellationToken) =>
+        await TryOpenAsync(id, cancellationToken) ?? _open.GetOrAdd(id, await Lake.OpenOrCreateAsync(id, new Schema(columns, null), [],
+            ImmutableDictionary<string, string>.Empty, cancellationToken));
+}

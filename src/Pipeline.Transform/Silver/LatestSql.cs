@@ -1,0 +1,91 @@
+using Apache.Arrow;
+using Pipeline.Delta.Merge;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>
+/// The query that decides among the rows of one key: the latest wins, a delete deletes, columns that a change does not
+/// carry keep their value.
+/// </summary>
+/// <remarks>
+/// The engine provides <c>checked</c>, the result of <see cref="SilverSql.Checked"/>; <c>existing</c> and
+/// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it.
+/// The order is total and does not depend on how rows were spread over runs: <c>order-by</c>, then position, sequence,
+/// partition and offset as far as Bronze has them, then the values themselves. Rows that tie in all of it are the same
+/// row twice. Carrying needs rows of one key to arrive in order, as a change-capture slot delivers them.
+/// </remarks>
+public sealed class LatestSql(SilverContract contract, Schema bronze)
+{
+    private readonly IReadOnlyList<Field> _fields = SilverTables.Columns(contract, bronze);
+    private readonly IReadOnlyList<string> _ordering = SilverTables.OrderingColumns(contract, bronze);
+    private readonly bool _hasChanged = bronze.FieldsLookup.Contains("_changed");
+
+    private string Key => Sql.Names(contract.Key);
+
+    private IEnumerable<string> Values => contract.Columns.Select(c => c.Name).Except(contract.Key, StringComparer.Ordinal);
+
+    /// <summary>
+    /// One row a key: the Silver columns, <c>_op</c> (<c>d</c>: the key is gone) and <c>_existing</c> (nothing newer came).
+    /// </summary>
+    public string Query
+    {
+        get
+        {
+            var columns = Sql.Names(_fields.Select(f => f.Name));
+            var changed = _hasChanged ? ", CAST(NULL AS VARCHAR) AS _changed" : "";
+            return $"""
+                WITH candidates AS (
+                  SELECT {columns}, _op, false AS _existing{(_hasChanged ? ", _changed" : "")} FROM checked WHERE _rules = ''
+                  UNION ALL
+                  SELECT {columns}, 'r', true{changed} FROM existing
+                  UNION ALL
+                  SELECT {columns}, 'd', true{changed} FROM tombstones
+                ){(_hasChanged ? WithCarried(columns) : WithoutCarried(columns))}
+                """;
+        }
+    }
+
+    private string WithoutCarried(string columns) => $"""
+
+        SELECT {columns}, _op, _existing
+        FROM (SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("DESC NULLS LAST")}) AS _rank FROM candidates) AS ranked
+        WHERE _rank = 1
+        """;
+
+    private string WithCarried(string columns)
+    {
+        var carried = Values.Select((name, i) =>
+            $"max(CASE WHEN _n > _gone AND carries(_changed, {Sql.Text(contract.Column(name).From)}) THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
+        var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {Sql.Name(name)} END) OVER (PARTITION BY {Key}) AS {Sql.Name(name)}");
+        var rest = _fields.Select(field => field.Name).Except(Values, StringComparer.Ordinal);
+        return $"""
+            ,
+            numbered AS (
+              SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("ASC NULLS FIRST")}) AS _n, count(*) OVER (PARTITION BY {Key}) AS _last FROM candidates
+            ),
+            cut AS (
+              SELECT *, max(CASE WHEN _op = 'd' THEN _n ELSE 0 END) OVER (PARTITION BY {Key}) AS _gone FROM numbered
+            ),
+            carried AS (
+              SELECT {string.Join(",\n    ", ["*", .. carried])}
+              FROM cut
+            ),
+            filled AS (
+              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", .. filled])}
+              FROM carried
+            )
+            SELECT {columns}, _op, _existing
+            FROM filled
+            WHERE _n = _last
+            """;
+    }
+
+    private string Order(string direction)
+    {
+        // Kafka's partition and offset already name one record.
+        var values = _ordering.Contains("_offset") ? [] : Values.Except(contract.OrderBy, StringComparer.Ordinal);
+        return string.Join(", ", contract.OrderBy.Concat(_ordering).Distinct(StringComparer.Ordinal).Concat(values)
+            .Select(name => $"{Sql.Name(name)} {direction}").Append($"_existing {direction}"));
+    }
+}

@@ -1,0 +1,207 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Delta.Merge;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>
+/// The query that decides about each Bronze row on its own: typed, checked and masked. In the portable subset of SQL plus
+/// the functions of <see cref="Prelude"/>.
+/// </summary>
+/// <remarks>
+/// <para>The engine provides: <c>bronze</c>, new Bronze rows with <c>_file</c> and <c>_file_row</c>; <c>held</c>, rows of the
+/// quarantine that only miss a reference; <c>silver.PARENT</c> for each reference.</para>
+/// <para>The result has the Silver table's columns, <c>_op</c>, and:
+/// <c>_rules</c>, broken rules that quarantine the row, empty for a good one; <c>_held</c>, only references are missing;
+/// <c>_warnings</c>, <c>_failures</c>; <c>_held_rules</c>, the rules of a row that comes from the quarantine, else null;
+/// and for rows that go to, or come from, the quarantine <c>_row</c>, <c>_file</c>, <c>_file_row</c>, <c>_key_NAME</c>.</para>
+/// <para>A row that breaks a rule of its own is not looked up in other tables: its rules do not depend on what has
+/// arrived. Deletes need only their key.</para>
+/// </remarks>
+public sealed class SilverSql
+{
+    private readonly SilverContract _contract;
+    private readonly IReadOnlyList<Field> _bronze;
+    private readonly bool _hasChanged;
+    private readonly List<Document> _documents = [];
+    private readonly List<Source> _sources = [];
+
+    /// <exception cref="PipelineException">The contract reads a column that the Bronze table does not have.</exception>
+    public SilverSql(SilverContract contract, Schema bronze)
+    {
+        _contract = contract;
+        _bronze = BronzeFields(bronze);
+        _hasChanged = _bronze.Any(field => field.Name == "_changed");
+        SilverFields = SilverTables.Columns(contract, bronze);
+        foreach (var column in contract.Columns) _sources.Add(Resolve(column));
+    }
+
+    /// <summary>Columns of the Silver table.</summary>
+    public IReadOnlyList<Field> SilverFields { get; }
+
+    /// <summary>Bronze columns that a job reads: all but the partition column.</summary>
+    public static IReadOnlyList<Field> BronzeFields(Schema bronze) => [.. bronze.FieldsList.Where(field => field.Name != BronzeColumns.IngestDate)];
+
+    public string Checked => $"""
+        -- {_contract.Table} from {_contract.From}
+        WITH source AS (
+          SELECT {Lines("    ", _bronze.Select(f => $"{Sql.Name(f.Name)} AS {Raw(f.Name)}"))},
+            _file, _file_row, CAST(NULL AS VARCHAR) AS _held_rules, CAST(NULL AS VARCHAR) AS _held_row,
+            CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
+          FROM bronze
+          UNION ALL
+          SELECT {Lines("    ", _bronze.Select(FromText))},
+            _file, _file_row, _rules, _row, _bronze_version, _quarantined_at
+          FROM held
+        ),
+        parsed AS (
+          SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
+          FROM source
+        ),
+        typed AS (
+          SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
+          FROM parsed
+        ),
+        ruled AS (
+          SELECT *,
+            {Broken()} AS _broken,
+            {Listed(UserRules(Severity.Warn))} AS _warned,
+            {Listed(UserRules(Severity.Fail))} AS _failed
+          FROM typed
+        ),
+        referenced AS (
+          SELECT r.*,
+            {Listed(Missing(Severity.Quarantine))} AS _missing,
+            {Listed(Missing(Severity.Warn))} AS _missing_warned,
+            {Listed(Missing(Severity.Fail))} AS _missing_failed
+          FROM ruled AS r{string.Concat(_contract.References.Select(Join))}
+        ),
+        decided AS (
+          SELECT *, _broken || _missing AS _rules FROM referenced
+        )
+        SELECT {Lines("  ", SilverFields.Select(Stored))},
+          _op{(_hasChanged ? ", _changed" : "")}, _rules,
+          _broken = '' AND _missing <> '' AS _held,
+          concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
+          concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
+          _held_rules, _held_version, _held_at,
+          CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
+          CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+          CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object({string.Join(", ", _bronze.Select(f => $"{Sql.Text(f.Name)}, {ToText(f)}"))})) END AS _row,
+          {Lines("  ", _contract.KeyColumns.Select(KeyText))}
+        FROM decided
+        """;
+
+    private IEnumerable<string> TechnicalColumns =>
+        SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op).Concat(_hasChanged ? ["_changed"] : System.Array.Empty<string>());
+
+    private string Broken()
+    {
+        var own = Listed(
+        [
+            .. _sources.SelectMany(BuiltInRules),
+            .. UserRules(Severity.Quarantine),
+        ]);
+        var malformed = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
+        return malformed.Count == 0 ? own : $"CASE {string.Join(' ', malformed)} ELSE {own} END";
+    }
+
+    /// <summary>A record without its document is broken; a column that holds documents may be null.</summary>
+    private string Malformed(Document document) =>
+        document.IsRecord && _contract.Format == RecordFormat.Json
+            ? $"_op <> 'd' AND {document.Parsed} IS NULL"
+            : $"{document.Raw} IS NOT NULL AND {document.Parsed} IS NULL";
+
+    private IEnumerable<string> BuiltInRules(Source source)
+    {
+        var name = Sql.Name(source.Column.Name);
+        var isKey = _contract.Key.Contains(source.Column.Name);
+        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND carries(_changed, {Sql.Text(source.Column.From)}) AND " : "_op <> 'd' AND ";
+        if (source.Value.CanFail) yield return $"CASE WHEN {applies}{name} IS NULL AND {source.Given} IS NOT NULL THEN '{SilverContract.TypeRule(source.Column.Name)}' END";
+        if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
+    }
+
+    private IEnumerable<string> UserRules(Severity severity) =>
+        _contract.Rules.Where(rule => rule.Severity == severity).Select(rule => $"CASE WHEN _op <> 'd' AND NOT ({rule.Check}) THEN '{rule.Name}' END");
+
+    private IEnumerable<string> Missing(Severity severity) =>
+        _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)
+            .Select(pair => $"CASE WHEN _op <> 'd' AND _broken = '' AND {Sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
+
+    private string Join(Reference reference, int index) =>
+        $"\n  LEFT JOIN (SELECT DISTINCT {Sql.Name(reference.To)} AS _to FROM silver.{Sql.Name(reference.Table.Name)}) AS reference_{index}\n    ON reference_{index}._to = {Mask(_contract.Column(reference.Column), "r.")}";
+
+    private string Stored(Field field) =>
+        field.Name[0] == '_' ? field.Name : Mask(_contract.Column(field.Name)) is var masked && masked == Sql.Name(field.Name) ? masked : $"{masked} AS {Sql.Name(field.Name)}";
+
+    private static string Mask(SilverColumn column, string prefix = "")
+    {
+        var name = prefix + Sql.Name(column.Name);
+        return column.Mask switch
+        {
+            Contracts.Mask.Hash => $"sha2(CAST({name} AS VARCHAR), 256)",
+            Contracts.Mask.Redact => $"CASE WHEN {name} IS NOT NULL THEN '***' END",
+            _ => name,
+        };
+    }
+
+    /// <summary>The key as received, for a row that may not have got as far as a typed one.</summary>
+    private string KeyText(SilverColumn column)
+    {
+        var source = _sources.Single(s => s.Column == column);
+        return $"CASE WHEN _rules <> '' THEN CAST({(column.Mask == Contracts.Mask.None ? source.Given : Mask(column))} AS VARCHAR) END AS _key_{column.Name}";
+    }
+
+    /// <summary>Finds where a column comes from and how it becomes its type.</summary>
+    private Source Resolve(SilverColumn column)
+    {
+        var field = _bronze.FirstOrDefault(f => string.Equals(f.Name, column.From, StringComparison.OrdinalIgnoreCase))
+            ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
+                $"{_contract.From} has no column '{column.From}' ({_contract.Location})",
+                $"Correct from{SettingsReader.Nearest(column.From, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
+        if (column.Path is null) return new Source(column, Raw(field.Name), Conversion.Of(Raw(field.Name), field.DataType, column.Type));
+
+        var document = _documents.Find(d => d.Field == field);
+        if (document is null) _documents.Add(document = new Document(field, []));
+        document.Paths.Add(column.Path);
+        var text = $"{document.Parsed}[{document.Paths.Count}]";
+        return new Source(column, text, Conversion.Of(text, StringType.Default, column.Type));
+    }
+
+    private static string Parse(Document document) =>
+        $"CASE WHEN is_json_object({document.Raw}) THEN json_texts({document.Raw}, [{string.Join(", ", document.Paths.Select(Sql.Text))}]) END AS {document.Parsed}";
+
+    private static string Raw(string bronzeColumn) => $"_s_{bronzeColumn}".All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? $"_s_{bronzeColumn}" : Sql.Name($"_s_{bronzeColumn}");
+
+    private static string ToText(Field field) => field.DataType is BinaryType ? $"hex({Raw(field.Name)})" : $"CAST({Raw(field.Name)} AS VARCHAR)";
+
+    private static string FromText(Field field)
+    {
+        var text = $"json_extract_string(_row, {Sql.Text($"$.\"{field.Name}\"")})";
+        return field.DataType is BinaryType ? $"unhex({text})" : field.DataType is StringType ? text : $"TRY_CAST({text} AS {Sql.Type(field.DataType)})";
+    }
+
+    private static string Listed(IEnumerable<string> cases)
+    {
+        var all = cases.ToList();
+        return all.Count == 0 ? "''" : $"concat_ws(','{string.Concat(all.Select(one => $",\n      {one}"))})";
+    }
+
+    private static string Lines(string indent, IEnumerable<string> items) => string.Join($",\n{indent}", items);
+
+    /// <summary>A Bronze column that holds JSON, and the paths that are read from it in one pass.</summary>
+    private sealed record Document(Field Field, List<string> Paths)
+    {
+        public string Raw => SilverSql.Raw(Field.Name);
+
+        public string Parsed => $"_json_{Field.Name}";
+
+        public bool IsRecord => Field.Name == "value";
+    }
+
+    /// <param name="Given">The value as received: null only when there is none.</param>
+    private sealed record Source(SilverColumn Column, string Given, Conversion Value);
+}

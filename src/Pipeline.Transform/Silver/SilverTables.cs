@@ -1,0 +1,56 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>The tables that a contract makes, and their columns.</summary>
+public static class SilverTables
+{
+    /// <summary>Deletes that won: keeps an older row of the same key that comes later from coming back.</summary>
+    public const string DeletedSuffix = "__deleted";
+
+    /// <summary>Technical Bronze columns that order rows; a table has those that its Bronze table has.</summary>
+    private static readonly string[] Ordering = [BronzeColumns.Position, "_sequence", "_partition", "_offset"];
+
+    /// <summary>Where deletes go.</summary>
+    public static TableId Deleted(TableId silver) => TableId.Silver(silver.Name + DeletedSuffix);
+
+    /// <summary>
+    /// Columns of the Silver table and of its deletes: those of the contract, then the ordering ones and
+    /// <c>_ingested_at</c>. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
+    /// </summary>
+    public static IReadOnlyList<Field> Columns(SilverContract contract, Schema bronze)
+    {
+        var fields = contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true)).ToList();
+        foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt))
+            if (fields.TrueForAll(field => field.Name != name)) fields.Add(new Field(name, bronze.GetFieldByName(name).DataType, nullable: true));
+        return fields;
+    }
+
+    /// <summary>Technical columns that decide which of two rows is newer.</summary>
+    public static IReadOnlyList<string> OrderingColumns(SilverContract contract, Schema bronze) =>
+        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(Ordering.Where(name => bronze.FieldsLookup.Contains(name))).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>
+    /// Columns of the quarantine: the key as text, the broken rules separated by commas, whether only references are
+    /// missing (so the row is tried again), the Bronze row as a JSON object of texts and where it stands in Bronze.
+    /// </summary>
+    public static IReadOnlyList<Field> QuarantineColumns(SilverContract contract) =>
+    [
+        .. contract.Key.Select(name => new Field(name, StringType.Default, nullable: true)),
+        new Field("_rules", StringType.Default, nullable: true),
+        new Field("_held", BooleanType.Default, nullable: true),
+        new Field("_row", StringType.Default, nullable: true),
+        new Field("_op", StringType.Default, nullable: true),
+        new Field("_position", Int64Type.Default, nullable: true),
+        new Field("_file", StringType.Default, nullable: true),
+        new Field("_file_row", Int64Type.Default, nullable: true),
+        new Field("_bronze_version", Int64Type.Default, nullable: true),
+        new Field("_quarantined_at", BronzeColumns.Timestamp, nullable: true),
+    ];
+
+    /// <summary>What identifies a row of the quarantine: its place in Bronze.</summary>
+    public static readonly IReadOnlyList<string> QuarantineKey = ["_file", "_file_row"];
+}

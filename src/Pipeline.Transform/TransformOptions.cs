@@ -1,0 +1,95 @@
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Transform;
+
+/// <summary>Where jobs run.</summary>
+public enum EngineKind
+{
+    /// <summary>In this process.</summary>
+    Duckdb,
+}
+
+/// <summary>Where the coordinator keeps what it has decided.</summary>
+public enum JournalProvider
+{
+    Sqlite,
+    Postgresql,
+}
+
+/// <summary>The section <c>transform { … }</c>.</summary>
+public sealed record TransformOptions
+{
+    public EngineKind Engine { get; init; } = EngineKind.Duckdb;
+
+    /// <summary>
+    /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 256 MiB, at
+    /// least 64 MiB. More is faster for large inputs; the process may grow by up to twice as much.
+    /// </summary>
+    public long MemoryBytesMax { get; init; } = 256L << 20;
+
+    /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
+    public int Threads { get; init; } = 2;
+
+    /// <summary>Jobs at once on the node that coordinates. Default 1, from 1 to 16. More shortens queues and divides the memory.</summary>
+    public int JobsMax { get; init; } = 1;
+
+    /// <summary>Shortest time between two runs of a table. Default 2 s. Shorter is fresher and makes more and smaller files.</summary>
+    public TimeSpan IntervalMin { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// How long a table may wait for its inputs to come to rest before it runs anyway. Default 30 s. Rows that reach
+    /// Silver within this time count as timely.
+    /// </summary>
+    public TimeSpan LagMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>So many new rows run a table at once, whatever <see cref="IntervalMin"/> says. Default 100,000.</summary>
+    public long RowsThreshold { get; init; } = 100_000;
+
+    /// <summary>Backoff after a failed run: doubles from the first to the second. Defaults 1 s and 1 min.</summary>
+    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromSeconds(1);
+
+    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Failed runs in a row after which a table stops until its inputs advance again or an operator triggers it. Default 20.</summary>
+    public int AttemptsMax { get; init; } = 20;
+
+    /// <summary>How often the tables' logs are looked at, so that a lost announcement costs only this. Default 5 s.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>For spilled data and copies of remote files; emptied after each job.</summary>
+    public string TempDirectory { get; init; } = Path.Combine(Path.GetTempPath(), "pipeline-transform");
+
+    public JournalProvider JournalProvider { get; init; } = JournalProvider.Sqlite;
+
+    /// <summary>The journal's connection string.</summary>
+    public string JournalConnection { get; init; } = "Data Source=./.pipeline/journal.db";
+
+    public static TransformOptions Bind(SettingsReader settings)
+    {
+        var byDefault = new TransformOptions();
+        var retry = settings.Section("retry");
+        var journal = settings.Section("journal");
+        var options = new TransformOptions
+        {
+            Engine = settings.Choice<EngineKind>("engine", byDefault.Engine),
+            MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
+            Threads = settings.Int("threads", byDefault.Threads, 1, 64),
+            JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),
+            IntervalMin = settings.Duration("interval-min", byDefault.IntervalMin),
+            LagMax = settings.Duration("lag-max", byDefault.LagMax),
+            RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
+            BackoffMin = retry.Duration("backoff-min", byDefault.BackoffMin, TimeSpan.FromMilliseconds(10)),
+            BackoffMax = retry.Duration("backoff-max", byDefault.BackoffMax, TimeSpan.FromMilliseconds(10)),
+            AttemptsMax = retry.Int("attempts-max", byDefault.AttemptsMax, 1),
+            PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10)),
+            TempDirectory = settings.String("temp-directory", byDefault.TempDirectory),
+            JournalProvider = journal.Choice<JournalProvider>("provider", byDefault.JournalProvider),
+            JournalConnection = journal.String("connection", byDefault.JournalConnection),
+        };
+        if (options.BackoffMax < options.BackoffMin) retry.Report("backoff-max", "is shorter than backoff-min");
+        retry.Complete();
+        journal.Complete();
+        settings.Complete();
+        return options;
+    }
+}
