@@ -32,6 +32,10 @@ public sealed class DemoSources : IAsyncDisposable
             ["SNOWFLAKE_SCOPE"] = $"session:role:{account.Roles[0]}",
             ["SNOWFLAKE_WAREHOUSE"] = account.Warehouse,
             ["SNOWFLAKE_DATABASE"] = account.Database,
+            // Looking costs nothing here, and the server lists its transactions.
+            ["SNOWFLAKE_POLL_INTERVAL"] = "1s",
+            ["SNOWFLAKE_COMMIT_LAG"] = "500ms",
+            ["SNOWFLAKE_WATCH_TRANSACTIONS"] = "true",
             ["APP_DB_HOST"] = postgres.Host,
             ["APP_DB_PORT"] = $"{postgres.Port}",
             ["APP_DB_NAME"] = postgres.Database,
