@@ -78,7 +78,7 @@ internal static class ActionReader
             Flag(body, "dataChange"), Map(body, "partitionValues"), NumberOrNull(body, "size"));
 
     private static MetadataAction ReadMetadata(JsonElement body) =>
-        new(Guid.TryParse(TextOrNull(body, "id"), out var id) ? id : Guid.Empty, TextOrNull(body, "schemaString") ?? "",
+        new(TextOrNull(body, "id") ?? "", TextOrNull(body, "schemaString") ?? "",
             Texts(body, "partitionColumns") ?? [], Strings(body, "configuration") ?? NoStrings,
             TextOrNull(body, "name"), TextOrNull(body, "description"), TimeOrNull(body, "createdTime"));
 

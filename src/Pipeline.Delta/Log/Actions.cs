@@ -10,7 +10,7 @@ public sealed record ProtocolAction(int MinReaderVersion, int MinWriterVersion,
     ImmutableArray<string>? ReaderFeatures = null, ImmutableArray<string>? WriterFeatures = null) : DeltaAction;
 
 /// <summary>Schema, partitioning and table properties. <paramref name="SchemaString"/> is Delta's JSON schema.</summary>
-public sealed record MetadataAction(Guid Id, string SchemaString, ImmutableArray<string> PartitionColumns,
+public sealed record MetadataAction(string Id, string SchemaString, ImmutableArray<string> PartitionColumns,
     ImmutableDictionary<string, string> Configuration, string? Name = null, string? Description = null,
     DateTimeOffset? CreatedAt = null) : DeltaAction;
 

@@ -96,7 +96,7 @@ internal sealed class CheckpointBatch(RecordBatch batch)
         var (columns, configuration) = (metadata.Lists("partitionColumns"), metadata.Maps("configuration"));
         foreach (var i in metadata.Rows())
         {
-            actions.Add(new MetadataAction(Guid.TryParse(id.GetString(i), out var guid) ? guid : Guid.Empty, schema.GetString(i),
+            actions.Add(new MetadataAction(id.GetString(i) ?? "", schema.GetString(i) ?? "",
                 Items(columns, i) ?? [], Strings(configuration, i), name?.GetString(i), description?.GetString(i), Time(created?.GetValue(i))));
         }
     }

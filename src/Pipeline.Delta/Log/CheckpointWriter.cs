@@ -189,7 +189,7 @@ internal sealed class CheckpointRows
 
     private StructColumn Append(MetadataAction metadata)
     {
-        _id.Append(metadata.Id.ToString());
+        _id.Append(metadata.Id);
         _name.Append(metadata.Name);
         _description.Append(metadata.Description);
         _provider.Append("parquet");

@@ -12,11 +12,10 @@ internal static class ProtocolSupport
     public static readonly ProtocolAction Own = new(1, 2);
 
     private const int FeaturesReaderVersion = 3;
-    private const int ColumnMappingReaderVersion = 2;
     private const int WriterVersionMax = 2;
 
     /// <summary>Reader features that ask nothing of a reader, or that we know.</summary>
-    private static readonly ImmutableArray<string> ReadableFeatures = ["timestampNtz", "vacuumProtocolCheck"];
+    private static readonly ImmutableArray<string> ReadableFeatures = ["timestampNtz", "vacuumProtocolCheck", "columnMapping"];
 
     /// <summary>What writer versions above ours stand for, for the message.</summary>
     private static readonly ImmutableSortedDictionary<int, string> WriterVersions = ImmutableSortedDictionary<int, string>.Empty
@@ -32,11 +31,9 @@ internal static class ProtocolSupport
             var unknown = (protocol.ReaderFeatures ?? []).Except(ReadableFeatures, StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
             if (unknown.Count > 0) throw Unsupported(table, "read", $"the reader features {string.Join(", ", unknown)}");
         }
-        else if (protocol.MinReaderVersion == ColumnMappingReaderVersion
-            && metadata.Configuration.TryGetValue(TableProperties.ColumnMappingModeKey, out var mode) && mode is not "none")
-        {
+
+        if (metadata.Configuration.TryGetValue(TableProperties.ColumnMappingModeKey, out var mode) && mode is not ("none" or "name"))
             throw Unsupported(table, "read", $"the reader feature columnMapping (mode {mode})");
-        }
     }
 
     /// <exception cref="PipelineException">Writing it could break a promise that the table makes.</exception>

@@ -21,7 +21,7 @@ internal static class TableCreation
         }
 
         var now = LogTime.Now(time);
-        var metadata = new MetadataAction(Guid.NewGuid(), SchemaJson.Write(schema), [.. partitionColumns],
+        var metadata = new MetadataAction(Guid.NewGuid().ToString(), SchemaJson.Write(schema), [.. partitionColumns],
             ActionReader.NoStrings.AddRange(configuration), CreatedAt: now);
         var info = new CommitInfo(now, "CREATE TABLE", ActionReader.NoStrings, ReadVersion: null, IsBlindAppend: true, Guid.NewGuid()) { ActionCount = 3 };
         // An ambiguous answer needs no resolving: the caller opens whatever table is there.

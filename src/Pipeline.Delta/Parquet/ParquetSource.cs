@@ -19,6 +19,8 @@ internal static class ParquetSource
                 "Restore the object from a backup.");
         using var properties = ArrowReaderProperties.GetDefault();
         properties.BatchSize = BatchRows;
+        // Timestamps of old writers; nanoseconds would end in 2262.
+        properties.CoerceInt96TimestampUnit = Apache.Arrow.Types.TimeUnit.Microsecond;
         // One column chunk at a time, not the whole row group.
         properties.PreBuffer = false;
         try

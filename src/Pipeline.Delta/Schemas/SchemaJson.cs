@@ -35,6 +35,7 @@ internal static class SchemaJson
     {
         try
         {
+            if (schemaString.Length == 0) throw new FormatException("it is missing");
             using var document = JsonDocument.Parse(schemaString);
             return new Schema(ReadFields(document.RootElement), null);
         }
@@ -55,7 +56,8 @@ internal static class SchemaJson
         ListType list => $"array<{Name(list.ValueDataType)}>",
         MapType map => $"map<{Name(map.KeyField.DataType)},{Name(map.ValueField.DataType)}>",
         StructType structure => $"struct<{string.Join(",", structure.Fields.Select(field => $"{field.Name}:{Name(field.DataType)}"))}>",
-        _ => Primitive(type) ?? type.Name,
+        TimestampType { Unit: not TimeUnit.Microsecond } timestamp => $"Arrow's timestamp[{timestamp.Unit}]",
+        _ => Primitive(type) ?? $"Arrow's {type.Name}",
     };
 
     private static void WriteStruct(Utf8JsonWriter json, IReadOnlyList<Field> fields, string path)
@@ -129,7 +131,7 @@ internal static class SchemaJson
                 break;
             default:
                 json.WriteStringValue(Primitive(type) ?? throw new PipelineException(FaultKind.Invalid, $"Column {path}",
-                    $"Delta has no type for Arrow's {type.Name}", "Cast it to a type that Delta has."));
+                    $"Delta has no type for {Name(type)}", "Cast it to a type that Delta has."));
                 break;
         }
     }
