@@ -6,7 +6,8 @@ public sealed record Expectation(IReadOnlyList<TableExpectation> Tables, IReadOn
 /// <summary>What a source table's rows must have become in Bronze and Silver.</summary>
 /// <remarks>
 /// Sent = Bronze + dead letters, and Bronze = Silver + quarantined + superseded: every row has exactly one fate. A row
-/// that breaks several rules is quarantined once and counted under each of them.
+/// that breaks several rules is quarantined once and counted under each of them; one that breaks a rule of its own is not
+/// looked up in other tables, so that its rules do not depend on what has arrived.
 /// </remarks>
 /// <param name="Sent">Row versions written or records produced.</param>
 /// <param name="Silver">Distinct keys with at least one good row.</param>

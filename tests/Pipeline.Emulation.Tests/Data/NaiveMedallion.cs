@@ -96,8 +96,8 @@ internal sealed partial class NaiveMedallion : IDisposable
         rules.AddRange(contract.Columns.Where(column => column.IsRequired || contract.Key.Contains(column.Name))
             .Select(column => ($"required:{column.Name}", $"{wellFormed}{column.Expression} IS NULL", false)));
         rules.AddRange(contract.Rules.Select(rule => (rule.Name, $"NOT ({WithParsed(contract, rule.Check)})", rule.IsWarning)));
-        rules.AddRange(contract.References.Select(reference =>
-            (reference.Name, $"p_{reference.Column} IS NOT NULL AND p_{reference.Column} NOT IN (SELECT {reference.To} FROM silver.{reference.Table})", false)));
+        var missing = contract.References.Select(reference =>
+            $"CASE WHEN p_{reference.Column} IS NOT NULL AND p_{reference.Column} NOT IN (SELECT {reference.To} FROM silver.{reference.Table}) THEN '{reference.Name}' END");
 
         var parsed = string.Join(", ", contract.Columns.Select(column => $"TRY_CAST({column.Expression} AS {column.SqlType}) AS p_{column.Name}"));
         var broken = string.Join(", ", rules.Select(rule => $"CASE WHEN {rule.Fails} THEN '{rule.Name}' END"));
@@ -105,7 +105,10 @@ internal sealed partial class NaiveMedallion : IDisposable
         Execute($"""
             CREATE TABLE silver.{contract.Name}__checked AS
             WITH parsed AS (SELECT *, {parsed} FROM bronze.{contract.Name}),
-            checked AS (SELECT *, list_filter([{broken}], x -> x IS NOT NULL) AS _broken FROM parsed)
+            ruled AS (SELECT *, list_filter([{broken}], x -> x IS NOT NULL) AS _own FROM parsed),
+            -- A row that is wrong in itself is not looked up in other tables.
+            looked_up AS (SELECT *, CASE WHEN len(list_filter(_own, x -> x NOT IN ({warnings}))) = 0 THEN list_filter([{string.Join(", ", missing.Append("NULL"))}], x -> x IS NOT NULL) ELSE [] END AS _missing FROM ruled),
+            checked AS (SELECT *, list_concat(_own, _missing) AS _broken FROM looked_up)
             SELECT *, len(list_filter(_broken, x -> x NOT IN ({warnings}))) = 0 AS _accepted FROM checked
             """);
         Execute($"""
@@ -115,7 +118,7 @@ internal sealed partial class NaiveMedallion : IDisposable
                   FROM silver.{contract.Name}__checked WHERE _accepted)
             WHERE _recency = 1
             """);
-        _fails[contract.Name] = [.. rules.Select(rule => rule.Name)];
+        _fails[contract.Name] = [.. rules.Select(rule => rule.Name), .. contract.References.Select(reference => reference.Name)];
     }
 
     /// <summary>A check speaks of the contract's columns; here they are called <c>p_NAME</c>.</summary>

@@ -9,7 +9,6 @@ internal sealed class Inventory(GeneratorSettings settings) : IDatabaseFeed<Prod
     public const int Warehouses = 3;
     private static readonly Fate ProductUnknown = Fate.Quarantined("product_exists");
     private static readonly Fate QuantityNegative = Fate.Quarantined("quantity_not_negative");
-    private static readonly Fate QuantityNegativeProductUnknown = Fate.Quarantined("quantity_not_negative", "product_exists");
     private static readonly Fate ReservedTooMuch = Fate.Warned("reserved_within_stock");
 
     private readonly Cohort _cohort = new(settings.Scale.Inventory, steps: 0, settings.Scale.Gap);
@@ -60,13 +59,12 @@ internal sealed class Inventory(GeneratorSettings settings) : IDatabaseFeed<Prod
 
     private static bool IsReservedTooMuch(long key, int version) => version == 0 && key % 61 == 3 && !IsProductUnknown(key);
 
-    private static Fate FateOf(long key, int version) => (IsSpoilt(key, version), IsProductUnknown(key)) switch
-    {
-        (true, true) => QuantityNegativeProductUnknown,
-        (true, false) => QuantityNegative,
-        (false, true) => ProductUnknown,
-        _ => IsReservedTooMuch(key, version) ? ReservedTooMuch : Fate.Accepted(version),
-    };
+    // A row that is wrong in itself is not looked up in other tables.
+    private static Fate FateOf(long key, int version) =>
+        IsSpoilt(key, version) ? QuantityNegative
+        : IsProductUnknown(key) ? ProductUnknown
+        : IsReservedTooMuch(key, version) ? ReservedTooMuch
+        : Fate.Accepted(version);
 
     private ProductInventory Row(long key, int version)
     {

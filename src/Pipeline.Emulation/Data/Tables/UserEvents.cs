@@ -25,7 +25,8 @@ internal sealed class UserEvents(GeneratorSettings settings, Users users, Produc
     private static readonly Fate LateFate = Fate.Warned("on_time");
     private static readonly Fate UserMissing = Fate.Quarantined("required:user_id");
     private static readonly Fate UserUnknown = Fate.Quarantined("user_exists");
-    private static readonly Fate UserAndTypeUnknown = Fate.Quarantined("type_known", "user_exists");
+    // A row that is wrong in itself is not looked up in other tables.
+    private static readonly Fate UserAndTypeUnknown = Fate.Quarantined("type_known");
     private static readonly Fate MalformedJson = Fate.Quarantined("malformed_json");
 
     private readonly Cohort _cohort = new(settings.Scale.UserEvents, steps: 0, settings.Scale.Gap);
