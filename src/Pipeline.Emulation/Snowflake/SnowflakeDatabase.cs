@@ -15,7 +15,7 @@ public sealed class SnowflakeDatabase : IDisposable
     private readonly DuckDBConnection _root;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<(string Schema, string Table), SnowflakeTable> _tables = new();
-    private readonly ConcurrentDictionary<long, DateTimeOffset> _transactions = new();
+    private readonly Dictionary<long, DateTimeOffset> _transactions = [];
     private long _lastTransaction;
 
     internal SnowflakeDatabase(SnowflakeServerOptions options)
@@ -68,13 +68,27 @@ public sealed class SnowflakeDatabase : IDisposable
     /// <summary>Begins a transaction, which <c>SHOW TRANSACTIONS</c> lists until it ends.</summary>
     public SnowflakeTransaction Begin()
     {
-        var id = Interlocked.Increment(ref _lastTransaction);
-        _transactions[id] = _time.GetUtcNow();
         var connection = Connect();
-        return new SnowflakeTransaction(connection, connection.BeginTransaction(), _transactions[id], () => _transactions.TryRemove(id, out _));
+        // Under the lock: a transaction that is missing from a list begins after that list was asked for.
+        lock (_transactions)
+        {
+            var id = ++_lastTransaction;
+            var now = _time.GetUtcNow();
+            var startedAt = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+            _transactions.Add(id, startedAt);
+            return new SnowflakeTransaction(connection, connection.BeginTransaction(), startedAt, () => End(id));
+        }
     }
 
-    internal IReadOnlyCollection<KeyValuePair<long, DateTimeOffset>> OpenTransactions => _transactions.ToArray();
+    internal IReadOnlyList<KeyValuePair<long, DateTimeOffset>> OpenTransactions()
+    {
+        lock (_transactions) return [.. _transactions];
+    }
+
+    private void End(long transaction)
+    {
+        lock (_transactions) _transactions.Remove(transaction);
+    }
 
     internal IEnumerable<SnowflakeTable> Tables => _tables.Values;
 
@@ -167,7 +181,7 @@ public sealed class SnowflakeTransaction : IDisposable
     /// <summary>Statements on it belong to the transaction.</summary>
     public DuckDBConnection Connection { get; }
 
-    /// <summary>When it began; a watermark column set in it must not be older.</summary>
+    /// <summary>When it began, in whole microseconds; a watermark column set in it must not be older.</summary>
     public DateTimeOffset StartedAt { get; }
 
     public void Execute(string sql)

@@ -88,7 +88,7 @@ internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServe
         var columns = Describe(connection, text, sql, tables);
         var cells = columns.Select((column, i) => column.Type.CellSql($"c{i}"));
         using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT {string.Join(", ", cells)} FROM ({text}) AS q({string.Join(", ", columns.Select((_, i) => $"c{i}"))})";
+        command.CommandText = $"SELECT {string.Join(", ", cells)} FROM ({text}\n) AS q({string.Join(", ", columns.Select((_, i) => $"c{i}"))})";
         command.UseStreamingMode = true;
         using var cancel = cancellationToken.Register(command.Cancel);
         using var reader = command.ExecuteReader();
@@ -161,10 +161,10 @@ internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServe
         var result = new SnowflakeResult(
         [
             new("id", id, true, null), new("user", text, true, null), new("session", id, true, null), new("name", text, true, null),
-            new("started_on", SnowflakeType.Parse("TIMESTAMP_LTZ(3)"), true, null), new("state", text, true, null), new("scope", id, true, null),
+            new("started_on", SnowflakeType.Parse("TIMESTAMP_LTZ(9)"), true, null), new("state", text, true, null), new("scope", id, true, null),
         ], options.PartitionBytes);
-        foreach (var (transaction, startedAt) in database.OpenTransactions)
-            result.AddRow([transaction.ToString(), "GENERATOR", "1", $"transaction-{transaction}", $"{startedAt.ToUnixTimeMilliseconds() / 1000m:0.000}000000", "running", "0"]);
+        foreach (var (transaction, startedAt) in database.OpenTransactions())
+            result.AddRow([transaction.ToString(), "GENERATOR", "1", $"transaction-{transaction}", $"{(startedAt - DateTimeOffset.UnixEpoch).Ticks / (decimal)TimeSpan.TicksPerSecond:0.000000000}", "running", "0"]);
         result.Complete();
         return result;
     }
