@@ -105,14 +105,15 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
         if (quarantine.IsDone) return;
         session.Execute($"""
             CREATE VIEW quarantined AS
-            SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {Sql.Name(name)}"))}, _rules, _held, _row, _op, _position, _file, _file_row,
+            SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {Sql.Name(name)}"))}, _rules, _held, _row, _op, _position,
+              _file AS _bronze_file, _file_row AS _bronze_row,
               COALESCE(_held_version, {Pins.Inputs[0].Version}) AS _bronze_version,
               COALESCE(_held_at, make_timestamptz({Pins.RequestedAt.UtcTicks / 10 - DateTimeOffset.UnixEpoch.Ticks / 10})) AS _quarantined_at
             FROM checked WHERE _rules <> '' AND (_held_rules IS NULL OR _rules <> _held_rules);
-            CREATE VIEW released AS SELECT _file, _file_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL;
+            CREATE VIEW released AS SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL;
             """);
         var merge = new KeyMerge(session, quarantine.Table, quarantine.Before, _quarantineColumns, SilverTables.QuarantineKey);
-        await merge.MatchAsync("(SELECT _file, _file_row FROM checked WHERE _held_rules IS NOT NULL)", "quarantine_existing", cancellationToken);
+        await merge.MatchAsync("(SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _held_rules IS NOT NULL)", "quarantine_existing", cancellationToken);
         var files = await merge.WriteAsync("quarantine_existing", "quarantined", "released", commits.Now, cancellationToken);
         if (files.Adds.Count + files.Removes.Count > 0)
             await commits.CommitAsync(quarantine, files, [], "MERGE", Rows(files), JobCommits.Evolved(quarantine.Before, _quarantineColumns), cancellationToken);

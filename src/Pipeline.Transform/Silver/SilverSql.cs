@@ -54,7 +54,7 @@ public sealed class SilverSql
           FROM bronze
           UNION ALL
           SELECT {Lines("    ", _bronze.Select(FromText))},
-            _file, _file_row, _rules, _row, _bronze_version, _quarantined_at
+            _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
           FROM held
         ),
         parsed AS (

@@ -45,12 +45,12 @@ public static class SilverTables
         new Field("_row", StringType.Default, nullable: true),
         new Field("_op", StringType.Default, nullable: true),
         new Field("_position", Int64Type.Default, nullable: true),
-        new Field("_file", StringType.Default, nullable: true),
-        new Field("_file_row", Int64Type.Default, nullable: true),
+        new Field("_bronze_file", StringType.Default, nullable: true),
+        new Field("_bronze_row", Int64Type.Default, nullable: true),
         new Field("_bronze_version", Int64Type.Default, nullable: true),
         new Field("_quarantined_at", BronzeColumns.Timestamp, nullable: true),
     ];
 
     /// <summary>What identifies a row of the quarantine: its place in Bronze.</summary>
-    public static readonly IReadOnlyList<string> QuarantineKey = ["_file", "_file_row"];
+    public static readonly IReadOnlyList<string> QuarantineKey = ["_bronze_file", "_bronze_row"];
 }

@@ -1,0 +1,105 @@
+using Apache.Arrow;
+using Microsoft.Extensions.Time.Testing;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Merge;
+using Pipeline.Delta.Storage;
+using Pipeline.Transform.DuckDb;
+using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests;
+
+/// <summary>A lake in a directory of its own, with what runs jobs in it.</summary>
+internal sealed class TestLake : IDisposable
+{
+    public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
+
+    public TestLake(TransformGraph graph)
+    {
+        Time = new FakeTimeProvider(Start);
+        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20 };
+        Lake = new Lake(new LocalObjectStore(Path.Combine(_directory, "lake")), Time);
+        Graph = graph;
+        Tables = new OpenTables(Lake);
+        Planner = new JobPlanner(Tables, graph, Options, Time);
+        Engine = new DuckDbEngine(Tables, Options, Time);
+    }
+
+    public FakeTimeProvider Time { get; }
+
+    public TransformOptions Options { get; }
+
+    public Lake Lake { get; }
+
+    public TransformGraph Graph { get; }
+
+    public OpenTables Tables { get; }
+
+    public JobPlanner Planner { get; }
+
+    public DuckDbEngine Engine { get; }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>Columns as <c>name type</c>, followed by those that every Bronze table has.</summary>
+    public static IReadOnlyList<Field> BronzeColumns(params string[] columns) =>
+    [
+        .. columns.Select(column => column.Split(' ')).Select(words => new Field(words[0], Transform.Contracts.ColumnType.TryParse(words[1])!, nullable: true)),
+        Core.BronzeColumns.OpField, Core.BronzeColumns.PositionField, Core.BronzeColumns.IngestedAtField,
+    ];
+
+    /// <summary>Commits rows to a Bronze table: a SELECT with its columns, without <c>_ingested_at</c>.</summary>
+    public async Task<long> AppendAsync(string table, IReadOnlyList<Field> columns, string query)
+    {
+        var bronze = await Lake.OpenOrCreateAsync(TableId.Parse(table), new Schema(columns, null), [], new Dictionary<string, string>(), Cancel);
+        using var session = OpenSession();
+        var adds = await ParquetCopy.WriteAsync(session, bronze, columns,
+            $"SELECT *, TIMESTAMPTZ '{Time.GetUtcNow():yyyy-MM-dd HH:mm:ss}+00' AS _ingested_at FROM ({query})", Time.GetUtcNow(), Cancel);
+        var result = await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds] }, Cancel);
+        return Assert.IsType<CommitResult.Committed>(result).Snapshot.Version;
+    }
+
+    /// <summary>Plans and runs a table's next job; null when there is nothing to do.</summary>
+    public async Task<JobResult?> RunAsync(string table)
+    {
+        if (await Planner.PlanAsync(TableId.Parse(table), Cancel) is not { } pins) return null;
+        return await Engine.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
+    }
+
+    /// <summary>Runs whatever has something to do until nothing has.</summary>
+    public async Task RunAllAsync()
+    {
+        for (var ran = true; ran;)
+        {
+            ran = false;
+            foreach (var table in Graph.Tables) ran |= await RunAsync(table.ToString()) is not null;
+        }
+    }
+
+    /// <summary>Rows of a query over the lake's tables (<c>silver.users</c>), each as its values separated by bars.</summary>
+    public async Task<IReadOnlyList<string>> RowsAsync(string query)
+    {
+        using var session = OpenSession();
+        session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold; CREATE SCHEMA bronze;");
+        foreach (var name in new[] { "_quality" }.Concat(Graph.Tables.Where(t => t.Layer == Layer.Silver).SelectMany(t => new[] { t.Name, t.Name + "__quarantine", t.Name + "__deleted" })))
+            await CreateViewAsync(session, TableId.Silver(name));
+        foreach (var table in Graph.Tables.Where(t => t.Layer == Layer.Gold)) await CreateViewAsync(session, table);
+        return [.. session.Rows(query).Select(row => string.Join("|", row.Select(value => value switch { null => "", DateTime at => at.ToString("yyyy-MM-dd HH:mm:ss"), bool b => b ? "true" : "false", _ => value.ToString() })))];
+    }
+
+    public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    private async Task CreateViewAsync(DuckDbSession session, TableId id)
+    {
+        if (await Lake.TryOpenAsync(id, Cancel) is not { } table) return;
+        var rows = await TableFiles.RelationAsync(session, Lake.Store, table.Path, table.Current.Schema.FieldsList,
+            [.. table.Current.Files.Select(file => file.Path)], withOrigin: false, Cancel);
+        session.Execute($"CREATE VIEW {(id.Layer == Layer.Silver ? "silver" : "gold")}.\"{id.Name}\" AS {rows}");
+    }
+}
