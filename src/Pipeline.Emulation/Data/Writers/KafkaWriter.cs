@@ -90,11 +90,12 @@ internal sealed class KafkaWriter : IDisposable
         ThrowIfFailed();
         var message = new Message<byte[], byte[]> { Key = record.Key, Value = record.Value, Timestamp = new Timestamp(record.Timestamp) };
         var target = new TopicPartition(topic, record.Partition);
+        var offset = log.Next;
         while (true)
         {
             try
             {
-                _producer.Produce(target, message, report => Delivered(report, log));
+                _producer.Produce(target, message, report => Delivered(report, offset));
                 return;
             }
             catch (ProduceException<byte[], byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
@@ -104,12 +105,12 @@ internal sealed class KafkaWriter : IDisposable
         }
     }
 
-    /// <summary>Called by the producer's thread, in order within a partition.</summary>
-    private void Delivered(DeliveryReport<byte[], byte[]> report, Log log)
+    /// <summary>Called by the producer's thread, and by whoever flushes: in no particular order.</summary>
+    private void Delivered(DeliveryReport<byte[], byte[]> report, long offset)
     {
         if (report.Error.IsError) _failure ??= $"The broker refused a record of {report.TopicPartition}: {report.Error.Reason}";
-        else if (report.Offset.Value != log.Delivered++)
-            _failure ??= $"A record of {report.TopicPartition} got offset {report.Offset}, expected {log.Delivered - 1}: somebody else writes to the topic.";
+        else if (report.Offset.Value != offset)
+            _failure ??= $"A record of {report.TopicPartition} got offset {report.Offset}, expected {offset}: somebody else writes to the topic.";
     }
 
     private void ThrowIfFailed()
@@ -121,9 +122,6 @@ internal sealed class KafkaWriter : IDisposable
     {
         /// <summary>The offset of the next record.</summary>
         public long Next { get; set; }
-
-        /// <summary>Records that the broker has confirmed.</summary>
-        public long Delivered { get; set; }
 
         /// <summary>The pipeline has everything below.</summary>
         public long Read { get; set; }
