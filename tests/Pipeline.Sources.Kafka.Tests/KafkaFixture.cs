@@ -23,7 +23,8 @@ internal sealed class KafkaFixture : SourceFixture
         _partitions = partitions;
         _isNative = isNative;
         Kafka = EmbeddedKafka.Start(brokers, hasTopicIds, (Topic, partitions));
-        Producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = Kafka.Bootstrap, LingerMs = 1, EnableIdempotence = true }).Build();
+        Producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = Kafka.Bootstrap, LingerMs = 1, EnableIdempotence = true })
+            .SetLogHandler((_, _) => { }).Build();
     }
 
     public EmbeddedKafka Kafka { get; }
@@ -65,8 +66,7 @@ internal sealed class KafkaFixture : SourceFixture
         var deliveries = new List<Task>(count);
         for (var i = 0; i < count; i++, _next++)
             deliveries.Add(ProduceAsync((int)(_next % _partitions), $$"""{"n":{{_next}}}"""));
-        Producer.Flush(cancellationToken);
-        await Task.WhenAll(deliveries);
+        await Task.WhenAll(deliveries).WaitAsync(cancellationToken);
     }
 
     public Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(int partition, string value) => ProduceAsync(partition, Encoding.UTF8.GetBytes(value));

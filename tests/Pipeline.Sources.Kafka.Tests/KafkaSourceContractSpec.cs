@@ -15,9 +15,3 @@ public sealed class KafkaSourceOneByOneContractSpec : SourceContract
 {
     protected override ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) => ValueTask.FromResult<SourceFixture>(new KafkaFixture(isNative: false));
 }
-
-/// <summary>The same with topics that have identities.</summary>
-public sealed class KafkaSourceWithTopicIdsContractSpec : SourceContract
-{
-    protected override ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) => ValueTask.FromResult<SourceFixture>(new KafkaFixture(hasTopicIds: true));
-}

@@ -1,0 +1,79 @@
+using Confluent.Kafka;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Kafka.Tests;
+
+/// <summary>What becomes of each kind of record, by both ways of reading.</summary>
+public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
+{
+    [Fact]
+    public async Task Keeps_key_headers_timestamp_offset_and_value()
+    {
+        await using var fixture = new KafkaFixture(partitions: 2, isNative: isNative);
+        var at = new DateTimeOffset(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);
+        await fixture.ProduceAsync(1, ReadRecords.Utf8("first"), timestamp: new Timestamp(at));
+        await fixture.ProduceAsync(1, ReadRecords.Utf8("{\"ü\":\"😀\"}"), ReadRecords.Utf8("clé"),
+            new Headers { { "trace", "1-\"2\""u8.ToArray() }, { "raw", [0xFF, 0x00] }, { "none", null }, { "trace", "again"u8.ToArray() } }, new Timestamp(at));
+        await using var source = fixture.Open();
+
+        var read = await ReadRecords.ReadAsync(source, 2, Deadline);
+
+        Assert.Equal(new ReadRecord(1, 0, at, null, null, "first", "c", 0), read.Records[0]);
+        Assert.Equal(new ReadRecord(1, 1, at, "clé", """{"trace":["1-\"2\"","again"],"raw":{"base64":"/wA="},"none":null}""", "{\"ü\":\"😀\"}", "c", 1), read.Records[1]);
+    }
+
+    [Fact]
+    public async Task Tombstones_and_empty_values_are_rows_too()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        await fixture.ProduceAsync(0, null, ReadRecords.Utf8("gone"));
+        await fixture.ProduceAsync(0, [], []);
+        await using var source = fixture.Open();
+
+        var read = await ReadRecords.ReadAsync(source, 2, Deadline);
+
+        Assert.Equal([("gone", null, 0L), ("", "", 1L)], read.Records.Select(record => (record.Key, record.Value, record.Position)));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_decoded_becomes_a_dead_letter_and_its_neighbours_flow()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        var at = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        await fixture.ProduceAsync(0, "before");
+        await fixture.ProduceAsync(0, [0x7B, 0xC3, 0x28], ReadRecords.Utf8("k"), new Headers { { "h", "v"u8.ToArray() } }, new Timestamp(at));
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), [0xFE]);
+        await fixture.ProduceAsync(0, new string('x', 5000));
+        await fixture.ProduceAsync(0, "after");
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { RecordBytesMax = 4096 }] });
+
+        var read = await ReadRecords.ReadAsync(source, 5, Deadline);
+
+        Assert.Equal([("before", 0L), ("after", 4L)], read.Records.Select(record => (record.Value!, record.Position)));
+        Assert.Equal([(1L, "invalid_utf8"), (2L, "invalid_key"), (3L, "too_large")], read.DeadLetters.Select(letter => (letter.Position, letter.Code)));
+        var first = read.DeadLetters[0];
+        Assert.Equal(("user_events", "events/user_events/0", """{"h":"v"}""", at), (first.Table, first.Split, first.Headers, first.Timestamp));
+        Assert.Equal(ReadRecords.Utf8("k"), first.Key);
+        Assert.Equal([0x7B, 0xC3, 0x28], first.Value!);
+        Assert.Equal(5000, read.DeadLetters[2].Value!.Length);
+        Assert.Equal(new PositionRange(0, 5), read.Ranges.Single().Value);
+    }
+
+    [Fact]
+    public async Task Bytes_are_taken_as_they_are()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        await fixture.ProduceAsync(0, [0xC3, 0x28, 0x00]);
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { Format = KafkaFormat.Bytes }] });
+
+        var read = await ReadRecords.ReadAsync(source, 1, Deadline);
+
+        Assert.Equal("C32800", read.Records.Single().Value);
+    }
+}
+
+public sealed class KafkaRecordNativeSpec() : KafkaRecordSpec(isNative: true);
+
+public sealed class KafkaRecordOneByOneSpec() : KafkaRecordSpec(isNative: false);

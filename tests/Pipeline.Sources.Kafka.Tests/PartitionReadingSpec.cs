@@ -1,0 +1,158 @@
+using CsCheck;
+using Microsoft.Extensions.Time.Testing;
+using Pipeline.Core;
+using Pipeline.Sources.Kafka.Reading;
+
+namespace Pipeline.Sources.Kafka.Tests;
+
+public sealed class PartitionReadingSpec
+{
+    [Fact]
+    public void Offsets_that_are_never_delivered_still_advance_the_position()
+    {
+        using var part = new Part(position: 0);
+        part.Take(0, "a");
+        // 1 to 4: aborted or compacted. 6: the marker that ends a transaction.
+        part.Take(5, "b");
+        part.Reading.ReachEnd(7);
+
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(new PositionRange(0, 7), chunk.Range);
+        Assert.Equal(2, chunk.RowCount);
+    }
+
+    [Fact]
+    public void A_partition_of_markers_alone_gives_an_advancing_chunk_without_rows()
+    {
+        using var part = new Part(position: 10);
+        part.Reading.ReachEnd(12);
+
+        part.Reading.Flush();
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(new PositionRange(10, 12), chunk.Range);
+        Assert.Null(chunk.Rows);
+        Assert.Null(chunk.DeadLetters);
+    }
+
+    [Fact]
+    public void The_beginning_is_where_the_first_record_is()
+    {
+        using var part = new Part(position: null);
+        part.Reading.ReachEnd(40);
+        part.Reading.Flush();
+        part.Take(40, "a");
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(new PositionRange(40, 41), chunk.Range);
+    }
+
+    [Fact]
+    public void A_chunk_is_due_by_the_age_of_its_first_record()
+    {
+        using var part = new Part(position: 0);
+        Assert.False(part.Reading.IsDue(TimeSpan.Zero));
+
+        part.Take(0, "a");
+        part.Time.Advance(TimeSpan.FromMilliseconds(60));
+        part.Take(1, "b");
+        part.Time.Advance(TimeSpan.FromMilliseconds(39));
+
+        Assert.False(part.Reading.IsDue(TimeSpan.FromMilliseconds(100)));
+        part.Time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(part.Reading.IsDue(TimeSpan.FromMilliseconds(100)));
+    }
+
+    [Fact]
+    public void Lag_is_counted_from_the_partitions_end_and_the_newest_record_read()
+    {
+        using var part = new Part(position: 0);
+        Assert.Null(part.Reading.LagRecords);
+        part.Take(0, "a", timestampMs: part.Time.GetUtcNow().AddSeconds(-30).ToUnixTimeMilliseconds());
+        part.Reading.Flush();
+
+        part.Reading.SeeEnd(11);
+        Assert.Equal(10, part.Reading.LagRecords);
+        Assert.Equal(30, part.Reading.LagSeconds);
+
+        part.Reading.ReachEnd(11);
+        part.Reading.SeeEnd(11);
+        Assert.Equal(0, part.Reading.LagRecords);
+        Assert.Equal(0, part.Reading.LagSeconds);
+    }
+
+    [Fact]
+    public void Whatever_the_sizes_chunks_are_contiguous_bounded_and_complete() =>
+        Gen.Select(Gen.Int[0, 3000], Gen.Int[1, 4]).Array[1, 200].Sample(records =>
+        {
+            using var part = new Part(position: 0, chunkBytesMax: 8 << 10);
+            long offset = 0;
+            foreach (var (size, step) in records)
+            {
+                part.Take(offset, new string('x', size));
+                offset += step;
+            }
+
+            part.Reading.Flush();
+
+            long next = 0;
+            var rows = 0;
+            foreach (var chunk in part.Chunks())
+            {
+                using (chunk)
+                {
+                    Assert.Equal(next, chunk.Range.From);
+                    Assert.True(chunk.Range.IsAdvancing);
+                    // One record more than the limit at most; columns grow by doubling.
+                    Assert.InRange(chunk.Rows!.Column("value").Data.Buffers[2].Length, 0, (8 << 10) + 3000);
+                    next = chunk.Range.To;
+                    rows += chunk.RowCount;
+                }
+            }
+
+            Assert.Equal(records.Length, rows);
+            Assert.Equal(offset - records[^1].Item2 + 1, next);
+        }, iter: 100);
+
+    /// <summary>A partition that reads from nowhere.</summary>
+    private sealed class Part : IDisposable
+    {
+        private readonly ChunkQueue _queue = new(long.MaxValue);
+        private readonly KafkaMetrics _metrics = new("events");
+
+        public Part(long? position, long chunkBytesMax = 1 << 20) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
+            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, _queue, _metrics, Time);
+
+        public FakeTimeProvider Time { get; } = new();
+
+        public PartitionReading Reading { get; }
+
+        public void Take(long offset, string value, long timestampMs = -1) => Reading.Take(new KafkaRecord
+        {
+            Offset = offset,
+            TimestampMs = timestampMs,
+            HasKey = false,
+            Key = default,
+            HasValue = true,
+            Value = ReadRecords.Utf8(value),
+            HeadersJson = default,
+        });
+
+        public IReadOnlyList<Chunk> Chunks()
+        {
+            _queue.Complete(fault: null);
+            return _queue.TakeAllAsync(TestContext.Current.CancellationToken).ToBlockingEnumerable(TestContext.Current.CancellationToken).ToList();
+        }
+
+        public void Dispose()
+        {
+            Reading.Abandon();
+            _queue.Stop();
+            _metrics.Dispose();
+        }
+    }
+}
