@@ -1,10 +1,12 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Wire;
 
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>
-/// Connections to one database, at most <see cref="PostgresOptions.ConnectionsMax"/> of them. The password is asked for
+/// Connections to one database: at most <see cref="PostgresOptions.ConnectionsMax"/> for queries, and as many for rows. The password is asked for
 /// at each new connection; errors come out as <see cref="PipelineException"/>.
 /// </summary>
 internal sealed class PostgresConnections : IAsyncDisposable
@@ -18,10 +20,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _turns;
+    private readonly ConcurrentBag<WireConnection> _idle = [];
+    private readonly ISecretStore _secrets;
 
     public PostgresConnections(PostgresOptions options, ISecretStore secrets)
     {
         Options = options;
+        _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
         var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder
         {
@@ -29,7 +34,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             Port = options.Port,
             Database = options.Database,
             Username = options.Username,
-            ApplicationName = $"pipeline/{options.Name}",
+            ApplicationName = ApplicationName,
             SslMode = options.Tls.Mode switch
             {
                 TlsMode.VerifyFull => SslMode.VerifyFull,
@@ -46,7 +51,6 @@ internal sealed class PostgresConnections : IAsyncDisposable
             CommandTimeout = Seconds(options.StatementTimeout),
             KeepAlive = 0,
             TcpKeepAlive = true,
-            ReadBufferSize = 256 << 10,
         }.ConnectionString);
         if (options.Password is { } password)
             builder.UsePasswordProvider(
@@ -56,6 +60,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
     }
 
     public PostgresOptions Options { get; }
+
+    private string ApplicationName => $"pipeline/{Options.Name}";
 
     /// <summary>Runs <paramref name="work"/> with a connection of its own.</summary>
     /// <param name="thing">What an error is about.</param>
@@ -78,7 +84,43 @@ internal sealed class PostgresConnections : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync() => await _dataSource.DisposeAsync();
+    /// <summary>
+    /// Runs <paramref name="work"/> on a thread of its own with a connection for many rows, inside
+    /// <see cref="UseAsync{T}"/>, whose turn it shares. Cancelling cuts the connection.
+    /// </summary>
+    public async ValueTask<T> UseWireAsync<T>(Func<WireConnection, T> work, CancellationToken cancellationToken)
+    {
+        if (!_idle.TryTake(out var connection)) connection = await OpenWireAsync(replication: false, cancellationToken);
+        try
+        {
+            T result;
+            await using (cancellationToken.Register(connection.Abort))
+                result = await Task.Factory.StartNew(() => work(connection), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            cancellationToken.ThrowIfCancellationRequested();
+            _idle.Add(connection);
+            return result;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A connection outside of the turns; the caller disposes it.</summary>
+    public async ValueTask<WireConnection> OpenWireAsync(bool replication, CancellationToken cancellationToken)
+    {
+        var password = Options.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = ApplicationName, ["options"] = SessionSettings };
+        if (replication) parameters["replication"] = "database";
+        return await WireConnection.OpenAsync(Options, password, parameters, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (_idle.TryTake(out var connection)) connection.Dispose();
+        await _dataSource.DisposeAsync();
+    }
 
     private void RequireFiles()
     {

@@ -51,7 +51,7 @@ public sealed record PostgresOptions
     /// <summary>Chunks waiting for the reader; each table being read holds one more.</summary>
     public long BufferBytesMax { get; init; } = 16 << 20;
 
-    /// <summary>Connections at once: tables beyond it wait for their turn.</summary>
+    /// <summary>Tables looked at at once; each takes up to two connections. Tables beyond it wait for their turn.</summary>
     public int ConnectionsMax { get; init; } = 4;
 
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);

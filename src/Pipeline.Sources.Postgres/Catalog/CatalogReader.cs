@@ -25,7 +25,7 @@ internal static class CatalogReader
     /// <exception cref="PipelineException">There is no such table.</exception>
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
-        var (oid, qualifiedName) = await FindAsync(connection, table.Table, cancellationToken)
+        var (oid, qualifiedName, shape) = await FindAsync(connection, table.Table, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}",
                 "Correct the setting 'table' or create the table.");
 
@@ -35,19 +35,24 @@ internal static class CatalogReader
         while (await reader.ReadAsync(cancellationToken))
             columns.Add(new PostgresColumn(reader.GetInt16(0), reader.GetString(1), reader.GetFieldValue<uint>(2), reader.GetString(3),
                 reader.GetChar(4), reader.GetChar(5), reader.GetInt32(6), reader.GetBoolean(7)));
-        return new PostgresTable(oid, qualifiedName, columns);
+        return new PostgresTable(oid, qualifiedName, shape, columns);
     }
 
-    /// <summary>Identity and quoted name of a table written as in SQL; null when there is none.</summary>
-    public static async ValueTask<(uint Oid, string QualifiedName)?> FindAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    /// <summary>A query for <see cref="PostgresTable.Shape"/>.</summary>
+    public static string ShapeSql(string oid) => $"""
+        select md5(string_agg(concat_ws(' ', attnum, attname, atttypid, atttypmod), ',' order by attnum))
+        from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
+        """;
+
+    private static async ValueTask<(uint Oid, string QualifiedName, string Shape)?> FindAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("""
-            select c.oid, format('%I.%I', n.nspname, c.relname)
+        await using var command = new NpgsqlCommand($"""
+            select c.oid, format('%I.%I', n.nspname, c.relname), coalesce(({ShapeSql("c.oid")}), '')
             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
             where c.oid = to_regclass($1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
             """, connection) { Parameters = { new() { Value = table } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetFieldValue<uint>(0), reader.GetString(1)) : null;
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetString(2)) : null;
     }
 
     /// <summary>Whether an index can deliver rows in the order of a column.</summary>

@@ -6,7 +6,8 @@ namespace Pipeline.Sources.Postgres.Catalog;
 /// <summary>A table as the server's catalog has it.</summary>
 /// <param name="Oid">Changes when the table is dropped and made again.</param>
 /// <param name="QualifiedName">Schema and name, quoted for SQL.</param>
-internal sealed record PostgresTable(uint Oid, string QualifiedName, IReadOnlyList<PostgresColumn> Columns)
+/// <param name="Shape">A digest of the columns: while it is the same, so are they.</param>
+internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shape, IReadOnlyList<PostgresColumn> Columns)
 {
     /// <summary>The schema of chunks: the table's columns, <c>_op</c>, <c>_position</c>.</summary>
     /// <remarks>All columns are nullable: values that the lake's types do not have (infinity, BC dates) become null.</remarks>
@@ -16,9 +17,6 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, IReadOnlyLi
         BronzeColumns.OpField,
         BronzeColumns.PositionField,
     ], null);
-
-    /// <summary>Same columns with the same types in the same order, so that rows decode the same way.</summary>
-    public bool HasShapeOf(PostgresTable other) => Oid == other.Oid && Columns.SequenceEqual(other.Columns);
 }
 
 /// <param name="Number">The attribute number: stays with the column through a rename.</param>

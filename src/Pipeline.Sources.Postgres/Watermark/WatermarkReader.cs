@@ -1,6 +1,7 @@
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Wire;
 
 namespace Pipeline.Sources.Postgres.Watermark;
 
@@ -39,10 +40,8 @@ internal sealed class WatermarkReader(
     private async ValueTask<bool> ReadNextWindowAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
-
-        // The transaction holds the table's definition still while its rows are read, and sees each statement's own snapshot.
-        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancellationToken);
-        var described = await LockAndDescribeAsync(connection, cancellationToken);
+        var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
+        RequireSameTable(described);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
         if (await WindowEndAsync(connection, described, watermark, moment, cancellationToken) is not { } end || end <= (_from ?? Beginning)) return false;
 
@@ -51,27 +50,27 @@ internal sealed class WatermarkReader(
             Overlap = table.Overlap,
             IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
         };
-        // COPY is read synchronously: a thread of its own neither starves the pool nor pays for a task a row.
-        var reached = await Task.Factory.StartNew(
-            () => new WindowReader(window, split, queue, connections.Options.ChunkBytesMax).Read(connection, cancellationToken),
-            cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        await transaction.CommitAsync(cancellationToken);
+        var reached = await connections.UseWireAsync(wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
         _from = reached ?? _from;
         return reached is not null;
     }
 
-    private async ValueTask<PostgresTable> LockAndDescribeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Returns the position reached; null when the window was empty or the table changed before it could be held.</summary>
+    private long? ReadWindow(WireConnection wire, WatermarkWindow window, CancellationToken cancellationToken)
     {
-        if (await CatalogReader.FindAsync(connection, table.Table, cancellationToken) is var (_, qualifiedName))
-        {
-            await using var touch = new NpgsqlCommand($"select from {qualifiedName} limit 0", connection);
-            await touch.ExecuteNonQueryAsync(cancellationToken);
-        }
+        // An open transaction that has touched the table keeps its definition as it is while the rows come.
+        wire.Execute($"begin read only; select from {window.Table.QualifiedName} limit 0");
+        var isUnchanged = wire.QueryRow(CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))) is [var shape] && shape == window.Table.Shape;
+        var reached = isUnchanged ? new WindowReader(window, split, queue, connections.Options.ChunkBytesMax).Read(wire, cancellationToken) : null;
+        wire.Execute("commit");
+        return reached;
+    }
 
-        var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
-        if (described.Oid == split.TableOid) return described;
-        throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
-            "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
+    private void RequireSameTable(PostgresTable described)
+    {
+        if (described.Oid != split.TableOid)
+            throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
+                "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
     }
 
     /// <summary>Null while no end can be known.</summary>

@@ -1,7 +1,7 @@
-using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Decoding;
+using Pipeline.Sources.Postgres.Wire;
 
 namespace Pipeline.Sources.Postgres.Watermark;
 
@@ -53,12 +53,10 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
     private bool _hasUnfinishedPieces;
 
     /// <summary>Reads all rows; returns the position reached, null when there were no rows.</summary>
-    public long? Read(NpgsqlConnection connection, CancellationToken cancellationToken)
+    public long? Read(WireConnection connection, CancellationToken cancellationToken)
     {
         using var chunk = _chunk;
-        using var rows = new CopyRows(connection.BeginRawBinaryCopy(window.CopySql), window.Table.Columns.Count);
-        using var cancellation = cancellationToken.Register(rows.Cancel);
-        rows.Begin();
+        var rows = new CopyRows(connection, window.CopySql, window.Table.Columns.Count);
         var count = 0L;
         while (rows.TryRead(out var fields))
         {

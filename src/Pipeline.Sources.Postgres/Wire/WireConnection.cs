@@ -1,0 +1,232 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Text;
+using Npgsql;
+
+namespace Pipeline.Sources.Postgres.Wire;
+
+/// <summary>
+/// A connection that speaks the frontend/backend protocol 3.0 (PostgreSQL manual, chapter 55) for the two things that move
+/// many rows: COPY out and logical replication. Each message is a span over the receive buffer; Npgsql's streams cost
+/// several times as much a row.
+/// </summary>
+/// <remarks>
+/// Opening is asynchronous, reading synchronous, by one thread. Closing from another thread ends a blocked read at once.
+/// </remarks>
+internal sealed class WireConnection : IDisposable
+{
+    private const int SslRequestCode = 80_877_103;
+    private const int ProtocolVersion = 3 << 16;
+    private const int HeaderBytes = 5;
+    private const int FirstBufferBytes = 256 << 10;
+
+    private readonly Socket _socket;
+    private Stream _stream = Stream.Null;
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
+    private int _start;
+    private int _end;
+
+    private WireConnection(Socket socket) => _socket = socket;
+
+    /// <summary>Connects, encrypts and authenticates as the options say.</summary>
+    /// <param name="parameters">Start-up parameters beside user, database and application name.</param>
+    public static async ValueTask<WireConnection> OpenAsync(PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters,
+        CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(options.ConnectTimeout);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var connection = new WireConnection(socket);
+        try
+        {
+            await socket.ConnectAsync(options.Host, options.Port, timeout.Token);
+            connection._stream = new NetworkStream(socket);
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+            if (options.Tls.Mode != TlsMode.Disable) await connection.EncryptAsync(options, timeout.Token);
+            await connection.StartAsync(options, password, parameters, timeout.Token);
+            connection._stream.ReadTimeout = (int)options.StatementTimeout.TotalMilliseconds;
+            return connection;
+        }
+        catch (Exception e)
+        {
+            connection.Dispose();
+            if (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+                throw new TimeoutException($"no connection within {options.ConnectTimeout.TotalSeconds:0} s", e);
+            throw;
+        }
+    }
+
+    /// <summary>Bytes that have arrived and not been looked at: whether <see cref="Read"/> would return without waiting.</summary>
+    public bool HasMessage
+    {
+        get
+        {
+            var unread = _buffer.AsSpan(_start, _end - _start);
+            return unread.Length >= HeaderBytes && unread.Length > BinaryPrimitives.ReadInt32BigEndian(unread[1..]);
+        }
+    }
+
+    /// <summary>Whether bytes wait in the socket. Encrypted ones may turn out to be less than a message.</summary>
+    public bool Poll(TimeSpan wait) => _socket.Poll(wait, SelectMode.SelectRead);
+
+    /// <summary>The next message: its type and its content, valid until the next call. Notices and parameters are passed over.</summary>
+    /// <exception cref="PostgresException">The server reports an error.</exception>
+    public byte Read(out ReadOnlySpan<byte> content)
+    {
+        while (true)
+        {
+            Require(HeaderBytes);
+            // The length on the wire counts itself, not the type before it.
+            var length = 1 + BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start + 1));
+            Require(length);
+            var type = _buffer[_start];
+            content = _buffer.AsSpan(_start + HeaderBytes, length - HeaderBytes);
+            _start += length;
+            switch (type)
+            {
+                case (byte)'E':
+                    throw ErrorMessage.Parse(content);
+                case (byte)'N' or (byte)'S' or (byte)'A':
+                    continue;
+                default:
+                    return type;
+            }
+        }
+    }
+
+    /// <summary>Runs a statement and passes over what it returns.</summary>
+    public void Execute(string sql)
+    {
+        SendQuery(sql);
+        ReadUntilReady();
+    }
+
+    /// <summary>Runs a statement and returns the fields of its only row as text.</summary>
+    public IReadOnlyList<string?> QueryRow(string sql)
+    {
+        SendQuery(sql);
+        var fields = new List<string?>();
+        byte type;
+        while ((type = Read(out var content)) != (byte)'Z')
+        {
+            if (type != (byte)'D') continue;
+            var at = sizeof(short);
+            for (var i = BinaryPrimitives.ReadInt16BigEndian(content); i > 0; i--)
+            {
+                var length = BinaryPrimitives.ReadInt32BigEndian(content[at..]);
+                at += sizeof(int);
+                fields.Add(length < 0 ? null : Encoding.UTF8.GetString(content.Slice(at, length)));
+                at += Math.Max(length, 0);
+            }
+        }
+
+        return fields;
+    }
+
+    public void SendQuery(string sql) => Send((byte)'Q', [.. Encoding.UTF8.GetBytes(sql), 0]);
+
+    /// <summary>Passes over messages to the end of the statement; an error in it is thrown when the end has come.</summary>
+    public void ReadUntilReady()
+    {
+        PostgresException? error = null;
+        while (true)
+        {
+            try
+            {
+                if (Read(out _) != (byte)'Z') continue;
+                if (error is not null) throw error;
+                return;
+            }
+            catch (PostgresException e) when (error is null && !ErrorMessage.IsFatal(e))
+            {
+                error = e;
+            }
+        }
+    }
+
+    public void Send(byte type, ReadOnlySpan<byte> content)
+    {
+        var message = new byte[HeaderBytes + content.Length];
+        message[0] = type;
+        BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(1), message.Length - 1);
+        content.CopyTo(message.AsSpan(HeaderBytes));
+        _stream.Write(message);
+    }
+
+    /// <summary>Ends the connection at once, from any thread; a blocked read fails.</summary>
+    public void Abort() => _socket.Dispose();
+
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _socket.Dispose();
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
+    private async ValueTask EncryptAsync(PostgresOptions options, CancellationToken cancellationToken)
+    {
+        var request = new byte[8];
+        BinaryPrimitives.WriteInt32BigEndian(request, request.Length);
+        BinaryPrimitives.WriteInt32BigEndian(request.AsSpan(4), SslRequestCode);
+        await _stream.WriteAsync(request, cancellationToken);
+        await _stream.ReadExactlyAsync(request.AsMemory(0, 1), cancellationToken);
+        if (request[0] != (byte)'S') throw new NpgsqlException("No SSL enabled connection from this host is configured.");
+
+        var tls = new SslStream(_stream, leaveInnerStreamOpen: false);
+        _stream = tls;
+        await tls.AuthenticateAsClientAsync(WireTls.OptionsFor(options), cancellationToken);
+    }
+
+    private async ValueTask StartAsync(PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    {
+        var message = new ArrayBufferWriter<byte>();
+        BinaryPrimitives.WriteInt32BigEndian(message.GetSpan(2 * sizeof(int))[sizeof(int)..], ProtocolVersion);
+        message.Advance(2 * sizeof(int));
+        foreach (var (name, value) in parameters.Append(new("user", options.Username)).Append(new("database", options.Database)).Append(new("client_encoding", "UTF8")))
+            message.Write<byte>([.. Encoding.UTF8.GetBytes(name), 0, .. Encoding.UTF8.GetBytes(value), 0]);
+        message.Write<byte>([0]);
+        var bytes = message.WrittenSpan.ToArray();
+        BinaryPrimitives.WriteInt32BigEndian(bytes, bytes.Length);
+        await _stream.WriteAsync(bytes, cancellationToken);
+
+        // A handful of small messages: closing the socket is how a cancellation reaches the blocking reads among them.
+        await using var cancellation = cancellationToken.Register(Abort);
+        await Task.Run(() => WireAuthentication.Run(this, options.Username, password), cancellationToken);
+    }
+
+    /// <summary>Makes at least so many unread bytes available at <see cref="_start"/>.</summary>
+    private void Require(int bytes)
+    {
+        if (_end - _start >= bytes) return;
+        if (_start == _end) _start = _end = 0;
+        if (_start + bytes > _buffer.Length) MoveToFront(bytes);
+        while (_end - _start < bytes)
+        {
+            var read = _stream.Read(_buffer.AsSpan(_end));
+            if (read == 0) throw new EndOfStreamException("the server closed the connection");
+            _end += read;
+        }
+    }
+
+    private void MoveToFront(int bytes)
+    {
+        var unread = _buffer.AsSpan(_start, _end - _start);
+        if (bytes > _buffer.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, (int)Math.Min(_buffer.Length * 2L, Array.MaxLength)));
+            unread.CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+        else
+        {
+            unread.CopyTo(_buffer);
+        }
+
+        _end -= _start;
+        _start = 0;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres;
+
+namespace Pipeline.Benchmarks;
+
+/// <summary>
+/// Reading a watermark table into Arrow beside psql copying the same table to nowhere: a narrow table (5 columns) and a
+/// wide one (40 columns with text and jsonb), in alternation.
+/// </summary>
+public sealed class PostgresReadBenchmark : IBenchmark
+{
+    private const int Rounds = 3;
+
+    private static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
+    [
+        ("narrow", 2_000_000, "id bigint, customer integer, amount numeric(12,2), status text, updated_at timestamptz not null",
+            "i, i % 1000, (i % 100000) / 100.0, 'status ' || i % 7, timestamptz '2026-01-01' + i * interval '1 ms'"),
+        ("wide", 150_000,
+            string.Join(", ", Enumerable.Range(0, 13).Select(i => $"i{i} bigint, t{i} text, d{i} numeric(18,4)")) + ", doc jsonb, updated_at timestamptz not null",
+            string.Join(", ", Enumerable.Range(0, 13).Select(i => $"i + {i}, 'some text of row ' || i, i / 7.0")) + ", jsonb_build_object('id', i, 'tags', array['a', 'b']), timestamptz '2026-01-01' + i * interval '1 ms'"),
+    ];
+
+    public string Name => "postgres";
+
+    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
+        try
+        {
+            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName), cancellationToken);
+            foreach (var table in TablesToRead)
+            {
+                await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
+                var (ours, theirs) = (new List<double>(), new List<double>());
+                // Once for the just-in-time compiler.
+                await ReadAsync(server, table.Name, table.Rows, cancellationToken);
+                var cpuBefore = Environment.CpuUsage.TotalTime;
+                for (var round = 0; round < Rounds; round++)
+                {
+                    theirs.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
+                    ours.Add(await ReadAsync(server, table.Name, table.Rows, cancellationToken));
+                }
+
+                var (mine, psql) = (table.Rows / Median(ours), table.Rows / Median(theirs));
+                await output.WriteLineAsync($"{table.Name}: pipeline {mine:N0} rows/s, psql COPY to /dev/null {psql:N0} rows/s, ratio {mine / psql:0.00}, {(Environment.CpuUsage.TotalTime - cpuBefore).TotalSeconds / Rounds:0.00} CPU-seconds a reading");
+            }
+
+            await output.WriteLineAsync($"peak memory {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB");
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static async Task FillAsync(ScratchPostgres server, string table, string columns, string select, int rows, CancellationToken cancellationToken)
+    {
+        await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { CommandTimeout = 0 }.ConnectionString);
+        foreach (var sql in new[]
+                 {
+                     $"create table {table} ({columns})", $"insert into {table} select {select} from generate_series(1, {rows}) i",
+                     $"create index on {table} (updated_at)", $"vacuum analyze {table}",
+                 })
+        {
+            await using var command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    private static async Task<double> CopyByPsqlAsync(ScratchPostgres server, string table, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var psql = Process.Start(new ProcessStartInfo("sh",
+        [
+            "-c", "exec \"$0\" \"$@\" > /dev/null", Path.Combine(server.BinDirectory, "psql"),
+            $"host={server.Host} port={server.Port} dbname={server.Database} user={server.User} sslmode=verify-full sslrootcert={server.CaFile}",
+            "-c", $"copy {table} to stdout (format binary)",
+        ])
+        {
+            UseShellExecute = false,
+            Environment = { ["PGPASSWORD"] = server.Password },
+        })!;
+        await psql.WaitForExitAsync(cancellationToken);
+        if (psql.ExitCode != 0) throw new InvalidOperationException($"psql ended with {psql.ExitCode}");
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static async Task<double> ReadAsync(ScratchPostgres server, string table, int rows, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await using var source = new PostgresSource(
+            new PostgresOptions
+            {
+                Name = "bench",
+                Host = server.Host,
+                Port = server.Port,
+                Database = server.Database,
+                Username = server.User,
+                Password = new Secret(server.Password),
+                Tls = new PostgresTls { CaFile = server.CaFile },
+                Tables = [new PostgresTableOptions(table, table, "updated_at", [], TimeSpan.Zero)],
+            },
+            new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        var splits = await source.ListSplitsAsync(table, cancellationToken);
+        var read = 0;
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[0].Id, null)], cancellationToken))
+            using (chunk)
+                if ((read += chunk.RowCount) >= rows) break;
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
