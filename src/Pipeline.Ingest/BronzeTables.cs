@@ -1,0 +1,54 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Apache.Arrow.Ipc;
+using Pipeline.Core;
+using Pipeline.Delta;
+
+namespace Pipeline.Ingest;
+
+/// <summary>A Bronze table that can be written.</summary>
+/// <param name="FileSchema">Columns of its data files: the source's and <c>_ingested_at</c>.</param>
+/// <param name="AddedSchema">The table's schema as Arrow IPC when it has to learn columns from our files; null otherwise.</param>
+public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema, byte[]? AddedSchema)
+{
+    private static readonly ImmutableDictionary<string, string> Properties = ImmutableDictionary<string, string>.Empty
+        // Commits come every few seconds: a checkpoint every tenth would write more than the commits do.
+        .Add("delta.checkpointInterval", "50");
+
+    /// <summary>Opens the table, or makes it for a source of this schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
+    public static async ValueTask<BronzeTable> OpenAsync(Lake lake, TableId id, Schema sourceSchema, CancellationToken cancellationToken)
+    {
+        var wanted = BronzeColumns.TableSchema(sourceSchema);
+        var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
+        return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null),
+            Covers(delta.Current.Schema, wanted) ? null : await ToIpcAsync(wanted, cancellationToken));
+    }
+
+    /// <summary>The schema that <see cref="AddedSchema"/> carries.</summary>
+    public static Schema FromIpc(byte[] ipc)
+    {
+        using var reader = new ArrowStreamReader(new MemoryStream(ipc));
+        return reader.Schema;
+    }
+
+    private static async ValueTask<byte[]> ToIpcAsync(Schema schema, CancellationToken cancellationToken)
+    {
+        using var stream = new MemoryStream();
+        using var writer = new ArrowStreamWriter(stream, schema, leaveOpen: true);
+        await writer.WriteStartAsync(cancellationToken);
+        await writer.WriteEndAsync(cancellationToken);
+        return stream.ToArray();
+    }
+
+    private static bool Covers(Schema table, Schema wanted)
+    {
+        var known = table.FieldsList.ToDictionary(field => field.Name, StringComparer.OrdinalIgnoreCase);
+        return wanted.FieldsList.All(field => known.TryGetValue(field.Name, out var other) && TypeName(other) == TypeName(field));
+    }
+
+    private static string TypeName(Field field) => field.DataType switch
+    {
+        Apache.Arrow.Types.Decimal128Type type => $"decimal({type.Precision},{type.Scale})",
+        var type => type.Name,
+    };
+}

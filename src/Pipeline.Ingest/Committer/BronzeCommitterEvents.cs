@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Committer;
+
+/// <summary>What a committer reacts to.</summary>
+public abstract record CommitterEvent
+{
+    private CommitterEvent()
+    {
+    }
+
+    public sealed record Asked(PendingQuestion Question) : CommitterEvent;
+
+    public sealed record Staged(PendingStage Stage) : CommitterEvent;
+
+    /// <summary>The table's log has been read to its end.</summary>
+    public sealed record Opened(ITableView View) : CommitterEvent;
+
+    /// <summary>The commit under way is durable as <c>View.Version</c>.</summary>
+    public sealed record Committed(ITableView View) : CommitterEvent;
+
+    /// <summary>The commit under way was not made: another writer moved one of its splits, or changed the table.</summary>
+    public sealed record Superseded(ITableView View) : CommitterEvent;
+
+    /// <summary>Opening or committing failed; a commit may have been made nevertheless.</summary>
+    public sealed record Failed(Fault Fault) : CommitterEvent;
+
+    /// <summary>The commit interval is over.</summary>
+    public sealed record FlushDue : CommitterEvent;
+
+    /// <summary>The backoff is over.</summary>
+    public sealed record RetryDue : CommitterEvent;
+}
+
+/// <summary>What a committer's actor has to do.</summary>
+public abstract record CommitterEffect
+{
+    private CommitterEffect()
+    {
+    }
+
+    /// <summary>Read the table's log to its end; answer with Opened or Failed.</summary>
+    public sealed record Open : CommitterEffect;
+
+    /// <summary>One Delta commit of all files and positions; answer with Committed, Superseded or Failed.</summary>
+    public sealed record Commit(ImmutableList<PendingStage> Batch) : CommitterEffect;
+
+    public sealed record Reply(IActorRef To, object Message) : CommitterEffect;
+
+    public sealed record Announce(BronzeCommitted Event) : CommitterEffect;
+
+    public sealed record FlushAfter(TimeSpan Delay) : CommitterEffect;
+
+    public sealed record RetryAfter(TimeSpan Delay) : CommitterEffect;
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Ingest.Committer;
+
+/// <summary>Asks the committer of <see cref="Table"/>, wherever in the cluster it is.</summary>
+public interface IBronzeCommand
+{
+    /// <summary>The table's directory in the lake: <c>bronze/crm/customer_orders</c>.</summary>
+    string Table { get; }
+}
+
+/// <summary>Asks where splits stand. Answered when nothing staged for them is still undecided.</summary>
+/// <param name="Tag">Comes back with the answer.</param>
+public sealed record GetPositions(string Table, long Tag, ImmutableArray<string> Splits) : IBronzeCommand;
+
+/// <summary>Where splits stand in the table's log; a split it has never seen is absent.</summary>
+/// <param name="Version">The table's version; -1 when there is no table yet.</param>
+public sealed record PositionsFound(string Table, long Tag, long Version, ImmutableDictionary<string, long> Positions);
+
+/// <summary>The table cannot be opened.</summary>
+public sealed record PositionsUnavailable(string Table, long Tag, Fault Fault);
+
+/// <summary>
+/// Asks for complete data files to become part of the table together with the positions they reach. May be sent again
+/// with the same <see cref="Id"/> until answered.
+/// </summary>
+/// <param name="Ranges">One per split; each starts where the table, or the stage before this one, stands.</param>
+/// <param name="Files">None: only positions move.</param>
+/// <param name="Schema">An Arrow IPC schema when the files have columns that the table lacks; null otherwise.</param>
+public sealed record StageFiles(string Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
+    DateTimeOffset? NewestEventAt, byte[]? Schema) : IBronzeCommand;
+
+/// <summary>The half-open range <c>[From, To)</c> that a stage covers of one split.</summary>
+/// <param name="From">Null: the table holds no position for the split yet.</param>
+public readonly record struct StagedRange(string Split, long? From, long To);
+
+/// <summary>A complete data file that waits to be committed: what its <see cref="AddFile"/> says, without the rows.</summary>
+public sealed record StagedFile(string Path, ImmutableDictionary<string, string?> PartitionValues, long Size, DateTimeOffset ModifiedAt,
+    string? Stats)
+{
+    public static StagedFile From(AddFile file) => new(file.Path, file.PartitionValues, file.Size, file.ModifiedAt, file.Stats);
+
+    public AddFile ToAdd() => new(Path, PartitionValues, Size, ModifiedAt, DataChange: true, Stats);
+}
+
+/// <summary>The stage is part of the table: its rows are durable.</summary>
+public sealed record StageCommitted(Guid Id, string Table, long Version, DateTimeOffset CommittedAt);
+
+/// <summary>
+/// The stage does not start where the table stands, and never can: somebody else has moved a split. The worker drops its
+/// files and asks again.
+/// </summary>
+public sealed record StageRefused(Guid Id, string Table, ImmutableDictionary<string, long> Positions);
+
+/// <summary>
+/// The stage could not be committed for now or ever, see <see cref="Fault.IsTransient"/>. Whether it has been is unknown
+/// until the positions are asked for: its files must not be deleted.
+/// </summary>
+public sealed record StageFailed(Guid Id, string Table, Fault Fault);

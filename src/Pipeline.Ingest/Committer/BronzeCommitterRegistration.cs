@@ -1,0 +1,36 @@
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Sharding;
+using Akka.Hosting;
+using Pipeline.Core;
+using Pipeline.Delta;
+
+namespace Pipeline.Ingest.Committer;
+
+/// <summary>The key of the committers' shard region in the actor registry.</summary>
+public sealed class BronzeCommitters;
+
+public static class BronzeCommitterRegistration
+{
+    /// <summary>Starts the shard region with one committer per Bronze table, each made when first spoken to.</summary>
+    /// <param name="role">Nodes without this role only send to the committers.</param>
+    public static AkkaConfigurationBuilder WithBronzeCommitters(this AkkaConfigurationBuilder builder, Lake lake, IngestOptions options,
+        TimeProvider time, string role) =>
+        builder.WithShardRegion<BronzeCommitters>("bronze-committer",
+            table => BronzeCommitterActor.Props(TableId.Parse(table.Replace(TableSeparator, '/')), lake, options, time),
+            new TableExtractor(), new ShardOptions
+            {
+                Role = role,
+                StateStoreMode = StateStoreMode.DData,
+                RememberEntities = false,
+                // A committer costs a snapshot; opening it again costs a reading of the log.
+                ShouldPassivateIdleEntities = false,
+            });
+
+    // Entity ids become parts of actor paths.
+    private const char TableSeparator = '~';
+
+    private sealed class TableExtractor() : HashCodeMessageExtractor(maxNumberOfShards: 64)
+    {
+        public override string? EntityId(object message) => (message as IBronzeCommand)?.Table.Replace('/', TableSeparator);
+    }
+}

@@ -1,0 +1,257 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Committer;
+
+/// <summary>What a committer is doing.</summary>
+public enum CommitterPhase
+{
+    /// <summary>Knows nothing of the table; the next command opens it.</summary>
+    Closed,
+
+    /// <summary>Reads the table's log; commands wait.</summary>
+    Opening,
+
+    /// <summary>Judges stages as they come.</summary>
+    Ready,
+
+    /// <summary>One commit is under way; further stages are judged and gathered for the next.</summary>
+    Committing,
+
+    /// <summary>A commit or the opening failed and is tried again when the timer fires; commands wait.</summary>
+    BackingOff,
+}
+
+/// <summary>A stage and the one to be told what became of it.</summary>
+public sealed record PendingStage(StageFiles Stage, IActorRef ReplyTo);
+
+/// <summary>A question for positions and the one who asked.</summary>
+public sealed record PendingQuestion(GetPositions Question, IActorRef ReplyTo);
+
+/// <summary>Limits of a committer.</summary>
+/// <param name="CommitInterval">At most one commit in this time; a stage after a quiet time is committed at once.</param>
+/// <param name="FilesMax">Files after which gathering ends early.</param>
+/// <param name="StagesMax">Undecided stages after which further ones are turned away to be sent again.</param>
+/// <param name="Retry">How failed commits are tried again before their stages are given back.</param>
+public sealed record CommitterLimits(TimeSpan CommitInterval, int FilesMax, int StagesMax, RetryOptions Retry);
+
+/// <summary>
+/// The decisions of a table's committer: which stages fit, when to commit, whom to answer. Pure: the actor performs the
+/// effects and reports back with the messages of <see cref="CommitterEvent"/>.
+/// </summary>
+/// <remarks>
+/// Every stage lives in exactly one of three lists: <see cref="Arrived"/> (not judged, because the table's version is not
+/// known), <see cref="Gathered"/> (fits, waits for the next commit) and <see cref="InCommit"/>. Order is never changed, so
+/// that the chain of a split's stages stays a chain.
+/// </remarks>
+public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
+{
+    public CommitterPhase Phase { get; init; } = CommitterPhase.Closed;
+
+    /// <summary>The table's newest known version; meaningful while Ready or Committing.</summary>
+    public ITableView View { get; init; } = MissingTableView.Instance;
+
+    public ImmutableList<PendingStage> Arrived { get; init; } = [];
+
+    public ImmutableList<PendingStage> Gathered { get; init; } = [];
+
+    public ImmutableList<PendingStage> InCommit { get; init; } = [];
+
+    public ImmutableList<PendingQuestion> Questions { get; init; } = [];
+
+    /// <summary>Failures in a row.</summary>
+    public int Failures { get; init; }
+
+    public bool IsFlushScheduled { get; init; }
+
+    public DateTimeOffset? LastCommitAt { get; init; }
+
+    public static (BronzeCommitterState State, ImmutableList<CommitterEffect> Effects) Decide(BronzeCommitterState state, CommitterEvent message,
+        DateTimeOffset now)
+    {
+        var effects = ImmutableList.CreateBuilder<CommitterEffect>();
+        var next = message switch
+        {
+            CommitterEvent.Asked asked => state.OnAsked(asked.Question, effects),
+            CommitterEvent.Staged staged => state.OnStaged(staged.Stage, effects),
+            CommitterEvent.Opened opened => state.OnOpened(opened.View, effects),
+            CommitterEvent.Failed failed => state.OnFailed(failed.Fault, effects),
+            CommitterEvent.Committed committed => state.OnCommitted(committed, now, effects),
+            CommitterEvent.Superseded superseded => state.OnSuperseded(superseded.View, effects),
+            CommitterEvent.FlushDue => state with { IsFlushScheduled = false },
+            CommitterEvent.RetryDue when state.Phase == CommitterPhase.BackingOff => state.Open(effects),
+            _ => state,
+        };
+        next = next.Flush(flushNow: message is CommitterEvent.FlushDue, now, effects);
+        return (next.AnswerQuestions(effects), effects.ToImmutable());
+    }
+
+    private BronzeCommitterState OnOpened(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
+        (this with { Phase = CommitterPhase.Ready, View = view, Failures = Arrived.Count == 0 ? 0 : Failures }).JudgeArrived(effects);
+
+    private BronzeCommitterState OnAsked(PendingQuestion question, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        var next = this with { Questions = Questions.Add(question) };
+        // A table that was missing may have been made since.
+        return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && View.Version < 0) ? next.Open(effects) : next;
+    }
+
+    private BronzeCommitterState OnStaged(PendingStage stage, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        if (IsPending(stage.Stage.Id)) return ReplyTo(stage);
+        if (Arrived.Count + Gathered.Count + InCommit.Count >= Limits.StagesMax)
+        {
+            effects.Add(new CommitterEffect.Reply(stage.ReplyTo, new StageFailed(stage.Stage.Id, Table, new Fault(FaultKind.Unreachable,
+                $"Table {Table}", $"{Limits.StagesMax} stages already wait for a commit", "Storage is slow or away; the stage is made again later."))));
+            return this;
+        }
+
+        return Phase switch
+        {
+            CommitterPhase.Closed => (this with { Arrived = Arrived.Add(stage) }).Open(effects),
+            CommitterPhase.Opening or CommitterPhase.BackingOff => this with { Arrived = Arrived.Add(stage) },
+            // The worker makes the table before it stages: what we know is out of date.
+            _ when View.Version < 0 => (this with { Arrived = Arrived.Add(stage) }).Open(effects),
+            _ => Judge(stage, effects),
+        };
+    }
+
+    /// <summary>Gathers a stage that fits; answers one that is in the table already or can never be.</summary>
+    private BronzeCommitterState Judge(PendingStage pending, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        var stage = pending.Stage;
+        if (stage.Ranges.All(range => Reached(range.Split) == range.From)) return this with { Gathered = Gathered.Add(pending) };
+
+        var isInTable = stage.Ranges.All(range => View.Position(range.Split) >= range.To) && stage.Files.All(file => View.Contains(file.Path));
+        effects.Add(new CommitterEffect.Reply(pending.ReplyTo, isInTable
+            ? new StageCommitted(stage.Id, Table, View.Version, CommittedAt: LastCommitAt ?? DateTimeOffset.UnixEpoch)
+            : new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)))));
+        return this;
+    }
+
+    /// <summary>Where a split will stand when everything that is gathered or under way is committed.</summary>
+    private long? Reached(string split)
+    {
+        foreach (var list in (ReadOnlySpan<ImmutableList<PendingStage>>)[Gathered, InCommit])
+            for (var i = list.Count - 1; i >= 0; i--)
+                foreach (var range in list[i].Stage.Ranges)
+                    if (range.Split == split) return range.To;
+        return View.Position(split);
+    }
+
+    private BronzeCommitterState JudgeArrived(ImmutableList<CommitterEffect>.Builder effects)
+    {
+        var arrived = Arrived;
+        if (View.Version < 0 && arrived.Count > 0)
+            return OnFailed(new Fault(FaultKind.Missing, $"Table {Table}", "there is no such table though files are staged for it",
+                "Was its directory removed? Restart the node: it makes the table again and reads from the beginning."), effects);
+        return arrived.Aggregate(this with { Arrived = [] }, (state, stage) => state.Judge(stage, effects));
+    }
+
+    private BronzeCommitterState OnCommitted(CommitterEvent.Committed committed, DateTimeOffset now, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        var version = committed.View.Version;
+        foreach (var pending in InCommit)
+            effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(pending.Stage.Id, Table, version, now)));
+        effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table, version, InCommit.Sum(pending => pending.Stage.Rows),
+            InCommit.Max(pending => pending.Stage.NewestEventAt), now)));
+        return this with { Phase = CommitterPhase.Ready, View = committed.View, InCommit = [], Failures = 0 };
+    }
+
+    /// <summary>The commit was not made because the table moved: judge everything again against what it is now.</summary>
+    private BronzeCommitterState OnSuperseded(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
+        (this with { Phase = CommitterPhase.Ready, View = view, Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [] })
+        .JudgeArrived(effects);
+
+    private BronzeCommitterState OnFailed(Fault fault, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        // Whether a failed commit has happened is known only after reading the log again: nothing stays judged.
+        var undecided = this with { Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [], Failures = Failures + 1 };
+        if (fault.IsTransient && undecided.Failures <= Limits.Retry.AttemptsMax)
+        {
+            effects.Add(new CommitterEffect.RetryAfter(Limits.Retry.Backoff(undecided.Failures)));
+            return undecided with { Phase = CommitterPhase.BackingOff };
+        }
+
+        foreach (var pending in undecided.Arrived)
+            effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageFailed(pending.Stage.Id, Table, fault)));
+        foreach (var question in undecided.Questions)
+            effects.Add(new CommitterEffect.Reply(question.ReplyTo, new PositionsUnavailable(Table, question.Question.Tag, fault)));
+        return undecided with { Phase = CommitterPhase.Closed, View = MissingTableView.Instance, Arrived = [], Questions = [], Failures = 0 };
+    }
+
+    private BronzeCommitterState Flush(bool flushNow, DateTimeOffset now, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        if (Phase != CommitterPhase.Ready || Gathered.Count == 0) return this;
+
+        var dueIn = LastCommitAt + Limits.CommitInterval - now;
+        if (flushNow || dueIn is null || dueIn <= TimeSpan.Zero || Gathered.Sum(pending => pending.Stage.Files.Length) >= Limits.FilesMax)
+        {
+            var batch = NextBatch();
+            effects.Add(new CommitterEffect.Commit(batch));
+            return this with { Phase = CommitterPhase.Committing, InCommit = batch, Gathered = Gathered.RemoveRange(0, batch.Count), LastCommitAt = now };
+        }
+
+        if (IsFlushScheduled) return this;
+        effects.Add(new CommitterEffect.FlushAfter(dueIn.Value));
+        return this with { IsFlushScheduled = true };
+    }
+
+    /// <summary>All that is gathered, up to the first stage that brings another schema than those before it.</summary>
+    private ImmutableList<PendingStage> NextBatch()
+    {
+        byte[]? schema = null;
+        var count = 0;
+        foreach (var pending in Gathered)
+        {
+            if (pending.Stage.Schema is { } wanted)
+            {
+                if (schema is not null && !schema.AsSpan().SequenceEqual(wanted)) break;
+                schema = wanted;
+            }
+
+            count++;
+        }
+
+        return Gathered.GetRange(0, count);
+    }
+
+    private BronzeCommitterState AnswerQuestions(ImmutableList<CommitterEffect>.Builder effects)
+    {
+        if (Questions.Count == 0 || Phase is not (CommitterPhase.Ready or CommitterPhase.Committing)) return this;
+
+        var undecided = Gathered.Concat(InCommit).SelectMany(pending => pending.Stage.Ranges).Select(range => range.Split)
+            .ToHashSet(StringComparer.Ordinal);
+        var waiting = ImmutableList.CreateBuilder<PendingQuestion>();
+        foreach (var question in Questions)
+        {
+            if (question.Question.Splits.Any(undecided.Contains)) waiting.Add(question);
+            else
+                effects.Add(new CommitterEffect.Reply(question.ReplyTo,
+                    new PositionsFound(Table, question.Question.Tag, View.Version, View.PositionsOf(question.Question.Splits))));
+        }
+
+        return this with { Questions = waiting.ToImmutable() };
+    }
+
+    private BronzeCommitterState Open(ImmutableList<CommitterEffect>.Builder effects)
+    {
+        effects.Add(new CommitterEffect.Open());
+        return this with { Phase = CommitterPhase.Opening };
+    }
+
+    private bool IsPending(Guid id) =>
+        Arrived.Exists(pending => pending.Stage.Id == id) || Gathered.Exists(pending => pending.Stage.Id == id)
+        || InCommit.Exists(pending => pending.Stage.Id == id);
+
+    /// <summary>A stage sent again: its answer goes to where it came from last.</summary>
+    private BronzeCommitterState ReplyTo(PendingStage again) =>
+        this with { Arrived = Replace(Arrived, again), Gathered = Replace(Gathered, again), InCommit = Replace(InCommit, again) };
+
+    private static ImmutableList<PendingStage> Replace(ImmutableList<PendingStage> list, PendingStage again)
+    {
+        var index = list.FindIndex(pending => pending.Stage.Id == again.Stage.Id);
+        return index < 0 ? list : list.SetItem(index, again);
+    }
+}

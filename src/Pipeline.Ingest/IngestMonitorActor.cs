@@ -1,0 +1,87 @@
+using Akka.Actor;
+using Pipeline.Ingest.Streams;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest;
+
+/// <summary>
+/// Knows the ingest workers of its node: answers for their state, pauses, resumes and drains them.
+/// </summary>
+public sealed class IngestMonitorActor : ReceiveActor
+{
+    private readonly Dictionary<IActorRef, WorkerStatus> _workers = [];
+    private readonly HashSet<IActorRef> _undrained = [];
+    private readonly List<IActorRef> _drainAskers = [];
+    private readonly BufferBudget _budget;
+    private bool _isDraining;
+
+    public IngestMonitorActor(BufferBudget budget)
+    {
+        _budget = budget;
+        Receive<WorkerStatus>(OnReport);
+        Receive<GetIngestStatus>(_ => Sender.Tell(Status()));
+        Receive<PauseIngest>(pause => TellWorkers(pause.Table, new DrainWorker()));
+        Receive<ResumeIngest>(resume => TellWorkers(resume.Table, new ResumeWorker()));
+        Receive<DrainNode>(_ => OnDrainNode());
+        Receive<WorkerDrained>(_ => OnDrained(Sender));
+        Receive<Terminated>(OnTerminated);
+    }
+
+    public static Props Props(BufferBudget budget) => Akka.Actor.Props.Create(() => new IngestMonitorActor(budget));
+
+    private void OnReport(WorkerStatus status)
+    {
+        if (!_workers.ContainsKey(Sender))
+        {
+            Context.Watch(Sender);
+            if (_isDraining) Drain(Sender);
+        }
+
+        _workers[Sender] = status;
+    }
+
+    private void OnDrainNode()
+    {
+        _isDraining = true;
+        _drainAskers.Add(Sender);
+        foreach (var worker in _workers.Keys) Drain(worker);
+        AnswerWhenDrained();
+    }
+
+    private void Drain(IActorRef worker)
+    {
+        _undrained.Add(worker);
+        worker.Tell(new DrainWorker());
+    }
+
+    private void OnTerminated(Terminated terminated)
+    {
+        _workers.Remove(terminated.ActorRef);
+        OnDrained(terminated.ActorRef);
+    }
+
+    private void OnDrained(IActorRef worker)
+    {
+        _undrained.Remove(worker);
+        AnswerWhenDrained();
+    }
+
+    private void AnswerWhenDrained()
+    {
+        if (_undrained.Count > 0) return;
+        foreach (var asker in _drainAskers) asker.Tell(new NodeDrained());
+        _drainAskers.Clear();
+    }
+
+    private void TellWorkers(string? table, object message)
+    {
+        foreach (var (worker, status) in _workers)
+            if (table is null || status.Table == table) worker.Tell(message);
+    }
+
+    private IngestStatus Status() => new(
+    [
+        .. _workers.Values.GroupBy(worker => worker.Table, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => TableStatus.Of(group.Key, [.. group])),
+    ], _budget.BytesUsed);
+}

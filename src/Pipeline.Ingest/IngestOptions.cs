@@ -1,0 +1,130 @@
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Ingest;
+
+/// <summary>How records become Bronze: the section <c>ingest</c> of the configuration.</summary>
+public sealed record IngestOptions
+{
+    /// <summary>
+    /// Bytes after which a data file is closed, estimated while it is written. Default 64 MiB, 64 KiB to 4 GiB. Larger
+    /// files read faster; a re-read after a crash is at most this much a table.
+    /// </summary>
+    public long FileBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>
+    /// Age at which a data file with committable rows is closed. Default 2 s, 20 ms to 1 h. Smaller is fresher and makes
+    /// more, smaller files.
+    /// </summary>
+    public TimeSpan FileAgeMax { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Age at which progress without rows (tombstones, empty watermark windows) is committed. Default 30 s, 100 ms to 1 h.
+    /// Such a commit saves only re-reading.
+    /// </summary>
+    public TimeSpan PositionAgeMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Bytes of memory that chunks hold between source and data file, all workers of a node together. Default 64 MiB, 1 MiB
+    /// to 64 GiB. When it is used up, sources are not read; each worker may exceed it by the one chunk that it has in hand.
+    /// </summary>
+    public long BufferBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>
+    /// Uncompressed bytes of a Parquet row group: the writer's memory, one open file a worker. Default 16 MiB, 64 KiB to 1 GiB.
+    /// </summary>
+    public long RowGroupBytesMax { get; init; } = 16L << 20;
+
+    /// <summary>
+    /// Shortest time between two commits to a table. Default 200 ms, 0 to 1 min. Stages that arrive within it share one
+    /// commit; after a quiet time a stage is committed at once.
+    /// </summary>
+    public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Closed files of a worker that are uploaded or committed while the next is written. Default 1, 1 to 16.</summary>
+    public int PipelineDepth { get; init; } = 1;
+
+    /// <summary>Parquet codec. Default snappy.</summary>
+    public Compression Compression { get; init; } = Compression.Snappy;
+
+    /// <summary>How often sources are asked for new splits. Default 10 s, 100 ms to 1 h.</summary>
+    public TimeSpan SplitsInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How long a worker waits for a committer's answer before it sends the same stage again. Default 10 s, 100 ms to 10 min.
+    /// </summary>
+    public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How long draining waits for open files to be committed; what is not committed then is read again by the next owner.
+    /// Default 20 s, 1 s to 10 min; keep it below <c>akka.coordinated-shutdown.phases.before-cluster-shutdown.timeout</c>.
+    /// </summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    public RetryOptions Retry { get; init; } = new();
+
+    /// <summary>Reads the section <c>ingest</c>; problems go to the reader.</summary>
+    public static IngestOptions Bind(SettingsReader settings)
+    {
+        var defaults = new IngestOptions();
+        var options = new IngestOptions
+        {
+            FileBytesMax = settings.Bytes("file-bytes-max", defaults.FileBytesMax, 64L << 10, 4L << 30),
+            FileAgeMax = settings.Duration("file-age-max", defaults.FileAgeMax, TimeSpan.FromMilliseconds(20), TimeSpan.FromHours(1)),
+            PositionAgeMax = settings.Duration("position-age-max", defaults.PositionAgeMax, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
+            BufferBytesMax = settings.Bytes("buffer-bytes-max", defaults.BufferBytesMax, 1L << 20, 64L << 30),
+            RowGroupBytesMax = settings.Bytes("row-group-bytes-max", defaults.RowGroupBytesMax, 64L << 10, 1L << 30),
+            CommitInterval = settings.Duration("commit-interval", defaults.CommitInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1)),
+            PipelineDepth = settings.Int("pipeline-depth", defaults.PipelineDepth, 1, 16),
+            Compression = settings.Choice<Compression>("compression", defaults.Compression),
+            SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
+            AnswerTimeout = settings.Duration("answer-timeout", defaults.AnswerTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
+            DrainTimeout = settings.Duration("drain-timeout", defaults.DrainTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
+            Retry = RetryOptions.Bind(settings.Section("retry")),
+        };
+        settings.Complete();
+        return options;
+    }
+}
+
+/// <summary>Parquet codecs that every reader of the lake knows.</summary>
+public enum Compression
+{
+    Snappy,
+    Zstd,
+}
+
+/// <summary>The pace of trying again: doubled each time, between two limits.</summary>
+public sealed record RetryOptions
+{
+    /// <summary>The first pause. Default 200 ms, 1 ms to 1 min.</summary>
+    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The longest pause, and the pace of a table that stays <c>retrying</c>. Default 30 s, 1 ms to 1 h.</summary>
+    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Times that a committer tries a failed commit again before it gives the stages back and the worker starts over from
+    /// the table's positions. Default 20, 0 to 1000.
+    /// </summary>
+    public int AttemptsMax { get; init; } = 20;
+
+    /// <summary>The pause before the retry that follows <paramref name="failures"/> failures in a row (1 or more).</summary>
+    public TimeSpan Backoff(int failures)
+    {
+        var factor = Math.Pow(2, Math.Min(failures - 1, 30));
+        return TimeSpan.FromTicks((long)Math.Min(BackoffMax.Ticks, BackoffMin.Ticks * factor));
+    }
+
+    internal static RetryOptions Bind(SettingsReader settings)
+    {
+        var defaults = new RetryOptions();
+        var options = new RetryOptions
+        {
+            BackoffMin = settings.Duration("backoff-min", defaults.BackoffMin, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
+            BackoffMax = settings.Duration("backoff-max", defaults.BackoffMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            AttemptsMax = settings.Int("attempts-max", defaults.AttemptsMax, 0, 1000),
+        };
+        settings.Complete();
+        return options;
+    }
+}

@@ -1,0 +1,56 @@
+using Akka;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Hosting;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Streams;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest;
+
+public static class IngestRegistration
+{
+    /// <summary>The role of nodes on which workers and committers run.</summary>
+    public const string Role = "ingest";
+
+    /// <summary>
+    /// Brings every table of <paramref name="sources"/> into the lake's Bronze layer, on the nodes of the cluster that have
+    /// the role <see cref="Role"/>. Needs <c>hocon/akka.conf</c> and clustering with that role. Register it with the same
+    /// sources on every such node. The node's <see cref="IngestMonitorActor"/> is in the actor registry.
+    /// </summary>
+    /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
+    public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
+        IReadOnlyList<ISource> sources, TimeProvider time)
+    {
+        var budget = new BufferBudget(options.BufferBytesMax);
+        return builder
+            .AddIngestSerializer()
+            .WithBronzeCommitters(lake, options, time, Role)
+            .WithActors((system, registry) =>
+            {
+                var meter = new IngestMeter(budget);
+                system.RegisterOnTermination(meter.Dispose);
+                var monitor = system.ActorOf(IngestMonitorActor.Props(budget), "ingest-monitor");
+                registry.Register<IngestMonitorActor>(monitor);
+                DrainBeforeLeaving(system, monitor, options.DrainTimeout);
+
+                var committers = registry.Get<BronzeCommitters>();
+                foreach (var source in sources)
+                    foreach (var table in source.Tables)
+                        StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, time));
+            });
+    }
+
+    private static void StartWorkers(ActorSystem system, IngestWorkerSetup setup) =>
+        ShardedDaemonProcess.Get(system).Init($"ingest-{setup.Source.Name}-{setup.Table.Name}", setup.Table.Workers,
+            worker => IngestWorkerActor.Props(setup, worker), ShardedDaemonProcessSettings.Create(system).WithRole(Role), new StopWorker());
+
+    private static void DrainBeforeLeaving(ActorSystem system, IActorRef monitor, TimeSpan timeout) =>
+        CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseBeforeClusterShutdown, "drain-ingest", async () =>
+        {
+            await monitor.Ask<NodeDrained>(new DrainNode(), timeout + TimeSpan.FromSeconds(5));
+            return Done.Instance;
+        });
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+
+namespace Pipeline.Ingest;
+
+/// <summary>How a table's ingest is doing, for people.</summary>
+public enum IngestState
+{
+    Starting,
+    Running,
+
+    /// <summary>Something does not answer; tried again with backoff.</summary>
+    Retrying,
+
+    /// <summary>Committing what is open before a pause, a move or the end.</summary>
+    Draining,
+
+    /// <summary>Paused with nothing open.</summary>
+    Paused,
+
+    /// <summary>Stopped by an error that needs somebody to act.</summary>
+    Halted,
+}
+
+/// <summary>One worker's report.</summary>
+/// <param name="Rows">Committed by this worker since it started.</param>
+/// <param name="Version">Version of the table's newest commit by this worker; -1 before the first.</param>
+/// <param name="Positions">Durable positions by split.</param>
+/// <param name="NewestEventAt">When the newest committed record happened at its source.</param>
+public sealed record WorkerStatus(string Table, int Worker, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
+    ImmutableDictionary<string, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt);
+
+/// <summary>One Bronze table as seen by the node that was asked: its workers together.</summary>
+public sealed record TableStatus(string Table, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
+    ImmutableDictionary<string, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
+{
+    /// <summary>The workers' reports as one: the worst state, the sum of rows, the newest times.</summary>
+    public static TableStatus Of(string table, IReadOnlyCollection<WorkerStatus> workers) => new(table,
+        workers.Max(worker => worker.State), workers.Sum(worker => worker.Rows), workers.Sum(worker => worker.DeadLetters),
+        workers.Max(worker => worker.Version), workers.OrderBy(worker => worker.State).Last().LastFault,
+        workers.SelectMany(worker => worker.Positions).Aggregate(ImmutableDictionary<string, long>.Empty,
+            (all, pair) => all.SetItem(pair.Key, Math.Max(pair.Value, all.GetValueOrDefault(pair.Key, long.MinValue)))),
+        workers.Max(worker => worker.NewestEventAt), workers.Max(worker => worker.LastCommitAt));
+}
+
+/// <summary>Asks a node's <see cref="IngestMonitorActor"/>; answered with <see cref="IngestStatus"/>.</summary>
+public sealed record GetIngestStatus;
+
+/// <summary>The tables whose workers run on this node, by name, and the memory their chunks hold.</summary>
+public sealed record IngestStatus(ImmutableArray<TableStatus> Tables, long BufferBytes);
+
+/// <summary>Drains all workers of this node; answered with <see cref="NodeDrained"/>.</summary>
+public sealed record DrainNode;
+
+public sealed record NodeDrained;
+
+/// <summary>Lets halted or paused workers go on: of one table, or of all when <paramref name="Table"/> is null.</summary>
+public sealed record ResumeIngest(string? Table);
+
+/// <summary>Commits what is open and pauses: one table, or all when <paramref name="Table"/> is null.</summary>
+public sealed record PauseIngest(string? Table);

@@ -1,0 +1,144 @@
+using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
+using Akka.Streams;
+using Akka.Streams.Dsl;
+using Pipeline.Core;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Streams;
+
+/// <summary>What a graph reads and writes.</summary>
+/// <param name="Tables">By their name in the source.</param>
+/// <param name="CommitAsync">Completes when the roll is committed and acknowledged; it is called for one roll at a time, in order.</param>
+internal sealed record GraphSetup(ISource Source, ImmutableArray<SplitStart> Starts, IReadOnlyDictionary<string, BronzeTable> Tables,
+    Func<CancellationToken, ValueTask<BronzeTable>> OpenDeadLetters, IngestOptions Options, BufferBudget Budget, IngestMeter Meter,
+    TimeProvider Time, Func<Roll, CancellationToken, Task> CommitAsync);
+
+/// <summary>The path of a worker's records from its splits to commits, running.</summary>
+internal sealed class IngestGraph
+{
+    /// <summary>Where data files are written: this blocks.</summary>
+    public const string WriterDispatcher = "pipeline.ingest.writer-dispatcher";
+
+    private readonly CancellationTokenSource _abort;
+    private readonly SharedKillSwitch _kill;
+    private readonly Reading _reading;
+
+    private IngestGraph(Reading reading, SharedKillSwitch kill, CancellationTokenSource abort, Task completion)
+    {
+        _reading = reading;
+        _kill = kill;
+        _abort = abort;
+        Completion = completion;
+    }
+
+    /// <summary>
+    /// Ends when everything is released: the source closed, files committed, handed over or deleted. Fails with what broke
+    /// the graph; an abort is not a failure.
+    /// </summary>
+    public Task Completion { get; }
+
+    public static IngestGraph Run(GraphSetup setup, IMaterializer materializer)
+    {
+        var files = new OpenFiles(setup.Options, setup.Time);
+        var share = setup.Budget.OpenShare();
+        var abort = new CancellationTokenSource();
+        var roller = new Roller(setup.Tables, setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
+        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From)).ToList();
+
+        var kill = KillSwitches.Shared("ingest");
+        var commits = new CommitsInOrder(setup, files, abort.Token, kill.Abort);
+
+        var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => setup.Source.ReadAsync(from, cancel), share))
+            .Via(kill.Flow<Chunk>())
+            .Async()
+            .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options))), Keep.Both)
+            .Via(OnWriters(Flow.Create<ClosingRoll>().SelectAsync(setup.Options.PipelineDepth, commits.CompleteAndCommit)))
+            .ToMaterialized(Sink.Ignore<bool>(), Keep.Both)
+            .WithAttributes(Attributes.CreateInputBuffer(1, 1))
+            .Run(materializer);
+
+        return new IngestGraph(reading, kill, abort, EndAsync(done, reading, written, commits, files, share, abort));
+    }
+
+    /// <summary>Reads no further; what is open is closed and committed, then the graph ends.</summary>
+    public void Drain() => _reading.Stop();
+
+    /// <summary>Drops everything that is not handed over.</summary>
+    public void Abort()
+    {
+        _abort.Cancel();
+        _kill.Abort(new OperationCanceledException("The graph was aborted."));
+    }
+
+    private static Flow<TIn, TOut, TMat> OnWriters<TIn, TOut, TMat>(Flow<TIn, TOut, TMat> flow) =>
+        flow.WithAttributes(ActorAttributes.CreateDispatcher(WriterDispatcher).And(Attributes.CreateInputBuffer(1, 1))).Async();
+
+    private static async Task EndAsync(Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, BufferShare share,
+        CancellationTokenSource abort)
+    {
+        await done.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var isAborted = abort.IsCancellationRequested;
+        await abort.CancelAsync();
+        share.Dispose();
+        // Files are let go of only when nobody writes or completes them any more.
+        await written;
+        await commits.Last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await files.DisposeAsync();
+        await reading.Closed;
+
+        // The stream wraps what broke it. Whoever aborted knows why.
+        if (done.Exception?.GetBaseException() is { } cause && !isAborted) ExceptionDispatchInfo.Throw(cause);
+    }
+
+    /// <summary>
+    /// Files are completed side by side, up to the pipeline's depth; rolls are committed one after the other. What fails is
+    /// told to the graph, which ends as a whole: the stream itself would log it as a defect.
+    /// </summary>
+    private sealed class CommitsInOrder(GraphSetup setup, OpenFiles files, CancellationToken abort, Action<Exception> onFailure)
+    {
+        private Task<bool> _last = Task.FromResult(true);
+
+        /// <summary>Ends when the newest roll is committed or given up.</summary>
+        public Task Last => Volatile.Read(ref _last);
+
+        /// <summary>False: given up.</summary>
+        public Task<bool> CompleteAndCommit(ClosingRoll closing)
+        {
+            var commit = CompleteAndCommitAsync(closing, _last);
+            Volatile.Write(ref _last, commit);
+            return commit;
+        }
+
+        private async Task<bool> CompleteAndCommitAsync(ClosingRoll closing, Task<bool> turn)
+        {
+            Roll? roll = null;
+            try
+            {
+                roll = await closing.CompleteAsync(files, abort);
+            }
+            catch (PipelineException exception)
+            {
+                onFailure(exception);
+            }
+            catch (OperationCanceledException) when (abort.IsCancellationRequested)
+            {
+                // The graph is ending.
+            }
+
+            // Whoever waits for the last waits for all; a roll behind one that was given up is given up too.
+            var isBeforeCommitted = await turn;
+            if (roll is null || !isBeforeCommitted || abort.IsCancellationRequested) return false;
+            files.HandOver(roll);
+            try
+            {
+                await setup.CommitAsync(roll, abort);
+                return true;
+            }
+            catch (OperationCanceledException) when (abort.IsCancellationRequested)
+            {
+                return false;
+            }
+        }
+    }
+}

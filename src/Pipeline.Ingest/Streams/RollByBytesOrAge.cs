@@ -1,0 +1,134 @@
+using Akka.Streams;
+using Akka.Streams.Stage;
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Streams;
+
+/// <summary>
+/// Writes chunks into open data files and closes them by bytes or age. Age does not wait for the next chunk. While the
+/// stages behind are busy, files grow up to their limit in bytes; then chunks wait.
+/// </summary>
+/// <remarks>
+/// Writing blocks: run it on the writers' dispatcher. Materialises to a task that completes when nothing is written any more.
+/// </remarks>
+internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : GraphStageWithMaterializedValue<FlowShape<Chunk, ClosingRoll>, Task>
+{
+    private readonly Inlet<Chunk> _in = new("roll.in");
+    private readonly Outlet<ClosingRoll> _out = new("roll.out");
+
+    public override FlowShape<Chunk, ClosingRoll> Shape => new(_in, _out);
+
+    public override ILogicAndMaterializedValue<Task> CreateLogicAndMaterializedValue(Attributes inheritedAttributes)
+    {
+        var logic = new Logic(this);
+        return new LogicAndMaterializedValue<Task>(logic, logic.Ended);
+    }
+
+    private sealed class Logic : TimerGraphStageLogic
+    {
+        private const string RowsAge = "rows";
+        private const string PositionsAge = "positions";
+
+        private readonly RollByBytesOrAge _stage;
+        private readonly Action<Task> _onWritten;
+        private readonly CancellationTokenSource _stopped = new();
+        private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private Task _write = Task.CompletedTask;
+        private bool _isWriting;
+        private bool _areRowsDue;
+        private bool _arePositionsDue;
+
+        public Logic(RollByBytesOrAge stage) : base(stage.Shape)
+        {
+            _stage = stage;
+            _onWritten = GetAsyncCallback<Task>(OnWritten);
+            SetHandler(stage._in, onPush: OnPush, onUpstreamFinish: Next);
+            SetHandler(stage._out, onPull: Next);
+        }
+
+        public Task Ended => _ended.Task;
+
+        private Roller Roller => _stage.Roller;
+
+        public override void PreStart() => Pull(_stage._in);
+
+        public override void PostStop()
+        {
+            _stopped.Cancel();
+            _stopped.Dispose();
+            _ = _write.ContinueWith(_ => _ended.TrySetResult(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        protected override void OnTimer(object timerKey)
+        {
+            if (Equals(timerKey, RowsAge)) _areRowsDue = true;
+            else _arePositionsDue = true;
+            Next();
+        }
+
+        private void OnPush()
+        {
+            var written = Roller.AddAsync(Grab(_stage._in), _stopped.Token);
+            if (written.IsCompletedSuccessfully)
+            {
+                AfterWrite();
+                return;
+            }
+
+            _isWriting = true;
+            _write = written.AsTask();
+            _ = _write.ContinueWith(_onWritten, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        private void OnWritten(Task written)
+        {
+            _isWriting = false;
+            if (written.IsCompletedSuccessfully) AfterWrite();
+            else FailStage(written.Exception?.GetBaseException() ?? new OperationCanceledException());
+        }
+
+        private void AfterWrite()
+        {
+            if (Roller.HasRows && !_areRowsDue && !IsTimerActive(RowsAge)) ScheduleOnce(RowsAge, _stage.Options.FileAgeMax);
+            if (Roller.HasProgress && !_arePositionsDue && !IsTimerActive(PositionsAge)) ScheduleOnce(PositionsAge, _stage.Options.PositionAgeMax);
+            Next();
+        }
+
+        /// <summary>Closes what is due when somebody takes it, and reads on unless the files are full.</summary>
+        private void Next()
+        {
+            if (_isWriting) return;
+
+            var isEnd = IsClosed(_stage._in);
+            if (IsAvailable(_stage._out))
+            {
+                if ((Roller.HasRows && (_areRowsDue || Roller.IsFull)) || (Roller.HasProgress && (_arePositionsDue || isEnd))) PushRoll(withIdle: _arePositionsDue || isEnd);
+                else if (isEnd) CompleteStage();
+            }
+            else if (isEnd && !Roller.HasProgress)
+            {
+                CompleteStage();
+            }
+
+            if (!isEnd && !Roller.IsFull && !HasBeenPulled(_stage._in)) Pull(_stage._in);
+        }
+
+        private void PushRoll(bool withIdle)
+        {
+            CancelTimer(RowsAge);
+            _areRowsDue = false;
+            if (withIdle)
+            {
+                CancelTimer(PositionsAge);
+                _arePositionsDue = false;
+            }
+
+            Push(_stage._out, Roller.Close(withIdle));
+            if (!withIdle && !Roller.HasProgress) CancelTimer(PositionsAge);
+        }
+    }
+
+    private Roller Roller => roller;
+
+    private IngestOptions Options => options;
+}

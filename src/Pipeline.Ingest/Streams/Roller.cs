@@ -1,0 +1,112 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Streams;
+
+/// <summary>Writes chunks into open data files and closes them together: one <see cref="ClosingRoll"/> at a time.</summary>
+/// <remarks>
+/// All tables of a worker are rolled together, the dead letters first, so that a roll is a consistent cut across the tables
+/// of a change-capture slot. Not thread-safe: one stream stage owns it.
+/// </remarks>
+internal sealed class Roller
+{
+    private readonly Dictionary<string, TableRoll> _tables = new(StringComparer.Ordinal);
+    private readonly Dictionary<SplitId, SplitStart> _starts;
+    private readonly Func<CancellationToken, ValueTask<BronzeTable>> _openDeadLetters;
+    private readonly OpenFiles _files;
+    private readonly BronzeRows _rows;
+    private readonly BufferShare _share;
+    private readonly IngestMeter _meter;
+    private readonly IngestOptions _options;
+    private TableRoll? _deadLetters;
+
+    /// <param name="tables">The tables of the worker's splits, by their name in the source.</param>
+    /// <param name="openDeadLetters">Makes the source's dead-letter table, when its first record comes.</param>
+    public Roller(IReadOnlyDictionary<string, BronzeTable> tables, Func<CancellationToken, ValueTask<BronzeTable>> openDeadLetters,
+        ImmutableArray<SplitStart> starts, OpenFiles files, BufferShare share, IngestOptions options, IngestMeter meter, TimeProvider time)
+    {
+        _files = files;
+        _share = share;
+        _options = options;
+        _meter = meter;
+        _rows = new BronzeRows(time);
+        _openDeadLetters = openDeadLetters;
+        _starts = starts.ToDictionary(start => start.Split.Id);
+        foreach (var (name, table) in tables) _tables.Add(name, NewRoll(table));
+    }
+
+    /// <summary>Whether rows wait that may be committed.</summary>
+    public bool HasRows => _tables.Values.Any(table => table.Rows > 0) || _deadLetters is { Rows: > 0 };
+
+    /// <summary>Whether positions wait that may be committed, with rows or without.</summary>
+    public bool HasProgress => _tables.Values.Any(table => table.HasProgress);
+
+    /// <summary>Whether a file is as large as it may be.</summary>
+    public bool IsFull => _tables.Values.Any(table => table.Bytes >= _options.FileBytesMax) || _deadLetters?.Bytes >= _options.FileBytesMax;
+
+    /// <summary>Writes a chunk and disposes it.</summary>
+    public async ValueTask AddAsync(Chunk chunk, CancellationToken cancellationToken)
+    {
+        using (chunk)
+        {
+            try
+            {
+                await WriteAsync(chunk, cancellationToken);
+            }
+            finally
+            {
+                _share.Release(chunk.Bytes);
+            }
+        }
+    }
+
+    /// <summary>Closes all open files that may be committed.</summary>
+    /// <param name="withIdle">Also tables that have only moved their positions.</param>
+    public ClosingRoll Close(bool withIdle)
+    {
+        var closing = ImmutableArray.CreateBuilder<ClosingTable>();
+        if (_deadLetters is { Rows: > 0 }) closing.Add(_deadLetters.Close());
+        foreach (var table in _tables.Values)
+            if (table.HasProgress && (withIdle || table.Rows > 0)) closing.Add(table.Close());
+        return new ClosingRoll(closing.ToImmutable());
+    }
+
+    private async ValueTask WriteAsync(Chunk chunk, CancellationToken cancellationToken)
+    {
+        if (!_starts.TryGetValue(chunk.Split, out var start) || !_tables.TryGetValue(chunk.Table, out var table))
+            throw new InvalidOperationException($"A chunk of split {chunk.Split}, table {chunk.Table}, came though it was not asked for.");
+
+        var split = chunk.Split.ToString();
+        var isOpenEnded = !chunk.Range.IsAdvancing;
+        if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
+        if (chunk.DeadLetters is { Length: > 0 } dead)
+        {
+            _deadLetters ??= await OpenDeadLettersAsync(cancellationToken);
+            await _deadLetters.WriteAsync(split, dead, isOpenEnded, newestEventAt: null, cancellationToken);
+            _meter.DeadLettered(start.Split, chunk.Table, dead.Length);
+        }
+
+        if (isOpenEnded) return;
+        foreach (var name in start.Split.Tables) _tables[name].Advance(split, chunk.Range.To);
+        _deadLetters?.Advance(split, chunk.Range.To);
+    }
+
+    private async ValueTask<TableRoll> OpenDeadLettersAsync(CancellationToken cancellationToken)
+    {
+        var table = await _openDeadLetters(cancellationToken);
+        var roll = new TableRoll(table, _files, _rows, _options, isSparse: true);
+        var name = table.Id.ToString();
+        foreach (var start in _starts.Values) roll.Start(start.Split.Id.ToString(), start.Tables.GetValueOrDefault(name), start.From);
+        return roll;
+    }
+
+    private TableRoll NewRoll(BronzeTable table)
+    {
+        var roll = new TableRoll(table, _files, _rows, _options, isSparse: false);
+        var name = table.Id.ToString();
+        foreach (var start in _starts.Values.Where(start => start.Split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
+            roll.Start(start.Split.Id.ToString(), start.Tables.GetValueOrDefault(name), start.From);
+        return roll;
+    }
+}

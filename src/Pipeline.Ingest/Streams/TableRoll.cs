@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Streams;
+
+/// <summary>
+/// What one worker has written for one table and not yet handed over: one file that all its splits share, and one run of
+/// files for each split that is in the middle of rows that can only be committed together.
+/// </summary>
+/// <param name="isSparse">The table keeps positions only of splits that brought it rows: the dead-letter table.</param>
+internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows rows, IngestOptions options, bool isSparse)
+{
+    private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long?> _startsAt = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _skipBelow = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _reached = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _withRows = new(StringComparer.Ordinal);
+    private TableRollPart _part = new();
+    private OpenFile? _shared;
+
+    public BronzeTable Table => table;
+
+    /// <summary>Rows that may be committed.</summary>
+    public long Rows => _part.Rows;
+
+    public bool HasProgress => _reached.Count > 0;
+
+    /// <summary>Bytes of the committable files, estimated.</summary>
+    public long Bytes => _part.Bytes + _part.Open.Sum(file => file.Writer.Bytes) + (_shared?.Writer.Bytes ?? 0);
+
+    /// <summary>Says where the table stands in a split, and where reading starts: rows between are in the table already.</summary>
+    public void Start(string split, long? position, long? readFrom)
+    {
+        _startsAt[split] = position;
+        if (position is { } known && known > (readFrom ?? long.MinValue)) _skipBelow[split] = known;
+    }
+
+    /// <summary>Writes a batch of a chunk. <paramref name="isOpenEnded"/>: the chunk does not advance.</summary>
+    public async ValueTask WriteAsync(string split, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
+    {
+        long? skipBelow = _skipBelow.TryGetValue(split, out var known) ? known : null;
+        var run = _runs.GetValueOrDefault(split);
+        if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
+
+        foreach (var part in rows.Prepare(batch, table.FileSchema, skipBelow))
+        {
+            if (run is null)
+            {
+                _shared ??= await files.OpenAsync(table, cancellationToken);
+                _shared.Writer.Write(part);
+                _part.Rows += part.Length;
+                _withRows.Add(split);
+                continue;
+            }
+
+            run.Open ??= await files.OpenAsync(table, cancellationToken);
+            run.Open.Writer.Write(part);
+            run.Part.Rows += part.Length;
+            if (run.Open.Writer.Bytes < options.FileBytesMax) continue;
+            run.Part.Bytes += run.Open.Writer.Bytes;
+            run.Part.Complete.Add(await files.CompleteAsync(run.Open, cancellationToken));
+            run.Open = null;
+        }
+
+        (run?.Part ?? _part).Saw(newestEventAt);
+    }
+
+    /// <summary>The split has reached <paramref name="to"/>: what was written of it below may be committed.</summary>
+    public void Advance(string split, long to)
+    {
+        if (_runs.Remove(split, out var run)) Join(split, run);
+        if (_skipBelow.TryGetValue(split, out var known))
+        {
+            if (to <= known) return;
+            _skipBelow.Remove(split);
+        }
+
+        if (!isSparse || _withRows.Contains(split)) _reached[split] = to;
+    }
+
+    /// <summary>Hands over everything committable; the next rows go into new files.</summary>
+    public ClosingTable Close()
+    {
+        var part = _part;
+        if (_shared is not null) part.Open.Add(_shared);
+        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
+        foreach (var (split, to) in _reached) _startsAt[split] = to;
+        _reached.Clear();
+        _withRows.Clear();
+        _part = new TableRollPart();
+        _shared = null;
+        return new ClosingTable(table, part, ranges);
+    }
+
+    private void Join(string split, Run run)
+    {
+        if (run.Part.Rows > 0) _withRows.Add(split);
+        _part.Rows += run.Part.Rows;
+        _part.Bytes += run.Part.Bytes;
+        _part.Complete.AddRange(run.Part.Complete);
+        _part.Saw(run.Part.NewestEventAt);
+        if (run.Open is null) return;
+        // Later rows of any split may go on in the run's last file.
+        if (_shared is null) _shared = run.Open;
+        else _part.Open.Add(run.Open);
+    }
+
+    private sealed class Run
+    {
+        public TableRollPart Part { get; } = new();
+
+        public OpenFile? Open { get; set; }
+    }
+}
+
+/// <summary>Files and figures of a part of a roll.</summary>
+internal sealed class TableRollPart
+{
+    public List<StagedFile> Complete { get; } = [];
+
+    /// <summary>Files to be completed: nothing more is written to them.</summary>
+    public List<OpenFile> Open { get; } = [];
+
+    public long Rows { get; set; }
+
+    /// <summary>Bytes of the complete files.</summary>
+    public long Bytes { get; set; }
+
+    public DateTimeOffset? NewestEventAt { get; private set; }
+
+    public void Saw(DateTimeOffset? eventAt)
+    {
+        if (eventAt > NewestEventAt || NewestEventAt is null) NewestEventAt = eventAt ?? NewestEventAt;
+    }
+}
+
+/// <summary>A table's share of a roll, closed but not yet complete.</summary>
+internal sealed record ClosingTable(BronzeTable Table, TableRollPart Part, ImmutableArray<StagedRange> Ranges);
+
+/// <summary>A roll whose files are to be completed; dead letters first.</summary>
+internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables)
+{
+    public async Task<Worker.Roll> CompleteAsync(OpenFiles files, CancellationToken cancellationToken)
+    {
+        var stages = ImmutableArray.CreateBuilder<StageFiles>(Tables.Length);
+        foreach (var closing in Tables)
+        {
+            foreach (var open in closing.Part.Open) closing.Part.Complete.Add(await files.CompleteAsync(open, cancellationToken));
+            stages.Add(new StageFiles(closing.Table.Id.ToString(), Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
+                closing.Part.NewestEventAt, closing.Table.AddedSchema));
+        }
+
+        return new Worker.Roll(stages.MoveToImmutable());
+    }
+}

@@ -1,0 +1,329 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Event;
+using Akka.Streams;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Streams;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>What a worker is given.</summary>
+/// <param name="Table">The table in the source whose splits it shares with the table's other workers.</param>
+/// <param name="Committers">The shard region of the tables' committers.</param>
+/// <param name="Monitor">Told of every change of state; nobody when null.</param>
+public sealed record IngestWorkerSetup(ISource Source, SourceTable Table, Lake Lake, IActorRef Committers, IActorRef? Monitor, IngestOptions Options,
+    BufferBudget Budget, IngestMeter Meter, TimeProvider Time)
+{
+    internal TableId Bronze => TableId.Bronze(Source.Name, Table.Name);
+
+    internal TableId DeadLetters => TableId.DeadLetter(Source.Name);
+}
+
+/// <summary>
+/// Reads a share of one table's splits into Bronze. Decides in <see cref="IngestWorkerState"/>; here effects are performed
+/// and their outcomes come back as events.
+/// </summary>
+public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
+{
+    private readonly IngestWorkerSetup _setup;
+    private readonly int _worker;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly IMaterializer _materializer = Context.Materializer();
+    private readonly CancellationTokenSource _stopped = new();
+    private readonly HashSet<IActorRef> _drainAskers = [];
+    private ImmutableDictionary<string, BronzeTable> _tables = ImmutableDictionary<string, BronzeTable>.Empty;
+    private IngestWorkerState _state;
+    private IngestGraph? _graph;
+    private TaskCompletionSource? _release;
+    private long _stagedAt;
+    private WorkerStatus _status;
+
+    public IngestWorkerActor(IngestWorkerSetup setup, int worker)
+    {
+        _setup = setup;
+        _worker = worker;
+        _state = new IngestWorkerState(setup.DeadLetters, setup.Options);
+        _status = new WorkerStatus(setup.Bronze.ToString(), worker, IngestState.Starting, Rows: 0, DeadLetters: 0, Version: -1, LastFault: null,
+            ImmutableDictionary<string, long>.Empty, NewestEventAt: null, LastCommitAt: null);
+
+        Receive<RollHandedOver>(OnRoll);
+        Receive<WorkerEvent>(Apply);
+        Receive<LocateEnded>(OnLocateEnded);
+        Receive<StageCommitted>(OnCommitted);
+        Receive<StageRefused>(OnRefused);
+        Receive<StageFailed>(failed => Apply(new WorkerEvent.StageLost(failed)));
+        Receive<PositionsFound>(found => Apply(new WorkerEvent.PositionsKnown(found.Tag, found.Table, found.Positions)));
+        Receive<PositionsUnavailable>(unavailable => Apply(new WorkerEvent.PositionsFailed(unavailable.Tag, unavailable.Fault)));
+        Receive<PositionsOverdue>(OnPositionsOverdue);
+        Receive<DrainWorker>(_ => OnDrain());
+        Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
+        Receive<ResumeWorker>(_ => Apply(new WorkerEvent.ResumeAsked()));
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(IngestWorkerSetup setup, int worker) => Akka.Actor.Props.Create(() => new IngestWorkerActor(setup, worker));
+
+    protected override void PreStart()
+    {
+        Report(_status);
+        Apply(new WorkerEvent.Started());
+    }
+
+    protected override void PostStop()
+    {
+        _stopped.Cancel();
+        _graph?.Abort();
+        // The materializer belongs to this actor and stops with it.
+    }
+
+    private void OnDrain()
+    {
+        _drainAskers.Add(Sender);
+        Apply(new WorkerEvent.DrainAsked());
+    }
+
+    private void OnRoll(RollHandedOver handed)
+    {
+        if (handed.Epoch == _state.Epoch) _release = handed.Release;
+        Apply(new WorkerEvent.RollClosed(handed.Epoch, handed.Roll));
+    }
+
+    private void OnLocateEnded(LocateEnded ended)
+    {
+        if (ended.Outcome is WorkerEvent.Located located && located.Epoch == _state.Epoch) _tables = ended.Tables;
+        Apply(ended.Outcome);
+    }
+
+    private void OnCommitted(StageCommitted answer)
+    {
+        if (_state.InHand?.Stage is { } stage && stage.Id == answer.Id)
+        {
+            var now = _setup.Time.GetUtcNow();
+            var isDead = stage.Table == _setup.DeadLetters.ToString();
+            _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt),
+                now - stage.NewestEventAt);
+            _status = _status with
+            {
+                Rows = _status.Rows + (isDead ? 0 : stage.Rows), DeadLetters = _status.DeadLetters + (isDead ? stage.Rows : 0),
+                Version = stage.Table == _status.Table ? answer.Version : _status.Version,
+                NewestEventAt = stage.NewestEventAt is { } at && !(at < _status.NewestEventAt) ? at : _status.NewestEventAt, LastCommitAt = now,
+            };
+        }
+
+        Apply(new WorkerEvent.Committed(answer));
+    }
+
+    private void OnRefused(StageRefused answer)
+    {
+        if (_state.InHand?.Stage.Id == answer.Id)
+        {
+            _setup.Meter.Refused(answer.Table);
+            _log.Warning("Worker {Worker} of {Table}: a stage was refused because another writer moved {StageTable} to {Positions}. Starting over from there.",
+                _worker, _status.Table, answer.Table, string.Join(", ", answer.Positions));
+        }
+
+        Apply(new WorkerEvent.Refused(answer));
+    }
+
+    private void OnPositionsOverdue(PositionsOverdue overdue)
+    {
+        if (overdue.Question.Epoch != _state.Epoch || !_state.Unanswered.Contains(overdue.Question.Table)) return;
+        Perform(overdue.Question);
+    }
+
+    private void Apply(WorkerEvent message)
+    {
+        var before = _state;
+        (_state, var effects) = IngestWorkerState.Decide(_state, message);
+        if (_state.LastFault is { } fault && fault != before.LastFault) LogFault(fault);
+        ReportChange();
+        foreach (var effect in effects) Perform(effect);
+    }
+
+    private void Perform(WorkerEffect effect)
+    {
+        switch (effect)
+        {
+            case WorkerEffect.Locate locate:
+                _ = LocateAsync(locate.Epoch, isAgain: _state.Phase != WorkerPhase.Locating).PipeTo(Self);
+                break;
+            case WorkerEffect.AskPositions ask:
+                _setup.Committers.Tell(new GetPositions(ask.Table, ask.Epoch, ask.Splits), Self);
+                Timers.StartSingleTimer(ask.Table, new PositionsOverdue(ask), _setup.Options.AnswerTimeout);
+                break;
+            case WorkerEffect.StartGraph start:
+                StartGraph(start);
+                break;
+            case WorkerEffect.DrainGraph:
+                _graph?.Drain();
+                break;
+            case WorkerEffect.AbortGraph:
+                _graph?.Abort();
+                break;
+            case WorkerEffect.Send send:
+                if (_state.InHand?.Sends == 1) _stagedAt = _setup.Time.GetTimestamp();
+                _setup.Committers.Tell(send.Stage, Self);
+                break;
+            case WorkerEffect.Acknowledge acknowledge:
+                _ = AcknowledgeAsync(acknowledge).PipeTo(Self);
+                break;
+            case WorkerEffect.ReleaseRoll:
+                _release?.TrySetResult();
+                _release = null;
+                break;
+            case WorkerEffect.DeleteFiles delete:
+                _ = DeleteAsync(delete);
+                break;
+            case WorkerEffect.ResendAfter resend:
+                Timers.StartSingleTimer(nameof(WorkerEvent.ResendDue), new WorkerEvent.ResendDue(), resend.Delay);
+                break;
+            case WorkerEffect.RetryAfter retry:
+                Timers.StartSingleTimer(nameof(WorkerEvent.RetryDue), new WorkerEvent.RetryDue(), retry.Delay);
+                break;
+            case WorkerEffect.RelistAfter relist:
+                Timers.StartSingleTimer(nameof(WorkerEvent.RelistDue), new WorkerEvent.RelistDue(), relist.Delay);
+                break;
+            case WorkerEffect.DrainWithin drain:
+                Timers.StartSingleTimer(nameof(WorkerEvent.DrainOverdue), new WorkerEvent.DrainOverdue(), drain.Limit);
+                break;
+            case WorkerEffect.TellDrained:
+                foreach (var asker in _drainAskers) asker.Tell(new WorkerDrained());
+                _drainAskers.Clear();
+                break;
+            case WorkerEffect.StopSelf:
+                Context.Stop(Self);
+                break;
+        }
+    }
+
+    private async Task<LocateEnded> LocateAsync(long epoch, bool isAgain)
+    {
+        var known = isAgain ? _tables : ImmutableDictionary<string, BronzeTable>.Empty;
+        var opened = known;
+        var located = await Guarded(async () =>
+        {
+            var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, _stopped.Token);
+            var mine = SplitDivision.ShareOf(_setup.Table.Name, _worker, _setup.Table.Workers, listed);
+            var tables = known;
+            foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !known.ContainsKey(name)))
+                tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
+                    await _setup.Source.DescribeAsync(name, _stopped.Token), _stopped.Token));
+            opened = tables;
+            return new WorkerEvent.Located(epoch, mine);
+        }, fault => new WorkerEvent.LocateFailed(epoch, fault));
+        return new LocateEnded(located, opened);
+    }
+
+    private void StartGraph(WorkerEffect.StartGraph start)
+    {
+        var (self, epoch) = (Self, start.Epoch);
+        var setup = new GraphSetup(_setup.Source, start.Starts, _tables, cancel => BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters,
+            DeadLetterColumns.SourceSchema, cancel), _setup.Options, _setup.Budget, _setup.Meter, _setup.Time, (roll, cancel) =>
+            {
+                var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                self.Tell(new RollHandedOver(epoch, roll, release));
+                return release.Task.WaitAsync(cancel);
+            });
+        _graph = IngestGraph.Run(setup, _materializer);
+        _ = Guarded(async () =>
+        {
+            await _graph.Completion;
+            return new WorkerEvent.GraphEnded(epoch, Fault: null);
+        }, fault => new WorkerEvent.GraphEnded(epoch, fault)).PipeTo(Self);
+    }
+
+    private Task<WorkerEvent> AcknowledgeAsync(WorkerEffect.Acknowledge acknowledge) => Guarded(async () =>
+    {
+        KillPoint.Reach(KillPoint.BeforeAcknowledge);
+        foreach (var (split, position) in acknowledge.Positions) await _setup.Source.AcknowledgeAsync(split, position, _stopped.Token);
+        return new WorkerEvent.Acknowledged(acknowledge.Epoch);
+    }, fault => new WorkerEvent.AcknowledgeFailed(acknowledge.Epoch, fault));
+
+    private async Task DeleteAsync(WorkerEffect.DeleteFiles delete)
+    {
+        foreach (var file in delete.Files)
+        {
+            try
+            {
+                await _setup.Lake.Store.DeleteAsync($"{delete.Table}/{file.Path}", _stopped.Token);
+            }
+            catch (PipelineException exception)
+            {
+                _log.Warning("An uncommitted file is left for vacuum: {Cause}", exception.Message);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs outside the actor; a failure becomes an event. What is not a <see cref="PipelineException"/> is a defect: it is
+    /// logged with its stack, and the worker starts clean after a pause, as under a supervisor with backoff.
+    /// </summary>
+    private async Task<WorkerEvent> Guarded(Func<Task<WorkerEvent>> work, Func<Fault, WorkerEvent> onFault)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (PipelineException exception)
+        {
+            return onFault(Fault.From(exception));
+        }
+        catch (Exception exception) when (!_stopped.IsCancellationRequested)
+        {
+            _log.Error(exception, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _status.Table);
+            return onFault(Fault.Unexpected($"Table {_status.Table}, worker {_worker}", exception));
+        }
+        catch (OperationCanceledException)
+        {
+            return onFault(new Fault(FaultKind.Unreachable, $"Table {_status.Table}", "the worker is stopping", "Nothing to do."));
+        }
+    }
+
+    private void LogFault(Fault fault)
+    {
+        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split ?? _status.Table, fault);
+        else _log.Warning("{Table}: {Fault} Trying again.", _status.Table, fault);
+    }
+
+    private void ReportChange()
+    {
+        var status = _status with
+        {
+            State = StateOf(_state), LastFault = _state.LastFault ?? _state.HaltedSplits.Values.FirstOrDefault(),
+            Positions = _state.Positions.Where(pair => pair.Key.Table == _status.Table)
+                .ToImmutableDictionary(pair => pair.Key.Split, pair => pair.Value, StringComparer.Ordinal),
+        };
+        if (status.State == _status.State && status.LastFault == _status.LastFault && status.LastCommitAt == _reportedCommitAt) return;
+        Report(status);
+    }
+
+    private DateTimeOffset? _reportedCommitAt;
+
+    private void Report(WorkerStatus status)
+    {
+        _status = status;
+        _reportedCommitAt = status.LastCommitAt;
+        _setup.Monitor?.Tell(status, Self);
+    }
+
+    private static IngestState StateOf(IngestWorkerState state) => state.Phase switch
+    {
+        WorkerPhase.Halted => IngestState.Halted,
+        WorkerPhase.Drained => IngestState.Paused,
+        WorkerPhase.Stopping when state.After == AfterGraph.Rest => IngestState.Draining,
+        _ when !state.HaltedSplits.IsEmpty => IngestState.Halted,
+        _ when state.LastFault is not null => IngestState.Retrying,
+        WorkerPhase.Locating or WorkerPhase.Asking => IngestState.Starting,
+        _ => IngestState.Running,
+    };
+
+    /// <summary>From the graph, which waits for <see cref="Release"/>.</summary>
+    private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
+
+    private sealed record LocateEnded(WorkerEvent Outcome, ImmutableDictionary<string, BronzeTable> Tables);
+
+    private sealed record PositionsOverdue(WorkerEffect.AskPositions Question);
+}

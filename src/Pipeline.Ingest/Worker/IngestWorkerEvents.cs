@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>
+/// What one roll of a worker's open files asks of committers: stages in the order in which they must be committed, the
+/// dead-letter table's first.
+/// </summary>
+public sealed record Roll(ImmutableArray<StageFiles> Stages);
+
+/// <summary>Where a reading starts in one split.</summary>
+/// <param name="From">The smallest position of its tables; null when one of them has none: from the beginning.</param>
+/// <param name="Tables">Where each table of the split stands, the dead-letter table included; null: no position yet.</param>
+public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<string, long?> Tables);
+
+/// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>
+public abstract record WorkerEvent
+{
+    private WorkerEvent()
+    {
+    }
+
+    public sealed record Started : WorkerEvent;
+
+    /// <summary>This worker's share of the splits that exist now; their tables are there and can be written.</summary>
+    public sealed record Located(long Epoch, ImmutableArray<Split> Splits) : WorkerEvent;
+
+    public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
+
+    public sealed record PositionsKnown(long Epoch, string Table, ImmutableDictionary<string, long> Positions) : WorkerEvent;
+
+    public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
+
+    /// <summary>The graph has closed its open files and waits until they are committed.</summary>
+    public sealed record RollClosed(long Epoch, Roll Roll) : WorkerEvent;
+
+    public sealed record Committed(StageCommitted Answer) : WorkerEvent;
+
+    public sealed record Refused(StageRefused Answer) : WorkerEvent;
+
+    public sealed record StageLost(StageFailed Answer) : WorkerEvent;
+
+    public sealed record Acknowledged(long Epoch) : WorkerEvent;
+
+    public sealed record AcknowledgeFailed(long Epoch, Fault Fault) : WorkerEvent;
+
+    /// <summary>The graph is gone and everything it held is released.</summary>
+    /// <param name="Fault">Null: it was drained, or its source has ended.</param>
+    public sealed record GraphEnded(long Epoch, Fault? Fault) : WorkerEvent;
+
+    /// <summary>No answer to the stage in hand for too long.</summary>
+    public sealed record ResendDue : WorkerEvent;
+
+    public sealed record RetryDue : WorkerEvent;
+
+    public sealed record RelistDue : WorkerEvent;
+
+    public sealed record DrainOverdue : WorkerEvent;
+
+    /// <summary>Commit what is open and pause.</summary>
+    public sealed record DrainAsked : WorkerEvent;
+
+    /// <summary>Commit what is open and end.</summary>
+    public sealed record StopAsked : WorkerEvent;
+
+    /// <summary>Go on after a pause or a halt.</summary>
+    public sealed record ResumeAsked : WorkerEvent;
+}
+
+/// <summary>What a worker's actor has to do.</summary>
+public abstract record WorkerEffect
+{
+    private WorkerEffect()
+    {
+    }
+
+    /// <summary>List the splits of this worker and open their tables; answer with Located or LocateFailed.</summary>
+    public sealed record Locate(long Epoch) : WorkerEffect;
+
+    /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>
+    public sealed record AskPositions(long Epoch, string Table, ImmutableArray<string> Splits) : WorkerEffect;
+
+    /// <summary>Read, write and roll from there; answer with RollClosed, at last with GraphEnded.</summary>
+    public sealed record StartGraph(long Epoch, ImmutableArray<SplitStart> Starts) : WorkerEffect;
+
+    /// <summary>Stop reading, close what is open; GraphEnded follows when its rolls are committed.</summary>
+    public sealed record DrainGraph : WorkerEffect;
+
+    /// <summary>Drop everything; GraphEnded follows.</summary>
+    public sealed record AbortGraph : WorkerEffect;
+
+    public sealed record Send(StageFiles Stage) : WorkerEffect;
+
+    /// <summary>Everything below these positions is durable; answer with Acknowledged or AcknowledgeFailed.</summary>
+    public sealed record Acknowledge(long Epoch, ImmutableArray<(SplitId Split, long Position)> Positions) : WorkerEffect;
+
+    /// <summary>The roll in hand is committed: the graph may close the next.</summary>
+    public sealed record ReleaseRoll : WorkerEffect;
+
+    /// <summary>Files that can never become part of a table.</summary>
+    public sealed record DeleteFiles(string Table, ImmutableArray<StagedFile> Files) : WorkerEffect;
+
+    public sealed record ResendAfter(TimeSpan Delay) : WorkerEffect;
+
+    public sealed record RetryAfter(TimeSpan Delay) : WorkerEffect;
+
+    public sealed record RelistAfter(TimeSpan Delay) : WorkerEffect;
+
+    public sealed record DrainWithin(TimeSpan Limit) : WorkerEffect;
+
+    /// <summary>Tell whoever asked that everything open is committed or dropped.</summary>
+    public sealed record TellDrained : WorkerEffect;
+
+    public sealed record StopSelf : WorkerEffect;
+}

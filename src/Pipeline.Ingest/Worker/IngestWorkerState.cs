@@ -1,0 +1,344 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>What a worker is doing.</summary>
+public enum WorkerPhase
+{
+    /// <summary>Lists its splits and opens their tables.</summary>
+    Locating,
+
+    /// <summary>Asks committers where its splits stand.</summary>
+    Asking,
+
+    /// <summary>Its graph runs.</summary>
+    Reading,
+
+    /// <summary>Its graph is being drained or dropped; <see cref="IngestWorkerState.After"/> says what follows.</summary>
+    Stopping,
+
+    /// <summary>Has no splits for now.</summary>
+    Idle,
+
+    /// <summary>Failed and tries again when the timer fires.</summary>
+    BackingOff,
+
+    /// <summary>Failed for good: an operator has to act.</summary>
+    Halted,
+
+    /// <summary>Everything open is committed; waits to be resumed or stopped.</summary>
+    Drained,
+}
+
+/// <summary>What follows when the graph has ended.</summary>
+public enum AfterGraph
+{
+    /// <summary>The source's end or a fault decides.</summary>
+    Decide,
+
+    /// <summary>List, ask and read again: the splits have changed, or the table is not where the worker thought.</summary>
+    StartOver,
+
+    /// <summary>Pause or end.</summary>
+    Rest,
+}
+
+/// <summary>The roll that is being committed.</summary>
+/// <param name="Index">The stage that is waited for.</param>
+/// <param name="Sends">How often that stage has been sent.</param>
+public sealed record RollInHand(Roll Roll, int Index, int Sends)
+{
+    public StageFiles Stage => Roll.Stages[Index];
+}
+
+/// <summary>
+/// The decisions of one ingest worker: where to read from, what to stage when, what to acknowledge, what to do about
+/// failures. Pure: the actor performs the effects and reports back.
+/// </summary>
+/// <remarks>
+/// <code>
+///   Locating ──▶ Asking ──▶ Reading ──▶ Stopping ──▶ Locating | Drained | BackingOff | Halted
+///      ▲  ▲__________________________________│            BackingOff ──▶ Locating
+/// </code>
+/// The source is told of a position only after every table of the split has committed it. A refused stage is never
+/// retried: the worker drops what it has and starts over from what the tables say.
+/// </remarks>
+public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Options)
+{
+    public WorkerPhase Phase { get; init; }
+
+    public AfterGraph After { get; init; }
+
+    /// <summary>Counts the starts from the beginning of the diagram.</summary>
+    public long Epoch { get; init; }
+
+    public ImmutableArray<Split> Splits { get; init; } = [];
+
+    /// <summary>Where each (table, split) stands, as far as this worker knows.</summary>
+    public ImmutableDictionary<(string Table, string Split), long> Positions { get; init; } = ImmutableDictionary<(string, string), long>.Empty;
+
+    /// <summary>Tables whose answer is waited for while Asking.</summary>
+    public ImmutableHashSet<string> Unanswered { get; init; } = [];
+
+    public RollInHand? InHand { get; init; }
+
+    /// <summary>Splits that an operator has to look at; the others are read.</summary>
+    public ImmutableDictionary<string, Fault> HaltedSplits { get; init; } = ImmutableDictionary<string, Fault>.Empty;
+
+    public Fault? LastFault { get; init; }
+
+    /// <summary>Failures and refusals in a row; a commit sets it to zero.</summary>
+    public int Failures { get; init; }
+
+    public bool IsStopAsked { get; init; }
+
+    /// <summary>The graph was told to drop everything: what it still hands over is not staged.</summary>
+    public bool IsAborted { get; init; }
+
+    public static (IngestWorkerState State, ImmutableList<WorkerEffect> Effects) Decide(IngestWorkerState state, WorkerEvent message)
+    {
+        var effects = ImmutableList.CreateBuilder<WorkerEffect>();
+        var next = message switch
+        {
+            WorkerEvent.Started => state.StartOver(effects),
+            WorkerEvent.Located located when located.Epoch == state.Epoch => state.OnLocated(located.Splits, effects),
+            WorkerEvent.LocateFailed failed when failed.Epoch == state.Epoch => state.OnLocateFailed(failed.Fault, effects),
+            WorkerEvent.PositionsKnown known when known.Epoch == state.Epoch => state.OnPositions(known, effects),
+            WorkerEvent.PositionsFailed failed when failed.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking => state.Fail(failed.Fault, effects),
+            WorkerEvent.RollClosed closed when closed.Epoch == state.Epoch => state.OnRollClosed(closed.Roll, effects),
+            WorkerEvent.Committed committed when state.Waits(committed.Answer.Id) => state.OnCommitted(effects),
+            WorkerEvent.Refused refused when state.Waits(refused.Answer.Id) => state.OnRefused(effects),
+            WorkerEvent.StageLost lost when state.Waits(lost.Answer.Id) => state.Drop(lost.Answer.Fault, effects),
+            WorkerEvent.ResendDue when state.InHand is not null => state.SendStage(effects),
+            WorkerEvent.Acknowledged done when done.Epoch == state.Epoch => state.Release(effects),
+            WorkerEvent.AcknowledgeFailed failed when failed.Epoch == state.Epoch =>
+                failed.Fault.IsTransient ? (state with { LastFault = failed.Fault }).Release(effects) : state.Drop(failed.Fault, effects),
+            WorkerEvent.GraphEnded ended when ended.Epoch == state.Epoch => state.OnGraphEnded(ended.Fault, effects),
+            WorkerEvent.RetryDue when state.Phase is WorkerPhase.BackingOff => state.StartOver(effects),
+            WorkerEvent.RelistDue when state.Phase is WorkerPhase.Reading or WorkerPhase.Idle => state.Relist(effects),
+            WorkerEvent.DrainAsked => state.Rest(effects),
+            WorkerEvent.StopAsked => (state with { IsStopAsked = true }).Rest(effects),
+            WorkerEvent.DrainOverdue when state.Phase == WorkerPhase.Stopping => state.Abort(effects),
+            WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Drained or WorkerPhase.Halted or WorkerPhase.BackingOff or WorkerPhase.Idle =>
+                (state with { HaltedSplits = state.HaltedSplits.Clear(), Failures = 0 }).StartOver(effects),
+            WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Reading && !state.HaltedSplits.IsEmpty =>
+                (state with { HaltedSplits = state.HaltedSplits.Clear() }).Relist(effects),
+            _ => state,
+        };
+        return (next, effects.ToImmutable());
+    }
+
+    private IngestWorkerState StartOver(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.Locate(Epoch + 1));
+        return this with
+        {
+            Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, InHand = null, IsAborted = false, Splits = [],
+            Positions = Positions.Clear(), Unanswered = Unanswered.Clear(),
+        };
+    }
+
+    private IngestWorkerState Relist(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.Locate(Epoch));
+        return this;
+    }
+
+    private IngestWorkerState OnLocated(ImmutableArray<Split> found, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        var splits = found.RemoveAll(split => HaltedSplits.ContainsKey(split.Id.ToString()));
+        switch (Phase)
+        {
+            case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)):
+            case WorkerPhase.Idle when splits.IsEmpty:
+                effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
+                return this;
+            case WorkerPhase.Reading:
+                effects.Add(new WorkerEffect.DrainGraph());
+                return this with { Phase = WorkerPhase.Stopping, After = AfterGraph.StartOver };
+            case WorkerPhase.Locating or WorkerPhase.Idle when splits.IsEmpty:
+                effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
+                return this with { Phase = HaltedSplits.IsEmpty ? WorkerPhase.Idle : WorkerPhase.Halted };
+            case WorkerPhase.Locating or WorkerPhase.Idle:
+                var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet(StringComparer.Ordinal);
+                foreach (var table in tables.Order(StringComparer.Ordinal))
+                    effects.Add(new WorkerEffect.AskPositions(Epoch, table,
+                        [.. splits.Where(split => TablesOf(split).Contains(table)).Select(split => split.Id.ToString())]));
+                return this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables };
+            default:
+                return this;
+        }
+    }
+
+    private IngestWorkerState OnLocateFailed(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        if (Phase == WorkerPhase.Locating) return Fail(fault, effects);
+        if (Phase is not (WorkerPhase.Reading or WorkerPhase.Idle)) return this;
+        // What is being read goes on: reading itself notices when its source is gone.
+        effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
+        return this;
+    }
+
+    private IngestWorkerState OnPositions(WorkerEvent.PositionsKnown known, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        if (Phase != WorkerPhase.Asking || !Unanswered.Contains(known.Table)) return this;
+        var next = this with
+        {
+            Unanswered = Unanswered.Remove(known.Table),
+            Positions = Positions.SetItems(known.Positions.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
+        };
+        if (!next.Unanswered.IsEmpty) return next;
+
+        effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)]));
+        effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
+        return next with { Phase = WorkerPhase.Reading };
+    }
+
+    private SplitStart StartOf(Split split) => new(split, Durable(split),
+        TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id.ToString()), StringComparer.Ordinal));
+
+    /// <summary>The position that every table of the split has reached; null when one has none.</summary>
+    private long? Durable(Split split)
+    {
+        long? smallest = long.MaxValue;
+        foreach (var table in split.Tables)
+        {
+            if (PositionOf(BronzeName(split, table), split.Id.ToString()) is not { } position) return null;
+            smallest = Math.Min(smallest.Value, position);
+        }
+
+        return smallest;
+    }
+
+    private IngestWorkerState OnRollClosed(Roll roll, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        if (Phase is WorkerPhase.Reading || (Phase is WorkerPhase.Stopping && !IsAborted))
+            return (this with { InHand = new RollInHand(roll, Index: 0, Sends: 0) }).SendStage(effects);
+        DeleteFiles(roll.Stages, effects);
+        return this;
+    }
+
+    private IngestWorkerState SendStage(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.Send(InHand!.Stage));
+        effects.Add(new WorkerEffect.ResendAfter(Options.AnswerTimeout));
+        return this with { InHand = InHand with { Sends = InHand.Sends + 1 } };
+    }
+
+    private IngestWorkerState OnCommitted(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        var stage = InHand!.Stage;
+        var next = this with
+        {
+            Failures = 0, LastFault = null,
+            Positions = Positions.SetItems(stage.Ranges.Select(range => KeyValuePair.Create((stage.Table, range.Split), range.To))),
+        };
+        if (InHand.Index + 1 < InHand.Roll.Stages.Length)
+            return (next with { InHand = InHand with { Index = InHand.Index + 1, Sends = 0 } }).SendStage(effects);
+
+        var moved = InHand.Roll.Stages.SelectMany(done => done.Ranges).Select(range => range.Split).ToHashSet(StringComparer.Ordinal);
+        effects.Add(new WorkerEffect.Acknowledge(Epoch,
+        [
+            .. Splits.Where(split => moved.Contains(split.Id.ToString()) && next.Durable(split) is not null)
+                .Select(split => (split.Id, next.Durable(split)!.Value)),
+        ]));
+        return next with { InHand = null };
+    }
+
+    private IngestWorkerState Release(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.ReleaseRoll());
+        return this;
+    }
+
+    private IngestWorkerState OnRefused(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        // A stage sent twice may have been committed through one committer and refused by another: its file stays for
+        // vacuum to decide.
+        DeleteFiles(InHand!.Roll.Stages[(InHand.Sends > 1 ? InHand.Index + 1 : InHand.Index)..], effects);
+        return (this with
+        {
+            Phase = WorkerPhase.Stopping, After = After == AfterGraph.Rest ? AfterGraph.Rest : AfterGraph.StartOver, Failures = Failures + 1,
+        }).Abort(effects);
+    }
+
+    private static void DeleteFiles(IEnumerable<StageFiles> stages, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        foreach (var stage in stages)
+            if (!stage.Files.IsEmpty) effects.Add(new WorkerEffect.DeleteFiles(stage.Table, stage.Files));
+    }
+
+    /// <summary>Ends the graph because of a fault that is not its own.</summary>
+    private IngestWorkerState Drop(Fault fault, ImmutableList<WorkerEffect>.Builder effects) =>
+        (this with { Phase = WorkerPhase.Stopping, After = After == AfterGraph.Rest ? AfterGraph.Rest : AfterGraph.Decide, LastFault = fault })
+        .Abort(effects);
+
+    private IngestWorkerState Abort(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.AbortGraph());
+        return this with { InHand = null, IsAborted = true };
+    }
+
+    private IngestWorkerState OnGraphEnded(Fault? fault, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        if (Phase is not (WorkerPhase.Reading or WorkerPhase.Stopping)) return this;
+        var cause = fault ?? (Phase == WorkerPhase.Stopping ? LastFault : null);
+        var next = this with { InHand = null };
+        return After switch
+        {
+            AfterGraph.Rest => next.EnterDrained(effects),
+            // The first refusal starts over at once; two workers on one split must not chase each other without pause.
+            AfterGraph.StartOver when Failures <= 1 => next.StartOver(effects),
+            AfterGraph.StartOver => next.BackOff(Options.Retry.Backoff(Failures), effects),
+            _ when cause is not null => next.Fail(cause, effects),
+            _ => next.BackOff(Options.SplitsInterval, effects),
+        };
+    }
+
+    private IngestWorkerState Fail(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        var failed = this with { LastFault = fault, Failures = Failures + 1 };
+        if (fault.IsTransient) return failed.BackOff(Options.Retry.Backoff(failed.Failures), effects);
+        if (fault.Split is null) return failed with { Phase = WorkerPhase.Halted };
+        return (failed with { HaltedSplits = HaltedSplits.SetItem(fault.Split, fault) }).StartOver(effects);
+    }
+
+    private IngestWorkerState BackOff(TimeSpan delay, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.RetryAfter(delay));
+        return this with { Phase = WorkerPhase.BackingOff, After = AfterGraph.Decide };
+    }
+
+    private IngestWorkerState Rest(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        switch (Phase)
+        {
+            case WorkerPhase.Reading:
+                effects.Add(new WorkerEffect.DrainGraph());
+                effects.Add(new WorkerEffect.DrainWithin(Options.DrainTimeout));
+                return this with { Phase = WorkerPhase.Stopping, After = AfterGraph.Rest };
+            case WorkerPhase.Stopping:
+                effects.Add(new WorkerEffect.DrainWithin(Options.DrainTimeout));
+                return this with { After = AfterGraph.Rest };
+            default:
+                return EnterDrained(effects);
+        }
+    }
+
+    private IngestWorkerState EnterDrained(ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.TellDrained());
+        if (IsStopAsked) effects.Add(new WorkerEffect.StopSelf());
+        return this with { Phase = WorkerPhase.Drained };
+    }
+
+    private bool Waits(Guid stage) => InHand is not null && InHand.Stage.Id == stage;
+
+    private long? PositionOf(string table, string split) => Positions.TryGetValue((table, split), out var position) ? position : null;
+
+    private IEnumerable<string> TablesOf(Split split) => split.Tables.Select(table => BronzeName(split, table)).Append(DeadLetters.ToString());
+
+    private static string BronzeName(Split split, string table) => TableId.Bronze(split.Id.Source, table).ToString();
+}

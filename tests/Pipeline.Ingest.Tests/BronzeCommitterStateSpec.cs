@@ -1,0 +1,238 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Tests;
+
+public sealed class BronzeCommitterStateSpec
+{
+    private const string Table = "bronze/test/orders";
+    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly CommitterLimits Limits = new(TimeSpan.FromMilliseconds(200), FilesMax: 4, StagesMax: 10,
+        new RetryOptions { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(4), AttemptsMax = 2 });
+
+    private BronzeCommitterState _state = new(Table, Limits);
+    private DateTimeOffset _now = Noon;
+
+    [Fact]
+    public void Opens_the_table_before_it_answers()
+    {
+        var asked = When(Ask(tag: 7, "test/orders/0"));
+        var opened = When(new CommitterEvent.Opened(View(version: 3, ("test/orders/0", 40))));
+
+        Assert.IsType<CommitterEffect.Open>(Assert.Single(asked));
+        var answer = Assert.IsType<PositionsFound>(Assert.Single(Replies(opened)));
+        Assert.Equal((7, 3, 40), (answer.Tag, answer.Version, answer.Positions["test/orders/0"]));
+    }
+
+    [Fact]
+    public void Commits_at_once_after_a_quiet_time_and_gathers_for_the_interval_after_a_commit()
+    {
+        Given(View(version: 0));
+
+        var first = When(Stage("a", null, 10));
+        var done = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+        var second = When(Stage("a", 10, 20));
+        var third = When(Stage("a", 20, 30));
+        _now += Limits.CommitInterval;
+        var due = When(new CommitterEvent.FlushDue());
+
+        Assert.Single(Commit(first));
+        Assert.IsType<StageCommitted>(Assert.Single(Replies(done)));
+        Assert.Equal(Limits.CommitInterval, Assert.IsType<CommitterEffect.FlushAfter>(Assert.Single(second)).Delay);
+        Assert.Empty(third);
+        Assert.Equal(2, Commit(due).Count);
+    }
+
+    [Fact]
+    public void One_commit_moves_a_chain_of_stages_from_its_first_start_to_its_last_end()
+    {
+        var transaction = BronzeCommitterActor.TransactionOf([StageOf("a", null, 10), StageOf("a", 10, 25), StageOf("b", 5, 6)]);
+
+        Assert.Equal([("a", null, 25L), ("b", 5L, 6L)], transaction.Moves.Select(move => (move.AppId, move.From, move.To)));
+        Assert.Equal(3, transaction.Adds.Length);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(39L)]
+    [InlineData(41L)]
+    public void Refuses_a_stage_that_does_not_start_where_the_table_is(long? from)
+    {
+        Given(View(version: 3, ("a", 40)));
+
+        var refused = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", from, 50)))));
+
+        Assert.Equal(40, refused.Positions["a"]);
+    }
+
+    [Fact]
+    public void Refuses_a_stage_that_starts_where_an_earlier_one_of_the_same_batch_started()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+
+        var replies = Replies(When(Stage("a", null, 12)));
+
+        Assert.IsType<StageRefused>(Assert.Single(replies));
+    }
+
+    [Fact]
+    public void A_stage_that_arrives_again_is_not_committed_twice_and_the_last_sender_is_answered()
+    {
+        Given(View(version: 0));
+        var stage = StageOf("a", null, 10);
+        var (early, late) = (new NamedRef("early"), new NamedRef("late"));
+
+        When(new CommitterEvent.Staged(new PendingStage(stage, early)));
+        Assert.Empty(When(new CommitterEvent.Staged(new PendingStage(stage, late))));
+        var done = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+
+        Assert.Equal(late, Assert.Single(done.OfType<CommitterEffect.Reply>()).To);
+    }
+
+    [Fact]
+    public void A_stage_whose_files_are_in_the_table_is_answered_as_committed()
+    {
+        var stage = StageOf("a", null, 10);
+        Given(new FakeView(5, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path]));
+
+        var replies = Replies(When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody))));
+
+        Assert.IsType<StageCommitted>(Assert.Single(replies));
+    }
+
+    [Fact]
+    public void Positions_are_told_only_when_nothing_staged_for_the_split_is_undecided()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+
+        var early = When(Ask(tag: 1, "a"));
+        var other = When(Ask(tag: 2, "b"));
+        var done = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+
+        Assert.Empty(early);
+        Assert.Equal(2, Assert.IsType<PositionsFound>(Assert.Single(Replies(other))).Tag);
+        Assert.Equal(10, Replies(done).OfType<PositionsFound>().Single().Positions["a"]);
+    }
+
+    [Fact]
+    public void When_another_writer_was_faster_every_waiting_stage_is_judged_again()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+        When(Stage("a", 10, 20));
+        When(Stage("b", null, 5));
+
+        var effects = When(new CommitterEvent.Superseded(View(version: 1, ("a", 12))));
+        _now += Limits.CommitInterval;
+        var due = When(new CommitterEvent.FlushDue());
+
+        Assert.Equal(2, Replies(effects).OfType<StageRefused>().Count());
+        Assert.Equal("b", Assert.Single(Commit(due)).Stage.Ranges[0].Split);
+    }
+
+    [Fact]
+    public void A_failed_commit_is_judged_again_after_reading_the_log_and_not_repeated_when_it_had_happened()
+    {
+        Given(View(version: 0));
+        var stage = StageOf("a", null, 10);
+        When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody)));
+
+        var failed = When(new CommitterEvent.Failed(new Fault(FaultKind.Unreachable, "Store", "time-out", "Wait.")));
+        var retry = When(new CommitterEvent.RetryDue());
+        var opened = When(new CommitterEvent.Opened(new FakeView(1, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path])));
+
+        Assert.Equal(TimeSpan.FromSeconds(1), Assert.IsType<CommitterEffect.RetryAfter>(Assert.Single(failed)).Delay);
+        Assert.IsType<CommitterEffect.Open>(Assert.Single(retry));
+        Assert.IsType<StageCommitted>(Assert.Single(Replies(opened)));
+        Assert.DoesNotContain(opened, effect => effect is CommitterEffect.Commit);
+    }
+
+    [Fact]
+    public void Gives_stages_back_when_retries_are_used_up_and_at_once_when_retrying_cannot_help()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+        var transient = new Fault(FaultKind.Unreachable, "Store", "time-out", "Wait.");
+        for (var i = 0; i < Limits.Retry.AttemptsMax; i++)
+        {
+            When(new CommitterEvent.Failed(transient));
+            When(new CommitterEvent.RetryDue());
+            When(new CommitterEvent.Opened(View(version: 0)));
+        }
+
+        var given = When(new CommitterEvent.Failed(transient));
+        When(Stage("a", null, 10));
+        When(new CommitterEvent.Opened(View(version: 0)));
+        var refused = When(new CommitterEvent.Failed(new Fault(FaultKind.Invalid, "Table", "column id changes its type", "Change it back.")));
+
+        Assert.Equal(transient, Replies(given).OfType<StageFailed>().Single().Fault);
+        Assert.Equal(FaultKind.Invalid, Replies(refused).OfType<StageFailed>().Single().Fault.Kind);
+    }
+
+    [Fact]
+    public void Turns_stages_away_when_too_many_wait()
+    {
+        When(Stage("a", null, 1));
+        for (var i = 1; i < Limits.StagesMax; i++) When(Stage("a", i, i + 1));
+
+        var turned = Assert.IsType<StageFailed>(Assert.Single(Replies(When(Stage("a", 10, 11)))));
+
+        Assert.True(turned.Fault.IsTransient);
+    }
+
+    [Fact]
+    public void Files_that_bring_different_schemas_are_committed_one_after_the_other()
+    {
+        Given(View(version: 0));
+        When(Stage("z", null, 1));
+        When(new CommitterEvent.Staged(new PendingStage(StageOf("a", null, 10) with { Schema = [1] }, ActorRefs.Nobody)));
+        When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 10, 20) with { Schema = [1] }, ActorRefs.Nobody)));
+        When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 20, 30) with { Schema = [2] }, ActorRefs.Nobody)));
+        _now += Limits.CommitInterval;
+
+        var second = When(new CommitterEvent.Committed(View(version: 1, ("z", 1))));
+
+        Assert.Equal(2, Commit(second).Count);
+    }
+
+    private void Given(ITableView view)
+    {
+        When(Ask(tag: 0));
+        When(new CommitterEvent.Opened(view));
+    }
+
+    private ImmutableList<CommitterEffect> When(CommitterEvent message)
+    {
+        (_state, var effects) = BronzeCommitterState.Decide(_state, message, _now);
+        return effects;
+    }
+
+    private static CommitterEvent Ask(long tag, params string[] splits) =>
+        new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, tag, [.. splits]), ActorRefs.Nobody));
+
+    private static CommitterEvent Stage(string split, long? from, long to) =>
+        new CommitterEvent.Staged(new PendingStage(StageOf(split, from, to), ActorRefs.Nobody));
+
+    private static StageFiles StageOf(string split, long? from, long to) => new(Table, Guid.NewGuid(), [new StagedRange(split, from, to)],
+        [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, Noon, Stats: null)], to - (from ?? 0), null, null);
+
+    private static FakeView View(long version, params (string Split, long Position)[] positions) =>
+        new(version, positions.ToDictionary(pair => pair.Split, pair => pair.Position), []);
+
+    private static IEnumerable<object> Replies(IEnumerable<CommitterEffect> effects) => effects.OfType<CommitterEffect.Reply>().Select(reply => reply.Message);
+
+    private static ImmutableList<PendingStage> Commit(IEnumerable<CommitterEffect> effects) => effects.OfType<CommitterEffect.Commit>().Single().Batch;
+
+    private sealed class FakeView(long version, Dictionary<string, long> positions, HashSet<string> files) : ITableView
+    {
+        public long Version => version;
+
+        public long? Position(string split) => positions.TryGetValue(split, out var position) ? position : null;
+
+        public bool Contains(string path) => files.Contains(path);
+    }
+}

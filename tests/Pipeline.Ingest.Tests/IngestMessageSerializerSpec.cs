@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using System.Text;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>Nodes of two releases talk to each other: what is written may not change without a new manifest.</summary>
+public sealed class IngestMessageSerializerSpec : IDisposable
+{
+    private static readonly Guid Id = Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
+    private static readonly DateTimeOffset At = new(2026, 3, 1, 12, 30, 0, TimeSpan.Zero);
+
+    private static readonly object[] Messages =
+    [
+        new GetPositions("bronze/app/users", 7, ["app/users"]),
+        new PositionsFound("bronze/app/users", 7, 41, ImmutableDictionary<string, long>.Empty.Add("app/users", 1_000)),
+        new PositionsUnavailable("bronze/app/users", 7, new Fault(FaultKind.StorageFull, "Bucket b", "it is full", "Make room.")),
+        new StageFiles("bronze/app/users", Id, [new StagedRange("app/users", null, 1_000), new StagedRange("app/more", 5, 6)],
+            [new StagedFile("_ingest_date=2026-03-01/part-0.parquet", ImmutableDictionary<string, string?>.Empty.Add("_ingest_date", "2026-03-01"), 4_096, At, "{\"numRecords\":3}")],
+            3, At, [1, 2, 3]),
+        new StageCommitted(Id, "bronze/app/users", 42, At),
+        new StageRefused(Id, "bronze/app/users", ImmutableDictionary<string, long>.Empty.Add("app/users", 2_000)),
+        new StageFailed(Id, "bronze/app/users", new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", "events/e/3")),
+        new BronzeCommitted("bronze/app/users", 42, 3, At, At),
+    ];
+
+    private readonly ActorSystem _system = ActorSystem.Create("serializer");
+
+    public void Dispose() => _system.Dispose();
+
+    [Fact]
+    public void What_crosses_nodes_is_as_the_golden_file_says()
+    {
+        var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
+        var written = string.Concat(Messages.Select(message => $"{serializer.Manifest(message)} {Encoding.UTF8.GetString(serializer.ToBinary(message))}\n"));
+        var path = Path.Combine(AppContext.BaseDirectory, "Golden", "messages.txt");
+        if (Environment.GetEnvironmentVariable("GOLDEN") == "update") File.WriteAllText(path, written);
+
+        Assert.Equal(File.ReadAllText(path), written);
+    }
+
+    [Fact]
+    public void Every_message_is_read_as_it_was_written()
+    {
+        var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
+
+        foreach (var message in Messages)
+        {
+            var read = serializer.FromBinary(serializer.ToBinary(message), serializer.Manifest(message));
+
+            Assert.Equivalent(message, read, strict: true);
+        }
+
+        Assert.Equal(IngestMessageSerializer.Types.Count, Messages.Length);
+    }
+}

@@ -1,0 +1,271 @@
+using Pipeline.Core;
+using Pipeline.Testing;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>From a scripted system to a lake on disk, on a real cluster; DuckDB counts what arrived.</summary>
+public sealed class IngestSpec : IDisposable
+{
+    private static readonly TableId Orders = TableId.Bronze("test", "orders");
+    private static readonly TableId Lines = TableId.Bronze("test", "lines");
+    private static readonly TableId Dead = TableId.DeadLetter("test");
+
+    private readonly LakeOracle _oracle = new();
+    private readonly ScriptedSystem _system = new("test");
+
+    public void Dispose() => _oracle.Dispose();
+
+    [Fact]
+    public async Task Every_record_of_many_splits_arrives_once()
+    {
+        _system.WithTable("orders", workers: 2);
+        var splits = Enumerable.Range(0, 8).Select(i => _system.AddSplit($"orders/{i}", "orders")).ToList();
+        foreach (var split in splits) _system.AppendRows(split, "orders", 1_000);
+
+        await using var node = await StartAsync();
+        await node.UntilAsync(status => Rows(status, Orders) >= 4_000);
+        foreach (var split in splits) _system.AppendRows(split, "orders", 250);
+        await node.UntilAsync(status => Rows(status, Orders) >= 10_000);
+
+        Assert.Equal(Expected(splits, 1_250), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+        Assert.All(splits, split => Assert.Equal(1_250, _system.Acknowledged[split]));
+        Assert.DoesNotContain("NULL", await _oracle.ColumnAsync(Orders, "_ingested_at"));
+    }
+
+    [Fact]
+    public async Task After_a_crash_in_the_middle_every_record_has_arrived_once()
+    {
+        _system.WithTable("orders");
+        var splits = Enumerable.Range(0, 3).Select(i => _system.AddSplit($"orders/{i}", "orders")).ToList();
+
+        for (var round = 1; round <= 4; round++)
+        {
+            foreach (var split in splits) _system.AppendRows(split, "orders", 2_000);
+            await using var node = await StartAsync();
+            await node.UntilAsync(status => Rows(status, Orders) > 0);
+            await node.KillAsync();
+        }
+
+        await using var last = await StartAsync();
+        await UntilPositionAsync(Orders, splits, 8_000);
+        Assert.Equal(Expected(splits, 8_000), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Rows_that_belong_together_are_committed_together_in_as_many_files_as_they_need()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        var wide = new string('x', 2_000);
+        _system.Append(split, Enumerable.Range(0, 2_999).Select(i => new ScriptedRecord("orders", $"{wide}{i}", EndsGroup: false)));
+
+        await using var node = await StartAsync(IngestNode.Fast with { FileBytesMax = 64 << 10, RowGroupBytesMax = 64 << 10 });
+        await node.UntilAsync(status => status.Tables.Any(table => table.State == IngestState.Running));
+        Assert.Empty(await _oracle.IdsAsync(Orders));
+        _system.Append(split, new ScriptedRecord("orders", $"{wide}2999"));
+        await UntilPositionAsync(Orders, [split], 3_000);
+
+        Assert.Equal(3_000, (await _oracle.IdsAsync(Orders)).Distinct(StringComparer.Ordinal).Count());
+        Assert.True((await _oracle.FilesAsync(Orders)).Count > 1);
+        Assert.Equal(1, (await _oracle.Lake.TryOpenAsync(Orders, TestContext.Current.CancellationToken))!.Current.Version);
+    }
+
+    [Fact]
+    public async Task Dead_letters_arrive_once_beside_the_rows_also_when_a_crash_comes_between()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        for (var round = 0; round < 4; round++)
+        {
+            var start = round * 500;
+            _system.Append(split, Enumerable.Range(start, 500).Select(i => new ScriptedRecord("orders", $"orders/0:{i}", IsDead: i % 7 == 0)));
+            await using var node = await StartAsync();
+            await node.UntilAsync(status => status.Tables.Any(table => table.DeadLetters > 0));
+            await node.KillAsync();
+        }
+
+        await using var last = await StartAsync();
+        await UntilPositionAsync(Orders, [split], 2_000);
+
+        var rows = await _oracle.IdsAsync(Orders);
+        var dead = await _oracle.ColumnAsync(Dead, "decode(value)");
+        Assert.Equal(Expected([split], 2_000), rows.Concat(dead).Order(StringComparer.Ordinal));
+        Assert.Equal(286, dead.Count);
+        Assert.Contains("orders", await _oracle.ColumnAsync(Dead, "_table"));
+    }
+
+    [Fact]
+    public async Task A_split_that_feeds_two_tables_brings_each_its_rows_once_over_restarts()
+    {
+        _system.WithTable("orders").WithTable("lines");
+        var slot = _system.AddSplit("slot", "orders", "lines");
+        for (var round = 0; round < 3; round++)
+        {
+            // Transactions of three rows, two of them in the other table.
+            _system.Append(slot, Enumerable.Range(round * 300, 300).Select(i =>
+                new ScriptedRecord(i % 3 == 0 ? "orders" : "lines", $"slot:{i}", EndsGroup: i % 3 == 2)));
+            await using var node = await StartAsync();
+            await node.UntilAsync(status => Rows(status, Orders) > 0);
+            await node.KillAsync();
+        }
+
+        await using var last = await StartAsync();
+        await UntilPositionAsync(Lines, [slot], 900);
+        await UntilPositionAsync(Orders, [slot], 900);
+
+        var (orders, lines) = (await _oracle.IdsAsync(Orders), await _oracle.IdsAsync(Lines));
+        Assert.Equal((300, 600), (orders.Count, lines.Count));
+        Assert.Equal(Expected([slot], 900), orders.Concat(lines).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_poisoned_table_halts_alone_and_goes_on_when_resumed()
+    {
+        _system.WithTable("orders").WithTable("lines");
+        var (orders, lines) = (_system.AddSplit("orders/0", "orders"), _system.AddSplit("lines/0", "lines"));
+        _system.AppendRows(orders, "orders", 100);
+        _system.AppendRows(lines, "lines", 100);
+        _system.Faults[lines] = _ => new PipelineException(FaultKind.NotAuthorised, "System test, table lines", "access denied", "Grant it.");
+
+        await using var node = await StartAsync();
+        var status = await node.UntilAsync(status => Rows(status, Orders) == 100 && State(status, Lines) == IngestState.Halted);
+        Assert.Equal(FaultKind.NotAuthorised, status.Tables.Single(table => table.Table == Lines.ToString()).LastFault!.Kind);
+        _system.AppendRows(orders, "orders", 50);
+        await node.UntilAsync(status => Rows(status, Orders) == 150);
+        _system.Faults.Clear();
+        node.Monitor.Tell(new ResumeIngest(Lines.ToString()), Akka.Actor.ActorRefs.NoSender);
+        await node.UntilAsync(status => Rows(status, Lines) == 100 && State(status, Lines) == IngestState.Running);
+
+        Assert.Equal(Expected([lines], 100), (await _oracle.IdsAsync(Lines)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_outage_is_retried_and_loses_nothing()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        _system.AppendRows(split, "orders", 5_000);
+        var reads = 0;
+        _system.Faults[split] = _ => ++reads % 10 == 0 && reads < 200
+            ? new PipelineException(FaultKind.Unreachable, "System test", "does not answer", "Wait.")
+            : null;
+
+        await using var node = await StartAsync();
+        await UntilPositionAsync(Orders, [split], 5_000);
+
+        Assert.Equal(Expected([split], 5_000), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+        Assert.True(reads >= 50);
+    }
+
+    [Fact]
+    public async Task Shutting_down_commits_what_is_open()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        await using var node = await StartAsync(IngestNode.Fast with { FileAgeMax = TimeSpan.FromMinutes(10), PositionAgeMax = TimeSpan.FromMinutes(10) });
+        await node.UntilAsync(status => State(status, Orders) == IngestState.Running);
+        _system.AppendRows(split, "orders", 300);
+        await node.UntilAsync(_ => _system.Delivered.GetValueOrDefault(split) == 300);
+        Assert.Empty(await _oracle.IdsAsync(Orders));
+
+        await node.ShutDownAsync();
+
+        Assert.Equal(300, await _oracle.PositionAsync(Orders, split));
+        Assert.Equal(Expected([split], 300), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task New_splits_are_found_and_read_from_their_beginning()
+    {
+        _system.WithTable("orders", workers: 2);
+        var first = _system.AddSplit("orders/0", "orders");
+        _system.AppendRows(first, "orders", 100);
+        await using var node = await StartAsync();
+        await node.UntilAsync(status => Rows(status, Orders) == 100);
+
+        var second = _system.AddSplit("orders/1", "orders");
+        _system.AppendRows(second, "orders", 70);
+        var third = _system.AddSplit("orders/2", "orders");
+        _system.AppendRows(third, "orders", 30);
+        await UntilPositionAsync(Orders, [second], 70);
+        await UntilPositionAsync(Orders, [third], 30);
+
+        Assert.Equal(200, (await _oracle.IdsAsync(Orders)).Distinct(StringComparer.Ordinal).Count());
+    }
+
+    [Fact]
+    public async Task Two_clusters_on_the_same_split_do_no_harm_but_refuse_each_other()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        await using var one = await StartAsync();
+        await using var two = await StartAsync();
+
+        for (var i = 0; i < 40; i++)
+        {
+            _system.AppendRows(split, "orders", 200);
+            await UntilPositionAsync(Orders, [split], (i + 1) * 200);
+        }
+
+        Assert.Equal(Expected([split], 8_000), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_new_column_of_the_source_becomes_a_column_of_the_table()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        _system.AppendRows(split, "orders", 10);
+        await using (var node = await StartAsync())
+        {
+            await node.UntilAsync(status => Rows(status, Orders) == 10);
+            await node.ShutDownAsync();
+        }
+
+        _system.HasExtraColumn = true;
+        _system.AppendRows(split, "orders", 10);
+        await using var again = await StartAsync();
+        await UntilPositionAsync(Orders, [split], 20);
+
+        Assert.Equal(10, (await _oracle.ColumnAsync(Orders, "extra")).Count(value => value != "NULL"));
+        Assert.Contains("extra", (await _oracle.Lake.TryOpenAsync(Orders, TestContext.Current.CancellationToken))!.Current.Schema.FieldsList.Select(field => field.Name));
+    }
+
+    [Fact]
+    public async Task Another_node_takes_over_when_one_leaves()
+    {
+        _system.WithTable("orders", workers: 4);
+        var splits = Enumerable.Range(0, 4).Select(i => _system.AddSplit($"orders/{i}", "orders")).ToList();
+        await using var first = await StartAsync();
+        foreach (var split in splits) _system.AppendRows(split, "orders", 100);
+        await UntilPositionAsync(Orders, splits, 100);
+        await using var second = await IngestNode.StartAsync(_oracle.Lake, [_system.Open()], seed: first.Address);
+
+        await first.ShutDownAsync();
+        foreach (var split in splits) _system.AppendRows(split, "orders", 100);
+        await UntilPositionAsync(Orders, splits, 200);
+
+        Assert.Equal(Expected(splits, 200), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+    }
+
+    private Task<IngestNode> StartAsync(IngestOptions? options = null) => IngestNode.StartAsync(_oracle.Lake, [_system.Open()], options);
+
+    private async Task UntilPositionAsync(TableId table, IReadOnlyList<SplitId> splits, long position)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            var delta = await _oracle.Lake.TryOpenAsync(table, deadline.Token);
+            if (splits.All(split => delta?.Current.Position(split.ToString()) >= position)) return;
+            await Task.Delay(20, deadline.Token);
+        }
+    }
+
+    private static IEnumerable<string> Expected(IEnumerable<SplitId> splits, int count) =>
+        splits.SelectMany(split => Enumerable.Range(0, count).Select(i => $"{split.Name}:{i}")).Order(StringComparer.Ordinal);
+
+    private static long Rows(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table.ToString())?.Rows ?? 0;
+
+    private static IngestState? State(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table.ToString())?.State;
+}

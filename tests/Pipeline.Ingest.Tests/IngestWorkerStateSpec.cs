@@ -1,0 +1,235 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests;
+
+public sealed class IngestWorkerStateSpec
+{
+    private const string Orders = "bronze/test/orders";
+    private const string Lines = "bronze/test/lines";
+    private const string Dead = "bronze/test/_dead_letter";
+    private static readonly Split Single = new(new SplitId("test", "orders/0"), ["orders"]);
+    private static readonly Split Slot = new(new SplitId("test", "slot"), ["orders", "lines"]);
+    private static readonly Fault Outage = new(FaultKind.Unreachable, "Broker", "does not answer", "Wait.");
+    private static readonly Fault WrongPassword = new(FaultKind.NotAuthorised, "Broker", "wrong password", "Correct it.");
+
+    private IngestWorkerState _state = new(TableId.DeadLetter("test"), new IngestOptions());
+
+    [Fact]
+    public void Asks_every_table_and_reads_from_the_smallest_position()
+    {
+        When(new WorkerEvent.Started());
+        var asked = When(new WorkerEvent.Located(1, [Slot]));
+        When(Known(Orders, (Slot, 50)));
+        When(Known(Dead, (Slot, 45)));
+        var started = When(Known(Lines, (Slot, 40)));
+
+        Assert.Equal([Dead, Lines, Orders], asked.OfType<WorkerEffect.AskPositions>().Select(ask => ask.Table));
+        var start = Assert.Single(started.OfType<WorkerEffect.StartGraph>().Single().Starts);
+        Assert.Equal(40, start.From);
+        Assert.Equal((50L, 40L, 45L), (start.Tables[Orders], start.Tables[Lines], start.Tables[Dead]));
+    }
+
+    [Fact]
+    public void Reads_a_split_that_one_of_its_tables_has_never_seen_from_its_beginning()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Slot]));
+        When(Known(Orders, (Slot, 50)));
+        When(Known(Dead));
+
+        Assert.Null(When(Known(Lines)).OfType<WorkerEffect.StartGraph>().Single().Starts[0].From);
+    }
+
+    [Fact]
+    public void Stages_the_dead_letters_first_and_acknowledges_only_after_all_are_committed()
+    {
+        GivenReading(Single, 10);
+        var (dead, rows) = (StageOf(Dead, Single, null, 20), StageOf(Orders, Single, 10, 20));
+
+        var first = When(new WorkerEvent.RollClosed(1, new Roll([dead, rows])));
+        var second = When(Committed(dead));
+        var acknowledged = When(Committed(rows));
+        var released = When(new WorkerEvent.Acknowledged(1));
+
+        Assert.Equal(dead, first.OfType<WorkerEffect.Send>().Single().Stage);
+        Assert.Equal(rows, second.OfType<WorkerEffect.Send>().Single().Stage);
+        Assert.DoesNotContain(second, effect => effect is WorkerEffect.Acknowledge);
+        Assert.Equal((Single.Id, 20L), acknowledged.OfType<WorkerEffect.Acknowledge>().Single().Positions.Single());
+        Assert.IsType<WorkerEffect.ReleaseRoll>(Assert.Single(released));
+    }
+
+    [Fact]
+    public void Acknowledges_a_slot_up_to_its_slowest_table()
+    {
+        GivenReading(Slot, 10);
+        var orders = StageOf(Orders, Slot, 10, 90);
+
+        When(new WorkerEvent.RollClosed(1, new Roll([orders])));
+        var acknowledged = When(Committed(orders));
+
+        Assert.Equal((Slot.Id, 10L), acknowledged.OfType<WorkerEffect.Acknowledge>().Single().Positions.Single());
+    }
+
+    [Fact]
+    public void A_refused_worker_drops_its_files_and_asks_again_instead_of_trusting_itself()
+    {
+        GivenReading(Single, 10);
+        var stage = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
+
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty)));
+        var late = When(new WorkerEvent.RollClosed(1, new Roll([StageOf(Orders, Single, 20, 30)])));
+        var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
+
+        Assert.Contains(refused, effect => effect is WorkerEffect.AbortGraph);
+        Assert.Equal(stage.Files[0].Path, refused.OfType<WorkerEffect.DeleteFiles>().Single().Files[0].Path);
+        Assert.DoesNotContain(late, effect => effect is WorkerEffect.Send);
+        Assert.Equal(2, ended.OfType<WorkerEffect.Locate>().Single().Epoch);
+        Assert.Empty(_state.Positions);
+    }
+
+    [Fact]
+    public void A_file_that_was_staged_twice_is_left_for_vacuum()
+    {
+        GivenReading(Single, 10);
+        var stage = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
+
+        var again = When(new WorkerEvent.ResendDue());
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty)));
+
+        Assert.Equal(stage, again.OfType<WorkerEffect.Send>().Single().Stage);
+        Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
+    }
+
+    [Fact]
+    public void Backs_off_from_an_outage_ever_longer_and_forgets_it_with_the_next_commit()
+    {
+        GivenReading(Single, 10);
+        var pauses = new List<TimeSpan>();
+        for (var epoch = 1; epoch <= 3; epoch++)
+        {
+            pauses.Add(When(new WorkerEvent.GraphEnded(epoch, Outage)).OfType<WorkerEffect.RetryAfter>().Single().Delay);
+            When(new WorkerEvent.RetryDue());
+            Read(Single, 10, epoch + 1);
+        }
+
+        var stage = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(4, new Roll([stage])));
+        When(Committed(stage));
+
+        Assert.Equal([200, 400, 800], pauses.Select(pause => pause.TotalMilliseconds));
+        Assert.Equal((0, null), (_state.Failures, _state.LastFault));
+    }
+
+    [Fact]
+    public void Halts_on_what_nobody_but_an_operator_can_repair_until_resumed()
+    {
+        GivenReading(Single, 10);
+
+        var halted = When(new WorkerEvent.GraphEnded(1, WrongPassword));
+        Assert.Empty(halted);
+        Assert.Equal(WorkerPhase.Halted, _state.Phase);
+        var resumed = When(new WorkerEvent.ResumeAsked());
+
+        Assert.IsType<WorkerEffect.Locate>(Assert.Single(resumed));
+    }
+
+    [Fact]
+    public void Halts_only_the_split_that_a_gap_names()
+    {
+        var other = new Split(new SplitId("test", "orders/1"), ["orders"]);
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single, other]));
+        When(Known(Orders, (Single, 10), (other, 10)));
+        When(Known(Dead));
+
+        When(new WorkerEvent.GraphEnded(1, new Fault(FaultKind.Gap, "Partition 0", "expired", "Accept it.", Single.Id.ToString())));
+        When(new WorkerEvent.Located(2, [Single, other]));
+        When(new WorkerEvent.PositionsKnown(2, Orders, ImmutableDictionary<string, long>.Empty.Add(other.Id.ToString(), 10)));
+        var started = When(new WorkerEvent.PositionsKnown(2, Dead, ImmutableDictionary<string, long>.Empty));
+
+        Assert.Equal(other, started.OfType<WorkerEffect.StartGraph>().Single().Starts.Single().Split);
+    }
+
+    [Fact]
+    public void New_splits_are_read_after_what_is_open_has_been_committed()
+    {
+        GivenReading(Single, 10);
+        var added = new Split(new SplitId("test", "orders/1"), ["orders"]);
+
+        Assert.Equal(1, When(new WorkerEvent.RelistDue()).OfType<WorkerEffect.Locate>().Single().Epoch);
+        var found = When(new WorkerEvent.Located(1, [Single, added]));
+        var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
+
+        Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(found));
+        Assert.IsType<WorkerEffect.Locate>(Assert.Single(ended));
+    }
+
+    [Fact]
+    public void Draining_commits_what_is_open_and_then_rests()
+    {
+        GivenReading(Single, 10);
+        var stage = StageOf(Orders, Single, 10, 20);
+
+        var drain = When(new WorkerEvent.DrainAsked());
+        var rolled = When(new WorkerEvent.RollClosed(1, new Roll([stage])));
+        When(Committed(stage));
+        When(new WorkerEvent.Acknowledged(1));
+        var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
+        var stop = When(new WorkerEvent.StopAsked());
+
+        Assert.Contains(drain, effect => effect is WorkerEffect.DrainGraph);
+        Assert.Contains(rolled, effect => effect is WorkerEffect.Send);
+        Assert.IsType<WorkerEffect.TellDrained>(Assert.Single(ended));
+        Assert.Contains(stop, effect => effect is WorkerEffect.StopSelf);
+    }
+
+    [Fact]
+    public void Answers_from_an_earlier_reading_are_void()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, Outage));
+        When(new WorkerEvent.RetryDue());
+        var before = _state;
+
+        Assert.Empty(When(new WorkerEvent.Located(1, [Single])));
+        Assert.Empty(When(new WorkerEvent.GraphEnded(1, WrongPassword)));
+        Assert.Equal(before, _state);
+    }
+
+    private void GivenReading(Split split, long position)
+    {
+        When(new WorkerEvent.Started());
+        Read(split, position, epoch: 1);
+    }
+
+    private void Read(Split split, long position, long epoch)
+    {
+        When(new WorkerEvent.Located(epoch, [split]));
+        foreach (var table in split.Tables) When(new WorkerEvent.PositionsKnown(epoch, $"bronze/test/{table}", Positions((split, position))));
+        When(new WorkerEvent.PositionsKnown(epoch, Dead, Positions()));
+        Assert.Equal(WorkerPhase.Reading, _state.Phase);
+    }
+
+    private ImmutableList<WorkerEffect> When(WorkerEvent message)
+    {
+        (_state, var effects) = IngestWorkerState.Decide(_state, message);
+        return effects;
+    }
+
+    private static WorkerEvent Known(string table, params (Split Split, long Position)[] positions) => new WorkerEvent.PositionsKnown(1, table, Positions(positions));
+
+    private static ImmutableDictionary<string, long> Positions(params (Split Split, long Position)[] positions) =>
+        positions.ToImmutableDictionary(pair => pair.Split.Id.ToString(), pair => pair.Position);
+
+    private static WorkerEvent Committed(StageFiles stage) =>
+        new WorkerEvent.Committed(new StageCommitted(stage.Id, stage.Table, Version: 1, DateTimeOffset.UnixEpoch));
+
+    private static StageFiles StageOf(string table, Split split, long? from, long to) => new(table, Guid.NewGuid(),
+        [new StagedRange(split.Id.ToString(), from, to)],
+        [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)], 10, null, null);
+}
