@@ -10,6 +10,20 @@ internal static class ReferenceConfiguration
     public static ConfigObject Read(string file) =>
         HoconReader.Read(Path.Combine(Root, "hocon", file), path => File.Exists(path) ? File.ReadAllText(path) : null, _ => null);
 
+    /// <summary>The whole reference pipeline: all sources, Silver and Gold tables, as <c>pipeline.conf</c> includes them.</summary>
+    public static SettingsReader Pipeline(IReadOnlyDictionary<string, string> environment, List<ConfigProblem> problems)
+    {
+        var whole = Path.Combine(Root, "hocon", "whole.conf");
+        var text = $$"""
+            sources { {{Includes("sources", "*.conf")}} }
+            silver { {{Includes("silver", "*.conf")}} }
+            gold { {{Includes("gold", "*.conf")}} }
+            """;
+        return new SettingsReader(HoconReader.Read(whole, path => path == whole ? text : File.Exists(path) ? File.ReadAllText(path) : null, environment.GetValueOrDefault), "", problems);
+
+        static string Includes(string folder, string pattern) => string.Join('\n', Files(folder, pattern).Select(file => $"include \"{file}\"").Prepend("").Append(""));
+    }
+
     public static SettingsReader Settings(string file, List<ConfigProblem> problems) => new(Read(file), "", problems);
 
     public static IEnumerable<string> Files(string folder, string pattern) =>
