@@ -157,6 +157,9 @@ public sealed class DeltaTable
     public ValueTask<DataFileWriter> OpenDataFileAsync(Schema schema, IReadOnlyDictionary<string, string?> partitionValues, DataFileOptions options,
         CancellationToken cancellationToken) => DataFiles.OpenAsync(this, schema, partitionValues, options, cancellationToken);
 
+    /// <summary>Until disposed, vacuum in this process deletes none of the snapshot's files.</summary>
+    public IDisposable Pin(Snapshot snapshot) => SnapshotPins.Add(this, snapshot);
+
     /// <summary>Makes a snapshot the current one unless a newer one is; returns the current one.</summary>
     internal Snapshot Publish(Snapshot snapshot)
     {

@@ -34,6 +34,7 @@ internal sealed class LogReader(IObjectStore store, string table)
             foreach (var part in checkpoint) await CheckpointReader.ReadAsync(store, part, builder, cancellationToken);
         }
 
+        if (version is { } wanted) CheckReachable(log, builder.Version, wanted);
         var commits = Contiguous(log, builder.Version, version);
         await foreach (var (commit, actions) in ReadCommitsAsync(commits, cancellationToken))
             builder.ApplyCommit(commit.Version, commit.ModifiedAt, actions);
@@ -118,9 +119,21 @@ internal sealed class LogReader(IObjectStore store, string table)
         }
 
         if (expected == 0) throw Missing(0, log);
-        if (version is not { } wanted || wanted < expected) return commits;
-        throw new PipelineException(FaultKind.Missing, $"Table {table}", $"it has no version {wanted}: its newest is {expected - 1}",
-            "Choose a version that `history` shows.");
+        return commits;
+    }
+
+    /// <summary>Versions before the oldest checkpoint go when the log is cleaned up; those after the end never were.</summary>
+    private void CheckReachable(LogListing log, long checkpoint, long wanted)
+    {
+        var oldest = checkpoint >= 0 || log.Commits.FirstOrDefault() is { Version: 0, Path: not null } ? 0
+            : log.Files.Where(file => file.Kind == LogFileKind.Checkpoint).Select(file => file.Version).DefaultIfEmpty().Min();
+        if (wanted < oldest)
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", $"version {wanted} can no longer be read: the oldest is {oldest}",
+                "Choose a version that `history` shows.");
+        var newest = Math.Max(checkpoint, log.Commits.Select(file => file.Version).DefaultIfEmpty(-1).Max());
+        if (wanted > newest)
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", $"it has no version {wanted}: its newest is {newest}",
+                "Choose a version that `history` shows.");
     }
 
     private PipelineException Missing(long version, LogListing log) => version == 0 && log.HasV2Checkpoint

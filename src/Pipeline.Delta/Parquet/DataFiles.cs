@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Parquet;
 
@@ -21,13 +22,15 @@ internal static class DataFiles
                 $"it is partitioned by ({string.Join(", ", metadata.PartitionColumns)}), and the file by ({string.Join(", ", partitionValues.Keys)})",
                 "Give a value for each partition column.");
 
+        string[] withoutStatistics = [.. options.NoStatistics ?? [], .. WithoutStatistics(table.Current.Schema)];
         var columns = new Schema(schema.FieldsList.Where(field => !partitionValues.ContainsKey(field.Name)), null);
         var path = PartitionDirectory(metadata.PartitionColumns, partitionValues)
             + $"part-00000-{Guid.NewGuid()}.c000.{WriterSettings.Extension(options.Compression)}";
         var upload = await table.Store.OpenUploadAsync(PathIn(table.Path, path), cancellationToken);
         try
         {
-            return new ArrowDataFileWriter(path, columns, ActionReader.NoValues.AddRange(partitionValues), options,
+            return new ArrowDataFileWriter(path, columns, ActionReader.NoValues.AddRange(partitionValues),
+                options with { NoStatistics = withoutStatistics },
                 TableProperties.IndexedColumns(metadata), upload, table.Time);
         }
         catch
@@ -36,6 +39,11 @@ internal static class DataFiles
             throw;
         }
     }
+
+    /// <summary>The columns that the table itself marks, so that no writer can forget.</summary>
+    private static IEnumerable<string> WithoutStatistics(Schema schema) => schema.FieldsList
+        .Where(field => field.HasMetadata && field.Metadata.TryGetValue(TableColumns.StatisticsKey, out var value) && value == TableColumns.NoStatistics)
+        .Select(field => field.Name);
 
     /// <summary>Below the store's root.</summary>
     public static string PathIn(string table, string path) => table.Length == 0 ? path : $"{table}/{path}";
@@ -51,7 +59,8 @@ internal static class DataFiles
         {
             if (values[column] is not { Length: > 0 } value || value.AsSpan().ContainsAnyExcept(SafeInDirectory)
                 || column.AsSpan().ContainsAnyExcept(SafeInDirectory)) return "";
-            directory += $"{column}={value}/";
+            // A leading underscore would hide the directory from other tools.
+            directory += $"{column.TrimStart('_', '.')}={value}/";
         }
 
         return directory;

@@ -4,6 +4,7 @@ using ParquetSharp;
 using ParquetSharp.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Delta.Reading;
@@ -19,7 +20,7 @@ public sealed record ReadOptions(IReadOnlyList<string>? Columns = null, TimeZone
 /// Reads a snapshot's rows as Arrow batches in the table's schema: partition columns from the log, columns that a file
 /// lacks as null, and the physical types that other writers choose brought to the table's.
 /// </summary>
-/// <remarks>Memory is a few column chunks of one file at a time.</remarks>
+/// <remarks>While rows are read, vacuum in this process leaves the snapshot's files alone. Memory is a few column chunks of one file at a time.</remarks>
 public static class TableReader
 {
     /// <summary>Rows of all files, file by file. The consumer disposes each batch.</summary>
@@ -33,6 +34,7 @@ public static class TableReader
     {
         var schema = options.Columns is null ? snapshot.Schema : Select(table, snapshot.Schema, options.Columns);
         var mapping = ColumnMapping.Of(snapshot.Metadata);
+        using var pin = SnapshotPins.Add(table, snapshot);
         foreach (var file in files)
         {
             await foreach (var batch in ReadFileAsync(table, snapshot, file, schema, mapping, options, cancellationToken)) yield return batch;

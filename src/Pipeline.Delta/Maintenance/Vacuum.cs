@@ -1,0 +1,77 @@
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Delta.Maintenance;
+
+/// <summary>What to clean up.</summary>
+/// <param name="Retention">
+/// Files that left the table less than this ago stay, and so do files younger than this, which may be about to be
+/// committed. Null: the table's <c>delta.deletedFileRetentionDuration</c>.
+/// </param>
+/// <param name="IsDryRun">Deletes nothing.</param>
+/// <param name="PinnedVersions">Versions whose files stay whatever their age: those that pending runs read.</param>
+/// <param name="AllowsShortRetention">Accepts a retention below the table's own: readers and writers elsewhere may lose files.</param>
+public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = false, IReadOnlyCollection<long>? PinnedVersions = null,
+    bool AllowsShortRetention = false);
+
+/// <summary>What was deleted, or would be.</summary>
+/// <param name="Paths">The first of them, below the table's directory.</param>
+public sealed record VacuumResult(long Files, long Bytes, IReadOnlyList<string> Paths);
+
+/// <summary>
+/// Deletes data files that no version inside the retention needs, and that no reader in this process and no pinned
+/// version reads. Log objects are not its business.
+/// </summary>
+public static class Vacuum
+{
+    private const int PathsMax = 1000;
+
+    /// <exception cref="PipelineException">The retention is too short, or the table is not ours to write.</exception>
+    public static async ValueTask<VacuumResult> RunAsync(DeltaTable table, VacuumOptions options, CancellationToken cancellationToken)
+    {
+        var snapshot = await table.RefreshAsync(cancellationToken);
+        ProtocolSupport.CheckWritable(table.Path, snapshot);
+        var least = TableProperties.DeletedFileRetention(snapshot.Metadata);
+        var retention = options.Retention ?? least;
+        if (retention < least && !options.AllowsShortRetention)
+            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"a retention of {retention} is below its {TableProperties.DeletedFileRetentionKey} of {least}",
+                "Choose a longer one, or allow it when no other reader or writer is at work.");
+
+        var cutoff = table.Time.GetUtcNow() - retention;
+        var needed = await NeededAsync(table, snapshot, cutoff, options.PinnedVersions ?? [], cancellationToken);
+        var (files, bytes) = (0L, 0L);
+        List<string> paths = [];
+        var prefix = table.Path.Length == 0 ? "" : $"{table.Path}/";
+        await foreach (var found in table.Store.ListAsync(prefix, startAt: null, cancellationToken))
+        {
+            var path = found.Path[prefix.Length..];
+            if (found.ModifiedAt >= cutoff || !IsDataFile(path, snapshot) || needed.Contains(path)) continue;
+            if (!options.IsDryRun) await table.Store.DeleteAsync(found.Path, cancellationToken);
+            files++;
+            bytes += found.Size;
+            if (paths.Count < PathsMax) paths.Add(path);
+        }
+
+        return new VacuumResult(files, bytes, paths);
+    }
+
+    private static async ValueTask<HashSet<string>> NeededAsync(DeltaTable table, Snapshot snapshot, DateTimeOffset cutoff,
+        IReadOnlyCollection<long> pinnedVersions, CancellationToken cancellationToken)
+    {
+        HashSet<string> needed = new(snapshot.FilesByPath.Keys, StringComparer.Ordinal);
+        needed.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
+        foreach (var pinned in SnapshotPins.Of(table)) needed.UnionWith(pinned.FilesByPath.Keys);
+        foreach (var version in pinnedVersions)
+            needed.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
+        return needed;
+    }
+
+    /// <summary>Hidden directories and files belong to somebody else; a partition's directory may look like one.</summary>
+    private static bool IsDataFile(string path, Snapshot snapshot)
+    {
+        // An empty directory, as local stores list it.
+        if (path.EndsWith('/')) return false;
+        return path.Split('/').All(part => part is not ['_' or '.', ..]
+            || snapshot.Metadata.PartitionColumns.Any(column => part.StartsWith(column + "=", StringComparison.Ordinal)));
+    }
+}

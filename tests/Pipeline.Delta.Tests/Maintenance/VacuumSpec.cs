@@ -1,0 +1,128 @@
+using Microsoft.Extensions.Time.Testing;
+using Pipeline.Core;
+using Pipeline.Delta.Maintenance;
+using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Reading;
+
+namespace Pipeline.Delta.Tests.Maintenance;
+
+/// <summary>Files get their age from the disk, so the table's clock runs ahead of it.</summary>
+public sealed class VacuumSpec : IDisposable
+{
+    private static readonly VacuumOptions Now = new(TimeSpan.Zero, AllowsShortRetention: true);
+
+    private readonly Scratch _scratch = new();
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow().AddDays(30));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public async Task Deletes_what_left_the_table_before_the_retention()
+    {
+        var table = await CompactedAsync();
+        var orphan = await TestTables.WriteFileAsync(table, TestTables.Rows(9));
+
+        var early = await Vacuum.RunAsync(table, new VacuumOptions(), Cancel);
+        _time.Advance(TimeSpan.FromDays(8));
+        var dry = await Vacuum.RunAsync(table, new VacuumOptions(IsDryRun: true), Cancel);
+        var filesAfterDryRun = DataFiles();
+        var real = await Vacuum.RunAsync(table, new VacuumOptions(), Cancel);
+
+        // Removed by the clock of the table a moment ago; the orphan lies on a disk whose clock is a month behind.
+        Assert.Equal([orphan.Path], early.Paths);
+        Assert.Equal((2L, 3), (dry.Files, filesAfterDryRun));
+        Assert.Equal(dry.Paths, real.Paths);
+        Assert.Equal(1, DataFiles());
+        Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
+    }
+
+    [Fact]
+    public async Task Leaves_alone_what_readers_and_pinned_versions_need()
+    {
+        var table = await CompactedAsync();
+        var before = await table.AtVersionAsync(2, Cancel);
+        _time.Advance(TimeSpan.FromDays(8));
+
+        await using (var reading = TableReader.ReadAsync(table, before, new ReadOptions(), Cancel).GetAsyncEnumerator(Cancel))
+        {
+            Assert.True(await reading.MoveNextAsync());
+            Assert.Equal(0, (await Vacuum.RunAsync(table, Now, Cancel)).Files);
+        }
+
+        Assert.Equal(0, (await Vacuum.RunAsync(table, Now with { PinnedVersions = [2] }, Cancel)).Files);
+        Assert.Equal(1, (await Vacuum.RunAsync(table, Now with { PinnedVersions = [1] }, Cancel)).Files);
+        Assert.Equal(1, (await Vacuum.RunAsync(table, Now, Cancel)).Files);
+        Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
+    }
+
+    [Fact]
+    public async Task Refuses_a_retention_below_the_tables()
+    {
+        var table = await CompactedAsync();
+
+        var refusal = await Assert.ThrowsAsync<PipelineException>(async () => await Vacuum.RunAsync(table, new VacuumOptions(TimeSpan.FromDays(1)), Cancel));
+
+        Assert.Equal(FaultKind.Invalid, refusal.Kind);
+        Assert.Contains("delta.deletedFileRetentionDuration of 7.00:00:00", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Leaves_the_log_and_hidden_directories_alone()
+    {
+        var table = await CompactedAsync();
+        Directory.CreateDirectory(Path.Combine(_scratch.Root, "t", "_other"));
+        await File.WriteAllTextAsync(Path.Combine(_scratch.Root, "t", "_other", "x.parquet"), "x", Cancel);
+        _time.Advance(TimeSpan.FromDays(8));
+
+        var result = await Vacuum.RunAsync(table, Now, Cancel);
+
+        Assert.DoesNotContain(result.Paths, path => path.StartsWith('_'));
+        Assert.True(File.Exists(Path.Combine(_scratch.Root, "t", "_other", "x.parquet")));
+        Assert.NotNull(await DeltaTable.TryOpenAsync(_scratch.Store(), "t", _time, Cancel));
+    }
+
+    [Fact]
+    public async Task The_log_keeps_every_version_inside_its_retention()
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store(), time: TimeProvider.System,
+            configuration: new Dictionary<string, string> { ["delta.checkpointInterval"] = "5", ["delta.logRetentionDuration"] = "interval 10 days" });
+        for (var key = 1; key <= 12; key++) await TestTables.AppendAsync(table, key);
+        await table.PendingCheckpoint;
+        SetAge(0, 7, TimeSpan.FromDays(20));
+        SetAge(8, 12, TimeSpan.FromDays(2));
+
+        var deleted = await LogCleanup.RunAsync(table, table.Current, Cancel);
+
+        // 7 was the newest ten days ago: it is rebuilt from the checkpoint of 5.
+        Assert.Equal(5, deleted);
+        Assert.Null(table.CheckpointFailure);
+        for (var version = 5; version <= 12; version++)
+            Assert.Equal(version, (await table.AtVersionAsync(version, Cancel)).FilesByPath.Count);
+        var gone = await Assert.ThrowsAsync<PipelineException>(async () => await table.AtVersionAsync(4, Cancel));
+        Assert.Equal(FaultKind.Missing, gone.Kind);
+        Assert.Contains("version 4 can no longer be read: the oldest is 5", gone.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Two files, made one by a compaction in version 3.</summary>
+    private async Task<DeltaTable> CompactedAsync()
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store(), time: _time);
+        await TestTables.AppendAsync(table, 1);
+        await TestTables.AppendAsync(table, 2);
+        await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), Cancel);
+        return table;
+    }
+
+    private int DataFiles() => Directory.GetFiles(Path.Combine(_scratch.Root, "t"), "*.parquet").Length;
+
+    private void SetAge(long fromVersion, long upToVersion, TimeSpan age)
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(_scratch.Root, "t", "_delta_log"), "0*"))
+        {
+            var version = long.Parse(Path.GetFileName(file)[..20]);
+            if (version >= fromVersion && version <= upToVersion) File.SetLastWriteTimeUtc(file, TimeProvider.System.GetUtcNow().UtcDateTime - age);
+        }
+    }
+}
