@@ -26,7 +26,7 @@ public sealed class DemoDriver : IAsyncDisposable
     private readonly PostgresWriter _postgres;
     private readonly SnowflakeWriter _snowflake;
     private readonly KafkaWriter _kafka;
-    private int _firstKafkaTick;
+    private (int Tick, long Record) _kafkaStart;
 
     private DemoDriver(DemoOptions options, DemoManifest manifest, DataGenerator data, DemoSources sources, IReaderProgress progress, TimeProvider time)
     {
@@ -130,7 +130,8 @@ public sealed class DemoDriver : IAsyncDisposable
 
     private bool IsOver(int tick, int written, long startedAt)
     {
-        if (tick < Math.Max(written, _firstKafkaTick)) return false;
+        // A tick that any source has in part must be finished.
+        if (tick < written || tick < _kafkaStart.Tick || (tick == _kafkaStart.Tick && _kafkaStart.Record > 0)) return false;
         if (_manifest.Ticks is { } ticks) return tick >= ticks;
         return _options.Duration is { } duration && _time.GetElapsedTime(startedAt) >= duration;
     }
@@ -192,36 +193,56 @@ public sealed class DemoDriver : IAsyncDisposable
 
     private async Task WriteKafkaAsync(int tick, CancellationToken cancellationToken)
     {
+        var toSkip = tick < _kafkaStart.Tick ? long.MaxValue : tick == _kafkaStart.Tick ? _kafkaStart.Record : 0;
         foreach (var topic in _data.Topics)
             foreach (var record in Counted(DemoSources.Events, topic.Name, tick, topic.Records(tick)))
-                if (tick >= _firstKafkaTick) await _kafka.WriteAsync(topic.Name, record, cancellationToken);
+                if (toSkip-- <= 0) await _kafka.WriteAsync(topic.Name, record, cancellationToken);
         _kafka.Flush(cancellationToken);
     }
 
     /// <summary>
-    /// Produces whole ticks until every partition reaches the position at which the pipeline will ask for it: a reader
-    /// that finds less would take it for a loss.
+    /// Produces the first records again until every partition reaches the position at which the pipeline will ask for it:
+    /// a reader that finds less would take it for a loss. Not one record more, so that the broker holds nothing that it
+    /// did not hold before.
     /// </summary>
     private async Task RefillKafkaAsync(CancellationToken cancellationToken)
     {
-        var positions = new Dictionary<(string Topic, int Partition), long>();
+        var missing = new Dictionary<(string Topic, int Partition), long>();
         foreach (var topic in _data.Topics)
             for (var partition = 0; partition < topic.Partitions; partition++)
             {
                 var position = await _progress.PositionAsync(TableId.Bronze(DemoSources.Events, topic.Name),
                     new SplitId(DemoSources.Events, $"{topic.Name}/{partition}"), cancellationToken) ?? 0;
-                positions[(topic.Name, partition)] = position;
                 _kafka.HasRead(topic.Name, partition, position);
+                if (position > 0) missing[(topic.Name, partition)] = position;
             }
 
-        for (; positions.Any(position => _kafka.NextOffset(position.Key.Topic, position.Key.Partition) < position.Value); _firstKafkaTick++)
+        foreach (var (tick, number, topic, record) in AllRecords())
         {
+            if (missing.Count == 0)
+            {
+                _kafkaStart = (tick, number);
+                break;
+            }
+
             cancellationToken.ThrowIfCancellationRequested();
-            foreach (var topic in _data.Topics)
-                foreach (var planted in topic.Records(_firstKafkaTick)) _kafka.Refill(topic.Name, planted.Row);
+            _kafka.Refill(topic, record);
+            if (missing.TryGetValue((topic, record.Partition), out var position) && _kafka.NextOffset(topic, record.Partition) >= position)
+                missing.Remove((topic, record.Partition));
         }
 
         _kafka.Flush(cancellationToken);
+    }
+
+    /// <summary>Every record from the first on, in the order in which they are produced, without end.</summary>
+    private IEnumerable<(int Tick, long Number, string Topic, KafkaRecord Record)> AllRecords()
+    {
+        for (var tick = 0; ; tick++)
+        {
+            var number = 0L;
+            foreach (var topic in _data.Topics)
+                foreach (var planted in topic.Records(tick)) yield return (tick, number++, topic.Name, planted.Row);
+        }
     }
 
     /// <summary>A row may change only when the pipeline has seen how it was: its last change is at least a gap of ticks ago.</summary>

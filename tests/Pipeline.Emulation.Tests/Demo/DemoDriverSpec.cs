@@ -57,6 +57,32 @@ public sealed class DemoDriverSpec : IDisposable
     }
 
     [Fact]
+    public async Task Finishes_what_any_source_has_in_part_when_resumed_without_time_left()
+    {
+        using var lake = new NaiveMedallion();
+        var reader = new NaiveReader(lake);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var options = Options with { Ticks = null, Duration = TimeSpan.FromMinutes(1) };
+        await using (var driver = await DemoDriver.StartAsync(options, reader, TimeProvider.System, TestContext.Current.CancellationToken))
+        {
+            reader.Attach(driver.Sources);
+            reader.Asked = times => { if (times == 45) cut.Cancel(); };
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => driver.RunAsync(cut.Token));
+            await reader.ReadAllAsync(TestContext.Current.CancellationToken);
+            reader.Attach(null);
+        }
+
+        await using var resumed = await DemoDriver.StartAsync(options with { IsResumed = true, Duration = TimeSpan.Zero }, reader, TimeProvider.System, TestContext.Current.CancellationToken);
+        reader.Attach(resumed.Sources);
+        var expectation = await resumed.RunAsync(TestContext.Current.CancellationToken);
+        await reader.ReadAllAsync(TestContext.Current.CancellationToken);
+        lake.Build();
+
+        Assert.True(resumed.LastTick >= 4);
+        Assert.Empty(ExpectationCheck.Differences(expectation, lake));
+    }
+
+    [Fact]
     public async Task Does_not_start_anew_where_a_demo_has_run()
     {
         new DemoManifest(1, GeneratedData.BaseTime, 20, null).Save(_directory);
