@@ -1,0 +1,89 @@
+using System.Net;
+using Amazon.Runtime;
+using Pipeline.Core;
+
+namespace Pipeline.Delta.Storage;
+
+/// <summary>What a failed S3 request means for what to do next.</summary>
+internal enum S3Fault
+{
+    /// <summary>412: the condition of a conditional write does not hold.</summary>
+    PreconditionFailed,
+
+    /// <summary>409: another conditional write of the same object was under way; nothing was done.</summary>
+    Conflict,
+
+    /// <summary>404 for the object (not for its bucket).</summary>
+    NoSuchObject,
+
+    /// <summary>416: the object ends before the range.</summary>
+    NoSuchRange,
+
+    /// <summary>Busy, broken or silent: the request may have been carried out.</summary>
+    Transient,
+
+    /// <summary>Trying again cannot help.</summary>
+    Permanent,
+}
+
+/// <summary>Classifies and explains the errors of the S3 client.</summary>
+internal static class S3Faults
+{
+    /// <summary>Codes that S3 sends with a status of 400 and that mean "again".</summary>
+    private static readonly HashSet<string> TransientCodes = new(StringComparer.Ordinal)
+        { "RequestTimeout", "RequestTimeoutException", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "InternalError", "ServiceUnavailable" };
+
+    /// <summary>Null: not an error of the store, but the caller's cancellation or a fault of ours.</summary>
+    public static S3Fault? Classify(Exception e, CancellationToken caller) => e switch
+    {
+        OperationCanceledException => caller.IsCancellationRequested ? null : S3Fault.Transient,
+        AmazonServiceException service when service.StatusCode != default => Classify(service),
+        AmazonServiceException or AmazonClientException { InnerException: HttpRequestException or IOException or OperationCanceledException } => S3Fault.Transient,
+        AmazonClientException => S3Fault.Permanent,
+        HttpRequestException or IOException or TimeoutException => S3Fault.Transient,
+        _ => null,
+    };
+
+    private static S3Fault Classify(AmazonServiceException e) => (e.StatusCode, e.ErrorCode) switch
+    {
+        (HttpStatusCode.PreconditionFailed, _) => S3Fault.PreconditionFailed,
+        (HttpStatusCode.Conflict, "ConditionalRequestConflict" or "OperationAborted") => S3Fault.Conflict,
+        (HttpStatusCode.NotFound, "NoSuchBucket") => S3Fault.Permanent,
+        (HttpStatusCode.NotFound, _) => S3Fault.NoSuchObject,
+        (HttpStatusCode.RequestedRangeNotSatisfiable, _) => S3Fault.NoSuchRange,
+        (HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout, _) => S3Fault.Transient,
+        (>= HttpStatusCode.InternalServerError, _) => S3Fault.Transient,
+        (_, { } code) when TransientCodes.Contains(code) => S3Fault.Transient,
+        // A success that could not be understood: the answer was cut off.
+        (>= HttpStatusCode.OK and < HttpStatusCode.Ambiguous, _) => S3Fault.Transient,
+        _ => S3Fault.Permanent,
+    };
+
+    /// <summary>The error for an operator.</summary>
+    /// <param name="thing">The object, or the bucket.</param>
+    /// <param name="verb">What was tried, as a participle.</param>
+    public static PipelineException Explain(string thing, string verb, S3Options options, Exception e)
+    {
+        var service = e as AmazonServiceException;
+        var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
+        var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
+        return (service?.StatusCode, service?.ErrorCode) switch
+        {
+            (HttpStatusCode.NotFound, "NoSuchBucket") => new PipelineException(FaultKind.Missing, thing, "the bucket does not exist",
+                "Create the bucket, or correct lake.location.", e),
+            (HttpStatusCode.NotFound, _) => new PipelineException(FaultKind.Missing, thing, "it does not exist", "Restore it, or correct the path.", e),
+            (_, "RequestTimeTooSkewed") => new PipelineException(FaultKind.Invalid, thing, cause, "Set this machine's clock.", e),
+            (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e),
+            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => new PipelineException(FaultKind.NotAuthorised, thing, cause,
+                "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket"
+                + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : "."), e),
+            (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => new PipelineException(FaultKind.Invalid, thing, cause,
+                $"The bucket is in another region than {options.Region}: correct lake.s3.region.", e),
+            ({ } status, _) when (int)status is >= 400 and < 500 && !TransientCodes.Contains(service!.ErrorCode ?? "") && status != HttpStatusCode.TooManyRequests
+                => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
+            (null, _) when e is AmazonClientException => new PipelineException(FaultKind.NotAuthorised, thing, cause,
+                "Give this process AWS credentials: a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", e),
+            _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e),
+        };
+    }
+}

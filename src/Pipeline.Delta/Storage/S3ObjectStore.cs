@@ -1,0 +1,189 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Pipeline.Core;
+
+namespace Pipeline.Delta.Storage;
+
+/// <summary>
+/// A prefix of an S3 bucket as an object store. Needs a service that honours <c>If-None-Match: *</c> on PUT, as Amazon S3
+/// does: one that ignores it would let writers overwrite each other's commits.
+/// </summary>
+public sealed class S3ObjectStore : IObjectStore, IDisposable
+{
+    private readonly S3Location _location;
+    private readonly S3Options _options;
+    private readonly AmazonS3Client _client;
+    private readonly S3Attempts _attempts;
+
+    /// <param name="credentials">Null: the process's own (environment, profile, role).</param>
+    public S3ObjectStore(S3Location location, S3Options options, TimeProvider time, AWSCredentials? credentials = null)
+    {
+        _location = location;
+        _options = options;
+        _attempts = new S3Attempts(options, time);
+        var config = new AmazonS3Config
+        {
+            ForcePathStyle = options.PathStyle,
+            RequestChecksumCalculation = options.Checksums == S3Checksums.WhenRequired
+                ? RequestChecksumCalculation.WHEN_REQUIRED : RequestChecksumCalculation.WHEN_SUPPORTED,
+            ResponseChecksumValidation = options.Checksums == S3Checksums.WhenRequired
+                ? ResponseChecksumValidation.WHEN_REQUIRED : ResponseChecksumValidation.WHEN_SUPPORTED,
+            // A conditional write that is repeated below us would meet itself: all repeating is ours.
+            MaxErrorRetry = 0,
+            MaxStaleConnectionRetries = 0,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        if (options.Endpoint is { } endpoint)
+        {
+            config.ServiceURL = endpoint.ToString();
+            config.AuthenticationRegion = options.Region;
+        }
+        else
+        {
+            config.RegionEndpoint = Amazon.RegionEndpoint.GetBySystemName(options.Region);
+        }
+
+        _client = credentials is null ? new AmazonS3Client(config) : new AmazonS3Client(credentials, config);
+    }
+
+    public string Location => _location.ToString();
+
+    public string? LocalPath(string path) => null;
+
+    internal S3Location Address => _location;
+
+    internal S3Options Options => _options;
+
+    internal AmazonS3Client Client => _client;
+
+    internal S3Attempts Attempts => _attempts;
+
+    internal string Name(string path) => $"Object {_location}/{path}";
+
+    /// <remarks>Never repeated after an answer that may have been a success: that is <see cref="PutOutcome.Ambiguous"/>.</remarks>
+    public async ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        await _attempts.RunAsync(Name(path), "written", async attempt =>
+        {
+            await PutOnceAsync(path, content, ifAbsent: true, attempt);
+            return PutOutcome.Created;
+        }, fault => fault switch
+        {
+            S3Fault.PreconditionFailed => new(PutOutcome.Exists),
+            S3Fault.Transient => new(PutOutcome.Ambiguous),
+            _ => null,
+        }, cancellationToken);
+
+    public async ValueTask PutAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        await _attempts.RunAsync(Name(path), "written", attempt => PutOnceAsync(path, content, ifAbsent: false, attempt), None<bool>, cancellationToken);
+
+    public ValueTask<ObjectUpload> OpenUploadAsync(string path, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(new S3Upload(this, path));
+    }
+
+    public ValueTask<byte[]?> TryGetAsync(string path, CancellationToken cancellationToken) =>
+        _attempts.RunAsync<byte[]?>(Name(path), "read",
+            async attempt => await GetOnceAsync(new GetObjectRequest { BucketName = _location.Bucket, Key = _location.Key(path) }, attempt),
+            fault => fault == S3Fault.NoSuchObject ? new(null) : null, cancellationToken);
+
+    public ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken) =>
+        _attempts.RunAsync<ObjectInfo?>(Name(path), "read", async attempt =>
+        {
+            var found = await _client.GetObjectMetadataAsync(_location.Bucket, _location.Key(path), attempt);
+            return new ObjectInfo(path, found.ContentLength, Time(found.LastModified));
+        }, fault => fault == S3Fault.NoSuchObject ? new(null) : null, cancellationToken);
+
+    public async ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken)
+    {
+        if (length == 0) return [];
+        var content = await _attempts.RunAsync(Name(path), "read", attempt => GetOnceAsync(new GetObjectRequest
+        {
+            BucketName = _location.Bucket,
+            Key = _location.Key(path),
+            ByteRange = new ByteRange(offset, offset + length - 1),
+        }, attempt), fault => fault == S3Fault.NoSuchRange ? new([]) : null, cancellationToken);
+        if (content.Length == length) return content;
+        throw new PipelineException(FaultKind.Damaged, Name(path),
+            $"it ends before byte {offset + length - 1}, which was asked for", "Restore the object.");
+    }
+
+    public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, string? startAt, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new ListObjectsV2Request
+        {
+            BucketName = _location.Bucket,
+            Prefix = _location.Key(prefix),
+            // S3 begins after a key. One that is shorter by a character comes before it, and few others in between.
+            StartAfter = startAt is { Length: > 1 } ? _location.Key(startAt[..^1]) : null,
+        };
+        do
+        {
+            var page = await _attempts.RunAsync(Name(prefix), "listed", attempt => _client.ListObjectsV2Async(request, attempt), None<ListObjectsV2Response>, cancellationToken);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                var path = _location.PathOf(found.Key);
+                if (startAt is not null && string.CompareOrdinal(path, startAt) < 0) continue;
+                yield return new ObjectInfo(path, found.Size ?? 0, Time(found.LastModified));
+            }
+
+            request.ContinuationToken = page.IsTruncated == true ? page.NextContinuationToken : null;
+        }
+        while (request.ContinuationToken is not null);
+    }
+
+    public async ValueTask DeleteAsync(string path, CancellationToken cancellationToken) =>
+        await _attempts.RunAsync(Name(path), "deleted", async attempt =>
+        {
+            await _client.DeleteObjectAsync(_location.Bucket, _location.Key(path), attempt);
+            return true;
+        }, fault => fault == S3Fault.NoSuchObject ? new(true) : null, cancellationToken);
+
+    public void Dispose() => _client.Dispose();
+
+    internal static S3Attempts.Answer<T>? None<T>(S3Fault fault) => null;
+
+    private async Task<bool> PutOnceAsync(string path, ReadOnlyMemory<byte> content, bool ifAbsent, CancellationToken cancellationToken)
+    {
+        using var stream = MemoryMarshal.TryGetArray(content, out var segment)
+            ? new MemoryStream(segment.Array!, segment.Offset, segment.Count, writable: false)
+            : new MemoryStream(content.ToArray(), writable: false);
+        var request = new PutObjectRequest
+        {
+            BucketName = _location.Bucket,
+            Key = _location.Key(path),
+            InputStream = stream,
+            AutoCloseStream = false,
+            // Plain bodies are understood by every service; the payload's hash is signed either way.
+            UseChunkEncoding = false,
+        };
+        if (ifAbsent) request.IfNoneMatch = "*";
+        if (_options.Encryption != S3Encryption.None) request.ServerSideEncryptionMethod = EncryptionMethod;
+        if (KmsKeyId is { } key) request.ServerSideEncryptionKeyManagementServiceKeyId = key;
+        await _client.PutObjectAsync(request, cancellationToken);
+        return true;
+    }
+
+    internal ServerSideEncryptionMethod EncryptionMethod => _options.Encryption switch
+    {
+        S3Encryption.S3 => ServerSideEncryptionMethod.AES256,
+        S3Encryption.Kms => ServerSideEncryptionMethod.AWSKMS,
+        _ => ServerSideEncryptionMethod.None,
+    };
+
+    internal string? KmsKeyId => _options.Encryption == S3Encryption.Kms && _options.KmsKey.Length > 0 ? _options.KmsKey : null;
+
+    private async Task<byte[]> GetOnceAsync(GetObjectRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await _client.GetObjectAsync(request, cancellationToken);
+        var content = new byte[response.ContentLength];
+        await response.ResponseStream.ReadExactlyAsync(content, cancellationToken);
+        return content;
+    }
+
+    private static DateTimeOffset Time(DateTime? modified) =>
+        modified is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.UnixEpoch;
+}
