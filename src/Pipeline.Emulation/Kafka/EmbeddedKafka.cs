@@ -102,6 +102,9 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     public void SetRoundTrip(int broker, TimeSpan delay) =>
         Check(MockCluster.SetRoundTrip(_cluster, broker, (int)delay.TotalMilliseconds), $"broker {broker}");
 
+    /// <summary>What clients are told to connect to from now on; the broker itself stays where it is.</summary>
+    public void Advertise(int broker, string host, int port) => MockCluster.SetAddress(_cluster, broker, host, port);
+
     public void MoveLeader(string topic, int partition, int broker) =>
         Check(MockCluster.SetLeader(_cluster, topic, partition, broker), $"{topic}/{partition}");
 

@@ -82,4 +82,7 @@ internal static partial class MockCluster
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_set_rtt")]
     internal static partial ErrorCode SetRoundTrip(nint cluster, int broker, int milliseconds);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_set_host_port", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial void SetAddress(nint cluster, int broker, string host, int port);
 }
