@@ -1,0 +1,63 @@
+using System.Text;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Emulation.Kafka;
+using Pipeline.Sources.Kafka;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>The real Kafka source from an embedded broker into a lake.</summary>
+public sealed class KafkaIngestSpec : IDisposable
+{
+    private const string Topic = "user_events";
+    private static readonly TableId Events = TableId.Bronze("events", Topic);
+    private static readonly TableId Dead = TableId.DeadLetter("events");
+
+    private readonly LakeOracle _oracle = new();
+
+    public void Dispose() => _oracle.Dispose();
+
+    [Fact]
+    public async Task Every_offset_is_in_Bronze_or_dead_lettered_exactly_once_whatever_crashes()
+    {
+        const int partitions = 4, rounds = 3, perRound = 4_000;
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, (Topic, partitions));
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 1 })
+            .SetLogHandler((_, _) => { }).Build();
+
+        for (var round = 0; round < rounds; round++)
+        {
+            await using var source = Open(kafka.Bootstrap);
+            await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
+            await ProduceAsync(producer, partitions, round * perRound, perRound);
+            await node.UntilAsync(status => status.Tables.Any(table => table.Rows > perRound / 4));
+            await node.KillAsync();
+        }
+
+        await using var lastSource = Open(kafka.Bootstrap);
+        await using var last = await IngestNode.StartAsync(_oracle.Lake, [lastSource]);
+        await last.UntilAsync(status => status.Tables.Any(table => table.Positions.Count == partitions && table.Positions.Values.Sum() == rounds * perRound));
+
+        var rows = await _oracle.ColumnAsync(Events, "_partition || ':' || _offset");
+        var dead = await _oracle.ColumnAsync(Dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position");
+        var expected = Enumerable.Range(0, partitions)
+            .SelectMany(partition => Enumerable.Range(0, rounds * perRound / partitions).Select(offset => $"{partition}:{offset}"));
+        Assert.Equal(expected.Order(StringComparer.Ordinal), rows.Concat(dead).Order(StringComparer.Ordinal));
+        Assert.Equal(rounds * perRound / 100, dead.Count);
+    }
+
+    private static ISource Open(string bootstrap) => new KafkaSourceDefinition("events", new KafkaSourceOptions
+    {
+        Bootstrap = bootstrap,
+        Group = "pipeline-events",
+        ChunkAgeMax = TimeSpan.FromMilliseconds(5),
+        FetchWaitMax = TimeSpan.FromMilliseconds(20),
+        Tables = [new KafkaTableOptions { Name = Topic, Topic = Topic, Workers = 2 }],
+    }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+
+    /// <summary>Every hundredth record is not UTF-8.</summary>
+    private static Task ProduceAsync(IProducer<Null, byte[]> producer, int partitions, int from, int count) => Task.WhenAll(Enumerable.Range(from, count)
+        .Select(n => producer.ProduceAsync(new TopicPartition(Topic, n % partitions),
+            new Message<Null, byte[]> { Value = n % 100 == 7 ? [0xFF, 0xFE] : Encoding.UTF8.GetBytes($$"""{"n":{{n}}}""") })));
+}
