@@ -37,6 +37,9 @@ public sealed record JobPins
 
     public required ImmutableArray<PinnedTarget> Targets { get; init; }
 
+    /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
+    public DateTimeOffset? ReflectsUntil { get; init; }
+
     /// <summary>For people and logs: <c>silver/users#12</c>.</summary>
     public string Id => $"{Table}#{Run}";
 

@@ -54,6 +54,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Table = contract.Table.ToString(),
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
+            ReflectsUntil = bronze.Current.CommittedAt,
             Inputs = [.. inputs],
             Targets =
             [

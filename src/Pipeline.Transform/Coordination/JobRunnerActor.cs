@@ -1,0 +1,71 @@
+using Akka.Actor;
+using Akka.Event;
+using Pipeline.Core;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>
+/// Runs one job and tells its parent how it ended, then stops. Stopped early, it interrupts the job; the journal still
+/// has the request, so that whoever coordinates next runs it again.
+/// </summary>
+internal sealed class JobRunnerActor : ReceiveActor
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly JobPins _pins;
+    private readonly JobPlanner _planner;
+    private readonly IJobEngine _engine;
+
+    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobEngine engine)
+    {
+        _pins = pins;
+        _planner = planner;
+        _engine = engine;
+        Running();
+    }
+
+    public static Props Props(JobPins pins, JobPlanner planner, IJobEngine engine) => Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, engine));
+
+    protected override void PreStart() => _ = RunAsync(_stopping.Token).PipeTo(Self);
+
+    protected override void PostStop()
+    {
+        _stopping.Cancel();
+        _stopping.Dispose();
+    }
+
+    private void Running()
+    {
+        Receive<JobEnded>(ended => End(ended));
+        Receive<Status.Failure>(failure =>
+        {
+            // Interrupted because this actor stops: nobody waits for the outcome.
+            if (failure.Cause is OperationCanceledException) return;
+            // What a PipelineException says is all there is to say; the coordinator logs it.
+            if (failure.Cause is not (PipelineException or JobSupersededException)) _log.Error(failure.Cause, "Job {JobId} failed", _pins.Id);
+            End(new JobEnded(_pins.Table, null, Fault(failure.Cause)));
+        });
+    }
+
+    private void End(JobEnded ended)
+    {
+        Context.Parent.Tell(ended);
+        Context.Stop(Self);
+    }
+
+    private async Task<JobEnded> RunAsync(CancellationToken cancellationToken)
+    {
+        var spec = await _planner.ExpandAsync(_pins, cancellationToken);
+        return new JobEnded(_pins.Table, await _engine.RunAsync(spec, cancellationToken), null);
+    }
+
+    /// <summary>What an exception means for trying again. Errors of the engine itself may be chance: they are retried, with an end.</summary>
+    public static JobFault Fault(Exception cause) => cause switch
+    {
+        JobSupersededException superseded => new JobFault(superseded.Message, IsTransient: true, IsSuperseded: true),
+        PipelineException fault => new JobFault(fault.Message, fault.IsTransient, IsSuperseded: false),
+        AggregateException { InnerExceptions: [var one] } => Fault(one),
+        _ => new JobFault(cause.Message, IsTransient: true, IsSuperseded: false),
+    };
+}

@@ -1,0 +1,195 @@
+using Akka.Actor;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Event;
+using Akka.Persistence;
+using Pipeline.Core;
+using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>
+/// Keeps Silver and Gold up to date: one in the cluster. It remembers which jobs it has requested before it starts them,
+/// so that the next coordinator, after a crash or a move, finds and repeats them; jobs are idempotent.
+/// </summary>
+/// <remarks>Decisions are <see cref="MedallionState"/>'s; this actor makes them durable and performs them.</remarks>
+public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTimers
+{
+    /// <summary>How often it is looked at what is due: the resolution of all intervals.</summary>
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
+
+    private const int EventsPerSnapshot = 200;
+
+    private readonly OpenTables _tables;
+    private readonly TransformGraph _graph;
+    private readonly TransformOptions _options;
+    private readonly TimeProvider _time;
+    private readonly JobPlanner _planner;
+    private readonly IJobEngine _engine;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly CancellationTokenSource _stopping = new();
+    private MedallionState _state;
+    private bool _isPolling;
+
+    public MedallionCoordinatorActor(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, TimeProvider time)
+    {
+        _tables = tables;
+        _graph = graph;
+        _options = options;
+        _engine = engine;
+        _time = time;
+        _planner = new JobPlanner(tables, graph, options, time);
+        _state = MedallionState.Start(graph.Tables.Select(table => (table.ToString(), graph.InputsOf(table).Select(input => input.ToString()))), options, time.GetUtcNow());
+        JournalPluginId = TransformRegistration.JournalPlugin;
+        SnapshotPluginId = TransformRegistration.SnapshotPlugin;
+        Recovering();
+        Coordinating();
+    }
+
+    public override string PersistenceId => "medallion-coordinator";
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(tables, graph, options, engine, time));
+
+    protected override void PostStop()
+    {
+        _stopping.Cancel();
+        _stopping.Dispose();
+        base.PostStop();
+    }
+
+    private void Recovering()
+    {
+        Recover<MedallionEvent>(happened => _state = _state.Apply(happened));
+        Recover<SnapshotOffer>(offer => _state = _state.Restore((MedallionSnapshot)offer.Snapshot));
+        Recover<RecoveryCompleted>(_ => OnRecovered());
+    }
+
+    private void Coordinating()
+    {
+        Command<Tick>(tick => Handle(tick));
+        Command<PollDue>(_ => Poll());
+        Command<InputsPolled>(polled =>
+        {
+            _isPolling = false;
+            Handle(polled);
+        });
+        Command<PollFailed>(failed =>
+        {
+            _isPolling = false;
+            _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Reason}", _options.PollInterval, failed.Reason);
+        });
+        Command<BronzeCommitted>(committed => Handle(new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
+        Command<TableAdvanced>(advanced => Handle(new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
+        Command<JobPlanned>(planned => Handle(planned));
+        Command<JobEnded>(ended => Handle(ended));
+        Command<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
+        Command<TriggerTable>(trigger => Obey(trigger.Table, trigger));
+        Command<PauseTable>(pause => Obey(pause.Table, pause));
+        Command<ResumeTable>(resume => Obey(resume.Table, resume));
+        Command<SubscribeAck>(_ => { });
+        Command<SaveSnapshotSuccess>(saved => OnSnapshotSaved(saved.Metadata));
+        Command<SaveSnapshotFailure>(failed => _log.Warning(failed.Cause, "Cannot save a snapshot; the journal keeps its events"));
+        Command<DeleteMessagesSuccess>(_ => { });
+        Command<DeleteSnapshotsSuccess>(_ => { });
+    }
+
+    private void OnRecovered()
+    {
+        DistributedPubSub.Get(Context.System).Mediator.Tell(new Subscribe(LakeEvents.Topic, Self));
+        Timers.StartPeriodicTimer("tick", Tick.Instance, TimeSpan.Zero, TickInterval);
+        Timers.StartPeriodicTimer("poll", PollDue.Instance, _options.PollInterval);
+        foreach (var effect in _state.Resume()) Perform(effect);
+    }
+
+    private void Obey(string table, object command)
+    {
+        if (_state.Find(table) is null)
+        {
+            Sender.Tell(new UnknownTable(table, [.. _state.Tables.Select(known => known.Table)]));
+            return;
+        }
+
+        var sender = Sender;
+        Handle(command, () => sender.Tell(new Accepted(table)));
+    }
+
+    private void Handle(object message, Action? then = null)
+    {
+        var decision = MedallionState.Decide(_state, message, _time.GetUtcNow());
+        _state = decision.State;
+        if (decision.Events.IsEmpty)
+        {
+            Perform(decision, then);
+            return;
+        }
+
+        var left = decision.Events.Length;
+        PersistAll(decision.Events, happened =>
+        {
+            _state = _state.Apply(happened);
+            if (happened is JobFailed failed) _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? " for good" : "", failed.Message);
+            if (--left > 0) return;
+            Perform(decision, then);
+            if (LastSequenceNr % EventsPerSnapshot == 0) SaveSnapshot(_state.ToSnapshot());
+        });
+    }
+
+    private void Perform(Decision decision, Action? then)
+    {
+        foreach (var effect in decision.Effects) Perform(effect);
+        then?.Invoke();
+    }
+
+    private void Perform(MedallionEffect effect)
+    {
+        switch (effect)
+        {
+            case MedallionEffect.Plan plan:
+                _ = PlanAsync(plan.Table).PipeTo(Self, failure: cause => new JobEnded(plan.Table, null, JobRunnerActor.Fault(cause)));
+                break;
+            case MedallionEffect.Run run:
+                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine));
+                break;
+            case MedallionEffect.Announce announce:
+                DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Advanced));
+                break;
+            default:
+                throw new InvalidOperationException($"Unknown effect {effect}.");
+        }
+    }
+
+    private async Task<JobPlanned> PlanAsync(string table) => new(table, await _planner.PlanAsync(TableId.Parse(table), _stopping.Token));
+
+    /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>
+    private void Poll()
+    {
+        if (_isPolling) return;
+        _isPolling = true;
+        _ = PollAsync(_stopping.Token).PipeTo(Self, failure: cause => new PollFailed(cause.Message));
+    }
+
+    private async Task<InputsPolled> PollAsync(CancellationToken cancellationToken)
+    {
+        var seen = new List<InputSeen>();
+        foreach (var id in _graph.Tables.SelectMany(_graph.InputsOf).Distinct())
+            if (await _tables.TryOpenAsync(id, cancellationToken) is { } table)
+                seen.Add(new InputSeen(id.ToString(), table.Current.Version, 0, table.Current.CommittedAt));
+        return new InputsPolled(seen);
+    }
+
+    private void OnSnapshotSaved(SnapshotMetadata saved)
+    {
+        DeleteMessages(saved.SequenceNr);
+        DeleteSnapshots(new SnapshotSelectionCriteria(saved.SequenceNr - 1));
+    }
+
+    private sealed record PollDue : INoSerializationVerificationNeeded
+    {
+        public static readonly PollDue Instance = new();
+    }
+
+    private sealed record PollFailed(string Reason) : INoSerializationVerificationNeeded;
+}

@@ -1,0 +1,99 @@
+using Akka.Actor;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>Asks the coordinator for <see cref="MedallionStatus"/>.</summary>
+public sealed record GetMedallionStatus;
+
+/// <summary>Runs a table as soon as a job is free, even when it is stopped or waits after an error. Answer: <see cref="Accepted"/> or <see cref="UnknownTable"/>.</summary>
+public sealed record TriggerTable(string Table);
+
+/// <summary>Starts no more runs of a table until <see cref="ResumeTable"/>; remembered over restarts.</summary>
+public sealed record PauseTable(string Table);
+
+public sealed record ResumeTable(string Table);
+
+public sealed record Accepted(string Table);
+
+public sealed record UnknownTable(string Table, string[] Known);
+
+/// <summary>What a table is doing.</summary>
+public enum TableActivity
+{
+    /// <summary>It reflects all of its inputs, as far as is known.</summary>
+    Current,
+
+    /// <summary>Inputs have advanced; it waits for its turn.</summary>
+    Waiting,
+
+    Running,
+
+    /// <summary>The last run failed; it is tried again later.</summary>
+    BackingOff,
+
+    /// <summary>It has failed for good, until its inputs advance or somebody triggers it.</summary>
+    Stopped,
+
+    Paused,
+}
+
+/// <summary>One table of <see cref="MedallionStatus"/>.</summary>
+/// <param name="Version">The version that the last run made; null before the first.</param>
+/// <param name="Rows">Rows of that version.</param>
+/// <param name="ReflectsUntil">Every Bronze row committed up to this time is reflected; null before the first run.</param>
+/// <param name="PendingRows">New Bronze rows announced and not yet reflected, as far as is known.</param>
+/// <param name="Error">Why the last run failed; null when it did not.</param>
+public sealed record TableStatus(string Table, TableActivity Activity, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
+    DateTimeOffset? ReflectsUntil, long PendingRows, DateTimeOffset? PendingSince, int FailedAttempts, string? Error);
+
+/// <summary>All Silver and Gold tables, Silver first.</summary>
+public sealed record MedallionStatus(TableStatus[] Tables);
+
+/// <summary>An input of some table is at this version.</summary>
+/// <param name="Rows">New rows; 0 when unknown.</param>
+internal sealed record InputSeen(string Table, long Version, long Rows, DateTimeOffset CommittedAt) : INoSerializationVerificationNeeded;
+
+/// <summary>What the logs say about the inputs: found by polling.</summary>
+internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerializationVerificationNeeded;
+
+/// <summary>The plan of a table is made; null: it has nothing to do.</summary>
+internal sealed record JobPlanned(string Table, JobPins? Pins) : INoSerializationVerificationNeeded;
+
+/// <summary>A run ended, or could not be planned.</summary>
+internal sealed record JobEnded(string Table, JobResult? Result, JobFault? Fault) : INoSerializationVerificationNeeded;
+
+/// <param name="IsSuperseded">Another run got there first: plan again, nothing is wrong.</param>
+/// <param name="IsTransient">Trying again may help.</param>
+internal sealed record JobFault(string Message, bool IsTransient, bool IsSuperseded) : INoSerializationVerificationNeeded;
+
+/// <summary>Time has passed.</summary>
+internal sealed record Tick : INoSerializationVerificationNeeded
+{
+    public static readonly Tick Instance = new();
+}
+
+/// <summary>What the coordinator remembers. The manifest of each is in <see cref="TransformMessageSerializer"/>.</summary>
+public abstract record MedallionEvent(string Table, DateTimeOffset At);
+
+/// <summary>A run is decided; written before anything is started.</summary>
+public sealed record JobRequested(string Table, DateTimeOffset At, JobPins Pins) : MedallionEvent(Table, At);
+
+public sealed record JobSucceeded(string Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took) : MedallionEvent(Table, At);
+
+/// <param name="IsFinal">It is not tried again by itself.</param>
+public sealed record JobFailed(string Table, DateTimeOffset At, long Run, string Message, bool IsFinal) : MedallionEvent(Table, At);
+
+/// <summary>The run's plan no longer holds; the table is planned again.</summary>
+public sealed record JobDropped(string Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
+
+public sealed record TablePaused(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
+
+public sealed record TableResumed(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
+
+/// <summary>Everything remembered, so that older events can go.</summary>
+public sealed record MedallionSnapshot(RememberedTable[] Tables);
+
+/// <summary>A table in <see cref="MedallionSnapshot"/>.</summary>
+public sealed record RememberedTable(string Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
+    DateTimeOffset? ReflectsUntil, bool IsPaused);

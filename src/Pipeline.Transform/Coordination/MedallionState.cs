@@ -1,0 +1,223 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>What the coordinator does next.</summary>
+internal abstract record MedallionEffect
+{
+    /// <summary>Finds out what a run of the table would do; answered by <see cref="JobPlanned"/>.</summary>
+    public sealed record Plan(string Table) : MedallionEffect;
+
+    /// <summary>Runs a job whose request is durable; answered by <see cref="JobEnded"/>.</summary>
+    public sealed record Run(JobPins Pins) : MedallionEffect;
+
+    public sealed record Announce(TableAdvanced Advanced) : MedallionEffect;
+}
+
+/// <summary>What follows from a message: first the events are made durable and applied, then the effects happen.</summary>
+internal sealed record Decision(MedallionState State, ImmutableArray<MedallionEvent> Events, ImmutableArray<MedallionEffect> Effects)
+{
+    public static Decision Of(MedallionState state) => new(state, [], []);
+}
+
+/// <summary>What the coordinator knows of one table.</summary>
+/// <param name="Inputs">Tables it is made from.</param>
+internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
+{
+    /// <summary>Its plan is being made.</summary>
+    public bool IsPlanning { get; init; }
+
+    /// <summary>The job that runs, or was running when the process died.</summary>
+    public JobPins? Running { get; init; }
+
+    /// <summary>When an input first advanced that is not reflected; null: none has.</summary>
+    public DateTimeOffset? PendingSince { get; init; }
+
+    public long PendingRows { get; init; }
+
+    public long Run { get; init; }
+
+    public long? Version { get; init; }
+
+    public long? Rows { get; init; }
+
+    public DateTimeOffset? LastRunAt { get; init; }
+
+    public TimeSpan? LastTook { get; init; }
+
+    public DateTimeOffset? ReflectsUntil { get; init; }
+
+    public int FailedAttempts { get; init; }
+
+    /// <summary>After an error: not to be tried earlier.</summary>
+    public DateTimeOffset NotBefore { get; init; }
+
+    /// <summary>Not tried again until something changes.</summary>
+    public bool IsStopped { get; init; }
+
+    public bool IsPaused { get; init; }
+
+    public bool IsTriggered { get; init; }
+
+    public string? Error { get; init; }
+
+    public bool IsBusy => IsPlanning || Running is not null;
+
+    public bool IsGold => Table.StartsWith("gold/", StringComparison.Ordinal);
+}
+
+/// <summary>
+/// Which Silver and Gold tables run when: a function of state, message and time. Announcements and polls of the tables'
+/// logs are only hints that a table may have something to do; what it has to do is planned from the logs themselves.
+/// </summary>
+/// <param name="Heads">The newest version seen of each input.</param>
+internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<string, long> Heads, TransformOptions Options)
+{
+    /// <summary>Nothing known: every table is looked at once.</summary>
+    public static MedallionState Start(IEnumerable<(string Table, IEnumerable<string> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
+        new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<string, long>.Empty, options);
+
+    public TableState? Find(string table) => Tables.FirstOrDefault(state => state.Table == table);
+
+    /// <summary>What follows from a message. Reads no clock and draws no random number.</summary>
+    public static Decision Decide(MedallionState state, object message, DateTimeOffset now) => message switch
+    {
+        Tick => state.StartDue(now),
+        InputSeen input => Decision.Of(state.See(input, now)),
+        InputsPolled polled => Decision.Of(polled.Inputs.Aggregate(state, (s, input) => s.See(input, now))),
+        JobPlanned planned => state.OnPlanned(planned, now),
+        JobEnded ended => state.OnEnded(ended, now),
+        TriggerTable trigger => Decision.Of(state.With(trigger.Table, table => table with
+        {
+            IsTriggered = true, IsStopped = false, FailedAttempts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
+        })),
+        PauseTable pause => new Decision(state, [new TablePaused(pause.Table, now)], []),
+        ResumeTable resume => new Decision(state, [new TableResumed(resume.Table, now)], []),
+        _ => throw new ArgumentException($"Unknown message {message.GetType().Name}.", nameof(message)),
+    };
+
+    /// <summary>What a durable event changes.</summary>
+    public MedallionState Apply(MedallionEvent happened) => With(happened.Table, table => happened switch
+    {
+        JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, LastRunAt = requested.At, IsTriggered = false },
+        JobSucceeded succeeded => table with
+        {
+            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Error = null, IsStopped = false,
+            ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
+        },
+        JobFailed failed => table with
+        {
+            Running = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
+            NotBefore = failed.At + Backoff(table.FailedAttempts), PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
+        },
+        JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
+        TablePaused => table with { IsPaused = true },
+        TableResumed => table with { IsPaused = false },
+        _ => throw new ArgumentException($"Unknown event {happened.GetType().Name}.", nameof(happened)),
+    });
+
+    /// <summary>After a restart: jobs that were requested and have no outcome run again, with their own pins.</summary>
+    public IEnumerable<MedallionEffect> Resume() =>
+        Tables.Where(table => table.Running is not null).Select(table => new MedallionEffect.Run(table.Running!));
+
+    public MedallionSnapshot ToSnapshot() => new([.. Tables.Select(table => new RememberedTable(table.Table, table.Running, table.Run, table.Version, table.Rows,
+        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused))]);
+
+    /// <summary>Takes over what is remembered of tables that are still configured.</summary>
+    public MedallionState Restore(MedallionSnapshot snapshot) => snapshot.Tables.Aggregate(this, (state, r) => state.With(r.Table, table => table with
+    {
+        Running = r.Running, Run = r.Run, Version = r.Version, Rows = r.Rows, LastRunAt = r.LastRunAt, LastTook = r.LastTook, ReflectsUntil = r.ReflectsUntil, IsPaused = r.IsPaused,
+    }));
+
+    public MedallionStatus ToStatus(DateTimeOffset now) => new([.. Tables.Select(table => new TableStatus(table.Table,
+        table.Running is not null ? TableActivity.Running
+        : table.IsPaused ? TableActivity.Paused
+        : table.IsStopped ? TableActivity.Stopped
+        : table.FailedAttempts > 0 && table.NotBefore > now ? TableActivity.BackingOff
+        : table.PendingSince is not null ? TableActivity.Waiting
+        : TableActivity.Current,
+        table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error))]);
+
+    private MedallionState See(InputSeen input, DateTimeOffset now)
+    {
+        if (Heads.TryGetValue(input.Table, out var head) && input.Version <= head) return this;
+        var seen = this with { Heads = Heads.SetItem(input.Table, input.Version) };
+        return seen with
+        {
+            Tables = [.. Tables.Select(table => !table.Inputs.Contains(input.Table) ? table : table with
+            {
+                PendingSince = table.PendingSince ?? now,
+                PendingRows = table.PendingRows + input.Rows,
+                // New input may be what a stopped table needs, but it is no reason to hurry.
+                IsStopped = false,
+            })],
+        };
+    }
+
+    /// <summary>Plans as many due tables as there are free jobs, the longest waiting first.</summary>
+    private Decision StartDue(DateTimeOffset now)
+    {
+        var free = Options.JobsMax - Tables.Count(table => table.IsBusy);
+        var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenBy(table => table.PendingSince).Take(Math.Max(0, free))
+            .Select(table => table.Table).ToImmutableArray();
+        var state = due.Aggregate(this, (s, table) => s.With(table, t => t with { IsPlanning = true, PendingSince = null, PendingRows = 0 }));
+        return new Decision(state, [], [.. due.Select(table => new MedallionEffect.Plan(table))]);
+    }
+
+    private bool IsDue(TableState table, DateTimeOffset now)
+    {
+        if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
+        if (table.IsTriggered) return true;
+        if (table.IsStopped || now < table.NotBefore) return false;
+        if (table.LastRunAt is { } last && now < last + Options.IntervalMin && table.PendingRows < Options.RowsThreshold) return false;
+        // A Gold table waits for the runs of its inputs, to make one run out of many.
+        return !table.IsGold || now >= since + Options.LagMax || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
+    }
+
+    private Decision OnPlanned(JobPlanned planned, DateTimeOffset now)
+    {
+        if (Find(planned.Table) is not { IsPlanning: true }) return Decision.Of(this);
+        if (planned.Pins is { } pins)
+        {
+            if (Find(planned.Table)!.IsGold) pins = pins with { ReflectsUntil = InputsReflectUntil(planned.Table) };
+            return new Decision(this, [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins)]);
+        }
+
+        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Error = null }));
+    }
+
+    /// <summary>A Gold table is as fresh as the stalest table it is made from.</summary>
+    private DateTimeOffset? InputsReflectUntil(string table)
+    {
+        var inputs = Find(table)!.Inputs.Select(input => Find(input)?.ReflectsUntil).ToList();
+        return inputs.Exists(at => at is null) ? null : inputs.Min();
+    }
+
+    private Decision OnEnded(JobEnded ended, DateTimeOffset now)
+    {
+        if (Find(ended.Table) is not { IsBusy: true } table) return Decision.Of(this);
+        if (ended.Result is { } result)
+        {
+            var advanced = new TableAdvanced(ended.Table, result.Version, result.Rows ?? 0, now);
+            return new Decision(See(new InputSeen(ended.Table, result.Version, 0, now), now), [new JobSucceeded(ended.Table, now, result.Run, result.Version, result.Rows, result.Took)],
+                [new MedallionEffect.Announce(advanced)]);
+        }
+
+        var fault = ended.Fault!;
+        var run = table.Running?.Run ?? table.Run + 1;
+        if (fault.IsSuperseded) return new Decision(this, [new JobDropped(ended.Table, now, run, fault.Message)], []);
+        var isFinal = !fault.IsTransient || table.FailedAttempts + 1 >= Options.AttemptsMax;
+        return new Decision(this, [new JobFailed(ended.Table, now, run, fault.Message, isFinal)], []);
+    }
+
+    private TimeSpan Backoff(int failedBefore)
+    {
+        var factor = Math.Pow(2, Math.Min(failedBefore, 30));
+        return Options.BackoffMin * factor < Options.BackoffMax ? Options.BackoffMin * factor : Options.BackoffMax;
+    }
+
+    private MedallionState With(string table, Func<TableState, TableState> change) =>
+        this with { Tables = [.. Tables.Select(state => state.Table == table ? change(state) : state)] };
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Akka.Actor;
+using Akka.Hosting;
+using Akka.Serialization;
+using Pipeline.Core;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>
+/// Messages that cross nodes and events that outlive the process, as UTF-8 JSON. A manifest names the form; a changed
+/// one gets a new manifest, and readers learn it before any writer uses it.
+/// </summary>
+public sealed class TransformMessageSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
+{
+    private static readonly Dictionary<string, Type> TypesByManifest = new(StringComparer.Ordinal)
+    {
+        ["table-advanced-1"] = typeof(TableAdvanced),
+        ["get-medallion-status-1"] = typeof(GetMedallionStatus),
+        ["medallion-status-1"] = typeof(MedallionStatus),
+        ["trigger-table-1"] = typeof(TriggerTable),
+        ["pause-table-1"] = typeof(PauseTable),
+        ["resume-table-1"] = typeof(ResumeTable),
+        ["accepted-1"] = typeof(Accepted),
+        ["unknown-table-1"] = typeof(UnknownTable),
+        ["job-requested-1"] = typeof(JobRequested),
+        ["job-succeeded-1"] = typeof(JobSucceeded),
+        ["job-failed-1"] = typeof(JobFailed),
+        ["job-dropped-1"] = typeof(JobDropped),
+        ["table-paused-1"] = typeof(TablePaused),
+        ["table-resumed-1"] = typeof(TableResumed),
+        ["medallion-snapshot-1"] = typeof(MedallionSnapshot),
+    };
+
+    private static readonly Dictionary<Type, string> ManifestsByType = TypesByManifest.ToDictionary(pair => pair.Value, pair => pair.Key);
+
+    /// <summary>The types this serializer writes.</summary>
+    public static IReadOnlyCollection<Type> Types => TypesByManifest.Values;
+
+    public override int Identifier => 4202;
+
+    public override string Manifest(object o) => ManifestsByType.TryGetValue(o.GetType(), out var manifest)
+        ? manifest
+        : throw new ArgumentException($"{o.GetType()} is not a message of transform.", nameof(o));
+
+    public override byte[] ToBinary(object obj) => JsonSerializer.SerializeToUtf8Bytes(obj, obj.GetType(), Json.Options);
+
+    public override object FromBinary(byte[] bytes, string manifest) => TypesByManifest.TryGetValue(manifest, out var type)
+        ? JsonSerializer.Deserialize(bytes, type, Json.Options)!
+        : throw new ArgumentException($"Manifest {manifest} is not known here: the sending node runs a newer release.", nameof(manifest));
+}
+
+internal static class TransformSerializerRegistration
+{
+    public static AkkaConfigurationBuilder AddTransformSerializer(this AkkaConfigurationBuilder builder) =>
+        builder.WithCustomSerializer("pipeline-transform", TransformMessageSerializer.Types, system => new TransformMessageSerializer(system));
+}

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Hosting;
+using Akka.Remote.Hosting;
+using Apache.Arrow;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+public sealed class MedallionCoordinatorSpec
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "country string");
+
+    private readonly TestLake _lake = new(TestGraph.Of("""
+        users { from = bronze/app/users, columns { user_id { type = long }, country { type = string } }, key = [user_id] }
+        """, "countries { sql = \"countries.sql\", materialization = merge, key = [country] }\ntotals { sql = \"totals.sql\" }",
+        ("countries.sql", "SELECT country, CAST(COUNT(*) AS BIGINT) AS users FROM silver.users GROUP BY country"),
+        ("totals.sql", "SELECT CAST(SUM(users) AS BIGINT) AS users FROM gold.countries")));
+
+    [Fact]
+    public async Task Brings_silver_and_gold_up_to_date_after_a_bronze_commit()
+    {
+        using var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT * FROM (VALUES (1, 'DE', 'r', 1), (2, 'FR', 'r', 2), (3, 'DE', 'r', 3)) AS v(user_id, country, _op, _position)");
+        await using var node = await Node.StartAsync(lake, lake.Engine);
+        await node.UntilAsync("gold/totals", run: 1);
+        Assert.Equal(["3"], await lake.RowsAsync("SELECT users FROM gold.totals"));
+
+        var version = await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        node.Publish(new BronzeCommitted("bronze/app/users", version, 1, null, lake.Time.GetUtcNow()));
+        await node.UntilAsync("gold/totals", run: 2);
+
+        Assert.Equal(["4"], await lake.RowsAsync("SELECT users FROM gold.totals"));
+        Assert.Equal(["DE|2", "FR|2"], await lake.RowsAsync("SELECT country, users FROM gold.countries ORDER BY 1"));
+        var users = (await node.StatusAsync()).Tables.Single(table => table.Table == "silver/users");
+        Assert.Equal((2L, 4L, 0, null), (users.Run, users.Rows, users.FailedAttempts, users.Error));
+        Assert.Equal((await lake.Tables.TryOpenAsync(TableId.Bronze("app", "users"), TestContext.Current.CancellationToken))!.Current.CommittedAt, users.ReflectsUntil);
+    }
+
+    [Fact]
+    public async Task Finds_by_itself_what_was_never_announced()
+    {
+        using var lake = _lake;
+        await using var node = await Node.StartAsync(lake, lake.Engine);
+
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+
+        await node.UntilAsync("silver/users", run: 1);
+    }
+
+    [Fact]
+    public async Task Repeats_the_same_job_after_a_crash()
+    {
+        using var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var hanging = new RecordingEngine(null);
+        await using (await Node.StartAsync(lake, hanging)) await hanging.Started.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        lake.Time.Advance(TimeSpan.FromMinutes(5));
+
+        var working = new RecordingEngine(lake.Engine);
+        await using var node = await Node.StartAsync(lake, working);
+        await node.UntilAsync("silver/users", run: 1);
+
+        Assert.Equal(hanging.Specs.First().Pins.ToJson(), working.Specs.First().Pins.ToJson());
+        Assert.Equal(["4|FR"], await lake.RowsAsync("SELECT user_id, country FROM silver.users"));
+    }
+
+    [Fact]
+    public async Task Tells_why_a_table_failed_and_keeps_the_others_going()
+    {
+        using var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var broken = new RecordingEngine(lake.Engine) { FailFor = "gold/countries" };
+        await using var node = await Node.StartAsync(lake, broken);
+        await node.UntilAsync("silver/users", run: 1);
+
+        var status = await node.UntilAsync(tables => tables.Single(table => table.Table == "gold/countries").Error is not null);
+
+        var countries = status.Tables.Single(table => table.Table == "gold/countries");
+        Assert.Equal((TableActivity.Stopped, 1), (countries.Activity, countries.FailedAttempts));
+        Assert.Equal("Table gold/countries: the query is wrong. Correct it.", countries.Error);
+        Assert.Null(status.Tables.Single(table => table.Table == "silver/users").Error);
+    }
+
+    /// <summary>A node of its own: one-member cluster, journal in the lake's directory.</summary>
+    private sealed class Node : IAsyncDisposable
+    {
+        private readonly IHost _host;
+        private readonly ActorSystem _system;
+        private readonly IActorRef _coordinator;
+        private readonly Inbox _inbox;
+
+        private Node(IHost host)
+        {
+            _host = host;
+            _system = host.Services.GetRequiredService<ActorSystem>();
+            _coordinator = ActorRegistry.For(_system).Get<MedallionCoordinatorActor>();
+            _inbox = Inbox.Create(_system);
+            DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
+        }
+
+        public static async Task<Node> StartAsync(TestLake lake, IJobEngine engine)
+        {
+            var options = lake.Options with
+            {
+                IntervalMin = TimeSpan.Zero, PollInterval = TimeSpan.FromMilliseconds(200),
+                JournalConnection = $"Data Source={Path.Combine(lake.Options.TempDirectory, "journal.db")}",
+            };
+            var host = Host.CreateApplicationBuilder();
+            host.Logging.ClearProviders();
+            host.Services.AddAkka("transform", builder => builder
+                .AddHocon("akka.loglevel = ERROR, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
+                .WithRemoting("127.0.0.1", 0)
+                .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
+                .WithTransform(options, lake.Tables, lake.Graph, engine, lake.Time)
+                .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
+            var built = host.Build();
+            await built.StartAsync(TestContext.Current.CancellationToken);
+            return new Node(built);
+        }
+
+        public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement));
+
+        public async Task<MedallionStatus> StatusAsync() => await _coordinator.Ask<MedallionStatus>(new GetMedallionStatus(), Deadline);
+
+        /// <summary>Waits until a table has finished a run, woken by what the coordinator announces.</summary>
+        public Task UntilAsync(string table, long run) => UntilAsync(tables => tables.Single(status => status.Table == table).Run >= run);
+
+        public async Task<MedallionStatus> UntilAsync(Func<TableStatus[], bool> condition)
+        {
+            using var deadline = new CancellationTokenSource(Deadline);
+            while (true)
+            {
+                var status = await StatusAsync();
+                if (condition(status.Tables)) return status;
+                Assert.False(deadline.IsCancellationRequested, string.Join("\n", status.Tables.Select(table => table.ToString())));
+                await AnnouncementAsync();
+            }
+        }
+
+        /// <summary>An announcement, or a moment without one: failures are not announced.</summary>
+        private async Task AnnouncementAsync()
+        {
+            try
+            {
+                await _inbox.ReceiveAsync(TimeSpan.FromMilliseconds(250));
+            }
+            catch (TimeoutException)
+            {
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _host.StopAsync(CancellationToken.None);
+            await _system.Terminate();
+            _host.Dispose();
+        }
+    }
+
+    /// <summary>Remembers what it was asked to run; without an inner engine it never comes to an end.</summary>
+    private sealed class RecordingEngine(IJobEngine? inner) : IJobEngine
+    {
+        private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public string Name => "recording";
+
+        public string? FailFor { get; init; }
+
+        public Task Started => _started.Task;
+
+        public ConcurrentQueue<JobSpec> Specs { get; } = new();
+
+        public async Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken)
+        {
+            Specs.Enqueue(spec);
+            _started.TrySetResult();
+            if (spec.Pins.Table == FailFor) throw new PipelineException(FaultKind.Invalid, $"Table {FailFor}", "the query is wrong", "Correct it.");
+            if (inner is null) await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return await inner!.RunAsync(spec, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+public sealed class MedallionStateSpec
+{
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private static readonly TransformOptions Options = new()
+    {
+        IntervalMin = TimeSpan.FromSeconds(2), LagMax = TimeSpan.FromSeconds(30), RowsThreshold = 1000, JobsMax = 2,
+        BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(60), AttemptsMax = 3,
+    };
+
+    private DateTimeOffset _now = Start;
+
+    private MedallionState _state = MedallionState.Start([("silver/users", ["bronze/app/users"]), ("silver/orders", ["bronze/crm/orders", "silver/users"]),
+        ("gold/sales", ["silver/orders", "silver/users"])], Options, Start);
+
+    [Fact]
+    public void Looks_at_every_table_at_the_start_as_far_as_jobs_are_free()
+    {
+        Assert.Equal(["plan silver/users", "plan silver/orders"], Tick());
+        Assert.Empty(Tick());
+        Assert.Empty(Planned("silver/users"));
+        Assert.Empty(Planned("silver/orders"));
+
+        Assert.Equal(["plan gold/sales"], Tick());
+    }
+
+    [Fact]
+    public void Writes_down_a_job_before_it_runs_and_announces_its_result()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Assert.Equal(["plan silver/users"], Tick());
+
+        var decision = MedallionState.Decide(_state, new JobPlanned("silver/users", Pins("silver/users", 1)), _now);
+        Assert.IsType<JobRequested>(Assert.Single(decision.Events));
+        Assert.Equal(["run silver/users#1"], Take(decision));
+        Assert.Equal(TableActivity.Running, Status("silver/users").Activity);
+
+        Assert.Equal(["announce silver/users@7"], Ended("silver/users", 1, version: 7));
+        Assert.Equal((TableActivity.Current, 1L, 7L), (Status("silver/users").Activity, Status("silver/users").Run, Status("silver/users").Version));
+    }
+
+    [Fact]
+    public void Runs_what_is_made_from_a_table_after_it()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Tick();
+        Planned("silver/users", 1);
+        Assert.Empty(Tick());
+
+        Ended("silver/users", 1, version: 7);
+
+        Assert.Equal(["plan silver/orders", "plan gold/sales"], Tick());
+    }
+
+    [Fact]
+    public void Leaves_the_shortest_interval_between_two_runs_unless_many_rows_wait()
+    {
+        Settle();
+        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+        Assert.DoesNotContain("plan silver/users", Tick());
+        Settle();
+        _now += TimeSpan.FromSeconds(1.9);
+        Assert.DoesNotContain("plan silver/users", Tick());
+
+        Decide(new InputSeen("bronze/app/users", 7, 990, _now));
+
+        Assert.Contains("plan silver/users", Tick());
+    }
+
+    [Fact]
+    public void Lets_a_gold_table_wait_for_a_running_input_but_not_for_ever()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Assert.Equal(["plan silver/users"], Tick());
+        Planned("silver/users", 1);
+        Decide(new InputSeen("silver/orders", 9, 0, _now));
+        Assert.Empty(Tick());
+
+        _now += Options.LagMax;
+
+        Assert.Equal(["plan gold/sales"], Tick());
+    }
+
+    [Fact]
+    public void Backs_off_a_failing_table_alone_longer_each_time_and_then_stops_it()
+    {
+        Settle();
+        foreach (var seconds in new[] { 1, 2 })
+        {
+            Decide(new InputSeen("bronze/app/users", _state.Heads.GetValueOrDefault("bronze/app/users") + 1, 1, _now));
+            _now += TimeSpan.FromMinutes(2);
+            Assert.Equal(["plan silver/users"], Tick());
+            Planned("silver/users", 1);
+            Failed("silver/users", isTransient: true);
+            _now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
+            Assert.Equal(TableActivity.BackingOff, Status("silver/users").Activity);
+            Decide(new InputSeen("bronze/crm/orders", _state.Heads.GetValueOrDefault("bronze/crm/orders") + 1, 1, _now));
+            Assert.Equal(["plan silver/orders"], Tick());
+            Planned("silver/orders");
+        }
+
+        _now += TimeSpan.FromMinutes(2);
+        Tick();
+        Planned("silver/users", 1);
+        Failed("silver/users", isTransient: true);
+
+        Assert.Equal((TableActivity.Stopped, "broken"), (Status("silver/users").Activity, Status("silver/users").Error));
+        _now += TimeSpan.FromHours(1);
+        Assert.Empty(Tick());
+        Decide(new TriggerTable("silver/users"));
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void Stops_at_once_after_a_permanent_error_until_new_input_comes()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Tick();
+        Planned("silver/users", 1);
+        Failed("silver/users", isTransient: false);
+        _now += TimeSpan.FromHours(1);
+        Assert.Empty(Tick());
+
+        Decide(new InputSeen("bronze/app/users", 6, 1, _now));
+
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void Plans_again_without_an_error_when_another_run_got_there_first()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Tick();
+        Planned("silver/users", 1);
+        Decide(new JobEnded("silver/users", null, new JobFault("run 1 is taken", IsTransient: true, IsSuperseded: true)));
+        _now += Options.IntervalMin;
+
+        Assert.Null(Status("silver/users").Error);
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void Repeats_after_a_restart_the_jobs_that_have_no_outcome()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Tick();
+        var requested = (JobRequested)MedallionState.Decide(_state, new JobPlanned("silver/users", Pins("silver/users", 3)), _now).Events[0];
+        var fresh = MedallionState.Start(_state.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, _now);
+
+        var fromEvents = fresh.Apply(requested);
+        var fromSnapshot = fresh.Restore(fromEvents.ToSnapshot());
+
+        Assert.Equal(["run silver/users#3"], fromEvents.Resume().Select(Name));
+        Assert.Equal(["run silver/users#3"], fromSnapshot.Resume().Select(Name));
+    }
+
+    [Fact]
+    public void Starts_nothing_for_a_paused_table()
+    {
+        Settle();
+        Decide(new PauseTable("silver/users"));
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Assert.Empty(Tick());
+
+        Decide(new ResumeTable("silver/users"));
+
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void Knows_how_fresh_each_table_is()
+    {
+        Settle();
+        Run("silver/users", 1, 5, 10, reflects: Start.AddSeconds(-3));
+        Run("silver/orders", 1, 5, 10, "bronze/crm/orders", reflects: Start.AddSeconds(-9));
+        Tick();
+        Planned("gold/sales", 1);
+        Ended("gold/sales", 1, 2);
+
+        Assert.Equal([Start.AddSeconds(-3), Start.AddSeconds(-9), Start.AddSeconds(-9)], _state.ToStatus(_now).Tables.Select(table => table.ReflectsUntil));
+    }
+
+    /// <summary>Every table has been looked at and had nothing to do.</summary>
+    private void Settle()
+    {
+        for (var round = 0; round < 2; round++)
+        {
+            Tick();
+            foreach (var table in _state.Tables.Where(table => table.IsPlanning).ToList()) Planned(table.Table);
+        }
+    }
+
+    private void Run(string table, long run, long bronzeVersion, long rows, string bronze = "bronze/app/users", DateTimeOffset? reflects = null)
+    {
+        Decide(new InputSeen(bronze, bronzeVersion, rows, _now));
+        Assert.Contains($"plan {table}", Tick());
+        foreach (var other in _state.Tables.Where(t => t.IsPlanning && t.Table != table).ToList()) Planned(other.Table);
+        Decide(new JobPlanned(table, Pins(table, run) with { ReflectsUntil = reflects }));
+        Ended(table, run, bronzeVersion);
+    }
+
+    private List<string> Tick() => Decide(Transform.Coordination.Tick.Instance);
+
+    private List<string> Planned(string table, long? run = null) => Decide(new JobPlanned(table, run is { } number ? Pins(table, number) : null)).Where(effect => !effect.StartsWith("run ", StringComparison.Ordinal)).ToList();
+
+    private List<string> Ended(string table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
+
+    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new JobFault("broken", isTransient, IsSuperseded: false)));
+
+    private List<string> Decide(object message) => Take(MedallionState.Decide(_state, message, _now));
+
+    private List<string> Take(Decision decision)
+    {
+        _state = decision.Events.Aggregate(decision.State, (state, happened) => state.Apply(happened));
+        return [.. decision.Effects.Select(Name)];
+    }
+
+    private TableStatus Status(string table) => _state.ToStatus(_now).Tables.Single(status => status.Table == table);
+
+    private JobPins Pins(string table, long run) => new() { Table = table, Run = run, RequestedAt = _now, Inputs = [], Targets = [] };
+
+    private static string Name(MedallionEffect effect) => effect switch
+    {
+        MedallionEffect.Plan plan => $"plan {plan.Table}",
+        MedallionEffect.Run run => $"run {run.Pins.Id}",
+        MedallionEffect.Announce announce => $"announce {announce.Advanced.Table}@{announce.Advanced.Version}",
+        _ => throw new ArgumentException("Unknown effect.", nameof(effect)),
+    };
+}
