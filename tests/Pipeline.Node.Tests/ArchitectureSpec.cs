@@ -21,7 +21,7 @@ public sealed class ArchitectureSpec
         ["Pipeline.Emulation"] = ["Pipeline.Core"],
     };
 
-    private static readonly string[] MayKnowAkka = ["Pipeline.Ingest", "Pipeline.Transform", "pipeline"];
+    private static readonly string[] MayKnowAkka = ["Pipeline.Ingest", "Pipeline.Transform"];
 
     public static TheoryData<string> Rooms => [.. MayKnow.Keys];
 

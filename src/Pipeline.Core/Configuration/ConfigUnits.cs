@@ -4,8 +4,9 @@ using System.Text;
 namespace Pipeline.Core.Configuration;
 
 /// <summary>How units and names are written in HOCON.</summary>
-internal static class ConfigUnits
+public static class ConfigUnits
 {
+    /// <summary>A number and a unit: <c>250ms</c>, <c>1.5 s</c>, <c>10 minutes</c>.</summary>
     public static bool TryDuration(string text, out TimeSpan value)
     {
         value = default;
@@ -24,6 +25,7 @@ internal static class ConfigUnits
         return true;
     }
 
+    /// <summary>A number and a unit, bytes without one: <c>64 MiB</c>, <c>1g</c>, <c>512</c>.</summary>
     public static bool TryBytes(string text, out long value)
     {
         value = 0;
@@ -46,14 +48,14 @@ internal static class ConfigUnits
         return true;
     }
 
-    public static string Format(TimeSpan value) =>
+    internal static string Format(TimeSpan value) =>
         value == TimeSpan.MaxValue ? "any length"
         : value.TotalSeconds < 1 ? $"{value.TotalMilliseconds:0}ms"
         : value.TotalMinutes < 1 ? $"{value.TotalSeconds:0.###}s"
         : value.TotalHours < 1 ? $"{value.TotalMinutes:0.###}m"
         : $"{value.TotalHours:0.###}h";
 
-    public static string FormatBytes(long value) => value switch
+    internal static string FormatBytes(long value) => value switch
     {
         >= 1L << 30 => $"{value / (double)(1L << 30):0.##} GiB",
         >= 1L << 20 => $"{value / (double)(1L << 20):0.##} MiB",
@@ -62,7 +64,7 @@ internal static class ConfigUnits
     };
 
     /// <summary><c>ReadOnly</c> as <c>read-only</c>.</summary>
-    public static string Kebab(string name)
+    internal static string Kebab(string name)
     {
         var text = new StringBuilder(name.Length + 4);
         for (var i = 0; i < name.Length; i++)
@@ -74,7 +76,7 @@ internal static class ConfigUnits
         return text.ToString();
     }
 
-    public static string Nearest(string wrong, IEnumerable<string> names)
+    internal static string Nearest(string wrong, IEnumerable<string> names)
     {
         var best = names.Select(name => (name, distance: Distance(wrong, name))).OrderBy(pair => pair.distance).FirstOrDefault();
         return best.name is not null && best.distance <= Math.Max(2, wrong.Length / 3) ? $". Did you mean '{best.name}'?" : ".";

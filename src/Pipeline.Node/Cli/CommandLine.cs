@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Pipeline.Core.Configuration;
+using Pipeline.Node.Verbs;
+
+namespace Pipeline.Node.Cli;
+
+/// <summary>The command line as a whole: verbs, what they share, and how errors leave the process.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] args, NodeContext context)
+    {
+        var root = Build(context);
+        var result = root.Parse(args);
+        if (result.Errors.Count > 0)
+        {
+            if (result.CommandResult.Command == root && args is [var wrong, ..] && !wrong.StartsWith('-'))
+                context.Messages.WriteLine($"There is no verb '{wrong}'{SettingsReader.Nearest(wrong, root.Subcommands.Select(verb => verb.Name))}");
+            else
+                foreach (var error in result.Errors) context.Messages.WriteLine(error.Message);
+            context.Messages.WriteLine($"See '{NameOf(result.CommandResult)} --help'.");
+            return ExitCode.Usage;
+        }
+
+        // Signals are Interruption's, and errors are Faults'.
+        var configuration = new InvocationConfiguration
+        {
+            Output = context.Data,
+            Error = context.Messages,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        return await result.InvokeAsync(configuration, context.Interruption?.Token ?? CancellationToken.None);
+    }
+
+    public static RootCommand Build(NodeContext context)
+    {
+        var root = new RootCommand("""
+            Lands every record of its sources in a Bronze data lake exactly once, and keeps Silver and Gold tables correct and fresh.
+
+            Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 plan has changes,
+            3 quality or freshness breached, 4 cannot connect, 5 not authorised, 64 usage, 130 interrupted.
+            """);
+        foreach (var verb in (ReadOnlySpan<Verb>)
+            [
+                new DemoVerb(), new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(),
+                new CompactVerb(), new VacuumVerb(),
+            ])
+            root.Add(verb.ToCommand(context));
+        return root;
+    }
+
+    private static string NameOf(CommandResult result)
+    {
+        var names = new Stack<string>();
+        for (SymbolResult? part = result; part is CommandResult command; part = command.Parent)
+            names.Push(command.Command is RootCommand ? "pipeline" : command.Command.Name);
+        return string.Join(' ', names);
+    }
+}

@@ -1,0 +1,36 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Node.Cli;
+
+/// <summary>Errors as people read them: the thing, the cause, the next step; and the exit code that goes with them.</summary>
+internal static class Faults
+{
+    public static int Report(NodeContext context, Exception error, bool isVerbose)
+    {
+        switch (error)
+        {
+            case ConfigurationException configuration:
+                foreach (var problem in configuration.Problems) context.Messages.WriteLine(problem);
+                context.Messages.WriteLine(configuration.Problems.Count == 1 ? "1 error in the configuration." : $"{configuration.Problems.Count} errors in the configuration.");
+                return ExitCode.Usage;
+            case PipelineException fault:
+                context.Messages.WriteLine(fault.Message);
+                if (isVerbose && fault.InnerException is { } cause) context.Messages.WriteLine(cause);
+                return CodeOf(fault.Kind);
+            case OperationCanceledException when context.Interruption is { Signal: not null }:
+                context.Messages.WriteLine("Interrupted.");
+                return ExitCode.Interrupted;
+            default:
+                context.Messages.WriteLine(isVerbose ? error.ToString() : $"pipeline: an error that should not happen: {error.Message} ({error.GetType().Name}). Run the command again with --verbose to see where.");
+                return ExitCode.Failed;
+        }
+    }
+
+    public static int CodeOf(FaultKind kind) => kind switch
+    {
+        FaultKind.Unreachable => ExitCode.CannotConnect,
+        FaultKind.NotAuthorised => ExitCode.NotAuthorised,
+        _ => ExitCode.Failed,
+    };
+}

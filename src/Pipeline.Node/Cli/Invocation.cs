@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Logging;
+using Pipeline.Delta;
+using Pipeline.Node.Composition;
+using Pipeline.Node.Configuration;
+
+namespace Pipeline.Node.Cli;
+
+/// <summary>One use of the command line: what was asked for beside the verb's own options.</summary>
+internal sealed record Invocation(NodeContext Context, string ConfigPath, string? LakeLocation, OutputFormat Format, bool IsVerbose)
+{
+    /// <exception cref="Core.Configuration.ConfigurationException">All that is wrong with it.</exception>
+    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, LakeLocation, Context.Environment);
+
+    /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
+    public Lake OpenLake() => Lakes.Open(LakeLocation is { } location ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
+
+    public void Print(Listing listing) => listing.Print(Context, Format);
+
+    public ILoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level);
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+
+namespace Pipeline.Node.Cli;
+
+/// <summary>One verb of the command line. Its options are fields, registered by the constructor.</summary>
+internal abstract class Verb(string name, string description)
+{
+    private readonly Command _command = new(name, description);
+
+    private readonly Option<string> _config = new("--config", "-c") { Description = "The configuration file.", HelpName = "FILE" };
+
+    private readonly Option<string?> _lake = new("--lake")
+    {
+        Description = "The lake's directory or s3://bucket/prefix, instead of the configuration's.",
+        HelpName = "LOCATION",
+    };
+
+    private readonly Option<string> _output = new Option<string>("--output", "-o")
+    {
+        Description = "How data is printed.",
+        DefaultValueFactory = _ => "table",
+    }.AcceptOnlyFromAmong("table", "json");
+
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log details, and show where unexpected errors come from." };
+
+    /// <summary>The name of the file in <c>hocon/</c> that is read when none is given.</summary>
+    protected virtual string DefaultConfig => "pipeline.conf";
+
+    public Command ToCommand(NodeContext context)
+    {
+        _config.DefaultValueFactory = _ => DefaultConfigPath();
+        _command.Add(_config);
+        _command.Add(_lake);
+        _command.Add(_output);
+        _command.Add(_verbose);
+        _command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), 
+                parsed.GetValue(_output) == "json" ? OutputFormat.Json : OutputFormat.Table, parsed.GetValue(_verbose));
+            try
+            {
+                return await RunAsync(invocation, parsed, cancellationToken);
+            }
+            catch (Exception error)
+            {
+                // The process's outermost frame: whatever arrives here ends it with a sentence and an exit code.
+                return Faults.Report(context, error, invocation.IsVerbose);
+            }
+        });
+        return _command;
+    }
+
+    protected abstract Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken);
+
+    protected Option<T> Add<T>(Option<T> option)
+    {
+        _command.Add(option);
+        return option;
+    }
+
+    protected Argument<T> Add<T>(Argument<T> argument)
+    {
+        _command.Add(argument);
+        return argument;
+    }
+
+    /// <summary>The file in <c>hocon/</c> of the working directory; else the one that came with the program.</summary>
+    private string DefaultConfigPath()
+    {
+        var here = Path.Combine("hocon", DefaultConfig);
+        return File.Exists(here) ? here : Path.Combine(AppContext.BaseDirectory, here);
+    }
+}

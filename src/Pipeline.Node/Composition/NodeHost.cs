@@ -1,0 +1,96 @@
+using Akka.Actor;
+using Akka.Cluster.Hosting;
+using Akka.Hosting;
+using Akka.Remote.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest;
+using Pipeline.Node.Configuration;
+
+namespace Pipeline.Node.Composition;
+
+/// <summary>
+/// A node of the service: an actor system in a cluster that ingests and transforms. Stopping it drains it: workers commit
+/// what is open, then the node leaves the cluster.
+/// </summary>
+internal sealed class NodeHost : IAsyncDisposable
+{
+    // Above the sum of coordinated shutdown's phases in akka.conf.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(90);
+
+    private readonly IHost _host;
+    private readonly OpenSources _sources;
+
+    private NodeHost(IHost host, OpenSources sources)
+    {
+        _host = host;
+        _sources = sources;
+    }
+
+    public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
+
+    public IReadOnlyActorRegistry Actors => _host.Services.GetRequiredService<ActorRegistry>();
+
+    /// <summary>Done when the actor system has ended, asked to or not.</summary>
+    public Task Terminated => System.WhenTerminated;
+
+    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, new LocalSecretStore()));
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton(logs);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        var akkaConfig = await File.ReadAllTextAsync(options.AkkaFile, cancellationToken);
+        builder.Services.AddAkka("pipeline", akka => akka
+            .AddHocon(Akka.Configuration.ConfigurationFactory.ParseString(akkaConfig), HoconAddMode.Prepend)
+            .ConfigureLoggers(loggers =>
+            {
+                loggers.ClearLoggers();
+                loggers.AddLoggerFactory();
+            })
+            .WithCluster(options.Cluster)
+            .WithIngest(options.Ingest, lake, sources, time));
+
+        var host = builder.Build();
+        await host.StartAsync(cancellationToken);
+        return new NodeHost(host, sources);
+    }
+
+    /// <summary>Drains and leaves the cluster; takes as long as the open files need, at most <see cref="ShutdownTimeout"/>.</summary>
+    public Task StopAsync() => _host.StopAsync(CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        if (_host is IAsyncDisposable host) await host.DisposeAsync();
+        await _sources.DisposeAsync();
+    }
+}
+
+internal static class ClusterConfiguration
+{
+    /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>
+    public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Configuration.ClusterOptions options)
+    {
+        akka
+            .WithRemoting(options.Hostname, options.Port)
+            .WithClustering(new Akka.Cluster.Hosting.ClusterOptions
+            {
+                Roles = [.. options.Roles.Select(role => role.ToString().ToLowerInvariant())],
+                SeedNodes = [.. options.SeedNodes.Select(seed => $"akka.tcp://pipeline@{seed}")],
+            });
+        if (options.SeedNodes.Count == 0)
+        {
+            akka.AddStartup((system, _) =>
+            {
+                var cluster = Akka.Cluster.Cluster.Get(system);
+                cluster.Join(cluster.SelfAddress);
+            });
+        }
+
+        return akka;
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Composition;
+using Pipeline.Node.Configuration;
+
+namespace Pipeline.Node.Verbs;
+
+internal sealed class RunVerb : Verb
+{
+    private readonly Option<string[]> _roles;
+
+    public RunVerb() : base("run", "Run a node of the service until it is told to stop (Ctrl-C, SIGTERM); it commits what is open first.")
+    {
+        _roles = Add(new Option<string[]>("--role")
+        {
+            Description = "What this node does, instead of the configuration's roles; may be given twice.",
+            AllowMultipleArgumentsPerToken = true,
+        }.AcceptOnlyFromAmong([.. Enum.GetNames<NodeRole>().Select(name => name.ToLowerInvariant())]));
+    }
+
+    protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var options = invocation.Load();
+        if (parsed.GetValue(_roles) is { Length: > 0 } roles)
+            options = options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } };
+
+        using var logs = invocation.CreateLogs(LogLevel.Information);
+        await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = cancellationToken.Register(stop.SetResult);
+        if (await Task.WhenAny(stop.Task, node.Terminated) == node.Terminated)
+            throw new PipelineException(FaultKind.Invalid, "This node", "it was taken out of the cluster by the others, or its actor system failed",
+                "The log says why; start it again and it continues where the lake says.");
+
+        await node.StopAsync();
+        // Stopping a service is not a failure; breaking off a command at a keyboard is.
+        return invocation.Context.Interruption?.Signal == PosixSignal.SIGINT ? ExitCode.Interrupted : ExitCode.Done;
+    }
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Pipeline.Core;
+using Pipeline.Delta.Maintenance;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Inspection;
+
+namespace Pipeline.Node.Verbs;
+
+internal sealed class VacuumVerb : Verb
+{
+    private readonly Argument<TableId[]> _tables;
+    private readonly Option<bool> _dryRun;
+    private readonly Option<TimeSpan?> _retention;
+
+    public VacuumVerb() : base("vacuum", "Delete files that no version within the retention needs any more.")
+    {
+        _tables = Add(TableArgument.CreateMany());
+        _dryRun = Add(new Option<bool>("--dry-run") { Description = "Only say what would be deleted." });
+        _retention = Add(DurationOption.Create("--retention", "Keep what was needed within this time, instead of the table's own (7 days unless set)."));
+    }
+
+    protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var lake = invocation.OpenLake();
+        var isDryRun = parsed.GetValue(_dryRun);
+        var listing = new Listing("table", isDryRun ? "files to delete" : "files deleted", "bytes");
+        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, parsed.GetValue(_tables), cancellationToken))
+        {
+            var result = await Vacuum.RunAsync(table, new VacuumOptions(parsed.GetValue(_retention), isDryRun), cancellationToken);
+            listing.Add(id.ToString(), result.Files, result.Bytes);
+        }
+
+        invocation.Print(listing);
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Inspection;
+
+namespace Pipeline.Node.Verification;
+
+/// <summary>Whether Bronze holds each record of its splits once.</summary>
+internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
+{
+    /// <summary>
+    /// Reads the log: every commit takes each split further from where the commit before left it, and its rows lie in
+    /// exactly that range. Commits that a clean-up has removed are not looked at.
+    /// </summary>
+    public async Task<Finding> CheckPositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        var thing = $"{id} positions";
+        var oldest = await OldestCommitAsync(table, cancellationToken);
+        var positions = new Dictionary<string, long>(StringComparer.Ordinal);
+        var moves = 0;
+        await foreach (var (version, actions) in table.ChangesAsync(oldest - 1, snapshot.Version, cancellationToken))
+        {
+            var ranges = new List<(long? From, long To)>();
+            foreach (var txn in actions.OfType<TxnAction>().Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)))
+            {
+                long? from = positions.TryGetValue(txn.AppId, out var known) ? known : null;
+                if (txn.Version <= from) return Broken(thing, $"version {version} takes split {txn.AppId} from {from} to {txn.Version}");
+                positions[txn.AppId] = txn.Version;
+                ranges.Add((from, txn.Version));
+                moves++;
+            }
+
+            foreach (var file in actions.OfType<AddFile>().Where(file => file.DataChange))
+                if (Outside(file, ranges) is { } reason) return Broken(thing, $"version {version} {reason}");
+        }
+
+        foreach (var (split, position) in positions)
+            if (snapshot.Position(split) != position) return Broken(thing, $"split {split} is at {snapshot.Position(split)}, its commits end at {position}");
+        var since = oldest == 0 ? "" : $" since version {oldest}";
+        return new Finding(thing, Ok: true, $"{positions.Count} splits, {Listing.Format(moves)} ranges without gap or overlap{since}");
+    }
+
+    /// <summary>For Kafka tables: no record twice, and no record missing up to the position. Null for others.</summary>
+    public async Task<Finding?> CheckOffsetsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (!snapshot.Schema.FieldsLookup.Contains("_offset")) return null;
+        var thing = $"{id} offsets";
+        var dead = await DeadLettersAsync(id, cancellationToken);
+        long missing = 0, records = 0;
+        foreach (var row in await query.RowsAsync(table, snapshot, "_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset)", "GROUP BY _partition"))
+        {
+            var (partition, rows, offsets, first, last) = (Number(row[0]), Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
+            if (offsets < rows) return Broken(thing, $"partition {partition} holds {rows - offsets} records twice");
+            var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, partition)).Select(txn => (long?)txn.Version).Max();
+            if (position is { } end && last >= end) return Broken(thing, $"partition {partition} holds offset {last}, but its position is {end}");
+            var before = dead.GetValueOrDefault(partition);
+            records += rows;
+            missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - before.Count;
+        }
+
+        return missing >= 0
+            ? new Finding(thing, Ok: true, $"{Listing.Format(records)} records, none twice"
+                + (missing == 0 ? ", none missing" : $"; {Listing.Format(missing)} offsets hold no record (compacted away, or marks of transactions)"))
+            : Broken(thing, $"{-missing} dead letters are in the table too");
+    }
+
+    /// <summary>Dead letters of a table by partition: how many, and the first offset.</summary>
+    private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, CancellationToken cancellationToken)
+    {
+        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
+        var rows = await query.RowsAsync(table, table.Current, "CAST(regexp_extract(_split, '[0-9]+$') AS BIGINT), count(*), min(_position)",
+            $"WHERE _table = {Delta.Merge.Sql.Text(id.Name)} GROUP BY 1");
+        return rows.ToDictionary(row => Number(row[0]), row => (Number(row[1]), (long?)Number(row[2])));
+    }
+
+    private static bool IsSplit(string appId, TableId id, long partition) =>
+        appId.StartsWith($"{id.Source}/", StringComparison.Ordinal) && appId.EndsWith($"/{partition}", StringComparison.Ordinal);
+
+    private static async Task<long> OldestCommitAsync(DeltaTable table, CancellationToken cancellationToken)
+    {
+        long oldest = 0;
+        await foreach (var (version, _) in table.HistoryAsync(cancellationToken)) oldest = version;
+        return oldest;
+    }
+
+    /// <summary>What is wrong with a file's rows by its statistics; null: nothing, or it has none.</summary>
+    private static string? Outside(AddFile file, List<(long? From, long To)> ranges)
+    {
+        if (file.RowCount is 0 || file.Stats is null) return null;
+        if (ranges.Count == 0) return $"adds {file.Path} without moving a position";
+        using var stats = JsonDocument.Parse(file.Stats);
+        if (Bound(stats, "minValues") is not { } min || Bound(stats, "maxValues") is not { } max) return null;
+        var to = ranges.Max(range => range.To);
+        long? from = ranges.Exists(range => range.From is null) ? null : ranges.Min(range => range.From);
+        return max >= to || min < from ? $"adds rows at positions {min} to {max} for the range [{from?.ToString(CultureInfo.InvariantCulture) ?? "beginning"}, {to})" : null;
+    }
+
+    private static long? Bound(JsonDocument stats, string kind) =>
+        stats.RootElement.TryGetProperty(kind, out var values) && values.TryGetProperty(BronzeColumns.Position, out var value) && value.TryGetInt64(out var bound) ? bound : null;
+
+    private static Finding Broken(string thing, string detail) =>
+        new(thing, Ok: false, detail, "Another program has written this table, or a defect has: keep the lake as it is and report it with 'pipeline history'.");
+
+    private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
+}

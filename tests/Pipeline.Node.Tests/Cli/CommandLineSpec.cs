@@ -1,0 +1,53 @@
+using Pipeline.Node.Cli;
+
+namespace Pipeline.Node.Tests.Cli;
+
+public sealed class CommandLineSpec
+{
+    [Theory]
+    [InlineData("shw", "There is no verb 'shw'. Did you mean 'show'?")]
+    [InlineData("bananas", "There is no verb 'bananas'.")]
+    public async Task A_wrong_verb_is_a_usage_error_with_the_nearest_right_one(string verb, string message)
+    {
+        var run = await NodeRun.OfAsync(verb);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Equal($"{message}\nSee 'pipeline --help'.\n", run.Messages);
+        Assert.Empty(run.Data);
+    }
+
+    [Theory]
+    [InlineData("show", "users")]
+    [InlineData("show")]
+    [InlineData("tables", "-o", "yaml")]
+    [InlineData("history", "gold/dim_date", "--limit", "many")]
+    [InlineData("tables", "--nonsense")]
+    public async Task A_wrong_argument_is_a_usage_error_that_points_to_the_verbs_help(params string[] args)
+    {
+        var run = await NodeRun.OfAsync(args);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.EndsWith($"See 'pipeline {args[0]} --help'.\n", run.Messages);
+        Assert.Empty(run.Data);
+    }
+
+    [Fact]
+    public async Task Help_names_every_verb_and_the_exit_codes()
+    {
+        var run = await NodeRun.OfAsync("--help");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        foreach (var verb in (string[])["demo", "run", "check", "plan", "tables", "show", "history", "verify", "compact", "vacuum"])
+            Assert.Matches($@"(?m)^  {verb}\b.*\w", run.Data);
+        Assert.Contains("64 usage", run.Data);
+    }
+
+    [Fact]
+    public async Task An_error_has_no_stack_trace()
+    {
+        var run = await NodeRun.OfAsync("check", "--config", "/nowhere/pipeline.conf");
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Equal("/nowhere/pipeline.conf:1: there is no such file\n1 error in the configuration.\n", run.Messages);
+    }
+}

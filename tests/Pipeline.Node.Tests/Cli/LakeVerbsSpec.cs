@@ -1,0 +1,102 @@
+using System.Text.Json.Nodes;
+using Pipeline.Core;
+using Pipeline.Node.Cli;
+
+namespace Pipeline.Node.Tests.Cli;
+
+public sealed class LakeVerbsSpec : IDisposable
+{
+    private readonly LakeFixture _lake = new();
+
+    public void Dispose() => _lake.Dispose();
+
+    [Fact]
+    public async Task Tables_lists_every_table_of_the_lake_by_layer()
+    {
+        await _lake.AppendAsync(TableId.Gold("dim_people"), "Ada");
+        await _lake.AppendAsync(TableId.Bronze("crm", "people"), "Ada", "Grace");
+        await _lake.AppendAsync(TableId.Bronze("crm", "people"), "Edsger");
+        await _lake.AppendAsync(TableId.Bronze("app", "people"), "Ada");
+        await _lake.AppendAsync(TableId.Silver("people"), "Ada");
+
+        var run = await RunAsync("tables", "-o", "json");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        var tables = JsonNode.Parse(run.Data)!.AsArray();
+        Assert.Equal(["bronze/app/people", "bronze/crm/people", "silver/people", "gold/dim_people"], tables.Select(table => (string)table!["table"]!));
+        var crm = tables[1]!;
+        Assert.Equal((2, 3, 2), ((int)crm["version"]!, (int)crm["rows"]!, (int)crm["files"]!));
+        Assert.Equal("2026-03-02T12:00:00.002+00:00", (string)crm["committed_at"]!);
+    }
+
+    [Fact]
+    public async Task An_empty_lake_has_no_tables()
+    {
+        var run = await RunAsync("tables", "-o", "json");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        Assert.Equal("[]", run.Data.Trim());
+        Assert.Contains("has no tables yet", run.Messages);
+    }
+
+    [Fact]
+    public async Task Show_prints_rows_with_the_partition_column()
+    {
+        await _lake.AppendAsync(TableId.Bronze("crm", "people"), "Ada", null);
+
+        var run = await RunAsync("show", "bronze/crm/people", "-o", "json");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        var rows = JsonNode.Parse(run.Data)!.AsArray();
+        Assert.Equal("""[{"id":1,"name":"Ada","_ingest_date":"2026-03-02"},{"id":2,"name":null,"_ingest_date":"2026-03-02"}]""", rows.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Show_stops_at_the_limit_and_goes_back_to_a_version()
+    {
+        await _lake.AppendAsync(TableId.Silver("people"), "Ada", "Grace", "Edsger");
+        await _lake.AppendAsync(TableId.Silver("people"), "Barbara");
+
+        Assert.Equal(2, JsonNode.Parse((await RunAsync("show", "silver/people", "--limit", "2", "-o", "json")).Data)!.AsArray().Count);
+        Assert.Equal(4, JsonNode.Parse((await RunAsync("show", "silver/people", "-o", "json")).Data)!.AsArray().Count);
+        Assert.Equal(3, JsonNode.Parse((await RunAsync("show", "silver/people", "--version", "1", "-o", "json")).Data)!.AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Show_prints_a_table_for_people()
+    {
+        await _lake.AppendAsync(TableId.Silver("people"), "Ada [Countess]");
+
+        var run = await RunAsync("show", "silver/people");
+
+        Assert.Matches(@"id\s+name", run.Data);
+        Assert.Matches(@"1\s+Ada \[Countess\]", run.Data);
+    }
+
+    [Fact]
+    public async Task History_lists_commits_newest_first()
+    {
+        await _lake.AppendAsync(TableId.Silver("people"), "Ada");
+        await _lake.AppendAsync(TableId.Silver("people"), "Grace");
+
+        var run = await RunAsync("history", "silver/people", "-o", "json", "--limit", "2");
+
+        var commits = JsonNode.Parse(run.Data)!.AsArray();
+        Assert.Equal([2, 1], commits.Select(commit => (int)commit!["version"]!));
+        Assert.All(commits, commit => Assert.Equal("APPEND", (string)commit!["operation"]!));
+    }
+
+    [Fact]
+    public async Task A_missing_table_is_an_error_that_names_the_nearest_one()
+    {
+        await _lake.AppendAsync(TableId.Silver("people"), "Ada");
+
+        var run = await RunAsync("show", "silver/poeple");
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        Assert.Equal($"Table silver/poeple: the lake {_lake.Directory} has no such table. See 'pipeline tables' for those it has. Did you mean 'silver/people'?\n", run.Messages);
+        Assert.Empty(run.Data);
+    }
+
+    private Task<NodeRun> RunAsync(params string[] args) => NodeRun.OfAsync([.. args, "--lake", _lake.Directory]);
+}

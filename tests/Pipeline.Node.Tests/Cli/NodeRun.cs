@@ -1,0 +1,19 @@
+using Pipeline.Core.Configuration;
+using Pipeline.Node.Cli;
+
+namespace Pipeline.Node.Tests.Cli;
+
+/// <summary>One use of the command line inside the test's process: what it printed and how it ended.</summary>
+internal sealed record NodeRun(int ExitCode, string Data, string Messages)
+{
+    public static Task<NodeRun> OfAsync(params string[] args) => OfAsync(new Dictionary<string, string>(StringComparer.Ordinal), args);
+
+    public static async Task<NodeRun> OfAsync(IReadOnlyDictionary<string, string> environment, params string[] args)
+    {
+        using var data = new StringWriter();
+        using var messages = new StringWriter();
+        ReadEnvironmentVariable variables = environment.GetValueOrDefault;
+        var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, TimeProvider.System, Interruption: null));
+        return new NodeRun(code, data.ToString(), messages.ToString());
+    }
+}

@@ -1,0 +1,74 @@
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
+
+namespace Pipeline.Node.Tests;
+
+/// <summary>A copy of the shipped configuration with mistakes in it: every one is reported, at once, where it is.</summary>
+public sealed class ConfigurationErrorsSpec : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-config-").FullName;
+
+    public ConfigurationErrorsSpec()
+    {
+        var hocon = Path.Combine(Repository.Root, "hocon");
+        foreach (var file in Directory.EnumerateFiles(hocon, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(_directory, Path.GetRelativePath(hocon, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task All_wrong_settings_are_reported_at_once_with_file_line_path_and_the_nearest_right_name()
+    {
+        Replace("pipeline.conf", "file-age-max = 2s", "file-age-mx = 2s");
+        Replace("pipeline.conf", "roles = [ingest, transform]", "roles = [ingest, transfrom]");
+        Replace("sources/app.conf", "poll-interval = 1s", "poll-interval = soon");
+        Replace("sources/events.conf", "type = kafka", "type = kafak");
+        Replace("sources/crm.conf", "  warehouse = INGEST_WH\n  warehouse = ${?SNOWFLAKE_WAREHOUSE}\n", "");
+
+        await VerifyErrors("wrong-settings.txt");
+    }
+
+    [Fact]
+    public async Task What_does_not_fit_together_is_reported_too_down_to_the_line_of_a_query()
+    {
+        Replace("silver/users.conf", "from = bronze/app/users", "from = bronze/app/user");
+        Replace("silver/users.conf", "length(country) = 2", "length(contry) = 2");
+        Replace("silver/customer_orders.conf", "key = [order_id]", "key = [orderid]");
+        Replace("gold/gold.conf", "dim_date.sql", "dim_dates.sql");
+        Replace("gold/dim_users.sql", "silver.users", "silver.usres");
+
+        await VerifyErrors("broken-graph.txt");
+    }
+
+    [Fact]
+    public async Task A_broken_brace_and_a_missing_include_are_reported_with_file_and_line()
+    {
+        Replace("pipeline.conf", "include \"sources/app.conf\"", "include \"sources/apps.conf\"");
+        File.AppendAllText(Path.Combine(_directory, "silver/users.conf"), "}\n");
+
+        await VerifyErrors("broken-files.txt");
+    }
+
+    private void Replace(string file, string old, string replacement)
+    {
+        var path = Path.Combine(_directory, file);
+        var text = File.ReadAllText(path);
+        Assert.Contains(old, text);
+        File.WriteAllText(path, text.Replace(old, replacement, StringComparison.Ordinal));
+    }
+
+    private async Task VerifyErrors(string golden)
+    {
+        var run = await NodeRun.OfAsync("check", "--config", Path.Combine(_directory, "pipeline.conf"));
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Empty(run.Data);
+        Golden.Verify(golden, run.Messages.Replace(_directory + "/", "", StringComparison.Ordinal));
+    }
+}
