@@ -27,7 +27,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         var (bare, ours) = (new List<Usage>(), new List<Usage>());
         for (var round = 0; round <= Rounds; round++)
         {
-            var bareRound = await Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, cancellationToken), cancellationToken));
+            var bareRound = await Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, Partitions, cancellationToken), cancellationToken));
             var ourRound = await Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken));
             // The first round warms up the broker, the compiler and the pools.
             if (round == 0) continue;
@@ -79,7 +79,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     }
 
     /// <summary>Returns the time from the first to the last record: connecting is not what is compared.</summary>
-    private static unsafe TimeSpan ConsumeBare(KafkaBroker broker, CancellationToken cancellationToken)
+    internal static unsafe TimeSpan ConsumeBare(KafkaBroker broker, int partitions, CancellationToken cancellationToken)
     {
         var config = new ConsumerConfig
         {
@@ -94,7 +94,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         };
         using var consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
         var queue = LibRdKafka.ConsumerQueue(consumer);
-        consumer.Assign(Enumerable.Range(0, Partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
+        consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
         var messages = stackalloc NativeMessage*[4096];
         long records = 0, bytes = 0, started = 0;
         while (records < broker.Records)
@@ -141,7 +141,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         return elapsed;
     }
 
-    private static double Print(TextWriter output, string name, KafkaBroker broker, List<Usage> rounds)
+    internal static double Print(TextWriter output, string name, KafkaBroker broker, List<Usage> rounds)
     {
         var median = rounds.OrderBy(round => round.Elapsed).ElementAt(rounds.Count / 2);
         var rate = broker.Records / median.Elapsed.TotalSeconds;
