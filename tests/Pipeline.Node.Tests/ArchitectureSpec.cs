@@ -1,5 +1,8 @@
 using System.Reflection;
 using System.Xml.Linq;
+using ArchUnitNET.Loader;
+using ArchUnitNET.xUnitV3;
+using static ArchUnitNET.Fluent.ArchRuleDefinition;
 
 namespace Pipeline.Node.Tests;
 
@@ -56,6 +59,16 @@ public sealed class ArchitectureSpec
             Assert.Subset(allowed.ToHashSet(StringComparer.Ordinal), referred.ToHashSet(StringComparer.Ordinal));
         }
     }
+
+    [Fact]
+    public void In_the_node_only_the_demo_knows_emulated_servers() =>
+        Types().That().ResideInNamespaceMatching(@"^Pipeline\.Node").And().DoNotResideInNamespaceMatching(@"^Pipeline\.Node\.Demo$")
+            .Should().NotDependOnAny(Types().That().ResideInNamespaceMatching(@"^Pipeline\.Emulation"))
+            .Because("a service that runs must not be able to fall back on something made up")
+            .Check(NodeAndEmulation.Value);
+
+    private static readonly Lazy<ArchUnitNET.Domain.Architecture> NodeAndEmulation = new(() =>
+        new ArchLoader().LoadAssemblies(typeof(Pipeline.Node.Cli.Verb).Assembly, typeof(Pipeline.Emulation.Demo.DemoDriver).Assembly).Build());
 
     private static IEnumerable<string> ReferencesOf(string room) =>
         Assembly.Load(room).GetReferencedAssemblies().Select(name => name.Name!);

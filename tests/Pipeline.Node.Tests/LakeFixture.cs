@@ -13,6 +13,7 @@ namespace Pipeline.Node.Tests;
 internal sealed class LakeFixture : IDisposable
 {
     private static readonly Schema People = new([new Field("id", Int64Type.Default, nullable: false), new Field("name", StringType.Default, nullable: true)], null);
+    private static readonly Schema Records = new([new Field("_partition", Int32Type.Default, nullable: false), new Field("_offset", Int64Type.Default, nullable: false), BronzeColumns.PositionField], null);
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("pipeline-lake-").FullName;
 
@@ -26,20 +27,41 @@ internal sealed class LakeFixture : IDisposable
     /// <summary>Adds a commit with rows <c>(1, name1), (2, name2), …</c>; makes the table when there is none.</summary>
     public async Task AppendAsync(TableId id, params string?[] names)
     {
-        var isBronze = id.Layer == Layer.Bronze;
-        var schema = isBronze ? new Schema([.. People.FieldsList, BronzeColumns.IngestDateField], null) : People;
-        var table = await Lake.OpenOrCreateAsync(id, schema, isBronze ? [BronzeColumns.IngestDate] : [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
-        var partition = isBronze ? new Dictionary<string, string?>(StringComparer.Ordinal) { [BronzeColumns.IngestDate] = "2026-03-02" } : [];
-        await using var file = await table.OpenDataFileAsync(People, partition, new DataFileOptions(), Cancellation);
         using var rows = new RecordBatch(People,
         [
             new Int64Array.Builder().AppendRange(Enumerable.Range(1, names.Length).Select(i => (long)i)).Build(),
             new StringArray.Builder().AppendRange(names).Build(),
         ], names.Length);
-        file.Write(rows);
-        var result = await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend) { Adds = [await file.CompleteAsync(Cancellation)] }, Cancellation);
-        Assert.IsType<CommitResult.Committed>(result);
+        await CommitAsync(id, rows, []);
     }
 
+    /// <summary>Adds Kafka records at <paramref name="offsets"/> of partition 0 and takes its position from one place to another.</summary>
+    public async Task AppendRecordsAsync(TableId id, long? from, long to, params long[] offsets)
+    {
+        using var rows = new RecordBatch(Records,
+        [
+            new Int32Array.Builder().AppendRange(offsets.Select(_ => 0)).Build(),
+            new Int64Array.Builder().AppendRange(offsets).Build(),
+            new Int64Array.Builder().AppendRange(offsets).Build(),
+        ], offsets.Length);
+        await CommitAsync(id, rows, [new TxnMove($"{id.Source}/{id.Name}/0", from, to)]);
+    }
+
+    /// <summary>The data files of a table, in the order in which they were written.</summary>
+    public IEnumerable<FileInfo> DataFiles(TableId id) =>
+        new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);
+
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
+
+    private async Task CommitAsync(TableId id, RecordBatch rows, IEnumerable<TxnMove> moves)
+    {
+        var isBronze = id.Layer == Layer.Bronze;
+        var schema = isBronze ? new Schema([.. rows.Schema.FieldsList, BronzeColumns.IngestDateField], null) : rows.Schema;
+        var table = await Lake.OpenOrCreateAsync(id, schema, isBronze ? [BronzeColumns.IngestDate] : [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
+        var partition = isBronze ? new Dictionary<string, string?>(StringComparer.Ordinal) { [BronzeColumns.IngestDate] = "2026-03-02" } : [];
+        await using var file = await table.OpenDataFileAsync(rows.Schema, partition, new DataFileOptions(), Cancellation);
+        file.Write(rows);
+        var result = await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend) { Adds = [await file.CompleteAsync(Cancellation)], Moves = [.. moves] }, Cancellation);
+        Assert.IsType<CommitResult.Committed>(result);
+    }
 }

@@ -24,7 +24,10 @@ internal sealed class LakeVerifier(Lake lake, TransformGraph graph)
         {
             var table = await LakeInventory.OpenAsync(lake, id, cancellationToken);
             var snapshot = table.Current;
-            yield return await CheckFilesAsync(id, table, snapshot, query, cancellationToken);
+            var files = await CheckFilesAsync(id, table, snapshot, query, cancellationToken);
+            yield return files;
+            // What damaged files hold cannot be judged.
+            if (!files.Ok) continue;
             if (id.Layer == Layer.Bronze)
             {
                 yield return await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken);
