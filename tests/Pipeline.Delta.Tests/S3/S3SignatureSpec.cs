@@ -20,7 +20,7 @@ public sealed class S3SignatureSpec(S3StandIn s3)
         Assert.SkipWhen(script is null, "There is no shared/tools/awscheck.py beside the checkout.");
         await using var bucket = await s3.BucketAsync(Cancel);
         var port = FreePort();
-        await using var checker = ChildProcess.TryStart("python3", ["-u", script, port.ToString(), bucket.Upstream.ToString().TrimEnd('/'), "test", "test"])!;
+        await using var checker = OutsideProgram.TryStart("python3", ["-u", script, port.ToString(), bucket.Upstream.ToString().TrimEnd('/'), "test", "test"])!;
         await ListeningAsync(port);
         var store = bucket.Open(options => options with { Endpoint = new Uri($"http://127.0.0.1:{port}"), Checksums = checksums, Encryption = S3Encryption.Kms, KmsKey = "alias/lake" });
 
@@ -58,7 +58,7 @@ public sealed class S3SignatureSpec(S3StandIn s3)
         Assert.SkipWhen(script is null, "There is no shared/tools/awscheck.py beside the checkout.");
         await using var bucket = await s3.BucketAsync(Cancel);
         var port = FreePort();
-        await using var checker = ChildProcess.TryStart("python3", ["-u", script, port.ToString(), bucket.Upstream.ToString().TrimEnd('/'), "test", "another"])!;
+        await using var checker = OutsideProgram.TryStart("python3", ["-u", script, port.ToString(), bucket.Upstream.ToString().TrimEnd('/'), "test", "another"])!;
         await ListeningAsync(port);
         var store = bucket.Open(options => options with { Endpoint = new Uri($"http://127.0.0.1:{port}") });
 
