@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Pipeline.Delta;
+using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Configuration;
 
@@ -12,7 +13,9 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, LakeLocation, Context.Environment);
 
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
-    public Lake OpenLake() => Lakes.Open(LakeLocation is { } location ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
+    public Lake OpenLake() => Lakes.Open(
+        // A bucket needs the settings of lake.s3, a directory needs none.
+        LakeLocation is { } location && !S3Location.IsS3(location) ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
 
     public void Print(Listing listing) => listing.Print(Context, Format);
 

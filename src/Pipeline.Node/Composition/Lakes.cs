@@ -1,4 +1,3 @@
-using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Configuration;
@@ -7,10 +6,5 @@ namespace Pipeline.Node.Composition;
 
 internal static class Lakes
 {
-    public static Lake Open(LakeOptions options, TimeProvider time) => new(OpenStore(options), time);
-
-    private static IObjectStore OpenStore(LakeOptions options) =>
-        options.Location.StartsWith("s3://", StringComparison.Ordinal)
-            ? throw new PipelineException(FaultKind.Invalid, $"Lake {options.Location}", "lakes on S3 are not built into this node yet", "Choose a directory.")
-            : new LocalObjectStore(options.Location);
+    public static Lake Open(LakeOptions options, TimeProvider time) => new(ObjectStores.Open(options.Location, options.S3, time), time);
 }
