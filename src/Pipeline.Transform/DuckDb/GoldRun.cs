@@ -37,6 +37,8 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
     private async ValueTask<MergeFiles> ReplaceAsync(JobTarget gold, CancellationToken cancellationToken)
     {
         var adds = await ParquetCopy.WriteAsync(session, gold.Table, _columns, spec.Sql!, commits.Now, cancellationToken);
+        if (!spec.Key.IsEmpty)
+            CheckKey($"({await TableFiles.RelationAsync(session, gold.Table.Store, gold.Table.Path, _columns, [.. adds.Select(file => file.Path)], withOrigin: false, cancellationToken)})");
         var removes = gold.Before.Files.Select(file => new RemoveFile(file.Path, commits.Now, DataChange: true, file.PartitionValues, file.Size));
         return new MergeFiles(adds, [.. removes], adds.Sum(file => file.RowCount ?? 0) - (gold.Before.RowCount ?? 0));
     }
@@ -45,16 +47,25 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
     {
         var merge = new KeyMerge(session, gold.Table, gold.Before, _columns, spec.Key);
         session.Execute($"CREATE TEMP TABLE result AS {spec.Sql}");
-        var key = Sql.Names(spec.Key);
-        var wrong = session.Rows($"SELECT {key}, count(*) FROM result GROUP BY {key} HAVING count(*) > 1 OR {string.Join(" OR ", spec.Key.Select(name => $"{Sql.Name(name)} IS NULL"))} LIMIT 1");
-        if (wrong.Count > 0)
-            throw new PipelineException(FaultKind.Invalid, $"Table {spec.Table}", $"its query returns key ({string.Join(", ", wrong[0][..^1])}) {wrong[0][^1]} times or with a null",
-                "Make the query return each key once, or add the column that tells the rows apart to key.");
-
+        CheckKey("result");
         await merge.MatchAsync("result", "existing", cancellationToken);
         var columns = Sql.Names(_columns.Select(column => column.Name));
         // Only rows that differ are written, so unchanged files stay.
         session.Execute($"CREATE TEMP TABLE upserts AS SELECT {string.Join(", ", _columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM result EXCEPT SELECT {columns} FROM existing");
         return await merge.WriteAsync("existing", "upserts", null, commits.Now, cancellationToken);
+    }
+
+    /// <summary>A key names one row: anything else multiplies whatever joins it.</summary>
+    private void CheckKey(string rows)
+    {
+        var key = spec.Key.Select(Sql.Name).ToList();
+        var wrong = session.Rows($"""
+            SELECT {string.Join(", ", key.Select(name => $"CAST({name} AS VARCHAR)"))}, count(*) FROM {rows} GROUP BY {string.Join(", ", key)}
+            HAVING count(*) > 1 OR {string.Join(" OR ", key.Select(name => $"{name} IS NULL"))} LIMIT 1
+            """);
+        if (wrong.Count == 0) return;
+        var (values, times) = (string.Join(", ", wrong[0][..^1].Select(value => value ?? "null")), wrong[0][^1]);
+        throw new PipelineException(FaultKind.Invalid, $"Table {spec.Table}", $"its query returns key ({values}) {times} times or with a null",
+            "Make the query return each key once, or add the column that tells the rows apart to key.");
     }
 }

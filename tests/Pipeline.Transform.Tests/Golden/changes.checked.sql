@@ -1,0 +1,72 @@
+-- silver/users from bronze/app/users
+WITH source AS (
+  SELECT "user_id" AS _s_user_id,
+    "email" AS _s_email,
+    "notes" AS _s_notes,
+    "_changed" AS _s__changed,
+    "_op" AS _s__op,
+    "_position" AS _s__position,
+    "_ingested_at" AS _s__ingested_at,
+    _file, _file_row, CAST(NULL AS VARCHAR) AS _held_rules, CAST(NULL AS VARCHAR) AS _held_row,
+    CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
+  FROM bronze
+  UNION ALL
+  SELECT TRY_CAST(json_extract_string(_row, '$."user_id"') AS BIGINT),
+    json_extract_string(_row, '$."email"'),
+    json_extract_string(_row, '$."notes"'),
+    json_extract_string(_row, '$."_changed"'),
+    json_extract_string(_row, '$."_op"'),
+    TRY_CAST(json_extract_string(_row, '$."_position"') AS BIGINT),
+    TRY_CAST(json_extract_string(_row, '$."_ingested_at"') AS TIMESTAMPTZ),
+    _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
+  FROM held
+),
+parsed AS (
+  SELECT *
+  FROM source
+),
+typed AS (
+  SELECT *,
+    _s_user_id AS "user_id",
+    _s_email AS "email",
+    _s_notes AS "text",
+    _s__position AS _position,
+    _s__ingested_at AS _ingested_at,
+    _s__op AS _op,
+    _s__changed AS _changed
+  FROM parsed
+),
+ruled AS (
+  SELECT *,
+    concat_ws(',',
+      CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
+      CASE WHEN _op <> 'd' AND carries(_changed, 'email') AND _s_email IS NULL THEN 'required:email' END) AS _broken,
+    '' AS _warned,
+    '' AS _failed
+  FROM typed
+),
+referenced AS (
+  SELECT r.*,
+    '' AS _missing,
+    '' AS _missing_warned,
+    '' AS _missing_failed
+  FROM ruled AS r
+),
+decided AS (
+  SELECT *, _broken || _missing AS _rules FROM referenced
+)
+SELECT "user_id",
+  "email",
+  "text",
+  _position,
+  _ingested_at,
+  _op, _changed, _rules,
+  _broken = '' AND _missing <> '' AS _held,
+  concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
+  concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
+  _held_rules, _held_version, _held_at,
+  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
+  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('user_id', CAST(_s_user_id AS VARCHAR), 'email', CAST(_s_email AS VARCHAR), 'notes', CAST(_s_notes AS VARCHAR), '_changed', CAST(_s__changed AS VARCHAR), '_op', CAST(_s__op AS VARCHAR), '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
+FROM decided

@@ -1,0 +1,90 @@
+-- silver/users from bronze/events/user_events
+WITH source AS (
+  SELECT "_partition" AS _s__partition,
+    "_offset" AS _s__offset,
+    "_timestamp" AS _s__timestamp,
+    "_key" AS _s__key,
+    "_headers" AS _s__headers,
+    "value" AS _s_value,
+    "_op" AS _s__op,
+    "_position" AS _s__position,
+    "_ingested_at" AS _s__ingested_at,
+    _file, _file_row, CAST(NULL AS VARCHAR) AS _held_rules, CAST(NULL AS VARCHAR) AS _held_row,
+    CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
+  FROM bronze
+  UNION ALL
+  SELECT TRY_CAST(json_extract_string(_row, '$."_partition"') AS INTEGER),
+    TRY_CAST(json_extract_string(_row, '$."_offset"') AS BIGINT),
+    TRY_CAST(json_extract_string(_row, '$."_timestamp"') AS TIMESTAMPTZ),
+    json_extract_string(_row, '$."_key"'),
+    json_extract_string(_row, '$."_headers"'),
+    json_extract_string(_row, '$."value"'),
+    json_extract_string(_row, '$."_op"'),
+    TRY_CAST(json_extract_string(_row, '$."_position"') AS BIGINT),
+    TRY_CAST(json_extract_string(_row, '$."_ingested_at"') AS TIMESTAMPTZ),
+    _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
+  FROM held
+),
+parsed AS (
+  SELECT *,
+    CASE WHEN is_json_object(_s_value) THEN json_texts(_s_value, ['$.event_id', '$.user.id', '$.is_test', '$.day', '$.timestamp']) END AS _json_value
+  FROM source
+),
+typed AS (
+  SELECT *,
+    _json_value[1] AS "event_id",
+    parse_long(_json_value[2]) AS "user_id",
+    parse_boolean(_json_value[3]) AS "is_test",
+    parse_date(_json_value[4]) AS "day",
+    parse_timestamp(_json_value[5]) AS "event_time",
+    _s__timestamp AS "received_at",
+    _s__position AS _position,
+    _s__partition AS _partition,
+    _s__offset AS _offset,
+    _s__ingested_at AS _ingested_at,
+    _s__op AS _op
+  FROM parsed
+),
+ruled AS (
+  SELECT *,
+    CASE WHEN _op <> 'd' AND _json_value IS NULL THEN 'malformed_json' ELSE concat_ws(',',
+      CASE WHEN _json_value[1] IS NULL THEN 'required:event_id' END,
+      CASE WHEN _op <> 'd' AND "user_id" IS NULL AND _json_value[2] IS NOT NULL THEN 'type:user_id' END,
+      CASE WHEN _op <> 'd' AND _json_value[2] IS NULL THEN 'required:user_id' END,
+      CASE WHEN _op <> 'd' AND "is_test" IS NULL AND _json_value[3] IS NOT NULL THEN 'type:is_test' END,
+      CASE WHEN _op <> 'd' AND "day" IS NULL AND _json_value[4] IS NOT NULL THEN 'type:day' END,
+      CASE WHEN _op <> 'd' AND "event_time" IS NULL AND _json_value[5] IS NOT NULL THEN 'type:event_time' END) END AS _broken,
+    '' AS _warned,
+    '' AS _failed
+  FROM typed
+),
+referenced AS (
+  SELECT r.*,
+    '' AS _missing,
+    '' AS _missing_warned,
+    '' AS _missing_failed
+  FROM ruled AS r
+),
+decided AS (
+  SELECT *, _broken || _missing AS _rules FROM referenced
+)
+SELECT "event_id",
+  "user_id",
+  "is_test",
+  "day",
+  "event_time",
+  "received_at",
+  _position,
+  _partition,
+  _offset,
+  _ingested_at,
+  _op, _rules,
+  _broken = '' AND _missing <> '' AS _held,
+  concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
+  concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
+  _held_rules, _held_version, _held_at,
+  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
+  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('_partition', CAST(_s__partition AS VARCHAR), '_offset', CAST(_s__offset AS VARCHAR), '_timestamp', CAST(_s__timestamp AS VARCHAR), '_key', CAST(_s__key AS VARCHAR), '_headers', CAST(_s__headers AS VARCHAR), 'value', CAST(_s_value AS VARCHAR), '_op', CAST(_s__op AS VARCHAR), '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN CAST(_json_value[1] AS VARCHAR) END AS _key_event_id
+FROM decided

@@ -1,0 +1,81 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Tests.Silver;
+
+/// <summary>The generated SQL, held in golden files so that a change of it is seen in review.</summary>
+public sealed class SilverSqlSpec
+{
+    private static readonly Schema Table = Bronze("user_id decimal(38,0)", "email string", "team_id long", "score string", "phone string", "photo binary");
+    private static readonly Schema Topic = Bronze("_partition int", "_offset long", "_timestamp timestamp", "_key string", "_headers string", "value string");
+    private static readonly Schema Changes = Bronze("user_id long", "email string", "notes string", "_changed string");
+
+    [Theory]
+    [InlineData("table", """
+        teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+        users {
+          from = bronze/app/users
+          columns {
+            user_id { type = long }
+            email { type = string, required = true }
+            team_id { type = long }
+            score { type = "decimal(8,2)" }
+            phone { type = string, mask = hash }
+            photo { type = binary, mask = redact }
+          }
+          key = [user_id]
+          rules = [
+            { name = email_valid, check = "regexp_like(email, '@')" }
+            { name = has_team, check = "team_id IS NOT NULL", severity = warn }
+            { name = sane, check = "user_id > 0", severity = fail }
+          ]
+          references = [ { column = team_id, table = silver/teams } ]
+        }
+        """)]
+    [InlineData("topic", """
+        users {
+          from = bronze/events/user_events
+          format = json
+          columns {
+            event_id { type = string }
+            user_id { type = long, path = "$.user.id", required = true }
+            is_test { type = boolean }
+            day { type = date }
+            event_time { type = timestamp, path = "$.timestamp" }
+            received_at { type = timestamp, from = _timestamp }
+          }
+          key = [event_id]
+          order-by = [event_time]
+        }
+        """)]
+    [InlineData("changes", """
+        users {
+          from = bronze/app/users
+          columns { user_id { type = long }, email { type = string, required = true }, text { type = string, from = notes } }
+          key = [user_id]
+        }
+        """)]
+    public void Generates(string name, string contracts)
+    {
+        var contract = TestGraph.Of(contracts).TrySilver(TableId.Silver("users"))!;
+        var bronze = name switch { "table" => Table, "topic" => Topic, _ => Changes };
+
+        Golden.Matches($"{name}.checked.sql", new SilverSql(contract, bronze).Checked);
+        Golden.Matches($"{name}.latest.sql", new LatestSql(contract, bronze).Query);
+    }
+
+    [Fact]
+    public void Names_the_column_that_bronze_does_not_have()
+    {
+        var contract = TestGraph.Of("users {\n from = bronze/app/users\n columns { user_id { type = long }, mail { type = string, from = emial } }\n key = [user_id] }").Silver[0];
+
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+
+        Assert.Contains("Table silver/users, column mail: bronze/app/users has no column 'emial' (", fault.Message);
+        Assert.Contains("Did you mean 'email'? It has: user_id, email, team_id", fault.Message);
+        Assert.False(fault.IsTransient);
+    }
+
+    private static Schema Bronze(params string[] columns) => new([.. TestLake.BronzeColumns(columns), BronzeColumns.IngestDateField], null);
+}
