@@ -57,7 +57,6 @@ public sealed class BronzeCommitterStateSpec
     [Theory]
     [InlineData(null)]
     [InlineData(39L)]
-    [InlineData(41L)]
     public void Refuses_a_stage_that_does_not_start_where_the_table_is(long? from)
     {
         Given(View(version: 3, ("a", 40)));
@@ -76,6 +75,30 @@ public sealed class BronzeCommitterStateSpec
         var replies = Replies(When(Stage("a", null, 12)));
 
         Assert.IsType<StageRefused>(Assert.Single(replies));
+    }
+
+    [Fact]
+    public void A_stage_that_starts_beyond_what_is_known_is_judged_by_the_log_and_not_by_memory()
+    {
+        Given(View(version: 3, ("a", 40)));
+
+        var unknown = When(Stage("a", 50, 60));
+        var read = When(new CommitterEvent.Opened(View(version: 4, ("a", 50))));
+
+        Assert.IsType<CommitterEffect.Open>(Assert.Single(unknown));
+        Assert.Single(Commit(read));
+    }
+
+    [Fact]
+    public void A_refusal_is_final_only_when_the_table_has_moved_past_the_stage()
+    {
+        Given(View(version: 3, ("a", 40)));
+        When(Stage("a", 40, 50));
+
+        var behindAnother = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", 40, 55)))));
+        var past = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", 39, 55)))));
+
+        Assert.Equal((false, true), (behindAnother.IsFinal, past.IsFinal));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
             [new StagedFile("_ingest_date=2026-03-01/part-0.parquet", ImmutableDictionary<string, string?>.Empty.Add("_ingest_date", "2026-03-01"), 4_096, At, "{\"numRecords\":3}")],
             3, At, [1, 2, 3]),
         new StageCommitted(Id, "bronze/app/users", 42, At),
-        new StageRefused(Id, "bronze/app/users", ImmutableDictionary<string, long>.Empty.Add("app/users", 2_000)),
+        new StageRefused(Id, "bronze/app/users", ImmutableDictionary<string, long>.Empty.Add("app/users", 2_000), IsFinal: true),
         new StageFailed(Id, "bronze/app/users", new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", "events/e/3")),
         new BronzeCommitted("bronze/app/users", 42, 3, At, At),
     ];

@@ -80,7 +80,7 @@ public sealed class IngestWorkerStateSpec
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: true)));
         var late = When(new WorkerEvent.RollClosed(1, new Roll([StageOf(Orders, Single, 20, 30)])));
         var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
 
@@ -99,7 +99,7 @@ public sealed class IngestWorkerStateSpec
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
         var again = When(new WorkerEvent.ResendDue());
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: true)));
 
         Assert.Equal(stage, again.OfType<WorkerEffect.Send>().Single().Stage);
         Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
@@ -186,6 +186,30 @@ public sealed class IngestWorkerStateSpec
         Assert.Contains(rolled, effect => effect is WorkerEffect.Send);
         Assert.IsType<WorkerEffect.TellDrained>(Assert.Single(ended));
         Assert.Contains(stop, effect => effect is WorkerEffect.StopSelf);
+    }
+
+    [Fact]
+    public void Resumed_while_draining_it_reads_on_after_what_is_open_has_been_committed()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.DrainAsked());
+
+        When(new WorkerEvent.ResumeAsked());
+        var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
+
+        Assert.IsType<WorkerEffect.Locate>(Assert.Single(ended));
+    }
+
+    [Fact]
+    public void Files_are_kept_when_the_refusal_is_not_final()
+    {
+        GivenReading(Single, 10);
+        var stage = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
+
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: false)));
+
+        Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
     }
 
     [Fact]

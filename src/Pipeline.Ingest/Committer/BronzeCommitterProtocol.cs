@@ -48,10 +48,11 @@ public sealed record StagedFile(string Path, ImmutableDictionary<string, string?
 public sealed record StageCommitted(Guid Id, string Table, long Version, DateTimeOffset CommittedAt);
 
 /// <summary>
-/// The stage does not start where the table stands, and never can: somebody else has moved a split. The worker drops its
-/// files and asks again.
+/// The stage does not start where the table stands: somebody else has moved a split, or is about to. The worker drops what
+/// it has and asks again.
 /// </summary>
-public sealed record StageRefused(Guid Id, string Table, ImmutableDictionary<string, long> Positions);
+/// <param name="IsFinal">The table has moved past the stage's start without its files: they can never become part of it.</param>
+public sealed record StageRefused(Guid Id, string Table, ImmutableDictionary<string, long> Positions, bool IsFinal);
 
 /// <summary>
 /// The stage could not be committed for now or ever, see <see cref="Fault.IsTransient"/>. Whether it has been is unknown

@@ -42,7 +42,7 @@ public sealed record CommitterLimits(TimeSpan CommitInterval, int FilesMax, int 
 /// </summary>
 /// <remarks>
 /// Every stage lives in exactly one of three lists: <see cref="Arrived"/> (not judged, because the table's version is not
-/// known), <see cref="Gathered"/> (fits, waits for the next commit) and <see cref="InCommit"/>. Order is never changed, so
+/// known or too old), <see cref="Gathered"/> (fits, waits for the next commit) and <see cref="InCommit"/>. Order is never changed, so
 /// that the chain of a split's stages stays a chain.
 /// </remarks>
 public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
@@ -88,7 +88,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
     }
 
     private BronzeCommitterState OnOpened(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
-        (this with { Phase = CommitterPhase.Ready, View = view, Failures = Arrived.Count == 0 ? 0 : Failures }).JudgeArrived(effects);
+        (this with { Phase = CommitterPhase.Ready, View = view, Failures = Arrived.Count == 0 ? 0 : Failures }).JudgeArrived(isFresh: true, effects);
 
     private BronzeCommitterState OnAsked(PendingQuestion question, ImmutableList<CommitterEffect>.Builder effects)
     {
@@ -113,20 +113,30 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
             CommitterPhase.Opening or CommitterPhase.BackingOff => this with { Arrived = Arrived.Add(stage) },
             // The worker makes the table before it stages: what we know is out of date.
             _ when View.Version < 0 => (this with { Arrived = Arrived.Add(stage) }).Open(effects),
-            _ => Judge(stage, effects),
+            _ => Judge(stage, isFresh: false, effects),
         };
     }
 
-    /// <summary>Gathers a stage that fits; answers one that is in the table already or can never be.</summary>
-    private BronzeCommitterState Judge(PendingStage pending, ImmutableList<CommitterEffect>.Builder effects)
+    /// <summary>Gathers a stage that fits; answers one that is in the table already or does not fit.</summary>
+    /// <param name="isFresh">The log has just been read.</param>
+    private BronzeCommitterState Judge(PendingStage pending, bool isFresh, ImmutableList<CommitterEffect>.Builder effects)
     {
         var stage = pending.Stage;
         if (stage.Ranges.All(range => Reached(range.Split) == range.From)) return this with { Gathered = Gathered.Add(pending) };
 
-        var isInTable = stage.Ranges.All(range => View.Position(range.Split) >= range.To) && stage.Files.All(file => View.Contains(file.Path));
-        effects.Add(new CommitterEffect.Reply(pending.ReplyTo, isInTable
-            ? new StageCommitted(stage.Id, Table, View.Version, CommittedAt: LastCommitAt ?? DateTimeOffset.UnixEpoch)
-            : new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)))));
+        if (stage.Ranges.All(range => View.Position(range.Split) >= range.To) && stage.Files.All(file => View.Contains(file.Path)))
+        {
+            effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(stage.Id, Table, View.Version, LastCommitAt ?? DateTimeOffset.UnixEpoch)));
+            return this;
+        }
+
+        // The worker knows of commits that we do not: another committer made them. The log decides, not our memory.
+        if (!isFresh && stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) < 0))
+            return (this with { Arrived = Arrived.Add(pending) }).OpenUnlessCommitting(effects);
+
+        var isFinal = stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) > 0);
+        effects.Add(new CommitterEffect.Reply(pending.ReplyTo,
+            new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)), isFinal)));
         return this;
     }
 
@@ -140,13 +150,13 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         return View.Position(split);
     }
 
-    private BronzeCommitterState JudgeArrived(ImmutableList<CommitterEffect>.Builder effects)
+    private BronzeCommitterState JudgeArrived(bool isFresh, ImmutableList<CommitterEffect>.Builder effects)
     {
         var arrived = Arrived;
         if (View.Version < 0 && arrived.Count > 0)
             return OnFailed(new Fault(FaultKind.Missing, $"Table {Table}", "there is no such table though files are staged for it",
                 "Was its directory removed? Restart the node: it makes the table again and reads from the beginning."), effects);
-        return arrived.Aggregate(this with { Arrived = [] }, (state, stage) => state.Judge(stage, effects));
+        return arrived.Aggregate(this with { Arrived = [] }, (state, stage) => state.Judge(stage, isFresh, effects));
     }
 
     private BronzeCommitterState OnCommitted(CommitterEvent.Committed committed, DateTimeOffset now, ImmutableList<CommitterEffect>.Builder effects)
@@ -156,13 +166,13 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
             effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(pending.Stage.Id, Table, version, now)));
         effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table, version, InCommit.Sum(pending => pending.Stage.Rows),
             InCommit.Max(pending => pending.Stage.NewestEventAt), now)));
-        return this with { Phase = CommitterPhase.Ready, View = committed.View, InCommit = [], Failures = 0 };
+        return (this with { Phase = CommitterPhase.Ready, View = committed.View, InCommit = [], Failures = 0 }).JudgeArrived(isFresh: false, effects);
     }
 
     /// <summary>The commit was not made because the table moved: judge everything again against what it is now.</summary>
     private BronzeCommitterState OnSuperseded(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
         (this with { Phase = CommitterPhase.Ready, View = view, Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [] })
-        .JudgeArrived(effects);
+        .JudgeArrived(isFresh: true, effects);
 
     private BronzeCommitterState OnFailed(Fault fault, ImmutableList<CommitterEffect>.Builder effects)
     {
@@ -234,6 +244,10 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
 
         return this with { Questions = waiting.ToImmutable() };
     }
+
+    /// <summary>What is under way ends with a newer version anyway.</summary>
+    private BronzeCommitterState OpenUnlessCommitting(ImmutableList<CommitterEffect>.Builder effects) =>
+        Phase == CommitterPhase.Ready ? Open(effects) : this;
 
     private BronzeCommitterState Open(ImmutableList<CommitterEffect>.Builder effects)
     {

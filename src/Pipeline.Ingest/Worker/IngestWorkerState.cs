@@ -109,7 +109,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             WorkerEvent.PositionsFailed failed when failed.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking => state.Fail(failed.Fault, effects),
             WorkerEvent.RollClosed closed when closed.Epoch == state.Epoch => state.OnRollClosed(closed.Roll, effects),
             WorkerEvent.Committed committed when state.Waits(committed.Answer.Id) => state.OnCommitted(effects),
-            WorkerEvent.Refused refused when state.Waits(refused.Answer.Id) => state.OnRefused(effects),
+            WorkerEvent.Refused refused when state.Waits(refused.Answer.Id) => state.OnRefused(refused.Answer.IsFinal, effects),
             WorkerEvent.StageLost lost when state.Waits(lost.Answer.Id) => state.Drop(lost.Answer.Fault, effects),
             WorkerEvent.ResendDue when state.InHand is not null => state.SendStage(effects),
             WorkerEvent.Acknowledged done when done.Epoch == state.Epoch => state.Release(effects),
@@ -123,6 +123,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             WorkerEvent.DrainOverdue when state.Phase == WorkerPhase.Stopping => state.Abort(effects),
             WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Drained or WorkerPhase.Halted or WorkerPhase.BackingOff or WorkerPhase.Idle =>
                 (state with { HaltedSplits = state.HaltedSplits.Clear(), Failures = 0 }).StartOver(effects),
+            WorkerEvent.ResumeAsked when state is { Phase: WorkerPhase.Stopping, After: AfterGraph.Rest, IsStopAsked: false } =>
+                state with { After = AfterGraph.StartOver },
             WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Reading && !state.HaltedSplits.IsEmpty =>
                 (state with { HaltedSplits = state.HaltedSplits.Clear() }).Relist(effects),
             _ => state,
@@ -253,11 +255,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this;
     }
 
-    private IngestWorkerState OnRefused(ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState OnRefused(bool isFinal, ImmutableList<WorkerEffect>.Builder effects)
     {
-        // A stage sent twice may have been committed through one committer and refused by another: its file stays for
-        // vacuum to decide.
-        DeleteFiles(InHand!.Roll.Stages[(InHand.Sends > 1 ? InHand.Index + 1 : InHand.Index)..], effects);
+        // Unless the refusal is final the stage may still be committed through another committer; one sent twice may have
+        // been committed and compacted since. Their files stay for vacuum to decide.
+        var isNeverCommitted = isFinal && InHand!.Sends == 1;
+        DeleteFiles(InHand!.Roll.Stages[(isNeverCommitted ? InHand.Index : InHand.Index + 1)..], effects);
         return (this with
         {
             Phase = WorkerPhase.Stopping, After = After == AfterGraph.Rest ? AfterGraph.Rest : AfterGraph.StartOver, Failures = Failures + 1,

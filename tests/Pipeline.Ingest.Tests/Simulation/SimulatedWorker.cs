@@ -1,0 +1,150 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests.Simulation;
+
+/// <summary>One incarnation of a worker: the real decisions, simulated effects and a simulated graph.</summary>
+internal sealed class SimulatedWorker
+{
+    private static readonly Fault Outage = new(FaultKind.Unreachable, "Source", "did not answer", "Wait.");
+
+    private static readonly IngestOptions Options = new()
+    {
+        AnswerTimeout = TimeSpan.FromSeconds(2), SplitsInterval = TimeSpan.FromSeconds(10), DrainTimeout = TimeSpan.FromSeconds(5),
+        Retry = new RetryOptions { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5) },
+    };
+
+    private readonly Simulation _simulation;
+    private readonly ImmutableArray<SimulatedSplit> _splits;
+    private readonly SimulatedRef _self;
+    private readonly int _name;
+    private readonly Dictionary<string, long> _timers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _remembered = new(StringComparer.Ordinal);
+    private IngestWorkerState _state = new(Simulation.DeadLetters, Options);
+    private SimulatedGraph? _graph;
+    private bool _isDead;
+
+    public SimulatedWorker(Simulation simulation, ImmutableArray<SimulatedSplit> splits)
+    {
+        _simulation = simulation;
+        _splits = splits;
+        _self = new SimulatedRef(this);
+        _name = simulation.NextName();
+        Apply(new WorkerEvent.Started());
+    }
+
+    public void Die()
+    {
+        _isDead = true;
+        _graph?.Abort();
+    }
+
+    public void Drain() => Apply(new WorkerEvent.DrainAsked());
+
+    public void Resume() => Apply(new WorkerEvent.ResumeAsked());
+
+    public void Receive(object message)
+    {
+        if (_state.InHand is { } hand && (_simulation.Mutation, message) is (Mutation.DeleteAfterFailure, StageFailed) or (Mutation.DeleteAfterAnyRefusal, StageRefused))
+            _simulation.DeleteFiles(hand.Stage.Files.Select(file => file.Path));
+        Apply(EventOf(message));
+    }
+
+    private static WorkerEvent EventOf(object message) => message switch
+    {
+        PositionsFound found => new WorkerEvent.PositionsKnown(found.Tag, found.Table, found.Positions),
+        PositionsUnavailable unavailable => new WorkerEvent.PositionsFailed(unavailable.Tag, unavailable.Fault),
+        StageCommitted committed => new WorkerEvent.Committed(committed),
+        StageRefused refused => new WorkerEvent.Refused(refused),
+        StageFailed failed => new WorkerEvent.StageLost(failed),
+        _ => throw new InvalidOperationException($"A worker does not understand {message}."),
+    };
+
+    internal void Apply(WorkerEvent message)
+    {
+        if (_isDead) return;
+        var before = _state.Phase;
+        (_state, var effects) = IngestWorkerState.Decide(_state, message);
+        _simulation.Trace($"worker {_name}: {message} {before} -> {_state.Phase}: {string.Join(", ", effects)}");
+        foreach (var effect in effects) Perform(effect);
+    }
+
+    private void Perform(WorkerEffect effect)
+    {
+        switch (effect)
+        {
+            case WorkerEffect.Locate locate:
+                _simulation.Soon(() => Apply(_simulation.Happens(0.03)
+                    ? new WorkerEvent.LocateFailed(locate.Epoch, Outage)
+                    : new WorkerEvent.Located(locate.Epoch, [.. _splits.Select(split => split.Split)])));
+                break;
+            case WorkerEffect.AskPositions ask:
+                AskPositions(ask);
+                break;
+            case WorkerEffect.StartGraph start:
+                StartGraph(start);
+                break;
+            case WorkerEffect.DrainGraph:
+                _graph?.Drain();
+                break;
+            case WorkerEffect.AbortGraph:
+                _graph?.Abort();
+                break;
+            case WorkerEffect.Send send:
+                _simulation.ToCommitter(send.Stage, _self);
+                break;
+            case WorkerEffect.Acknowledge acknowledge:
+                foreach (var (split, position) in acknowledge.Positions) _simulation.Acknowledge(split.ToString(), position);
+                _simulation.Soon(() => Apply(new WorkerEvent.Acknowledged(acknowledge.Epoch)));
+                break;
+            case WorkerEffect.ReleaseRoll:
+                _graph?.Release();
+                break;
+            case WorkerEffect.DeleteFiles delete:
+                _simulation.Soon(() => _simulation.DeleteFiles(delete.Files.Select(file => file.Path)));
+                break;
+            case WorkerEffect.ResendAfter resend:
+                Timer(nameof(WorkerEvent.ResendDue), resend.Delay, new WorkerEvent.ResendDue());
+                break;
+            case WorkerEffect.RetryAfter retry:
+                Timer(nameof(WorkerEvent.RetryDue), retry.Delay, new WorkerEvent.RetryDue());
+                break;
+            case WorkerEffect.RelistAfter relist:
+                Timer(nameof(WorkerEvent.RelistDue), relist.Delay, new WorkerEvent.RelistDue());
+                break;
+            case WorkerEffect.DrainWithin drain:
+                Timer(nameof(WorkerEvent.DrainOverdue), drain.Limit, new WorkerEvent.DrainOverdue());
+                break;
+        }
+    }
+
+    private void AskPositions(WorkerEffect.AskPositions ask)
+    {
+        if (_isDead || ask.Epoch != _state.Epoch) return;
+        _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
+        _simulation.Time.After(Options.AnswerTimeout, () =>
+        {
+            if (_state.Unanswered.Contains(ask.Table)) AskPositions(ask);
+        });
+    }
+
+    private void StartGraph(WorkerEffect.StartGraph start)
+    {
+        var starts = _simulation.Mutation == Mutation.ResumeFromMemory
+            ? [.. start.Starts.Select(at => _remembered.TryGetValue(at.Split.Id.ToString(), out var position) ? at with { From = position } : at)]
+            : start.Starts;
+        _graph = new SimulatedGraph(_simulation, this, start.Epoch, starts, _remembered);
+    }
+
+    /// <summary>Starting a timer again replaces it.</summary>
+    private void Timer(string name, TimeSpan delay, WorkerEvent message)
+    {
+        var number = _timers[name] = _timers.GetValueOrDefault(name) + 1;
+        _simulation.Time.After(delay, () =>
+        {
+            if (_timers[name] == number) Apply(message);
+        });
+    }
+}

@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Tests.Simulation;
+
+/// <summary>What is broken on purpose, to see that the simulation notices.</summary>
+internal enum Mutation
+{
+    None,
+
+    /// <summary>A table takes commits whatever position they start from.</summary>
+    NoCompareAndSet,
+
+    /// <summary>The source is told of a position before the rows below it are committed.</summary>
+    AcknowledgeBeforeCommit,
+
+    /// <summary>A worker that starts over reads on from where it was, not from where the tables are.</summary>
+    ResumeFromMemory,
+
+    /// <summary>A worker commits rows before the dead letters that belong to the same positions.</summary>
+    DeadLettersLast,
+
+    /// <summary>A worker deletes the files of a stage whose commit is said to have failed.</summary>
+    DeleteAfterFailure,
+
+    /// <summary>A worker takes every refusal for final and deletes the refused files.</summary>
+    DeleteAfterAnyRefusal,
+}
+
+/// <summary>One row: a record of a split, found in a table.</summary>
+internal readonly record struct SimulatedRow(string Table, string Split, long Position);
+
+/// <summary>
+/// The records of a split. A reader of the log below what was acknowledged finds nothing: the source has let it go.
+/// </summary>
+internal sealed class SimulatedSplit(Split split, int records, int group)
+{
+    public Split Split => split;
+
+    public string Name { get; } = split.Id.ToString();
+
+    public int Records => records;
+
+    /// <summary>Reading can be resumed only at multiples of this.</summary>
+    public int Group => group;
+
+    public long Acknowledged { get; set; }
+
+    public bool IsDead(long position) => position % 7 == 3;
+
+    public string TableOf(long position) => split.Tables[(int)(position % 5 % split.Tables.Count)];
+}
+
+/// <summary>A table of the lake: atomic commits with compare-and-set, as the Delta log gives them.</summary>
+internal sealed class SimulatedTable(string name, bool hasCompareAndSet)
+{
+    private ImmutableDictionary<string, long> _positions = ImmutableDictionary<string, long>.Empty;
+    private ImmutableHashSet<string> _files = [];
+    private long _version = -1;
+
+    public string Name => name;
+
+    public ImmutableHashSet<string> Files => _files;
+
+    public ITableView View => new Version(_version, _positions, _files);
+
+    public void Create() => _version = Math.Max(_version, 0);
+
+    /// <summary>False: refused.</summary>
+    public bool TryCommit(IReadOnlyList<StageFiles> stages)
+    {
+        var transaction = BronzeCommitterActor.TransactionOf(stages);
+        if (hasCompareAndSet && transaction.Moves.Any(move => (_positions.TryGetValue(move.AppId, out var position) ? position : null as long?) != move.From))
+            return false;
+        foreach (var move in transaction.Moves) _positions = _positions.SetItem(move.AppId, move.To);
+        foreach (var add in transaction.Adds) _files = _files.Add(add.Path);
+        _version++;
+        return true;
+    }
+
+    private sealed class Version(long version, ImmutableDictionary<string, long> positions, ImmutableHashSet<string> files) : ITableView
+    {
+        long ITableView.Version => version;
+
+        public long? Position(string split) => positions.TryGetValue(split, out var position) ? position : null;
+
+        public bool Contains(string path) => files.Contains(path);
+    }
+}
