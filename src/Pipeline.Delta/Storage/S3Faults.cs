@@ -65,6 +65,9 @@ internal static class S3Faults
     public static PipelineException Explain(string thing, string verb, S3Options options, Exception e)
     {
         var service = e as AmazonServiceException;
+        if (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal))
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"it cannot be {verb}: this process has no AWS credentials",
+                "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", e);
         var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
         return (service?.StatusCode, service?.ErrorCode) switch
@@ -81,8 +84,7 @@ internal static class S3Faults
                 $"The bucket is in another region than {options.Region}: correct lake.s3.region.", e),
             ({ } status, _) when (int)status is >= 400 and < 500 && !TransientCodes.Contains(service!.ErrorCode ?? "") && status != HttpStatusCode.TooManyRequests
                 => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
-            (null, _) when e is AmazonClientException => new PipelineException(FaultKind.NotAuthorised, thing, cause,
-                "Give this process AWS credentials: a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", e),
+            (null, _) when e is AmazonClientException => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
             _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e),
         };
     }

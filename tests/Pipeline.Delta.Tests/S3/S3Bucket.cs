@@ -34,17 +34,19 @@ public sealed class S3Bucket : IAsyncDisposable
     {
         var name = $"lake-{Guid.NewGuid():N}";
         using (var client = Client(upstream)) await client.PutBucketAsync(name, cancellationToken);
-        return new S3Bucket(upstream, proxy, name, change(new S3Options
-        {
-            Endpoint = proxy.Url,
-            Region = "us-east-1",
-            PathStyle = true,
-            BackoffMin = TimeSpan.FromMilliseconds(1),
-            BackoffMax = TimeSpan.FromMilliseconds(20),
-            AttemptsMax = 20,
-            PartBytes = 5 << 20,
-        }));
+        return new S3Bucket(upstream, proxy, name, change(OptionsFor(proxy.Url)));
     }
+
+    internal static S3Options OptionsFor(Uri endpoint) => new()
+    {
+        Endpoint = endpoint,
+        Region = "us-east-1",
+        PathStyle = true,
+        BackoffMin = TimeSpan.FromMilliseconds(1),
+        BackoffMax = TimeSpan.FromMilliseconds(20),
+        AttemptsMax = 20,
+        PartBytes = 5 << 20,
+    };
 
     public S3ObjectStore Open(Func<S3Options, S3Options>? change = null, string prefix = "some/prefix")
     {
