@@ -46,6 +46,8 @@ internal sealed class NodeHost : IAsyncDisposable
         var akkaConfig = await File.ReadAllTextAsync(options.AkkaFile, cancellationToken);
         builder.Services.AddAkka("pipeline", akka => akka
             .AddHocon(Akka.Configuration.ConfigurationFactory.ParseString(akkaConfig), HoconAddMode.Prepend)
+            // Standard output is for data.
+            .AddHocon("akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
                 loggers.ClearLoggers();

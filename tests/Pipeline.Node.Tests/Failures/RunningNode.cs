@@ -1,0 +1,85 @@
+using Akka.Actor;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest;
+using Pipeline.Node.Composition;
+using Pipeline.Node.Configuration;
+
+namespace Pipeline.Node.Tests.Failures;
+
+/// <summary>A whole node in this process, with a lake and a configuration of its own.</summary>
+internal sealed class RunningNode : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+
+    private readonly StringWriter _log = new();
+    private readonly ILoggerFactory _logs;
+    private NodeHost? _host;
+
+    private RunningNode(string directory, string lake)
+    {
+        ConfigPath = Path.Combine(directory, "pipeline.conf");
+        LakeDirectory = lake;
+        _logs = NodeLogs.Create(TextWriter.Synchronized(_log), LogLevel.Warning);
+        Lake = Lakes.Open(new LakeOptions { Location = lake }, TimeProvider.System);
+    }
+
+    public string ConfigPath { get; }
+
+    public string LakeDirectory { get; }
+
+    public Lake Lake { get; }
+
+    /// <summary>Warnings and errors so far, a line each.</summary>
+    public string[] Log => _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <param name="sources">The section <c>sources</c>.</param>
+    public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null)
+    {
+        var node = new RunningNode(directory, lake ?? Path.Combine(directory, "lake"));
+        await File.WriteAllTextAsync(node.ConfigPath, $$"""
+            pipeline {
+              lake.location = unused
+              ingest { file-age-max = 100ms, commit-interval = 20ms, retry { backoff-min = 50ms, backoff-max = 500ms } }
+              transform.journal.connection = "Data Source={{Path.Combine(directory, "journal.db")}}"
+              sources {
+                {{sources}}
+              }
+            }
+            """);
+        File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
+        var options = PipelineOptions.Load(node.ConfigPath, node.LakeDirectory, _ => null);
+        node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
+        return node;
+    }
+
+    /// <summary>Waits until a table's ingest is in a state; fails with what it was last.</summary>
+    public Task<TableStatus> WaitForStateAsync(string table, params IngestState[] states) =>
+        WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == table),
+            status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}")!;
+
+    public Task WaitForRowsAsync(string table, long rows) =>
+        WaitAsync(async () => (await Lake.TryOpenAsync(TableId.Parse(table), TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}");
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_host is not null) await _host.DisposeAsync();
+        _logs.Dispose();
+    }
+
+    private async Task<IEnumerable<TableStatus>> StatusAsync() =>
+        (await _host!.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), Deadline)).Tables;
+
+    private async Task<T> WaitAsync<T>(Func<Task<T>> look, Func<T, bool> isReached, string what)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(Deadline);
+        using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        T last;
+        do last = await look();
+        while (!isReached(last) && !deadline.IsCancellationRequested && await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken));
+        Assert.True(isReached(last), $"Waited {Deadline} for {what}; it is: {last}. Log:\n{_log}");
+        return last;
+    }
+}

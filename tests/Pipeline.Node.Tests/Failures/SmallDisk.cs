@@ -1,0 +1,51 @@
+using System.Diagnostics;
+
+namespace Pipeline.Node.Tests.Failures;
+
+/// <summary>A file system in memory that is soon full.</summary>
+internal sealed class SmallDisk : IDisposable
+{
+    private SmallDisk(string path) => Path = path;
+
+    public string Path { get; }
+
+    private string Filler => System.IO.Path.Combine(Path, ".filler");
+
+    /// <summary>Null where this user may not mount.</summary>
+    public static SmallDisk? TryMount(int megabytes)
+    {
+        var path = Directory.CreateTempSubdirectory("pipeline-disk-").FullName;
+        if (Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", path) == 0) return new SmallDisk(path);
+        Directory.Delete(path);
+        return null;
+    }
+
+    /// <summary>Takes what space there is.</summary>
+    public void Fill()
+    {
+        using var filler = new FileStream(Filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        try
+        {
+            while (true) filler.Write(new byte[4096]);
+        }
+        catch (IOException)
+        {
+            // Full.
+        }
+    }
+
+    public void Free() => File.Delete(Filler);
+
+    public void Dispose()
+    {
+        Run("umount", "--lazy", Path);
+        Directory.Delete(Path);
+    }
+
+    private static int Run(string program, params string[] args)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, args) { UseShellExecute = false, RedirectStandardError = true })!;
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+}
