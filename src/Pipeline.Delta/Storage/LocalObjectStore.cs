@@ -148,7 +148,8 @@ public sealed class LocalObjectStore : IObjectStore
         var temporary = AtomicFile.TemporaryName(target);
         try
         {
-            using var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, preallocationSize: content.Length);
+            // No preallocation: its failure on a full disk does not carry the system's error number.
+            using var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write);
             RandomAccess.Write(file, content, 0);
             RandomAccess.FlushToDisk(file);
         }
