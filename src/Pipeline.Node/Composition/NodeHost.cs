@@ -9,6 +9,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Node.Configuration;
+using Pipeline.Transform;
 
 namespace Pipeline.Node.Composition;
 
@@ -54,7 +55,8 @@ internal sealed class NodeHost : IAsyncDisposable
                 loggers.AddLoggerFactory();
             })
             .WithCluster(options.Cluster)
-            .WithIngest(options.Ingest, lake, sources, time));
+            .WithIngest(options.Ingest, lake, sources, time)
+            .WithTransform(options.Transform, lake, options.Graph, time));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
