@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Capture;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Watermark;
 
@@ -60,6 +61,12 @@ internal sealed class PostgresCheck(PostgresConnections connections)
                 "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
         }
 
+        if (_options.Mode == ReadMode.Cdc)
+        {
+            await CaptureCheck.CheckServerAsync(connection, _options, _findings, cancellationToken);
+            return true;
+        }
+
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
         var needsSight = _options.Tables.Any(table => table.Overlap == TimeSpan.Zero);
         Add($"{_options.Name}: open transactions of other roles", moment.SeesAllTransactions || !needsSight,
@@ -83,6 +90,14 @@ internal sealed class PostgresCheck(PostgresConnections connections)
             Add($"{thing}: row-level security", !reader.GetBoolean(1), reader.GetBoolean(1) ? "hides rows from this role" : "hides nothing", $"ALTER ROLE {Role} BYPASSRLS;");
         }
 
+        foreach (var key in table.Key.Where(key => described.IndexOf(key) < 0))
+            Add($"{thing}: key {key}", ok: false, "there is no such column", $"Correct the setting 'key'. Columns: {string.Join(", ", described.Columns.Select(candidate => candidate.Name))}.");
+        if (_options.Mode == ReadMode.Cdc)
+        {
+            await CaptureCheck.CheckTableAsync(connection, _options, described, thing, _findings, cancellationToken);
+            return true;
+        }
+
         var watermark = WatermarkColumn.Find(described, table.Watermark, thing);
         var column = $"{thing}: watermark {table.Watermark}";
         Add(column, !watermark.IsNullable, watermark.IsNullable ? "may be null: such rows are read with the first window only" : watermark.Column.TypeName,
@@ -90,8 +105,6 @@ internal sealed class PostgresCheck(PostgresConnections connections)
         var isIndexed = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken);
         Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
             nextStep: null);
-        foreach (var key in table.Key.Where(key => described.Columns.All(candidate => candidate.Name != key)))
-            Add($"{thing}: key {key}", ok: false, "there is no such column", $"Correct the setting 'key'. Columns: {string.Join(", ", described.Columns.Select(candidate => candidate.Name))}.");
         return true;
     }
 

@@ -84,6 +84,19 @@ internal sealed class PostgresConnections : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs <paramref name="work"/>; what the database or the network says comes out as an error for people.</summary>
+    public async ValueTask TranslateAsync(string thing, Func<Task> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception e) when (PostgresErrors.Knows(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.Translate(e, thing, Options);
+        }
+    }
+
     /// <summary>
     /// Runs <paramref name="work"/> on a thread of its own with a connection for many rows, inside
     /// <see cref="UseAsync{T}"/>, whose turn it shares. Cancelling cuts the connection.

@@ -18,6 +18,29 @@ public enum TlsMode
     Disable,
 }
 
+/// <summary>How changes are found.</summary>
+public enum ReadMode
+{
+    /// <summary>By a column that grows with every change: needs only the right to read; does not see deletes.</summary>
+    Watermark,
+
+    /// <summary>By logical replication: every change, in the order of commits.</summary>
+    Cdc,
+}
+
+/// <summary>What becomes of a column that is added or dropped while changes are captured.</summary>
+public enum SchemaChanges
+{
+    /// <summary>New columns are added to Bronze; dropped ones are null from then on.</summary>
+    Evolve,
+
+    /// <summary>New columns are left out; dropped ones are null from then on.</summary>
+    Freeze,
+
+    /// <summary>Reading halts.</summary>
+    Fail,
+}
+
 /// <summary>One PostgreSQL database as configured.</summary>
 public sealed record PostgresOptions
 {
@@ -35,6 +58,11 @@ public sealed record PostgresOptions
     public Secret? Password { get; init; }
 
     public PostgresTls Tls { get; init; } = new();
+
+    public ReadMode Mode { get; init; } = ReadMode.Watermark;
+
+    /// <summary>Change capture: its slot, publication and habits.</summary>
+    public CaptureOptions Capture { get; init; } = new();
 
     /// <summary>Pause between two looks for changed rows. Shorter is fresher and asks the server more often.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
@@ -79,11 +107,35 @@ public sealed record PostgresTls
     public string? KeyFile { get; init; }
 }
 
+public sealed record CaptureOptions
+{
+    /// <summary>The replication slot; made when missing.</summary>
+    public string Slot { get; init; } = "";
+
+    /// <summary>The publication; made when missing, and tables added to it.</summary>
+    public string Publication { get; init; } = "";
+
+    /// <summary>Whether the rows that are there already are read beside the changes.</summary>
+    public bool Snapshot { get; init; } = true;
+
+    /// <summary>
+    /// While nothing changes in the captured tables, their position moves on at this pace, so that the server can
+    /// release the WAL of others. Each move is a commit without rows.
+    /// </summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long changes may wait for more of them to share a chunk.</summary>
+    public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    public SchemaChanges SchemaChanges { get; init; }
+}
+
 /// <summary>One table as configured.</summary>
 /// <param name="Name">The name in the lake.</param>
 /// <param name="Table">The name in the database as SQL would have it: <c>public.users</c>, <c>"Sales"."Orders"</c>.</param>
 /// <param name="Watermark">
-/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (taken as UTC), or an integer.
+/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (taken as UTC), or an integer. Empty
+/// with change capture.
 /// </param>
 /// <param name="Key">The columns that identify a row.</param>
 /// <param name="Overlap">

@@ -1,23 +1,30 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Capture;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Watermark;
 
 namespace Pipeline.Sources.Postgres;
 
-/// <summary>Tables of one PostgreSQL database, read by their watermarks: one split a table.</summary>
+/// <summary>
+/// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
+/// slot with all tables and one for each table's snapshot.
+/// </summary>
 public sealed class PostgresSource : ISource
 {
     private readonly PostgresOptions _options;
     private readonly SourceServices _services;
     private readonly PostgresConnections _connections;
+    private readonly DescribedTables _tables;
+    private readonly ConfirmedPosition _confirmed = new();
 
     public PostgresSource(PostgresOptions options, SourceServices services)
     {
         _options = options;
         _services = services;
         _connections = new PostgresConnections(options, services.Secrets);
+        _tables = new DescribedTables(_connections);
         Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
     }
 
@@ -25,13 +32,28 @@ public sealed class PostgresSource : ISource
 
     public IReadOnlyList<SourceTable> Tables { get; }
 
-    public async ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) =>
-        (await DescribeTableAsync(table, cancellationToken)).ChunkSchema;
+    public async ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken)
+    {
+        var described = await _tables.DescribeAsync(table, cancellationToken);
+        return _options.Mode == ReadMode.Cdc ? described.ChangeSchema : described.ChunkSchema;
+    }
 
+    /// <summary>With change capture: also makes the publication and the slot when they are missing.</summary>
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
-        var described = await DescribeTableAsync(table, cancellationToken);
-        return [new Split(WatermarkSplit.Of(Name, table, described.Oid).Id, [table])];
+        var described = await _tables.RefreshAsync(table, cancellationToken);
+        if (_options.Mode == ReadMode.Watermark) return [new Split(WatermarkSplit.Of(Name, table, described.Oid).Id, [table])];
+
+        return await _connections.UseAsync<IReadOnlyList<Split>>(_options.Thing, async (connection, cancel) =>
+        {
+            await CaptureSetup.EnsureAsync(connection, _options, _options.Thing, cancel);
+            var system = await CaptureSetup.SystemIdentifierAsync(connection, cancel);
+            var splits = new List<Split> { new(SlotSplit.Of(Name, _options.Capture.Slot, system), [.. _options.Tables.Select(captured => captured.Name)]) };
+            if (!_options.Capture.Snapshot) return splits;
+            foreach (var relation in await CaptureSetup.StoredRelationsAsync(connection, described.Oid, cancel))
+                splits.Add(new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]));
+            return splits;
+        }, cancellationToken);
     }
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -50,8 +72,12 @@ public sealed class PostgresSource : ISource
         }
     }
 
-    /// <summary>A watermark table keeps no record of its readers: there is nothing to tell it.</summary>
-    public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    /// <summary>Only a slot keeps a record of its reader.</summary>
+    public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken)
+    {
+        if (SlotSplit.Is(split)) _confirmed.Raise(position);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresCheck(_connections).RunAsync(cancellationToken);
@@ -62,8 +88,9 @@ public sealed class PostgresSource : ISource
     {
         try
         {
-            var split = WatermarkSplit.Parse(from.Split);
-            await new WatermarkReader(_connections, OptionsOf(split.Table), split, from.Position, queue, _services).RunAsync(cancellationToken);
+            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _services).RunAsync(cancellationToken)
+                : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -75,14 +102,6 @@ public sealed class PostgresSource : ISource
         }
     }
 
-    private async ValueTask<PostgresTable> DescribeTableAsync(string name, CancellationToken cancellationToken)
-    {
-        var table = OptionsOf(name);
-        var thing = $"Source {Name}, table {name}";
-        return await _connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, table, thing, cancel), cancellationToken);
-    }
-
-    private PostgresTableOptions OptionsOf(string table) =>
-        _options.Tables.FirstOrDefault(options => options.Name == table)
-        ?? throw new PipelineException(FaultKind.Missing, $"Source {Name}, table {table}", "the table is not configured", $"Add it below sources.{Name}.tables.");
+    private Task ReadByWatermarkAsync(WatermarkSplit split, long? from, ChunkQueue queue, CancellationToken cancellationToken) =>
+        new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _services).RunAsync(cancellationToken);
 }

@@ -13,6 +13,7 @@ public sealed class PostgresSourceKind : ISourceKind
         _ = settings.OptionalString("type");
         var byDefault = new PostgresOptions { Name = name, Host = "", Database = "", Username = "" };
         var tls = BindTls(settings.Section("tls"));
+        var mode = settings.Choice<ReadMode>("mode", ReadMode.Watermark);
         var options = byDefault with
         {
             Host = settings.String("host"),
@@ -21,6 +22,8 @@ public sealed class PostgresSourceKind : ISourceKind
             Username = settings.String("username"),
             Password = settings.OptionalSecret("password"),
             Tls = tls,
+            Mode = mode,
+            Capture = mode == ReadMode.Cdc ? BindCapture(name, settings.Section("capture")) : byDefault.Capture,
             PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, min: TimeSpan.FromMilliseconds(10), max: TimeSpan.FromDays(1)),
             Settle = settings.Duration("settle", byDefault.Settle, max: TimeSpan.FromMinutes(10)),
             ChunkBytesMax = settings.Bytes("chunk-bytes-max", byDefault.ChunkBytesMax, min: 4 << 10, max: 256 << 20),
@@ -28,7 +31,7 @@ public sealed class PostgresSourceKind : ISourceKind
             ConnectionsMax = settings.Int("connections-max", byDefault.ConnectionsMax, min: 1, max: 100),
             ConnectTimeout = settings.Duration("connect-timeout", byDefault.ConnectTimeout, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromMinutes(10)),
             StatementTimeout = settings.Duration("statement-timeout", byDefault.StatementTimeout, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromDays(1)),
-            Tables = [.. settings.Section("tables").Children().Select(child => BindTable(child.Name, child.Settings))],
+            Tables = [.. settings.Section("tables").Children().Select(child => BindTable(child.Name, child.Settings, mode))],
         };
         if (options.Password is null && tls.CertificateFile is null)
             settings.Report("password", "is required unless tls.certificate-file is given: ${?ENVIRONMENT_VARIABLE} or secret:file:PATH");
@@ -52,10 +55,31 @@ public sealed class PostgresSourceKind : ISourceKind
         return tls;
     }
 
-    private static PostgresTableOptions BindTable(string name, SettingsReader settings)
+    private static CaptureOptions BindCapture(string source, SettingsReader settings)
     {
-        var table = new PostgresTableOptions(name, settings.String("table", name), settings.String("watermark"), settings.Strings("key"),
-            settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)));
+        var byDefault = new CaptureOptions();
+        var name = $"pipeline_{source.ToLowerInvariant().Replace('-', '_')}";
+        var capture = new CaptureOptions
+        {
+            Slot = settings.String("slot", name),
+            Publication = settings.String("publication", name),
+            Snapshot = settings.Bool("snapshot", byDefault.Snapshot),
+            HeartbeatInterval = settings.Duration("heartbeat-interval", byDefault.HeartbeatInterval, min: TimeSpan.FromMilliseconds(100), max: TimeSpan.FromHours(1)),
+            ChunkAgeMax = settings.Duration("chunk-age-max", byDefault.ChunkAgeMax, max: TimeSpan.FromMinutes(1)),
+            SchemaChanges = settings.Choice<SchemaChanges>("schema-changes", byDefault.SchemaChanges),
+        };
+        if (capture.Slot.Length > 63 || capture.Slot.Any(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c != '_'))
+            settings.Report("slot", $"'{capture.Slot}' is not a slot's name. Allowed: up to 63 lower-case letters, digits and underscores");
+        settings.Complete();
+        return capture;
+    }
+
+    private static PostgresTableOptions BindTable(string name, SettingsReader settings, ReadMode mode)
+    {
+        var table = mode == ReadMode.Cdc
+            ? new PostgresTableOptions(name, settings.String("table", name), Watermark: "", settings.Strings("key"), TimeSpan.Zero)
+            : new PostgresTableOptions(name, settings.String("table", name), settings.String("watermark"), settings.Strings("key"),
+                settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)));
         settings.Complete();
         return table;
     }
@@ -70,7 +94,7 @@ public sealed class PostgresSourceDefinition(PostgresOptions options) : ISourceD
 
     public string Kind => "postgres";
 
-    /// <summary>A watermark table is one split: more than one worker would have nothing to do.</summary>
+    /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
 
     public ISource Open(SourceServices services) => new PostgresSource(Options, services);

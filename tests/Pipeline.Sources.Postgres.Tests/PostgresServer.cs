@@ -14,7 +14,10 @@ public sealed class PostgresServer : IAsyncLifetime
     public ScratchPostgres Scratch => _scratch ?? throw new InvalidOperationException("The server has not been started.");
 
     public async ValueTask InitializeAsync() =>
-        _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory), TestContext.Current.CancellationToken);
+        _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory)
+        {
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "40", ["max_wal_senders"] = "40", ["max_connections"] = "200" },
+        }, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {

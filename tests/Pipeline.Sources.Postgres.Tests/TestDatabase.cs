@@ -61,6 +61,14 @@ internal sealed class TestDatabase : IAsyncDisposable
         Tables = tables,
     };
 
+    /// <summary>Options for change capture with a slot of this database's own.</summary>
+    public PostgresOptions CaptureOptions(params string[] tables) =>
+        Options([.. tables.Select(table => new PostgresTableOptions(table, $"public.{table}", Watermark: "", [], TimeSpan.Zero))]) with
+        {
+            Mode = ReadMode.Cdc,
+            Capture = new CaptureOptions { Slot = $"slot_{Name}", Publication = $"publication_{Name}", Snapshot = false, ChunkAgeMax = TimeSpan.FromMilliseconds(20) },
+        };
+
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
     public static PostgresSource Open(PostgresOptions options) =>
@@ -68,9 +76,21 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await DropSlotsAsync();
         await DataSource.DisposeAsync();
         await using var admin = NpgsqlDataSource.Create(_server.ConnectionString);
         await using var drop = admin.CreateCommand($"drop database {Name} with (force)");
         await drop.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>A slot whose reader is leaving can be dropped when it has left.</summary>
+    private async ValueTask DropSlotsAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await ScalarAsync<long>("select count(*) from pg_replication_slots where database = current_database()", deadline.Token) > 0)
+            await ExecuteAsync("""
+                select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database() and active;
+                select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database() and not active;
+                """, deadline.Token);
     }
 }

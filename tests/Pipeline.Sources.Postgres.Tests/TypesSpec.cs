@@ -178,27 +178,11 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
             using (chunk)
             {
                 for (var row = 0; row < chunk.RowCount; row++)
-                    rows.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value, [.. Columns.Select(column => TextOf(chunk.Rows.Column(column), row))]);
+                    rows.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value, [.. Columns.Select(column => ArrowText.Of(chunk.Rows.Column(column), row))]);
                 if (rows.Count >= count) break;
             }
         }
 
         return [.. rows.Values];
     }
-
-    private static string? TextOf(IArrowArray array, int row) => array.IsNull(row) ? null : array switch
-    {
-        BooleanArray values => values.GetValue(row)!.Value ? "True" : "False",
-        TimestampArray values => values.GetTimestamp(row)!.Value.ToString("O"),
-        Date32Array values => DateOnly.FromDateTime(values.GetDateTime(row)!.Value).ToString("O"),
-        Decimal128Array values => values.GetString(row),
-        StringArray values => values.GetString(row),
-        BinaryArray values => Convert.ToHexString(values.GetBytes(row)),
-        FloatArray values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
-        DoubleArray values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
-        Int16Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
-        Int32Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
-        Int64Array values => string.Create(CultureInfo.InvariantCulture, $"{values.GetValue(row)}"),
-        _ => throw new NotSupportedException(array.GetType().Name),
-    };
 }

@@ -8,34 +8,66 @@ internal static class CatalogReader
 {
     // A domain is followed down to its base type; the modifier that applies is the outermost one that is given.
     private const string ColumnsQuery = """
-        with recursive columns as (
-          select a.attnum, a.attname, a.attnotnull, a.atttypmod as typmod, t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typtypmod
-          from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
-          where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped
+        , resolved as (
+          select c.number, c.name, c.is_not_null, c.is_generated, c.modifier, t.oid, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod
+          from given c join pg_catalog.pg_type t on t.oid = c.type
           union all
-          select c.attnum, c.attname, c.attnotnull, case when c.typmod = -1 then c.typtypmod else c.typmod end,
-                 t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typtypmod
-          from columns c join pg_catalog.pg_type t on t.oid = c.typbasetype
-          where c.typtype = 'd'
+          select r.number, r.name, r.is_not_null, r.is_generated, case when r.modifier = -1 then r.typtypmod else r.modifier end,
+                 t.oid, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod
+          from resolved r join pg_catalog.pg_type t on t.oid = r.typbasetype
+          where r.typtype = 'd'
         )
-        select attnum, attname::text, oid, typname::text, typtype, typcategory, typmod, attnotnull
-        from columns where typtype <> 'd' order by attnum
+        select number, name, oid, typname::text, typtype, typcategory, typelem, modifier, is_not_null, is_generated
+        from resolved where typtype <> 'd' order by number
         """;
+
+    private const string TableColumnsQuery = """
+        with recursive given as (
+          select attnum as number, attname::text as name, attnotnull as is_not_null, attgenerated <> '' as is_generated, atttypmod as modifier, atttypid as type
+          from pg_catalog.pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped)
+        """ + ColumnsQuery;
+
+    private const string TypesQuery = """
+        with recursive given as (
+          select number::smallint, name, false as is_not_null, false as is_generated, modifier, type
+          from unnest($1::text[], $2::oid[], $3::int[]) with ordinality as columns (name, type, modifier, number))
+        """ + ColumnsQuery;
 
     /// <exception cref="PipelineException">There is no such table.</exception>
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
-        var (oid, qualifiedName, shape) = await FindAsync(connection, table.Table, cancellationToken)
+        var (oid, qualifiedName, shape, primaryKey) = await FindAsync(connection, table.Table, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}",
                 "Correct the setting 'table' or create the table.");
 
+        await using var command = new NpgsqlCommand(TableColumnsQuery, connection) { Parameters = { Oid(oid) } };
+        return new PostgresTable(oid, qualifiedName, shape, await ReadColumnsAsync(command, cancellationToken), primaryKey);
+    }
+
+    /// <summary>Columns as a replication stream describes them, by their types; a type that is gone by now is missing.</summary>
+    public static async ValueTask<IReadOnlyList<PostgresColumn>> ResolveAsync(NpgsqlConnection connection, IReadOnlyList<(string Name, uint Type, int Modifier)> columns,
+        CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(TypesQuery, connection)
+        {
+            Parameters =
+            {
+                new() { Value = columns.Select(column => column.Name).ToArray() },
+                new() { Value = columns.Select(column => column.Type).ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid },
+                new() { Value = columns.Select(column => column.Modifier).ToArray() },
+            },
+        };
+        return await ReadColumnsAsync(command, cancellationToken);
+    }
+
+    private static async ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
         var columns = new List<PostgresColumn>();
-        await using var command = new NpgsqlCommand(ColumnsQuery, connection) { Parameters = { Oid(oid) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             columns.Add(new PostgresColumn(reader.GetInt16(0), reader.GetString(1), reader.GetFieldValue<uint>(2), reader.GetString(3),
-                reader.GetChar(4), reader.GetChar(5), reader.GetInt32(6), reader.GetBoolean(7)));
-        return new PostgresTable(oid, qualifiedName, shape, columns);
+                reader.GetChar(4), reader.GetChar(5), reader.GetFieldValue<uint>(6), reader.GetInt32(7), reader.GetBoolean(8)) { IsGenerated = reader.GetBoolean(9) });
+        return columns;
     }
 
     /// <summary>A query for <see cref="PostgresTable.Shape"/>.</summary>
@@ -44,15 +76,17 @@ internal static class CatalogReader
         from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
         """;
 
-    private static async ValueTask<(uint Oid, string QualifiedName, string Shape)?> FindAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    private static async ValueTask<(uint Oid, string QualifiedName, string Shape, string[] PrimaryKey)?> FindAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"""
-            select c.oid, format('%I.%I', n.nspname, c.relname), coalesce(({ShapeSql("c.oid")}), '')
+            select c.oid, format('%I.%I', n.nspname, c.relname), coalesce(({ShapeSql("c.oid")}), ''),
+                   array(select a.attname::text from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                         where i.indrelid = c.oid and i.indisprimary)
             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
             where c.oid = to_regclass($1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
             """, connection) { Parameters = { new() { Value = table } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetString(2)) : null;
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetString(2), reader.GetFieldValue<string[]>(3)) : null;
     }
 
     /// <summary>Whether an index can deliver rows in the order of a column.</summary>

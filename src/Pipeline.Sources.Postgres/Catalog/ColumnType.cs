@@ -7,8 +7,7 @@ namespace Pipeline.Sources.Postgres.Catalog;
 
 /// <summary>How a column's values come to the lake: their Arrow type, what is selected, what decodes it.</summary>
 /// <remarks>
-/// Types without a form of their own in the lake travel as the server's text, arrays and composites as the server's
-/// JSON. <c>numeric</c> without precision or with more than 38 digits is text, so that no digit is lost.
+/// Types without a form of their own in the lake travel as the server's text, arrays as JSON made of it. <c>numeric</c> without precision or with more than 38 digits is text, so that no digit is lost.
 /// <c>timestamp</c> without zone is taken as UTC.
 /// </remarks>
 /// <param name="Arrow">The column's type in the chunk.</param>
@@ -28,13 +27,12 @@ internal sealed record ColumnType(IArrowType Arrow, Func<string, string> Select,
     private static readonly ColumnType Double = Plain(DoubleType.Default, (memory, rows, _) => new DoubleDecoder(memory, rows));
     private static readonly ColumnType Date = Plain(Date32Type.Default, (memory, rows, _) => new DateDecoder(memory, rows));
     private static readonly ColumnType Timestamp = Plain(BronzeColumns.Timestamp, (memory, rows, _) => new TimestampDecoder(memory, rows));
-    private static readonly ColumnType Text = Plain(StringType.Default, (memory, rows, bytes) => new BytesDecoder(memory, StringType.Default, rows, bytes));
-    private static readonly ColumnType Binary = Plain(BinaryType.Default, (memory, rows, bytes) => new BytesDecoder(memory, BinaryType.Default, rows, bytes));
+    private static readonly ColumnType Text = Plain(StringType.Default, (memory, rows, bytes) => new TextDecoder(memory, rows, bytes));
+    private static readonly ColumnType Binary = Plain(BinaryType.Default, (memory, rows, bytes) => new BinaryDecoder(memory, rows, bytes));
     private static readonly ColumnType Jsonb = Plain(StringType.Default, (memory, rows, bytes) => new JsonbDecoder(memory, rows, bytes));
     private static readonly ColumnType Uuid = Plain(StringType.Default, (memory, rows, bytes) => new UuidDecoder(memory, rows, bytes));
     private static readonly ColumnType NumericText = Plain(StringType.Default, (memory, rows, bytes) => new NumericTextDecoder(memory, rows, bytes));
-    private static readonly ColumnType ServerText = Text with { Select = column => $"{column}::text" };
-    private static readonly ColumnType ServerJson = Text with { Select = column => $"to_json({column})::text" };
+    private static readonly ColumnType ServerText = Text with { Select = column => $"{column}::text", IsBinary = false };
 
     public static ColumnType Of(PostgresColumn column) => column.TypeOid switch
     {
@@ -53,9 +51,15 @@ internal sealed record ColumnType(IArrowType Arrow, Func<string, string> Select,
         TypeOids.Uuid => Uuid,
         TypeOids.Numeric => Numeric(column.TypeModifier),
         _ when column.TypeKind == 'e' => Text,
-        _ when column.TypeKind == 'c' || column.TypeCategory == 'A' => ServerJson,
+        _ when column.TypeCategory == 'A' => Array(column.ElementOid),
         _ => ServerText,
     };
+
+    /// <summary>Whether the type's binary form is understood, so that the server need not make text of it.</summary>
+    public bool IsBinary { get; private init; } = true;
+
+    private static ColumnType Array(uint elementOid) =>
+        ServerText with { CreateDecoder = (memory, rows, bytes) => new ArrayDecoder(memory, elementOid, rows, bytes) };
 
     private static ColumnType Numeric(int modifier)
     {

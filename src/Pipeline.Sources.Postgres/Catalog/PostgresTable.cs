@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres.Catalog;
@@ -7,21 +8,57 @@ namespace Pipeline.Sources.Postgres.Catalog;
 /// <param name="Oid">Changes when the table is dropped and made again.</param>
 /// <param name="QualifiedName">Schema and name, quoted for SQL.</param>
 /// <param name="Shape">A digest of the columns: while it is the same, so are they.</param>
-internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shape, IReadOnlyList<PostgresColumn> Columns)
+/// <param name="PrimaryKey">Names of the key's columns; empty when there is none.</param>
+internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shape, IReadOnlyList<PostgresColumn> Columns, IReadOnlyList<string> PrimaryKey)
 {
-    /// <summary>The schema of chunks: the table's columns, <c>_op</c>, <c>_position</c>.</summary>
+    /// <summary>The schema of chunks read by watermark: the table's columns, <c>_op</c>, <c>_position</c>.</summary>
     /// <remarks>All columns are nullable: values that the lake's types do not have (infinity, BC dates) become null.</remarks>
-    public Schema ChunkSchema { get; } = new(
-    [
-        .. Columns.Select(column => new Field(column.Name, ColumnType.Of(column).Arrow, nullable: true)),
-        BronzeColumns.OpField,
-        BronzeColumns.PositionField,
-    ], null);
+    public Schema ChunkSchema { get; } = new([.. FieldsOf(Columns), BronzeColumns.OpField, BronzeColumns.PositionField], null);
+
+    /// <summary>The schema of captured changes: also <c>_changed</c> and <c>_sequence</c>.</summary>
+    public Schema ChangeSchema { get; } =
+        new([.. FieldsOf(Columns), ChangeColumns.ChangedField, ChangeColumns.SequenceField, BronzeColumns.OpField, BronzeColumns.PositionField], null);
+
+    /// <summary>The columns to select, in order, in the form that their decoders read.</summary>
+    public string SelectList => string.Join(", ", Columns.Select(column => ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
+
+    /// <summary>-1 when there is no such column.</summary>
+    public int IndexOf(string column)
+    {
+        for (var i = 0; i < Columns.Count; i++)
+            if (Columns[i].Name == column) return i;
+        return -1;
+    }
+
+    /// <summary>The table as logical replication sees it.</summary>
+    public PostgresTable WithoutGenerated() => new(Oid, QualifiedName, Shape, [.. Columns.Where(column => !column.IsGenerated)], PrimaryKey);
+
+    private static IEnumerable<Field> FieldsOf(IReadOnlyList<PostgresColumn> columns) =>
+        columns.Select(column => new Field(column.Name, ColumnType.Of(column).Arrow, nullable: true));
 }
 
 /// <param name="Number">The attribute number: stays with the column through a rename.</param>
 /// <param name="TypeOid">The type's; for a domain its base type's.</param>
 /// <param name="TypeKind"><c>pg_type.typtype</c>: b base, c composite, e enum, r range, m multirange.</param>
 /// <param name="TypeCategory"><c>pg_type.typcategory</c>: A for arrays.</param>
+/// <param name="ElementOid">The type of an array's elements; 0 for other types.</param>
 /// <param name="TypeModifier"><c>atttypmod</c>; precision and scale of a numeric; -1 when there is none.</param>
-internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, string TypeName, char TypeKind, char TypeCategory, int TypeModifier, bool IsNotNull);
+internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, string TypeName, char TypeKind, char TypeCategory, uint ElementOid, int TypeModifier,
+    bool IsNotNull)
+{
+    /// <summary>Computed by the server from other columns; logical replication leaves it out.</summary>
+    public bool IsGenerated { get; init; }
+}
+
+/// <summary>The columns that captured changes have beside those of every Bronze table.</summary>
+internal static class ChangeColumns
+{
+    /// <summary>
+    /// The columns that the row carries, separated by commas; null when it carries all. The server does not send large
+    /// values (TOAST) that an update has left alone: those are null here and keep their value downstream.
+    /// </summary>
+    public static readonly Field ChangedField = new("_changed", StringType.Default, nullable: true);
+
+    /// <summary>Orders the changes of one transaction, which share their position.</summary>
+    public static readonly Field SequenceField = new("_sequence", Int64Type.Default, nullable: false);
+}

@@ -4,14 +4,33 @@ using Pipeline.Core.Columns;
 
 namespace Pipeline.Sources.Postgres.Decoding;
 
-/// <summary>Text in UTF-8, checked by the server, and <c>bytea</c>: the bytes as they come.</summary>
-internal sealed class BytesDecoder(ColumnMemory memory, IArrowType type, int rows, int bytes) : FieldDecoder
+/// <summary>Text in UTF-8, checked by the server: the bytes as they come.</summary>
+internal sealed class TextDecoder(ColumnMemory memory, int rows, int bytes) : FieldDecoder
 {
-    private readonly BytesColumn _column = new(memory, type, rows, bytes);
+    private readonly BytesColumn _column = new(memory, StringType.Default, rows, bytes);
 
     public override ColumnBuilder Column => _column;
 
     public override void Append(ReadOnlySpan<byte> value) => _column.Append(value);
+
+    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text);
+}
+
+/// <summary><c>bytea</c>; as text <c>\x</c> and hexadecimal digits.</summary>
+internal sealed class BinaryDecoder(ColumnMemory memory, int rows, int bytes) : FieldDecoder
+{
+    private readonly BytesColumn _column = new(memory, BinaryType.Default, rows, bytes);
+
+    public override ColumnBuilder Column => _column;
+
+    public override void Append(ReadOnlySpan<byte> value) => _column.Append(value);
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!text.StartsWith("\\x"u8) || Convert.FromHexString(text[2..], _column.Reserve(text.Length / 2), out _, out var written) != System.Buffers.OperationStatus.Done)
+            throw Malformed("bytea", text);
+        _column.Commit(written);
+    }
 }
 
 /// <summary><c>jsonb</c>: a version byte, then the text.</summary>
@@ -29,6 +48,8 @@ internal sealed class JsonbDecoder(ColumnMemory memory, int rows, int bytes) : F
             throw new PipelineException(FaultKind.Damaged, "PostgreSQL", "a jsonb value has an unknown version", "Report the server's version.");
         _column.Append(text);
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text);
 }
 
 /// <summary><c>uuid</c>: sixteen bytes, as 36 lower-case characters.</summary>
@@ -46,4 +67,6 @@ internal sealed class UuidDecoder(ColumnMemory memory, int rows, int bytes) : Fi
         new Guid(value, bigEndian: true).TryFormat(_column.Reserve(TextBytes), out var written);
         _column.Commit(written);
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text);
 }

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -7,8 +9,8 @@ using Pipeline.Core.Columns;
 namespace Pipeline.Sources.Postgres.Decoding;
 
 /// <summary>
-/// Appends one column's values from PostgreSQL's binary form (big-endian; the type's <c>send</c> function) to an Arrow
-/// column. No object a value.
+/// Appends one column's values to an Arrow column, from PostgreSQL's binary form (big-endian; the type's <c>send</c>
+/// function) or its text form (the <c>out</c> function, under the session's settings). No object a value.
 /// </summary>
 internal abstract class FieldDecoder
 {
@@ -16,6 +18,9 @@ internal abstract class FieldDecoder
 
     /// <exception cref="PipelineException">The bytes are no value of the column's type.</exception>
     public abstract void Append(ReadOnlySpan<byte> value);
+
+    /// <exception cref="PipelineException">The text is no value of the column's type.</exception>
+    public abstract void AppendText(ReadOnlySpan<byte> text);
 
     public void AppendNull() => Column.AppendNull();
 
@@ -25,6 +30,9 @@ internal abstract class FieldDecoder
     {
         if (value.Length != expected) ThrowWrongLength(value.Length, expected);
     }
+
+    protected static PipelineException Malformed(string type, ReadOnlySpan<byte> text) =>
+        new(FaultKind.Damaged, "PostgreSQL", $"a text of {text.Length} bytes is not a value of type {type}", "Report the server's version.");
 
     private static void ThrowWrongLength(int length, int expected) =>
         throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a value has {length} bytes where its type has {expected}",
@@ -51,6 +59,8 @@ internal sealed class BooleanDecoder(ColumnMemory memory, int rows) : FieldDecod
         RequireLength(value, 1);
         _column.Append(value[0] != 0);
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text is [(byte)'t', ..]);
 }
 
 internal sealed class Int16Decoder(ColumnMemory memory, int rows) : FixedDecoder<short>(memory, Int16Type.Default, rows)
@@ -59,6 +69,12 @@ internal sealed class Int16Decoder(ColumnMemory memory, int rows) : FixedDecoder
     {
         RequireLength(value, sizeof(short));
         Values.Append(BinaryPrimitives.ReadInt16BigEndian(value));
+    }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!Utf8Parser.TryParse(text, out short number, out var used) || used != text.Length) throw Malformed("short", text);
+        Values.Append(number);
     }
 }
 
@@ -69,6 +85,12 @@ internal sealed class Int32Decoder(ColumnMemory memory, int rows) : FixedDecoder
         RequireLength(value, sizeof(int));
         Values.Append(BinaryPrimitives.ReadInt32BigEndian(value));
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!Utf8Parser.TryParse(text, out int number, out var used) || used != text.Length) throw Malformed("int", text);
+        Values.Append(number);
+    }
 }
 
 internal sealed class Int64Decoder(ColumnMemory memory, int rows) : FixedDecoder<long>(memory, Int64Type.Default, rows)
@@ -77,6 +99,12 @@ internal sealed class Int64Decoder(ColumnMemory memory, int rows) : FixedDecoder
     {
         RequireLength(value, sizeof(long));
         Values.Append(BinaryPrimitives.ReadInt64BigEndian(value));
+    }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!Utf8Parser.TryParse(text, out long number, out var used) || used != text.Length) throw Malformed("long", text);
+        Values.Append(number);
     }
 }
 
@@ -88,6 +116,12 @@ internal sealed class ObjectIdDecoder(ColumnMemory memory, int rows) : FixedDeco
         RequireLength(value, sizeof(uint));
         Values.Append(BinaryPrimitives.ReadUInt32BigEndian(value));
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!Utf8Parser.TryParse(text, out uint number, out var used) || used != text.Length) throw Malformed("oid", text);
+        Values.Append(number);
+    }
 }
 
 internal sealed class FloatDecoder(ColumnMemory memory, int rows) : FixedDecoder<float>(memory, FloatType.Default, rows)
@@ -97,6 +131,13 @@ internal sealed class FloatDecoder(ColumnMemory memory, int rows) : FixedDecoder
         RequireLength(value, sizeof(float));
         Values.Append(BinaryPrimitives.ReadSingleBigEndian(value));
     }
+
+    // "Infinity", "-Infinity" and "NaN" are .NET's words too.
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!float.TryParse(text, CultureInfo.InvariantCulture, out var number)) throw Malformed("float", text);
+        Values.Append(number);
+    }
 }
 
 internal sealed class DoubleDecoder(ColumnMemory memory, int rows) : FixedDecoder<double>(memory, DoubleType.Default, rows)
@@ -105,6 +146,13 @@ internal sealed class DoubleDecoder(ColumnMemory memory, int rows) : FixedDecode
     {
         RequireLength(value, sizeof(double));
         Values.Append(BinaryPrimitives.ReadDoubleBigEndian(value));
+    }
+
+    // "Infinity", "-Infinity" and "NaN" are .NET's words too.
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (!double.TryParse(text, CultureInfo.InvariantCulture, out var number)) throw Malformed("double", text);
+        Values.Append(number);
     }
 }
 
@@ -118,6 +166,12 @@ internal sealed class DateDecoder(ColumnMemory memory, int rows) : FixedDecoder<
         if (days is >= PostgresEpoch.DaysMin and <= PostgresEpoch.DaysMax) Values.Append((int)days);
         else Values.AppendNull();
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (IsoText.TryDate(text, out var days)) Values.Append(days);
+        else Values.AppendNull();
+    }
 }
 
 /// <summary>Microseconds since 2000-01-01 UTC. Infinity and years outside 1 to 9999 are null.</summary>
@@ -127,6 +181,12 @@ internal sealed class TimestampDecoder(ColumnMemory memory, int rows) : FixedDec
     {
         RequireLength(value, sizeof(long));
         if (PostgresEpoch.TryToUnixMicroseconds(BinaryPrimitives.ReadInt64BigEndian(value), out var microseconds)) Values.Append(microseconds);
+        else Values.AppendNull();
+    }
+
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        if (IsoText.TryTimestamp(text, out var microseconds)) Values.Append(microseconds);
         else Values.AppendNull();
     }
 }

@@ -75,6 +75,33 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
         _column.Append(number.IsNegative ? -magnitude : magnitude);
     }
 
+    public override void AppendText(ReadOnlySpan<byte> text)
+    {
+        var digits = text;
+        var isNegative = digits is [(byte)'-', ..];
+        if (isNegative) digits = digits[1..];
+        Int128 unscaled = 0;
+        var places = -1;
+        foreach (var character in digits)
+        {
+            if (character == (byte)'.') places = 0;
+            else if (character is >= (byte)'0' and <= (byte)'9')
+            {
+                unscaled = unscaled * 10 + (character - '0');
+                if (places >= 0) places++;
+            }
+            else
+            {
+                // NaN and infinity.
+                _column.AppendNull();
+                return;
+            }
+        }
+
+        for (places = Math.Max(places, 0); places < type.Scale; places++) unscaled *= 10;
+        _column.Append(isNegative ? -unscaled : unscaled);
+    }
+
     /// <summary>The value times 10^scale. The column's type bounds it to 38 digits, which fit.</summary>
     private static Int128 Unscaled(NumericValue number, int scale)
     {
@@ -151,6 +178,8 @@ internal sealed class NumericTextDecoder(ColumnMemory memory, int rows, int byte
 
         _column.Commit(at);
     }
+
+    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text);
 
     private static void WriteGroup(Span<byte> text, ref int at, int digits)
     {

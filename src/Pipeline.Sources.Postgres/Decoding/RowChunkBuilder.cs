@@ -1,30 +1,39 @@
 using System.Buffers.Binary;
+using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Postgres.Catalog;
+using Tuple = Pipeline.Sources.Postgres.Capture.Tuple;
 
 namespace Pipeline.Sources.Postgres.Decoding;
 
-/// <summary>Fills one chunk after another of a table from rows in PostgreSQL's binary form.</summary>
+/// <summary>Fills one chunk after another of a table, from rows of a COPY or from the tuples of a replication stream.</summary>
 internal sealed class RowChunkBuilder : IDisposable
 {
     private const int FirstRows = 256;
     private const int FirstBytesPerColumn = 4 << 10;
 
     private readonly Schema _schema;
+    private readonly bool _isCapture;
+    private readonly byte[][] _names;
     private readonly ColumnType[] _types;
     private readonly int[] _bytesOfColumn;
     private readonly FieldDecoder[] _decoders;
     private ColumnMemory? _memory;
+    private BytesColumn? _changed;
+    private FixedColumn<long>? _sequences;
     private BytesColumn? _ops;
     private FixedColumn<long>? _positions;
     private int _rowsExpected = FirstRows;
 
-    public RowChunkBuilder(PostgresTable table)
+    /// <param name="isCapture">Whether chunks also have the columns of <see cref="ChangeColumns"/>.</param>
+    public RowChunkBuilder(PostgresTable table, bool isCapture = false)
     {
-        _schema = table.ChunkSchema;
+        _isCapture = isCapture;
+        _schema = isCapture ? table.ChangeSchema : table.ChunkSchema;
+        _names = [.. table.Columns.Select(column => Encoding.UTF8.GetBytes(column.Name))];
         _types = [.. table.Columns.Select(ColumnType.Of)];
         _bytesOfColumn = [.. _types.Select(_ => FirstBytesPerColumn)];
         _decoders = new FieldDecoder[_types.Length];
@@ -54,10 +63,60 @@ internal sealed class RowChunkBuilder : IDisposable
             at += length;
         }
 
-        _ops!.Append(op);
-        _positions!.Append(position);
-        RowCount++;
-        RowBytes += fields.Length;
+        _changed?.AppendNull();
+        End(op, position, sequence: 0, fields.Length);
+    }
+
+    /// <param name="tuple">The row in the stream's form.</param>
+    /// <param name="old">The row before, which may have the values that <paramref name="tuple"/> leaves out; or empty.</param>
+    /// <param name="columnOf">The column of the chunk for each field of a tuple; -1 for one that the chunk lacks.</param>
+    /// <param name="sequence">Place within the transaction.</param>
+    public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, ReadOnlySpan<byte> op, long position, long sequence)
+    {
+        if (_memory is null) Begin();
+        var isComplete = true;
+        for (var i = 0; i < columnOf.Length; i++)
+        {
+            var kind = tuple.Read(out var value);
+            var oldKind = old.Read(out var oldValue);
+            if (columnOf[i] < 0) continue;
+            if (kind == Tuple.Unchanged && oldKind is (Tuple.Text or Tuple.Binary))
+            {
+                kind = oldKind;
+                value = oldValue;
+            }
+
+            switch (kind)
+            {
+                case Tuple.Text:
+                    _decoders[columnOf[i]].AppendText(value);
+                    break;
+                case Tuple.Binary:
+                    _decoders[columnOf[i]].Append(value);
+                    break;
+                default:
+                    isComplete &= kind != Tuple.Unchanged;
+                    _decoders[columnOf[i]].AppendNull();
+                    break;
+            }
+        }
+
+        // A column that the stream does not have (yet, or any more).
+        foreach (var decoder in _decoders)
+            if (decoder.Column.Length == RowCount) decoder.AppendNull();
+
+        if (isComplete) _changed!.AppendNull();
+        else AppendChanged(tuple.Rewind(), columnOf);
+        End(op, position, sequence, tuple.Bytes);
+    }
+
+    /// <summary>A row of which nothing is known but that something happened to the table.</summary>
+    public void AppendEvent(ReadOnlySpan<byte> op, long position, long sequence)
+    {
+        if (_memory is null) Begin();
+        foreach (var decoder in _decoders) decoder.AppendNull();
+        _changed!.AppendNull();
+        End(op, position, sequence, bytes: 1);
     }
 
     /// <summary>Ends the chunk; the next row begins another. Without rows the chunk only carries its range.</summary>
@@ -65,7 +124,7 @@ internal sealed class RowChunkBuilder : IDisposable
     {
         if (_memory is null) return new Chunk(split, table, range, rows: null);
 
-        var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), _ops!.Build(), _positions!.Build()], RowCount);
+        var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), .. CaptureColumns(), _ops!.Build(), _positions!.Build()], RowCount);
         var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory);
 
         // The next chunk starts with room for as much as this one held.
@@ -88,7 +147,39 @@ internal sealed class RowChunkBuilder : IDisposable
     {
         _memory = new ColumnMemory();
         for (var i = 0; i < _decoders.Length; i++) _decoders[i] = _types[i].CreateDecoder(_memory, _rowsExpected, _bytesOfColumn[i]);
+        if (_isCapture)
+        {
+            _changed = new BytesColumn(_memory, StringType.Default, _rowsExpected);
+            _sequences = new FixedColumn<long>(_memory, Int64Type.Default, _rowsExpected);
+        }
+
         _ops = new BytesColumn(_memory, StringType.Default, _rowsExpected, _rowsExpected);
         _positions = new FixedColumn<long>(_memory, Int64Type.Default, _rowsExpected);
     }
+
+    private void End(ReadOnlySpan<byte> op, long position, long sequence, int bytes)
+    {
+        _sequences?.Append(sequence);
+        _ops!.Append(op);
+        _positions!.Append(position);
+        RowCount++;
+        RowBytes += bytes;
+    }
+
+    private void AppendChanged(Tuple tuple, ReadOnlySpan<int> columnOf)
+    {
+        var room = _changed!.Reserve(_names.Sum(name => name.Length + 1));
+        var written = 0;
+        foreach (var column in columnOf)
+        {
+            if (tuple.Read(out _) == Tuple.Unchanged || column < 0) continue;
+            if (written > 0) room[written++] = (byte)',';
+            _names[column].CopyTo(room[written..]);
+            written += _names[column].Length;
+        }
+
+        _changed.Commit(written);
+    }
+
+    private IEnumerable<IArrowArray> CaptureColumns() => _isCapture ? [_changed!.Build(), _sequences!.Build()] : [];
 }

@@ -14,7 +14,7 @@ namespace Pipeline.Sources.Postgres.Watermark;
 /// begins where it began.
 /// </remarks>
 internal sealed class WatermarkReader(
-    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, ChunkQueue queue, SourceServices services)
+    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, DescribedTables tables, ChunkQueue queue, SourceServices services)
 {
     private const long Beginning = 0;
 
@@ -41,7 +41,7 @@ internal sealed class WatermarkReader(
     {
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
-        RequireSameTable(described);
+        await RequireSameTableAsync(described, cancellationToken);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
         if (await WindowEndAsync(connection, described, watermark, moment, cancellationToken) is not { } end || end <= (_from ?? Beginning)) return false;
 
@@ -66,11 +66,13 @@ internal sealed class WatermarkReader(
         return reached;
     }
 
-    private void RequireSameTable(PostgresTable described)
+    private async ValueTask RequireSameTableAsync(PostgresTable described, CancellationToken cancellationToken)
     {
         if (described.Oid != split.TableOid)
             throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
                 "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
+        if (described.Shape != (await tables.GetAsync(table.Name, cancellationToken)).Shape)
+            throw DescribedTables.Changed(_thing, "columns were added, dropped or changed");
     }
 
     /// <summary>Null while no end can be known.</summary>

@@ -18,8 +18,7 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     {
         get
         {
-            var columns = string.Join(", ", Table.Columns.Select(column => ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
-            var sql = $"select {columns} from {Table.QualifiedName} where {Condition}";
+            var sql = $"select {Table.SelectList} from {Table.QualifiedName} where {Condition}";
             if (IsOrdered) sql += $" order by {Watermark.Sql}";
             return $"copy ({sql}) to stdout (format binary)";
         }

@@ -1,0 +1,77 @@
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Decoding;
+
+namespace Pipeline.Sources.Postgres.Capture;
+
+/// <summary>Turns one table's changes into rows of its chunks.</summary>
+internal sealed class CapturedTable : IDisposable
+{
+    private static readonly byte[] Created = [.. "c"u8];
+    private static readonly byte[] Updated = [.. "u"u8];
+    private static readonly byte[] Deleted = [.. "d"u8];
+    private static readonly byte[] Truncated = [.. "t"u8];
+
+    private readonly int[] _columnOf;
+    private readonly bool[] _isKey;
+
+    /// <param name="columnOf">The chunk's column for each column of the stream; -1 to leave it out.</param>
+    /// <param name="isKey">Which columns of the stream identify a row.</param>
+    public CapturedTable(string name, PostgresTable table, int[] columnOf, bool[] isKey)
+    {
+        Name = name;
+        Rows = new RowChunkBuilder(table, isCapture: true);
+        _columnOf = columnOf;
+        _isKey = isKey;
+    }
+
+    /// <summary>The name in the lake.</summary>
+    public string Name { get; }
+
+    public RowChunkBuilder Rows { get; }
+
+    public void Insert(ReadOnlySpan<byte> content, long position, ref long sequence)
+    {
+        // 'N', then the row.
+        var rest = content[1..];
+        Rows.Append(Tuple.Take(ref rest), default, _columnOf, Created, position, sequence++);
+    }
+
+    /// <summary>A change of the key is a delete of the old row and an insert of the new one.</summary>
+    public void Update(ReadOnlySpan<byte> content, long position, ref long sequence)
+    {
+        // 'K' and the old key when it changed, or 'O' and the old row; then 'N' and the new row.
+        var kind = content[0];
+        var rest = content[1..];
+        var old = kind == (byte)'N' ? default : Tuple.Take(ref rest);
+        if (kind != (byte)'N') rest = rest[1..];
+        var row = Tuple.Take(ref rest);
+        var isMove = kind == (byte)'K' || (kind == (byte)'O' && HasOtherKey(old, row));
+        if (isMove) Rows.Append(old, default, _columnOf, Deleted, position, sequence++);
+        Rows.Append(row, kind == (byte)'O' ? old : default, _columnOf, isMove ? Created : Updated, position, sequence++);
+    }
+
+    public void Delete(ReadOnlySpan<byte> content, long position, ref long sequence)
+    {
+        // 'K' and the key, or 'O' and the row.
+        var rest = content[1..];
+        Rows.Append(Tuple.Take(ref rest), default, _columnOf, Deleted, position, sequence++);
+    }
+
+    public void Truncate(long position, ref long sequence) => Rows.AppendEvent(Truncated, position, sequence++);
+
+    public Chunk Build(SplitId split, PositionRange range, DateTimeOffset committedAt) => Rows.Build(split, Name, range, committedAt);
+
+    public void Dispose() => Rows.Dispose();
+
+    private bool HasOtherKey(Tuple old, Tuple row)
+    {
+        foreach (var isKey in _isKey)
+        {
+            old.Read(out var before);
+            if (row.Read(out var after) != Tuple.Unchanged && isKey && !before.SequenceEqual(after)) return true;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Buffers.Binary;
+using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Wire;
+
+namespace Pipeline.Sources.Postgres.Capture;
+
+/// <summary>
+/// The messages of a slot (manual 55.4): <c>START_REPLICATION</c>, then changes and keepalives in, our status out. One
+/// thread reads; any may report.
+/// </summary>
+internal sealed class ReplicationStream(WireConnection connection, TimeProvider time)
+{
+    private const int ChangeHeaderBytes = 25;
+    private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly Lock _sending = new();
+    private long _received;
+    private long _confirmed;
+
+    public bool HasMessage => connection.HasMessage;
+
+    public bool Poll(TimeSpan wait) => connection.Poll(wait);
+
+    public void Start(string slot, string publication, long from, bool isBinary)
+    {
+        _received = _confirmed = from;
+        connection.SendQuery($"START_REPLICATION SLOT {Sql.Identifier(slot)} LOGICAL {Lsn.Format(from)} "
+            + $"(proto_version '1', publication_names {Sql.Text(Sql.Identifier(publication))}{(isBinary ? ", binary 'true'" : "")})");
+        while (connection.Read(out _) != (byte)'W')
+        {
+            // Nothing else comes before the stream.
+        }
+    }
+
+    /// <summary>The next change; null for a keepalive, which tells how far the server has come.</summary>
+    /// <param name="change">What pgoutput wrote: a type byte and its content.</param>
+    /// <param name="serverPosition">Everything committed before it has been sent.</param>
+    public bool Read(out ReadOnlySpan<byte> change, out long serverPosition)
+    {
+        while (true)
+        {
+            var type = connection.Read(out var content);
+            if (type != (byte)'d') throw new EndOfStreamException($"the server ended the replication stream with '{(char)type}'");
+            switch (content[0])
+            {
+                case (byte)'w':
+                    serverPosition = BinaryPrimitives.ReadInt64BigEndian(content[9..]);
+                    change = content[ChangeHeaderBytes..];
+                    Received(serverPosition);
+                    return true;
+                case (byte)'k':
+                    serverPosition = BinaryPrimitives.ReadInt64BigEndian(content[1..]);
+                    change = default;
+                    Received(serverPosition);
+                    if (content[17] != 0) Report();
+                    return false;
+            }
+        }
+    }
+
+    /// <summary>Everything committed before <paramref name="position"/> is durable: the server may forget it.</summary>
+    /// <returns>Whether that is news.</returns>
+    public bool Confirm(long position)
+    {
+        lock (_sending)
+        {
+            if (position <= _confirmed) return false;
+            _confirmed = position;
+            return true;
+        }
+    }
+
+    /// <summary>Tells the server where we are; without it for long, it takes us for dead.</summary>
+    /// <param name="asksForReply">Whether the server answers with a keepalive at once, and so shows that it lives.</param>
+    public void Report(bool asksForReply = false)
+    {
+        Span<byte> status = stackalloc byte[34];
+        lock (_sending)
+        {
+            status[0] = (byte)'r';
+            BinaryPrimitives.WriteInt64BigEndian(status[1..], Math.Max(_received, _confirmed));
+            BinaryPrimitives.WriteInt64BigEndian(status[9..], _confirmed);
+            BinaryPrimitives.WriteInt64BigEndian(status[17..], _confirmed);
+            BinaryPrimitives.WriteInt64BigEndian(status[25..], (time.GetUtcNow() - Epoch).Ticks / TimeSpan.TicksPerMicrosecond);
+            status[33] = asksForReply ? (byte)1 : (byte)0;
+            connection.Send((byte)'d', status);
+        }
+    }
+
+    private void Received(long position)
+    {
+        lock (_sending) _received = Math.Max(_received, position);
+    }
+}

@@ -1,0 +1,185 @@
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
+
+namespace Pipeline.Sources.Postgres.Capture;
+
+/// <summary>Reads a slot: opens its stream, keeps the server informed, and looks up what the stream tells of tables.</summary>
+internal sealed partial class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, SourceServices services)
+{
+    private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan FormerReaderPoll = TimeSpan.FromMilliseconds(50);
+
+    private readonly PostgresOptions _options = connections.Options;
+    private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
+    private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
+
+    private string Thing => $"Source {_options.Name}, slot {_options.Capture.Slot}";
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        foreach (var table in _options.Tables) await described.GetAsync(table.Name, cancellationToken);
+        var start = StartOf(await WaitForFormerReaderAsync(cancellationToken));
+        confirmed.Raise(start);
+
+        using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
+        var stream = new ReplicationStream(wire, services.Time);
+        using var reader = new SlotReader(stream, from.Split, start, _options, queue, services.Time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var cancellation = stop.Token.Register(wire.Abort);
+        await connections.TranslateAsync(Thing, async () =>
+        {
+            var isBinary = described.All.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
+            await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, isBinary));
+            var reporting = ReportAsync(stream, stop.Token);
+            try
+            {
+                while (true)
+                {
+                    RelationMessage? relation = null;
+                    await OnThreadAsync(() => relation = reader.ReadToRelation(stop.Token));
+                    reader.Use(relation!.Oid, await TableOfAsync(relation, cancellationToken), stop.Token);
+                }
+            }
+            finally
+            {
+                await stop.CancelAsync();
+                await reporting;
+            }
+        }, cancellationToken);
+    }
+
+    /// <summary>A slot has one reader; one that was cut off a moment ago may not have left yet.</summary>
+    private async ValueTask<SlotState?> WaitForFormerReaderAsync(CancellationToken cancellationToken)
+    {
+        var since = services.Time.GetTimestamp();
+        while (true)
+        {
+            var slot = await connections.UseAsync(Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken);
+            if (slot is not { IsActive: true } || services.Time.GetElapsedTime(since) > _options.ConnectTimeout) return slot;
+            await Task.Delay(FormerReaderPoll, services.Time, cancellationToken);
+        }
+    }
+
+    /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
+    private long StartOf(SlotState? slot)
+    {
+        if (slot is null)
+            throw new PipelineException(FaultKind.Gap, Thing, "the slot does not exist: it was dropped by someone else",
+                "Start the source again to have it made; changes since it was dropped are missing then.") { Split = from.Split };
+        if (slot.WalStatus == "lost")
+            throw new PipelineException(FaultKind.Gap, Thing, "the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size",
+                $"SELECT pg_drop_replication_slot({Sql.Text(_options.Capture.Slot)}); then start the source again and read the tables anew.") { Split = from.Split };
+        if (slot.WalStatus == "unreserved") LogUnreserved(_options.Capture.Slot, slot.RetainedBytes);
+        if (from.Position is { } position && position < slot.Confirmed)
+            throw new PipelineException(FaultKind.Gap, Thing,
+                $"the lake is at {Lsn.Format(position)}, but the slot only has changes from {Lsn.Format(slot.Confirmed)}: it was made anew or moved on by someone else",
+                "Read the tables anew, or accept the gap and go on from the slot's position.")
+            {
+                Split = from.Split,
+                Gap = new PositionRange(position, slot.Confirmed),
+            };
+        return from.Position ?? slot.Confirmed;
+    }
+
+    /// <summary>How to read a table as the stream describes it now; null when it is none of ours.</summary>
+    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, CancellationToken cancellationToken)
+    {
+        if (described.All.FirstOrDefault(candidate => candidate.Oid == relation.Oid) is not { } table) return null;
+        var name = described.NameOf(table);
+        var thing = $"Source {_options.Name}, table {name}";
+        var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
+        var byNumber = columns.ToDictionary(column => (int)column.Number - 1);
+
+        var columnOf = new int[relation.Columns.Count];
+        for (var i = 0; i < columnOf.Length; i++)
+        {
+            columnOf[i] = table.IndexOf(relation.Columns[i].Name);
+            if (columnOf[i] < 0)
+            {
+                await OnUnknownColumnAsync(name, relation.Columns[i].Name, thing, cancellationToken);
+                continue;
+            }
+
+            var known = ColumnType.Of(table.Columns[columnOf[i]]).Arrow;
+            if (byNumber.TryGetValue(i, out var streamed) && !known.Equals(ColumnType.Of(streamed).Arrow) && !SameType(known, ColumnType.Of(streamed).Arrow))
+                throw new PipelineException(FaultKind.Invalid, thing, $"column {streamed.Name} changed its type: {known.Name} before, {streamed.TypeName} now",
+                    "A table of the lake cannot change a column's type: capture it under another name, or give the column back its type.") { Split = from.Split };
+        }
+
+        if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.Where((column, i) => !columnOf.Contains(i) && !column.IsGenerated).FirstOrDefault() is { } dropped)
+            throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
+        var key = _options.Tables.First(candidate => candidate.Name == name).Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
+        return new CapturedTable(name, table, columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
+    }
+
+    private async ValueTask OnUnknownColumnAsync(string table, string column, string thing, CancellationToken cancellationToken)
+    {
+        switch (_options.Capture.SchemaChanges)
+        {
+            case SchemaChanges.Fail:
+                throw SchemaChanged(thing, $"column {column} was added");
+            case SchemaChanges.Freeze:
+                LogLeftOut(table, column);
+                return;
+        }
+
+        // A column that is gone again by now has no place in the table; any other is there when the table is opened again.
+        var now = await described.RefreshAsync(table, cancellationToken);
+        if (now.IndexOf(column) < 0) LogLeftOut(table, column);
+        else throw DescribedTables.Changed(thing, $"column {column} was added");
+    }
+
+    private PipelineException SchemaChanged(string thing, string cause) =>
+        new(FaultKind.Invalid, thing, cause, "Set capture.schema-changes to evolve or freeze, or undo the change.") { Split = from.Split };
+
+    private static bool SameType(Apache.Arrow.Types.IArrowType left, Apache.Arrow.Types.IArrowType right) => (left, right) switch
+    {
+        (Apache.Arrow.Types.Decimal128Type a, Apache.Arrow.Types.Decimal128Type b) => a.Precision == b.Precision && a.Scale == b.Scale,
+        _ => left.TypeId == right.TypeId,
+    };
+
+    private async Task ReportAsync(ReplicationStream stream, CancellationToken cancellationToken)
+    {
+        var reported = services.Time.GetTimestamp();
+        using var timer = new PeriodicTimer(ConfirmInterval, services.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                if (!stream.Confirm(confirmed.Value) && services.Time.GetElapsedTime(reported) < _reportInterval) continue;
+                stream.Report(asksForReply: true);
+                reported = services.Time.GetTimestamp();
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
+        {
+            // Cancelled, or the reading side finds the same.
+        }
+    }
+
+    private static Task OnThreadAsync(Action work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL and is about to lose them: acknowledge sooner or raise max_slot_wal_keep_size")]
+    private partial void LogUnreserved(string slot, long retainedBytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
+    private partial void LogLeftOut(string table, string column);
+}
+
+/// <summary>How far the lake has made a slot's changes durable; written by acknowledgements, read by the stream.</summary>
+internal sealed class ConfirmedPosition
+{
+    private long _value;
+
+    public long Value => Volatile.Read(ref _value);
+
+    public void Raise(long position)
+    {
+        long seen;
+        while ((seen = Value) < position && Interlocked.CompareExchange(ref _value, position, seen) != seen)
+        {
+            // Another acknowledgement came in between.
+        }
+    }
+}

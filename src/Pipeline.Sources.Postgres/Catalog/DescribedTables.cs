@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres.Catalog;
+
+/// <summary>
+/// The tables' definitions as they were last told to the consumer: chunks have these columns until the consumer asks
+/// again.
+/// </summary>
+internal sealed class DescribedTables(PostgresConnections connections)
+{
+    private readonly ConcurrentDictionary<string, PostgresTable> _tables = new(StringComparer.Ordinal);
+
+    public IEnumerable<PostgresTable> All => _tables.Values;
+
+    public string NameOf(PostgresTable table) => _tables.First(pair => pair.Value == table).Key;
+
+    public async ValueTask<PostgresTable> GetAsync(string name, CancellationToken cancellationToken) =>
+        _tables.TryGetValue(name, out var table) ? table : await DescribeAsync(name, cancellationToken);
+
+    /// <summary>Asks the catalog; what it says holds from now on.</summary>
+    public async ValueTask<PostgresTable> DescribeAsync(string name, CancellationToken cancellationToken) =>
+        _tables[name] = await RefreshAsync(name, cancellationToken);
+
+    /// <summary>Asks the catalog without changing what holds.</summary>
+    public async ValueTask<PostgresTable> RefreshAsync(string name, CancellationToken cancellationToken)
+    {
+        var thing = $"Source {connections.Options.Name}, table {name}";
+        var table = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel), cancellationToken);
+        return connections.Options.Mode == ReadMode.Cdc ? table.WithoutGenerated() : table;
+    }
+
+    public PostgresTableOptions OptionsOf(string name) =>
+        connections.Options.Tables.FirstOrDefault(options => options.Name == name)
+        ?? throw new PipelineException(FaultKind.Missing, $"Source {connections.Options.Name}, table {name}", "the table is not configured",
+            $"Add it below sources.{connections.Options.Name}.tables.");
+
+    /// <summary>Transient: the consumer describes the table again and reads on with its new columns.</summary>
+    public static PipelineException Changed(string thing, string cause) =>
+        new(FaultKind.Unreachable, thing, $"the table's definition changed: {cause}", "It is opened again with the new definition.");
+}
