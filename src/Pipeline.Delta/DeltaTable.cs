@@ -85,12 +85,12 @@ public sealed class DeltaTable
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            var snapshot = Time.GetElapsedTime(_readAt) < AdvanceMax
-                ? await _log.AdvanceAsync(_current, cancellationToken)
+            var newest = Time.GetElapsedTime(_readAt) < AdvanceMax
+                ? await _log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
                 : await _log.LoadAsync(version: null, cancellationToken)
                     ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
             _readAt = Time.GetTimestamp();
-            return Publish(snapshot);
+            return Publish(newest);
         }
         finally
         {

@@ -11,7 +11,7 @@ namespace Pipeline.Delta.Log;
 internal static class CheckpointWriter
 {
     private const int BatchRows = 8192;
-    private const int RowGroupRows = 64 * 1024;
+    private const int RowGroupRows = 16 * 1024;
 
     /// <summary>Writes the checkpoint of a snapshot and points <c>_last_checkpoint</c> to it.</summary>
     public static async ValueTask WriteAsync(IObjectStore store, string table, Snapshot snapshot, DateTimeOffset now, CancellationToken cancellationToken)

@@ -10,10 +10,7 @@ namespace Pipeline.Delta.Log;
 internal sealed class Committer(DeltaTable table, LogReader log)
 {
     /// <summary>Races lost, or answers lost, before a commit is given up.</summary>
-    private const int AttemptsMax = 100;
-
-    private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan BackoffMax = TimeSpan.FromMilliseconds(250);
+    private const int AttemptsMax = 200;
 
     private readonly SemaphoreSlim _committing = new(1, 1);
 
@@ -33,65 +30,117 @@ internal sealed class Committer(DeltaTable table, LogReader log)
 
     private async ValueTask<CommitResult> CommitAsync(Transaction transaction, Snapshot start, CancellationToken cancellationToken)
     {
-        var id = Guid.NewGuid();
-        var conflicts = new ConflictCheck(table, log, transaction, start);
-        var snapshot = table.Current;
-        var isNewest = false;
+        var attempts = new CommitAttempts(transaction, start, table, log);
+        PipelineException? lastFault = null;
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
-            if (await conflicts.FindAsync(snapshot, cancellationToken) is { } conflict)
+            try
             {
-                // What we know may be old, and the transaction right: look before refusing.
-                var newest = isNewest ? snapshot : await table.RefreshAsync(cancellationToken);
-                isNewest = true;
-                if (newest.Version == snapshot.Version) return conflict;
-                snapshot = newest;
-                continue;
+                if (await attempts.TryAsync(cancellationToken) is { } result) return result;
+            }
+            catch (PipelineException e) when (e.Kind == FaultKind.Unreachable)
+            {
+                // Whatever had been sent may have arrived: the same attempt is made again, under its own id.
+                lastFault = e;
             }
 
-            var actions = TransactionActions.Build(table.Path, transaction, snapshot, id, LogTime.Now(table.Time));
-            switch (await PutAsync(snapshot.Version + 1, id, actions, cancellationToken))
-            {
-                case PutOutcome.Created:
-                    var builder = new SnapshotBuilder(table.Path, snapshot);
-                    builder.ApplyCommit(snapshot.Version + 1, LogTime.Now(table.Time), actions);
-                    var committed = builder.Build();
-                    table.Publish(committed);
-                    return new CommitResult.Committed(committed);
-                case PutOutcome.Exists:
-                    await BackOffAsync(attempt, cancellationToken);
-                    var next = await table.RefreshAsync(cancellationToken);
-                    if (next.Version == snapshot.Version)
-                        throw new PipelineException(FaultKind.Unreachable, log.Name(LogNames.Commit(table.Path, snapshot.Version + 1)),
-                            "the store says that it exists, and it cannot be read", "Try again; check the store's consistency if it stays so.");
-                    snapshot = next;
-                    isNewest = true;
-                    break;
-                default:
-                    await BackOffAsync(attempt, cancellationToken);
-                    break;
-            }
+            await Backoff.WaitAsync(attempt, cancellationToken);
         }
 
         throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}", $"its next version could not be written in {AttemptsMax} attempts",
-            "Look for too many writers of this table, or for a store that does not answer.");
+            lastFault is null ? "Look for too many writers of this table." : lastFault.Message, lastFault);
+    }
+}
+
+/// <summary>The attempts to write one transaction, from the first to the one that settles it.</summary>
+internal sealed class CommitAttempts(Transaction transaction, Snapshot start, DeltaTable table, LogReader log)
+{
+    /// <summary>Reads that fail on the way to the end of the log; what was read stays read.</summary>
+    private const int RefreshesMax = 20;
+
+    private readonly Guid _id = Guid.NewGuid();
+    private readonly ConflictCheck _conflicts = new(table, log, transaction, start);
+    private Snapshot _snapshot = table.Current;
+
+    /// <summary>Whether <see cref="_snapshot"/> was the newest when this transaction looked last.</summary>
+    private bool _isNewest;
+
+    /// <summary>Whether another writer has made the version after <see cref="_snapshot"/>.</summary>
+    private bool _hasLost;
+
+    /// <summary>Null when nothing is settled, and another attempt may.</summary>
+    /// <exception cref="PipelineException">When it is <see cref="FaultKind.Unreachable"/>, another attempt may be made.</exception>
+    public async ValueTask<CommitResult?> TryAsync(CancellationToken cancellationToken)
+    {
+        // After the pause between attempts, so that what we build on is as new as can be.
+        if (_hasLost) await RefreshAsync(cancellationToken);
+        while (await _conflicts.FindAsync(_snapshot, cancellationToken) is { } conflict)
+        {
+            // What we know may be old, and the transaction right: look before refusing.
+            if (_isNewest) return conflict;
+            await RefreshAsync(cancellationToken);
+        }
+
+        var version = _snapshot.Version + 1;
+        var actions = TransactionActions.Build(table.Path, transaction, _snapshot, _id, LogTime.Now(table.Time));
+        switch (await PutAsync(version, actions, cancellationToken))
+        {
+            case PutOutcome.Created:
+                var builder = new SnapshotBuilder(table.Path, _snapshot);
+                builder.ApplyCommit(version, LogTime.Now(table.Time), actions);
+                var committed = builder.Build();
+                table.Publish(committed);
+                return new CommitResult.Committed(committed);
+            case PutOutcome.Exists:
+                _hasLost = true;
+                return null;
+            default:
+                return null;
+        }
     }
 
-    /// <summary>Ambiguous: nothing is there yet; the same attempt may be made again.</summary>
-    private async ValueTask<PutOutcome> PutAsync(long version, Guid id, IReadOnlyList<DeltaAction> actions, CancellationToken cancellationToken)
+    private async ValueTask RefreshAsync(CancellationToken cancellationToken)
+    {
+        for (var refresh = 1; ; refresh++)
+        {
+            try
+            {
+                _snapshot = await table.RefreshAsync(cancellationToken);
+                break;
+            }
+            catch (PipelineException e) when (e.Kind == FaultKind.Unreachable && refresh < RefreshesMax)
+            {
+                await Backoff.WaitAsync(attempt: 0, cancellationToken);
+            }
+        }
+
+        _isNewest = true;
+        _hasLost = false;
+    }
+
+    /// <summary>Ambiguous: nothing is there yet, and what was sent may still arrive.</summary>
+    private async ValueTask<PutOutcome> PutAsync(long version, IReadOnlyList<DeltaAction> actions, CancellationToken cancellationToken)
     {
         var path = LogNames.Commit(table.Path, version);
         var outcome = await table.Store.PutIfAbsentAsync(path, ActionWriter.Write(actions), cancellationToken);
         if (outcome == PutOutcome.Created) return outcome;
 
         // "Exists" may be an earlier attempt of ours whose answer was lost, here or below us in the store's client.
-        if (await log.TryReadCommitAsync(version, cancellationToken) is not { } found) return outcome;
-        return found.OfType<CommitInfo>().FirstOrDefault()?.TxnId == id ? PutOutcome.Created : PutOutcome.Exists;
+        if (await log.TryReadCommitAsync(version, cancellationToken) is not { } found) return PutOutcome.Ambiguous;
+        return found.OfType<CommitInfo>().FirstOrDefault()?.TxnId == _id ? PutOutcome.Created : PutOutcome.Exists;
     }
+}
 
-    private async ValueTask BackOffAsync(int attempt, CancellationToken cancellationToken)
+/// <summary>Pauses between attempts: twice as long each time up to a limit, and at random below it, so that writers part.</summary>
+internal static class Backoff
+{
+    private const double MinMilliseconds = 2;
+    private const double MaxMilliseconds = 100;
+
+    /// <param name="attempt">From 0.</param>
+    public static Task WaitAsync(int attempt, CancellationToken cancellationToken)
     {
-        var ceiling = Math.Min(BackoffMax.TotalMilliseconds, BackoffMin.TotalMilliseconds * Math.Pow(2, Math.Min(attempt, 16)));
-        await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.NextDouble() * ceiling), table.Time, cancellationToken);
+        var ceiling = Math.Min(MaxMilliseconds, MinMilliseconds * Math.Pow(2, Math.Min(attempt, 16)));
+        return Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.NextDouble() * ceiling), cancellationToken);
     }
 }

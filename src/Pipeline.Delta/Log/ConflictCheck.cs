@@ -51,27 +51,14 @@ internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
     private async ValueTask<string?> LookAtAsync(long version, Snapshot snapshot, CancellationToken cancellationToken)
     {
-        var actions = await log.TryReadCommitAsync(version, cancellationToken)
+        var effect = await log.TryReadEffectAsync(version, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Path}",
                 $"version {version} is not in its log (any more), and the commit has read version {_readVersion}", "Read the table again.");
-        foreach (var action in actions)
-        {
-            switch (action)
-            {
-                case ProtocolAction:
-                    return $"version {version} changed the protocol";
-                case MetadataAction metadata when !Tolerates(metadata, snapshot):
-                    return $"version {version} changed the schema or the table's properties";
-                case AddFile { DataChange: true } when transaction.Isolation == Isolation.ReadTable:
-                    return $"version {version} added rows";
-                case RemoveFile { DataChange: true } when transaction.Isolation == Isolation.ReadTable:
-                    return $"version {version} removed rows";
-                default:
-                    break;
-            }
-        }
-
-        return null;
+        if (effect.ChangesProtocol) return $"version {version} changed the protocol";
+        if (effect.Metadata is { } metadata && !Tolerates(metadata, snapshot)) return $"version {version} changed the schema or the table's properties";
+        if (transaction.Isolation != Isolation.ReadTable) return null;
+        if (effect.AddsRows) return $"version {version} added rows";
+        return effect.RemovesRows ? $"version {version} removed rows" : null;
     }
 
     /// <summary>Appended rows that say which columns they have fit a table that gained other ones.</summary>

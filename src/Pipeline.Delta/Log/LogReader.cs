@@ -11,6 +11,9 @@ internal sealed class LogReader(IObjectStore store, string table)
     /// <summary>Commits fetched at the same time: hides the latency of a bucket, bounds memory.</summary>
     private const int CommitsInFlight = 16;
 
+    /// <summary>What the newest commits did, for writers who lose races to them.</summary>
+    private readonly CommitEffects _effects = new();
+
     public string Name(string path) => $"Object {store.Location}/{path}";
 
     /// <summary>The newest snapshot, or that of <paramref name="version"/>; null when there is no table.</summary>
@@ -42,19 +45,28 @@ internal sealed class LogReader(IObjectStore store, string table)
     }
 
     /// <summary>Moves a snapshot forward to the end of the log; the same object when there is nothing new.</summary>
-    public async ValueTask<Snapshot> AdvanceAsync(Snapshot snapshot, CancellationToken cancellationToken)
+    /// <param name="progress">Gets what was reached when the store fails on the way, so that nothing is read twice.</param>
+    public async ValueTask<Snapshot> AdvanceAsync(Snapshot snapshot, Action<Snapshot> progress, CancellationToken cancellationToken)
     {
         SnapshotBuilder? builder = null;
-        for (var next = snapshot.Version + 1; ; next++)
+        try
         {
-            var path = LogNames.Commit(table, next);
-            if (await store.TryGetAsync(path, cancellationToken) is not { } content) break;
-            builder ??= new SnapshotBuilder(table, snapshot);
-            var actions = ActionReader.Read(Name(path), next, content);
-            builder.ApplyCommit(next, await CommitTimeAsync(path, actions, cancellationToken), actions);
+            for (var next = snapshot.Version + 1; ; next++)
+            {
+                var path = LogNames.Commit(table, next);
+                if (await store.TryGetAsync(path, cancellationToken) is not { } content) return builder is null ? snapshot : builder.Build();
+                var actions = ActionReader.Read(Name(path), next, content);
+                _effects.Add(next, actions);
+                var modifiedAt = await CommitTimeAsync(path, actions, cancellationToken);
+                builder ??= new SnapshotBuilder(table, snapshot);
+                builder.ApplyCommit(next, modifiedAt, actions);
+            }
         }
-
-        return builder is null ? snapshot : builder.Build();
+        catch (PipelineException e) when (e.IsTransient)
+        {
+            if (builder is not null) progress(builder.Build());
+            throw;
+        }
     }
 
     /// <summary>Null when there is no such version (any more).</summary>
@@ -62,6 +74,13 @@ internal sealed class LogReader(IObjectStore store, string table)
     {
         var path = LogNames.Commit(table, version);
         return await store.TryGetAsync(path, cancellationToken) is { } content ? ActionReader.Read(Name(path), version, content) : null;
+    }
+
+    /// <summary>What a commit did; read only if it is not among the newest that were read before.</summary>
+    public async ValueTask<CommitEffect?> TryReadEffectAsync(long version, CancellationToken cancellationToken)
+    {
+        if (_effects.Find(version) is { } known) return known;
+        return await TryReadCommitAsync(version, cancellationToken) is { } actions ? _effects.Add(version, actions) : null;
     }
 
     /// <summary>All of the log from <paramref name="version"/> on.</summary>

@@ -8,7 +8,7 @@ namespace Pipeline.Delta.Parquet;
 /// <summary>Opens Parquet objects; what is wrong with them is reported as damage of the named object.</summary>
 internal static class ParquetSource
 {
-    private const int BatchRows = 16 * 1024;
+    private const int BatchRows = 4 * 1024;
 
     /// <param name="what">What the object is, for errors: <c>version 7 of the table</c>.</param>
     /// <exception cref="PipelineException">The object is missing or no Parquet file.</exception>

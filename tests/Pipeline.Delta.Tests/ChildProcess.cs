@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace Pipeline.Delta.Tests;
+
+/// <summary>This executable, started again to do one thing.</summary>
+internal static class ChildProcess
+{
+    public const string Verb = "--child";
+
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+
+    /// <summary>What a child does, by the word after <see cref="Verb"/>.</summary>
+    public static Task<int> RunAsync(string[] args) => args switch
+    {
+        ["append", .. var rest] => Log.AppendingProcess.RunAsync(rest),
+        ["open", .. var rest] => Log.OpeningProcess.RunAsync(rest),
+        _ => Task.FromResult(64),
+    };
+
+    /// <summary>Starts a child, and returns what it wrote when it has ended well.</summary>
+    public static Task<string> StartAsync(params string[] args) => StartAsync(args, heapBytesMax: null);
+
+    /// <param name="heapBytesMax">The garbage collector's limit; null for none but the machine's.</param>
+    public static async Task<string> StartAsync(string[] args, long? heapBytesMax)
+    {
+        var program = Environment.ProcessPath!;
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
+        start.ArgumentList.Add(Verb);
+        if (heapBytesMax is { } bytes) start.Environment["DOTNET_GCHeapHardLimit"] = bytes.ToString("X");
+        foreach (var arg in args) start.ArgumentList.Add(arg);
+
+        using var child = Process.Start(start)!;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(Deadline);
+        try
+        {
+            var (output, errors) = (child.StandardOutput.ReadToEndAsync(deadline.Token), child.StandardError.ReadToEndAsync(deadline.Token));
+            await child.WaitForExitAsync(deadline.Token);
+            Assert.True(child.ExitCode == 0, $"child {string.Join(' ', args)} ended with {child.ExitCode}:\n{await errors}");
+            return await output;
+        }
+        finally
+        {
+            if (!child.HasExited) child.Kill();
+        }
+    }
+}

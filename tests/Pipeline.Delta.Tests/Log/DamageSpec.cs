@@ -1,0 +1,176 @@
+using Pipeline.Core;
+using Pipeline.Delta.Reading;
+
+namespace Pipeline.Delta.Tests.Log;
+
+/// <summary>Damage is an error that names the object and the version, and never other rows.</summary>
+public sealed class DamageSpec : IDisposable
+{
+    private readonly Scratch _scratch = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Theory]
+    [InlineData(0.0)]
+    [InlineData(0.3)]
+    [InlineData(0.9)]
+    public async Task A_commit_cut_off_anywhere(double kept)
+    {
+        await TableAsync(commits: 3);
+        var commit = LogFile(2, "json");
+        var bytes = await File.ReadAllBytesAsync(commit, Cancel);
+        await File.WriteAllBytesAsync(commit, bytes[..(int)(bytes.Length * kept)], Cancel);
+
+        await AssertDamagedAsync("00000000000000000002.json", "version 2");
+    }
+
+    [Fact]
+    public async Task A_commit_cut_off_between_two_lines()
+    {
+        await TableAsync(commits: 3);
+        var commit = LogFile(2, "json");
+        var lines = await File.ReadAllLinesAsync(commit, Cancel);
+        await File.WriteAllLinesAsync(commit, lines[..^1], Cancel);
+
+        await AssertDamagedAsync("00000000000000000002.json", "has 1 of its 2 actions");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task A_version_that_is_missing(int version)
+    {
+        await TableAsync(commits: 3);
+        File.Delete(LogFile(version, "json"));
+
+        await AssertDamagedAsync($"0000000000000000000{version}.json", $"version {version} of the table is missing");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task A_directory_in_place_of_a_commit(int version)
+    {
+        await TableAsync(commits: 3);
+        File.Delete(LogFile(version, "json"));
+        Directory.CreateDirectory(LogFile(version, "json"));
+
+        await AssertDamagedAsync($"0000000000000000000{version}.json", $"version {version} of the table is a directory");
+    }
+
+    [Fact]
+    public async Task A_directory_in_place_of_the_next_commit()
+    {
+        var table = await TableAsync(commits: 3);
+        Directory.CreateDirectory(LogFile(4, "json"));
+
+        var error = await Assert.ThrowsAsync<PipelineException>(async () => await TestTables.AppendAsync(table, 9));
+
+        Assert.Equal(FaultKind.Damaged, error.Kind);
+        Assert.Contains("00000000000000000004.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_is_no_parquet_file()
+    {
+        await TableAsync(commits: 10);
+        await File.WriteAllTextAsync(LogFile(10, "checkpoint.parquet"), "not a Parquet file at all", Cancel);
+
+        await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read");
+    }
+
+    [Fact]
+    public async Task A_checkpoint_of_the_wrong_schema()
+    {
+        var table = await TableAsync(commits: 10);
+        var dataFile = table.Store.LocalPath($"t/{table.Current.Files.First().Path}")!;
+        File.Copy(dataFile, LogFile(10, "checkpoint.parquet"), overwrite: true);
+
+        await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read: it has no column add");
+    }
+
+    [Fact]
+    public async Task A_checkpoint_cut_off()
+    {
+        await TableAsync(commits: 10);
+        var checkpoint = LogFile(10, "checkpoint.parquet");
+        var bytes = await File.ReadAllBytesAsync(checkpoint, Cancel);
+        await File.WriteAllBytesAsync(checkpoint, bytes[..(bytes.Length / 2)], Cancel);
+
+        await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read");
+    }
+
+    [Fact]
+    public async Task A_data_file_that_is_missing()
+    {
+        var table = await TableAsync(commits: 3);
+        var file = table.Current.Files.First();
+        File.Delete(table.Store.LocalPath($"t/{file.Path}")!);
+
+        var error = await ReadErrorAsync(table);
+
+        Assert.Contains(file.Path, error.Message, StringComparison.Ordinal);
+        Assert.Contains("it is missing, and version 3 of table t needs it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_data_file_that_is_another_ones()
+    {
+        var table = await TableAsync(commits: 3);
+        var file = table.Store.LocalPath($"t/{table.Current.Files.First().Path}")!;
+        var bytes = await File.ReadAllBytesAsync(file, Cancel);
+        await File.WriteAllBytesAsync(file, bytes[..^20], Cancel);
+
+        var error = await ReadErrorAsync(table);
+
+        Assert.Contains("version 3 of table t cannot be read", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_hint_that_is_missing_stale_or_nonsense_changes_nothing()
+    {
+        await TableAsync(commits: 25);
+        var hint = Path.Combine(_scratch.Root, "t", "_delta_log", "_last_checkpoint");
+        string?[] hints = [null, """{"version":10,"size":1}""", """{"version":99,"size":1}""", "{", "[]", "", """{"version":"x"}"""];
+
+        foreach (var text in hints)
+        {
+            if (text is null) File.Delete(hint);
+            else await File.WriteAllTextAsync(hint, text, Cancel);
+            var table = await DeltaTable.TryOpenAsync(_scratch.Store(), "t", TimeProvider.System, Cancel);
+
+            Assert.Equal((25L, 25), (table!.Current.Version, table.Current.FilesByPath.Count));
+        }
+    }
+
+    private async Task<DeltaTable> TableAsync(int commits)
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store());
+        for (var key = 1; key <= commits; key++) await TestTables.AppendAsync(table, key);
+        await table.PendingCheckpoint;
+        return table;
+    }
+
+    private string LogFile(long version, string extension) => Path.Combine(_scratch.Root, "t", "_delta_log", $"{version:D20}.{extension}");
+
+    private async Task AssertDamagedAsync(params string[] parts)
+    {
+        var error = await Assert.ThrowsAsync<PipelineException>(async () =>
+            await DeltaTable.TryOpenAsync(_scratch.Store(), "t", TimeProvider.System, Cancel));
+
+        Assert.Equal(FaultKind.Damaged, error.Kind);
+        foreach (var part in parts) Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<PipelineException> ReadErrorAsync(DeltaTable table)
+    {
+        var error = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            await foreach (var rows in TableReader.ReadAsync(table, table.Current, new ReadOptions(), Cancel)) rows.Dispose();
+        });
+        Assert.Equal(FaultKind.Damaged, error.Kind);
+        return error;
+    }
+}
