@@ -47,16 +47,14 @@ internal sealed class NodeHost : IAsyncDisposable
         var akkaConfig = await File.ReadAllTextAsync(options.AkkaFile, cancellationToken);
         builder.Services.AddAkka("pipeline", akka => akka
             .AddHocon(Akka.Configuration.ConfigurationFactory.ParseString(akkaConfig), HoconAddMode.Prepend)
-            // Standard output is for data.
-            .AddHocon("akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
+            .AddHocon($"akka.stdout-logger-class = \"{typeof(NoStandardOutput).AssemblyQualifiedName}\"", HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
                 loggers.ClearLoggers();
                 loggers.AddLoggerFactory();
             })
             .WithCluster(options.Cluster)
-            .WithIngest(options.Ingest, lake, sources, time)
-            .WithTransform(options.Transform, lake, options.Graph, time));
+            .WithRoles(options, lake, sources, time));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
@@ -76,6 +74,14 @@ internal sealed class NodeHost : IAsyncDisposable
 
 internal static class ClusterConfiguration
 {
+    /// <summary>What this node does; the others of the cluster do the rest.</summary>
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, TimeProvider time)
+    {
+        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Transform, lake, options.Graph, time);
+        return akka;
+    }
+
     /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>
     public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Configuration.ClusterOptions options)
     {

@@ -8,6 +8,7 @@ using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Configuration;
+using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Demo;
 
@@ -164,21 +165,22 @@ internal sealed class DemoSession : IAsyncDisposable
     {
         var glances = await _watch.LookAsync(cancellationToken);
         var sent = _driver.Sent;
-        var states = await StatesAsync(cancellationToken);
+        var states = await IngestStatesAsync(cancellationToken);
+        var transforms = await TransformStatesAsync(cancellationToken);
         var progress = new DemoProgress(Elapsed,
             [
                 .. BronzeTables.Select(bronze => new SourceTableProgress(bronze, sent.TryGetValue(bronze, out var rows) ? rows : null, glances[bronze],
                     glances.GetValueOrDefault(TableId.Silver(bronze.Name), TableGlance.Absent), glances.GetValueOrDefault(TableId.Quarantine(bronze.Name), TableGlance.Absent),
                     states.GetValueOrDefault(bronze.ToString(), "starting"))),
             ],
-            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], glances[node.Table].Exists ? "up to date" : "waiting"))]);
+            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table.ToString(), "starting")))]);
 
         if (progress.GoldTablesWithRows > 0) _firstGoldAfter ??= progress.Elapsed;
         if (progress.GoldTablesWithRows == progress.Gold.Count) _allGoldAfter ??= progress.Elapsed;
         return progress;
     }
 
-    private async Task<IReadOnlyDictionary<string, string>> StatesAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<string, string>> IngestStatesAsync(CancellationToken cancellationToken)
     {
         if (_node.Terminated.IsCompleted) return new Dictionary<string, string>(StringComparer.Ordinal);
         var status = await _node.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5), cancellationToken);
@@ -186,5 +188,30 @@ internal sealed class DemoSession : IAsyncDisposable
             table => table.State is IngestState.Retrying or IngestState.Halted && table.LastFault is { } fault
                 ? $"{table.State.ToString().ToLowerInvariant()}: {fault.Cause}"
                 : table.State.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> TransformStatesAsync(CancellationToken cancellationToken)
+    {
+        var states = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (_node.Terminated.IsCompleted) return states;
+        try
+        {
+            var status = await _node.Actors.Get<MedallionCoordinatorActor>().Ask<MedallionStatus>(new GetMedallionStatus(), TimeSpan.FromSeconds(2), cancellationToken);
+            foreach (var table in status.Tables)
+            {
+                states[table.Table] = table switch
+                {
+                    { Error: { } error } => $"{table.Activity.ToString().ToLowerInvariant()}: {error}",
+                    { Activity: TableActivity.Current } => "up to date",
+                    _ => table.Activity.ToString().ToLowerInvariant(),
+                };
+            }
+        }
+        catch (AskTimeoutException)
+        {
+            // The singleton is not up yet, or on its way to another node: the state is unknown for a moment.
+        }
+
+        return states;
     }
 }
