@@ -82,6 +82,18 @@ public sealed class PostgresSource : ISource
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresCheck(_connections).RunAsync(cancellationToken);
 
+    /// <summary>What <see cref="RemoveAsync"/> would drop, as SQL; empty when nothing of this source is on the server.</summary>
+    public ValueTask<IReadOnlyList<string>> RemovalPlanAsync(CancellationToken cancellationToken) =>
+        _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.RemovalSqlAsync(connection, _options, cancel), cancellationToken);
+
+    /// <summary>Drops the slot and the publication. Changes from now on are lost to the lake; nobody may be reading.</summary>
+    public async ValueTask RemoveAsync(CancellationToken cancellationToken) =>
+        await _connections.UseAsync(_options.Thing, async (connection, cancel) =>
+        {
+            await CaptureSetup.RemoveAsync(connection, _options, cancel);
+            return true;
+        }, cancellationToken);
+
     public ValueTask DisposeAsync() => _connections.DisposeAsync();
 
     private async Task ReadSplitAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)

@@ -94,12 +94,19 @@ internal static class CaptureSetup
         return (uint[])(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>What is dropped when the source is given up: SQL statements, in order.</summary>
-    public static IReadOnlyList<string> RemovalSql(PostgresOptions options) =>
-    [
-        $"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = {Sql.Text(options.Capture.Slot)}",
-        $"drop publication if exists {Sql.Identifier(options.Capture.Publication)}",
-    ];
+    /// <summary>What of ours is on the server: SQL that drops it, in order.</summary>
+    public static async ValueTask<IReadOnlyList<string>> RemovalSqlAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    {
+        var sql = new List<string>();
+        if (await FindSlotAsync(connection, options, cancellationToken) is not null) sql.Add($"select pg_drop_replication_slot({Sql.Text(options.Capture.Slot)})");
+        if (await PublishedAsync(connection, options, cancellationToken) is not null) sql.Add($"drop publication {Sql.Identifier(options.Capture.Publication)}");
+        return sql;
+    }
+
+    public static async ValueTask RemoveAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    {
+        foreach (var sql in await RemovalSqlAsync(connection, options, cancellationToken)) await ExecuteAsync(connection, sql, cancellationToken);
+    }
 
     private static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {

@@ -35,7 +35,8 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
     /// <summary>The next change; null for a keepalive, which tells how far the server has come.</summary>
     /// <param name="change">What pgoutput wrote: a type byte and its content.</param>
     /// <param name="serverPosition">Everything committed before it has been sent.</param>
-    public bool Read(out ReadOnlySpan<byte> change, out long serverPosition)
+    /// <param name="isWaiting">The server waits for our confirmation, perhaps to shut down.</param>
+    public bool Read(out ReadOnlySpan<byte> change, out long serverPosition, out bool isWaiting)
     {
         while (true)
         {
@@ -46,13 +47,15 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
                 case (byte)'w':
                     serverPosition = BinaryPrimitives.ReadInt64BigEndian(content[9..]);
                     change = content[ChangeHeaderBytes..];
+                    isWaiting = false;
                     Received(serverPosition);
                     return true;
                 case (byte)'k':
                     serverPosition = BinaryPrimitives.ReadInt64BigEndian(content[1..]);
                     change = default;
                     Received(serverPosition);
-                    if (content[17] != 0) Report();
+                    isWaiting = content[17] != 0;
+                    if (isWaiting) Report();
                     return false;
             }
         }

@@ -30,7 +30,7 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
     {
         while (true)
         {
-            if (!stream.Read(out var change, out var serverPosition)) OnKeepalive(serverPosition, cancellationToken);
+            if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
             else if (change[0] == (byte)'R') return RelationMessage.Parse(change[1..]);
             else OnChange(change[0], change[1..], cancellationToken);
 
@@ -89,11 +89,14 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
         if (WaitingBytes() >= options.ChunkBytesMax) EmitPieces(cancellationToken);
     }
 
-    /// <summary>Nothing has happened to our tables up to where the server is: from time to time the lake is told.</summary>
-    private void OnKeepalive(long serverPosition, CancellationToken cancellationToken)
+    /// <summary>
+    /// Nothing has happened to our tables up to where the server is: the lake is told from time to time, and when the
+    /// server waits for it, as it does before it shuts down.
+    /// </summary>
+    private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
         if (_isInTransaction || _waitingSince is not null || serverPosition <= _from) return;
-        if (time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
+        if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
     }
 
     /// <summary>More changes may share the chunk as long as it is neither full nor old, and some are there or on their way.</summary>

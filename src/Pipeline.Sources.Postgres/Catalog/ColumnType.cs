@@ -32,7 +32,12 @@ internal sealed record ColumnType(IArrowType Arrow, Func<string, string> Select,
     private static readonly ColumnType Jsonb = Plain(StringType.Default, (memory, rows, bytes) => new JsonbDecoder(memory, rows, bytes));
     private static readonly ColumnType Uuid = Plain(StringType.Default, (memory, rows, bytes) => new UuidDecoder(memory, rows, bytes));
     private static readonly ColumnType NumericText = Plain(StringType.Default, (memory, rows, bytes) => new NumericTextDecoder(memory, rows, bytes));
-    private static readonly ColumnType ServerText = Text with { Select = column => $"{column}::text", IsBinary = false };
+    private static readonly ColumnType ServerText = Text with
+    {
+        // What the type's output function says, as in a replication stream; a cast to text may say something else (inet).
+        Select = column => $"case when {column} is not null then format('%s', {column}) end",
+        IsBinary = false,
+    };
 
     public static ColumnType Of(PostgresColumn column) => column.TypeOid switch
     {

@@ -1,0 +1,156 @@
+using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
+{
+    [Fact]
+    public async Task A_connection_cut_in_the_middle_of_a_transaction_repeats_it_whole()
+    {
+        const int Rows = 20_000;
+        await using var database = await CreateAsync("create table items (number bigint primary key, name text)");
+        await using var proxy = new TcpProxy(server.Scratch.Port);
+        var options = database.CaptureOptions("items") with { Port = proxy.Port, BufferBytesMax = 4 << 10 };
+        var first = await CaptureReading.StartAsync(options, from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (-1, 'before')", Cancel);
+        await first.TakeAsync(1);
+
+        await database.ExecuteAsync($"insert into items select i, repeat('x', 100) from generate_series(0, {Rows - 1}) i", Cancel);
+        await first.TakeChunkAsync();
+        proxy.Cut();
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            while (true) await first.TakeChunkAsync();
+        });
+        await first.DisposeAsync();
+        proxy.Restore();
+        await using var second = await CaptureReading.StartAsync(options, first.Position, Cancel);
+        await second.TakeAsync(Rows);
+
+        Assert.True(failure.IsTransient, failure.Message);
+        Assert.Single(first.Changes);
+        Assert.Equal(Enumerable.Range(0, Rows).Select(number => $"c {number}|{new string('x', 100)}"), second.Changes.Select(change => change.ToString()));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_restarted_goes_on_where_the_lake_is()
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        try
+        {
+            await using var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+            await using var database = await TestDatabase.CreateAsync(scratch, Cancel);
+            await database.ExecuteAsync("create table items (id int primary key, name text)", Cancel);
+            await using var first = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
+            await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+            await first.TakeAsync(1);
+
+            var reading = Assert.ThrowsAsync<PipelineException>(async () =>
+            {
+                while (true)
+                {
+                    await first.AcknowledgeAsync(Cancel);
+                    await first.TakeChunkAsync();
+                }
+            });
+            await scratch.RestartAsync(Cancel);
+            var failure = await reading;
+            database.DataSource.Clear();
+            await database.ExecuteAsync("insert into items values (2, 'b')", Cancel);
+            await using var second = await CaptureReading.StartAsync(database.CaptureOptions("items"), first.Position, Cancel);
+            await second.TakeAsync(1);
+
+            Assert.True(failure.IsTransient, failure.Message);
+            Assert.Equal(["c 2|b"], second.Changes.Select(change => change.ToString()));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Evolve_takes_a_new_column_when_the_table_has_been_described_again()
+    {
+        await using var database = await CreateAsync("create table items (id int primary key, name text)");
+        var first = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await first.TakeAsync(1);
+
+        await database.ExecuteAsync("alter table items add extra int; insert into items values (2, 'b', 5)", Cancel);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => first.TakeChunkAsync().AsTask());
+        await first.DisposeAsync();
+        await using var second = await CaptureReading.StartAsync(database.CaptureOptions("items"), first.Position, Cancel);
+        await second.TakeAsync(1);
+        await database.ExecuteAsync("alter table items drop name; insert into items values (3, 6)", Cancel);
+        await second.TakeAsync(2);
+
+        Assert.True(failure.IsTransient, failure.Message);
+        Assert.Equal(["c 2|b|5", "c 3|-|6"], second.Changes.Select(change => change.ToString()));
+    }
+
+    [Fact]
+    public async Task Freeze_leaves_a_new_column_out()
+    {
+        await using var database = await CreateAsync("create table items (id int primary key, name text)");
+        await using var reading = await CaptureReading.StartAsync(With(database, SchemaChanges.Freeze), from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await reading.TakeAsync(1);
+
+        await database.ExecuteAsync("alter table items add extra int; insert into items values (2, 'b', 5)", Cancel);
+        await reading.TakeAsync(2);
+
+        Assert.Equal(["c 1|a", "c 2|b"], reading.Changes.Select(change => change.ToString()));
+    }
+
+    [Theory]
+    [InlineData(SchemaChanges.Fail, "alter table items add extra int")]
+    [InlineData(SchemaChanges.Fail, "alter table items drop name")]
+    [InlineData(SchemaChanges.Evolve, "alter table items alter name type int using 1")]
+    public async Task A_change_that_the_policy_forbids_or_the_lake_cannot_follow_halts_the_split(SchemaChanges policy, string change)
+    {
+        await using var database = await CreateAsync("create table items (id int primary key, name text)");
+        await using var reading = await CaptureReading.StartAsync(With(database, policy), from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await reading.TakeAsync(1);
+
+        await database.ExecuteAsync($"{change}; insert into items values (2)", Cancel);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => reading.TakeChunkAsync().AsTask());
+
+        Assert.Equal(FaultKind.Invalid, failure.Kind);
+        Assert.Equal(reading.Slot, failure.Split);
+    }
+
+    [Fact]
+    public async Task Removing_the_source_leaves_the_server_as_it_was()
+    {
+        await using var database = await CreateAsync("create table items (id int primary key, name text)");
+        await using (var reading = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel))
+        {
+            await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+            await reading.TakeAsync(1);
+        }
+
+        await using var source = TestDatabase.Open(database.CaptureOptions("items"));
+        var planned = await source.RemovalPlanAsync(Cancel);
+        await source.RemoveAsync(Cancel);
+
+        Assert.Equal(2, planned.Count);
+        Assert.Empty(await source.RemovalPlanAsync(Cancel));
+        Assert.Equal(0, await database.ScalarAsync<long>("select (select count(*) from pg_publication) + (select count(*) from pg_replication_slots where database = current_database())", Cancel));
+    }
+
+    private static PostgresOptions With(TestDatabase database, SchemaChanges policy)
+    {
+        var options = database.CaptureOptions("items");
+        return options with { Capture = options.Capture with { SchemaChanges = policy } };
+    }
+
+    private async ValueTask<TestDatabase> CreateAsync(string sql)
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync(sql, Cancel);
+        return database;
+    }
+}

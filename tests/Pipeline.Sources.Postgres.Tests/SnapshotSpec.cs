@@ -1,0 +1,152 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Capture;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
+{
+    private const int Rows = 20_000;
+
+    [Fact]
+    public async Task Snapshot_and_stream_together_give_the_table_whatever_is_written_meanwhile()
+    {
+        await using var database = await CreateAsync();
+        var options = Options(database);
+        await using var source = TestDatabase.Open(options);
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        await using var chunks = source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, null))], Cancel).GetAsyncEnumerator(Cancel);
+        var merged = new Dictionary<long, (long Position, long Sequence, string Op, string? Note)>();
+
+        // Writers change, move, delete and add rows while the blocks are read.
+        var writing = Task.Run(async () =>
+        {
+            var random = new Random(7);
+            for (var i = 0; i < 300; i++)
+                await database.ExecuteAsync(random.Next(4) switch
+                {
+                    0 => $"delete from items where number between {random.Next(Rows)} and {random.Next(50)} + {random.Next(Rows)}",
+                    1 => $"insert into items values ({Rows + i}, 'new {i}')",
+                    2 => $"update items set number = -{i} - 1 where number = {random.Next(Rows)}",
+                    _ => $"update items set note = 'changed {i}' where number % 97 = {random.Next(97)}",
+                }, Cancel);
+            await database.ExecuteAsync("insert into items values (1000000, 'last')", Cancel);
+        }, Cancel);
+        var (isSnapshotRead, isLastSeen) = (false, false);
+        while (!isSnapshotRead || !isLastSeen)
+        {
+            Assert.True(await chunks.MoveNextAsync());
+            using var chunk = chunks.Current;
+            isSnapshotRead |= chunk.Range.To == SnapshotSplit.Complete;
+            for (var row = 0; row < chunk.RowCount; row++)
+            {
+                string? Text(string column) => ArrowText.Of(chunk.Rows!.Column(column), row);
+                var number = long.Parse(Text("number")!);
+                var change = (long.Parse(Text("_position")!), long.Parse(Text("_sequence")!), Text("_op")!, Text("note"));
+                if (!merged.TryGetValue(number, out var known) || (change.Item1, change.Item2).CompareTo((known.Position, known.Sequence)) >= 0) merged[number] = change;
+                isLastSeen |= number == 1_000_000;
+            }
+        }
+
+        await writing;
+        await using var command = database.DataSource.CreateCommand("select coalesce(array_agg(number || ' ' || note order by number), '{}') from items");
+        Assert.Equal((string[])(await command.ExecuteScalarAsync(Cancel))!, merged.Where(pair => pair.Value.Op != "d").OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value.Note}"));
+    }
+
+    [Fact]
+    public async Task A_snapshot_goes_on_where_it_was_interrupted()
+    {
+        await using var database = await CreateAsync();
+        var first = await ReadAsync(database, from: null, chunks => chunks.Count(chunk => chunk.IsAdvancing) == 2);
+        var second = await ReadAsync(database, first.Position, _ => false);
+
+        Assert.InRange(first.Rows.Count, 1, Rows - 1);
+        Assert.Equal(SnapshotSplit.Complete, second.Position);
+        Assert.Equal(Enumerable.Range(0, Rows).Select(number => (long)number), first.Rows.Concat(second.Rows).Order());
+    }
+
+    [Fact]
+    public async Task A_table_that_is_rewritten_meanwhile_is_read_again()
+    {
+        await using var database = await CreateAsync();
+        var first = await ReadAsync(database, from: null, chunks => chunks.Count(chunk => chunk.IsAdvancing) == 2);
+
+        await database.ExecuteAsync("vacuum full items", Cancel);
+        var second = await ReadAsync(database, first.Position, _ => false);
+
+        Assert.Equal(Enumerable.Range(0, Rows).Select(number => (long)number), second.Rows.Order());
+    }
+
+    [Fact]
+    public async Task A_complete_snapshot_has_nothing_more_to_read()
+    {
+        await using var database = await CreateAsync();
+        await using var source = TestDatabase.Open(Options(database));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        await using var chunks = source.ReadAsync([new SplitPosition(splits[1].Id, SnapshotSplit.Complete), new SplitPosition(splits[0].Id, null)], Cancel).GetAsyncEnumerator(Cancel);
+
+        await database.ExecuteAsync("insert into items values (-1, 'streamed')", Cancel);
+        Assert.True(await chunks.MoveNextAsync());
+        using var chunk = chunks.Current;
+
+        Assert.Equal((splits[0].Id, 1), (chunk.Split, chunk.RowCount));
+    }
+
+    [Fact]
+    public async Task Each_partition_is_a_snapshot_of_its_own()
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync("""
+            create table items (number bigint primary key, note text) partition by range (number);
+            create table items_low partition of items for values from (0) to (10);
+            create table items_high partition of items for values from (10) to (20);
+            insert into items select i, 'old' from generate_series(0, 19) i;
+            """, Cancel);
+        await using var source = TestDatabase.Open(Options(database));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        var rows = new List<long>();
+
+        await foreach (var chunk in source.ReadAsync([.. splits.Skip(1).Select(split => new SplitPosition(split.Id, null))], Cancel))
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++) rows.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value);
+                if (rows.Count == 20) break;
+            }
+
+        Assert.Equal(3, splits.Count);
+        Assert.Equal(Enumerable.Range(0, 20).Select(number => (long)number), rows.Order());
+    }
+
+    private static PostgresOptions Options(TestDatabase database)
+    {
+        var options = database.CaptureOptions("items");
+        return options with { Capture = options.Capture with { Snapshot = true } };
+    }
+
+    private async ValueTask<TestDatabase> CreateAsync()
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync($"create table items (number bigint primary key, note text); insert into items select i, 'old ' || i from generate_series(0, {Rows - 1}) i", Cancel);
+        return database;
+    }
+
+    private async Task<(long? Position, List<long> Rows)> ReadAsync(TestDatabase database, long? from, Func<List<PositionRange>, bool> isEnough)
+    {
+        await using var source = TestDatabase.Open(Options(database));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        var (position, rows, pending, ranges) = (from, new List<long>(), new List<long>(), new List<PositionRange>());
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[1].Id, from)], Cancel))
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++) pending.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value);
+                ranges.Add(chunk.Range);
+                if (!chunk.Range.IsAdvancing) continue;
+                rows.AddRange(pending);
+                pending.Clear();
+                position = chunk.Range.To;
+                if (position == SnapshotSplit.Complete || isEnough(ranges)) break;
+            }
+
+        return (position, rows);
+    }
+}
