@@ -5,6 +5,8 @@ namespace Pipeline.Delta.Storage;
 /// <summary>What the file system's errors mean to an operator.</summary>
 internal static class LocalErrors
 {
+    private const int Eexist = 17;
+    private const int Enotdir = 20;
     private const int Enospc = 28;
     private const int Erofs = 30;
     private const int Edquot = 122;
@@ -38,6 +40,8 @@ internal static class LocalErrors
             $"it cannot be {verb}: no space is left on the disk", $"Free space under {store.Location}.", e),
         IOException { HResult: Erofs } => new PipelineException(FaultKind.StorageFull, Name(store, path),
             $"it cannot be {verb}: the file system is read-only", $"Mount {store.Location} for writing.", e),
+        IOException { HResult: Eexist or Enotdir } => new PipelineException(FaultKind.Damaged, Name(store, path),
+            $"it cannot be {verb}: there is a file where a directory must be", "Move the file away.", e),
         FileNotFoundException or DirectoryNotFoundException => new PipelineException(FaultKind.Missing, Name(store, path),
             "it does not exist", "Restore it, or correct the path.", e),
         _ => new PipelineException(FaultKind.Unreachable, Name(store, path), $"it cannot be {verb}: {e.Message.TrimEnd('.')}",

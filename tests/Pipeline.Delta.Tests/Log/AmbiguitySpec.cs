@@ -1,0 +1,98 @@
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+using Pipeline.Delta.Tests.Storage;
+
+namespace Pipeline.Delta.Tests.Log;
+
+/// <summary>A commit whose answer was lost is found by its id, and never made twice.</summary>
+public sealed class AmbiguitySpec
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("landed, answer lost")]
+    [InlineData("landed, connection broken")]
+    [InlineData("lost on the way")]
+    [InlineData("arrives during the second attempt")]
+    public async Task Our_own_commit_is_recognised(string what)
+    {
+        var memory = new MemoryStore();
+        var store = new ScriptedStore(memory);
+        var table = await TestTables.OpenAsync(store);
+        store.Answers.Enqueue(what);
+
+        var snapshot = await TestTables.CommittedAsync(table, Move(null, 5));
+
+        Assert.Equal((1L, 5L), (snapshot.Version, snapshot.Position("s/0")));
+        var reopened = await DeltaTable.TryOpenAsync(memory, "t", TimeProvider.System, Cancel);
+        Assert.Equal(1, reopened!.Current.Version);
+    }
+
+    [Fact]
+    public async Task A_race_lost_under_an_ambiguous_answer_is_lost()
+    {
+        var memory = new MemoryStore();
+        var store = new ScriptedStore(memory);
+        var table = await TestTables.OpenAsync(store);
+        var other = await TestTables.OpenAsync(memory);
+        await TestTables.CommittedAsync(other, Move(null, 3));
+        store.Answers.Enqueue("lost on the way");
+
+        var result = await table.CommitAsync(Move(null, 5), Cancel);
+
+        var refused = Assert.IsType<CommitResult.Refused>(result);
+        Assert.Equal((null, 3L), (refused.Expected, refused.Actual!.Value));
+        Assert.Equal(1, refused.Snapshot.Version);
+    }
+
+    [Fact]
+    public async Task A_store_that_never_answers_ends_the_attempts()
+    {
+        var store = new ScriptedStore(new MemoryStore());
+        var table = await TestTables.OpenAsync(store);
+        store.Always = "lost on the way";
+
+        var error = await Assert.ThrowsAsync<PipelineException>(async () => await table.CommitAsync(Move(null, 5), Cancel));
+
+        Assert.Equal(FaultKind.Unreachable, error.Kind);
+        Assert.Contains("could not be written in 200 attempts", error.Message, StringComparison.Ordinal);
+    }
+
+    private static Transaction Move(long? from, long to) => new("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("s/0", from, to)] };
+
+    private sealed class ScriptedStore(IObjectStore inner) : StoreDecorator(inner)
+    {
+        private ReadOnlyMemory<byte>? _underway;
+
+        public Queue<string> Answers { get; } = new();
+
+        public string? Always { get; set; }
+
+        public override async ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            if (_underway is { } earlier)
+            {
+                _underway = null;
+                await Inner.PutIfAbsentAsync(path, earlier, cancellationToken);
+            }
+
+            switch (Always ?? (Answers.TryDequeue(out var answer) ? answer : null))
+            {
+                case "landed, answer lost":
+                    await Inner.PutIfAbsentAsync(path, content, cancellationToken);
+                    return PutOutcome.Ambiguous;
+                case "landed, connection broken":
+                    await Inner.PutIfAbsentAsync(path, content, cancellationToken);
+                    throw new PipelineException(FaultKind.Unreachable, path, "the connection broke", "Try again.");
+                case "lost on the way":
+                    return PutOutcome.Ambiguous;
+                case "arrives during the second attempt":
+                    _underway = content.ToArray();
+                    return PutOutcome.Ambiguous;
+                default:
+                    return await Inner.PutIfAbsentAsync(path, content, cancellationToken);
+            }
+        }
+    }
+}
