@@ -21,7 +21,8 @@ public sealed record SnowflakeOptions
     public required IReadOnlyList<SnowflakeTableOptions> Tables { get; init; }
 
     /// <summary>
-    /// How often a table is asked for new rows. Every asking keeps the warehouse awake: shorter is fresher and costs more.
+    /// How often a table is asked for its greatest watermark, and read when that has grown. Reading wakes the warehouse:
+    /// shorter is fresher and costs more.
     /// </summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -33,9 +34,8 @@ public sealed record SnowflakeOptions
     public TimeSpan CommitLag { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Also ends each window before the oldest open transaction (<c>SHOW TRANSACTIONS IN ACCOUNT</c>), so that no
-    /// transaction is too long. Needs a role that sees every user's transactions; others see only their own, without an
-    /// error. For timestamp watermarks.
+    /// Also ends each window before what open transactions may write (<c>SHOW TRANSACTIONS IN ACCOUNT</c>), so that none is
+    /// too long. Needs a role that sees every user's transactions; others see only their own, without an error.
     /// </summary>
     public bool WatchTransactions { get; init; }
 

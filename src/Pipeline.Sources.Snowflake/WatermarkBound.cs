@@ -7,61 +7,113 @@ using Pipeline.Sources.Snowflake.Rows;
 namespace Pipeline.Sources.Snowflake;
 
 /// <summary>
-/// Up to where a table may be read: the end U of the window <c>[from, U)</c>, taken before the window is read. A row that
+/// Up to where a table may be read: the end U of the window <c>[from, U)</c>, chosen before the window is read. A row that
 /// becomes visible later with a watermark below U would be lost.
 /// </summary>
 /// <remarks>
-/// Timestamps: the account's clock minus <see cref="SnowflakeOptions.CommitLag"/>, and, when transactions are watched, not
-/// beyond the start of the oldest open one (asked for after the clock: a transaction that is missing from the list has
-/// either committed, or begins after U). Integers: one more than the greatest value that was visible a commit lag ago.
+/// The order of looking matters: first the greatest visible watermark, then the account's clock, then the open
+/// transactions. U never lies beyond the greatest watermark, so a table without changes is asked for that alone, which
+/// Snowflake can answer from its metadata, without a warehouse.
 /// </remarks>
-internal sealed class WatermarkBound(string thing, string quotedTable, string quotedWatermark, bool isTimestamp, SnowflakeOptions options, SnowflakeClient client)
+internal sealed class WatermarkBound(string thing, string quotedTable, string quotedWatermark, TableShape shape, SnowflakeOptions options, SnowflakeClient client)
 {
-    private readonly Queue<(long Clock, long End)> _seen = new();
-    private long? _end;
-
-    /// <summary>The least position a split can have: read from here when there is none.</summary>
-    public long Beginning { get; } = isTimestamp ? DateTimeOffset.MinValue.Ticks / TimeSpan.TicksPerMicrosecond - EpochMicros : long.MinValue;
+    private readonly WatermarkEnd _end = shape.HasMoments
+        ? new MomentEnd(LagMicros(options))
+        : new GrowingEnd(LagMicros(options), shape.IsTimestamp);
 
     /// <summary>U; null while there is none.</summary>
-    public async ValueTask<long?> NextAsync(CancellationToken cancellationToken) =>
-        isTimestamp ? await ClockAsync(cancellationToken) : await CursorAsync(cancellationToken);
-
-    private static long EpochMicros => DateTimeOffset.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond;
-
-    private long LagMicros => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
-
-    private async ValueTask<long?> ClockAsync(CancellationToken cancellationToken)
+    public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
-        var row = (await client.QueryAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken))[0];
-        var end = Micros(row[0]) - LagMicros;
-        if (!options.WatchTransactions) return end;
-        foreach (var transaction in await client.QueryAsync(thing, "SHOW TRANSACTIONS IN ACCOUNT", cancellationToken))
-            end = Math.Min(end, Micros(transaction[OpenTransactions.StartedOn]));
-        return end;
+        var greatest = (await client.QueryAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken))[0][0];
+        if (greatest is null) return null;
+        var seen = checked((shape.IsTimestamp ? Micros(greatest) : Integer(greatest)) + 1);
+        if (!_end.MayMove(seen)) return _end.Value;
+        var clock = Micros((await client.QueryAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken))[0][0]);
+        _end.Move(seen, clock, await OldestTransactionAsync(cancellationToken));
+        return _end.Value;
     }
 
-    private async ValueTask<long?> CursorAsync(CancellationToken cancellationToken)
-    {
-        var row = (await client.QueryAsync(thing, $"SELECT CURRENT_TIMESTAMP(), MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken))[0];
-        var clock = Micros(row[0]);
-        if (row[1] is { } greatest) _seen.Enqueue((clock, checked(long.Parse(greatest, CultureInfo.InvariantCulture) + 1)));
-        while (_seen.TryPeek(out var oldest) && oldest.Clock <= clock - LagMicros)
-        {
-            _end = Math.Max(_end ?? oldest.End, oldest.End);
-            _seen.Dequeue();
-        }
+    private static long LagMicros(SnowflakeOptions options) => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
 
-        return _end;
+    /// <summary>When the oldest open transaction began; the end of time when there is none, or none is looked for.</summary>
+    private async ValueTask<long> OldestTransactionAsync(CancellationToken cancellationToken)
+    {
+        // Columns: id, user, session, name, started_on, state, scope.
+        const int startedOn = 4;
+        if (!options.WatchTransactions) return long.MaxValue;
+        var open = await client.QueryAsync(thing, "SHOW TRANSACTIONS IN ACCOUNT", cancellationToken);
+        return open.Count == 0 ? long.MaxValue : open.Min(transaction => Micros(transaction[startedOn]));
     }
+
+    private long Integer(string cell) =>
+        long.TryParse(cell, CultureInfo.InvariantCulture, out var value) && value < long.MaxValue ? value
+            : throw new PipelineException(FaultKind.Invalid, thing, $"the watermark {cell} is not a 64-bit integer", "Choose another watermark column.");
 
     private long Micros(string? cell) =>
         CellParsers.TryTimestamp(Encoding.UTF8.GetBytes(cell ?? ""), out var micros) ? micros
-            : throw new PipelineException(FaultKind.Invalid, thing, $"'{cell}' is not a timestamp as the SQL API writes it", "Check account-url.");
+            : throw new PipelineException(FaultKind.Invalid, thing, $"'{cell}' is not a timestamp between years 1 and 9999",
+                "Correct the greatest value of the watermark column in Snowflake.");
+}
 
-    /// <summary>Columns of <c>SHOW TRANSACTIONS</c>: id, user, session, name, started_on, state, scope.</summary>
-    private static class OpenTransactions
+/// <summary>How far a watermark may be read, given what was seen so far. Times are in microseconds of the account's clock.</summary>
+internal abstract class WatermarkEnd
+{
+    /// <summary>Null before the first move.</summary>
+    public long? Value { get; protected set; }
+
+    /// <summary>Whether a look at the clock can move the end.</summary>
+    /// <param name="seen">One more than the greatest watermark that is visible.</param>
+    public abstract bool MayMove(long seen);
+
+    /// <param name="seen">One more than the greatest watermark that was visible.</param>
+    /// <param name="clock">The clock, after that.</param>
+    /// <param name="oldestOpen">The start of the oldest transaction that was open after that.</param>
+    public abstract void Move(long seen, long clock, long oldestOpen);
+}
+
+/// <summary>
+/// For watermarks that are moments (TIMESTAMP_LTZ and TIMESTAMP_TZ): the clock minus the lag, and not beyond the start of
+/// an open transaction. One that is not open any more, or not yet, has committed or writes later moments.
+/// </summary>
+internal sealed class MomentEnd(long lagMicros) : WatermarkEnd
+{
+    public override bool MayMove(long seen) => Value is null || seen > Value;
+
+    public override void Move(long seen, long clock, long oldestOpen)
     {
-        public const int StartedOn = 4;
+        var end = Math.Min(seen, Math.Min(clock - lagMicros, oldestOpen));
+        Value = Math.Max(end, Value ?? end);
+    }
+}
+
+/// <summary>
+/// For watermarks that only grow (integers, and TIMESTAMP_NTZ, which does not say in whose time zone): what was visible a
+/// lag ago, once everything that was open then has ended. A TIMESTAMP_NTZ beyond the clock in UTC waits, so that one
+/// wrong row cannot hide all that follow.
+/// </summary>
+internal sealed class GrowingEnd(long lagMicros, bool isTimestamp) : WatermarkEnd
+{
+    /// <summary>Looks that wait; when there are so many, later ones are not remembered until some are done with.</summary>
+    private const int LooksMax = 1_000;
+
+    private readonly Queue<(long Clock, long End)> _looks = new();
+    private long? _newest;
+
+    public override bool MayMove(long seen) => _looks.Count > 0 || _newest is null || seen > _newest;
+
+    public override void Move(long seen, long clock, long oldestOpen)
+    {
+        var end = isTimestamp ? Math.Min(seen, clock) : seen;
+        if ((_newest is null || end > _newest) && _looks.Count < LooksMax)
+        {
+            _looks.Enqueue((clock, end));
+            _newest = end;
+        }
+
+        while (_looks.TryPeek(out var look) && look.Clock <= clock - lagMicros && look.Clock < oldestOpen)
+        {
+            Value = look.End;
+            _looks.Dequeue();
+        }
     }
 }

@@ -49,13 +49,13 @@ internal sealed partial class WatermarkTable(string source, SnowflakeTableOption
         var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
         if (shape.Columns[shape.Watermark].IsNullable && await CountWithoutWatermarkAsync(cancellationToken) is > 0 and var rows)
             RowsWithoutWatermark(log, source, table.Name, rows, table.Watermark);
-        var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape.IsTimestamp, options, client);
-        var from = position ?? bound.Beginning;
+        var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape, options, client);
+        var from = position ?? shape.Beginning;
         while (true)
         {
             if (await bound.NextAsync(cancellationToken) is { } end && end > from)
             {
-                await foreach (var chunk in ReadWindowAsync(shape, from, end, bound.Beginning, cancellationToken))
+                await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
                 {
                     from = chunk.Range.To;
                     yield return chunk;
@@ -67,9 +67,9 @@ internal sealed partial class WatermarkTable(string source, SnowflakeTableOption
     }
 
     /// <summary>The chunks of one window; the last one ends at its end. None when it has no rows.</summary>
-    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, long beginning, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, from == beginning ? null : from, end), cancellationToken);
+        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, from == shape.Beginning ? null : from, end), cancellationToken);
         if (!shape.IsSameAs(TableShape.Of(Thing, table, result.Metadata.Columns)))
         {
             Volatile.Write(ref _shape, null);

@@ -13,6 +13,7 @@ internal sealed class EmulatedTable : SourceFixture
     private const string TableName = "orders";
 
     private readonly SnowflakeOptions _options;
+    private bool _isLocal;
     private long _next;
     private DateTimeOffset _lastWatermark = DateTimeOffset.UnixEpoch;
 
@@ -34,12 +35,13 @@ internal sealed class EmulatedTable : SourceFixture
     public int RowsPerWatermark { get; init; } = 3;
 
     public static async Task<EmulatedTable> StartAsync(CancellationToken cancellationToken, SnowflakeServerOptions? server = null,
-        Func<SnowflakeOptions, SnowflakeOptions>? change = null, string? createSql = null, int rowsPerWatermark = 3)
+        Func<SnowflakeOptions, SnowflakeOptions>? change = null, string? createSql = null, int rowsPerWatermark = 3,
+        string watermark = "TIMESTAMP_LTZ")
     {
         var emulated = await SnowflakeServer.StartAsync(server ?? new SnowflakeServerOptions { PartitionBytes = 8 << 10 }, cancellationToken);
-        emulated.Database.Execute(createSql ?? """
+        emulated.Database.Execute(createSql ?? $"""
             CREATE TABLE ORDERS (NUMBER NUMBER(12,0) NOT NULL, NOTE VARCHAR(200), AMOUNT NUMBER(12,2),
-                UPDATED_AT TIMESTAMP_NTZ(6) NOT NULL, CHANGE NUMBER(18,0) NOT NULL, PRIMARY KEY (NUMBER))
+                UPDATED_AT {watermark} NOT NULL, CHANGE NUMBER(18,0) NOT NULL, PRIMARY KEY (NUMBER))
             """);
         var options = new SnowflakeOptions
         {
@@ -56,7 +58,11 @@ internal sealed class EmulatedTable : SourceFixture
             ChunkBytesMax = 256 << 10,
             Retry = new RetryOptions(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(50), 6),
         };
-        return new EmulatedTable(emulated, change?.Invoke(options) ?? options) { RowsPerWatermark = rowsPerWatermark };
+        return new EmulatedTable(emulated, change?.Invoke(options) ?? options) 
+        {
+            RowsPerWatermark = rowsPerWatermark,
+            _isLocal = watermark.StartsWith("TIMESTAMP_NTZ", StringComparison.Ordinal),
+        };
     }
 
     public override ISource Open() => Open(_options);
@@ -91,8 +97,9 @@ internal sealed class EmulatedTable : SourceFixture
             {
                 // Fractions of a millisecond, so that watermarks stay close to the transaction's start.
                 _lastWatermark = watermark.AddMicroseconds(i / RowsPerWatermark);
-                appender.CreateRow().AppendValue((decimal)_next).AppendValue($"row \"{_next}\" — ünïcödé\n").AppendValue(_next / 4m)
-                    .AppendValue(_lastWatermark.UtcDateTime).AppendValue((decimal)(_next / RowsPerWatermark)).EndRow();
+                var row = appender.CreateRow().AppendValue((decimal)_next).AppendValue($"row \"{_next}\" — ünïcödé\n").AppendValue(_next / 4m);
+                row = _isLocal ? row.AppendValue(_lastWatermark.UtcDateTime) : row.AppendValue(_lastWatermark);
+                row.AppendValue((decimal)(_next / RowsPerWatermark)).EndRow();
                 _next++;
             }
     }

@@ -33,6 +33,91 @@ public sealed class WatermarkWindowSpec
         Assert.Equal(1, windows);
     }
 
+    [Theory]
+    [InlineData("UPDATED_AT")]
+    [InlineData("CHANGE")]
+    public async Task Where_the_clock_says_nothing_all_that_was_open_must_end_before_younger_rows_are_read(string watermark)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, watermark: "TIMESTAMP_NTZ", rowsPerWatermark: 1, change: options => options with
+        {
+            Tables = [options.Tables[0] with { Watermark = watermark }],
+        });
+        await using var source = table.Open();
+        var late = table.Server.Database.Begin();
+        table.Append(late, 3);
+        await table.AppendAsync(3, deadline.Token);
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        var first = chunks.MoveNextAsync();
+
+        // The transaction has been looked at twice, and nothing was read.
+        await table.Server.WaitForAsync(_ => table.Server.Executed.Count(sql => sql.StartsWith("SHOW TRANSACTIONS", StringComparison.Ordinal)) >= 2, deadline.Token);
+        Assert.Equal(0, table.Server.Executed.CountOfWindows());
+        late.Commit();
+        late.Dispose();
+
+        Assert.True(await first);
+        Assert.Equal([0L, 1, 2, 3, 4, 5], Numbers(chunks.Current));
+    }
+
+    [Fact]
+    public async Task A_local_time_far_behind_the_clock_is_read_to_its_end_and_no_further()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, watermark: "TIMESTAMP_NTZ");
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 'Los Angeles', 1, now()::TIMESTAMP - INTERVAL 8 HOUR, 1)");
+        await using var source = table.Open();
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([1L], Numbers(chunks.Current));
+
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (2, 'a moment later', 1, now()::TIMESTAMP - INTERVAL 8 HOUR, 1)");
+
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([2L], Numbers(chunks.Current));
+    }
+
+    [Theory]
+    [InlineData("TIMESTAMP_LTZ")]
+    [InlineData("TIMESTAMP_NTZ")]
+    public async Task A_row_from_the_future_hides_nothing_that_follows(string type)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, watermark: type);
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 'wrong', 1, '9000-01-01', 1), (2, 'right', 1, now(), 1)");
+        await using var source = table.Open();
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([2L], Numbers(chunks.Current));
+
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (3, 'right', 1, now(), 1)");
+
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([3L], Numbers(chunks.Current));
+    }
+
+    [Fact]
+    public async Task A_table_without_changes_is_not_read_again()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        await table.AppendAsync(3, deadline.Token);
+        await using var source = table.Open();
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        var looks = Looks();
+        var next = chunks.MoveNextAsync();
+
+        await table.Server.WaitForAsync(_ => Looks() >= looks + 5, deadline.Token);
+        Assert.Equal(1, table.Server.Executed.CountOfWindows());
+        await table.AppendAsync(1, deadline.Token);
+
+        Assert.True(await next);
+        Assert.Equal([3L], Numbers(chunks.Current));
+
+        int Looks() => table.Server.Executed.Count(sql => sql.Contains("MAX(", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Rows_younger_than_the_commit_lag_wait()
     {
@@ -40,7 +125,7 @@ public sealed class WatermarkWindowSpec
         await using var table = await EmulatedTable.StartAsync(deadline.Token,
             change: options => options with { CommitLag = TimeSpan.FromHours(1), WatchTransactions = false });
         table.Server.Database.Execute("""
-            INSERT INTO ORDERS VALUES (1, 'old', 1, now()::TIMESTAMP - INTERVAL 2 HOUR, 1), (2, 'young', 2, now()::TIMESTAMP - INTERVAL 30 MINUTE, 2)
+            INSERT INTO ORDERS VALUES (1, 'old', 1, now() - INTERVAL 2 HOUR, 1), (2, 'young', 2, now() - INTERVAL 30 MINUTE, 2)
             """);
         await using var source = table.Open();
 

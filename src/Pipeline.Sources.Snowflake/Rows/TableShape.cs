@@ -25,6 +25,12 @@ internal sealed partial class TableShape
 
     public bool IsTimestamp => Columns[Watermark].Type != "fixed";
 
+    /// <summary>Whether the watermark is a moment that can be compared with a clock; a TIMESTAMP_NTZ may be in any time zone.</summary>
+    public bool HasMoments => Columns[Watermark].Type is "timestamp_ltz" or "timestamp_tz";
+
+    /// <summary>The least position a split can have: read from here when there is none.</summary>
+    public long Beginning => IsTimestamp ? (DateTimeOffset.MinValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond : long.MinValue;
+
     /// <exception cref="PipelineException">The watermark is missing or of a wrong type, or names clash.</exception>
     public static TableShape Of(string thing, SnowflakeTableOptions table, IReadOnlyList<ResultColumn> columns)
     {
