@@ -20,6 +20,12 @@ internal static class AppendingProcess
         var table = await DeltaTable.TryOpenAsync(store, "t", TimeProvider.System, CancellationToken.None)
             ?? throw new InvalidOperationException("The parent makes the table.");
         store.Share = faults;
+        return await AppendAsync(table, writer, commits);
+    }
+
+    /// <summary>Returns the process's exit code.</summary>
+    public static async Task<int> AppendAsync(DeltaTable table, int writer, int commits)
+    {
         for (var i = 0; i < commits; i++)
         {
             await using var file = await table.OpenDataFileAsync(TestTables.KeyAndText, TestTables.NoPartitions, new DataFileOptions(), CancellationToken.None);
