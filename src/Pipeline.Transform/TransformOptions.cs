@@ -45,6 +45,15 @@ public sealed record TransformOptions
     /// <summary>So many new rows run a table at once, whatever <see cref="IntervalMin"/> says. Default 100,000.</summary>
     public long RowsThreshold { get; init; } = 100_000;
 
+    /// <summary>
+    /// A Silver run reads Bronze commits up to so many rows, and at least one commit; the next run reads on. This bounds
+    /// the memory of a run, whatever has piled up. Default 250,000.
+    /// </summary>
+    public long RunRowsMax { get; init; } = 250_000;
+
+    /// <summary>The same in bytes of data files. Default 64 MiB.</summary>
+    public long RunBytesMax { get; init; } = 64L << 20;
+
     /// <summary>Backoff after a failed run: doubles from the first to the second. Defaults 1 s and 1 min.</summary>
     public TimeSpan BackoffMin { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -78,6 +87,8 @@ public sealed record TransformOptions
             IntervalMin = settings.Duration("interval-min", byDefault.IntervalMin),
             LagMax = settings.Duration("lag-max", byDefault.LagMax),
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
+            RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
+            RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
             BackoffMin = retry.Duration("backoff-min", byDefault.BackoffMin, TimeSpan.FromMilliseconds(10)),
             BackoffMax = retry.Duration("backoff-max", byDefault.BackoffMax, TimeSpan.FromMilliseconds(10)),
             AttemptsMax = retry.Int("attempts-max", byDefault.AttemptsMax, 1),

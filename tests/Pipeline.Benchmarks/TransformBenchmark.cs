@@ -30,7 +30,7 @@ public sealed class TransformBenchmark : IBenchmark
     /// <summary>What a job may take, in parts of the bare query.</summary>
     private const double RatioMax = 1.25;
 
-    private static readonly TransformOptions Options = new() { MemoryBytesMax = 256L << 20, Threads = 2 };
+    private static readonly TransformOptions Options = new() { MemoryBytesMax = 256L << 20, Threads = 2, RunRowsMax = Rows, RunBytesMax = long.MaxValue };
 
     private static readonly Usage Never = new(TimeSpan.MaxValue, TimeSpan.MaxValue, 0);
 

@@ -18,10 +18,11 @@ internal sealed class TestLake : IDisposable
 
     private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
 
-    public TestLake(TransformGraph graph)
+    /// <param name="runRowsMax">Bronze rows that a run may read.</param>
+    public TestLake(TransformGraph graph, long runRowsMax = 250_000)
     {
         Time = new FakeTimeProvider(Start);
-        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20 };
+        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20, RunRowsMax = runRowsMax };
         Lake = new Lake(new LocalObjectStore(Path.Combine(_directory, "lake")), Time);
         Graph = graph;
         Tables = new OpenTables(Lake);

@@ -61,6 +61,9 @@ internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
 
     public bool IsTriggered { get; init; }
 
+    /// <summary>The last run left rows for the next one.</summary>
+    public bool IsBehind { get; init; }
+
     public string? Error { get; init; }
 
     public bool IsBusy => IsPlanning || Running is not null;
@@ -106,6 +109,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         {
             Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Error = null, IsStopped = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
+            // A run reads a bounded piece of what has piled up: the rest is due next.
+            PendingSince = table.PendingSince ?? (HasMore(table.Running) ? succeeded.At : null),
+            IsBehind = HasMore(table.Running),
         },
         JobFailed failed => table with
         {
@@ -171,7 +177,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
         if (table.IsTriggered) return true;
         if (table.IsStopped || now < table.NotBefore) return false;
-        if (table.LastRunAt is { } last && now < last + Options.IntervalMin && table.PendingRows < Options.RowsThreshold) return false;
+        if (table.LastRunAt is { } last && now < last + Options.IntervalMin && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
         // A Gold table waits for the runs of its inputs, to make one run out of many.
         return !table.IsGold || now >= since + Options.LagMax || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
     }
@@ -187,6 +193,8 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
         return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Error = null }));
     }
+
+    private bool HasMore(JobPins? pins) => pins is not null && pins.Inputs.Any(input => Heads.TryGetValue(input.Table, out var head) && head > input.Version);
 
     /// <summary>A Gold table is as fresh as the stalest table it is made from.</summary>
     private DateTimeOffset? InputsReflectUntil(string table)

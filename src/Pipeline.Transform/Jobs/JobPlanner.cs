@@ -44,17 +44,19 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
         var quarantine = await tables.TryOpenAsync(TableId.Quarantine(contract.Table.Name), cancellationToken);
         var inputs = await InputsAsync(contract.Table, silver, cancellationToken);
-        var isNew = Advanced(inputs.First(input => input.Table == contract.From.ToString()));
+        var isNew = Advanced(inputs[0]);
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
         if (!isNew && !mayRelease) return null;
 
+        var upTo = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, options, cancellationToken);
+        inputs[0] = inputs[0] with { Version = upTo };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
         {
             Table = contract.Table.ToString(),
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
-            ReflectsUntil = bronze.Current.CommittedAt,
+            ReflectsUntil = (await bronze.AtVersionAsync(upTo, cancellationToken)).CommittedAt,
             Inputs = [.. inputs],
             Targets =
             [
@@ -115,7 +117,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
         var checking = new SilverSql(contract, snapshot.Schema);
-        var files = pinned.After is { } after ? await AddedAsync(bronze, after, pinned.Version, cancellationToken) : [.. snapshot.Files.Select(file => file.Path)];
+        var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : [.. snapshot.Files.Select(file => file.Path)];
 
         var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
         foreach (var parent in contract.References.Select(reference => reference.Table).Distinct())
@@ -136,15 +138,6 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     private static IEnumerable<string> Rules(SilverContract contract) =>
         contract.Columns.SelectMany(column => new[] { SilverContract.RequiredRule(column.Name), SilverContract.TypeRule(column.Name) })
             .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.Select(rule => rule.Name)).Concat(contract.References.Select(reference => reference.Name));
-
-    /// <summary>Files that brought new rows; those that only rearranged rows bring nothing new.</summary>
-    private static async ValueTask<ImmutableArray<string>> AddedAsync(DeltaTable table, long after, long upTo, CancellationToken cancellationToken)
-    {
-        var files = ImmutableArray.CreateBuilder<string>();
-        await foreach (var (_, actions) in table.ChangesAsync(after, upTo, cancellationToken))
-            files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
-        return files.ToImmutable();
-    }
 
     private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, CancellationToken cancellationToken)
     {

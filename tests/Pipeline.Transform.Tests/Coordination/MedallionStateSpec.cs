@@ -76,6 +76,22 @@ public sealed class MedallionStateSpec
     }
 
     [Fact]
+    public void Goes_on_at_once_with_what_a_run_has_left()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Tick();
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
+        Ended("silver/users", 1, version: 1);
+        Assert.Contains("plan silver/users", Tick());
+
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 2) with { Inputs = [new PinnedInput("bronze/app/users", 4, 9)] }));
+        Ended("silver/users", 2, version: 2);
+
+        Assert.DoesNotContain("plan silver/users", Tick());
+    }
+
+    [Fact]
     public void Lets_a_gold_table_wait_for_a_running_input_but_not_for_ever()
     {
         Settle();

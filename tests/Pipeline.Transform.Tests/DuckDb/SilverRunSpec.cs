@@ -76,6 +76,20 @@ public sealed class SilverRunSpec
     }
 
     [Fact]
+    public async Task Reads_a_backlog_in_pieces_of_whole_commits()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), runRowsMax: 3);
+        foreach (var (first, count) in new[] { (0, 2), (2, 1), (3, 5), (8, 1) })
+            await lake.AppendAsync("bronze/app/users", Users, $"SELECT i AS user_id, 'a@x' AS email, CAST(NULL AS BIGINT) AS team_id, '1' AS score_text, NULL AS phone, 'r' AS _op, i AS _position FROM range({first}, {first + count}) AS r(i)");
+
+        var rows = new List<long>();
+        while (await lake.RunAsync("silver/users") is { } result) rows.Add(result.Quality!.RowsIn);
+
+        Assert.Equal([3, 5, 1], rows);
+        Assert.Equal(["9"], await lake.RowsAsync("SELECT count(*) FROM silver.users"));
+    }
+
+    [Fact]
     public async Task Deletes_and_does_not_let_an_older_row_come_back()
     {
         using var lake = new TestLake(TestGraph.Of(Contracts));

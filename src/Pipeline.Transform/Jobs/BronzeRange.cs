@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>Which commits of a Bronze table one run reads.</summary>
+internal static class BronzeRange
+{
+    /// <summary>
+    /// The last version of a run that has read up to <paramref name="after"/>: as many commits as the options allow, at
+    /// least one. A table whose early commits are compacted or cleaned up is first read as a whole.
+    /// </summary>
+    public static async ValueTask<long> EndAsync(DeltaTable bronze, long? after, long newest, TransformOptions options, CancellationToken cancellationToken)
+    {
+        var current = bronze.Current;
+        if (after is null && (IsSmall(current, options) || !await HasFirstCommitAsync(bronze, cancellationToken))) return newest;
+
+        var (rows, bytes, end) = (0L, 0L, (after ?? -1) + 1);
+        await foreach (var (version, actions) in bronze.ChangesAsync(after ?? -1, newest, cancellationToken))
+        {
+            var adds = actions.OfType<AddFile>().Where(add => add.DataChange).ToList();
+            // Removed again by a compaction: a new reader takes the table as it is now.
+            if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return newest;
+            (rows, bytes) = (rows + adds.Sum(add => add.RowCount ?? 0), bytes + adds.Sum(add => add.Size));
+            if (version > end && (rows > options.RunRowsMax || bytes > options.RunBytesMax)) return end;
+            end = version;
+        }
+
+        return newest;
+    }
+
+    private static bool IsSmall(Snapshot snapshot, TransformOptions options) =>
+        snapshot.RowCount <= options.RunRowsMax && snapshot.Files.Sum(file => file.Size) <= options.RunBytesMax;
+
+    /// <summary>Log clean-up begins with the oldest commit.</summary>
+    private static async ValueTask<bool> HasFirstCommitAsync(DeltaTable table, CancellationToken cancellationToken) =>
+        await table.Store.TryStatAsync($"{table.Path}/_delta_log/{0:D20}.json", cancellationToken) is not null;
+
+    /// <summary>Files that brought new rows; those that only rearranged rows bring nothing new.</summary>
+    public static async ValueTask<ImmutableArray<string>> FilesAsync(DeltaTable bronze, long after, long upTo, CancellationToken cancellationToken)
+    {
+        var files = ImmutableArray.CreateBuilder<string>();
+        await foreach (var (_, actions) in bronze.ChangesAsync(after, upTo, cancellationToken))
+            files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
+        return files.ToImmutable();
+    }
+}
