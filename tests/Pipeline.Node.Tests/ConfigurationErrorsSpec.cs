@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Testing;
@@ -5,7 +6,7 @@ using Pipeline.Testing;
 namespace Pipeline.Node.Tests;
 
 /// <summary>A copy of the shipped configuration with mistakes in it: every one is reported, at once, where it is.</summary>
-public sealed class ConfigurationErrorsSpec : IDisposable
+public sealed partial class ConfigurationErrorsSpec : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-config-").FullName;
 
@@ -69,6 +70,13 @@ public sealed class ConfigurationErrorsSpec : IDisposable
 
         Assert.Equal(ExitCode.Usage, run.ExitCode);
         Assert.Empty(run.Data);
-        Golden.Verify(golden, run.Messages.Replace(_directory + "/", "", StringComparison.Ordinal));
+        Golden.Verify(golden, PlaceInMessage().Replace(run.Messages.Replace(_directory + "/", "", StringComparison.Ordinal),
+            place => $"{place.Groups[1].Value} «{LineOf(place.Groups[1].Value, int.Parse(place.Groups[2].Value))}»:"));
     }
+
+    /// <summary>The text of the line that a message points to: it must be the right one, whatever its number.</summary>
+    private string LineOf(string file, int line) => File.ReadLines(Path.Combine(_directory, file)).ElementAt(line - 1).Trim();
+
+    [GeneratedRegex("^([^ :]+):([0-9]+):", RegexOptions.Multiline)]
+    private static partial Regex PlaceInMessage();
 }

@@ -17,7 +17,7 @@ internal static class DemoReportPrinter
         return outcome.Report switch
         {
             null => ExitCode.Interrupted,
-            { IsBalanced: true } => ExitCode.Done,
+            { IsBalanced: true } when outcome.IsSound => ExitCode.Done,
             _ => ExitCode.Failed,
         };
     }
@@ -34,11 +34,18 @@ internal static class DemoReportPrinter
         outcome.Report?.Tables,
         outcome.Report?.Dirt,
         outcome.Report?.Gold,
+        Verify = new { Checks = outcome.Findings.Count, outcome.IsSound, Broken = outcome.Findings.Where(finding => !finding.Ok) },
     };
 
     private static void PrintForPeople(DemoOutcome outcome, NodeContext context)
     {
-        if (outcome.Report is not { } report) return;
+        if (outcome.Report is { } report) PrintReport(report, context);
+        context.Data.WriteLine($"verify: {outcome.Findings.Count} checks of files, positions, fates and keys, {outcome.Findings.Count(finding => !finding.Ok)} failed");
+        foreach (var finding in outcome.Findings.Where(finding => !finding.Ok)) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
+    }
+
+    private static void PrintReport(DemoReport report, NodeContext context)
+    {
         var tables = new Listing("table", "generated", "dead letters", "bronze", "silver", "quarantined", "superseded");
         foreach (var table in report.Tables) tables.Add(table.Table, table.Generated, table.DeadLetters, table.Bronze, table.Silver, table.Quarantined, table.Superseded);
         tables.Print(context, OutputFormat.Table);
@@ -60,7 +67,8 @@ internal static class DemoReportPrinter
         return outcome.Report switch
         {
             null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume --lake {lake}",
-            { IsBalanced: true } => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
+            { IsBalanced: true } when outcome.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
+            { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: pipeline verify --lake {lake}",
             var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: pipeline verify --lake {lake}",
         };
     }

@@ -8,14 +8,20 @@ using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Configuration;
+using Pipeline.Node.Verification;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Demo;
 
 /// <summary>How a demo ended.</summary>
 /// <param name="Report">Null when it was interrupted before everything could arrive.</param>
+/// <param name="Findings">What <c>verify</c> says about the lake, interrupted or not.</param>
 /// <param name="FirstGoldAfter">From the start of the process's demo to the first rows of a Gold table.</param>
-internal sealed record DemoOutcome(DemoReport? Report, DemoProgress Progress, TimeSpan Took, TimeSpan? FirstGoldAfter, TimeSpan? AllGoldAfter);
+internal sealed record DemoOutcome(DemoReport? Report, IReadOnlyList<Finding> Findings, DemoProgress Progress, TimeSpan Took, TimeSpan? FirstGoldAfter,
+    TimeSpan? AllGoldAfter)
+{
+    public bool IsSound => Findings.All(finding => finding.Ok);
+}
 
 /// <summary>
 /// One demo: the sources that are filled, a whole node that reads them, and somebody who watches both. The node is the
@@ -95,8 +101,10 @@ internal sealed class DemoSession : IAsyncDisposable
             // Interrupted: what is in the lake is right as far as it goes, and a resumed demo takes it from there.
         }
 
+        var took = Elapsed;
         await _node.StopAsync();
-        return new DemoOutcome(report, await LookAsync(CancellationToken.None), Elapsed, _firstGoldAfter, _allGoldAfter);
+        var findings = await new LakeVerifier(_lake, _options.Graph).VerifyAsync(CancellationToken.None).ToListAsync(CancellationToken.None);
+        return new DemoOutcome(report, findings, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
     }
 
     public async ValueTask DisposeAsync()

@@ -7,7 +7,8 @@ using Pipeline.Node.Tests.Cli;
 namespace Pipeline.Node.Tests.Failures;
 
 /// <summary>One thing is broken: it is told once and clearly, and everything else goes on.</summary>
-public sealed class FailureSpec(HealthySources sources) : IClassFixture<HealthySources>, IDisposable
+[Collection(HealthySources.Name)]
+public sealed class FailureSpec(HealthySources sources) : IDisposable
 {
     private const string Users = "bronze/app/users";
     private const string Clicks = "bronze/events/clicks";

@@ -8,8 +8,11 @@ using Pipeline.Emulation.Snowflake;
 namespace Pipeline.Node.Tests.Failures;
 
 /// <summary>Three sources with a table of three rows each, for tests that break one of them.</summary>
-public sealed class HealthySources : IAsyncLifetime
+[CollectionDefinition(Name)]
+public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthySources>
 {
+    public const string Name = "healthy sources";
+
     public const int Rows = 3;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-sources-").FullName;

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using Pipeline.Node.Tests.Cli;
+
+namespace Pipeline.Node.Tests.Demo;
+
+/// <summary>The node as a process of its own, started in the checkout's root as a user would.</summary>
+internal sealed partial class NodeProcess : IAsyncDisposable
+{
+    /// <summary>For whatever is waited for: generous, because a loaded machine is no failure.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+
+    private readonly Process _process;
+    private readonly Task<string> _data;
+    private readonly Task _messages;
+    private readonly StringBuilder _heard = new();
+    private readonly List<(Func<string, bool> Matches, TaskCompletionSource Seen)> _waiting = [];
+
+    private NodeProcess(Process process)
+    {
+        _process = process;
+        _data = process.StandardOutput.ReadToEndAsync();
+        _messages = ListenAsync();
+    }
+
+    public static NodeProcess Start(params string[] args) => new(Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. args])
+    {
+        WorkingDirectory = Repository.Root,
+        UseShellExecute = false,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!);
+
+    /// <summary>What it has said on standard error.</summary>
+    public string Messages
+    {
+        get
+        {
+            lock (_heard) return _heard.ToString();
+        }
+    }
+
+    /// <summary>Waits for a line on standard error; fails when the process ends without saying it.</summary>
+    public async Task WaitForAsync(Func<string, bool> line)
+    {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_heard)
+        {
+            if (Messages.Split('\n').Any(line)) return;
+            _waiting.Add((line, seen));
+        }
+
+        var first = await Task.WhenAny(seen.Task, _messages).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        Assert.True(first == seen.Task, $"The process ended first. It said:\n{Messages}");
+    }
+
+    /// <summary>As <c>kill -9</c>: this process only, and at once.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>As Ctrl-C does.</summary>
+    public void Interrupt() => Assert.Equal(0, Signal(_process.Id, 2));
+
+    public async Task<NodeRun> WaitForEndAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await _messages;
+        return new NodeRun(_process.ExitCode, await _data, Messages);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task ListenAsync()
+    {
+        while (await _process.StandardError.ReadLineAsync() is { } line)
+        {
+            lock (_heard)
+            {
+                _heard.AppendLine(line);
+                foreach (var waiting in _waiting.Where(waiting => waiting.Matches(line))) waiting.Seen.TrySetResult();
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int processId, int signal);
+}

@@ -1,0 +1,31 @@
+using System.Text.Json.Nodes;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Cli;
+
+namespace Pipeline.Node.Tests.Failures;
+
+[Collection(HealthySources.Name)]
+public sealed class PlanSpec(HealthySources sources) : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-plan-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task Plan_says_what_a_run_creates_and_afterwards_that_nothing_is_left_to_do()
+    {
+        await using var node = await RunningNode.StartAsync(_directory, sources.Configuration);
+        string[] empty = ["plan", "--config", node.ConfigPath, "--lake", Path.Combine(_directory, "elsewhere"), "-o", "json"];
+        string[] filled = ["plan", "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json"];
+        foreach (var table in (string[])["bronze/app/users", "bronze/events/clicks", "bronze/crm/orders"]) await node.WaitForRowsAsync(table, HealthySources.Rows);
+
+        var before = await NodeRun.OfAsync(empty);
+        var after = await NodeRun.OfAsync(filled);
+
+        Assert.Equal(ExitCode.PlanHasChanges, before.ExitCode);
+        Assert.Equal(["bronze/app/users", "bronze/events/clicks", "bronze/crm/orders"], JsonNode.Parse(before.Data)!.AsArray().Select(change => (string)change!["table"]!));
+        Assert.All(JsonNode.Parse(before.Data)!.AsArray(), change => Assert.Equal("create", (string)change!["change"]!));
+        Assert.True(after.ExitCode == ExitCode.Done, after.Data);
+        Assert.Equal("[]", after.Data.Trim());
+    }
+}
