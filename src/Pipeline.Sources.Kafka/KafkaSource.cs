@@ -58,9 +58,9 @@ public sealed class KafkaSource : ISource
         foreach (var topic in splits.GroupBy(split => split.Name.Topic, StringComparer.Ordinal))
             await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
 
-        var queue = new ChunkQueue(_options.BufferBytesMax / 4);
+        var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, _options.ChunkBytesMax, queue, _metrics, _time))];
+            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), queue, _metrics, _time))];
         var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
         await using var reader = new KafkaReader(connection, Feed(connection, partitions), partitions, queue, _options, _metrics, _time);
         foreach (var (split, _, _) in splits) _reading[split] = connection;

@@ -17,8 +17,9 @@ public sealed record KafkaSourceOptions
     public string? Group { get; init; }
 
     /// <summary>
-    /// Bytes that one reading (one ingest worker) may hold: half of it records the client has fetched, the rest chunks
-    /// that wait or are being filled. More makes bulk loads smoother over slow networks.
+    /// Bytes that the source's workers may hold together, each an equal share of at least 4 MiB: half of it records the
+    /// client has fetched, the rest chunks that wait or are being filled. The client needs about as much again for its
+    /// bookkeeping of small records. More makes bulk loads smoother over slow networks.
     /// </summary>
     public long BufferBytesMax { get; init; } = 64L << 20;
 
@@ -35,6 +36,9 @@ public sealed record KafkaSourceOptions
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     public required IReadOnlyList<KafkaTableOptions> Tables { get; init; }
+
+    /// <summary>One worker's share of <see cref="BufferBytesMax"/>.</summary>
+    internal long ReadingBytesMax => Math.Max(4L << 20, BufferBytesMax / Tables.Sum(table => table.Workers));
 
     public static KafkaSourceOptions Bind(string name, SettingsReader settings)
     {

@@ -26,7 +26,7 @@ namespace Pipeline.Benchmarks;
 /// </summary>
 public sealed class KafkaToBronzeBenchmark : IBenchmark
 {
-    private const int Partitions = 96;
+    private const int Partitions = 120;
     private const int RecordsPerPartition = 20_000;
     private const int Rounds = 3;
 

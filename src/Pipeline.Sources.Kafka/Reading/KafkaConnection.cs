@@ -52,12 +52,12 @@ internal sealed class KafkaConnection : IDisposable
             IsolationLevel = IsolationLevel.ReadCommitted,
             // Where a partition ends for now: the only sign of markers and aborted records at its end.
             EnablePartitionEof = true,
-            QueuedMaxMessagesKbytes = (int)(options.BufferBytesMax / 2 / 1024),
+            QueuedMaxMessagesKbytes = (int)(options.ReadingBytesMax / 2 / 1024),
             // The size alone decides when to stop fetching.
             QueuedMinMessages = 10_000_000,
             FetchQueueBackoffMs = 10,
             FetchWaitMaxMs = (int)options.FetchWaitMax.TotalMilliseconds,
-            FetchMaxBytes = (int)Math.Clamp(options.BufferBytesMax / 4, 1 << 20, 50 << 20),
+            FetchMaxBytes = (int)Math.Clamp(options.ReadingBytesMax / 4, 1 << 20, 50 << 20),
             MaxPartitionFetchBytes = 1 << 20,
             // Assigned by hand: nobody waits for our polls, and a full queue may keep us away for long.
             MaxPollIntervalMs = 86_400_000,

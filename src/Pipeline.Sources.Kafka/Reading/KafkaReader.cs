@@ -33,7 +33,7 @@ internal sealed class KafkaReader : IAsyncDisposable
         _queue = queue;
         _options = options;
         // The other three quarters: what the client has fetched, and chunks that wait.
-        _openBytesMax = options.BufferBytesMax / 4;
+        _openBytesMax = options.ReadingBytesMax / 4;
         _metrics = metrics;
         _time = time;
         Partitions = partitions;
