@@ -7,12 +7,20 @@ namespace Pipeline.Sources.Kafka;
 /// <summary>The columns of a topic's chunks.</summary>
 internal static class KafkaSchemas
 {
-    public static readonly Schema Text = Make(StringType.Default);
-    public static readonly Schema Binary = Make(BinaryType.Default);
+    public const string SchemaId = "_schema_id";
 
-    public static Schema Of(KafkaFormat format) => format == KafkaFormat.Bytes ? Binary : Text;
+    private static readonly Schema Text = Make(StringType.Default);
+    private static readonly Schema Binary = Make(BinaryType.Default);
+    private static readonly Schema Registered = Make(StringType.Default, new Field(SchemaId, Int32Type.Default, nullable: true));
 
-    private static Schema Make(IArrowType value) => new(
+    public static Schema Of(KafkaFormat format) => format switch
+    {
+        KafkaFormat.Bytes => Binary,
+        KafkaFormat.Avro => Registered,
+        _ => Text,
+    };
+
+    private static Schema Make(IArrowType value, params ReadOnlySpan<Field> more) => new(
     [
         new Field("_partition", Int32Type.Default, nullable: false),
         new Field("_offset", Int64Type.Default, nullable: false),
@@ -21,6 +29,7 @@ internal static class KafkaSchemas
         new Field("_headers", StringType.Default, nullable: true),
         // Null for a tombstone.
         new Field("value", value, nullable: true),
+        .. more,
         BronzeColumns.OpField,
         BronzeColumns.PositionField,
     ], null);

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Formats;
 using Pipeline.Sources.Kafka.Native;
 using Pipeline.Sources.Kafka.Reading;
 
@@ -20,6 +21,7 @@ public sealed class KafkaSource : ISource
     private readonly KafkaClients _clients;
     private readonly KafkaTopics _topics;
     private readonly KafkaMetrics _metrics;
+    private readonly SchemaRegistry? _registry;
     private readonly ConcurrentDictionary<SplitId, KafkaConnection> _reading = [];
     private int _saidUnavailable;
     private int _isDisposed;
@@ -33,6 +35,7 @@ public sealed class KafkaSource : ISource
         _clients = new KafkaClients(name, options, services.Secrets);
         _topics = new KafkaTopics(_clients, options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(name);
+        _registry = options.Registry is { } registry ? new SchemaRegistry(name, registry, services.Secrets, services.Time) : null;
         Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
     }
 
@@ -58,9 +61,11 @@ public sealed class KafkaSource : ISource
         foreach (var topic in splits.GroupBy(split => split.Name.Topic, StringComparer.Ordinal))
             await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
 
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var formats = new ValueFormats(_registry, stopping.Token);
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), queue, _metrics, _time))];
+            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Avro(TableOf(split.Name.Topic)), queue, _metrics, _time))];
         var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
         await using var reader = new KafkaReader(connection, Feed(connection, partitions), partitions, queue, _options, _metrics, _time);
         foreach (var (split, _, _) in splits) _reading[split] = connection;
@@ -72,6 +77,7 @@ public sealed class KafkaSource : ISource
         }
         finally
         {
+            await stopping.CancelAsync();
             foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaConnection>(split, connection));
         }
     }
@@ -103,6 +109,7 @@ public sealed class KafkaSource : ISource
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return ValueTask.CompletedTask;
         _topics.Dispose();
         _metrics.Dispose();
+        _registry?.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -1,4 +1,5 @@
 using Pipeline.Core.Configuration;
+using Pipeline.Sources.Kafka.Formats;
 
 namespace Pipeline.Sources.Kafka;
 
@@ -35,6 +36,9 @@ public sealed record KafkaSourceOptions
     /// <summary>How long to wait for an answer to a question about topics or offsets.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Where schemas are; needed for the format <c>avro</c>.</summary>
+    public SchemaRegistryOptions? Registry { get; init; }
+
     public required IReadOnlyList<KafkaTableOptions> Tables { get; init; }
 
     /// <summary>One worker's share of <see cref="BufferBytesMax"/>.</summary>
@@ -53,10 +57,13 @@ public sealed record KafkaSourceOptions
             ChunkAgeMax = settings.Duration("chunk-age-max", TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
             FetchWaitMax = settings.Duration("fetch-wait-max", TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30)),
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
+            Registry = settings.Has("registry") ? SchemaRegistryOptions.Bind(settings.Section("registry")) : null,
             Tables = [.. settings.Section("tables").Children().Select(table => KafkaTableOptions.Bind(table.Name, table.Settings))],
         };
 
         if (options.Tables.Count == 0) settings.Report("tables", "has no table. Write tables { NAME { topic = TOPIC } }");
+        if (options.Registry is null && options.Tables.FirstOrDefault(table => table.Format == KafkaFormat.Avro) is { } avro)
+            settings.Report("registry", $"is required: table {avro.Name} has the format avro. Write registry {{ url = \"http://HOST:PORT\" }}");
         foreach (var shared in options.Tables.GroupBy(table => table.Topic, StringComparer.Ordinal).Where(tables => tables.Count() > 1))
             settings.Report("tables", $"topic {shared.Key} feeds {string.Join(" and ", shared.Select(table => table.Name))}. One table a topic");
         if (options.ChunkBytesMax > options.BufferBytesMax / 4)
@@ -74,6 +81,12 @@ public enum KafkaFormat
 
     /// <summary>Anything: column <c>value</c> is binary.</summary>
     Bytes,
+
+    /// <summary>
+    /// Avro in Confluent's wire format: column <c>value</c> is JSON text, column <c>_schema_id</c> the schema's number in the
+    /// registry. Each record is read by the schema it was written with.
+    /// </summary>
+    Avro,
 }
 
 /// <summary>One topic and the table it feeds.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Unicode;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Formats;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -8,7 +9,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// only, but for the figures at the end.
 /// </summary>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
+    AvroValues? avro, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
 {
     private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
     private readonly bool _isText = table.Format == KafkaFormat.Json;
@@ -45,18 +46,25 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
     public void Take(in KafkaRecord record)
     {
+        // May throw when the registry does not answer: before anything has moved.
+        var value = record.Value;
+        var schemaId = 0;
+        var (code, reason) = ("", "");
+        var length = record.Key.Length + (long)record.Value.Length;
+        if (length > table.RecordBytesMax)
+            (code, reason) = ("too_large", $"key and value have {length} bytes; record-bytes-max is {table.RecordBytesMax}");
+        else if (avro is not null && record.HasValue)
+            avro.TryDecode(record.Value, out value, out schemaId, out code, out reason);
+        else if (_isText && !Utf8.IsValid(record.Value))
+            (code, reason) = ("invalid_utf8", "the value is not UTF-8");
+        if (code.Length == 0 && !Utf8.IsValid(record.Key))
+            (code, reason) = ("invalid_key", "the key is not UTF-8");
+
         MoveTo(record.Offset, record.Offset + 1);
         if (record.TimestampMs > _newestMs) _newestMs = record.TimestampMs;
-        _recordBytes += record.Key.Length + record.Value.Length;
-
-        if (record.Key.Length + (long)record.Value.Length > table.RecordBytesMax)
-            Reject(record, "too_large", $"key and value have {record.Key.Length + (long)record.Value.Length} bytes; record-bytes-max is {table.RecordBytesMax}");
-        else if (_isText && !Utf8.IsValid(record.Value))
-            Reject(record, "invalid_utf8", "the value is not UTF-8");
-        else if (!Utf8.IsValid(record.Key))
-            Reject(record, "invalid_key", "the key is not UTF-8");
-        else
-            (_columns ??= Open()).Append(record);
+        _recordBytes += length;
+        if (code.Length == 0) (_columns ??= Open()).Append(record, value, avro is not null && record.HasValue ? schemaId : null);
+        else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, code, reason);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
     }
@@ -135,9 +143,6 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     }
 
     private RecordColumns Open() => new(_schema, Partition, _expected.Rows, _expected.ValueBytes, _expected.KeyBytes);
-
-    private void Reject(in KafkaRecord record, string code, string reason) =>
-        (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, code, reason);
 
     private sealed class Owner(IDisposable? columns, IDisposable? deadLetters) : IDisposable
     {

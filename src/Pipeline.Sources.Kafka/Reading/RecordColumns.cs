@@ -19,6 +19,7 @@ internal sealed class RecordColumns : IDisposable
     private readonly BytesColumn _keys;
     private readonly BytesColumn _headers;
     private readonly BytesColumn _values;
+    private readonly FixedColumn<int>? _schemaIds;
 
     /// <param name="rows">How many rows to expect; columns grow when there are more.</param>
     /// <param name="valueBytes">How many bytes of values to expect.</param>
@@ -31,6 +32,7 @@ internal sealed class RecordColumns : IDisposable
         _keys = new BytesColumn(_memory, StringType.Default, rows, keyBytes);
         _headers = new BytesColumn(_memory, StringType.Default, rows, bytesCapacity: 64);
         _values = new BytesColumn(_memory, schema.GetFieldByName("value").DataType, rows, valueBytes);
+        if (schema.GetFieldIndex(KafkaSchemas.SchemaId) >= 0) _schemaIds = new FixedColumn<int>(_memory, Int32Type.Default, rows);
     }
 
     public int Rows => _offsets.Length;
@@ -45,8 +47,10 @@ internal sealed class RecordColumns : IDisposable
     /// <summary>Bytes of memory held.</summary>
     public long MemoryBytes => _memory.Bytes;
 
-    /// <summary>Key and value have been checked to be what their columns hold.</summary>
-    public void Append(in KafkaRecord record)
+    /// <summary>Adds a record whose key has been checked to be text.</summary>
+    /// <param name="value">Its value as the column holds it; ignored for a tombstone.</param>
+    /// <param name="schemaId">Null where values have none.</param>
+    public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId)
     {
         _offsets.Append(record.Offset);
         if (record.TimestampMs >= 0) _timestamps.Append(record.TimestampMs * 1000);
@@ -55,8 +59,11 @@ internal sealed class RecordColumns : IDisposable
         else _keys.AppendNull();
         if (record.HeadersJson.Length > 0) _headers.Append(record.HeadersJson);
         else _headers.AppendNull();
-        if (record.HasValue) _values.Append(record.Value);
+        if (record.HasValue) _values.Append(value);
         else _values.AppendNull();
+        if (_schemaIds is null) return;
+        if (schemaId is { } id) _schemaIds.Append(id);
+        else _schemaIds.AppendNull();
     }
 
     /// <summary>The rows, valid until this is disposed.</summary>
@@ -71,8 +78,9 @@ internal sealed class RecordColumns : IDisposable
         }
 
         // A record's position is its offset: both columns share the memory.
+        IArrowArray[] schemaIds = _schemaIds is null ? [] : [_schemaIds.Build()];
         return new RecordBatch(_schema, [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(),
-            _values.Build(), operations.Build(), _offsets.Build()], Rows);
+            _values.Build(), .. schemaIds, operations.Build(), _offsets.Build()], Rows);
     }
 
     public void Dispose() => _memory.Dispose();

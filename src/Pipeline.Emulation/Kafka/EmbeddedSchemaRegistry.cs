@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Pipeline.Emulation.Kafka;
+
+/// <summary>The reading half of a Confluent Schema Registry's HTTP API, on a free loopback port.</summary>
+public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
+{
+    private readonly WebApplication _web;
+    private readonly ConcurrentDictionary<string, string> _answers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _requests = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<int> _failures = new();
+    private readonly string? _authorization;
+
+    private EmbeddedSchemaRegistry(string? username, string? password)
+    {
+        _authorization = username is null ? null : $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"{username}:{password}"))}";
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        _web = builder.Build();
+        _web.Run(AnswerAsync);
+    }
+
+    public Uri Url => new(_web.Urls.Single());
+
+    public static async Task<EmbeddedSchemaRegistry> StartAsync(string? username = null, string? password = null)
+    {
+        var registry = new EmbeddedSchemaRegistry(username, password);
+        await registry._web.StartAsync();
+        return registry;
+    }
+
+    /// <summary>Registers a schema as version 1 of a subject.</summary>
+    /// <param name="references">Names of types and the subjects that define them.</param>
+    public void Register(int id, string subject, string schema, string? schemaType = null, params ReadOnlySpan<(string Name, string Subject)> references)
+    {
+        var answer = new Dictionary<string, object> { ["schema"] = schema };
+        if (schemaType is not null) answer["schemaType"] = schemaType;
+        if (references.Length > 0)
+            answer["references"] = references.ToArray().Select(reference => new Dictionary<string, object> { ["name"] = reference.Name, ["subject"] = reference.Subject, ["version"] = 1 });
+        _answers[string.Create(CultureInfo.InvariantCulture, $"/schemas/ids/{id}")] = JsonSerializer.Serialize(answer);
+        answer["subject"] = subject;
+        answer["id"] = id;
+        answer["version"] = 1;
+        _answers[$"/subjects/{subject}/versions/1"] = JsonSerializer.Serialize(answer);
+    }
+
+    /// <summary>The next requests get these status codes, one each.</summary>
+    public void FailNext(params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses) _failures.Enqueue(status);
+    }
+
+    /// <summary>How often a schema was asked for.</summary>
+    public int RequestsFor(int id) => _requests.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"/schemas/ids/{id}"));
+
+    public ValueTask DisposeAsync() => _web.DisposeAsync();
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value!;
+        _requests.AddOrUpdate(path, 1, (_, count) => count + 1);
+        var (status, body) = _authorization is not null && context.Request.Headers.Authorization != _authorization ? (401, """{"error_code":401,"message":"Unauthorized"}""")
+            : _failures.TryDequeue(out var failure) ? (failure, """{"error_code":50001,"message":"Error in the backend data store"}""")
+            : _answers.TryGetValue(path, out var answer) ? (200, answer)
+            : (404, """{"error_code":40403,"message":"Schema not found"}""");
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/vnd.schemaregistry.v1+json";
+        await context.Response.WriteAsync(body, context.RequestAborted);
+    }
+}

@@ -1,0 +1,124 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Pipeline.Sources.Kafka.Formats;
+
+/// <summary>
+/// Reads Avro schemas (specification 1.12, "Schema Declaration"). Schemas that refer to each other are read one after the
+/// other by one parser.
+/// </summary>
+internal sealed class AvroSchemaParser
+{
+    private static readonly Dictionary<string, AvroPrimitiveKind> Primitives = new(StringComparer.Ordinal)
+    {
+        ["null"] = AvroPrimitiveKind.Null,
+        ["boolean"] = AvroPrimitiveKind.Boolean,
+        ["int"] = AvroPrimitiveKind.Int,
+        ["long"] = AvroPrimitiveKind.Long,
+        ["float"] = AvroPrimitiveKind.Float,
+        ["double"] = AvroPrimitiveKind.Double,
+        ["bytes"] = AvroPrimitiveKind.Bytes,
+        ["string"] = AvroPrimitiveKind.String,
+    };
+
+    private readonly Dictionary<string, AvroType> _named = new(StringComparer.Ordinal);
+
+    /// <exception cref="FormatException">The text is no Avro schema.</exception>
+    public AvroType Parse(string schema)
+    {
+        // A primitive type may stand alone and unquoted in a registry.
+        if (Primitives.TryGetValue(schema.Trim(), out var primitive)) return new AvroPrimitive(primitive);
+        try
+        {
+            using var document = JsonDocument.Parse(schema);
+            return Read(document.RootElement, "");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new FormatException($"The schema is not valid: {e.Message}", e);
+        }
+    }
+
+    private AvroType Read(JsonElement schema, string space) => schema.ValueKind switch
+    {
+        JsonValueKind.String => Reference(schema.GetString()!, space),
+        JsonValueKind.Array => new AvroUnion([.. schema.EnumerateArray().Select(branch => Read(branch, space))]),
+        JsonValueKind.Object => ReadObject(schema, space),
+        _ => throw new FormatException($"A type is written as a name, a list or an object, not {schema.ValueKind}."),
+    };
+
+    private AvroType ReadObject(JsonElement schema, string space)
+    {
+        var type = schema.GetProperty("type");
+        if (type.ValueKind != JsonValueKind.String) return Read(type, space);
+
+        var name = type.GetString()!;
+        switch (name)
+        {
+            case "record" or "error":
+                return ReadRecord(schema, space);
+            case "enum":
+                return Name(schema, space, new AvroEnum([.. schema.GetProperty("symbols").EnumerateArray().Select(symbol => Encode(symbol.GetString()!))]), out _);
+            case "fixed":
+                return Name(schema, space, new AvroFixed(schema.GetProperty("size").GetInt32(), LogicalOf(schema) == "decimal", ScaleOf(schema)), out _);
+            case "array":
+                return new AvroArray(Read(schema.GetProperty("items"), space));
+            case "map":
+                return new AvroMap(Read(schema.GetProperty("values"), space));
+            default:
+                return Primitives.TryGetValue(name, out var kind) ? new AvroPrimitive(kind, Logical(kind, LogicalOf(schema)), ScaleOf(schema)) : Reference(name, space);
+        }
+    }
+
+    private AvroRecord ReadRecord(JsonElement schema, string space)
+    {
+        var record = Name(schema, space, new AvroRecord(), out var own);
+        record.Fields = [.. schema.GetProperty("fields").EnumerateArray().Select(field => (Encode(field.GetProperty("name").GetString()!), Read(field.GetProperty("type"), own)))];
+        return record;
+    }
+
+    /// <summary>Remembers a named type; <paramref name="own"/> is the namespace of the names inside of it.</summary>
+    private T Name<T>(JsonElement schema, string space, T type, out string own)
+        where T : AvroType
+    {
+        var name = schema.GetProperty("name").GetString()!;
+        if (!name.Contains('.', StringComparison.Ordinal))
+        {
+            own = schema.TryGetProperty("namespace", out var given) ? given.GetString()! : space;
+            name = own.Length == 0 ? name : $"{own}.{name}";
+        }
+        else
+        {
+            own = name[..name.LastIndexOf('.')];
+        }
+
+        _named[name] = type;
+        return type;
+    }
+
+    private AvroType Reference(string name, string space)
+    {
+        if (Primitives.TryGetValue(name, out var primitive)) return new AvroPrimitive(primitive);
+        if (space.Length > 0 && !name.Contains('.', StringComparison.Ordinal) && _named.TryGetValue($"{space}.{name}", out var near)) return near;
+        return _named.TryGetValue(name, out var type) ? type : throw new FormatException($"The schema does not say what {name} is.");
+    }
+
+    private static AvroLogical Logical(AvroPrimitiveKind kind, string? logical) => (kind, logical) switch
+    {
+        (AvroPrimitiveKind.Bytes, "decimal") => AvroLogical.Decimal,
+        (AvroPrimitiveKind.Int, "date") => AvroLogical.Date,
+        (AvroPrimitiveKind.Int, "time-millis") => AvroLogical.TimeMillis,
+        (AvroPrimitiveKind.Long, "time-micros") => AvroLogical.TimeMicros,
+        (AvroPrimitiveKind.Long, "timestamp-millis") => AvroLogical.TimestampMillis,
+        (AvroPrimitiveKind.Long, "timestamp-micros") => AvroLogical.TimestampMicros,
+        (AvroPrimitiveKind.Long, "local-timestamp-millis") => AvroLogical.LocalTimestampMillis,
+        (AvroPrimitiveKind.Long, "local-timestamp-micros") => AvroLogical.LocalTimestampMicros,
+        _ => AvroLogical.None,
+    };
+
+    private static string? LogicalOf(JsonElement schema) => schema.TryGetProperty("logicalType", out var logical) ? logical.GetString() : null;
+
+    private static int ScaleOf(JsonElement schema) => schema.TryGetProperty("scale", out var scale) ? scale.GetInt32() : 0;
+
+    private static JsonEncodedText Encode(string name) => JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+}

@@ -1,0 +1,244 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Pipeline.Sources.Kafka.Formats;
+
+/// <summary>
+/// Writes Avro's binary encoding as JSON text, in one pass and without objects for the values. Unions become their value;
+/// bytes and fixed become base64; decimals become numbers with all their digits; dates, times and timestamps become ISO
+/// 8601 text; what JSON has no number for becomes <c>"NaN"</c>, <c>"Infinity"</c> or <c>"-Infinity"</c>. One value at a time.
+/// </summary>
+internal sealed class AvroToJson : IDisposable
+{
+    private const int DepthMax = 64;
+
+    private readonly int _bytesMax;
+    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private readonly Utf8JsonWriter _json;
+
+    /// <param name="bytesMax">JSON longer than this is refused: a few bytes of Avro can stand for very many.</param>
+    public AvroToJson(int bytesMax)
+    {
+        _bytesMax = bytesMax;
+        _json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DepthMax + 2 });
+    }
+
+    /// <summary>The JSON of one value; valid until the next call.</summary>
+    /// <exception cref="FormatException">The bytes are not a value of this type, or the JSON would be too long.</exception>
+    public ReadOnlySpan<byte> Write(AvroType type, ReadOnlySpan<byte> avro)
+    {
+        _buffer.ResetWrittenCount();
+        _json.Reset();
+        var input = new Input(avro);
+        Write(type, ref input, depth: 0);
+        if (input.Left > 0) throw new FormatException($"{input.Left} bytes follow the value.");
+        _json.Flush();
+        return _buffer.WrittenSpan;
+    }
+
+    public void Dispose() => _json.Dispose();
+
+    private void Write(AvroType type, ref Input input, int depth)
+    {
+        if (depth > DepthMax) throw new FormatException($"The value is nested more than {DepthMax} deep.");
+        if (_json.BytesCommitted + _json.BytesPending > _bytesMax) throw new FormatException($"The value has more than {_bytesMax} bytes as JSON.");
+        switch (type)
+        {
+            case AvroPrimitive primitive:
+                WritePrimitive(primitive, ref input);
+                break;
+            case AvroRecord record:
+                _json.WriteStartObject();
+                foreach (var (name, field) in record.Fields)
+                {
+                    _json.WritePropertyName(name);
+                    Write(field, ref input, depth + 1);
+                }
+
+                _json.WriteEndObject();
+                break;
+            case AvroUnion union:
+                Write(union.Branches[input.ReadIndex(union.Branches.Count)], ref input, depth + 1);
+                break;
+            case AvroEnum symbols:
+                _json.WriteStringValue(symbols.Symbols[input.ReadIndex(symbols.Symbols.Count)]);
+                break;
+            case AvroArray array:
+                _json.WriteStartArray();
+                for (var count = input.ReadBlock(); count > 0; count = input.ReadBlock())
+                    for (; count > 0; count--) Write(array.Items, ref input, depth + 1);
+                _json.WriteEndArray();
+                break;
+            case AvroMap map:
+                _json.WriteStartObject();
+                for (var count = input.ReadBlock(); count > 0; count = input.ReadBlock())
+                    for (; count > 0; count--)
+                    {
+                        _json.WritePropertyName(input.ReadText());
+                        Write(map.Values, ref input, depth + 1);
+                    }
+
+                _json.WriteEndObject();
+                break;
+            case AvroFixed bytes:
+                var value = input.Read(bytes.Size);
+                if (bytes.IsDecimal) WriteDecimal(value, bytes.Scale);
+                else _json.WriteBase64StringValue(value);
+                break;
+        }
+    }
+
+    private void WritePrimitive(AvroPrimitive type, ref Input input)
+    {
+        switch (type.Kind)
+        {
+            case AvroPrimitiveKind.Null:
+                _json.WriteNullValue();
+                break;
+            case AvroPrimitiveKind.Boolean:
+                _json.WriteBooleanValue(input.Read(1)[0] != 0);
+                break;
+            case AvroPrimitiveKind.Int or AvroPrimitiveKind.Long:
+                WriteInteger(type.Logical, input.ReadLong());
+                break;
+            case AvroPrimitiveKind.Float:
+                WriteNumber(BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
+                break;
+            case AvroPrimitiveKind.Double:
+                WriteNumber(BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
+                break;
+            case AvroPrimitiveKind.Bytes when type.Logical == AvroLogical.Decimal:
+                WriteDecimal(input.ReadSized(), type.Scale);
+                break;
+            case AvroPrimitiveKind.Bytes:
+                _json.WriteBase64StringValue(input.ReadSized());
+                break;
+            case AvroPrimitiveKind.String:
+                _json.WriteStringValue(input.ReadText());
+                break;
+        }
+    }
+
+    private void WriteInteger(AvroLogical logical, long value)
+    {
+        switch (logical)
+        {
+            case AvroLogical.Date:
+                WriteMoment(value, TimeSpan.TicksPerDay, "yyyy-MM-dd");
+                break;
+            case AvroLogical.TimeMillis:
+                WriteMoment(value, TimeSpan.TicksPerMillisecond, "HH:mm:ss.fff");
+                break;
+            case AvroLogical.TimeMicros:
+                WriteMoment(value, TimeSpan.TicksPerMicrosecond, "HH:mm:ss.ffffff");
+                break;
+            case AvroLogical.TimestampMillis:
+                WriteMoment(value, TimeSpan.TicksPerMillisecond, "yyyy-MM-ddTHH:mm:ss.fffZ");
+                break;
+            case AvroLogical.TimestampMicros:
+                WriteMoment(value, TimeSpan.TicksPerMicrosecond, "yyyy-MM-ddTHH:mm:ss.ffffffZ");
+                break;
+            case AvroLogical.LocalTimestampMillis:
+                WriteMoment(value, TimeSpan.TicksPerMillisecond, "yyyy-MM-ddTHH:mm:ss.fff");
+                break;
+            case AvroLogical.LocalTimestampMicros:
+                WriteMoment(value, TimeSpan.TicksPerMicrosecond, "yyyy-MM-ddTHH:mm:ss.ffffff");
+                break;
+            default:
+                _json.WriteNumberValue(value);
+                break;
+        }
+    }
+
+    /// <summary>Text of a moment counted from the epoch; the number itself outside of the years 1 to 9999.</summary>
+    private void WriteMoment(long value, long ticksEach, string format)
+    {
+        var ticks = (Int128)value * ticksEach + DateTime.UnixEpoch.Ticks;
+        if (ticks < DateTime.MinValue.Ticks || ticks > DateTime.MaxValue.Ticks) _json.WriteNumberValue(value);
+        else _json.WriteStringValue(new DateTime((long)ticks, DateTimeKind.Utc).ToString(format, CultureInfo.InvariantCulture));
+    }
+
+    private void WriteNumber(double value)
+    {
+        if (double.IsFinite(value)) _json.WriteNumberValue(value);
+        else _json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private void WriteNumber(float value)
+    {
+        if (float.IsFinite(value)) _json.WriteNumberValue(value);
+        else _json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Two's complement, most significant byte first, of the value without its point.</summary>
+    private void WriteDecimal(ReadOnlySpan<byte> unscaled, int scale)
+    {
+        var value = new BigInteger(unscaled, isUnsigned: false, isBigEndian: true);
+        var digits = BigInteger.Abs(value).ToString(CultureInfo.InvariantCulture).PadLeft(scale + 1, '0');
+        var text = new StringBuilder(digits.Length + 2);
+        if (value.Sign < 0) text.Append('-');
+        text.Append(digits.AsSpan(0, digits.Length - scale));
+        if (scale > 0) text.Append('.').Append(digits.AsSpan(digits.Length - scale));
+        _json.WriteRawValue(text.ToString(), skipInputValidation: true);
+    }
+
+    /// <summary>The bytes that are left. Every read is checked against the end.</summary>
+    private ref struct Input(ReadOnlySpan<byte> bytes)
+    {
+        private readonly ReadOnlySpan<byte> _bytes = bytes;
+        private int _at;
+
+        public readonly int Left => _bytes.Length - _at;
+
+        public ReadOnlySpan<byte> Read(long count)
+        {
+            if (count < 0 || count > Left) throw new FormatException($"The value ends early: {count} bytes are expected at {_at}, {Left} are left.");
+            var read = _bytes.Slice(_at, (int)count);
+            _at += (int)count;
+            return read;
+        }
+
+        /// <summary>Zigzag, in groups of seven bits, the least significant first.</summary>
+        public long ReadLong()
+        {
+            ulong value = 0;
+            for (var shift = 0; shift < 70; shift += 7)
+            {
+                var group = Read(1)[0];
+                value |= (ulong)(group & 0x7F) << shift;
+                if ((group & 0x80) == 0) return (long)(value >> 1) ^ -(long)(value & 1);
+            }
+
+            throw new FormatException($"A number before {_at} has more than 64 bits.");
+        }
+
+        public ReadOnlySpan<byte> ReadSized() => Read(ReadLong());
+
+        public ReadOnlySpan<byte> ReadText()
+        {
+            var text = ReadSized();
+            return Utf8.IsValid(text) ? text : throw new FormatException($"A text that ends at {_at} is not UTF-8.");
+        }
+
+        public int ReadIndex(int count)
+        {
+            var index = ReadLong();
+            return index >= 0 && index < count ? (int)index : throw new FormatException($"There is no choice {index} of {count} before {_at}.");
+        }
+
+        /// <summary>Items of the next block; zero at the end. A negative count is followed by the block's size in bytes.</summary>
+        public long ReadBlock()
+        {
+            var count = ReadLong();
+            if (count >= 0) return count;
+            ReadLong();
+            return count == long.MinValue ? throw new FormatException($"A block before {_at} has no sensible size.") : -count;
+        }
+    }
+}
