@@ -37,49 +37,65 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeOptions opti
         while (true)
         {
             var token = await tokens.GetAsync(cancellationToken);
-            string cause;
-            Exception? inner = null;
-            TimeSpan? retryAfter = null;
-            using var deadline = new RequestDeadline(options.RequestTimeout, time, cancellationToken);
-            try
+            var attempt = await AttemptAsync(build(mayHaveActed), token, isPartition, cancellationToken);
+            switch (attempt)
             {
-                using var request = build(mayHaveActed);
+                case Attempt.Answered { Answer: var answer } when answer.Status is HttpStatusCode.OK or HttpStatusCode.Accepted
+                    or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity:
+                    return answer;
+
+                case Attempt.Answered { Answer: var refusal }:
+                    refusal.Dispose();
+                    if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFailure.Of(thing, refusal.Status, refusal.Header!, options);
+                    tokens.Invalidate(token);
+                    TokenRefused(log, source, refusal.Header!.Code);
+                    break;
+
+                case Attempt.Failed failed:
+                    mayHaveActed |= failed.MayHaveActed;
+                    if (!await backoff.WaitAsync(failed.RetryAfter, cancellationToken))
+                        throw new PipelineException(FaultKind.Unreachable, thing,
+                            $"{options.AccountUrl.Host} cannot be used: {failed.Cause} ({backoff.Failures} attempts)",
+                            "Check account-url and the network path; a busy account answers again later.", failed.Exception);
+                    Retrying(log, source, failed.Cause, backoff.Failures);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>What became of one attempt.</summary>
+    private abstract record Attempt
+    {
+        /// <summary>Whatever it says, trying the same again would not change it.</summary>
+        public sealed record Answered(Answer Answer) : Attempt;
+
+        /// <param name="MayHaveActed">The server may have carried the request out.</param>
+        public sealed record Failed(string Cause, bool MayHaveActed, TimeSpan? RetryAfter = null, Exception? Exception = null) : Attempt;
+    }
+
+    private async Task<Attempt> AttemptAsync(HttpRequestMessage request, AccessToken token, bool isPartition, CancellationToken cancellationToken)
+    {
+        using var deadline = new RequestDeadline(options.RequestTimeout, time, cancellationToken);
+        try
+        {
+            using (request)
+            {
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Value);
                 request.Headers.Add("X-Snowflake-Authorization-Token-Type", tokens.Type);
                 using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
-                var status = response.StatusCode;
-                if (status == HttpStatusCode.TooManyRequests || (int)status >= 500)
-                {
-                    mayHaveActed |= (int)status >= 500;
-                    cause = $"it answers {(int)status}";
-                    retryAfter = response.Headers.RetryAfter?.Delta;
-                }
-                else if (await ReadAsync(response, isPartition, deadline.Token) is var answer && status is not HttpStatusCode.Unauthorized)
-                {
-                    if (status is HttpStatusCode.OK or HttpStatusCode.Accepted or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity) return answer;
-                    using (answer) throw SnowflakeFailure.Of(thing, status, answer.Header!, options);
-                }
-                else
-                {
-                    answer.Dispose();
-                    var refusal = answer.Header!;
-                    if (++renewals > RenewalsMax || !IsAboutToken(refusal.Code)) throw SnowflakeFailure.Of(thing, status, refusal, options);
-                    tokens.Invalidate(token);
-                    TokenRefused(log, source, refusal.Code);
-                    continue;
-                }
+                var status = (int)response.StatusCode;
+                if (status == 429 || status >= 500) return new Attempt.Failed($"it answers {status}", status >= 500, response.Headers.RetryAfter?.Delta);
+                return new Attempt.Answered(await ReadAsync(response, isPartition, deadline.Token));
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidDataException || deadline.HasPassed(e))
-            {
-                mayHaveActed |= e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
-                cause = deadline.HasPassed(e) ? $"it did not answer within {options.RequestTimeout.TotalSeconds:0} s" : e.Message.TrimEnd('.');
-                inner = e;
-            }
-
-            if (!await backoff.WaitAsync(retryAfter, cancellationToken))
-                throw new PipelineException(FaultKind.Unreachable, thing, $"{options.AccountUrl.Host} cannot be used: {cause} ({backoff.Failures} attempts)",
-                    "Check account-url and the network path; a busy account answers again later.", inner);
-            Retrying(log, source, cause, backoff.Failures);
+        }
+        catch (Exception e) when (deadline.HasPassed(e))
+        {
+            return new Attempt.Failed($"it did not answer within {options.RequestTimeout.TotalSeconds:0} s", MayHaveActed: true, Exception: e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidDataException)
+        {
+            var wasConnected = e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+            return new Attempt.Failed(e.Message.TrimEnd('.'), wasConnected, Exception: e);
         }
     }
 
@@ -104,7 +120,8 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeOptions opti
             ? ResultHeader.Read(body)
             : new ResultHeader(null, null, response.ReasonPhrase, null, null);
 
-    private static bool IsAboutToken(string? code) => code is "390303" or "390318" or "390144" or "390198";
+    private static bool IsAboutToken(Answer refusal) =>
+        refusal is { Status: HttpStatusCode.Unauthorized, Header.Code: "390303" or "390318" or "390144" or "390198" };
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Source {Source}: Snowflake refused the token ({Code}); renewing it")]
     private static partial void TokenRefused(ILogger log, string source, string? code);
