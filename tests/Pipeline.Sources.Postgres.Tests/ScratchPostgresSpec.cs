@@ -84,4 +84,55 @@ public sealed class ScratchPostgresSpec(PostgresServer server) : PostgresSpec
             Directory.Delete(directory, recursive: true);
         }
     }
+
+    [Fact]
+    public async Task Stops_when_its_owner_is_killed()
+    {
+        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        using var watcher = new FileSystemWatcher(directory, ScratchPostgresOwner.ReadyFile);
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        watcher.Renamed += (_, _) => ready.TrySetResult();
+        watcher.EnableRaisingEvents = true;
+        try
+        {
+            using var owner = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["-explicit", "only", "-method", $"*{nameof(ScratchPostgresOwner)}.{nameof(ScratchPostgresOwner.Holds_a_server_until_it_is_killed)}"])
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                Environment = { [ScratchPostgresOwner.DirectoryVariable] = directory },
+            })!;
+            await Task.WhenAny(ready.Task.WaitAsync(Cancel), owner.WaitForExitAsync(Cancel));
+            Assert.True(ready.Task.IsCompletedSuccessfully);
+            using var process = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(Path.Combine(directory, ScratchPostgresOwner.ReadyFile), Cancel)));
+
+            owner.Kill(entireProcessTree: false);
+
+            await process.WaitForExitAsync(Cancel);
+            await owner.WaitForExitAsync(Cancel);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+}
+
+/// <summary>Run in a process of its own by <see cref="ScratchPostgresSpec.Stops_when_its_owner_is_killed"/>.</summary>
+public sealed class ScratchPostgresOwner
+{
+    public const string DirectoryVariable = "PIPELINE_TEST_POSTGRES_DIRECTORY";
+    public const string ReadyFile = "ready";
+
+    public static bool IsThisProcess => Environment.GetEnvironmentVariable(DirectoryVariable) is not null;
+
+    [Fact(Explicit = true)]
+    public async Task Holds_a_server_until_it_is_killed()
+    {
+        var directory = Environment.GetEnvironmentVariable(DirectoryVariable)!;
+        await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(directory, "server")), TestContext.Current.CancellationToken);
+        // Whole or not there: the other process waits for the name.
+        await File.WriteAllTextAsync(Path.Combine(directory, "pid"), $"{server.ServerProcessId}", TestContext.Current.CancellationToken);
+        File.Move(Path.Combine(directory, "pid"), Path.Combine(directory, ReadyFile));
+        await Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken);
+    }
 }
