@@ -1,0 +1,66 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Testing;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>Storage that misbehaves costs time; what is in the lake in the end is right.</summary>
+public sealed class StorageFaultSpec : IDisposable
+{
+    private static readonly TableId Orders = TableId.Bronze("test", "orders");
+
+    private readonly LakeOracle _oracle = new();
+    private readonly ScriptedSystem _system = new ScriptedSystem("test").WithTable("orders", workers: 2);
+
+    public void Dispose() => _oracle.Dispose();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Storage_that_fails_is_late_and_loses_answers_brings_every_record_once(int seed)
+    {
+        var splits = Enumerable.Range(0, 4).Select(i => _system.AddSplit($"orders/{i}", "orders")).ToList();
+        var store = new UnreliableStore(new LocalObjectStore(_oracle.Root), seed) { FaultRate = 0.08 };
+        await using var node = await IngestNode.StartAsync(new Lake(store, TimeProvider.System), [_system.Open()]);
+
+        for (var round = 1; round <= 15; round++)
+        {
+            foreach (var split in splits) _system.Append(split, Records(split, (round - 1) * 100));
+            await node.UntilAsync(status => status.Tables.Any(table => table.Positions.Values.Sum() >= round * 100));
+        }
+
+        store.FaultRate = 0;
+        await UntilCommittedAsync(node, splits.Count * 1_500);
+
+        var expected = splits.SelectMany(split => Enumerable.Range(0, 1_500).Select(i => $"{split.Name}:{i}")).Order(StringComparer.Ordinal);
+        var arrived = (await _oracle.IdsAsync(Orders)).Concat(await _oracle.ColumnAsync(TableId.DeadLetter("test"), "decode(value)"));
+        Assert.Equal(expected, arrived.Order(StringComparer.Ordinal));
+        Assert.True(store.Failures > 20, $"Only {store.Failures} failures.");
+    }
+
+    [Fact]
+    public async Task A_full_store_is_told_and_waited_for()
+    {
+        var split = _system.AddSplit("orders/0", "orders");
+        var store = new UnreliableStore(new LocalObjectStore(_oracle.Root), seed: 0);
+        await using var node = await IngestNode.StartAsync(new Lake(store, TimeProvider.System), [_system.Open()]);
+        _system.AppendRows(split, "orders", 100);
+        await UntilCommittedAsync(node, 100);
+
+        store.IsFull = true;
+        _system.AppendRows(split, "orders", 100);
+        var full = await node.UntilAsync(status => status.Tables.Any(table => table.State == IngestState.Retrying));
+        store.IsFull = false;
+        await UntilCommittedAsync(node, 200);
+
+        Assert.Equal(FaultKind.StorageFull, full.Tables.Single().LastFault!.Kind);
+        Assert.Equal(200, (await _oracle.IdsAsync(Orders)).Distinct(StringComparer.Ordinal).Count());
+    }
+
+    private static IEnumerable<ScriptedRecord> Records(SplitId split, int from) =>
+        Enumerable.Range(from, 100).Select(i => new ScriptedRecord("orders", $"{split.Name}:{i}", IsDead: i % 9 == 4));
+
+    private static Task UntilCommittedAsync(IngestNode node, long records) =>
+        node.UntilAsync(status => status.Tables.Any(table => table.Positions.Values.Sum() >= records && table.State == IngestState.Running), TimeSpan.FromSeconds(60));
+}
