@@ -71,6 +71,30 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task A_long_transaction_goes_out_in_pieces_of_bounded_size()
+    {
+        const int Rows = 50_000;
+        await using var database = await CreateAsync("create table items (id int primary key, name text)");
+        var options = database.CaptureOptions("items") with { ChunkBytesMax = 64 << 10, BufferBytesMax = 128 << 10 };
+        await using var source = TestDatabase.Open(options);
+        var slot = (await source.ListSplitsAsync("items", Cancel))[0].Id;
+        await database.ExecuteAsync($"insert into items select i, repeat('x', 100) from generate_series(1, {Rows}) i", Cancel);
+        var (rows, pieces) = (0, 0);
+
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(slot, null)], Cancel))
+            using (chunk)
+            {
+                Assert.True(chunk.Bytes <= 4 * options.ChunkBytesMax, $"{chunk.Bytes} bytes");
+                rows += chunk.RowCount;
+                pieces++;
+                if (chunk.Range.IsAdvancing) break;
+            }
+
+        Assert.Equal(Rows, rows);
+        Assert.True(pieces > 50, $"{pieces} pieces");
+    }
+
+    [Fact]
     public async Task A_transaction_that_is_rolled_back_leaves_nothing()
     {
         await using var database = await CreateAsync("create table items (id int primary key, name text)");
