@@ -32,6 +32,8 @@ public static class Sql
         StringType => "VARCHAR",
         BinaryType => "BLOB",
         ListType list => Type(list.ValueDataType) + "[]",
+        MapType map => $"MAP({Type(map.KeyField.DataType)}, {Type(map.ValueField.DataType)})",
+        StructType structure => $"STRUCT({string.Join(", ", structure.Fields.Select(field => $"{Name(field.Name)} {Type(field.DataType)}"))})",
         _ => throw new NotSupportedException($"Arrow type {type.Name} has no DuckDB type in the lake."),
     };
 

@@ -5,8 +5,6 @@ namespace Pipeline.Delta.Storage;
 /// <summary>What the file system's errors mean to an operator.</summary>
 internal static class LocalErrors
 {
-    private const int Eexist = 17;
-    private const int Enotdir = 20;
     private const int Enospc = 28;
     private const int Erofs = 30;
     private const int Edquot = 122;
@@ -34,17 +32,27 @@ internal static class LocalErrors
     public static PipelineException Explain(LocalObjectStore store, string path, string verb, Exception e) => e switch
     {
         _ when Directory.Exists(store.LocalPath(path)) => IsDirectory(store, path),
+        _ when FileAbove(store.LocalPath(path)) is { } file => new PipelineException(FaultKind.Damaged, Name(store, path),
+            $"it cannot be {verb}: {file} is a file, and must be a directory", "Move the file away.", e),
         UnauthorizedAccessException => new PipelineException(FaultKind.NotAuthorised, Name(store, path),
             $"it cannot be {verb}: permission denied", $"Give the user {Environment.UserName} rights to {store.Location}.", e),
         IOException { HResult: Enospc or Edquot or WindowsDiskFull } => new PipelineException(FaultKind.StorageFull, Name(store, path),
             $"it cannot be {verb}: no space is left on the disk", $"Free space under {store.Location}.", e),
         IOException { HResult: Erofs } => new PipelineException(FaultKind.StorageFull, Name(store, path),
             $"it cannot be {verb}: the file system is read-only", $"Mount {store.Location} for writing.", e),
-        IOException { HResult: Eexist or Enotdir } => new PipelineException(FaultKind.Damaged, Name(store, path),
-            $"it cannot be {verb}: there is a file where a directory must be", "Move the file away.", e),
         FileNotFoundException or DirectoryNotFoundException => new PipelineException(FaultKind.Missing, Name(store, path),
             "it does not exist", "Restore it, or correct the path.", e),
         _ => new PipelineException(FaultKind.Unreachable, Name(store, path), $"it cannot be {verb}: {e.Message.TrimEnd('.')}",
             "Check the disk.", e),
     };
+
+    private static string? FileAbove(string path)
+    {
+        for (var above = Path.GetDirectoryName(path); above is not null; above = Path.GetDirectoryName(above))
+        {
+            if (File.Exists(above)) return above;
+        }
+
+        return null;
+    }
 }
