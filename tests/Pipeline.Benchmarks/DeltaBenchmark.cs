@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using ParquetSharp;
@@ -147,8 +146,8 @@ internal sealed class DeltaBenchmark : IBenchmark
             at.Append(1_767_225_600_000_000 + (row * 1000L));
             if (row % 10 == 0) amount.AppendNull();
             else amount.Append(random.Next(1_000_000));
-            user.Append(Encoding.UTF8.GetBytes($"user-{random.Next(500)}"));
-            payload.Append(Encoding.UTF8.GetBytes($$"""{"event_id":"{{Guid.NewGuid()}}","event_type":"page_view","page_url":"/products/{{random.Next(100_000)}}","session":"{{random.NextInt64():x16}}"}"""));
+            user.Append(System.Text.Encoding.UTF8.GetBytes($"user-{random.Next(500)}"));
+            payload.Append(System.Text.Encoding.UTF8.GetBytes($$"""{"event_id":"{{Guid.NewGuid()}}","event_type":"page_view","page_url":"/products/{{random.Next(100_000)}}","session":"{{random.NextInt64():x16}}"}"""));
         }
 
         return new RecordBatch(Columns, [id.Build(), at.Build(), amount.Build(), user.Build(), payload.Build()], RowsInBatch);
