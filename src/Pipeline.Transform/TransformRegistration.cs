@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Akka.Persistence.Sql;
 using Microsoft.Data.Sqlite;
 using Pipeline.Delta;
+using Pipeline.Delta.Merge;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.DuckDb;
 using Pipeline.Transform.Graph;
@@ -26,6 +27,7 @@ public static class TransformRegistration
     /// </summary>
     public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, Lake lake, TransformGraph graph, TimeProvider time)
     {
+        DuckDbSession.RemoveLeftovers(options.TempDirectory);
         var tables = new OpenTables(lake);
         return builder.WithTransform(options, tables, graph, new DuckDbEngine(tables, options, time), time);
     }

@@ -19,11 +19,13 @@ internal sealed class TestLake : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
-    public TestLake(TransformGraph graph, long runRowsMax = 250_000)
+    /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
+    public TestLake(TransformGraph graph, long runRowsMax = 250_000, bool isRemote = false)
     {
         Time = new FakeTimeProvider(Start);
         Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20, RunRowsMax = runRowsMax };
-        Lake = new Lake(new LocalObjectStore(Path.Combine(_directory, "lake")), Time);
+        var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
+        Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
         Graph = graph;
         Tables = new OpenTables(Lake);
         Planner = new JobPlanner(Tables, graph, Options, Time);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using DuckDB.NET.Data;
 using Pipeline.Core;
@@ -16,6 +17,8 @@ public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string Tem
 /// </summary>
 public sealed class DuckDbSession : IDisposable
 {
+    private const string ScratchPrefix = "duckdb-";
+
     private readonly DuckDBConnection _connection;
     private readonly CancellationToken _cancellationToken;
 
@@ -32,7 +35,7 @@ public sealed class DuckDbSession : IDisposable
     /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
     public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)
     {
-        var scratch = Path.Combine(settings.TempDirectory, "duckdb-" + Guid.NewGuid().ToString("N"));
+        var scratch = Path.Combine(settings.TempDirectory, $"{ScratchPrefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(scratch);
         var connection = new DuckDBConnection("DataSource=:memory:");
         var session = new DuckDbSession(connection, scratch, cancellationToken);
@@ -55,6 +58,18 @@ public sealed class DuckDbSession : IDisposable
             session.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Removes what sessions of processes that no longer exist have left in a directory of this machine.</summary>
+    public static void RemoveLeftovers(string tempDirectory)
+    {
+        if (!Directory.Exists(tempDirectory)) return;
+        var running = Process.GetProcesses().Select(process =>
+        {
+            using (process) return process.Id;
+        }).ToHashSet();
+        foreach (var scratch in Directory.GetDirectories(tempDirectory, ScratchPrefix + "*"))
+            if (int.TryParse(Path.GetFileName(scratch).Split('-')[1], out var owner) && !running.Contains(owner)) Directory.Delete(scratch, recursive: true);
     }
 
     public void Execute(string sql)
@@ -118,6 +133,11 @@ public sealed class DuckDbSession : IDisposable
         catch (DuckDBException e) when (_cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException("The DuckDB statement was interrupted.", e, _cancellationToken);
+        }
+        catch (DuckDBException e) when (e.Message.StartsWith("Out of Memory Error", StringComparison.Ordinal))
+        {
+            throw new PipelineException(FaultKind.Invalid, "DuckDB", $"the query needs more memory than it may use ({e.Message.Split('\n')[0]})",
+                "Raise transform.memory-max, or lower transform.threads or transform.run-rows-max.", e);
         }
         catch (DuckDBException e) when (e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase))
         {

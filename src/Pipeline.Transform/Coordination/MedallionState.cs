@@ -177,9 +177,17 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
         if (table.IsTriggered) return true;
         if (table.IsStopped || now < table.NotBefore) return false;
-        if (table.LastRunAt is { } last && now < last + Options.IntervalMin && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
+        if (table.LastRunAt is { } last && now < last + Interval(table) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
         // A Gold table waits for the runs of its inputs, to make one run out of many.
         return !table.IsGold || now >= since + Options.LagMax || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
+    }
+
+    /// <summary>A table rests for as long as its last run took, so that a few large ones do not keep the small from running; never beyond the largest lag.</summary>
+    private TimeSpan Interval(TableState table)
+    {
+        var restful = (table.LastTook ?? TimeSpan.Zero) * 2;
+        var interval = restful > Options.IntervalMin ? restful : Options.IntervalMin;
+        return interval < Options.LagMax || Options.IntervalMin > Options.LagMax ? interval : Options.LagMax;
     }
 
     private Decision OnPlanned(JobPlanned planned, DateTimeOffset now)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Pipeline.Core;
 
 namespace Pipeline.Transform.Jobs;
@@ -41,8 +42,10 @@ public sealed record JobPins
     public DateTimeOffset? ReflectsUntil { get; init; }
 
     /// <summary>For people and logs: <c>silver/users#12</c>.</summary>
+    [JsonIgnore]
     public string Id => $"{Table}#{Run}";
 
+    [JsonIgnore]
     public TableId TableId => TableId.Parse(Table);
 
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table.ToString());

@@ -63,6 +63,7 @@ public sealed record JobSpec
     /// <summary>Rows count as timely that reach Silver within this time of being ingested.</summary>
     public TimeSpan TimelyWithin { get; init; }
 
+    [JsonIgnore]
     public TableId Table => Pins.TableId;
 
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);

@@ -118,7 +118,7 @@ public sealed class MedallionCoordinatorSpec
             var host = Host.CreateApplicationBuilder();
             host.Logging.ClearProviders();
             host.Services.AddAkka("transform", builder => builder
-                .AddHocon("akka.loglevel = ERROR, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
+                .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
                 .WithTransform(options, lake.Tables, lake.Graph, engine, lake.Time)

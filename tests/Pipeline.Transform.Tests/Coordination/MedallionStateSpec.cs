@@ -75,6 +75,27 @@ public sealed class MedallionStateSpec
         Assert.Contains("plan silver/users", Tick());
     }
 
+    [Theory]
+    [InlineData(0.5, 2)]
+    [InlineData(5, 10)]
+    [InlineData(60, 30)]
+    public void Lets_a_table_rest_as_long_as_its_last_run_took(double tookSeconds, double dueAfterSeconds)
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Tick();
+        Planned("silver/users", 1);
+        Decide(new JobEnded("silver/users", new JobResult("silver/users", 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
+        Decide(new InputSeen("bronze/app/users", 6, 1, _now));
+        Settle();
+        _now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
+        Assert.DoesNotContain("plan silver/users", Tick());
+
+        _now += TimeSpan.FromMilliseconds(1);
+
+        Assert.Contains("plan silver/users", Tick());
+    }
+
     [Fact]
     public void Goes_on_at_once_with_what_a_run_has_left()
     {

@@ -59,10 +59,12 @@ public sealed class SilverRunSpec
             await lake.RowsAsync("SELECT rows_in, released, accepted, quarantined, superseded, deleted, replaced, quarantined_by_rule, warned_by_rule FROM silver._quality WHERE table_name = 'silver/users'"));
     }
 
-    [Fact]
-    public async Task Reads_only_what_is_new_and_merges_it_by_key()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Reads_only_what_is_new_and_merges_it_by_key(bool isRemote)
     {
-        using var lake = new TestLake(TestGraph.Of(Contracts));
+        using var lake = new TestLake(TestGraph.Of(Contracts), isRemote: isRemote);
         await lake.AppendAsync("bronze/app/users", Users, UserRows("1, 'a@x', NULL, '1', NULL, 'r', 10", "2, 'b@x', NULL, '1', NULL, 'r', 11"));
         await lake.RunAllAsync();
         await lake.AppendAsync("bronze/app/users", Users, UserRows("2, 'b2@x', NULL, '2', NULL, 'r', 21", "3, 'c@x', NULL, '1', NULL, 'r', 22", "1, 'late@x', NULL, '1', NULL, 'r', 5"));

@@ -1,0 +1,53 @@
+using System.Text;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>The bytes of messages and events, held in a golden file: other releases must be able to read them.</summary>
+public sealed class TransformMessageSerializerSpec
+{
+    private static readonly DateTimeOffset At = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    private static readonly JobPins Pins = new()
+    {
+        Table = "silver/users", Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1),
+        Inputs = [new PinnedInput("bronze/app/users", 4, 9), new PinnedInput("silver/teams", null, 2)],
+        Targets = [new PinnedTarget("silver/users", 7), new PinnedTarget("silver/users__quarantine", null)],
+    };
+
+    private static readonly object[] Messages =
+    [
+        new TableAdvanced("silver/users", 7, 100, At),
+        new GetMedallionStatus(),
+        new MedallionStatus([new TableStatus("silver/users", TableActivity.BackingOff, 3, 7, 100, At, TimeSpan.FromSeconds(1.5), At, 5, At, 2, "no space is left")]),
+        new TriggerTable("silver/users"), new PauseTable("silver/users"), new ResumeTable("silver/users"),
+        new Accepted("silver/users"), new UnknownTable("silver/user", ["silver/users"]),
+        new JobRequested("silver/users", At, Pins),
+        new JobSucceeded("silver/users", At, 3, 8, 101, TimeSpan.FromMilliseconds(250)),
+        new JobFailed("silver/users", At, 3, "no space is left", IsFinal: false),
+        new JobDropped("silver/users", At, 3, "run 3 is taken"),
+        new TablePaused("silver/users", At), new TableResumed("silver/users", At),
+        new MedallionSnapshot([new RememberedTable("silver/users", Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true)]),
+    ];
+
+    [Fact]
+    public async Task Writes_every_message_in_its_known_form_and_reads_it_back()
+    {
+        var system = ActorSystem.Create("serializer", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
+        var serializer = new TransformMessageSerializer((ExtendedActorSystem)system);
+        var text = new StringBuilder();
+        foreach (var message in Messages)
+        {
+            var bytes = serializer.ToBinary(message);
+            text.Append(serializer.Manifest(message)).Append(' ').AppendLine(Encoding.UTF8.GetString(bytes));
+            Assert.Equal(bytes, serializer.ToBinary(serializer.FromBinary(bytes, serializer.Manifest(message))));
+        }
+
+        await system.Terminate();
+        Assert.Equal(TransformMessageSerializer.Types.Count, Messages.Length);
+        Golden.Matches("messages.txt", text.ToString().TrimEnd());
+    }
+}

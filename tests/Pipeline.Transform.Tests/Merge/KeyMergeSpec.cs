@@ -1,0 +1,141 @@
+using System.Text.Json;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Merge;
+using Pipeline.Transform.Contracts;
+
+namespace Pipeline.Transform.Tests.Merge;
+
+public sealed class KeyMergeSpec
+{
+    private static readonly IReadOnlyList<Field> Columns = Fields("id long", "name string");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Rewrites_only_files_that_hold_a_changed_key()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var table = await TableAsync(lake, Columns, "SELECT i AS id, 'a' AS name FROM range(0, 10) r(i)", "SELECT i AS id, 'a' AS name FROM range(10, 20) r(i)", "SELECT i AS id, 'a' AS name FROM range(20, 30) r(i)");
+
+        var files = await MergeAsync(lake, table, "SELECT 12 AS id, 'b' AS name UNION ALL SELECT 99, 'new'", "SELECT 13 AS id");
+
+        Assert.Equal([10L], Bounds(files.Removes.Select(file => table.Current.FilesByPath[file.Path])).Select(bounds => bounds.Min));
+        Assert.Equal(0, files.RowsAdded);
+        Assert.Equal(10, files.Adds.Sum(file => file.RowCount));
+        Assert.Equal([(10L, 99L)], Bounds(files.Adds));
+    }
+
+    [Fact]
+    public async Task Adds_new_keys_without_touching_a_file()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var table = await TableAsync(lake, Columns, "SELECT i AS id, 'a' AS name FROM range(0, 10) r(i)");
+
+        var files = await MergeAsync(lake, table, "SELECT 5000 AS id, 'b' AS name", null);
+
+        Assert.Empty(files.Removes);
+        Assert.Equal((1, 1), (files.Adds.Count, files.RowsAdded));
+    }
+
+    [Fact]
+    public async Task Writes_nothing_when_nothing_changes()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var table = await TableAsync(lake, Columns, "SELECT i AS id, 'a' AS name FROM range(0, 10) r(i)");
+
+        var files = await MergeAsync(lake, table, "SELECT 1 AS id, 'b' AS name WHERE false", "SELECT 77 AS id");
+
+        Assert.Equal((0, 0, 0), (files.Adds.Count, files.Removes.Count, files.RowsAdded));
+    }
+
+    [Fact]
+    public async Task Takes_small_files_along_when_there_are_many()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var table = await TableAsync(lake, Columns, [.. Enumerable.Range(0, 16).Select(i => $"SELECT {i} AS id, 'a' AS name")]);
+
+        var files = await MergeAsync(lake, table, "SELECT 100 AS id, 'b' AS name", null);
+
+        Assert.Equal((16, 1, 1), (files.Removes.Count, files.RowsAdded, files.Adds.Count));
+        Assert.Equal(17, files.Adds[0].RowCount);
+    }
+
+    [Fact]
+    public async Task Writes_statistics_as_delta_wants_them()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var columns = Fields("i long", "d decimal(20,4)", "f double", "nan double", "s string", "long_text string", "t timestamp", "day date", "b boolean", "bytes binary", "nothing string");
+        var table = await TableAsync(lake, columns, """
+            SELECT * FROM (VALUES
+              (1, 1234567890123456.7891, 1.5, CAST('nan' AS DOUBLE), 'a"b', repeat('x', 40), TIMESTAMPTZ '2026-01-01 00:00:00.123456+00', DATE '2026-01-01', true, 'x'::BLOB, NULL),
+              (NULL, 2.0, -3.25, 1.0, 'é', 'abc', TIMESTAMPTZ '2025-12-31 23:59:59.999999+00', DATE '1500-02-28', false, 'y'::BLOB, NULL))
+            AS v(i, d, f, nan, s, long_text, t, day, b, bytes, nothing)
+            """);
+
+        var stats = table.Current.Files.Single().Stats!;
+
+        Golden.Matches("statistics.json", JsonSerializer.Serialize(JsonDocument.Parse(stats), new JsonSerializerOptions { WriteIndented = true }));
+        // A double would have lost the last digits.
+        Assert.Contains("1234567890123456.7891", stats);
+    }
+
+    [Fact]
+    public void Leaves_nothing_on_disk_not_even_of_a_process_that_was_killed()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        var temp = lake.Options.TempDirectory;
+        // Process ids end far below this one.
+        Directory.CreateDirectory(Path.Combine(temp, "duckdb-999999999-0", "files"));
+        using (var open = lake.OpenSession())
+        {
+            DuckDbSession.RemoveLeftovers(temp);
+
+            Assert.Equal([open.ScratchDirectory], Directory.GetDirectories(temp));
+        }
+
+        Assert.Empty(Directory.GetDirectories(temp));
+    }
+
+    [Fact]
+    public void Says_what_to_do_when_a_query_needs_more_memory()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        using var session = DuckDbSession.Open(new DuckDbSettings(16L << 20, 1, lake.Options.TempDirectory), Cancel);
+
+        var fault = Assert.Throws<PipelineException>(() => session.Execute("CREATE TABLE t AS SELECT string_agg(repeat('x', 1000), '') AS text FROM range(1000000)"));
+
+        Assert.Equal(FaultKind.Invalid, fault.Kind);
+        Assert.Contains("Raise transform.memory-max", fault.Message);
+    }
+
+    private static IReadOnlyList<Field> Fields(params string[] columns) =>
+        [.. columns.Select(column => column.Split(' ')).Select(words => new Field(words[0], ColumnType.TryParse(words[1])!, nullable: true))];
+
+    private static async Task<DeltaTable> TableAsync(TestLake lake, IReadOnlyList<Field> columns, params string[] files)
+    {
+        var table = await lake.Lake.OpenOrCreateAsync(TableId.Gold("t"), new Schema(columns, null), [], new Dictionary<string, string>(), Cancel);
+        using var session = lake.OpenSession();
+        var adds = new List<AddFile>();
+        foreach (var query in files) adds.AddRange(await ParquetCopy.WriteAsync(session, table, columns, query, TestLake.Start, Cancel));
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds] }, Cancel));
+        return table;
+    }
+
+    private static async Task<MergeFiles> MergeAsync(TestLake lake, DeltaTable table, string upserts, string? deletes)
+    {
+        using var session = lake.OpenSession();
+        session.Execute($"CREATE TABLE upserts AS {upserts}; CREATE TABLE deletes AS {deletes ?? "SELECT 1 AS id WHERE false"};");
+        var merge = new KeyMerge(session, table, table.Current, Columns, ["id"]);
+        await merge.MatchAsync("(SELECT id FROM upserts UNION ALL SELECT id FROM deletes)", "matched", Cancel);
+        return await merge.WriteAsync("matched", "upserts", "deletes", TestLake.Start, Cancel);
+    }
+
+    private static List<(long Min, long Max)> Bounds(IEnumerable<AddFile> files) => [.. files.Select(file =>
+    {
+        using var stats = JsonDocument.Parse(file.Stats!);
+        return (stats.RootElement.GetProperty("minValues").GetProperty("id").GetInt64(), stats.RootElement.GetProperty("maxValues").GetProperty("id").GetInt64());
+    })];
+}
