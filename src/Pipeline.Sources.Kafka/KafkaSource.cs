@@ -13,7 +13,7 @@ namespace Pipeline.Sources.Kafka;
 /// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
 /// lake's positions: there is no consumer group and no rebalance.
 /// </summary>
-public sealed class KafkaSource : ISource
+public sealed class KafkaSource : IGapSource
 {
     private readonly KafkaSourceOptions _options;
     private readonly TimeProvider _time;
@@ -89,6 +89,21 @@ public sealed class KafkaSource : ISource
         var name = KafkaSplitName.Parse(split);
         connection.StoreOffset(name.Topic, name.Partition, position);
         return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
+    {
+        using var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
+        var gaps = new List<SplitGap>();
+        foreach (var (split, position) in from)
+        {
+            // The client asks on this thread.
+            var name = KafkaSplitName.Parse(split);
+            var oldest = await Task.Run(() => connection.OldestOffset(name.Topic, name.Partition), cancellationToken);
+            if (position < oldest) gaps.Add(new SplitGap(split, new PositionRange(position.Value, oldest)));
+        }
+
+        return gaps;
     }
 
     public async ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken)

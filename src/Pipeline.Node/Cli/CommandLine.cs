@@ -43,7 +43,7 @@ internal static class CommandLine
             """);
         foreach (var verb in (ReadOnlySpan<Verb>)
             [
-                new DemoVerb(), new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(),
+                new DemoVerb(), new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(), new ResumeVerb(),
                 new CompactVerb(), new VacuumVerb(),
             ])
             root.Add(verb.ToCommand(context));

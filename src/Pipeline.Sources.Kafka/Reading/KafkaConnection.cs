@@ -72,6 +72,20 @@ internal sealed class KafkaConnection : IDisposable
     /// <summary>The offset after the last readable record, as the last fetch told; negative when unknown.</summary>
     public long EndOffset(PartitionReading partition) => Consumer.GetWatermarkOffsets(Place(partition)).High.Value;
 
+    /// <summary>The offset of the oldest record there is, or of the next one when there is none.</summary>
+    /// <exception cref="PipelineException">No broker answers, or there is no such partition.</exception>
+    public long OldestOffset(string topic, int partition)
+    {
+        try
+        {
+            return Consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), _requestTimeout).Low.Value;
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.Describe($"{_clients.Thing}, topic {topic}, partition {partition}", e.Error, inner: e);
+        }
+    }
+
     /// <summary>Shows a durable position to lag tools, some seconds later. Does nothing once disposed.</summary>
     public void StoreOffset(string topic, int partition, long position)
     {
@@ -183,7 +197,7 @@ internal sealed class KafkaConnection : IDisposable
                 "Restore the topic. Or drop the Bronze table's rows of this partition and read it from its beginning.") { Split = partition.Split };
         return new PipelineException(FaultKind.Gap, thing,
             $"records [{position}, {range.Low.Value}) are gone (noticed {noticed}): they expired or were deleted before they were read",
-            "Restore them, or accept the loss with ./pipeline resume --accept-gap; raise the topic's retention.")
+            $"Restore them, or accept the loss with ./pipeline resume bronze/{partition.Split.Source}/{partition.Table} --accept-gap; raise the topic's retention.")
         {
             Split = partition.Split,
             Gap = new PositionRange(position, range.Low.Value),

@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Ingest;
+
+/// <summary>
+/// An operator's decision to go on behind records that are lost: moves the splits in the table's log, where the decision
+/// stays on record as the operation <see cref="Operation"/>.
+/// </summary>
+/// <remarks>
+/// Safe beside a running pipeline: a split that moved meanwhile is left alone. A worker that halted for the gap goes on
+/// when it is resumed or started again.
+/// </remarks>
+public static class GapAcceptance
+{
+    public const string Operation = "ACCEPT GAP";
+
+    /// <summary>The gaps in front of where the table stands.</summary>
+    public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, IGapSource source, string table, CancellationToken cancellationToken)
+    {
+        if (await lake.TryOpenAsync(TableId.Bronze(source.Name, table), cancellationToken) is not { } bronze) return [];
+        var splits = await source.ListSplitsAsync(table, cancellationToken);
+        return await source.FindGapsAsync([.. splits.Select(split => new SplitPosition(split.Id, bronze.Current.Position(split.Id.ToString())))], cancellationToken);
+    }
+
+    /// <summary>Moves each split to its gap's end, each in a commit of its own.</summary>
+    /// <param name="gaps">As <see cref="FindAsync"/> found them.</param>
+    /// <exception cref="PipelineException">A split has moved since; those before it in the list are accepted.</exception>
+    public static async Task AcceptAsync(Lake lake, IGapSource source, string table, IReadOnlyList<SplitGap> gaps, CancellationToken cancellationToken)
+    {
+        var id = TableId.Bronze(source.Name, table);
+        var bronze = await lake.TryOpenAsync(id, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {id}", "it does not exist", "There is nothing to accept for it.");
+        foreach (var (split, range) in gaps)
+        {
+            var transaction = new Transaction(Operation, Isolation.BlindAppend)
+            {
+                Moves = [new TxnMove(split.ToString(), range.From, range.To)],
+                Parameters = ImmutableDictionary<string, string>.Empty
+                    .Add("split", split.ToString())
+                    .Add("from", range.From.ToString(CultureInfo.InvariantCulture))
+                    .Add("to", range.To.ToString(CultureInfo.InvariantCulture)),
+            };
+            if (await bronze.CommitAsync(transaction, cancellationToken) is not CommitResult.Committed)
+                throw new PipelineException(FaultKind.Invalid, $"Table {id}, split {split}", "it has moved since the gap was looked at", "Look again.");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+using Pipeline.Emulation.Kafka;
+using Pipeline.Sources.Kafka;
+
+namespace Pipeline.Ingest.Tests;
+
+public sealed class GapAcceptanceSpec
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_accepted_gap_moves_the_split_once_and_stays_on_record()
+    {
+        var directory = Directory.CreateTempSubdirectory("gap-");
+        await using var kafka = EmbeddedKafka.Start(1, ("user_events", 2));
+        using (var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0 }).Build())
+            for (var i = 0; i < 10; i++)
+                await producer.ProduceAsync(new TopicPartition("user_events", i % 2), new Message<Null, byte[]> { Value = "{}"u8.ToArray() }, Cancel);
+        var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
+        var options = new KafkaSourceOptions { Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
+        await using var source = (IGapSource)new KafkaSourceDefinition("events", options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        Assert.Empty(await GapAcceptance.FindAsync(lake, source, "user_events", Cancel));
+        await StandAtAsync(lake, source, ("events/user_events/0", 1), ("events/user_events/1", 1));
+
+        // The broker forgets partition 1's first three records; one of them was read.
+        kafka.DeleteRecords("user_events", 1, beforeOffset: 3);
+        var gaps = await GapAcceptance.FindAsync(lake, source, "user_events", Cancel);
+        await GapAcceptance.AcceptAsync(lake, source, "user_events", gaps, Cancel);
+
+        var gap = Assert.Single(gaps);
+        Assert.Equal(new SplitGap(new SplitId("events", "user_events/1"), new PositionRange(1, 3)), gap);
+        var table = (await lake.TryOpenAsync(TableId.Bronze("events", "user_events"), Cancel))!;
+        Assert.Equal((1, 3), (table.Current.Position("events/user_events/0"), table.Current.Position("events/user_events/1")));
+        var newest = await table.HistoryAsync(Cancel).FirstAsync(Cancel);
+        Assert.Equal(GapAcceptance.Operation, newest.Info!.Operation);
+        Assert.Equal("1", newest.Info.OperationParameters!["from"].Trim('"'));
+        Assert.Equal("3", newest.Info.OperationParameters["to"].Trim('"'));
+
+        // A second decision about the same records is none.
+        await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, source, "user_events", gaps, Cancel));
+        Assert.Empty(await GapAcceptance.FindAsync(lake, source, "user_events", Cancel));
+        directory.Delete(recursive: true);
+    }
+
+    private static async Task StandAtAsync(Lake lake, ISource source, params (string Split, long Position)[] positions)
+    {
+        var table = await BronzeTable.OpenAsync(lake, TableId.Bronze(source.Name, "user_events"), await source.DescribeAsync("user_events", Cancel), Cancel);
+        var moves = positions.Select(position => new TxnMove(position.Split, null, position.Position)).ToImmutableArray();
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = moves }, Cancel));
+    }
+}
