@@ -21,6 +21,7 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
     private readonly Lock _lock = new();
     private readonly HashSet<DataFileWriter> _writers = [];
     private readonly Dictionary<string, BronzeTable> _complete = new(StringComparer.Ordinal);
+    private bool _hasEnded;
     private readonly DataFileOptions _fileOptions =
         new(options.RowGroupBytesMax, options.Compression == Compression.Zstd ? "zstd" : "snappy", NoDictionary: NoDictionary);
 
@@ -33,19 +34,28 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
         return new OpenFile(table, writer);
     }
 
+    /// <exception cref="OperationCanceledException">The graph has ended and taken its files with it.</exception>
     public async ValueTask<StagedFile> CompleteAsync(OpenFile file, CancellationToken cancellationToken)
     {
-        KillPoint.Reach(KillPoint.AfterWrite);
-        var staged = StagedFile.From(await file.Writer.CompleteAsync(cancellationToken));
+        // From here on the file is this call's alone: a graph that ends meanwhile must not pull it away under the native writer.
         lock (_lock)
-        {
-            _writers.Remove(file.Writer);
-            _complete.Add(staged.Path, file.Table);
-        }
+            if (!_writers.Remove(file.Writer)) throw new OperationCanceledException("The graph has ended.");
 
-        await file.Writer.DisposeAsync();
-        KillPoint.Reach(KillPoint.AfterUpload);
-        return staged;
+        await using (file.Writer)
+        {
+            KillPoint.Reach(KillPoint.AfterWrite);
+            var staged = StagedFile.From(await file.Writer.CompleteAsync(cancellationToken));
+            KillPoint.Reach(KillPoint.AfterUpload);
+            lock (_lock)
+                if (!_hasEnded)
+                {
+                    _complete.Add(staged.Path, file.Table);
+                    return staged;
+                }
+
+            await DeleteAsync(staged.Path, file.Table);
+            throw new OperationCanceledException("The graph has ended.");
+        }
     }
 
     /// <summary>From here on the worker answers for these files.</summary>
@@ -67,10 +77,13 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
             complete = [.. _complete];
             _writers.Clear();
             _complete.Clear();
+            _hasEnded = true;
         }
 
         foreach (var writer in writers) await writer.DisposeAsync();
-        foreach (var (path, table) in complete)
-            await table.Delta.Store.DeleteAsync($"{table.Delta.Path}/{path}", CancellationToken.None);
+        foreach (var (path, table) in complete) await DeleteAsync(path, table);
     }
+
+    private static ValueTask DeleteAsync(string path, BronzeTable table) =>
+        table.Delta.Store.DeleteAsync($"{table.Delta.Path}/{path}", CancellationToken.None);
 }
