@@ -28,4 +28,19 @@ public sealed class PlanSpec(HealthySources sources) : IDisposable
         Assert.True(after.ExitCode == ExitCode.Done, after.Data);
         Assert.Equal("[]", after.Data.Trim());
     }
+
+    [Theory]
+    [InlineData("app.password = wrong", ExitCode.NotAuthorised)]
+    [InlineData("app.port = 1", ExitCode.CannotConnect)]
+    [InlineData("app.tables.ghosts { table = \"public.ghosts\", watermark = updated_at, key = [id] }", ExitCode.Failed)]
+    public async Task What_goes_wrong_decides_the_exit_code(string mistake, int exitCode)
+    {
+        var config = await RunningNode.ConfigureAsync(_directory, $"{sources.Configuration}\n{mistake}");
+
+        var run = await NodeRun.OfAsync("plan", "--config", config, "--lake", Path.Combine(_directory, "lake"));
+
+        Assert.True(run.ExitCode == exitCode, run.Messages);
+        Assert.Matches(@"^.+: .+\. \S.+", Assert.Single(run.Messages.TrimEnd().Split('\n')));
+        Assert.Empty(run.Data);
+    }
 }

@@ -11,15 +11,15 @@ namespace Pipeline.Node.Tests.Failures;
 /// <summary>A whole node in this process, with a lake and a configuration of its own.</summary>
 internal sealed class RunningNode : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private readonly StringWriter _log = new();
     private readonly ILoggerFactory _logs;
     private NodeHost? _host;
 
-    private RunningNode(string directory, string lake)
+    private RunningNode(string configPath, string lake)
     {
-        ConfigPath = Path.Combine(directory, "pipeline.conf");
+        ConfigPath = configPath;
         LakeDirectory = lake;
         _logs = NodeLogs.Create(TextWriter.Synchronized(_log), LogLevel.Warning);
         Lake = Lakes.Open(new LakeOptions { Location = lake }, TimeProvider.System);
@@ -37,10 +37,19 @@ internal sealed class RunningNode : IAsyncDisposable
     /// <param name="sources">The section <c>sources</c>.</param>
     public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null)
     {
-        var node = new RunningNode(directory, lake ?? Path.Combine(directory, "lake"));
-        await File.WriteAllTextAsync(node.ConfigPath, $$"""
+        var node = new RunningNode(await ConfigureAsync(directory, sources), lake ?? Path.Combine(directory, "lake"));
+        var options = PipelineOptions.Load(node.ConfigPath, node.LakeDirectory, _ => null);
+        node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
+        return node;
+    }
+
+    /// <summary>Writes a configuration with these sources and nothing behind Bronze; returns its path.</summary>
+    public static async Task<string> ConfigureAsync(string directory, string sources)
+    {
+        var path = Path.Combine(directory, "pipeline.conf");
+        await File.WriteAllTextAsync(path, $$"""
             pipeline {
-              lake.location = unused
+              lake.location = "{{Path.Combine(directory, "lake")}}"
               ingest { file-age-max = 100ms, commit-interval = 20ms, retry { backoff-min = 50ms, backoff-max = 500ms } }
               transform.journal.connection = "Data Source={{Path.Combine(directory, "journal.db")}}"
               sources {
@@ -49,18 +58,18 @@ internal sealed class RunningNode : IAsyncDisposable
             }
             """);
         File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
-        var options = PipelineOptions.Load(node.ConfigPath, node.LakeDirectory, _ => null);
-        node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
-        return node;
+        return path;
     }
 
     /// <summary>Waits until a table's ingest is in a state; fails with what it was last.</summary>
     public Task<TableStatus> WaitForStateAsync(string table, params IngestState[] states) =>
         WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == table),
-            status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}")!;
+            status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}", () => _log.ToString())!;
 
-    public Task WaitForRowsAsync(string table, long rows) =>
-        WaitAsync(async () => (await Lake.TryOpenAsync(TableId.Parse(table), TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}");
+    public Task WaitForRowsAsync(string table, long rows) => WaitForRowsAsync(Lake, TableId.Parse(table), rows, () => _log.ToString());
+
+    public static Task WaitForRowsAsync(Lake lake, TableId table, long rows, Func<string>? log = null) =>
+        WaitAsync(async () => (await lake.TryOpenAsync(table, TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}", log);
 
     public async ValueTask DisposeAsync()
     {
@@ -71,7 +80,7 @@ internal sealed class RunningNode : IAsyncDisposable
     private async Task<IEnumerable<TableStatus>> StatusAsync() =>
         (await _host!.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), Deadline)).Tables;
 
-    private async Task<T> WaitAsync<T>(Func<Task<T>> look, Func<T, bool> isReached, string what)
+    private static async Task<T> WaitAsync<T>(Func<Task<T>> look, Func<T, bool> isReached, string what, Func<string>? log)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(Deadline);
@@ -79,7 +88,7 @@ internal sealed class RunningNode : IAsyncDisposable
         T last;
         do last = await look();
         while (!isReached(last) && !deadline.IsCancellationRequested && await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken));
-        Assert.True(isReached(last), $"Waited {Deadline} for {what}; it is: {last}. Log:\n{_log}");
+        Assert.True(isReached(last), $"Waited {Deadline} for {what}; it is: {last}. Log:\n{log?.Invoke()}");
         return last;
     }
 }

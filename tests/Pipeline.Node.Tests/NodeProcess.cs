@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Pipeline.Node.Tests.Cli;
 
-namespace Pipeline.Node.Tests.Demo;
+namespace Pipeline.Node.Tests;
 
 /// <summary>The node as a process of its own, started in the checkout's root as a user would.</summary>
 internal sealed partial class NodeProcess : IAsyncDisposable
@@ -64,6 +64,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     /// <summary>As Ctrl-C does.</summary>
     public void Interrupt() => Assert.Equal(0, Signal(_process.Id, 2));
+
+    /// <summary>As a service manager does to stop it.</summary>
+    public void Terminate() => Assert.Equal(0, Signal(_process.Id, 15));
 
     public async Task<NodeRun> WaitForEndAsync()
     {
