@@ -71,7 +71,7 @@ public sealed record PostgresOptions
     /// How far a window stays behind the server's clock: the longest a backend may take from choosing its transaction's
     /// time to announcing it. Shorter is fresher; too short loses rows on a server that is out of processors.
     /// </summary>
-    public TimeSpan Settle { get; init; } = TimeSpan.FromMilliseconds(250);
+    public TimeSpan Settle { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A chunk is closed when it holds this much; a row is never cut.</summary>
     public long ChunkBytesMax { get; init; } = 4 << 20;

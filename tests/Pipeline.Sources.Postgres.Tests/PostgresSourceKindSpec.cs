@@ -24,6 +24,30 @@ public sealed class PostgresSourceKindSpec
     }
 
     [Fact]
+    public void Understands_change_capture_and_names_its_slot_after_the_source()
+    {
+        var options = Bind(Section(
+            ("type", Scalar("postgres")), ("host", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("pipeline")), ("password", Scalar("p")), ("mode", Scalar("cdc")),
+            ("capture", Section(("snapshot", Scalar("false")), ("heartbeat-interval", Scalar("30s")), ("schema-changes", Scalar("freeze")))),
+            ("tables", Section(("users", Section(("table", Scalar("public.users")))))))).Options;
+
+        Assert.Empty(_problems);
+        Assert.Equal((ReadMode.Cdc, "pipeline_app", "pipeline_app", false, SchemaChanges.Freeze),
+            (options.Mode, options.Capture.Slot, options.Capture.Publication, options.Capture.Snapshot, options.Capture.SchemaChanges));
+        Assert.Equal(TimeSpan.FromSeconds(30), options.Capture.HeartbeatInterval);
+    }
+
+    [Fact]
+    public void Refuses_what_the_other_mode_needs()
+    {
+        Bind(Section(
+            ("host", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("u")), ("password", Scalar("p")), ("mode", Scalar("cdc")), ("capture", Section(("slot", Scalar("My-Slot")))),
+            ("tables", Section(("users", Section(("watermark", Scalar("updated_at"))))))));
+
+        Assert.Equal(["capture.slot", "tables.users.watermark"], _problems.Select(problem => problem.Path["sources.app.".Length..]).Order());
+    }
+
+    [Fact]
     public void Reports_every_problem_at_once()
     {
         Bind(Section(("hots", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("u")), ("tls", Section(("mode", Scalar("verify")))), ("tables", Section(("users", Section())))));

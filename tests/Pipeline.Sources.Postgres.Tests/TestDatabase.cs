@@ -56,6 +56,7 @@ internal sealed class TestDatabase : IAsyncDisposable
         Password = new Secret(_server.Password),
         Tls = new PostgresTls { CaFile = _server.CaFile },
         PollInterval = TimeSpan.FromMilliseconds(20),
+        Settle = TimeSpan.FromMilliseconds(250),
         ChunkBytesMax = 4 << 10,
         ConnectTimeout = TimeSpan.FromSeconds(10),
         Tables = tables,
