@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Ingest.Streams;
 using Pipeline.Ingest.Worker;
@@ -9,7 +10,7 @@ namespace Pipeline.Ingest;
 /// </summary>
 public sealed class IngestMonitorActor : ReceiveActor
 {
-    private readonly Dictionary<IActorRef, WorkerStatus> _workers = [];
+    private readonly Dictionary<IActorRef, ImmutableArray<WorkerStatus>> _workers = [];
     private readonly HashSet<IActorRef> _undrained = [];
     private readonly List<IActorRef> _drainAskers = [];
     private readonly BufferBudget _budget;
@@ -18,7 +19,7 @@ public sealed class IngestMonitorActor : ReceiveActor
     public IngestMonitorActor(BufferBudget budget)
     {
         _budget = budget;
-        Receive<WorkerStatus>(OnReport);
+        Receive<WorkerReport>(OnReport);
         Receive<GetIngestStatus>(_ => Sender.Tell(Status()));
         Receive<PauseIngest>(pause => TellWorkers(pause.Table, new DrainWorker()));
         Receive<ResumeIngest>(resume => TellWorkers(resume.Table, new ResumeWorker()));
@@ -29,7 +30,7 @@ public sealed class IngestMonitorActor : ReceiveActor
 
     public static Props Props(BufferBudget budget) => Akka.Actor.Props.Create(() => new IngestMonitorActor(budget));
 
-    private void OnReport(WorkerStatus status)
+    private void OnReport(WorkerReport report)
     {
         if (!_workers.ContainsKey(Sender))
         {
@@ -37,7 +38,7 @@ public sealed class IngestMonitorActor : ReceiveActor
             if (_isDraining) Drain(Sender);
         }
 
-        _workers[Sender] = status;
+        _workers[Sender] = report.Tables;
     }
 
     private void OnDrainNode()
@@ -75,13 +76,13 @@ public sealed class IngestMonitorActor : ReceiveActor
 
     private void TellWorkers(string? table, object message)
     {
-        foreach (var (worker, status) in _workers)
-            if (table is null || status.Table == table) worker.Tell(message);
+        foreach (var (worker, tables) in _workers)
+            if (table is null || tables.Any(status => status.Table == table)) worker.Tell(message);
     }
 
     private IngestStatus Status() => new(
     [
-        .. _workers.Values.GroupBy(worker => worker.Table, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
+        .. _workers.Values.SelectMany(tables => tables).GroupBy(worker => worker.Table, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group => TableStatus.Of(group.Key, [.. group])),
     ], _budget.BytesUsed);
 }

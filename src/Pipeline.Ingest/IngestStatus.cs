@@ -21,7 +21,10 @@ public enum IngestState
     Halted,
 }
 
-/// <summary>One worker's report.</summary>
+/// <summary>A worker's report: one status for each table that its splits feed.</summary>
+public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables);
+
+/// <summary>What one worker does for one table.</summary>
 /// <param name="Rows">Committed by this worker since it started.</param>
 /// <param name="Version">Version of the table's newest commit by this worker; -1 before the first.</param>
 /// <param name="Positions">Durable positions by split.</param>

@@ -105,7 +105,7 @@ public sealed class IngestSpec : IDisposable
             _system.Append(slot, Enumerable.Range(round * 300, 300).Select(i =>
                 new ScriptedRecord(i % 3 == 0 ? "orders" : "lines", $"slot:{i}", EndsGroup: i % 3 == 2)));
             await using var node = await StartAsync();
-            await node.UntilAsync(status => Rows(status, Orders) > 0);
+            await node.UntilAsync(status => Rows(status, Orders) > 0 && Rows(status, Lines) > 0);
             await node.KillAsync();
         }
 

@@ -29,6 +29,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 {
     private readonly IngestWorkerSetup _setup;
     private readonly int _worker;
+    private readonly string _table;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IMaterializer _materializer = Context.Materializer();
     private readonly CancellationTokenSource _stopped = new();
@@ -38,15 +39,15 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
     private long _stagedAt;
-    private WorkerStatus _status;
+    private ImmutableDictionary<string, Tally> _tallies = ImmutableDictionary<string, Tally>.Empty;
+    private ImmutableArray<WorkerStatus> _reported = [];
 
     public IngestWorkerActor(IngestWorkerSetup setup, int worker)
     {
         _setup = setup;
         _worker = worker;
         _state = new IngestWorkerState(setup.DeadLetters, setup.Options);
-        _status = new WorkerStatus(setup.Bronze.ToString(), worker, IngestState.Starting, Rows: 0, DeadLetters: 0, Version: -1, LastFault: null,
-            ImmutableDictionary<string, long>.Empty, NewestEventAt: null, LastCommitAt: null);
+        _table = setup.Bronze.ToString();
 
         Receive<RollHandedOver>(OnRoll);
         Receive<WorkerEvent>(Apply);
@@ -68,7 +69,6 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
-        Report(_status);
         Apply(new WorkerEvent.Started());
     }
 
@@ -102,15 +102,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         if (_state.InHand?.Stage is { } stage && stage.Id == answer.Id)
         {
             var now = _setup.Time.GetUtcNow();
-            var isDead = stage.Table == _setup.DeadLetters.ToString();
+            Count(stage, answer.Version, now);
             _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt),
                 now - stage.NewestEventAt);
-            _status = _status with
-            {
-                Rows = _status.Rows + (isDead ? 0 : stage.Rows), DeadLetters = _status.DeadLetters + (isDead ? stage.Rows : 0),
-                Version = stage.Table == _status.Table ? answer.Version : _status.Version,
-                NewestEventAt = stage.NewestEventAt is { } at && !(at < _status.NewestEventAt) ? at : _status.NewestEventAt, LastCommitAt = now,
-            };
         }
 
         Apply(new WorkerEvent.Committed(answer));
@@ -122,7 +116,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         {
             _setup.Meter.Refused(answer.Table);
             _log.Warning("Worker {Worker} of {Table}: a stage was refused because another writer moved {StageTable} to {Positions}. Starting over from there.",
-                _worker, _status.Table, answer.Table, string.Join(", ", answer.Positions));
+                _worker, _table, answer.Table, string.Join(", ", answer.Positions));
         }
 
         Apply(new WorkerEvent.Refused(answer));
@@ -273,40 +267,58 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         }
         catch (Exception exception) when (!_stopped.IsCancellationRequested)
         {
-            _log.Error(exception, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _status.Table);
-            return onFault(Fault.Unexpected($"Table {_status.Table}, worker {_worker}", exception));
+            _log.Error(exception, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _table);
+            return onFault(Fault.Unexpected($"Table {_table}, worker {_worker}", exception));
         }
         catch (OperationCanceledException)
         {
-            return onFault(new Fault(FaultKind.Unreachable, $"Table {_status.Table}", "the worker is stopping", "Nothing to do."));
+            return onFault(new Fault(FaultKind.Unreachable, $"Table {_table}", "the worker is stopping", "Nothing to do."));
         }
     }
 
     private void LogFault(Fault fault)
     {
-        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split ?? _status.Table, fault);
-        else _log.Warning("{Table}: {Fault} Trying again.", _status.Table, fault);
+        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split ?? _table, fault);
+        else _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
     }
 
+    /// <summary>Dead letters count for the worker's own table: their table serves the whole source.</summary>
+    private void Count(StageFiles stage, long version, DateTimeOffset now)
+    {
+        var isDead = stage.Table == _setup.DeadLetters.ToString();
+        var table = isDead ? _table : stage.Table;
+        var tally = _tallies.GetValueOrDefault(table, Tally.None);
+        _tallies = _tallies.SetItem(table, isDead
+            ? tally with { DeadLetters = tally.DeadLetters + stage.Rows }
+            : tally with
+            {
+                Rows = tally.Rows + stage.Rows, Version = version, LastCommitAt = now,
+                NewestEventAt = stage.NewestEventAt is { } at && !(at < tally.NewestEventAt) ? at : tally.NewestEventAt,
+            });
+    }
+
+    /// <summary>Tells the monitor what people should see, when it has changed.</summary>
     private void ReportChange()
     {
-        var status = _status with
-        {
-            State = StateOf(_state), LastFault = _state.LastFault ?? _state.HaltedSplits.Values.FirstOrDefault(),
-            Positions = _state.Positions.Where(pair => pair.Key.Table == _status.Table)
-                .ToImmutableDictionary(pair => pair.Key.Split, pair => pair.Value, StringComparer.Ordinal),
-        };
-        if (status.State == _status.State && status.LastFault == _status.LastFault && status.LastCommitAt == _reportedCommitAt) return;
-        Report(status);
+        var state = StateOf(_state);
+        var fault = _state.LastFault ?? _state.HaltedSplits.Values.FirstOrDefault();
+        var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name).ToString())
+            .Concat(_tallies.Keys).Append(_table).Distinct(StringComparer.Ordinal);
+        ImmutableArray<WorkerStatus> report = [.. tables.Select(table => StatusOf(table, state, fault))];
+        if (report.SequenceEqual(_reported)) return;
+        _reported = report;
+        _setup.Monitor?.Tell(new WorkerReport(report), Self);
     }
 
-    private DateTimeOffset? _reportedCommitAt;
-
-    private void Report(WorkerStatus status)
+    private WorkerStatus StatusOf(string table, IngestState state, Fault? fault)
     {
-        _status = status;
-        _reportedCommitAt = status.LastCommitAt;
-        _setup.Monitor?.Tell(status, Self);
+        var tally = _tallies.GetValueOrDefault(table, Tally.None);
+        var known = _reported.FirstOrDefault(status => status.Table == table);
+        var positions = _state.Positions.Where(pair => pair.Key.Table == table).ToImmutableDictionary(pair => pair.Key.Split, pair => pair.Value, StringComparer.Ordinal);
+        // The same dictionary when nothing moved: reports are compared.
+        if (known is not null && known.Positions.Count == positions.Count && positions.All(pair => known.Positions.TryGetValue(pair.Key, out var old) && old == pair.Value))
+            positions = known.Positions;
+        return new WorkerStatus(table, _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
     }
 
     private static IngestState StateOf(IngestWorkerState state) => state.Phase switch
@@ -319,6 +331,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         WorkerPhase.Locating or WorkerPhase.Asking => IngestState.Starting,
         _ => IngestState.Running,
     };
+
+    /// <summary>What this worker has committed to one table since it started.</summary>
+    private sealed record Tally(long Rows, long DeadLetters, long Version, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
+    {
+        public static readonly Tally None = new(Rows: 0, DeadLetters: 0, Version: -1, NewestEventAt: null, LastCommitAt: null);
+    }
 
     /// <summary>From the graph, which waits for <see cref="Release"/>.</summary>
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
