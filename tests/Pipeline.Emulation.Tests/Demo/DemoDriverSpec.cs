@@ -28,10 +28,8 @@ public sealed class DemoDriverSpec : IDisposable
         Assert.Equal(expectation.Tables.Sum(table => table.Sent), driver.Sent.Values.Sum());
     }
 
-    [Theory]
-    [InlineData(13)]
-    [InlineData(50)]
-    public async Task Goes_on_with_the_same_data_when_resumed_after_it_was_cut_off(int asked)
+    [Fact]
+    public async Task Goes_on_with_the_same_data_when_resumed_after_it_was_cut_off()
     {
         using var lake = new NaiveMedallion();
         var reader = new NaiveReader(lake);
@@ -39,7 +37,7 @@ public sealed class DemoDriverSpec : IDisposable
         await using (var driver = await DemoDriver.StartAsync(Options, reader, TimeProvider.System, TestContext.Current.CancellationToken))
         {
             reader.Attach(driver.Sources);
-            reader.Asked = times => { if (times == asked) cut.Cancel(); };
+            reader.Asked = times => { if (times == 13) cut.Cancel(); };
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => driver.RunAsync(cut.Token));
             // The pipeline read on until the end came.
             await reader.ReadAllAsync(TestContext.Current.CancellationToken);
