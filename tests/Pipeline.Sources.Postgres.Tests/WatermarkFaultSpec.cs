@@ -94,6 +94,25 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task Many_tables_share_one_connection_slot()
+    {
+        await using var database = await CreateAsync("insert into items (number) values (1)");
+        await database.ExecuteAsync("create table others (like items including all); insert into others (number) values (2)", Cancel);
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "updated_at"), TestDatabase.Table("others", "updated_at")) with { ConnectionsMax = 1 });
+        var splits = new[] { await source.ListSplitsAsync("items", Cancel), await source.ListSplitsAsync("others", Cancel) };
+        var tables = new HashSet<string>(StringComparer.Ordinal);
+
+        await foreach (var chunk in source.ReadAsync([.. splits.Select(split => new SplitPosition(split[0].Id, null))], Cancel))
+            using (chunk)
+            {
+                tables.Add(chunk.Table);
+                if (tables.Count == 2) break;
+            }
+
+        Assert.Equal(["items", "others"], tables.Order());
+    }
+
+    [Fact]
     public async Task A_full_window_is_cut_only_between_different_watermarks()
     {
         await using var database = await CreateAsync("insert into items (number, payload, updated_at) select i, repeat('x', 100), timestamptz '2026-01-01' + (i / 100) * interval '1 s' from generate_series(0, 999) i");

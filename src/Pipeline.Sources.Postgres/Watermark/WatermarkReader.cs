@@ -30,18 +30,21 @@ internal sealed class WatermarkReader(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        // Before any turn is taken: who holds one must not wait for another.
+        var told = await tables.GetAsync(table.Name, cancellationToken);
         while (true)
         {
-            await connections.UseAsync(_thing, ReadNextWindowAsync, cancellationToken);
+            await connections.UseAsync(_thing, (connection, cancel) => ReadNextWindowAsync(connection, told, cancel), cancellationToken);
             await Task.Delay(connections.Options.PollInterval, services.Time, cancellationToken);
         }
     }
 
-    private async ValueTask<bool> ReadNextWindowAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <param name="told">The table as the consumer knows it.</param>
+    private async ValueTask<bool> ReadNextWindowAsync(NpgsqlConnection connection, PostgresTable told, CancellationToken cancellationToken)
     {
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
-        await RequireSameTableAsync(described, cancellationToken);
+        RequireSameTable(described, told);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
         if (await WindowEndAsync(connection, described, watermark, moment, cancellationToken) is not { } end || end <= (_from ?? Beginning)) return false;
 
@@ -66,12 +69,12 @@ internal sealed class WatermarkReader(
         return reached;
     }
 
-    private async ValueTask RequireSameTableAsync(PostgresTable described, CancellationToken cancellationToken)
+    private void RequireSameTable(PostgresTable described, PostgresTable told)
     {
         if (described.Oid != split.TableOid)
             throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
                 "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
-        if (described.Shape != (await tables.GetAsync(table.Name, cancellationToken)).Shape)
+        if (described.Shape != told.Shape)
             throw DescribedTables.Changed(_thing, "columns were added, dropped or changed");
     }
 
