@@ -78,6 +78,20 @@ public sealed class EmulatedSqlApiSpec
     }
 
     [Fact]
+    public async Task A_result_of_several_partitions_outlives_many_small_statements()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var api = await Api.StartAsync(deadline.Token);
+        var large = (string)(await api.SubmitAsync("SELECT * FROM T ORDER BY A")).Body!["statementHandle"]!;
+        var small = (string)(await api.SubmitAsync("SELECT 1")).Body!["statementHandle"]!;
+
+        for (var i = 0; i < 300; i++) await api.SubmitAsync("SHOW TRANSACTIONS");
+
+        Assert.Equal(HttpStatusCode.OK, (await api.GetAsync(large, "&partition=1")).Status);
+        Assert.Equal("000709", (string?)(await api.GetAsync(small, "")).Body!["code"]);
+    }
+
+    [Fact]
     public async Task Values_are_bound_to_question_marks_and_never_become_sql()
     {
         using var deadline = Reading.StartDeadline();

@@ -11,27 +11,25 @@ internal sealed record ResultColumn(string Name, SnowflakeType Type, bool IsNull
 internal readonly record struct ResultPartition(long Rows, long UncompressedSize, long At, int CompressedSize);
 
 /// <summary>
-/// A finished statement's rows in partitions. They live in a file that has no name any more, so that nothing is left
-/// behind, whatever happens to the process.
+/// A finished statement's rows in partitions. The first is in memory, the others in a file that has no name any more, so
+/// that nothing is left behind, whatever happens to the process.
 /// </summary>
 internal sealed class SnowflakeResult : IDisposable
 {
     private static ReadOnlySpan<byte> Prefix => "{\"data\":"u8;
 
-    private readonly FileStream _file;
     private readonly int _partitionBytes;
-    private readonly ArrayBufferWriter<byte> _rows = new(4096);
-    private readonly Utf8JsonWriter _json;
     private readonly List<ResultPartition> _partitions = [];
+    private readonly MemoryStream _first = new();
+    private FileStream? _others;
+    private ArrayBufferWriter<byte> _rows = new(1024);
+    private Utf8JsonWriter _json;
     private long _rowsInPartition;
 
     public SnowflakeResult(IReadOnlyList<ResultColumn> columns, int partitionBytes)
     {
         Columns = columns;
         _partitionBytes = partitionBytes;
-        var path = Path.Combine(Path.GetTempPath(), $"snowflake-result-{Guid.NewGuid():N}");
-        _file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Delete, bufferSize: 0);
-        File.Delete(path);
         _json = new Utf8JsonWriter(_rows, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         _json.WriteStartArray();
     }
@@ -60,7 +58,16 @@ internal sealed class SnowflakeResult : IDisposable
         RowCount++;
     }
 
-    public void Complete() => EndPartition();
+    /// <summary>Ends the last partition; no rows can be added.</summary>
+    public void Complete()
+    {
+        EndPartition();
+        _json.Dispose();
+        // Results are kept for a while: not with the memory in which they were made.
+        _json = null!;
+        _rows = null!;
+        _first.Capacity = (int)_first.Length;
+    }
 
     /// <summary>The rows of a partition as JSON.</summary>
     public byte[] Rows(int partition)
@@ -74,32 +81,42 @@ internal sealed class SnowflakeResult : IDisposable
     /// <summary>A partition as it is sent: <c>{"data":[...]}</c>, compressed.</summary>
     public byte[] Compressed(int partition)
     {
+        if (partition == 0) return _first.ToArray();
         var content = new byte[_partitions[partition].CompressedSize];
         for (var read = 0; read < content.Length;)
-            read += RandomAccess.Read(_file.SafeFileHandle, content.AsSpan(read), _partitions[partition].At + read);
+            read += RandomAccess.Read(_others!.SafeFileHandle, content.AsSpan(read), _partitions[partition].At + read);
         return content;
     }
 
     public void Dispose()
     {
-        _json.Dispose();
-        _file.Dispose();
+        _json?.Dispose();
+        _others?.Dispose();
+    }
+
+    private static FileStream CreateNameless()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"snowflake-result-{Guid.NewGuid():N}");
+        var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Delete, bufferSize: 0);
+        File.Delete(path);
+        return file;
     }
 
     private void EndPartition()
     {
         _json.WriteEndArray();
         _json.Flush();
-        var at = _file.Position;
-        using (var gzip = new GZipStream(_file, CompressionLevel.Fastest, leaveOpen: true))
+        Stream target = _partitions.Count == 0 ? _first : _others ??= CreateNameless();
+        var at = target.Position;
+        using (var gzip = new GZipStream(target, CompressionLevel.Fastest, leaveOpen: true))
         {
             gzip.Write(Prefix);
             gzip.Write(_rows.WrittenSpan);
             gzip.Write("}"u8);
         }
 
-        _file.Flush();
-        _partitions.Add(new ResultPartition(_rowsInPartition, _rows.WrittenCount, at, (int)(_file.Position - at)));
+        target.Flush();
+        _partitions.Add(new ResultPartition(_rowsInPartition, _rows.WrittenCount, at, (int)(target.Position - at)));
         _rowsInPartition = 0;
         _rows.ResetWrittenCount();
         _json.Reset();

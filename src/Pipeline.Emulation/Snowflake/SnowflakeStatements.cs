@@ -30,14 +30,15 @@ internal sealed class SnowflakeStatement(Guid handle, string text, DateTimeOffse
 /// </summary>
 internal sealed class SnowflakeStatements(SnowflakeEngine engine, TimeProvider time) : IDisposable
 {
-    /// <summary>Results that are kept; a client that reads more of them at a time loses the oldest.</summary>
-    private const int KeptMax = 256;
+    /// <summary>Statements that are kept; of those that run or have several partitions, which take time to read, fewer but longer.</summary>
+    private const int KeptMax = 256, KeptLongMax = 64;
 
     private const int ExecutedMax = 10_000;
 
     private readonly ConcurrentDictionary<Guid, SnowflakeStatement> _byHandle = new();
     private readonly ConcurrentDictionary<Guid, SnowflakeStatement> _byRequest = new();
     private readonly ConcurrentQueue<(Guid Handle, Guid Request)> _order = new();
+    private readonly ConcurrentQueue<(Guid Handle, Guid Request)> _long = new();
     private readonly ConcurrentQueue<string> _executed = new();
     private volatile TaskCompletionSource? _gate;
 
@@ -53,7 +54,7 @@ internal sealed class SnowflakeStatements(SnowflakeEngine engine, TimeProvider t
         _byHandle[statement.Handle] = statement;
         _byRequest[requestId] = statement;
         _order.Enqueue((statement.Handle, requestId));
-        if (_order.Count > KeptMax && _order.TryDequeue(out var oldest)) Forget(oldest.Handle, oldest.Request);
+        ForgetOldest();
         return statement;
     }
 
@@ -96,6 +97,17 @@ internal sealed class SnowflakeStatements(SnowflakeEngine engine, TimeProvider t
             throw SnowflakeError.Cancelled();
         }
     }
+
+    private void ForgetOldest()
+    {
+        if (_order.Count <= KeptMax || !_order.TryDequeue(out var oldest)) return;
+        if (_byHandle.TryGetValue(oldest.Handle, out var statement) && IsLong(statement)) _long.Enqueue(oldest);
+        else Forget(oldest.Handle, oldest.Request);
+        if (_long.Count > KeptLongMax && _long.TryDequeue(out var longest)) Forget(longest.Handle, longest.Request);
+    }
+
+    private static bool IsLong(SnowflakeStatement statement) =>
+        !statement.Completion.IsCompleted || (statement.Completion.IsCompletedSuccessfully && statement.Completion.Result.Partitions.Count > 1);
 
     private void Forget(Guid handle, Guid request)
     {
