@@ -63,7 +63,7 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
             var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic, Workers = workers }] };
             await using var source = new TimedSource(new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore())));
-            using var host = await StartAsync(lake, source, cancellationToken);
+            using var host = await StartAsync(lake, source, new IngestOptions(), cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             var table = TableId.Bronze(source.Name, KafkaBroker.Topic);
             var usage = await Usage.OfAsync(async () =>
@@ -86,7 +86,7 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
     private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
         (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
 
-    private static async Task<IHost> StartAsync(Lake lake, ISource source, CancellationToken cancellationToken)
+    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken)
     {
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -96,7 +96,7 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
             .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
-            .WithIngest(new IngestOptions(), lake, [source], TimeProvider.System));
+            .WithIngest(options, lake, [source], TimeProvider.System));
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return host;

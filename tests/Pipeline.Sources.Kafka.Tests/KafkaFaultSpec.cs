@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
 
@@ -24,6 +25,35 @@ public sealed class KafkaFaultSpec : KafkaSpec
         await TakeAsync(chunks, read, 100);
 
         AssertEachOnce(read, 100);
+    }
+
+    [Fact]
+    public async Task An_outage_that_lasts_ends_the_reading_so_that_its_owner_sees_it()
+    {
+        var time = new FakeTimeProvider();
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await using var source = fixture.Open(KafkaFixture.Options(fixture.Kafka.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(1) }, time);
+        await using var chunks = source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline).GetAsyncEnumerator(Deadline);
+        var next = chunks.MoveNextAsync().AsTask();
+        await fixture.AppendAsync(1, Deadline);
+        while (!next.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.WhenAny(next, Task.Delay(20, Deadline));
+        }
+
+        chunks.Current.Dispose();
+        fixture.Kafka.TakeDown(1);
+        next = chunks.MoveNextAsync().AsTask();
+        while (!next.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(next, Task.Delay(20, Deadline));
+        }
+
+        var outage = await Assert.ThrowsAsync<PipelineException>(() => next);
+        Assert.Equal(FaultKind.Unreachable, outage.Kind);
+        Assert.True(outage.IsTransient);
     }
 
     [Fact]

@@ -73,7 +73,7 @@ internal sealed class KafkaConnection : IDisposable
     public long EndOffset(PartitionReading partition) => Consumer.GetWatermarkOffsets(Place(partition)).High.Value;
 
     /// <summary>The offset of the oldest record there is, or of the next one when there is none.</summary>
-    /// <exception cref="PipelineException">No broker answers, or there is no such partition.</exception>
+    /// <exception cref="PipelineException">No broker answers.</exception>
     public long OldestOffset(string topic, int partition)
     {
         try
@@ -82,7 +82,8 @@ internal sealed class KafkaConnection : IDisposable
         }
         catch (KafkaException e)
         {
-            throw KafkaFaults.Describe($"{_clients.Thing}, topic {topic}, partition {partition}", e.Error, inner: e);
+            throw new PipelineException(FaultKind.Unreachable, $"{_clients.Thing}, topic {topic}, partition {partition}",
+                $"its offsets cannot be looked up: {e.Error.Reason.TrimEnd('.')}", "Check the brokers and try again.", e);
         }
     }
 
@@ -163,7 +164,10 @@ internal sealed class KafkaConnection : IDisposable
         }
         catch (KafkaException e)
         {
-            throw KafkaFaults.Describe(_clients.Thing, e.Error, _lastReason, e);
+            if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(_clients.Thing, e.Error, inner: e);
+            // Not by the code: a client without brokers says that it knows no such partition.
+            throw new PipelineException(FaultKind.Unreachable, _clients.Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_lastReason.TrimEnd('.')}",
+                "Check the brokers and the network. It will be tried again.", e);
         }
     }
 
