@@ -37,7 +37,8 @@ public interface ISource : IAsyncDisposable
 /// <summary>A table or topic as configured.</summary>
 /// <param name="Name">The name in the lake: <c>bronze/SOURCE/Name</c>.</param>
 /// <param name="Workers">How many ingest workers share its splits.</param>
-public sealed record SourceTable(string Name, int Workers);
+/// <param name="RowsMayRepeat">Rows are read again on purpose (an overlap), so Bronze holds some more than once.</param>
+public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = false);
 
 /// <summary>One thing that a check looked at.</summary>
 /// <param name="Thing">What was looked at.</param>

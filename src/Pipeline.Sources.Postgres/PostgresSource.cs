@@ -25,7 +25,7 @@ public sealed class PostgresSource : ISource
         _services = services;
         _connections = new PostgresConnections(options, services.Secrets);
         _tables = new DescribedTables(_connections);
-        Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
+        Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
     }
 
     public string Name => _options.Name;

@@ -95,7 +95,7 @@ public sealed class PostgresSourceDefinition(PostgresOptions options) : ISourceD
     public string Kind => "postgres";
 
     /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
 
     public ISource Open(SourceServices services) => new PostgresSource(Options, services);
 }

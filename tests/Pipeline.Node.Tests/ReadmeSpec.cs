@@ -44,6 +44,18 @@ public sealed partial class ReadmeSpec
         }
     }
 
+    [Theory, MemberData(nameof(Documents))]
+    public void Every_test_that_is_named_exists(string document)
+    {
+        var tests = new Lazy<string>(() => string.Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.cs", SearchOption.AllDirectories)
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal)).Select(File.ReadAllText)));
+        foreach (Match named in TestName().Matches(File.ReadAllText(Path.Combine(Repository.Root, document))))
+        {
+            Assert.True(tests.Value.Contains($"class {named.Groups[1].Value}", StringComparison.Ordinal), $"{document} names {named.Value}");
+            Assert.True(tests.Value.Contains($" {named.Groups[2].Value}(", StringComparison.Ordinal), $"{document} names {named.Value}");
+        }
+    }
+
     [Fact]
     public void The_README_shows_the_two_commands()
     {
@@ -58,6 +70,9 @@ public sealed partial class ReadmeSpec
 
     [GeneratedRegex("^```([a-z]*)\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();
+
+    [GeneratedRegex("`([A-Za-z0-9]+Spec)[.]([A-Za-z0-9_]+)`")]
+    private static partial Regex TestName();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();

@@ -103,7 +103,7 @@ internal sealed class DemoSession : IAsyncDisposable
 
         var took = Elapsed;
         await _node.StopAsync();
-        var findings = await new LakeVerifier(_lake, _options.Graph).VerifyAsync(CancellationToken.None).ToListAsync(CancellationToken.None);
+        var findings = await LakeVerifier.Of(_options, _lake).VerifyAsync(CancellationToken.None).ToListAsync(CancellationToken.None);
         return new DemoOutcome(report, findings, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
     }
 

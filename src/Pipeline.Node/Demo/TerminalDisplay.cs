@@ -53,5 +53,5 @@ internal sealed class TerminalDisplay(LiveDisplayContext live) : IDemoDisplay
 
     private static Text Age(TableGlance glance) => new(Listing.Format(glance.Age));
 
-    private static Text State(string state) => new(state, state is "running" or "up to date" ? new Style(Color.Green) : state is "retrying" or "halted" ? new Style(Color.Red) : Style.Plain);
+    private static Text State(string state) => new(state, state is "running" or "up to date" ? new Style(Color.Green) : state.StartsWith("retrying", StringComparison.Ordinal) || state.StartsWith("halted", StringComparison.Ordinal) ? new Style(Color.Red) : Style.Plain);
 }

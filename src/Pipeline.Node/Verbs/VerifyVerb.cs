@@ -11,7 +11,7 @@ internal sealed class VerifyVerb() : Verb("verify", "Prove from the lake that no
         var options = invocation.Load();
         var listing = new Listing("thing", "ok", "detail", "next step");
         var isSound = true;
-        await foreach (var finding in new LakeVerifier(invocation.OpenLake(), options.Graph).VerifyAsync(cancellationToken))
+        await foreach (var finding in LakeVerifier.Of(options, invocation.OpenLake()).VerifyAsync(cancellationToken))
         {
             listing.Add(finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
             isSound &= finding.Ok;

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Node.Configuration;
 using Pipeline.Node.Inspection;
 using Pipeline.Transform.Graph;
 
@@ -12,13 +13,18 @@ namespace Pipeline.Node.Verification;
 /// without gap or overlap, every Bronze row has one fate in Silver, keys are unique. Safe beside a running pipeline: each
 /// table is looked at as of one version.
 /// </summary>
-internal sealed class LakeVerifier(Lake lake, TransformGraph graph)
+/// <param name="repeating">Bronze tables whose source reads rows again on purpose.</param>
+internal sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<TableId> repeating)
 {
+    /// <summary>The verifier of a configured pipeline.</summary>
+    public static LakeVerifier Of(PipelineOptions options, Lake lake) => new(lake, options.Graph, options.Sources
+        .SelectMany(source => source.Tables.Where(table => table.RowsMayRepeat).Select(table => TableId.Bronze(source.Name, table.Name))).ToHashSet());
+
     /// <summary>A finding a check and table, as they are made.</summary>
     public async IAsyncEnumerable<Finding> VerifyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var query = new LakeQuery(cancellationToken);
-        var bronze = new BronzeVerifier(lake, query);
+        var bronze = new BronzeVerifier(lake, query, repeating);
         var silver = new SilverVerifier(lake, query);
         await foreach (var id in LakeInventory.TablesAsync(lake, cancellationToken))
         {
