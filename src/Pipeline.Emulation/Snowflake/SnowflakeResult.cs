@@ -23,7 +23,7 @@ internal sealed class SnowflakeResult : IDisposable
     private readonly MemoryStream _first = new();
     private FileStream? _others;
     private ArrayBufferWriter<byte> _rows = new(1024);
-    private Utf8JsonWriter _json;
+    private readonly Utf8JsonWriter _json;
     private long _rowsInPartition;
 
     public SnowflakeResult(IReadOnlyList<ResultColumn> columns, int partitionBytes)
@@ -62,10 +62,9 @@ internal sealed class SnowflakeResult : IDisposable
     public void Complete()
     {
         EndPartition();
-        _json.Dispose();
         // Results are kept for a while: not with the memory in which they were made.
-        _json = null!;
-        _rows = null!;
+        _json.Dispose();
+        _rows = new ArrayBufferWriter<byte>();
         _first.Capacity = (int)_first.Length;
     }
 
@@ -90,7 +89,7 @@ internal sealed class SnowflakeResult : IDisposable
 
     public void Dispose()
     {
-        _json?.Dispose();
+        _json.Dispose();
         _others?.Dispose();
     }
 
