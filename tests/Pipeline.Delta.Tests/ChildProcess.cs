@@ -18,6 +18,7 @@ internal static class ChildProcess
         ["append", .. var rest] => Log.AppendingProcess.RunAsync(rest),
         [S3.S3AppendingProcess.Verb, .. var rest] => S3.S3AppendingProcess.RunAsync(rest),
         ["open", .. var rest] => Log.OpeningProcess.RunAsync(rest),
+        ["index", .. var rest] => Log.OpeningProcess.RunIndexAsync(rest),
         _ => Task.FromResult(64),
     };
 
@@ -31,6 +32,8 @@ internal static class ChildProcess
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
         start.ArgumentList.Add(Verb);
+        // Short lives: what is measured to optimise better later never pays.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         if (heapBytesMax is { } bytes) start.Environment["DOTNET_GCHeapHardLimit"] = bytes.ToString("X");
         foreach (var arg in args) start.ArgumentList.Add(arg);
 

@@ -145,7 +145,7 @@ internal sealed class LogReader(IObjectStore store, string table)
     private void CheckReachable(LogListing log, long checkpoint, long wanted)
     {
         var oldest = checkpoint >= 0 || log.Commits.FirstOrDefault() is { Version: 0, Path: not null } ? 0
-            : log.Files.Where(file => file.Kind == LogFileKind.Checkpoint).Select(file => file.Version).DefaultIfEmpty().Min();
+            : log.Files.Where(file => file.Kind is LogFileKind.Checkpoint or LogFileKind.CheckpointPart).Select(file => file.Version).DefaultIfEmpty().Min();
         if (wanted < oldest)
             throw new PipelineException(FaultKind.Missing, $"Table {table}", $"version {wanted} can no longer be read: the oldest is {oldest}",
                 "Choose a version that `history` shows.");

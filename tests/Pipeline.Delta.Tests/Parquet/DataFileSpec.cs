@@ -6,6 +6,8 @@ using Pipeline.Core.Columns;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
+using Pipeline.Delta.Storage;
+using Pipeline.Delta.Tests.Storage;
 
 namespace Pipeline.Delta.Tests.Parquet;
 
@@ -133,6 +135,22 @@ public sealed class DataFileSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_full_disk_is_the_error_that_the_writer_reports()
+    {
+        var table = await DeltaTable.OpenOrCreateAsync(new FullStore(_scratch.Store()), "t", TestTables.KeyAndText, [], TestTables.NoConfiguration,
+            TimeProvider.System, Cancel);
+        long[] keys = [.. Enumerable.Range(0, 1000).Select(key => (long)key)];
+        await using var writer = await table.OpenDataFileAsync(TestTables.KeyAndText, TestTables.NoPartitions, new DataFileOptions(RowGroupBytesMax: 1), Cancel);
+
+        var error = Assert.Throws<PipelineException>(() =>
+        {
+            for (var i = 0; i < 3; i++) writer.Write(TestTables.Rows(keys));
+        });
+
+        Assert.Equal(FaultKind.StorageFull, error.Kind);
+    }
+
+    [Fact]
     public async Task A_file_that_is_not_completed_leaves_nothing_behind()
     {
         var table = await OpenAsync(TestTables.KeyAndText);
@@ -157,4 +175,29 @@ public sealed class DataFileSpec : IDisposable
 
     private static async Task<Snapshot> AppendAsync(DeltaTable table, RecordBatch rows) =>
         await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Adds = [await TestTables.WriteFileAsync(table, rows)] });
+
+    /// <summary>A disk that takes the log, and of data files only their first bytes.</summary>
+    private sealed class FullStore(IObjectStore inner) : StoreDecorator(inner)
+    {
+        public override async ValueTask<ObjectUpload> OpenUploadAsync(string path, CancellationToken cancellationToken) =>
+            new FullUpload(await Inner.OpenUploadAsync(path, cancellationToken));
+    }
+
+    private sealed class FullUpload(ObjectUpload inner) : ObjectUpload
+    {
+        public override Stream Content { get; } = new FullStream();
+
+        public override ValueTask<long> CompleteAsync(CancellationToken cancellationToken) => inner.CompleteAsync(cancellationToken);
+
+        public override ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+
+    private sealed class FullStream : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (Length + buffer.Length > 1000) throw new PipelineException(FaultKind.StorageFull, "Disk", "no space is left on the disk", "Free space.");
+            base.Write(buffer);
+        }
+    }
 }
