@@ -23,7 +23,9 @@ public static class ParquetCopy
         Directory.CreateDirectory(directory);
         // Without Spark's version in the footer Spark takes old dates for those of the Julian calendar.
         var written = session.Rows($"""
-            COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM ({query}))
+            COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
+            {query}
+            ))
             TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION snappy, APPEND, FILE_SIZE_BYTES '{FileBytesMax}',
               FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.snappy', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
             """);

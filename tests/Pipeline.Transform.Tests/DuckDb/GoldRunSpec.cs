@@ -22,7 +22,7 @@ public sealed class GoldRunSpec
     public async Task Replaces_a_full_table_and_records_what_it_was_made_from()
     {
         using var lake = Lake("daily { sql = \"daily.sql\" }",
-            ("daily.sql", "SELECT CAST(sold_at AS DATE) AS sold_on, CAST(SUM(amount) AS DECIMAL(18,2)) AS amount FROM silver.sales GROUP BY 1"));
+            ("daily.sql", "SELECT CAST(sold_at AS DATE) AS sold_on, CAST(SUM(amount) AS DECIMAL(18,2)) AS amount FROM silver.sales GROUP BY 1 -- by day\n"));
         await lake.AppendAsync("bronze/crm/sales", Sales, Rows("1, '2026-01-01 10:00:00+00', 1.50", "2, '2026-01-01 23:59:59+00', 2.50"));
         await lake.RunAllAsync();
         await lake.AppendAsync("bronze/crm/sales", Sales, Rows("3, '2026-01-02 00:00:00+00', 4.00"));
