@@ -105,6 +105,7 @@ public sealed class FailureSpec(HealthySources sources) : IDisposable
         Assert.Equal(kind, status.LastFault!.Kind);
         Assert.Contains(about, status.LastFault.ToString(), StringComparison.OrdinalIgnoreCase);
         Assert.NotEmpty(status.LastFault.NextStep);
+        await node.WaitForLogAsync($"{table} is halted");
         Assert.Single(node.Log, line => line.Contains($"{table} is halted", StringComparison.Ordinal));
         Assert.DoesNotContain(node.Log, line => line.TrimStart().StartsWith("at ", StringComparison.Ordinal));
     }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Text;
 using Akka.Actor;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
@@ -13,7 +15,7 @@ internal sealed class RunningNode : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
-    private readonly StringWriter _log = new();
+    private readonly LogLines _log = new();
     private readonly ILoggerFactory _logs;
     private NodeHost? _host;
 
@@ -21,7 +23,7 @@ internal sealed class RunningNode : IAsyncDisposable
     {
         ConfigPath = configPath;
         LakeDirectory = lake;
-        _logs = NodeLogs.Create(TextWriter.Synchronized(_log), LogLevel.Warning);
+        _logs = NodeLogs.Create(_log, LogLevel.Warning);
         Lake = Lakes.Open(new LakeOptions { Location = lake }, TimeProvider.System);
     }
 
@@ -66,6 +68,10 @@ internal sealed class RunningNode : IAsyncDisposable
         WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == table),
             status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}", () => _log.ToString())!;
 
+    /// <summary>Waits until the log, which is written behind the actors' backs, holds a line with this text.</summary>
+    public Task WaitForLogAsync(string text) =>
+        WaitAsync(() => Task.FromResult(Log), log => log.Any(line => line.Contains(text, StringComparison.Ordinal)), $"'{text}' in the log", () => _log.ToString());
+
     public Task WaitForRowsAsync(string table, long rows) => WaitForRowsAsync(Lake, TableId.Parse(table), rows, () => _log.ToString());
 
     public static Task WaitForRowsAsync(Lake lake, TableId table, long rows, Func<string>? log = null) =>
@@ -90,5 +96,19 @@ internal sealed class RunningNode : IAsyncDisposable
         while (!isReached(last) && !deadline.IsCancellationRequested && await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken));
         Assert.True(isReached(last), $"Waited {Deadline} for {what}; it is: {last}. Log:\n{log?.Invoke()}");
         return last;
+    }
+
+    /// <summary>What the log says, readable while it is being written.</summary>
+    private sealed class LogLines : TextWriter
+    {
+        private readonly ConcurrentQueue<string> _entries = new();
+
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value) => _entries.Enqueue(value.ToString());
+
+        public override void Write(string? value) => _entries.Enqueue(value ?? "");
+
+        public override string ToString() => string.Concat(_entries);
     }
 }
