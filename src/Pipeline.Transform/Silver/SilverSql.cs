@@ -105,8 +105,10 @@ public sealed class SilverSql
             .. _sources.SelectMany(BuiltInRules),
             .. UserRules(Severity.Quarantine),
         ]);
-        var malformed = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
-        return malformed.Count == 0 ? own : $"CASE {string.Join(' ', malformed)} ELSE {own} END";
+        var others = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
+        // Emptying a table by a record is a decision for people: the record is set aside where they look.
+        if (_hasChanged) others.Insert(0, $"WHEN _op = 't' THEN '{SilverContract.TruncateRule}'");
+        return others.Count == 0 ? own : $"CASE {string.Join(' ', others)} ELSE {own} END";
     }
 
     /// <summary>A record without its document is broken; a column that holds documents may be null.</summary>

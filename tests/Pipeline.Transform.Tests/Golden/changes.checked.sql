@@ -38,9 +38,9 @@ typed AS (
 ),
 ruled AS (
   SELECT *,
-    concat_ws(',',
+    CASE WHEN _op = 't' THEN 'truncate' ELSE concat_ws(',',
       CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
-      CASE WHEN _op <> 'd' AND carries(_changed, 'email') AND _s_email IS NULL THEN 'required:email' END) AS _broken,
+      CASE WHEN _op <> 'd' AND carries(_changed, 'email') AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
     '' AS _warned,
     '' AS _failed
   FROM typed
