@@ -46,6 +46,12 @@ public sealed record IngestOptions
     /// <summary>Parquet codec. Default snappy.</summary>
     public Compression Compression { get; init; } = Compression.Snappy;
 
+    /// <summary>Pause between two rounds of putting a table's small files together. Default 10 min, 1 s to 1 day.</summary>
+    public TimeSpan CompactInterval { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Small files of a day that are worth putting together. Default 10, 2 to 10,000. Fewer are left alone.</summary>
+    public int CompactFilesMin { get; init; } = 10;
+
     /// <summary>How often sources are asked for new splits. Default 10 s, 100 ms to 1 h.</summary>
     public TimeSpan SplitsInterval { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -76,6 +82,8 @@ public sealed record IngestOptions
             CommitInterval = settings.Duration("commit-interval", defaults.CommitInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1)),
             PipelineDepth = settings.Int("pipeline-depth", defaults.PipelineDepth, 1, 16),
             Compression = settings.Choice<Compression>("compression", defaults.Compression),
+            CompactInterval = settings.Duration("compact-interval", defaults.CompactInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
+            CompactFilesMin = settings.Int("compact-files-min", defaults.CompactFilesMin, 2, 10_000),
             SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
             AnswerTimeout = settings.Duration("answer-timeout", defaults.AnswerTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
             DrainTimeout = settings.Duration("drain-timeout", defaults.DrainTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),

@@ -232,6 +232,26 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task Small_files_are_put_together_while_records_keep_coming()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        await using var node = await StartAsync(IngestNode.Fast with { FileAgeMax = TimeSpan.FromMilliseconds(20), CompactInterval = TimeSpan.FromMilliseconds(200), CompactFilesMin = 3 });
+
+        for (var round = 1; round <= 20; round++)
+        {
+            _system.AppendRows(split, "orders", 10);
+            await UntilPositionAsync(Orders, [split], round * 10);
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        while ((await _oracle.FilesAsync(Orders)).Count > 3) await Task.Delay(50, deadline.Token);
+        Assert.Equal(Expected([split], 200), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+        Assert.True(_oracle.FilesOnDisk(Orders) >= 20);
+    }
+
+    [Fact]
     public async Task Another_node_takes_over_when_one_leaves()
     {
         _system.WithTable("orders", workers: 4);

@@ -19,6 +19,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private readonly TableId _id;
     private readonly Lake _lake;
     private readonly TimeProvider _time;
+    private readonly IngestOptions _options;
     private BronzeCommitterState _state;
     private DeltaTable? _table;
 
@@ -27,6 +28,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         _id = id;
         _lake = lake;
         _time = time;
+        _options = options;
         _state = new BronzeCommitterState(id.ToString(), new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
 
         Receive<GetPositions>(question => Apply(new CommitterEvent.Asked(new PendingQuestion(question, Sender))));
@@ -38,6 +40,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
     public static Props Props(TableId id, Lake lake, IngestOptions options, TimeProvider time) =>
         Akka.Actor.Props.Create(() => new BronzeCommitterActor(id, lake, options, time));
+
+    protected override void PreStart() => Context.ActorOf(BronzeMaintenanceActor.Props(_id, _lake, _options), "maintenance");
 
     protected override void PostStop() => _stopped.Cancel();
 
