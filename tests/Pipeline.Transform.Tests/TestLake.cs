@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Apache.Arrow;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
@@ -92,6 +93,15 @@ internal sealed class TestLake : IDisposable
             await CreateViewAsync(session, TableId.Silver(name));
         foreach (var table in Graph.Tables.Where(t => t.Layer == Layer.Gold)) await CreateViewAsync(session, table);
         return [.. session.Rows(query).Select(row => string.Join("|", row.Select(value => value switch { null => "", DateTime at => at.ToString("yyyy-MM-dd HH:mm:ss"), bool b => b ? "true" : "false", _ => value.ToString() })))];
+    }
+
+    /// <summary>Names of the columns with a minimum or maximum in the table's log.</summary>
+    public async Task<IReadOnlyList<string>> BoundsAsync(TableId id)
+    {
+        var table = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(id, Cancel));
+        return [.. table.Current.Files
+            .SelectMany(file => new[] { "minValues", "maxValues" }.SelectMany(kind => JsonDocument.Parse(file.Stats!).RootElement.GetProperty(kind).EnumerateObject()))
+            .Select(bound => bound.Name)];
     }
 
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);

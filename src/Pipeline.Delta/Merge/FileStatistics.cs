@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Merge;
 
@@ -42,7 +43,7 @@ internal static class FileStatistics
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported, bool isMax)
     {
         json.WriteStartObject(name);
-        foreach (var column in columns)
+        foreach (var column in columns.Where(TableColumns.HasStatistics))
         {
             var values = reported[column.Name];
             if (values.GetValueOrDefault("has_nan") == "true") continue;

@@ -42,7 +42,7 @@ internal static class DataFiles
 
     /// <summary>The columns that the table itself marks, so that no writer can forget.</summary>
     private static IEnumerable<string> WithoutStatistics(Schema schema) => schema.FieldsList
-        .Where(field => field.HasMetadata && field.Metadata.TryGetValue(TableColumns.StatisticsKey, out var value) && value == TableColumns.NoStatistics)
+        .Where(field => !TableColumns.HasStatistics(field))
         .Select(field => field.Name);
 
     /// <summary>Below the store's root.</summary>

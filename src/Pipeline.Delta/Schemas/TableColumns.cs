@@ -1,10 +1,20 @@
+using Apache.Arrow;
+
 namespace Pipeline.Delta.Schemas;
 
 /// <summary>What a table's schema says about its columns beside their types, in the metadata of a field.</summary>
 public static class TableColumns
 {
-    /// <summary>With the value <see cref="NoStatistics"/>: minimum and maximum appear neither in the log nor in data files.</summary>
+    /// <summary>With the value <see cref="NoStatistics"/>: minimum and maximum do not appear in the log, nor in the footers of files that DuckDB has not written (it always does).</summary>
     public const string StatisticsKey = "pipeline.statistics";
 
     public const string NoStatistics = "none";
+
+    /// <summary>Metadata of a field that never gets bounds: personal data.</summary>
+    public static readonly IReadOnlyDictionary<string, string> WithoutStatistics =
+        new Dictionary<string, string>(StringComparer.Ordinal) { [StatisticsKey] = NoStatistics };
+
+    /// <summary>Whether the minimum and maximum of a field may be written down.</summary>
+    public static bool HasStatistics(Field field) =>
+        !(field.HasMetadata && field.Metadata.TryGetValue(StatisticsKey, out var value) && value == NoStatistics);
 }

@@ -3,16 +3,20 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>A column by name and contract type (<see cref="ColumnType"/>).</summary>
-public sealed record JobColumn(string Name, string Type)
+/// <param name="HasStatistics">False for personal data: no minimum and maximum in the log.</param>
+public sealed record JobColumn(string Name, string Type, bool HasStatistics = true)
 {
-    public static ImmutableArray<JobColumn> Of(IEnumerable<Field> fields) => [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType)))];
+    public static ImmutableArray<JobColumn> Of(IEnumerable<Field> fields) =>
+        [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType), TableColumns.HasStatistics(field)))];
 
-    public Field ToField() => new(Name, ColumnType.TryParse(Type) ?? throw new FormatException($"'{Type}' is not a column type."), nullable: true);
+    public Field ToField() => new(Name, ColumnType.TryParse(Type) ?? throw new FormatException($"'{Type}' is not a column type."), nullable: true,
+        HasStatistics ? null : TableColumns.WithoutStatistics);
 }
 
 /// <summary>The files to read from one table. No files: an empty table of these columns.</summary>

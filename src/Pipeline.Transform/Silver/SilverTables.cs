@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
+using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Silver;
@@ -19,11 +20,12 @@ public static class SilverTables
 
     /// <summary>
     /// Columns of the Silver table and of its deletes: those of the contract, then the ordering ones and
-    /// <c>_ingested_at</c>. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
+    /// <c>_ingested_at</c>. Personal ones get no bounds in the log. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
     /// </summary>
     public static IReadOnlyList<Field> Columns(SilverContract contract, Schema bronze)
     {
-        var fields = contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true)).ToList();
+        var fields = contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true,
+            column.Classification == Classification.Personal ? TableColumns.WithoutStatistics : null)).ToList();
         foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt))
             if (fields.TrueForAll(field => field.Name != name)) fields.Add(new Field(name, bronze.GetFieldByName(name).DataType, nullable: true));
         return fields;
@@ -42,7 +44,7 @@ public static class SilverTables
         .. contract.Key.Select(name => new Field(name, StringType.Default, nullable: true)),
         new Field("_rules", StringType.Default, nullable: true),
         new Field("_held", BooleanType.Default, nullable: true),
-        new Field("_row", StringType.Default, nullable: true),
+        new Field("_row", StringType.Default, nullable: true, TableColumns.WithoutStatistics),
         new Field("_op", StringType.Default, nullable: true),
         new Field("_position", Int64Type.Default, nullable: true),
         new Field("_bronze_file", StringType.Default, nullable: true),

@@ -15,7 +15,7 @@ public sealed class SilverRunSpec
             email { type = string, required = true }
             team_id { type = long }
             score { type = "decimal(8,2)", from = score_text }
-            phone { type = string, mask = hash }
+            phone { type = string, mask = hash, classification = personal }
           }
           key = [user_id]
           rules = [
@@ -57,6 +57,22 @@ public sealed class SilverRunSpec
             await lake.RowsAsync("SELECT _row FROM silver.users__quarantine WHERE user_id = '3'"));
         Assert.Equal(["""6|0|2|3|1|0|0|{"email_valid":1,"required:email":1,"required:user_id":1,"type:score":1}|{"has_team":1}"""],
             await lake.RowsAsync("SELECT rows_in, released, accepted, quarantined, superseded, deleted, replaced, quarantined_by_rule, warned_by_rule FROM silver._quality WHERE table_name = 'silver/users'"));
+    }
+
+    [Fact]
+    public async Task Writes_no_bounds_of_personal_columns_or_quarantined_rows_into_the_log()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        await lake.AppendAsync("bronze/app/users", Users, UserRows("1, 'a@x', NULL, '1', '123', 'r', 10", "2, 'nobody', NULL, '1', '456', 'r', 11"));
+        await lake.RunAllAsync();
+
+        var accepted = await lake.BoundsAsync(TableId.Silver("users"));
+        var quarantined = await lake.BoundsAsync(TableId.Quarantine("users"));
+
+        Assert.Contains("email", accepted);
+        Assert.DoesNotContain("phone", accepted);
+        Assert.Contains("_rules", quarantined);
+        Assert.DoesNotContain("_row", quarantined);
     }
 
     [Theory]
