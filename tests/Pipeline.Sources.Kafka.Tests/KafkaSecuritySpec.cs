@@ -56,8 +56,8 @@ public sealed class KafkaSecuritySpec : KafkaSpec
         await TakeAsync(10);
 
         // The broker hangs up and from now on asks for the second password.
-        secured.Gateway.Password = "second";
         await File.WriteAllTextAsync(file, "second\n", Deadline);
+        secured.Gateway.Password = "second";
         secured.Gateway.CloseConnections();
         await secured.AppendAsync(10, Deadline);
         await TakeAsync(20);

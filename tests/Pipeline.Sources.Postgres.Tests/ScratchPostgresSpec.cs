@@ -95,7 +95,10 @@ public sealed class ScratchPostgresSpec(PostgresServer server) : PostgresSpec
         watcher.EnableRaisingEvents = true;
         try
         {
-            using var owner = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["-explicit", "only", "-method", $"*{nameof(ScratchPostgresOwner)}.{nameof(ScratchPostgresOwner.Holds_a_server_until_it_is_killed)}"])
+            // Run by "dotnet tests.dll" this process is dotnet; run by its own host it is itself.
+            var isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
+            string[] assembly = isHosted ? [typeof(ScratchPostgresSpec).Assembly.Location] : [];
+            using var owner = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. assembly, "-explicit", "only", "-method", $"*{nameof(ScratchPostgresOwner)}.{nameof(ScratchPostgresOwner.Holds_a_server_until_it_is_killed)}"])
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,

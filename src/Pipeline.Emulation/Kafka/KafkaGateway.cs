@@ -74,8 +74,8 @@ public sealed class KafkaGateway : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        _listener.Stop();
         await _accepting;
+        _listener.Stop();
         await Task.WhenAll(_connections);
         _stopping.Dispose();
     }
@@ -84,7 +84,7 @@ public sealed class KafkaGateway : IAsyncDisposable
     {
         try
         {
-            while (true) _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stopping.Token)));
+            while (!_stopping.IsCancellationRequested) _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stopping.Token)));
         }
         catch (OperationCanceledException)
         {

@@ -13,6 +13,9 @@ internal sealed class KafkaConnection : IDisposable
     /// <summary>How long all brokers may be away before the reading ends with an error, to be tried again by its owner.</summary>
     private static readonly TimeSpan DownMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>After a rotation refusals of the old password may still arrive for so long.</summary>
+    private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(5);
+
     private readonly KafkaClients _clients;
     private readonly ClientConfig _config;
     private readonly TimeSpan _requestTimeout;
@@ -24,6 +27,7 @@ internal sealed class KafkaConnection : IDisposable
     private Error? _fatal;
     private string _lastReason = "all brokers are down";
     private long? _downAt;
+    private long? _rotatedAt;
     private bool _hasWarnedOfGroup;
     private bool _isDisposed;
 
@@ -148,10 +152,18 @@ internal sealed class KafkaConnection : IDisposable
     /// <summary>A refused password may have been replaced meanwhile: on with the new one, if there is one.</summary>
     private void RotateOrThrow(Error refusal)
     {
+        // Connections that were under way when the password was replaced still bring the old one; a wrong new one is refused again.
+        if (_rotatedAt is { } rotatedAt && _time.GetElapsedTime(rotatedAt) < OldPasswordMax)
+        {
+            _refusal = null;
+            return;
+        }
+
         // The reading thread is ours to block.
         if (!_clients.RotateAsync(Consumer, _config, CancellationToken.None).AsTask().GetAwaiter().GetResult())
             throw KafkaFaults.Describe(_clients.Thing, refusal);
         _refusal = null;
+        _rotatedAt = _time.GetTimestamp();
         _log.CredentialsRotated(_clients.Thing);
     }
 
