@@ -38,7 +38,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
             var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
             await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
-            using var host = await KafkaToBronzeBenchmark.StartAsync(lake, source, new IngestOptions { FileAgeMax = TimeSpan.FromMilliseconds(250) }, cancellationToken);
+            using var host = await BronzeRun.StartAsync(lake, source, new IngestOptions { FileAgeMax = TimeSpan.FromMilliseconds(250) }, cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
             var table = TableId.Bronze(source.Name, KafkaBroker.Topic);

@@ -8,7 +8,7 @@ using Pipeline.Sources.Postgres;
 namespace Pipeline.Benchmarks;
 
 /// <summary>
-/// Reading a watermark table into Arrow beside psql copying the same table to nowhere: a narrow table (5 columns) and a
+/// A watermark table read into Arrow, and brought into Bronze, beside psql copying the same table to nowhere: a narrow table (5 columns) and a
 /// wide one (40 columns with text and jsonb), in alternation.
 /// </summary>
 public sealed class PostgresReadBenchmark : IBenchmark
@@ -35,21 +35,22 @@ public sealed class PostgresReadBenchmark : IBenchmark
             foreach (var table in TablesToRead)
             {
                 await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
-                var (ours, theirs) = (new List<double>(), new List<double>());
+                var (ours, theirs, committed) = (new List<double>(), new List<double>(), new List<Usage>());
                 // Once for the just-in-time compiler.
-                await ReadAsync(server, table.Name, table.Rows, cancellationToken);
-                var cpuBefore = Environment.CpuUsage.TotalTime;
+                await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken);
                 for (var round = 0; round < Rounds; round++)
                 {
                     theirs.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
                     ours.Add(await ReadAsync(server, table.Name, table.Rows, cancellationToken));
+                    committed.Add(await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken));
                 }
 
                 var (mine, psql) = (table.Rows / Median(ours), table.Rows / Median(theirs));
-                await output.WriteLineAsync($"{table.Name}: pipeline {mine:N0} rows/s, psql COPY to /dev/null {psql:N0} rows/s, ratio {mine / psql:0.00}, {(Environment.CpuUsage.TotalTime - cpuBefore).TotalSeconds / Rounds:0.00} CPU-seconds a reading");
+                var bronze = table.Rows / Median([.. committed.Select(usage => usage.Elapsed.TotalSeconds)]);
+                await output.WriteLineAsync($"{table.Name}: psql COPY to /dev/null {psql:N0} rows/s");
+                await output.WriteLineAsync($"  read into Arrow      {mine:N0} rows/s, ratio {mine / psql:0.00}");
+                await output.WriteLineAsync($"  committed to Bronze  {bronze:N0} rows/s, ratio {bronze / psql:0.00}, {Median([.. committed.Select(usage => usage.Processor.TotalSeconds)]):0.00} CPU-seconds, {committed.Max(usage => usage.PeakBytes) >> 20} MiB peak");
             }
-
-            await output.WriteLineAsync($"peak memory {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB");
         }
         finally
         {
@@ -89,10 +90,8 @@ public sealed class PostgresReadBenchmark : IBenchmark
         return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    private static async Task<double> ReadAsync(ScratchPostgres server, string table, int rows, CancellationToken cancellationToken)
-    {
-        var started = Stopwatch.GetTimestamp();
-        await using var source = new PostgresSource(
+    private static PostgresSource Open(ScratchPostgres server, string table) =>
+        new(
             new PostgresOptions
             {
                 Name = "bench",
@@ -105,6 +104,11 @@ public sealed class PostgresReadBenchmark : IBenchmark
                 Tables = [new PostgresTableOptions(table, table, "updated_at", [], TimeSpan.Zero)],
             },
             new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+
+    private static async Task<double> ReadAsync(ScratchPostgres server, string table, int rows, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await using var source = Open(server, table);
         var splits = await source.ListSplitsAsync(table, cancellationToken);
         var read = 0;
         await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[0].Id, null)], cancellationToken))

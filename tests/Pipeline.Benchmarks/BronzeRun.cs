@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Cluster.Hosting;
+using Akka.Configuration;
+using Akka.Hosting;
+using Akka.Remote.Hosting;
+using Apache.Arrow;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Ingest;
+
+namespace Pipeline.Benchmarks;
+
+/// <summary>A source's table into Bronze on the local disk by the service's own ingest, on a one-node cluster.</summary>
+internal static class BronzeRun
+{
+    /// <summary>Files roll sooner than by default, or the last rows of a short run would wait longer than it takes to read them.</summary>
+    private static readonly IngestOptions LowLatency = new() { FileAgeMax = TimeSpan.FromMilliseconds(250) };
+
+    /// <summary>
+    /// From the first chunk to the last committed row, counted in the table's log: starting a cluster is not what is
+    /// compared. Disposes the source.
+    /// </summary>
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, CancellationToken cancellationToken)
+    {
+        var directory = Directory.CreateTempSubdirectory("to-bronze-");
+        try
+        {
+            var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
+            await using var timed = new TimedSource(source);
+            using var host = await StartAsync(lake, timed, LowLatency, cancellationToken);
+            var system = host.Services.GetRequiredService<ActorSystem>();
+            var bronze = TableId.Bronze(source.Name, table);
+            var usage = await Usage.OfAsync(async () =>
+            {
+                await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
+                while (await RowsAsync(lake, bronze, cancellationToken) < rows) await Task.Delay(20, cancellationToken);
+                return Stopwatch.GetElapsedTime(timed.FirstChunkAt);
+            });
+            await system.Terminate();
+            if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
+                throw new InvalidOperationException($"The table holds {found} rows of {rows}.");
+            return usage;
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
+        (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
+
+    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken)
+    {
+        var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Logging.ClearProviders();
+        builder.Services.AddAkka("pipeline", akka => akka
+            .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
+            .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
+            .WithRemoting("127.0.0.1", 0)
+            .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
+            .WithIngest(options, lake, [source], TimeProvider.System));
+        var host = builder.Build();
+        await host.StartAsync(cancellationToken);
+        return host;
+    }
+
+    /// <summary>Notes when the first chunk came.</summary>
+    private sealed class TimedSource(ISource source) : ISource
+    {
+        private long _firstChunkAt;
+
+        public long FirstChunkAt => Volatile.Read(ref _firstChunkAt);
+
+        public string Name => source.Name;
+
+        public IReadOnlyList<SourceTable> Tables => source.Tables;
+
+        public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => source.DescribeAsync(table, cancellationToken);
+
+        public ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken) => source.ListSplitsAsync(table, cancellationToken);
+
+        public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await foreach (var chunk in source.ReadAsync(from, cancellationToken))
+            {
+                Interlocked.CompareExchange(ref _firstChunkAt, Stopwatch.GetTimestamp(), 0);
+                yield return chunk;
+            }
+        }
+
+        public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => source.AcknowledgeAsync(split, position, cancellationToken);
+
+        public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => source.CheckAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => source.DisposeAsync();
+    }
+}
