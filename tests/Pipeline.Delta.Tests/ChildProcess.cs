@@ -7,7 +7,7 @@ internal static class ChildProcess
 {
     public const string Verb = "--child";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(IsNightly ? 45 : 3);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(IsNightly ? 45 : 12);
 
     /// <summary>Whether there is time for tests that take minutes.</summary>
     public static bool IsNightly => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1";
