@@ -2,7 +2,15 @@ using System.Diagnostics.Metrics;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
+/// <summary>Instruments count for the whole process: who looks at them runs while no other source does.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class ProcessFigures
+{
+    public const string Name = "figures of the process";
+}
+
 /// <summary>What a reading holds, and what it says about itself.</summary>
+[Collection(ProcessFigures.Name)]
 public sealed class KafkaBoundsSpec : KafkaSpec
 {
     [Fact]
