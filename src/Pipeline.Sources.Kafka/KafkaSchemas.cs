@@ -16,7 +16,7 @@ internal static class KafkaSchemas
     public static Schema Of(KafkaFormat format) => format switch
     {
         KafkaFormat.Bytes => Binary,
-        KafkaFormat.Avro => Registered,
+        KafkaFormat.Avro or KafkaFormat.Protobuf => Registered,
         _ => Text,
     };
 

@@ -21,7 +21,7 @@ public sealed class KafkaSource : IGapSource
     private readonly KafkaClients _clients;
     private readonly KafkaTopics _topics;
     private readonly KafkaMetrics _metrics;
-    private readonly SchemaRegistry? _registry;
+    private readonly SourceSchemas? _schemas;
     private readonly ConcurrentDictionary<SplitId, KafkaConnection> _reading = [];
     private int _saidUnavailable;
     private int _isDisposed;
@@ -35,7 +35,7 @@ public sealed class KafkaSource : IGapSource
         _clients = new KafkaClients(name, options, services.Secrets);
         _topics = new KafkaTopics(_clients, options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(name);
-        _registry = options.Registry is { } registry ? new SchemaRegistry(name, registry, services.Secrets, services.Time) : null;
+        _schemas = options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(name, registry, services.Secrets, services.Time), services.Time) : null;
         Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
     }
 
@@ -62,10 +62,10 @@ public sealed class KafkaSource : IGapSource
             await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var formats = new ValueFormats(_registry, stopping.Token);
+        using var formats = new ValueFormats(_schemas, stopping.Token);
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Avro(TableOf(split.Name.Topic)), queue, _metrics, _time))];
+            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time))];
         var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
         await using var reader = new KafkaReader(connection, Feed(connection, partitions), partitions, queue, _options, _metrics, _time);
         foreach (var (split, _, _) in splits) _reading[split] = connection;
@@ -124,7 +124,7 @@ public sealed class KafkaSource : IGapSource
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return ValueTask.CompletedTask;
         _topics.Dispose();
         _metrics.Dispose();
-        _registry?.Dispose();
+        _schemas?.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -36,7 +36,7 @@ public sealed record KafkaSourceOptions
     /// <summary>How long to wait for an answer to a question about topics or offsets.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Where schemas are; needed for the format <c>avro</c>.</summary>
+    /// <summary>Where schemas are; needed for the formats <c>avro</c> and <c>protobuf</c>.</summary>
     public SchemaRegistryOptions? Registry { get; init; }
 
     public required IReadOnlyList<KafkaTableOptions> Tables { get; init; }
@@ -62,8 +62,8 @@ public sealed record KafkaSourceOptions
         };
 
         if (options.Tables.Count == 0) settings.Report("tables", "has no table. Write tables { NAME { topic = TOPIC } }");
-        if (options.Registry is null && options.Tables.FirstOrDefault(table => table.Format == KafkaFormat.Avro) is { } avro)
-            settings.Report("registry", $"is required: table {avro.Name} has the format avro. Write registry {{ url = \"http://HOST:PORT\" }}");
+        if (options.Registry is null && options.Tables.FirstOrDefault(table => table.HasSchemas) is { } registered)
+            settings.Report("registry", $"is required: table {registered.Name} has the format {registered.Format.ToString().ToLowerInvariant()}. Write registry {{ url = \"http://HOST:PORT\" }}");
         foreach (var shared in options.Tables.GroupBy(table => table.Topic, StringComparer.Ordinal).Where(tables => tables.Count() > 1))
             settings.Report("tables", $"topic {shared.Key} feeds {string.Join(" and ", shared.Select(table => table.Name))}. One table a topic");
         if (options.ChunkBytesMax > options.BufferBytesMax / 4)
@@ -87,6 +87,12 @@ public enum KafkaFormat
     /// registry. Each record is read by the schema it was written with.
     /// </summary>
     Avro,
+
+    /// <summary>
+    /// Protobuf in Confluent's wire format: columns as for <see cref="Avro"/>. JSON is the language's own mapping: names in
+    /// lowerCamelCase, 64-bit integers as text, fields without presence also at their default.
+    /// </summary>
+    Protobuf,
 }
 
 /// <summary>One topic and the table it feeds.</summary>
@@ -98,6 +104,9 @@ public sealed record KafkaTableOptions
     public required string Topic { get; init; }
 
     public KafkaFormat Format { get; init; } = KafkaFormat.Json;
+
+    /// <summary>Whether each value names a schema in the registry.</summary>
+    internal bool HasSchemas => Format is KafkaFormat.Avro or KafkaFormat.Protobuf;
 
     /// <summary>Ingest workers that share the topic's partitions.</summary>
     public int Workers { get; init; } = 1;

@@ -51,6 +51,8 @@ public sealed class KafkaOptionsSpec
     [InlineData("bootstrap = a, security { protocol = sasl-ssl }, tables { t {} }", "security.password: is required with a SASL protocol")]
     [InlineData("bootstrap = a, security { mechanism = scram-sha-521 }, tables { t {} }", "Did you mean 'scram-sha-512'?")]
     [InlineData("bootstrap = a, tables { t { format = avro } }", "registry: is required: table t has the format avro")]
+    [InlineData("bootstrap = a, tables { t { format = protobuf } }", "registry: is required: table t has the format protobuf")]
+    [InlineData("bootstrap = a, tables { t { format = protobuff } }", "Did you mean 'protobuf'?")]
     [InlineData("bootstrap = a, registry { url = nowhere }, tables { t { format = avro } }", "registry.url: 'nowhere' is not an address")]
     [InlineData("bootstrap = a, security { certificate-file = x }, tables { t {} }", "belong together")]
     public void A_wrong_setting_is_named_with_what_is_right(string settings, string problem)

@@ -125,7 +125,7 @@ public sealed class PartitionReadingSpec
         private readonly KafkaMetrics _metrics = new("events");
 
         public Part(long? position, long chunkBytesMax = 1 << 20) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
-            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, avro: null, _queue, _metrics, Time);
+            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, registered: null, _queue, _metrics, Time);
 
         public FakeTimeProvider Time { get; } = new();
 

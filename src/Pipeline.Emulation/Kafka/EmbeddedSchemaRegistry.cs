@@ -61,6 +61,9 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
     /// <summary>How often a schema was asked for.</summary>
     public int RequestsFor(int id) => _requests.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"/schemas/ids/{id}"));
 
+    /// <summary>How often a subject's schema was asked for.</summary>
+    public int RequestsFor(string subject) => _requests.GetValueOrDefault($"/subjects/{subject}/versions/1");
+
     public ValueTask DisposeAsync() => _web.DisposeAsync();
 
     private async Task AnswerAsync(HttpContext context)

@@ -23,6 +23,14 @@ internal sealed class AvroSchemaParser
 
     private readonly Dictionary<string, AvroType> _named = new(StringComparer.Ordinal);
 
+    /// <summary>The last schema, which may refer to those before it.</summary>
+    /// <exception cref="FormatException">A text is no Avro schema.</exception>
+    public static AvroType Parse(IReadOnlyList<SchemaText> schemas)
+    {
+        var parser = new AvroSchemaParser();
+        return schemas.Select(schema => parser.Parse(schema.Text)).ToList()[^1];
+    }
+
     /// <exception cref="FormatException">The text is no Avro schema.</exception>
     public AvroType Parse(string schema)
     {

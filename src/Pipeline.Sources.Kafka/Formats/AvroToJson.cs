@@ -5,7 +5,6 @@ using System.Numerics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Unicode;
 
 namespace Pipeline.Sources.Kafka.Formats;
 
@@ -14,7 +13,7 @@ namespace Pipeline.Sources.Kafka.Formats;
 /// bytes and fixed become base64; decimals become numbers with all their digits; dates, times and timestamps become ISO
 /// 8601 text; what JSON has no number for becomes <c>"NaN"</c>, <c>"Infinity"</c> or <c>"-Infinity"</c>. One value at a time.
 /// </summary>
-internal sealed class AvroToJson : IDisposable
+internal sealed class AvroToJson : IValueWriter<AvroType>
 {
     private const int DepthMax = 64;
 
@@ -35,7 +34,7 @@ internal sealed class AvroToJson : IDisposable
     {
         _buffer.ResetWrittenCount();
         _json.Reset();
-        var input = new Input(avro);
+        var input = new WireInput(avro);
         Write(type, ref input, depth: 0);
         if (input.Left > 0) throw new FormatException($"{input.Left} bytes follow the value.");
         _json.Flush();
@@ -44,7 +43,7 @@ internal sealed class AvroToJson : IDisposable
 
     public void Dispose() => _json.Dispose();
 
-    private void Write(AvroType type, ref Input input, int depth)
+    private void Write(AvroType type, ref WireInput input, int depth)
     {
         if (depth > DepthMax) throw new FormatException($"The value is nested more than {DepthMax} deep.");
         if (_json.BytesCommitted + _json.BytesPending > _bytesMax) throw new FormatException($"The value has more than {_bytesMax} bytes as JSON.");
@@ -64,23 +63,23 @@ internal sealed class AvroToJson : IDisposable
                 _json.WriteEndObject();
                 break;
             case AvroUnion union:
-                Write(union.Branches[input.ReadIndex(union.Branches.Count)], ref input, depth + 1);
+                Write(union.Branches[ReadIndex(ref input, union.Branches.Count)], ref input, depth + 1);
                 break;
             case AvroEnum symbols:
-                _json.WriteStringValue(symbols.Symbols[input.ReadIndex(symbols.Symbols.Count)]);
+                _json.WriteStringValue(symbols.Symbols[ReadIndex(ref input, symbols.Symbols.Count)]);
                 break;
             case AvroArray array:
                 _json.WriteStartArray();
-                for (var count = input.ReadBlock(); count > 0; count = input.ReadBlock())
+                for (var count = ReadBlock(ref input); count > 0; count = ReadBlock(ref input))
                     for (; count > 0; count--) Write(array.Items, ref input, depth + 1);
                 _json.WriteEndArray();
                 break;
             case AvroMap map:
                 _json.WriteStartObject();
-                for (var count = input.ReadBlock(); count > 0; count = input.ReadBlock())
+                for (var count = ReadBlock(ref input); count > 0; count = ReadBlock(ref input))
                     for (; count > 0; count--)
                     {
-                        _json.WritePropertyName(input.ReadText());
+                        _json.WritePropertyName(ReadText(ref input));
                         Write(map.Values, ref input, depth + 1);
                     }
 
@@ -94,7 +93,7 @@ internal sealed class AvroToJson : IDisposable
         }
     }
 
-    private void WritePrimitive(AvroPrimitive type, ref Input input)
+    private void WritePrimitive(AvroPrimitive type, ref WireInput input)
     {
         switch (type.Kind)
         {
@@ -105,7 +104,7 @@ internal sealed class AvroToJson : IDisposable
                 _json.WriteBooleanValue(input.Read(1)[0] != 0);
                 break;
             case AvroPrimitiveKind.Int or AvroPrimitiveKind.Long:
-                WriteInteger(type.Logical, input.ReadLong());
+                WriteInteger(type.Logical, input.ReadZigzag());
                 break;
             case AvroPrimitiveKind.Float:
                 WriteNumber(BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
@@ -114,13 +113,13 @@ internal sealed class AvroToJson : IDisposable
                 WriteNumber(BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
                 break;
             case AvroPrimitiveKind.Bytes when type.Logical == AvroLogical.Decimal:
-                WriteDecimal(input.ReadSized(), type.Scale);
+                WriteDecimal(input.Read(input.ReadZigzag()), type.Scale);
                 break;
             case AvroPrimitiveKind.Bytes:
-                _json.WriteBase64StringValue(input.ReadSized());
+                _json.WriteBase64StringValue(input.Read(input.ReadZigzag()));
                 break;
             case AvroPrimitiveKind.String:
-                _json.WriteStringValue(input.ReadText());
+                _json.WriteStringValue(ReadText(ref input));
                 break;
         }
     }
@@ -188,57 +187,20 @@ internal sealed class AvroToJson : IDisposable
         _json.WriteRawValue(text.ToString(), skipInputValidation: true);
     }
 
-    /// <summary>The bytes that are left. Every read is checked against the end.</summary>
-    private ref struct Input(ReadOnlySpan<byte> bytes)
+    private static ReadOnlySpan<byte> ReadText(ref WireInput input) => input.ReadText(input.ReadZigzag());
+
+    private static int ReadIndex(ref WireInput input, int count)
     {
-        private readonly ReadOnlySpan<byte> _bytes = bytes;
-        private int _at;
+        var index = input.ReadZigzag();
+        return index >= 0 && index < count ? (int)index : throw new FormatException($"There is no choice {index} of {count} before {input.At}.");
+    }
 
-        public readonly int Left => _bytes.Length - _at;
-
-        public ReadOnlySpan<byte> Read(long count)
-        {
-            if (count < 0 || count > Left) throw new FormatException($"The value ends early: {count} bytes are expected at {_at}, {Left} are left.");
-            var read = _bytes.Slice(_at, (int)count);
-            _at += (int)count;
-            return read;
-        }
-
-        /// <summary>Zigzag, in groups of seven bits, the least significant first.</summary>
-        public long ReadLong()
-        {
-            ulong value = 0;
-            for (var shift = 0; shift < 70; shift += 7)
-            {
-                var group = Read(1)[0];
-                value |= (ulong)(group & 0x7F) << shift;
-                if ((group & 0x80) == 0) return (long)(value >> 1) ^ -(long)(value & 1);
-            }
-
-            throw new FormatException($"A number before {_at} has more than 64 bits.");
-        }
-
-        public ReadOnlySpan<byte> ReadSized() => Read(ReadLong());
-
-        public ReadOnlySpan<byte> ReadText()
-        {
-            var text = ReadSized();
-            return Utf8.IsValid(text) ? text : throw new FormatException($"A text that ends at {_at} is not UTF-8.");
-        }
-
-        public int ReadIndex(int count)
-        {
-            var index = ReadLong();
-            return index >= 0 && index < count ? (int)index : throw new FormatException($"There is no choice {index} of {count} before {_at}.");
-        }
-
-        /// <summary>Items of the next block; zero at the end. A negative count is followed by the block's size in bytes.</summary>
-        public long ReadBlock()
-        {
-            var count = ReadLong();
-            if (count >= 0) return count;
-            ReadLong();
-            return count == long.MinValue ? throw new FormatException($"A block before {_at} has no sensible size.") : -count;
-        }
+    /// <summary>Items of the next block; zero at the end. A negative count is followed by the block's size in bytes.</summary>
+    private static long ReadBlock(ref WireInput input)
+    {
+        var count = input.ReadZigzag();
+        if (count >= 0) return count;
+        input.ReadZigzag();
+        return count == long.MinValue ? throw new FormatException($"A block before {input.At} has no sensible size.") : -count;
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -7,21 +6,14 @@ using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Formats;
 
-/// <summary>
-/// Asks a Schema Registry what the numbers in records mean. A schema never changes, so each is asked for once; that there
-/// is none is believed for a minute. For reading threads: calls block.
-/// </summary>
+/// <summary>Asks a Schema Registry over HTTP, and again when it falters. For reading threads: calls block.</summary>
 internal sealed class SchemaRegistry : IDisposable
 {
-    private static readonly TimeSpan AbsenceBelieved = TimeSpan.FromMinutes(1);
-
     private readonly SchemaRegistryOptions _options;
     private readonly ISecretStore _secrets;
     private readonly TimeProvider _time;
     private readonly string _thing;
     private readonly HttpClient _http;
-    private readonly ConcurrentDictionary<int, AvroType> _schemas = [];
-    private readonly ConcurrentDictionary<int, (long At, string Reason)> _absent = [];
 
     public SchemaRegistry(string source, SchemaRegistryOptions options, ISecretStore secrets, TimeProvider time)
     {
@@ -36,50 +28,11 @@ internal sealed class SchemaRegistry : IDisposable
         };
     }
 
-    /// <summary>The schema, or null and why it cannot be used.</summary>
-    /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
-    public AvroType? Find(int id, out string reason, CancellationToken cancellationToken)
-    {
-        reason = "";
-        if (_schemas.TryGetValue(id, out var known)) return known;
-        if (_absent.TryGetValue(id, out var absent) && _time.GetElapsedTime(absent.At) < AbsenceBelieved)
-        {
-            reason = absent.Reason;
-            return null;
-        }
-
-        try
-        {
-            var parser = new AvroSchemaParser();
-            return _schemas[id] = Load($"schemas/ids/{id}", parser, depth: 0, cancellationToken);
-        }
-        catch (FormatException e)
-        {
-            reason = $"schema {id}: {e.Message.TrimEnd('.')}";
-            _absent[id] = (_time.GetTimestamp(), reason);
-            return null;
-        }
-    }
-
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Reads a schema after those it refers to.</summary>
-    /// <exception cref="FormatException">It does not exist or is of no use here.</exception>
-    private AvroType Load(string path, AvroSchemaParser parser, int depth, CancellationToken cancellationToken)
-    {
-        if (depth > 16) throw new FormatException("references go round in a circle");
-        using var answer = Get(path, cancellationToken) ?? throw new FormatException("the registry does not have it");
-        var root = answer.RootElement;
-        if (root.TryGetProperty("schemaType", out var type) && type.GetString() is { } name && name != "AVRO")
-            throw new FormatException($"it is a {name} schema, and the table's format is avro");
-        if (root.TryGetProperty("references", out var references))
-            foreach (var reference in references.EnumerateArray())
-                Load($"subjects/{Uri.EscapeDataString(reference.GetProperty("subject").GetString()!)}/versions/{reference.GetProperty("version").GetInt32()}", parser, depth + 1, cancellationToken);
-        return parser.Parse(root.GetProperty("schema").GetString()!);
-    }
-
-    /// <summary>Null when there is no such thing.</summary>
-    private JsonDocument? Get(string path, CancellationToken cancellationToken)
+    /// <summary>Null when there is no such schema.</summary>
+    /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
+    public RegisteredSchema? Get(string path, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -92,7 +45,7 @@ internal sealed class SchemaRegistry : IDisposable
                 switch (response.StatusCode)
                 {
                     case HttpStatusCode.OK:
-                        return JsonDocument.Parse(response.Content.ReadAsStream());
+                        return Read(response.Content.ReadAsStream(cancellationToken));
                     case HttpStatusCode.NotFound:
                         return null;
                     case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden:
@@ -103,7 +56,7 @@ internal sealed class SchemaRegistry : IDisposable
                         break;
                 }
             }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or JsonException or IOException))
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or JsonException or KeyNotFoundException or IOException))
             {
                 (failure, cause) = (e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s" : e.Message, e);
             }
@@ -115,6 +68,19 @@ internal sealed class SchemaRegistry : IDisposable
         }
     }
 
+    private static RegisteredSchema Read(Stream answer)
+    {
+        using var document = JsonDocument.Parse(answer);
+        var root = document.RootElement;
+        // A registry leaves the type out when it is Avro.
+        var type = root.TryGetProperty("schemaType", out var given) ? given.GetString()! : "AVRO";
+        (string, string)[] references = root.TryGetProperty("references", out var listed) ? [.. listed.EnumerateArray().Select(Reference)] : [];
+        return new RegisteredSchema(type, root.GetProperty("schema").GetString()!, references);
+    }
+
+    private static (string Name, string Path) Reference(JsonElement reference) => (reference.GetProperty("name").GetString()!,
+        $"subjects/{Uri.EscapeDataString(reference.GetProperty("subject").GetString()!)}/versions/{reference.GetProperty("version").GetInt32()}");
+
     private AuthenticationHeaderValue? Authorization()
     {
         if (_options.Username is null) return null;
@@ -122,3 +88,7 @@ internal sealed class SchemaRegistry : IDisposable
         return new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{_options.Username}:{password}")));
     }
 }
+
+/// <param name="Type">Its language: <c>AVRO</c>, <c>PROTOBUF</c> or <c>JSON</c>.</param>
+/// <param name="References">What its text calls other schemas, and where in the registry they are.</param>
+internal sealed record RegisteredSchema(string Type, string Text, IReadOnlyList<(string Name, string Path)> References);

@@ -9,7 +9,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// only, but for the figures at the end.
 /// </summary>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    AvroValues? avro, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
+    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
 {
     private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
     private readonly bool _isText = table.Format == KafkaFormat.Json;
@@ -53,8 +53,8 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         var length = record.Key.Length + (long)record.Value.Length;
         if (length > table.RecordBytesMax)
             (code, reason) = ("too_large", $"key and value have {length} bytes; record-bytes-max is {table.RecordBytesMax}");
-        else if (avro is not null && record.HasValue)
-            avro.TryDecode(record.Value, out value, out schemaId, out code, out reason);
+        else if (registered is not null && record.HasValue)
+            registered.TryDecode(record.Value, out value, out schemaId, out code, out reason);
         else if (_isText && !Utf8.IsValid(record.Value))
             (code, reason) = ("invalid_utf8", "the value is not UTF-8");
         if (code.Length == 0 && !Utf8.IsValid(record.Key))
@@ -63,7 +63,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         MoveTo(record.Offset, record.Offset + 1);
         if (record.TimestampMs > _newestMs) _newestMs = record.TimestampMs;
         _recordBytes += length;
-        if (code.Length == 0) (_columns ??= Open()).Append(record, value, avro is not null && record.HasValue ? schemaId : null);
+        if (code.Length == 0) (_columns ??= Open()).Append(record, value, registered is not null && record.HasValue ? schemaId : null);
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, code, reason);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
