@@ -5,6 +5,9 @@ namespace Pipeline.Ingest;
 /// <summary>How records become Bronze: the section <c>ingest</c> of the configuration.</summary>
 public sealed record IngestOptions
 {
+    /// <summary>Whose defaults these are.</summary>
+    public IngestProfile Profile { get; init; }
+
     /// <summary>
     /// Bytes after which a data file is closed, estimated while it is written. Default 64 MiB, 64 KiB to 4 GiB. Larger
     /// files read faster; a re-read after a crash is at most this much a table.
@@ -68,12 +71,35 @@ public sealed record IngestOptions
 
     public RetryOptions Retry { get; init; } = new();
 
+    /// <summary>What a profile decides; the rest is as documented at each setting.</summary>
+    public static IngestOptions Of(IngestProfile profile) => profile switch
+    {
+        IngestProfile.LowLatency => new IngestOptions
+        {
+            Profile = profile,
+            FileAgeMax = TimeSpan.FromMilliseconds(250),
+            CommitInterval = TimeSpan.FromMilliseconds(50),
+            PipelineDepth = 2,
+            CompactInterval = TimeSpan.FromMinutes(1),
+        },
+        IngestProfile.Bulk => new IngestOptions
+        {
+            Profile = profile,
+            FileBytesMax = 256L << 20,
+            FileAgeMax = TimeSpan.FromSeconds(30),
+            CommitInterval = TimeSpan.FromSeconds(2),
+            PipelineDepth = 2,
+        },
+        _ => new IngestOptions(),
+    };
+
     /// <summary>Reads the section <c>ingest</c>; problems go to the reader.</summary>
     public static IngestOptions Bind(SettingsReader settings)
     {
-        var defaults = new IngestOptions();
+        var defaults = Of(settings.Choice<IngestProfile>("profile", IngestProfile.Balanced));
         var options = new IngestOptions
         {
+            Profile = defaults.Profile,
             FileBytesMax = settings.Bytes("file-bytes-max", defaults.FileBytesMax, 64L << 10, 4L << 30),
             FileAgeMax = settings.Duration("file-age-max", defaults.FileAgeMax, TimeSpan.FromMilliseconds(20), TimeSpan.FromHours(1)),
             PositionAgeMax = settings.Duration("position-age-max", defaults.PositionAgeMax, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
@@ -92,6 +118,19 @@ public sealed record IngestOptions
         settings.Complete();
         return options;
     }
+}
+
+/// <summary>What matters most when records become files; a setting that is written in the configuration wins over its profile.</summary>
+public enum IngestProfile
+{
+    /// <summary>In Bronze after some two seconds.</summary>
+    Balanced,
+
+    /// <summary>In Bronze within half a second; many small files, put together every minute.</summary>
+    LowLatency,
+
+    /// <summary>Few large files and few commits; in Bronze after half a minute. For backlogs and for sources that nobody waits for.</summary>
+    Bulk,
 }
 
 /// <summary>Parquet codecs that every reader of the lake knows.</summary>

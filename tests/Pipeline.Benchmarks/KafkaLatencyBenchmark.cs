@@ -18,7 +18,7 @@ namespace Pipeline.Benchmarks;
 
 /// <summary>
 /// Ten thousand records a second for some seconds: how long from producing a record to the commit that makes it part of
-/// Bronze. Both times are in the lake: the record's timestamp in its row, the commit's in the table's log.
+/// Bronze, with the profiles for freshness. Both times are in the lake: the record's timestamp in its row, the commit's in the table's log.
 /// </summary>
 public sealed class KafkaLatencyBenchmark : IBenchmark
 {
@@ -30,6 +30,11 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
 
     public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
+        foreach (var profile in (IngestProfile[])[IngestProfile.LowLatency, IngestProfile.Balanced]) await RunAsync(profile, output, cancellationToken);
+    }
+
+    private static async Task RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken)
+    {
         // One record a partition, so that reading has begun before the clock matters.
         await using var broker = await KafkaBroker.StartAsync(Partitions, recordsPerPartition: 1, cancellationToken);
         var directory = Directory.CreateTempSubdirectory("kafka-latency-");
@@ -38,7 +43,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
             var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
             await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
-            using var host = await BronzeRun.StartAsync(lake, source, new IngestOptions { FileAgeMax = TimeSpan.FromMilliseconds(250) }, cancellationToken);
+            using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
             var table = TableId.Bronze(source.Name, KafkaBroker.Topic);
@@ -47,7 +52,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             await ProduceAsync(broker, cancellationToken);
             await UntilAsync(lake, table, broker.Records + RecordsPerSecond * Seconds, cancellationToken);
             await system.Terminate();
-            await PrintAsync(output, lake, table, cancellationToken);
+            await PrintAsync(output, profile, lake, table, cancellationToken);
         }
         finally
         {
@@ -78,7 +83,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
         while ((await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount is not { } count || count < rows) await Task.Delay(50, cancellationToken);
     }
 
-    private static async Task PrintAsync(TextWriter output, Lake lake, TableId id, CancellationToken cancellationToken)
+    private static async Task PrintAsync(TextWriter output, IngestProfile profile, Lake lake, TableId id, CancellationToken cancellationToken)
     {
         var table = (await lake.TryOpenAsync(id, cancellationToken))!;
         using var connection = new DuckDBConnection("DataSource=:memory:");
@@ -106,6 +111,6 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
         reader.Read();
         if (reader.GetInt64(0) != RecordsPerSecond * Seconds) throw new InvalidOperationException($"The table holds {reader.GetInt64(0)} of the records.");
         await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-            $"produced to committed at {RecordsPerSecond:N0} records/s: p50 {reader.GetDouble(1):N0} ms, p99 {reader.GetDouble(2):N0} ms, maximum {reader.GetDouble(3):N0} ms; {commits} commits in {Seconds} s"));
+            $"{profile}: produced to committed at {RecordsPerSecond:N0} records/s: p50 {reader.GetDouble(1):N0} ms, p99 {reader.GetDouble(2):N0} ms, maximum {reader.GetDouble(3):N0} ms; {commits} commits in {Seconds} s"));
     }
 }

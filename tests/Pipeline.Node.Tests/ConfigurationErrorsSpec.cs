@@ -26,7 +26,7 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
     [Fact]
     public async Task All_wrong_settings_are_reported_at_once_with_file_line_path_and_the_nearest_right_name()
     {
-        Replace("pipeline.conf", "file-age-max = 2s", "file-age-mx = 2s");
+        Replace("pipeline.conf", "profile = balanced ", "profile = low-latncy, file-age-mx = 2s");
         Replace("pipeline.conf", "roles = [ingest, transform]", "roles = [ingest, transfrom]");
         Replace("sources/app.conf", "poll-interval = 1s", "poll-interval = soon");
         Replace("sources/events.conf", "type = kafka", "type = kafak");

@@ -1,0 +1,63 @@
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>A profile gives defaults; what is written wins.</summary>
+public sealed class IngestOptionsSpec
+{
+    [Fact]
+    public void Without_a_profile_it_is_balanced()
+    {
+        Assert.Equal(new IngestOptions(), Bind(""));
+        Assert.Equal(Bind("profile = balanced"), Bind(""));
+    }
+
+    [Theory]
+    [InlineData("low-latency", IngestProfile.LowLatency, 64L << 20, 250, 50, 2, 60)]
+    [InlineData("bulk", IngestProfile.Bulk, 256L << 20, 30_000, 2_000, 2, 600)]
+    public void A_profile_decides_when_files_are_closed_and_committed(string written, IngestProfile profile, long fileBytes, int fileAgeMs, int commitMs, int depth, int compactSeconds)
+    {
+        var options = Bind($"profile = {written}");
+
+        Assert.Equal(new IngestOptions
+        {
+            Profile = profile,
+            FileBytesMax = fileBytes,
+            FileAgeMax = TimeSpan.FromMilliseconds(fileAgeMs),
+            CommitInterval = TimeSpan.FromMilliseconds(commitMs),
+            PipelineDepth = depth,
+            CompactInterval = TimeSpan.FromSeconds(compactSeconds),
+        }, options);
+    }
+
+    [Fact]
+    public void A_setting_that_is_written_wins_over_the_profile_wherever_it_stands()
+    {
+        var options = Bind("file-age-max = 1s, profile = low-latency, compact-interval = 5m");
+
+        Assert.Equal((IngestProfile.LowLatency, 1.0, 50.0, 5.0),
+            (options.Profile, options.FileAgeMax.TotalSeconds, options.CommitInterval.TotalMilliseconds, options.CompactInterval.TotalMinutes));
+    }
+
+    [Theory]
+    [InlineData("profile = low_latency", "ingest.profile: 'low_latency' is not allowed. Allowed: balanced, low-latency, bulk. Did you mean 'low-latency'?")]
+    [InlineData("profile = bulk, file-age-max = 2h", "ingest.file-age-max")]
+    public void A_wrong_setting_is_named_with_what_is_right(string settings, string problem)
+    {
+        var problems = new List<ConfigProblem>();
+
+        IngestOptions.Bind(Settings(settings, problems));
+
+        Assert.Contains(problems, found => found.ToString().Contains(problem, StringComparison.Ordinal));
+    }
+
+    private static IngestOptions Bind(string settings)
+    {
+        var problems = new List<ConfigProblem>();
+        var options = IngestOptions.Bind(Settings(settings, problems));
+        Assert.Empty(problems);
+        return options;
+    }
+
+    private static SettingsReader Settings(string text, List<ConfigProblem> problems) => new(HoconReader.Read("pipeline.conf", _ => text, _ => null), "ingest", problems);
+}
