@@ -25,15 +25,8 @@ public sealed class KafkaProtobufSpec : KafkaSpec
         // One index, written out.
         await fixture.ProduceAsync(0, Wire(7, 2, 0, 0x0A, 1, (byte)'c'));
         await using var source = Open(fixture, registry);
-        var rows = new List<(string?, int?)>();
 
-        await foreach (var chunk in source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline))
-        {
-            using (chunk)
-                for (var row = 0; row < chunk.RowCount; row++)
-                    rows.Add((((Apache.Arrow.StringArray)chunk.Rows!.Column("value")).GetString(row), ((Apache.Arrow.Int32Array)chunk.Rows.Column("_schema_id")).GetValue(row)));
-            if (rows.Count == 4) break;
-        }
+        var rows = await ReadRecords.RegisteredAsync(source, 4, Deadline);
 
         Assert.Equal([("""{"name":"a"}""", 7), ("""{"userName":"b","age":"42"}""", 300), (null, null), ("""{"name":"c"}""", 7)], rows);
         Assert.Equal(1, registry.RequestsFor(7));

@@ -89,6 +89,8 @@ public sealed class ProtobufToJsonSpec
     [InlineData("message A { repeated E e = 1; enum E { option allow_alias = true; X = 0; Y = 0x1; Z = 1; } }", new byte[] { 0, 0x0A, 2, 1, 2, 8, 0 }, """{"e":["Y",2,"X"]}""")]
     // What it holds may be in no schema of ours: it is shown as it is.
     [InlineData("syntax = \"proto3\"; import \"google/protobuf/any.proto\"; message A { google.protobuf.Any any = 1; }", new byte[] { 0, 0x0A, 7, 0x0A, 1, 0x78, 0x12, 2, 8, 1 }, """{"any":{"typeUrl":"x","value":"CAE="}}""")]
+    // Not the Timestamp that everybody knows.
+    [InlineData("syntax = \"proto3\"; package google.protobuf; message A { Timestamp at = 1; } message Timestamp { string zone = 1; }", new byte[] { 0, 0x0A, 0 }, """{"at":{"zone":""}}""")]
     public void Writes(string schema, byte[] value, string json) => Assert.Equal(json, Json(schema, value));
 
     [Theory]

@@ -27,6 +27,21 @@ internal sealed class ReadRecords
         return read;
     }
 
+    /// <summary>Values and the numbers of their schemas, of the first rows.</summary>
+    public static async Task<IReadOnlyList<(string? Value, int? SchemaId)>> RegisteredAsync(ISource source, int count, CancellationToken cancellationToken)
+    {
+        var rows = new List<(string?, int?)>();
+        await foreach (var chunk in source.ReadAsync(await BeginningAsync(source, cancellationToken), cancellationToken))
+        {
+            using (chunk)
+                for (var row = 0; row < chunk.RowCount; row++)
+                    rows.Add((Text(chunk.Rows!, "value", row), ((Int32Array)chunk.Rows!.Column("_schema_id")).GetValue(row)));
+            if (rows.Count >= count) break;
+        }
+
+        return rows;
+    }
+
     public static async Task<IReadOnlyList<SplitPosition>> BeginningAsync(ISource source, CancellationToken cancellationToken) =>
         [.. (await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken)).Select(split => new SplitPosition(split.Id, null))];
 

@@ -107,10 +107,10 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
                 WriteInteger(type.Logical, input.ReadZigzag());
                 break;
             case AvroPrimitiveKind.Float:
-                WriteNumber(BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
+                JsonNumbers.Write(_json, BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
                 break;
             case AvroPrimitiveKind.Double:
-                WriteNumber(BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
+                JsonNumbers.Write(_json, BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
                 break;
             case AvroPrimitiveKind.Bytes when type.Logical == AvroLogical.Decimal:
                 WriteDecimal(input.Read(input.ReadZigzag()), type.Scale);
@@ -161,18 +161,6 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
         var ticks = (Int128)value * ticksEach + DateTime.UnixEpoch.Ticks;
         if (ticks < DateTime.MinValue.Ticks || ticks > DateTime.MaxValue.Ticks) _json.WriteNumberValue(value);
         else _json.WriteStringValue(new DateTime((long)ticks, DateTimeKind.Utc).ToString(format, CultureInfo.InvariantCulture));
-    }
-
-    private void WriteNumber(double value)
-    {
-        if (double.IsFinite(value)) _json.WriteNumberValue(value);
-        else _json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
-    }
-
-    private void WriteNumber(float value)
-    {
-        if (float.IsFinite(value)) _json.WriteNumberValue(value);
-        else _json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>Two's complement, most significant byte first, of the value without its point.</summary>

@@ -15,10 +15,10 @@ internal static class ProtobufScalars
         switch (field.Kind)
         {
             case ProtobufKind.Double:
-                WriteNumber(json, BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
+                JsonNumbers.Write(json, BinaryPrimitives.ReadDoubleLittleEndian(input.Read(sizeof(double))));
                 break;
             case ProtobufKind.Float:
-                WriteNumber(json, BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
+                JsonNumbers.Write(json, BinaryPrimitives.ReadSingleLittleEndian(input.Read(sizeof(float))));
                 break;
             case ProtobufKind.Bool:
                 json.WriteBooleanValue(input.ReadVarint() != 0);
@@ -107,17 +107,5 @@ internal static class ProtobufScalars
         if (type.IsNull) json.WriteNullValue();
         else if (type.Names.TryGetValue(number, out var name)) json.WriteStringValue(name);
         else json.WriteNumberValue(number);
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, double value)
-    {
-        if (double.IsFinite(value)) json.WriteNumberValue(value);
-        else json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, float value)
-    {
-        if (float.IsFinite(value)) json.WriteNumberValue(value);
-        else json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
     }
 }

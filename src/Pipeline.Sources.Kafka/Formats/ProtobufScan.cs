@@ -79,16 +79,15 @@ internal sealed class ProtobufScan
         var from = input.At;
         if (wireType == 2)
         {
-            var length = input.ReadVarint();
-            from = input.At;
-            input.Read(length > int.MaxValue ? long.MaxValue : (long)length);
+            var content = input.ReadSized();
+            from = input.At - content.Length;
         }
         else
         {
             Skip(ref input, number, wireType, depth: 0);
         }
 
-        // Another version of the schema may have more fields.
+        // Extensions, and what a writer passes on that it does not know itself.
         if (ordinal < 0) return;
         var field = type.Fields[ordinal];
         var isPacked = wireType == 2 && field.IsRepeated && field.WireType != 2;
@@ -131,8 +130,7 @@ internal sealed class ProtobufScan
                 input.Read(sizeof(long));
                 break;
             case 2:
-                var length = input.ReadVarint();
-                input.Read(length > int.MaxValue ? long.MaxValue : (long)length);
+                input.ReadSized();
                 break;
             case 3 when depth < ProtobufToJson.DepthMax:
                 for (var inner = ReadTag(ref input); inner != (number, 4); inner = ReadTag(ref input)) Skip(ref input, inner.Number, inner.WireType, depth + 1);

@@ -25,21 +25,23 @@ internal sealed class ProtobufSchemaParser
     private readonly List<Action> _resolutions = [];
     private ProtobufTokens _tokens = new("");
     private bool _isProto3;
+    private bool _isWellKnown;
 
     /// <summary>What the last text declares; it may import those before it by name.</summary>
     /// <exception cref="FormatException">A text is no schema, or uses what is not supported.</exception>
     public static ProtobufFile Parse(IReadOnlyList<SchemaText> texts)
     {
         var parser = new ProtobufSchemaParser();
-        return texts.Select(text => parser.Parse(text.Name, text.Text)).ToList()[^1];
+        return texts.Select(text => parser.Parse(text.Name, ProtobufWellKnownFiles.Find(text.Name) ?? text.Text)).ToList()[^1];
     }
 
     private ProtobufFile Parse(string name, string text)
     {
-        var (tokens, isProto3) = (_tokens, _isProto3);
+        var (tokens, isProto3, isWellKnown) = (_tokens, _isProto3, _isWellKnown);
         _files.Add(name);
         _tokens = new ProtobufTokens(text);
         _isProto3 = false;
+        _isWellKnown = ProtobufWellKnownFiles.Find(name) is not null;
         var scope = "";
         var messages = new List<ProtobufMessage>();
         while (_tokens.Current.Length > 0)
@@ -79,7 +81,7 @@ internal sealed class ProtobufSchemaParser
 
         foreach (var resolve in _resolutions) resolve();
         _resolutions.Clear();
-        (_tokens, _isProto3) = (tokens, isProto3);
+        (_tokens, _isProto3, _isWellKnown) = (tokens, isProto3, isWellKnown);
         return new ProtobufFile(messages);
     }
 
@@ -109,7 +111,7 @@ internal sealed class ProtobufSchemaParser
     {
         if (depth > DepthMax) throw _tokens.Fault($"messages are nested more than {DepthMax} deep");
         var name = Join(scope, _tokens.TakeName());
-        var message = _messages[name] = new ProtobufMessage(name) { WellKnown = ProtobufWellKnownFiles.KindOf(name) };
+        var message = _messages[name] = new ProtobufMessage(name) { WellKnown = _isWellKnown ? ProtobufWellKnownFiles.KindOf(name) : ProtobufWellKnown.None };
         var fields = new List<Func<ProtobufField>>();
         _tokens.Expect("{");
         while (!_tokens.TryTake("}"))

@@ -1,8 +1,8 @@
 namespace Pipeline.Sources.Kafka.Formats;
 
 /// <summary>
-/// The files that every schema may import without a registry having them. Those that are not here bring options only,
-/// which mean nothing for values.
+/// The files that every schema may import without a registry having them; what a registry has under their names is not
+/// asked. Those that are not here bring options only, which mean nothing for values.
 /// </summary>
 internal static class ProtobufWellKnownFiles
 {

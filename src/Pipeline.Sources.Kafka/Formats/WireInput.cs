@@ -41,6 +41,13 @@ internal ref struct WireInput(ReadOnlySpan<byte> bytes, int from, int to)
         throw new FormatException($"A number before {At} has more than 64 bits.");
     }
 
+    /// <summary>What follows its own length.</summary>
+    public ReadOnlySpan<byte> ReadSized()
+    {
+        var length = ReadVarint();
+        return Read(length > int.MaxValue ? long.MaxValue : (long)length);
+    }
+
     /// <summary>A signed number, its sign in the lowest bit.</summary>
     public long ReadZigzag() => Zigzag(ReadVarint());
 
