@@ -8,7 +8,7 @@ using Pipeline.Emulation.Kafka;
 namespace Pipeline.Faults.Tests;
 
 /// <summary>
-/// A topic that is written all the time, a lake in a directory, and nodes of the product between them. The books say which
+/// A topic that is written all the time, a lake, and nodes of the product between them. The books say which
 /// offsets were produced; the oracle counts what the lake holds.
 /// </summary>
 internal sealed class KafkaScene : IAsyncDisposable
@@ -16,6 +16,7 @@ internal sealed class KafkaScene : IAsyncDisposable
     public const string Topic = "user_events";
 
     private readonly string _root = Path.Combine(Path.GetTempPath(), $"pipeline-faults-{Guid.NewGuid():N}");
+    private readonly SceneLake _lake;
     private readonly int _partitions;
     private readonly IProducer<Null, byte[]> _producer;
     private readonly long[] _produced;
@@ -23,9 +24,11 @@ internal sealed class KafkaScene : IAsyncDisposable
     private readonly ConcurrentBag<PipelineProcess> _processes = [];
     private readonly Task _producing;
 
-    public KafkaScene(int partitions = 4, int brokers = 1, int recordsPerSecond = 400)
+    /// <param name="lake">Ended with the scene; null: a directory of its own.</param>
+    public KafkaScene(int partitions = 4, int brokers = 1, int recordsPerSecond = 400, SceneLake? lake = null)
     {
         Directory.CreateDirectory(_root);
+        _lake = lake ?? new DirectoryLake(Path.Combine(_root, "lake"));
         _partitions = partitions;
         _produced = new long[partitions];
         Kafka = EmbeddedKafka.Start(brokers, (Topic, partitions));
@@ -36,15 +39,10 @@ internal sealed class KafkaScene : IAsyncDisposable
 
     public EmbeddedKafka Kafka { get; }
 
-    public string Lake => Path.Combine(_root, "lake");
-
-    private string Events => Path.Combine(Lake, "bronze", "events", Topic);
-
-    private string DeadLetters => Path.Combine(Lake, "bronze", "events", "_dead_letter");
-
     /// <param name="port">Of the node, when others are to join it; 0: any.</param>
     /// <param name="seed">The node to join, <c>host:port</c>; null: a cluster of its own.</param>
-    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, string? seed = null)
+    /// <param name="ingest">More settings of the section <c>ingest</c>.</param>
+    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, string? seed = null, string ingest = "")
     {
         var directory = Path.Combine(_root, $"node-{_processes.Count}");
         Directory.CreateDirectory(directory);
@@ -52,10 +50,14 @@ internal sealed class KafkaScene : IAsyncDisposable
         var configuration = Path.Combine(directory, "pipeline.conf");
         File.WriteAllText(configuration, $$"""
             pipeline {
-              lake { location = "{{Lake}}" }
+              lake {
+                location = "{{_lake.Location}}"
+                {{_lake.Settings}}
+              }
               ingest {
                 file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
                 retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
+                {{ingest}}
               }
               cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{(seed is null ? "" : $"\"{seed}\"")}}] }
               sources {
@@ -70,20 +72,33 @@ internal sealed class KafkaScene : IAsyncDisposable
               }
             }
             """);
-        var process = PipelineProcess.Start(configuration, killPoint);
+        var process = PipelineProcess.Start(configuration, killPoint, _lake.Environment);
         _processes.Add(process);
         return process;
+    }
+
+    /// <summary>A limit for a whole test.</summary>
+    public static CancellationTokenSource Deadline(TimeSpan limit)
+    {
+        var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(limit);
+        return deadline;
+    }
+
+    public static async Task UntilAsync(Func<bool> isReached, CancellationToken cancellationToken)
+    {
+        while (!isReached()) await Task.Delay(50, cancellationToken);
     }
 
     /// <summary>Waits until every record that is produced by now is in the lake, on every partition.</summary>
     public Task UntilCaughtUpAsync(CancellationToken cancellationToken) => UntilAsync(Snapshot(), cancellationToken);
 
     /// <summary>Waits until each of <paramref name="partitions"/> (all when none) has reached the lake with something new.</summary>
-    public Task UntilProgressAsync(CancellationToken cancellationToken, params int[] partitions)
+    public async Task UntilProgressAsync(CancellationToken cancellationToken, params int[] partitions)
     {
-        var positions = LogReplay.Of(Events).Positions;
+        var positions = (await EventsAsync()).Positions;
         var wanted = (partitions.Length == 0 ? Enumerable.Range(0, _partitions) : partitions).ToDictionary(partition => partition, partition => PositionOf(positions, partition) + 1);
-        return UntilAsync(wanted, cancellationToken);
+        await UntilAsync(wanted, cancellationToken);
     }
 
     /// <summary>Produces no more; from here on the broker's own count is what must be in the lake.</summary>
@@ -93,10 +108,13 @@ internal sealed class KafkaScene : IAsyncDisposable
         await _producing;
     }
 
+    /// <summary>The log of the topic's table, as it is by now.</summary>
+    public Task<LogReplay> EventsAsync() => ReplayAsync(Topic);
+
     /// <summary>Every produced offset is in the table or dead-lettered exactly once, and both logs are without gaps.</summary>
     public async Task AssertExactlyOnceAsync(CancellationToken cancellationToken)
     {
-        var (events, dead) = (LogReplay.Of(Events), LogReplay.Of(DeadLetters));
+        var (events, dead) = (await EventsAsync(), await ReplayAsync("_dead_letter"));
         events.CheckFiles();
         dead.CheckFiles();
         var found = (await ReadAsync(events, "_partition || ':' || _offset", cancellationToken))
@@ -108,6 +126,15 @@ internal sealed class KafkaScene : IAsyncDisposable
         Assert.Equal(expected, found);
     }
 
+    /// <summary>Produces no more, lets <paramref name="node"/> catch up and leave, and counts.</summary>
+    public async Task AssertEndsExactlyOnceAsync(PipelineProcess node, CancellationToken cancellationToken)
+    {
+        await StopProducingAsync();
+        await UntilCaughtUpAsync(cancellationToken);
+        Assert.Equal(0, await node.StopAsync(cancellationToken));
+        await AssertExactlyOnceAsync(cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!_stopProducing.IsCancellationRequested) await StopProducingAsync();
@@ -115,6 +142,7 @@ internal sealed class KafkaScene : IAsyncDisposable
         _producer.Dispose();
         await Kafka.DisposeAsync();
         _stopProducing.Dispose();
+        await _lake.DisposeAsync();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -143,13 +171,15 @@ internal sealed class KafkaScene : IAsyncDisposable
         for (var partition = 0; partition < _partitions; partition++) _produced[partition] = Kafka.Watermarks(Topic, partition).High;
     }
 
+    private async Task<LogReplay> ReplayAsync(string table) => LogReplay.Of(Path.Combine(await _lake.LookAsync(), "bronze", "events", table));
+
     private Dictionary<int, long> Snapshot() => Enumerable.Range(0, _partitions).ToDictionary(partition => partition, partition => Interlocked.Read(ref _produced[partition]));
 
     private async Task UntilAsync(Dictionary<int, long> wanted, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var positions = LogReplay.Of(Events).Positions;
+            var positions = (await EventsAsync()).Positions;
             if (wanted.All(pair => PositionOf(positions, pair.Key) >= pair.Value)) return;
             if (cancellationToken.IsCancellationRequested)
                 Assert.Fail($"Wanted {string.Join(", ", wanted)}; have {string.Join(", ", positions)}. Nodes say:\n{string.Join("\n--\n", _processes.Select(process => process.Log))}");

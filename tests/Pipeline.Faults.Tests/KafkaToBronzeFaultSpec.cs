@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Ingest;
+using static Pipeline.Faults.Tests.KafkaScene;
 
 namespace Pipeline.Faults.Tests;
 
@@ -123,17 +124,5 @@ public sealed class KafkaToBronzeFaultSpec
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static CancellationTokenSource Deadline(TimeSpan limit)
-    {
-        var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(limit);
-        return deadline;
-    }
-
-    private static async Task UntilAsync(Func<bool> isReached, CancellationToken cancellationToken)
-    {
-        while (!isReached()) await Task.Delay(50, cancellationToken);
     }
 }

@@ -17,6 +17,9 @@ internal sealed class LogReplay
 
     public int Versions { get; private set; }
 
+    /// <summary>Files that were ever part of the table.</summary>
+    public int FilesAdded { get; private set; }
+
     /// <summary>Absolute paths of the data files of the newest version.</summary>
     public IReadOnlyCollection<string> Files => _files;
 
@@ -55,6 +58,7 @@ internal sealed class LogReplay
         if (action.TryGetProperty("add", out var add))
         {
             if (!_files.Add(PathOf(table, add))) throw new InvalidDataException($"{table}: version {Versions} adds {PathOf(table, add)} again.");
+            FilesAdded++;
         }
         else if (action.TryGetProperty("remove", out var remove))
         {

@@ -25,11 +25,12 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
     }
 
     /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
-    public static PipelineProcess Start(string configuration, string? killPoint = null)
+    public static PipelineProcess Start(string configuration, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), "run", "--config", configuration, "--role", "ingest" })
             start.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
         var process = new PipelineProcess(new Process { StartInfo = start });
         process._process.ErrorDataReceived += (_, line) => process.Append(line.Data);
@@ -38,6 +39,16 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         process._process.BeginErrorReadLine();
         process._process.BeginOutputReadLine();
         return process;
+    }
+
+    /// <summary>Waits until it has said <paramref name="text"/>, behind the first <paramref name="after"/> characters of its log.</summary>
+    public async Task SaysAsync(string text, CancellationToken cancellationToken, int after = 0)
+    {
+        while (!Log.AsSpan(after).Contains(text, StringComparison.Ordinal))
+        {
+            if (_process.HasExited || cancellationToken.IsCancellationRequested) Assert.Fail($"It never said '{text}', but:\n{Log}");
+            await Task.Delay(50, CancellationToken.None);
+        }
     }
 
     public void Kill() => Signal(SigKill);

@@ -33,6 +33,9 @@ public abstract record ProxyFault
     /// <summary>Lets the upstream act and closes the connection after half of the answer's body.</summary>
     public sealed record Truncate : ProxyFault;
 
+    /// <summary>Lets the upstream act and answers after a while.</summary>
+    public sealed record Late(TimeSpan By) : ProxyFault;
+
     /// <summary>Lets the upstream act and does not answer until the client gives up.</summary>
     public sealed record Stall : ProxyFault;
 }
@@ -134,6 +137,10 @@ public sealed class FaultProxy : IAsyncDisposable
                 break;
             case ProxyFault.DropAfterActing:
                 http.Abort();
+                break;
+            case ProxyFault.Late late:
+                await Task.Delay(late.By, http.RequestAborted);
+                await ReturnAsync(http, response, isTruncated: false);
                 break;
             case ProxyFault.Stall:
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);

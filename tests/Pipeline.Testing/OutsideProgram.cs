@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 
-namespace Pipeline.Delta.Tests.S3;
+namespace Pipeline.Testing;
 
 /// <summary>A program in a process of its own, whose output is read; ended by its id.</summary>
-internal sealed class OutsideProgram : IAsyncDisposable
+public sealed class OutsideProgram : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
