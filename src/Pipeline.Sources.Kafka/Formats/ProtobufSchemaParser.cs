@@ -13,13 +13,8 @@ internal sealed class ProtobufSchemaParser
 {
     private const int DepthMax = 32;
 
-    private static readonly Dictionary<string, ProtobufKind> Scalars = Enum.GetValues<ProtobufKind>()
-        .Where(kind => kind is not (ProtobufKind.Enum or ProtobufKind.Message))
-        .ToDictionary(kind => kind.ToString().ToLowerInvariant(), StringComparer.Ordinal);
-
     private readonly HashSet<string> _files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ProtobufMessage> _messages = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ProtobufEnum> _enums = new(StringComparer.Ordinal);
+    private readonly ProtobufTypes _types = new();
 
     // Types may be used before they are declared: fields are made when the whole text has been read.
     private readonly List<Action> _resolutions = [];
@@ -110,8 +105,9 @@ internal sealed class ProtobufSchemaParser
     private ProtobufMessage ReadMessage(string scope, int depth)
     {
         if (depth > DepthMax) throw _tokens.Fault($"messages are nested more than {DepthMax} deep");
-        var name = Join(scope, _tokens.TakeName());
-        var message = _messages[name] = new ProtobufMessage(name) { WellKnown = _isWellKnown ? ProtobufWellKnownFiles.KindOf(name) : ProtobufWellKnown.None };
+        var name = ProtobufTypes.Join(scope, _tokens.TakeName());
+        var message = new ProtobufMessage(name) { WellKnown = _isWellKnown ? ProtobufWellKnownFiles.KindOf(name) : ProtobufWellKnown.None };
+        _types.Add(message);
         var fields = new List<Func<ProtobufField>>();
         _tokens.Expect("{");
         while (!_tokens.TryTake("}"))
@@ -174,7 +170,7 @@ internal sealed class ProtobufSchemaParser
     {
         if (type == "group") throw _tokens.Fault($"group {_tokens.Current} of {message.Name} is not supported. Use a message");
         var field = ReadRest() with { IsRepeated = label.IsRepeated, IsRequired = label.IsRequired, Oneof = label.Oneof };
-        return () => WithType(field, message.Name, type) is var typed && typed.Kind == ProtobufKind.Message && !label.IsRepeated
+        return () => _types.Resolve(field, message.Name, type) is var typed && typed.Kind == ProtobufKind.Message && !label.IsRepeated
             ? typed with { HasPresence = true }
             : typed with { HasPresence = label.HasPresence };
     }
@@ -183,7 +179,7 @@ internal sealed class ProtobufSchemaParser
     {
         _tokens.Expect("<");
         var key = _tokens.TakeName();
-        if (!Scalars.TryGetValue(key, out var keyKind) || keyKind is ProtobufKind.Double or ProtobufKind.Float or ProtobufKind.Bytes) throw _tokens.Fault($"{key} cannot be the key of a map");
+        if (ProtobufTypes.KeyKind(key) is not { } keyKind) throw _tokens.Fault($"{key} cannot be the key of a map");
         _tokens.Expect(",");
         var value = _tokens.TakeName();
         _tokens.Expect(">");
@@ -191,7 +187,7 @@ internal sealed class ProtobufSchemaParser
         return () =>
         {
             var entry = new ProtobufMessage($"{message.Name}.{field.Name}");
-            entry.Fields = [Named("key", 1) with { Kind = keyKind }, WithType(Named("value", 2), message.Name, value)];
+            entry.Fields = [Named("key", 1) with { Kind = keyKind }, _types.Resolve(Named("value", 2), message.Name, value)];
             return field with { Kind = ProtobufKind.Message, Message = entry, IsRepeated = true, IsMap = true };
         };
     }
@@ -227,7 +223,7 @@ internal sealed class ProtobufSchemaParser
 
     private void ReadEnum(string scope)
     {
-        var type = new ProtobufEnum(Join(scope, _tokens.TakeName()));
+        var type = new ProtobufEnum(ProtobufTypes.Join(scope, _tokens.TakeName()));
         var names = new Dictionary<int, JsonEncodedText>();
         _tokens.Expect("{");
         while (!_tokens.TryTake("}"))
@@ -246,32 +242,13 @@ internal sealed class ProtobufSchemaParser
         }
 
         type.Names = names.ToFrozenDictionary();
-        _enums[type.Name] = type;
+        _types.Add(type);
     }
 
     private void SkipBlock()
     {
         while (!_tokens.TryTake("{")) _tokens.Take();
         _tokens.SkipTo("}");
-    }
-
-    private ProtobufField WithType(ProtobufField field, string scope, string type)
-    {
-        if (Scalars.TryGetValue(type, out var scalar)) return field with { Kind = scalar };
-        if (type[0] == '.')
-        {
-            scope = "";
-            type = type[1..];
-        }
-
-        // From the innermost scope outwards.
-        for (; ; scope = scope[..Math.Max(0, scope.LastIndexOf('.'))])
-        {
-            var name = Join(scope, type);
-            if (_messages.TryGetValue(name, out var message)) return field with { Kind = ProtobufKind.Message, Message = message };
-            if (_enums.TryGetValue(name, out var values)) return field with { Kind = ProtobufKind.Enum, Enum = values };
-            if (scope.Length == 0) throw new FormatException($"the schema and its references do not say what {type} is, the type of {field.Name}");
-        }
     }
 
     /// <summary>The name in JSON: underscores go, and the letter behind one becomes a capital.</summary>
@@ -294,8 +271,6 @@ internal sealed class ProtobufSchemaParser
     private static ProtobufField Named(string name, int number, string? jsonName = null) => new() { Name = name, Number = number, JsonName = Encode(jsonName ?? LowerCamelCase(name)) };
 
     private static JsonEncodedText Encode(string name) => JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
-
-    private static string Join(string scope, string name) => scope.Length == 0 ? name : $"{scope}.{name}";
 
     /// <summary>What stands before a field's type, or around it.</summary>
     private readonly record struct Label(bool HasPresence = false, bool IsRequired = false, bool IsRepeated = false, int Oneof = -1);
