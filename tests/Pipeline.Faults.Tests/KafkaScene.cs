@@ -43,8 +43,8 @@ internal sealed class KafkaScene : IAsyncDisposable
     private string DeadLetters => Path.Combine(Lake, "bronze", "events", "_dead_letter");
 
     /// <param name="port">Of the node, when others are to join it; 0: any.</param>
-    /// <param name="seed">The node to join, <c>host:port</c>; null: a cluster of its own.</param>
-    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, string? seed = null)
+    /// <param name="seedPorts">Of the nodes of which one is to be joined; null: a cluster of its own.</param>
+    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null)
     {
         var directory = Path.Combine(_root, $"node-{_processes.Count}");
         Directory.CreateDirectory(directory);
@@ -57,7 +57,7 @@ internal sealed class KafkaScene : IAsyncDisposable
                 file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
                 retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
               }
-              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{(seed is null ? "" : $"\"{seed}\"")}}] }
+              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
               sources {
                 events {
                   type = kafka
