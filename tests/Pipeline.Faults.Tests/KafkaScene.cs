@@ -40,9 +40,9 @@ internal sealed class KafkaScene : IAsyncDisposable
     public EmbeddedKafka Kafka { get; }
 
     /// <param name="port">Of the node, when others are to join it; 0: any.</param>
-    /// <param name="seed">The node to join, <c>host:port</c>; null: a cluster of its own.</param>
+    /// <param name="seedPorts">Of the nodes of which one is to be joined; null: a cluster of its own.</param>
     /// <param name="ingest">More settings of the section <c>ingest</c>.</param>
-    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, string? seed = null, string ingest = "")
+    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "")
     {
         var directory = Path.Combine(_root, $"node-{_processes.Count}");
         Directory.CreateDirectory(directory);
@@ -59,7 +59,7 @@ internal sealed class KafkaScene : IAsyncDisposable
                 retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
                 {{ingest}}
               }
-              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{(seed is null ? "" : $"\"{seed}\"")}}] }
+              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
               sources {
                 events {
                   type = kafka

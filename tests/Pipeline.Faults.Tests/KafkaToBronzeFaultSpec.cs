@@ -12,6 +12,8 @@ namespace Pipeline.Faults.Tests;
 public sealed class KafkaToBronzeFaultSpec
 {
     private const int KilledBySignal = 137;
+    private const int TriesMax = 3;
+    private static readonly TimeSpan TakeoverMax = TimeSpan.FromSeconds(10);
 
     [Fact]
     public async Task Killed_at_every_step_of_the_commit_path_it_goes_on_where_the_lake_says()
@@ -95,29 +97,43 @@ public sealed class KafkaToBronzeFaultSpec
         await scene.AssertExactlyOnceAsync(deadline.Token);
     }
 
+    /// <summary>
+    /// The oldest is killed, which also hosts what decides where work goes. A busy machine may need a second try to be in
+    /// time; none may lose a record.
+    /// </summary>
     [Fact]
-    public async Task When_one_node_of_three_is_killed_the_others_read_on()
+    public async Task When_one_node_of_three_is_killed_the_others_read_all_its_partitions_within_ten_seconds()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = Deadline(TimeSpan.FromMinutes(4));
         await using var scene = new KafkaScene(partitions: 6);
-        var seedPort = FreePort();
-        var seed = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{seedPort}");
-        await using var first = scene.StartNode(workers: 6, port: seedPort, seed: seed);
-        await using var second = scene.StartNode(workers: 6, seed: seed);
-        await using var third = scene.StartNode(workers: 6, seed: seed);
-        await scene.UntilProgressAsync(deadline.Token);
-        await scene.UntilCaughtUpAsync(deadline.Token);
+        var addresses = Enumerable.Range(0, 3).Select(_ => FreePort()).ToList();
+        var nodes = new Queue<(int Port, PipelineProcess Process)>();
+        foreach (var port in addresses) nodes.Enqueue((port, scene.StartNode(workers: 6, port: port, seedPorts: addresses)));
+        await UntilAllSeeAsync(3, nodes, deadline.Token);
 
-        first.Kill();
-        var killedAt = TimeProvider.System.GetTimestamp();
-        await scene.UntilProgressAsync(deadline.Token);
-        await scene.UntilCaughtUpAsync(deadline.Token);
-        TestContext.Current.TestOutputHelper?.WriteLine($"All partitions moved on {TimeProvider.System.GetElapsedTime(killedAt).TotalSeconds:0.0} s after the kill.");
+        var takeovers = new List<TimeSpan>();
+        while (takeovers.Count < TriesMax && !takeovers.Exists(takeover => takeover <= TakeoverMax))
+        {
+            await scene.UntilProgressAsync(deadline.Token);
+            await scene.UntilCaughtUpAsync(deadline.Token);
+            var (port, oldest) = nodes.Dequeue();
+            oldest.Kill();
+            var killedAt = TimeProvider.System.GetTimestamp();
+            await scene.UntilProgressAsync(deadline.Token);
+            takeovers.Add(TimeProvider.System.GetElapsedTime(killedAt));
+            nodes.Enqueue((port, scene.StartNode(workers: 6, port: port, seedPorts: addresses)));
+            await UntilAllSeeAsync(3, nodes.Skip(2), deadline.Token);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"All partitions moved on so many seconds after the kill: {string.Join(", ", takeovers.Select(takeover => takeover.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)))}.");
+        Assert.Contains(takeovers, takeover => takeover <= TakeoverMax);
         await scene.StopProducingAsync();
         await scene.UntilCaughtUpAsync(deadline.Token);
-
         await scene.AssertExactlyOnceAsync(deadline.Token);
     }
+
+    private static Task UntilAllSeeAsync(int count, IEnumerable<(int Port, PipelineProcess Process)> nodes, CancellationToken cancellationToken) =>
+        UntilAsync(() => nodes.All(node => node.Process.Log.Contains($"{count} in the cluster", StringComparison.Ordinal)), cancellationToken);
 
     private static int FreePort()
     {

@@ -54,6 +54,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 loggers.AddLoggerFactory();
             })
             .WithCluster(options.Cluster)
+            .WithActors((system, _) => system.ActorOf(Props.Create<MembershipActor>(), "membership"))
             .WithRoles(options, lake, sources, time));
 
         var host = builder.Build();
