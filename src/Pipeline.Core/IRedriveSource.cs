@@ -24,7 +24,10 @@ public sealed class DecodedLetters(RecordBatch? rows, IReadOnlyList<RecordReject
     }
 }
 
-/// <summary>A source that can decode a record from its dead letter, without reading the record again.</summary>
+/// <summary>
+/// A source that can decode a record from its dead letter, without reading the record again. A position of its splits names
+/// one record.
+/// </summary>
 public interface IRedriveSource : ISource
 {
     /// <summary>

@@ -8,9 +8,11 @@ namespace Pipeline.Ingest.Tests.DeadLetters;
 /// <summary>Each letter enters once, whoever else works on the table.</summary>
 public sealed class RedriveRaceSpec : IDisposable
 {
-    // Three batches: 24 records of 800 kB.
     private const int Letters = 24;
     private const int LetterBytes = 800_000;
+
+    // Of at most 8 MiB and one letter.
+    private const int Batches = 3;
 
     private readonly LetterLake _lake = new();
 
@@ -27,6 +29,7 @@ public sealed class RedriveRaceSpec : IDisposable
 
         Assert.Equal(Letters, reports.Sum(report => report.Letters(RedriveOutcome.Redriven)));
         Assert.Equal(3 * Letters, reports.Sum(report => report.Letters(RedriveOutcome.InTable)));
+        Assert.Equal(Batches, (await _lake.ClicksAsync()).Current.Position(Redrive.AppId));
         await AssertEachOnceAsync(Letters);
     }
 
