@@ -18,6 +18,12 @@ public static class BronzeColumns
     /// <summary>UTC day on which the data file was opened; the partition column; filled by Ingest.</summary>
     public const string IngestDate = "_ingest_date";
 
+    /// <summary>
+    /// The split whose dead letter a re-driven row was, at <c>_position</c>; null for a row as it was read. Tables get this
+    /// column with their first re-driven row.
+    /// </summary>
+    public const string RedrivenFrom = "_redriven_from";
+
     /// <summary>Microseconds since the epoch, adjusted to UTC: the only form of timestamp in the lake.</summary>
     public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
 
@@ -25,6 +31,7 @@ public static class BronzeColumns
     public static readonly Field PositionField = new(Position, Int64Type.Default, nullable: false);
     public static readonly Field IngestedAtField = new(IngestedAt, Timestamp, nullable: false);
     public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
+    public static readonly Field RedrivenFromField = new(RedrivenFrom, StringType.Default, nullable: true);
 
     /// <summary>The Bronze table's schema for a source's schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
     public static Schema TableSchema(Schema sourceSchema) =>
@@ -34,19 +41,31 @@ public static class BronzeColumns
 /// <summary>The columns of <c>bronze/SOURCE/_dead_letter</c>.</summary>
 public static class DeadLetterColumns
 {
+    public const string Table = "_table";
+    public const string Split = "_split";
+
+    /// <summary>A short fixed word for programs: <c>invalid_utf8</c>, <c>too_large</c>, <c>unknown_schema</c>, ...</summary>
+    public const string Code = "code";
+
+    /// <summary>A sentence for people.</summary>
+    public const string Reason = "reason";
+
+    public const string Key = "key";
+    public const string Value = "value";
+    public const string Headers = "headers";
+    public const string RecordTimestamp = "record_timestamp";
+
     /// <summary>What a source fills in; Ingest adds <c>_ingested_at</c> and <c>_ingest_date</c>.</summary>
     public static readonly Schema SourceSchema = new(
     [
-        new Field("_table", StringType.Default, nullable: false),
-        new Field("_split", StringType.Default, nullable: false),
+        new Field(Table, StringType.Default, nullable: false),
+        new Field(Split, StringType.Default, nullable: false),
         BronzeColumns.PositionField,
-        // A short fixed word for programs: invalid_utf8, too_large, unknown_schema, ...
-        new Field("code", StringType.Default, nullable: false),
-        // A sentence for people.
-        new Field("reason", StringType.Default, nullable: false),
-        new Field("key", BinaryType.Default, nullable: true),
-        new Field("value", BinaryType.Default, nullable: true),
-        new Field("headers", StringType.Default, nullable: true),
-        new Field("record_timestamp", BronzeColumns.Timestamp, nullable: true),
+        new Field(Code, StringType.Default, nullable: false),
+        new Field(Reason, StringType.Default, nullable: false),
+        new Field(Key, BinaryType.Default, nullable: true),
+        new Field(Value, BinaryType.Default, nullable: true),
+        new Field(Headers, StringType.Default, nullable: true),
+        new Field(RecordTimestamp, BronzeColumns.Timestamp, nullable: true),
     ], null);
 }

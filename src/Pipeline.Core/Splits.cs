@@ -12,6 +12,12 @@ namespace Pipeline.Core;
 public readonly record struct SplitId(string Source, string Name)
 {
     public override string ToString() => $"{Source}/{Name}";
+
+    /// <summary>Reads the text form: a source's name has no slash.</summary>
+    /// <exception cref="FormatException"><paramref name="text"/> names no split.</exception>
+    public static SplitId Parse(string text) => text.IndexOf('/') is var slash and > 0
+        ? new SplitId(text[..slash], text[(slash + 1)..])
+        : throw new FormatException($"'{text}' is not a split. Splits are SOURCE/NAME.");
 }
 
 /// <summary>A split and the tables its chunks belong to: one for most, many for a change-capture slot.</summary>

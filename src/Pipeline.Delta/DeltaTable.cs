@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta;
@@ -125,6 +126,10 @@ public sealed class DeltaTable
         if (result is CommitResult.Committed committed) _checkpoints.AfterCommit(committed.Snapshot);
         return result;
     }
+
+    /// <summary>The table's schema after a commit that needs these columns.</summary>
+    /// <exception cref="PipelineException">They contradict the table's; the message is the diff.</exception>
+    public Schema SchemaWith(Schema needed) => SchemaEvolution.Merge(Path, _current.Schema, needed);
 
     /// <summary>The actions of the commits in <c>(after, upTo]</c>, one list a version, in order; for incremental readers.</summary>
     /// <exception cref="PipelineException">A version is not there (any more).</exception>

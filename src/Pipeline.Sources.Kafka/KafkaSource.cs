@@ -13,7 +13,7 @@ namespace Pipeline.Sources.Kafka;
 /// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
 /// lake's positions: there is no consumer group and no rebalance.
 /// </summary>
-public sealed class KafkaSource : IGapSource
+public sealed class KafkaSource : IGapSource, IRedriveSource
 {
     private readonly KafkaSourceOptions _options;
     private readonly TimeProvider _time;
@@ -42,6 +42,9 @@ public sealed class KafkaSource : IGapSource
     public string Name { get; }
 
     public IReadOnlyList<SourceTable> Tables { get; }
+
+    /// <summary>An offset of a partition; the time tells it from the one in a topic that had the name before.</summary>
+    public IReadOnlyList<string> RecordColumns { get; } = ["_partition", "_timestamp"];
 
     /// <summary>Why records are read one by one; null when the fast way is there. Tests set it.</summary>
     internal string? NativeUnavailable { get; init; } = LibRdKafka.Unavailable;
@@ -104,6 +107,14 @@ public sealed class KafkaSource : IGapSource
         }
 
         return gaps;
+    }
+
+    public async ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    {
+        using var formats = new ValueFormats(_schemas, cancellationToken);
+        var (options, partition) = (Table(table), KafkaSplitName.Parse(split).Partition);
+        // Asking the registry blocks.
+        return await Task.Run(() => LetterDecoding.Decode(options, partition, letters, formats.Of(options)), cancellationToken);
     }
 
     public async ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken)

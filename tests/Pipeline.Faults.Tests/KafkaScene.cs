@@ -42,40 +42,13 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <param name="port">Of the node, when others are to join it; 0: any.</param>
     /// <param name="seedPorts">Of the nodes of which one is to be joined; null: a cluster of its own.</param>
     /// <param name="ingest">More settings of the section <c>ingest</c>.</param>
-    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "")
-    {
-        var directory = Path.Combine(_root, $"node-{_processes.Count}");
-        Directory.CreateDirectory(directory);
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
-        var configuration = Path.Combine(directory, "pipeline.conf");
-        File.WriteAllText(configuration, $$"""
-            pipeline {
-              lake {
-                location = "{{_lake.Location}}"
-                {{_lake.Settings}}
-              }
-              ingest {
-                file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
-                retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
-                {{ingest}}
-              }
-              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
-              sources {
-                events {
-                  type = kafka
-                  bootstrap = "{{Kafka.Bootstrap}}"
-                  security { protocol = plaintext }
-                  chunk-bytes-max = 64 KiB
-                  chunk-age-max = 10ms
-                  tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}} } }
-                }
-              }
-            }
-            """);
-        var process = PipelineProcess.Start(configuration, killPoint, _lake.Environment);
-        _processes.Add(process);
-        return process;
-    }
+    /// <param name="recordBytesMax">Larger records are dead letters.</param>
+    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "", int recordBytesMax = 1 << 20) =>
+        Add(PipelineProcess.Start(Configure(workers, port, seedPorts, ingest, recordBytesMax), killPoint, _lake.Environment));
+
+    /// <summary>Starts an operator's redrive of all dead letters, under a limit that no record exceeds.</summary>
+    public PipelineProcess StartRedrive(string? killPoint = null) => Add(PipelineProcess.Start(killPoint, _lake.Environment,
+        "dlq", "redrive", $"bronze/events/{Topic}", "--config", Configure(workers: 1, port: 0, seedPorts: null, ingest: "", recordBytesMax: 1 << 20)));
 
     /// <summary>A limit for a whole test.</summary>
     public static CancellationTokenSource Deadline(TimeSpan limit)
@@ -119,11 +92,29 @@ internal sealed class KafkaScene : IAsyncDisposable
         dead.CheckFiles();
         var found = (await ReadAsync(events, "_partition || ':' || _offset", cancellationToken))
             .Concat(await ReadAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken)).Order(StringComparer.Ordinal);
-        var expected = Enumerable.Range(0, _partitions)
-            .SelectMany(partition => Enumerable.Range(0, (int)_produced[partition]).Select(offset => $"{partition}:{offset}")).Order(StringComparer.Ordinal);
 
         Assert.True(_produced.Sum() > 0);
-        Assert.Equal(expected, found);
+        Assert.Equal(Produced(), found);
+    }
+
+    /// <summary>
+    /// After everything was re-driven: every produced offset that is text is in the table once, marked if and only if it is
+    /// a dead letter; those that are not text are dead letters alone.
+    /// </summary>
+    public async Task AssertRedrivenOnceAsync(CancellationToken cancellationToken)
+    {
+        var (events, dead) = (await EventsAsync(), await ReplayAsync("_dead_letter"));
+        events.CheckFiles();
+        dead.CheckFiles();
+        var rows = await ReadAsync(events, "_partition || ':' || _offset", cancellationToken);
+        var marked = await ReadAsync(events, "CASE WHEN _redriven_from IS NULL THEN '' ELSE regexp_extract(_redriven_from, '([0-9]+)$', 1) || ':' || _position END", cancellationToken);
+        var letters = await ReadAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken);
+        var broken = await ReadAsync(dead, "CASE WHEN hex(value) = 'FFFE' THEN regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position ELSE '' END", cancellationToken);
+
+        string[] stay = [.. broken.Where(letter => letter.Length > 0)];
+        Assert.NotEmpty(stay);
+        Assert.Equal(Produced(), rows.Concat(stay).Order(StringComparer.Ordinal));
+        Assert.Equal(letters.Except(stay).Order(StringComparer.Ordinal), marked.Where(mark => mark.Length > 0).Order(StringComparer.Ordinal));
     }
 
     /// <summary>Produces no more, lets <paramref name="node"/> catch up and leave, and counts.</summary>
@@ -144,6 +135,52 @@ internal sealed class KafkaScene : IAsyncDisposable
         _stopProducing.Dispose();
         await _lake.DisposeAsync();
         Directory.Delete(_root, recursive: true);
+    }
+
+    private PipelineProcess Add(PipelineProcess process)
+    {
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Writes a configuration in a directory of its own; returns its path.</summary>
+    private string Configure(int workers, int port, IEnumerable<int>? seedPorts, string ingest, int recordBytesMax)
+    {
+        var directory = Path.Combine(_root, $"node-{_processes.Count}");
+        Directory.CreateDirectory(directory);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
+        var configuration = Path.Combine(directory, "pipeline.conf");
+        File.WriteAllText(configuration, $$"""
+            pipeline {
+              lake {
+                location = "{{_lake.Location}}"
+                {{_lake.Settings}}
+              }
+              ingest {
+                file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
+                retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
+                {{ingest}}
+              }
+              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
+              sources {
+                events {
+                  type = kafka
+                  bootstrap = "{{Kafka.Bootstrap}}"
+                  security { protocol = plaintext }
+                  chunk-bytes-max = 64 KiB
+                  chunk-age-max = 10ms
+                  tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}}, record-bytes-max = {{recordBytesMax}} } }
+                }
+              }
+            }
+            """);
+        return configuration;
+    }
+
+    private PipelineProcess Add(PipelineProcess process)
+    {
+        _processes.Add(process);
+        return process;
     }
 
     /// <summary>One record in fifty is not UTF-8.</summary>
@@ -173,6 +210,9 @@ internal sealed class KafkaScene : IAsyncDisposable
 
     private async Task<LogReplay> ReplayAsync(string table) => LogReplay.Of(Path.Combine(await _lake.LookAsync(), "bronze", "events", table));
 
+    private IEnumerable<string> Produced() => Enumerable.Range(0, _partitions)
+        .SelectMany(partition => Enumerable.Range(0, (int)_produced[partition]).Select(offset => $"{partition}:{offset}")).Order(StringComparer.Ordinal);
+
     private Dictionary<int, long> Snapshot() => Enumerable.Range(0, _partitions).ToDictionary(partition => partition, partition => Interlocked.Read(ref _produced[partition]));
 
     private async Task UntilAsync(Dictionary<int, long> wanted, CancellationToken cancellationToken)
@@ -196,7 +236,7 @@ internal sealed class KafkaScene : IAsyncDisposable
         await using var duck = new DuckDBConnection("DataSource=:memory:");
         await duck.OpenAsync(cancellationToken);
         await using var query = duck.CreateCommand();
-        query.CommandText = $"SELECT {expression} FROM read_parquet([{string.Join(", ", table.Files.Select(file => $"'{file}'"))}])";
+        query.CommandText = $"SELECT {expression} FROM read_parquet([{string.Join(", ", table.Files.Select(file => $"'{file}'"))}], union_by_name = true)";
         await using var rows = await query.ExecuteReaderAsync(cancellationToken);
         var values = new List<string>();
         while (await rows.ReadAsync(cancellationToken)) values.Add(rows.GetString(0));

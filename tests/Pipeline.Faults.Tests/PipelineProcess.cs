@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Pipeline.Faults.Tests;
 
-/// <summary>A node of the product in a process of its own: <c>pipeline run</c>. Ended by its id when disposed.</summary>
+/// <summary>The product in a process of its own: a node (<c>pipeline run</c>) or another verb. Ended by its id when disposed.</summary>
 internal sealed partial class PipelineProcess : IAsyncDisposable
 {
     private const int SigKill = 9, SigTerm = 15, SigCont = 18, SigStop = 19;
@@ -25,11 +25,16 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
     }
 
     /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
-    public static PipelineProcess Start(string configuration, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="environment">Variables beside the test's own.</param>
+    public static PipelineProcess Start(string configuration, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null) =>
+        Start(killPoint, environment, "run", "--config", configuration, "--role", "ingest");
+
+    /// <summary>Any verb with its arguments.</summary>
+    public static PipelineProcess Start(string? killPoint, IReadOnlyDictionary<string, string>? environment, params string[] args)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), "run", "--config", configuration, "--role", "ingest" })
-            start.ArgumentList.Add(argument);
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "pipeline.dll"));
+        foreach (var argument in args) start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
         var process = new PipelineProcess(new Process { StartInfo = start });

@@ -15,6 +15,8 @@ internal sealed class LakeFixture : IDisposable
     private static readonly Schema People = new([new Field("id", Int64Type.Default, nullable: false), new Field("name", StringType.Default, nullable: true)], null);
     private static readonly Schema Records = new([new Field("_partition", Int32Type.Default, nullable: false), new Field("_offset", Int64Type.Default, nullable: false), BronzeColumns.PositionField], null);
 
+    private static readonly Schema Letters = new([new Field(DeadLetterColumns.Table, StringType.Default, nullable: false), new Field(DeadLetterColumns.Split, StringType.Default, nullable: false), BronzeColumns.PositionField], null);
+
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("pipeline-lake-").FullName;
 
     /// <summary>A Monday noon that stands still.</summary>
@@ -47,6 +49,33 @@ internal sealed class LakeFixture : IDisposable
         await CommitAsync(id, rows, [new TxnMove($"{id.Source}/{id.Name}/0", from, to)]);
     }
 
+    /// <summary>Adds re-driven records at <paramref name="offsets"/> of partition 0 as the redrive of this number; none: without a number.</summary>
+    public async Task RedriveAsync(TableId id, long? number, params long[] offsets)
+    {
+        var split = $"{id.Source}/{id.Name}/0";
+        using var rows = new RecordBatch(new Schema([.. Records.FieldsList, BronzeColumns.RedrivenFromField], null),
+        [
+            new Int32Array.Builder().AppendRange(offsets.Select(_ => 0)).Build(),
+            new Int64Array.Builder().AppendRange(offsets).Build(),
+            new Int64Array.Builder().AppendRange(offsets).Build(),
+            new StringArray.Builder().AppendRange(offsets.Select(_ => split)).Build(),
+        ], offsets.Length);
+        await CommitAsync(id, rows, number is { } n ? [new TxnMove("redrive", n > 1 ? n - 1 : null, n)] : []);
+    }
+
+    /// <summary>Adds dead letters of a Kafka table at <paramref name="offsets"/> of its partition 0.</summary>
+    public async Task AppendLettersAsync(TableId of, long? from, long to, params long[] offsets)
+    {
+        var split = $"{of.Source}/{of.Name}/0";
+        using var rows = new RecordBatch(Letters,
+        [
+            new StringArray.Builder().AppendRange(offsets.Select(_ => of.Name)).Build(),
+            new StringArray.Builder().AppendRange(offsets.Select(_ => split)).Build(),
+            new Int64Array.Builder().AppendRange(offsets).Build(),
+        ], offsets.Length);
+        await CommitAsync(TableId.DeadLetter(of.Source!), rows, [new TxnMove(split, from, to)]);
+    }
+
     /// <summary>The data files of a table, in the order in which they were written.</summary>
     public IEnumerable<FileInfo> DataFiles(TableId id) =>
         new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);
@@ -61,7 +90,7 @@ internal sealed class LakeFixture : IDisposable
         var partition = isBronze ? new Dictionary<string, string?>(StringComparer.Ordinal) { [BronzeColumns.IngestDate] = "2026-03-02" } : [];
         await using var file = await table.OpenDataFileAsync(rows.Schema, partition, new DataFileOptions(), Cancellation);
         file.Write(rows);
-        var result = await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend) { Adds = [await file.CompleteAsync(Cancellation)], Moves = [.. moves] }, Cancellation);
+        var result = await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend) { Adds = [await file.CompleteAsync(Cancellation)], Moves = [.. moves], Schema = schema }, Cancellation);
         Assert.IsType<CommitResult.Committed>(result);
     }
 }

@@ -63,7 +63,7 @@ internal sealed class TestLake : IDisposable
         using var session = OpenSession();
         var adds = await ParquetCopy.WriteAsync(session, bronze, columns,
             $"SELECT *, TIMESTAMPTZ '{Time.GetUtcNow():yyyy-MM-dd HH:mm:ss}+00' AS _ingested_at FROM ({query})", Time.GetUtcNow(), Cancel);
-        var result = await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds] }, Cancel);
+        var result = await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds], Schema = new Schema(columns, null) }, Cancel);
         return Assert.IsType<CommitResult.Committed>(result).Snapshot.Version;
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
+using Apache.Arrow.Types;
 
 namespace Pipeline.Delta.Log;
 
@@ -44,6 +45,15 @@ public sealed class Snapshot
 
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
     public long? RowCount => _files.RowCount;
+
+    /// <summary>Files in which a top-level column may have a value, as far as their statistics tell.</summary>
+    public IEnumerable<AddFile> FilesWith(string column)
+    {
+        if (!Schema.FieldsLookup.Contains(column)) return [];
+        var indexed = TableProperties.IndexedColumns(Metadata);
+        var areAllCounted = (indexed < 0 || Schema.FieldsList.Count <= indexed) && !Schema.FieldsList.Any(field => field.DataType is StructType);
+        return Files.Where(file => Statistics.MayHaveValue(file.Stats, column, areAllCounted));
+    }
 
     /// <summary>
     /// Files that left the table and may still be read by others; <see cref="AddFile.ModifiedAt"/> is when they left,

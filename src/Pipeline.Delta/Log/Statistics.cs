@@ -2,27 +2,47 @@ using System.Text.Json;
 
 namespace Pipeline.Delta.Log;
 
-/// <summary>Delta's per-file statistics. See PROTOCOL.md, section "Per-file Statistics".</summary>
+/// <summary>Delta's per-file statistics. See PROTOCOL.md, section "Per-file Statistics". An aid: damaged ones count as none.</summary>
 public static class Statistics
 {
     private const string UsualStart = "{\"numRecords\":";
+
+    /// <summary>The smallest and the largest value of a top-level column of integers; null when they are not known.</summary>
+    public static (long Min, long Max)? Bounds(string? stats, string column) =>
+        Read(stats, root => Number(root, "minValues", column) is { } min && Number(root, "maxValues", column) is { } max ? (min, max) : ((long, long)?)null);
 
     internal static long? RowCount(string? stats)
     {
         if (stats is null) return null;
         if (stats.StartsWith(UsualStart, StringComparison.Ordinal) && TryNumber(stats.AsSpan(UsualStart.Length), out var rows)) return rows;
+        return Read(stats, root => root.TryGetProperty("numRecords", out var number) && number.TryGetInt64(out var count) ? count : (long?)null);
+    }
+
+    /// <summary>Whether a file may have a value in a top-level column.</summary>
+    /// <param name="areAllCounted">A file without a count of nulls for a column does not have the column.</param>
+    internal static bool MayHaveValue(string? stats, string column, bool areAllCounted)
+    {
+        var rows = RowCount(stats);
+        return Read(stats, root => Number(root, "nullCount", column) is { } nulls ? nulls < rows : root.TryGetProperty("nullCount", out _) ? !areAllCounted : (bool?)null)
+            ?? rows != 0;
+    }
+
+    private static T? Read<T>(string? stats, Func<JsonElement, T?> read) where T : struct
+    {
+        if (stats is null) return null;
         try
         {
             using var document = JsonDocument.Parse(stats);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("numRecords", out var number)
-                && number.TryGetInt64(out rows) ? rows : null;
+            return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement) : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Statistics are an aid: damaged ones count as none.
             return null;
         }
     }
+
+    private static long? Number(JsonElement root, string kind, string column) =>
+        root.TryGetProperty(kind, out var values) && values.TryGetProperty(column, out var value) && value.TryGetInt64(out var number) ? number : null;
 
     private static bool TryNumber(ReadOnlySpan<char> text, out long number)
     {

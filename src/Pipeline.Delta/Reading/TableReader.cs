@@ -20,7 +20,7 @@ public sealed record ReadOptions(IReadOnlyList<string>? Columns = null, TimeZone
 /// Reads a snapshot's rows as Arrow batches in the table's schema: partition columns from the log, columns that a file
 /// lacks as null, and the physical types that other writers choose brought to the table's.
 /// </summary>
-/// <remarks>While rows are read, vacuum in this process leaves the snapshot's files alone. Memory is a few column chunks of one file at a time.</remarks>
+/// <remarks>While rows are read, vacuum in this process leaves the snapshot's files alone. Memory is a few column chunks of one row group at a time.</remarks>
 public static class TableReader
 {
     /// <summary>Rows of all files, file by file. The consumer disposes each batch.</summary>
@@ -52,21 +52,24 @@ public static class TableReader
         var path = DataFiles.PathIn(table.Path, file.Path);
         using var reader = await ParquetSource.OpenAsync(table.Store, path, what, cancellationToken);
         var shape = new FileShape(schema, snapshot.Metadata.PartitionColumns, file, mapping, options.PartitionTimeZone ?? TimeZoneInfo.Utc);
-        using var batches = Guard(() => reader.GetRecordBatchReader(null, Columns(reader, shape)));
-        while (true)
+        var columns = Columns(reader, shape);
+        // Batches end with their row group: they hold what the writer held, however large the rows are.
+        for (var group = 0; group < reader.NumRowGroups; group++)
         {
-            RecordBatch? batch;
+            using var batches = Guard(() => reader.GetRecordBatchReader([group], columns));
+            while (await NextAsync(batches) is { } batch) yield return Guard(() => shape.Fit(batch));
+        }
+
+        async ValueTask<RecordBatch?> NextAsync(Apache.Arrow.Ipc.IArrowArrayStream batches)
+        {
             try
             {
-                batch = await batches.ReadNextRecordBatchAsync(cancellationToken);
+                return await batches.ReadNextRecordBatchAsync(cancellationToken);
             }
             catch (ParquetException e)
             {
                 throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
             }
-
-            if (batch is null) yield break;
-            yield return Guard(() => shape.Fit(batch));
         }
 
         T Guard<T>(Func<T> read)

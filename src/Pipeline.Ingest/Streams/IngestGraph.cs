@@ -129,7 +129,7 @@ internal sealed class IngestGraph
             // Whoever waits for the last waits for all; a roll behind one that was given up is given up too.
             var isBeforeCommitted = await turn;
             if (roll is null || !isBeforeCommitted || abort.IsCancellationRequested) return false;
-            files.HandOver(roll);
+            files.HandOver(roll.Stages.SelectMany(stage => stage.Files));
             try
             {
                 await setup.CommitAsync(roll, abort);

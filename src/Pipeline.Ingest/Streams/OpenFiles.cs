@@ -58,13 +58,11 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
         }
     }
 
-    /// <summary>From here on the worker answers for these files.</summary>
-    public void HandOver(Worker.Roll roll)
+    /// <summary>From here on the caller answers for these files.</summary>
+    public void HandOver(IEnumerable<StagedFile> complete)
     {
         lock (_lock)
-            foreach (var stage in roll.Stages)
-                foreach (var file in stage.Files)
-                    _complete.Remove(file.Path);
+            foreach (var file in complete) _complete.Remove(file.Path);
     }
 
     public async ValueTask DisposeAsync()
@@ -84,6 +82,6 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
         foreach (var (path, table) in complete) await DeleteAsync(path, table);
     }
 
-    private static ValueTask DeleteAsync(string path, BronzeTable table) =>
+    public static ValueTask DeleteAsync(string path, BronzeTable table) =>
         table.Delta.Store.DeleteAsync($"{table.Delta.Path}/{path}", CancellationToken.None);
 }

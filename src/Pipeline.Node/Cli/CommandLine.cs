@@ -47,6 +47,9 @@ internal static class CommandLine
                 new CompactVerb(), new VacuumVerb(),
             ])
             root.Add(verb.ToCommand(context));
+        var letters = new Command("dlq", "Dead letters: records that could not be decoded.");
+        foreach (var verb in (ReadOnlySpan<Verb>)[new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()]) letters.Add(verb.ToCommand(context));
+        root.Add(letters);
         return root;
     }
 

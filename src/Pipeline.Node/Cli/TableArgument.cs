@@ -21,6 +21,13 @@ internal static class TableArgument
         DefaultValueFactory = _ => [],
     };
 
+    public static Option<TableId?> CreateOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "TABLE",
+        CustomParser = result => Parse(result, result.Tokens[0].Value),
+    };
+
     private static TableId? Parse(ArgumentResult result, string text)
     {
         try

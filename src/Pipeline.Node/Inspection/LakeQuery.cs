@@ -4,7 +4,7 @@ using Pipeline.Delta.Merge;
 
 namespace Pipeline.Node.Inspection;
 
-/// <summary>Asks questions of tables in SQL: one table a question, with memory that does not grow with the table.</summary>
+/// <summary>Asks questions of tables in SQL, with memory that does not grow with the table.</summary>
 internal sealed class LakeQuery : IDisposable
 {
     private readonly DuckDbSession _session;
@@ -22,13 +22,18 @@ internal sealed class LakeQuery : IDisposable
     public Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, string select, string rest = "") =>
         RowsAsync(table, snapshot, [.. snapshot.FilesByPath.Keys], select, rest);
 
-    public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest)
+    public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest) =>
+        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}");
+
+    /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
+    public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files)
     {
         var partitions = snapshot.Metadata.PartitionColumns;
         var columns = snapshot.Schema.FieldsList.Where(field => !partitions.Contains(field.Name)).ToList();
-        var relation = await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
-        return _session.Rows($"SELECT {select} FROM ({relation}) AS t {rest}");
+        return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
     }
+
+    public IReadOnlyList<object?[]> Rows(string sql) => _session.Rows(sql);
 
     public void Dispose() => _session.Dispose();
 }

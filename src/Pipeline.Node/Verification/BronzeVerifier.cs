@@ -1,8 +1,9 @@
 using System.Globalization;
-using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Merge;
+using Pipeline.Ingest.DeadLetters;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Inspection;
 
@@ -13,7 +14,8 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
 {
     /// <summary>
     /// Reads the log: every commit takes each split further from where the commit before left it, and its rows lie in
-    /// exactly that range. Commits that a clean-up has removed are not looked at.
+    /// exactly that range. A redrive brings rows without moving a split; its number goes up by one. Commits that a clean-up
+    /// has removed are not looked at.
     /// </summary>
     public async Task<Finding> CheckPositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
     {
@@ -23,6 +25,7 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
         var areRowsInRange = !snapshot.Schema.FieldsLookup.Contains("_sequence");
         var positions = new Dictionary<string, long>(StringComparer.Ordinal);
         var moves = 0;
+        long? redrives = oldest == 0 ? 0 : null;
         await foreach (var (version, actions) in table.ChangesAsync(oldest - 1, snapshot.Version, cancellationToken))
         {
             var ranges = new List<(long? From, long To)>();
@@ -33,6 +36,13 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
                 positions[txn.AppId] = txn.Version;
                 ranges.Add((from, txn.Version));
                 moves++;
+            }
+
+            if (actions.OfType<TxnAction>().FirstOrDefault(txn => txn.AppId == Redrive.AppId) is { } redrive)
+            {
+                if (redrive.Version != (redrives ?? redrive.Version - 1) + 1) return Broken(thing, $"version {version} takes the redrives from {redrives} to {redrive.Version}");
+                redrives = redrive.Version;
+                continue;
             }
 
             foreach (var file in actions.OfType<AddFile>().Where(file => file.DataChange && areRowsInRange))
@@ -51,8 +61,10 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
         if (!snapshot.Schema.FieldsLookup.Contains("_offset")) return null;
         var thing = $"{id} offsets";
         var dead = await DeadLettersAsync(id, cancellationToken);
+        // A re-driven record is a dead letter and a row.
+        var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
         long missing = 0, records = 0;
-        foreach (var row in await query.RowsAsync(table, snapshot, "_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset)", "GROUP BY _partition"))
+        foreach (var row in await query.RowsAsync(table, snapshot, $"_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset), {redriven}", "GROUP BY _partition"))
         {
             var (partition, rows, offsets, first, last) = (Number(row[0]), Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
             if (offsets < rows) return Broken(thing, $"partition {partition} holds {rows - offsets} records twice");
@@ -60,7 +72,7 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
             if (position is { } end && last >= end) return Broken(thing, $"partition {partition} holds offset {last}, but its position is {end}");
             var before = dead.GetValueOrDefault(partition);
             records += rows;
-            missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - before.Count;
+            missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - (before.Count - Number(row[5]));
         }
 
         return missing >= 0
@@ -69,12 +81,38 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
             : Broken(thing, $"{-missing} dead letters are in the table too");
     }
 
+    /// <summary>Where rows were re-driven: each once and with its dead letter. Null elsewhere.</summary>
+    public async Task<Finding?> CheckRedrivenAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (!HasRedriven(snapshot)) return null;
+        var thing = $"{id} redriven";
+        string[] files = [.. snapshot.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
+        var letters = await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken);
+        var dead = letters is null ? "SELECT '' AS _table, '' AS _split, 0 AS _position WHERE false"
+            : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys]);
+        var row = query.Rows($"""
+            WITH redriven AS (
+              SELECT {BronzeColumns.RedrivenFrom} AS _split, _position, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files)}) AS t
+              WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL GROUP BY ALL)
+            SELECT coalesce(CAST(sum(times) AS BIGINT), 0), count(*),
+              count(*) FILTER ((_split, _position) NOT IN (SELECT (_split, _position) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
+            FROM redriven
+            """)[0];
+        var (rows, records, strangers) = (Number(row[0]), Number(row[1]), Number(row[2]));
+        if (records < rows) return Broken(thing, $"{rows - records} records were re-driven twice");
+        return strangers == 0
+            ? new Finding(thing, Ok: true, $"{Listing.Format(rows)} rows, each once and with its dead letter")
+            : Broken(thing, $"{strangers} re-driven rows have no dead letter");
+    }
+
+    private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
+
     /// <summary>Dead letters of a table by partition: how many, and the first offset.</summary>
     private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, CancellationToken cancellationToken)
     {
         if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
         var rows = await query.RowsAsync(table, table.Current, "CAST(regexp_extract(_split, '[0-9]+$') AS BIGINT), count(*), min(_position)",
-            $"WHERE _table = {Delta.Merge.Sql.Text(id.Name)} GROUP BY 1");
+            $"WHERE _table = {Sql.Text(id.Name)} GROUP BY 1");
         return rows.ToDictionary(row => Number(row[0]), row => (Number(row[1]), (long?)Number(row[2])));
     }
 
@@ -93,15 +131,11 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
     {
         if (file.RowCount is 0 || file.Stats is null) return null;
         if (ranges.Count == 0) return $"adds {file.Path} without moving a position";
-        using var stats = JsonDocument.Parse(file.Stats);
-        if (Bound(stats, "minValues") is not { } min || Bound(stats, "maxValues") is not { } max) return null;
+        if (Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max)) return null;
         var to = ranges.Max(range => range.To);
         long? from = mayRepeat || ranges.Exists(range => range.From is null) ? null : ranges.Min(range => range.From);
         return max >= to || min < from ? $"adds rows at positions {min} to {max} for the range [{from?.ToString(CultureInfo.InvariantCulture) ?? "beginning"}, {to})" : null;
     }
-
-    private static long? Bound(JsonDocument stats, string kind) =>
-        stats.RootElement.TryGetProperty(kind, out var values) && values.TryGetProperty(BronzeColumns.Position, out var value) && value.TryGetInt64(out var bound) ? bound : null;
 
     private static Finding Broken(string thing, string detail) =>
         new(thing, Ok: false, detail, "Another program has written this table, or a defect has: keep the lake as it is and report it with 'pipeline history'.");

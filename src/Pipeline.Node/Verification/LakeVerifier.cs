@@ -38,6 +38,7 @@ internal sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet
             {
                 yield return await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken);
                 if (await bronze.CheckOffsetsAsync(id, table, snapshot, cancellationToken) is { } offsets) yield return offsets;
+                if (await bronze.CheckRedrivenAsync(id, table, snapshot, cancellationToken) is { } redriven) yield return redriven;
             }
             else if (graph.TrySilver(id) is { } contract)
             {

@@ -34,13 +34,13 @@ internal sealed class DeadLetterRows : IDisposable
 
     public long MemoryBytes => _memory.Bytes;
 
-    public void Append(in KafkaRecord record, string code, string reason)
+    public void Append(in KafkaRecord record, RecordRejected rejection)
     {
         _tables.Append(_table);
         _splits.Append(_split);
         _positions.Append(record.Offset);
-        _codes.Append(Encoding.UTF8.GetBytes(code));
-        _reasons.Append(Encoding.UTF8.GetBytes(reason));
+        _codes.Append(Encoding.UTF8.GetBytes(rejection.Code));
+        _reasons.Append(Encoding.UTF8.GetBytes(rejection.Reason));
         if (record.HasKey) _keys.Append(record.Key);
         else _keys.AppendNull();
         if (record.HasValue) _values.Append(record.Value);

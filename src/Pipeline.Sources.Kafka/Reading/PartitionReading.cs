@@ -1,4 +1,3 @@
-using System.Text.Unicode;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Formats;
 
@@ -12,7 +11,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
 {
     private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
-    private readonly bool _isText = table.Format == KafkaFormat.Json;
+    private readonly RecordDecoder _decoder = new(table, registered);
     private RecordColumns? _columns;
     private DeadLetterRows? _deadLetters;
 
@@ -47,24 +46,12 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     public void Take(in KafkaRecord record)
     {
         // May throw when the registry does not answer: before anything has moved.
-        var value = record.Value;
-        var schemaId = 0;
-        var (code, reason) = ("", "");
-        var length = record.Key.Length + (long)record.Value.Length;
-        if (length > table.RecordBytesMax)
-            (code, reason) = ("too_large", $"key and value have {length} bytes; record-bytes-max is {table.RecordBytesMax}");
-        else if (registered is not null && record.HasValue)
-            registered.TryDecode(record.Value, out value, out schemaId, out code, out reason);
-        else if (_isText && !Utf8.IsValid(record.Value))
-            (code, reason) = ("invalid_utf8", "the value is not UTF-8");
-        if (code.Length == 0 && !Utf8.IsValid(record.Key))
-            (code, reason) = ("invalid_key", "the key is not UTF-8");
-
+        var rejection = _decoder.Decode(record, out var value, out var schemaId);
         MoveTo(record.Offset, record.Offset + 1);
         if (record.TimestampMs > _newestMs) _newestMs = record.TimestampMs;
-        _recordBytes += length;
-        if (code.Length == 0) (_columns ??= Open()).Append(record, value, registered is not null && record.HasValue ? schemaId : null);
-        else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, code, reason);
+        _recordBytes += record.Key.Length + (long)record.Value.Length;
+        if (rejection is null) (_columns ??= Open()).Append(record, value, schemaId);
+        else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
     }

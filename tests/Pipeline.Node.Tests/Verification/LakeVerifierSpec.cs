@@ -99,6 +99,68 @@ public sealed class LakeVerifierSpec : IDisposable
         Assert.DoesNotContain(await VerifyAsync(orders), finding => finding.Thing.EndsWith("positions", StringComparison.Ordinal) && !finding.Ok);
     }
 
+    [Fact]
+    public async Task A_re_driven_record_is_a_row_and_a_dead_letter()
+    {
+        await LettersAndRowsAsync();
+        await _lake.RedriveAsync(Events, number: 1, 2);
+        await _lake.AppendRecordsAsync(Events, from: 5, to: 6, 5);
+        await _lake.RedriveAsync(Events, number: 2, 1);
+
+        var findings = await VerifyAsync();
+
+        Assert.All(findings, finding => Assert.True(finding.Ok, finding.ToString()));
+        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks redriven", Detail: "2 rows, each once and with its dead letter" });
+        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks offsets", Detail: "6 records, none twice, none missing" });
+    }
+
+    [Fact]
+    public async Task A_record_that_was_re_driven_twice_is_found()
+    {
+        await LettersAndRowsAsync();
+        await _lake.RedriveAsync(Events, number: 1, 2);
+        await _lake.RedriveAsync(Events, number: 2, 2);
+
+        var broken = await BrokenAsync();
+
+        Assert.Contains(broken, finding => finding.Detail == "1 records were re-driven twice");
+        Assert.Contains(broken, finding => finding.Detail == "partition 0 holds 1 records twice");
+    }
+
+    [Fact]
+    public async Task A_re_driven_record_that_the_table_held_already_is_found()
+    {
+        await LettersAndRowsAsync();
+        await _lake.RedriveAsync(Events, number: 1, 3);
+
+        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "partition 0 holds 1 records twice");
+    }
+
+    [Fact]
+    public async Task A_re_driven_record_without_a_dead_letter_is_found()
+    {
+        await LettersAndRowsAsync();
+        await _lake.RedriveAsync(Events, number: 1, 4);
+
+        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "1 re-driven rows have no dead letter");
+    }
+
+    [Fact]
+    public async Task Re_driven_rows_without_the_number_of_their_redrive_are_found()
+    {
+        await LettersAndRowsAsync();
+        await _lake.RedriveAsync(Events, number: null, 2);
+
+        Assert.Contains(await BrokenAsync(), finding => finding.Detail.StartsWith("version 2 adds", StringComparison.Ordinal) && finding.Detail.EndsWith("without moving a position", StringComparison.Ordinal));
+    }
+
+    /// <summary>Offsets 1 and 2 are dead, 0, 3 and 4 are rows.</summary>
+    private async Task LettersAndRowsAsync()
+    {
+        await _lake.AppendLettersAsync(Events, from: null, to: 5, 1, 2);
+        await _lake.AppendRecordsAsync(Events, from: null, to: 5, 0, 3, 4);
+    }
+
     private async Task<List<Finding>> VerifyAsync(params TableId[] repeating) =>
         await new LakeVerifier(_lake.Lake, EmptyGraph(), repeating.ToHashSet()).VerifyAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
 

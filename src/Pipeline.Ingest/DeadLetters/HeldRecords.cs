@@ -1,0 +1,75 @@
+using System.Globalization;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Reading;
+
+namespace Pipeline.Ingest.DeadLetters;
+
+/// <summary>Which of some dead letters' records a Bronze table holds already.</summary>
+internal sealed class HeldRecords
+{
+    private readonly HashSet<(string Split, long Position)> _redriven = [];
+    private readonly HashSet<string> _asRead = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<string> _recordColumns;
+
+    private HeldRecords(IReadOnlyList<string> recordColumns) => _recordColumns = recordColumns;
+
+    /// <summary>
+    /// Looks at the rows of a snapshot at the letters' positions. Files whose positions are all elsewhere are not opened;
+    /// memory does not grow with the table.
+    /// </summary>
+    /// <param name="recordColumns">Those of <see cref="IRedriveSource.RecordColumns"/>.</param>
+    public static async ValueTask<HeldRecords> FindAsync(DeltaTable table, Snapshot snapshot, IReadOnlyList<string> recordColumns,
+        IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    {
+        var held = new HeldRecords(recordColumns);
+        long[] positions = [.. letters.Select(letter => letter.Position).Distinct().Order()];
+        var wanted = positions.ToHashSet();
+        string[] marks = snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom) ? [BronzeColumns.RedrivenFrom] : [];
+        var options = new ReadOptions([BronzeColumns.Position, .. recordColumns, .. marks]);
+        await foreach (var batch in TableReader.ReadAsync(table, snapshot, snapshot.Files.Where(file => MayHold(file, positions)), options, cancellationToken))
+            using (batch)
+                held.Note(batch, wanted, marks.Length > 0 ? (StringArray)batch.Column(BronzeColumns.RedrivenFrom) : null);
+        return held;
+    }
+
+    /// <summary>Whether the letter was re-driven.</summary>
+    public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split.ToString(), letter.Position));
+
+    /// <summary>Whether the record of a decoded row is in the table as it was read.</summary>
+    public bool IsAsRead(RecordBatch decoded, int row) => _asRead.Contains(RecordOf(decoded, row));
+
+    private void Note(RecordBatch batch, HashSet<long> wanted, StringArray? marks)
+    {
+        var positions = (Int64Array)batch.Column(BronzeColumns.Position);
+        for (var row = 0; row < batch.Length; row++)
+        {
+            var position = positions.GetValue(row)!.Value;
+            if (!wanted.Contains(position)) continue;
+            if (marks?.GetString(row) is { } split) _redriven.Add((split, position));
+            else _asRead.Add(RecordOf(batch, row));
+        }
+    }
+
+    private string RecordOf(RecordBatch batch, int row) =>
+        string.Join('|', _recordColumns.Prepend(BronzeColumns.Position).Select(column => ValueOf(batch.Column(column), row)));
+
+    private static string? ValueOf(IArrowArray column, int row) => column switch
+    {
+        StringArray array => array.GetString(row),
+        Int32Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
+        Int64Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
+        TimestampArray array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
+        _ => throw new ArgumentException($"A record cannot be told by a column of type {column.Data.DataType.Name}."),
+    };
+
+    private static bool MayHold(AddFile file, long[] positions)
+    {
+        if (Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max)) return true;
+        var first = System.Array.BinarySearch(positions, min);
+        if (first < 0) first = ~first;
+        return first < positions.Length && positions[first] <= max;
+    }
+}

@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Reading;
+
+namespace Pipeline.Ingest.DeadLetters;
+
+/// <summary>Reads dead letters one by one; memory is one row group of their table, however many there are.</summary>
+internal static class LetterReader
+{
+    private static readonly ReadOptions Options = new([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name)]);
+
+    /// <param name="table">The table's name within the source.</param>
+    public static async IAsyncEnumerable<DeadLetter> ReadAsync(DeltaTable letters, string table, LetterSelection selection,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var snapshot = letters.Current;
+        await foreach (var batch in TableReader.ReadAsync(letters, snapshot, snapshot.Files.Where(file => MayHold(file, selection)), Options, cancellationToken))
+        {
+            using (batch)
+                for (var row = 0; row < batch.Length; row++)
+                    if (Text(batch, DeadLetterColumns.Table, row) == table && IsSelected(batch, row, selection))
+                        yield return Read(batch, table, row);
+        }
+    }
+
+    private static bool MayHold(AddFile file, LetterSelection selection) =>
+        selection.Position is not { } position || Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max) || (min <= position && position <= max);
+
+    private static bool IsSelected(RecordBatch batch, int row, LetterSelection selection) =>
+        selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row));
+
+    private static DeadLetter Read(RecordBatch batch, string table, int row) => new(table, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
+        Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Reason, row)!, Bytes(batch, DeadLetterColumns.Key, row), Bytes(batch, DeadLetterColumns.Value, row),
+        Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row));
+
+    private static string? Text(RecordBatch batch, string column, int row) => ((StringArray)batch.Column(column)).GetString(row);
+
+    private static byte[]? Bytes(RecordBatch batch, string column, int row) =>
+        batch.Column(column) is BinaryArray array && array.IsValid(row) ? array.GetBytes(row).ToArray() : null;
+
+    private static long Position(RecordBatch batch, int row) => ((Int64Array)batch.Column(BronzeColumns.Position)).GetValue(row)!.Value;
+}

@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.DeadLetters;
+
+/// <summary>
+/// An operator's order to decode dead letters of a table again, as its source is configured now. What can be decoded
+/// enters the Bronze table once, marked by <see cref="BronzeColumns.RedrivenFrom"/>, as the operation <see cref="Operation"/>.
+/// </summary>
+/// <remarks>
+/// Redrives of a table are numbered by the txn <see cref="AppId"/>. A commit moves the number by one and was made from a
+/// version that had the number before: between the two no other redrive has entered anything, so what that version holds
+/// is all there is. Safe beside a running pipeline, beside compaction and beside other redrives, whenever it is cut off.
+/// No split's position moves.
+/// </remarks>
+public sealed class Redrive
+{
+    public const string Operation = "REDRIVE";
+
+    public const string AppId = "redrive";
+
+    /// <summary>Bytes of letters that are in memory and in one commit; one letter may be larger.</summary>
+    private const long BatchBytesMax = 8L << 20;
+
+    /// <summary>Races lost to other redrives before a batch is given up.</summary>
+    private const int AttemptsMax = 100;
+
+    private readonly BronzeTable _bronze;
+    private readonly IRedriveSource _source;
+    private readonly IngestOptions _options;
+    private readonly TimeProvider _time;
+
+    private Redrive(BronzeTable bronze, IRedriveSource source, IngestOptions options, TimeProvider time)
+    {
+        _bronze = bronze;
+        _source = source;
+        _options = options;
+        _time = time;
+    }
+
+    /// <summary>Re-drives the selected letters of a table, batch by batch; those before an error have entered.</summary>
+    /// <param name="isDryRun">Only find out what would become of each.</param>
+    /// <exception cref="PipelineException">
+    /// The table does not exist or does not take rows as the source decodes them now; or the lake or the source's schema
+    /// registry does not answer.
+    /// </exception>
+    public static async Task<RedriveReport> RunAsync(Lake lake, IRedriveSource source, string table, LetterSelection selection, bool isDryRun,
+        IngestOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var id = TableId.Bronze(source.Name, table);
+        if (await lake.TryOpenAsync(id, cancellationToken) is not { } known)
+            throw new PipelineException(FaultKind.Missing, $"Table {id}", $"the lake {lake.Store.Location} has no such table", "See 'pipeline tables' for those it has.");
+        var report = new RedriveReport();
+        if (await lake.TryOpenAsync(TableId.DeadLetter(source.Name), cancellationToken) is not { } letters) return report;
+
+        var described = await source.DescribeAsync(table, cancellationToken);
+        var schema = new Schema([.. described.FieldsList, BronzeColumns.RedrivenFromField], null);
+        known.SchemaWith(BronzeColumns.TableSchema(schema));
+        var redrive = new Redrive(await BronzeTable.OpenAsync(lake, id, schema, cancellationToken), source, options, time);
+        var (batch, bytes) = (new List<DeadLetter>(), 0L);
+        await foreach (var letter in LetterReader.ReadAsync(letters, table, selection, cancellationToken))
+        {
+            batch.Add(letter);
+            bytes += letter.Bytes;
+            if (bytes < BatchBytesMax) continue;
+            report.Add(await redrive.RunAsync(batch, selection, isDryRun, cancellationToken));
+            (batch, bytes) = ([], 0);
+        }
+
+        if (batch.Count > 0) report.Add(await redrive.RunAsync(batch, selection, isDryRun, cancellationToken));
+        return report;
+    }
+
+    /// <summary>Decides and commits until no other redrive came between.</summary>
+    private async Task<IReadOnlyList<LetterOutcome>> RunAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; attempt < AttemptsMax; attempt++)
+        {
+            var snapshot = await _bronze.Delta.RefreshAsync(cancellationToken);
+            await using var batch = new RedriveBatch(_bronze, snapshot, _source, _options, _time);
+            await batch.DecideAsync(letters, isDryRun, cancellationToken);
+            if (await batch.CompleteAsync(cancellationToken) is not { } file) return batch.Outcomes;
+
+            KillPoint.Reach(KillPoint.BeforeLogEntry);
+            var result = await _bronze.Delta.CommitAsync(TransactionOf(file, snapshot.Position(AppId), batch.Rows, selection), cancellationToken);
+            KillPoint.Reach(KillPoint.AfterLogEntry);
+            if (result is CommitResult.Committed) return batch.Outcomes;
+            // Refused by the log itself: the file can never become part of the table.
+            await Streams.OpenFiles.DeleteAsync(file.Path, _bronze);
+        }
+
+        throw new PipelineException(FaultKind.Unreachable, $"Table {_bronze.Id}", $"other redrives came first {AttemptsMax} times", "Wait for them to end, then run it again.");
+    }
+
+    private Transaction TransactionOf(StagedFile file, long? number, long rows, LetterSelection selection) => new(Operation, Isolation.BlindAppend)
+    {
+        Adds = [file.ToAdd()],
+        Moves = [new TxnMove(AppId, number, (number ?? 0) + 1)],
+        Schema = _bronze.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null,
+        Parameters = ParametersOf(selection),
+        Metrics = ImmutableDictionary<string, string>.Empty
+            .Add("numFiles", "1")
+            .Add("numOutputRows", rows.ToString(CultureInfo.InvariantCulture))
+            .Add("numOutputBytes", file.Size.ToString(CultureInfo.InvariantCulture)),
+    };
+
+    private static ImmutableDictionary<string, string> ParametersOf(LetterSelection selection)
+    {
+        var parameters = ImmutableDictionary<string, string>.Empty.Add("mode", "Append");
+        if (selection.Code is { } code) parameters = parameters.Add("code", code);
+        if (selection.Split is { } split) parameters = parameters.Add("split", split);
+        return selection.Position is { } position ? parameters.Add("position", position.ToString(CultureInfo.InvariantCulture)) : parameters;
+    }
+}
