@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -19,6 +20,8 @@ public sealed class ProtobufToJsonSpec
         DescriptorReflection.Descriptor, TypeReflection.Descriptor, ApiReflection.Descriptor, StructReflection.Descriptor, TimestampReflection.Descriptor,
         WrappersReflection.Descriptor, AnyReflection.Descriptor, SourceContextReflection.Descriptor,
     ];
+
+    private static readonly ConcurrentDictionary<FileDescriptor, ProtobufFile> Schemas = [];
 
     public static TheoryData<int> EachFile => [.. Enumerable.Range(0, Files.Length)];
 
@@ -157,6 +160,44 @@ public sealed class ProtobufToJsonSpec
         }, iter: 20_000);
 
     [Fact]
+    public void What_it_makes_of_damaged_bytes_is_what_the_reference_implementation_makes_of_them()
+    {
+        IMessage[] good = [.. Files.Skip(1).Select(file => file.ToProto()), .. Enumerable.Range(0, 20).Select(seed => Shape(new Random(seed), depth: 0))];
+        var (compared, laxer) = (0, 0);
+        Gen.Int.Sample(seed =>
+        {
+            var random = new Random(seed);
+            var message = good[random.Next(good.Length)];
+            var bytes = message.ToByteArray();
+            for (var damages = random.Next(1, 4); damages > 0 && bytes.Length > 0; damages--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            JsonNode? written;
+            string reference;
+            try
+            {
+                written = Written(message.Descriptor, bytes);
+                reference = Reference.Format(message.Descriptor.Parser.ParseFrom(bytes));
+            }
+            catch (InvalidProtocolBufferException)
+            {
+                // What a later value replaces is not looked at here, and there it is.
+                Interlocked.Increment(ref laxer);
+                return;
+            }
+            catch (Exception e) when (e is FormatException or InvalidOperationException)
+            {
+                // We refuse it, as we may; or it is a Value without a value, which has no JSON there and is null here.
+                return;
+            }
+
+            Interlocked.Increment(ref compared);
+            Assert.True(JsonNode.DeepEquals(JsonNode.Parse(reference), written), $"{Convert.ToHexString(bytes)}\nreference {reference}\nwritten   {written?.ToJsonString()}");
+        }, iter: 20_000);
+
+        Assert.InRange(compared, 2_000, 20_000);
+        Assert.InRange(laxer, 0, compared / 50);
+    }
+
+    [Fact]
     public void Makes_no_objects_for_the_values()
     {
         var drawn = Enumerable.Range(0, 50).Select(seed => new ProtobufCase(seed)).Select(drawn => (Schema: Parse(drawn.Schema), Value: (byte[])[0, .. drawn.Wire])).ToList();
@@ -189,13 +230,18 @@ public sealed class ProtobufToJsonSpec
         Assert.True(JsonNode.DeepEquals(reference, written), $"{message.Descriptor.FullName}\nreference {reference?.ToJsonString()}\nwritten   {written?.ToJsonString()}");
     }
 
-    private static JsonNode Written(IMessage message)
+    private static JsonNode? Written(IMessage message) => Written(message.Descriptor, message.ToByteArray());
+
+    private static JsonNode? Written(MessageDescriptor type, byte[] bytes)
     {
-        var files = new List<SchemaText>();
-        Gather(message.Descriptor.File, files);
-        var schema = ProtobufSchemaParser.Parse(files);
+        var schema = Schemas.GetOrAdd(type.File, file =>
+        {
+            var files = new List<SchemaText>();
+            Gather(file, files);
+            return ProtobufSchemaParser.Parse(files);
+        });
         using var writer = new ProtobufToJson(1 << 24);
-        return JsonNode.Parse(writer.Write(schema, [2, .. Varint(message.Descriptor.Index * 2), .. message.ToByteArray()]))!;
+        return JsonNode.Parse(writer.Write(schema, [2, .. Varint(type.Index * 2), .. bytes]));
     }
 
     private static void Gather(FileDescriptor file, List<SchemaText> files)
