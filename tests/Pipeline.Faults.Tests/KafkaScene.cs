@@ -137,12 +137,6 @@ internal sealed class KafkaScene : IAsyncDisposable
         Directory.Delete(_root, recursive: true);
     }
 
-    private PipelineProcess Add(PipelineProcess process)
-    {
-        _processes.Add(process);
-        return process;
-    }
-
     /// <summary>Writes a configuration in a directory of its own; returns its path.</summary>
     private string Configure(int workers, int port, IEnumerable<int>? seedPorts, string ingest, int recordBytesMax)
     {

@@ -60,7 +60,7 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
     {
         if (!snapshot.Schema.FieldsLookup.Contains("_offset")) return null;
         var thing = $"{id} offsets";
-        var dead = await DeadLettersAsync(id, cancellationToken);
+        var dead = await DeadLettersAsync(id, snapshot, cancellationToken);
         // A re-driven record is a dead letter and a row.
         var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
         long missing = 0, records = 0;
@@ -107,12 +107,17 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Ta
 
     private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
 
-    /// <summary>Dead letters of a table by partition: how many, and the first offset.</summary>
-    private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, CancellationToken cancellationToken)
+    /// <summary>
+    /// Dead letters of a table by partition: how many, and the first offset. They are committed before the table: those
+    /// that it has not passed do not count.
+    /// </summary>
+    private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
     {
         if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
+        var positions = string.Concat(passed.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal))
+            .Select(txn => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(txn.AppId)} THEN _position < {txn.Version}")));
         var rows = await query.RowsAsync(table, table.Current, "CAST(regexp_extract(_split, '[0-9]+$') AS BIGINT), count(*), min(_position)",
-            $"WHERE _table = {Sql.Text(id.Name)} GROUP BY 1");
+            $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1");
         return rows.ToDictionary(row => Number(row[0]), row => (Number(row[1]), (long?)Number(row[2])));
     }
 

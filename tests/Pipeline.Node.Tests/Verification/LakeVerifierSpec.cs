@@ -115,6 +115,18 @@ public sealed class LakeVerifierSpec : IDisposable
     }
 
     [Fact]
+    public async Task Dead_letters_that_are_ahead_of_their_table_are_no_loss_and_no_surplus()
+    {
+        await LettersAndRowsAsync();
+        await _lake.AppendLettersAsync(Events, from: 5, to: 8, 5, 7);
+
+        var findings = await VerifyAsync();
+
+        Assert.All(findings, finding => Assert.True(finding.Ok, finding.ToString()));
+        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks offsets", Detail: "3 records, none twice, none missing" });
+    }
+
+    [Fact]
     public async Task A_record_that_was_re_driven_twice_is_found()
     {
         await LettersAndRowsAsync();
