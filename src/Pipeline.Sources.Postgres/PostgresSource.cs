@@ -11,7 +11,7 @@ namespace Pipeline.Sources.Postgres;
 /// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
 /// slot with all tables and one for each table's snapshot.
 /// </summary>
-public sealed class PostgresSource : ISource
+public sealed class PostgresSource : IRemovableSource
 {
     private readonly PostgresOptions _options;
     private readonly SourceServices _services;
@@ -82,17 +82,20 @@ public sealed class PostgresSource : ISource
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresCheck(_connections).RunAsync(cancellationToken);
 
-    /// <summary>What <see cref="RemoveAsync"/> would drop, as SQL; empty when nothing of this source is on the server.</summary>
-    public ValueTask<IReadOnlyList<string>> RemovalPlanAsync(CancellationToken cancellationToken) =>
-        _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.RemovalSqlAsync(connection, _options, cancel), cancellationToken);
+    /// <summary>Reading by watermark leaves nothing.</summary>
+    public ValueTask<IReadOnlyList<SourceTrace>> FindTracesAsync(CancellationToken cancellationToken) => _options.Mode == ReadMode.Watermark
+        ? ValueTask.FromResult<IReadOnlyList<SourceTrace>>([])
+        : _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureRemoval.FindAsync(connection, _options, cancel), cancellationToken);
 
-    /// <summary>Drops the slot and the publication. Changes from now on are lost to the lake; nobody may be reading.</summary>
-    public async ValueTask RemoveAsync(CancellationToken cancellationToken) =>
+    public async ValueTask RemoveTracesAsync(CancellationToken cancellationToken)
+    {
+        if (_options.Mode == ReadMode.Watermark) return;
         await _connections.UseAsync(_options.Thing, async (connection, cancel) =>
         {
-            await CaptureSetup.RemoveAsync(connection, _options, cancel);
+            await CaptureRemoval.RemoveAsync(connection, _options, cancel);
             return true;
         }, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => _connections.DisposeAsync();
 

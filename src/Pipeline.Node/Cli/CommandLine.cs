@@ -47,6 +47,7 @@ internal static class CommandLine
                 new CompactVerb(), new VacuumVerb(),
             ])
             root.Add(verb.ToCommand(context));
+        root.Add(new Command("source", "The configured sources, and what they have made on their servers.") { new SourceListVerb().ToCommand(context), new SourceRemoveVerb().ToCommand(context) });
         return root;
     }
 

@@ -46,7 +46,7 @@ internal static class CaptureCheck
     public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresOptions options, PostgresTable table, string thing, List<Finding> findings,
         CancellationToken cancellationToken)
     {
-        var published = await CaptureSetup.PublishedAsync(connection, options, cancellationToken);
+        var publication = await CaptureSetup.FindPublicationAsync(connection, options, cancellationToken);
         await using var command = new NpgsqlCommand("""
             select c.relreplident, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_database_privilege(current_database(), 'CREATE'),
                    coalesce((select format('%I', rolname) from pg_catalog.pg_roles where oid = c.relowner), ''), format('%I', current_database())
@@ -61,11 +61,11 @@ internal static class CaptureCheck
         Add("replica identity", identity is 'f' or 'i' || (identity == 'd' && table.PrimaryKey.Count > 0),
             identity switch { 'f' => "full", 'i' => "an index", 'd' when table.PrimaryKey.Count > 0 => "the primary key", 'd' => "there is no primary key: updates and deletes would fail", _ => "nothing: updates and deletes would fail" },
             $"ALTER TABLE {table.QualifiedName} REPLICA IDENTITY FULL;");
-        if (published?.Contains(table.Oid) == true)
+        if (publication?.Tables.Contains(table.Oid) == true)
             Add("publication", ok: true, options.Capture.Publication, "");
-        else if (published is not null)
-            Add("publication", reader.GetBoolean(2), $"{options.Capture.Publication} does not contain it; it is added at start by the table's owner",
-                $"ALTER PUBLICATION {Sql.Identifier(options.Capture.Publication)} ADD TABLE {table.QualifiedName};");
+        else if (publication is not null)
+            Add("publication", publication.IsOurs && reader.GetBoolean(2), $"{options.Capture.Publication} does not contain it{(publication.IsOurs ? "; it is added at start by the table's owner" : "")}",
+                $"{CaptureSetup.AddTablesSql(options, [table])};");
         else
             Add("publication", reader.GetBoolean(2) && reader.GetBoolean(3), $"{options.Capture.Publication} does not exist; it is made at start by the table's owner",
                 $"GRANT CREATE ON DATABASE {reader.GetString(5)} TO {role}; GRANT {reader.GetString(4)} TO {role}; -- or as the owner: {CaptureSetup.CreatePublicationSql(options, [table])};");
