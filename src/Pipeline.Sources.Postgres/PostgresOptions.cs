@@ -128,6 +128,12 @@ public sealed record CaptureOptions
     public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public SchemaChanges SchemaChanges { get; init; }
+
+    /// <summary>How often the slot is looked at while it is read: how late its loss is noticed at most.</summary>
+    public TimeSpan WalCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A slot that makes the server keep more WAL than this is warned of.</summary>
+    public long RetainedWalWarn { get; init; } = 1L << 30;
 }
 
 /// <summary>One table as configured.</summary>

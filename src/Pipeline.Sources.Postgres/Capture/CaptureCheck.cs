@@ -33,10 +33,11 @@ internal static class CaptureCheck
             var slot = await CaptureSetup.FindSlotAsync(connection, options, cancellationToken);
             if (slot is null) Add("replication slots left", slots > 0, slots.ToString(), "ALTER SYSTEM SET max_replication_slots = 20; -- then restart the server");
             else
-                Add($"slot {options.Capture.Slot}", slot.Plugin == "pgoutput" && slot.WalStatus is "reserved" or "extended",
-                    $"plugin {slot.Plugin}, WAL {slot.WalStatus}, {slot.RetainedBytes} bytes retained, confirmed to {Lsn.Format(slot.Confirmed)}",
-                    slot.WalStatus == "lost" ? $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});"
-                    : slot.Plugin == "pgoutput" ? "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();" : "Choose another name for capture.slot.");
+                Add($"slot {options.Capture.Slot}", slot is { Plugin: "pgoutput", Health: SlotHealth.Reserved or SlotHealth.Extended },
+                    $"plugin {slot.Plugin}, WAL {slot.Health.ToString().ToLowerInvariant()}, {slot.RetainedBytes} bytes retained, confirmed to {Lsn.Format(slot.Confirmed)}",
+                    slot.Plugin != "pgoutput" ? "Choose another name for capture.slot."
+                    : slot.Health == SlotHealth.Lost ? $"{CaptureSetup.DropSlotSql(options)} -- then read the tables anew under other names, or accept what is missing"
+                    : "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();");
             Add("WAL senders left", senders > 0 || slot is { IsActive: true }, senders.ToString(), "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server");
         }
 

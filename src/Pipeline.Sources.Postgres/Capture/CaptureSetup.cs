@@ -4,18 +4,6 @@ using Pipeline.Sources.Postgres.Catalog;
 
 namespace Pipeline.Sources.Postgres.Capture;
 
-/// <summary>A replication slot as the server has it.</summary>
-/// <param name="Confirmed">Changes committed before this are durable in the lake and no longer sent.</param>
-/// <param name="WalStatus"><c>reserved</c>, <c>extended</c>, <c>unreserved</c> (soon lost) or <c>lost</c>.</param>
-/// <param name="RetainedBytes">WAL that the server keeps for the slot.</param>
-/// <param name="SafeBytes">What more may be written before WAL that the slot needs is removed; null without a limit.</param>
-/// <param name="IsFailover">Whether standbys keep the slot too; null before version 17, which has no such slots.</param>
-internal sealed record SlotState(long Confirmed, string Plugin, string Database, string WalStatus, bool IsActive, long RetainedBytes, long? SafeBytes, bool? IsFailover)
-{
-    /// <summary>WAL that the slot still needs is gone: it never delivers again.</summary>
-    public bool IsLost => WalStatus == "lost";
-}
-
 /// <summary>A publication as the server has it.</summary>
 /// <param name="Tables">Identities of the published tables.</param>
 /// <param name="IsOurs">Whether it was made here, and so may be altered and dropped.</param>
@@ -96,14 +84,16 @@ internal static class CaptureSetup
         // Columns that older versions do not have are taken from the row as a document.
         await using var command = new NpgsqlCommand("""
             select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
-                   coalesce(pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn), 0)::bigint,
+                   coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
                    (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean
-            from pg_catalog.pg_replication_slots s where slot_name = $1
+            from pg_catalog.pg_replication_slots s,
+                 (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end as reached) server
+            where slot_name = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Slot } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
-            ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetBoolean(4), reader.GetInt64(5),
-                reader.IsDBNull(6) ? null : reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetBoolean(7))
+            ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
+                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8))
             : null;
     }
 

@@ -38,8 +38,8 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
 
     private async ValueTask<bool> ReadRangeAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
     {
-        var slot = await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Gap, _thing, $"slot {_options.Capture.Slot} does not exist: changes beside the snapshot would be lost", "Start the source again to have it made.");
+        // Without the slot, changes beside the snapshot would be lost.
+        var slot = SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split.Id);
         var relation = await FindAsync(connection, cancellationToken);
         if (relation is not var (name, file, blocks))
         {
