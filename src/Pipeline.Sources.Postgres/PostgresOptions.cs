@@ -119,6 +119,12 @@ public sealed record CaptureOptions
     public bool Snapshot { get; init; } = true;
 
     /// <summary>
+    /// How many ranges of one table's snapshot are read at a time, each with a turn of <see cref="PostgresOptions.ConnectionsMax"/>.
+    /// More is faster while the server has processors and disks to spare; each beyond the first may hold four chunks.
+    /// </summary>
+    public int SnapshotReaders { get; init; } = 2;
+
+    /// <summary>
     /// While nothing changes in the captured tables, their position moves on at this pace, so that the server can
     /// release the WAL of others. Each move is a commit without rows.
     /// </summary>

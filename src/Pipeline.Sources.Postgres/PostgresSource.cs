@@ -123,7 +123,7 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
         try
         {
             await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _metrics, _services).RunAsync(cancellationToken)
-                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)

@@ -64,6 +64,7 @@ public sealed class PostgresSourceKind : ISourceKind
             Slot = settings.String("slot", name),
             Publication = settings.String("publication", name),
             Snapshot = settings.Bool("snapshot", byDefault.Snapshot),
+            SnapshotReaders = settings.Int("snapshot-readers", byDefault.SnapshotReaders, min: 1, max: 16),
             HeartbeatInterval = settings.Duration("heartbeat-interval", byDefault.HeartbeatInterval, min: TimeSpan.FromMilliseconds(100), max: TimeSpan.FromHours(1)),
             ChunkAgeMax = settings.Duration("chunk-age-max", byDefault.ChunkAgeMax, max: TimeSpan.FromMinutes(1)),
             SchemaChanges = settings.Choice<SchemaChanges>("schema-changes", byDefault.SchemaChanges),
