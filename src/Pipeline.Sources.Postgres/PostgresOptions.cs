@@ -135,6 +135,9 @@ public sealed record CaptureOptions
 
     public SchemaChanges SchemaChanges { get; init; }
 
+    /// <summary>Whether the slot is made so that standbys keep it too (version 17 on); ignored by older servers.</summary>
+    public bool Failover { get; init; } = true;
+
     /// <summary>How often the slot is looked at while it is read: how late its loss is noticed at most.</summary>
     public TimeSpan WalCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
 

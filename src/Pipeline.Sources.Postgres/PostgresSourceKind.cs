@@ -68,6 +68,7 @@ public sealed class PostgresSourceKind : ISourceKind
             HeartbeatInterval = settings.Duration("heartbeat-interval", byDefault.HeartbeatInterval, min: TimeSpan.FromMilliseconds(100), max: TimeSpan.FromHours(1)),
             ChunkAgeMax = settings.Duration("chunk-age-max", byDefault.ChunkAgeMax, max: TimeSpan.FromMinutes(1)),
             SchemaChanges = settings.Choice<SchemaChanges>("schema-changes", byDefault.SchemaChanges),
+            Failover = settings.Bool("failover", byDefault.Failover),
             WalCheckInterval = settings.Duration("wal-check-interval", byDefault.WalCheckInterval, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromHours(1)),
             RetainedWalWarn = settings.Bytes("retained-wal-warn", byDefault.RetainedWalWarn, min: 1 << 20, max: 1L << 50),
         };

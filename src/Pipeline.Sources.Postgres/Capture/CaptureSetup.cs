@@ -48,7 +48,7 @@ internal static class CaptureSetup
 
         var slot = await FindSlotAsync(connection, options, cancellationToken);
         // The function returns when every transaction that was open has ended: from here on nothing is missed.
-        if (slot is null) await ExecuteAsync(connection, $"select pg_create_logical_replication_slot({Sql.Text(options.Capture.Slot)}, 'pgoutput')", cancellationToken);
+        if (slot is null) await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
         else if (slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
     }

@@ -33,9 +33,12 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
     private readonly SnapshotProgress _progress = new(split.Table, split.RelationOid, services.Time);
     private readonly SemaphoreSlim _claiming = new(1);
 
-    /// <summary>Where the next range begins; and what the one before it hands on to it, when it has handed on all its rows.</summary>
+    /// <summary>Where the next range to be claimed begins.</summary>
     private long _position = from ?? 0;
+
+    /// <summary>Ends when the last claimed range has handed on its rows.</summary>
     private Task _before = Task.CompletedTask;
+
     private long _loggedAt = services.Time.GetTimestamp();
     private Exception? _failure;
 
