@@ -25,7 +25,9 @@ internal sealed class PostgresCheck(PostgresConnections connections)
         }
         catch (PipelineException e)
         {
-            _findings.Add(new Finding(_options.Thing, Ok: false, e.Cause, e.NextStep));
+            // Refused before it could look at anything: the right that is missing is the one to enter the database.
+            var isShutOut = e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
+            _findings.Add(new Finding(_options.Thing, Ok: false, e.Cause, isShutOut ? $"GRANT CONNECT ON DATABASE {Sql.Identifier(_options.Database)} TO {Role};" : e.NextStep));
             return _findings;
         }
 
@@ -80,6 +82,12 @@ internal sealed class PostgresCheck(PostgresConnections connections)
 
     private async ValueTask<bool> CheckTableAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
+        if (await ClosedSchemaAsync(connection, table, cancellationToken) is { } schema)
+        {
+            Add(thing, ok: false, $"no right to use schema {schema}", $"GRANT USAGE ON SCHEMA {schema} TO {Role};");
+            return true;
+        }
+
         var described = await CatalogReader.ReadAsync(connection, table, thing, cancellationToken);
         await using (var command = new NpgsqlCommand("select has_table_privilege($1, 'SELECT'), row_security_active($1)", connection) { Parameters = { CatalogReader.Oid(described.Oid) } })
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
@@ -106,6 +114,16 @@ internal sealed class PostgresCheck(PostgresConnections connections)
         Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
             nextStep: null);
         return true;
+    }
+
+    /// <summary>The schema that a table's name gives, quoted, when this role may not look into it.</summary>
+    private static async ValueTask<string?> ClosedSchemaAsync(NpgsqlConnection connection, PostgresTableOptions table, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select format('%I', nspname) from pg_catalog.pg_namespace, (select parse_ident($1) as parts) given
+            where cardinality(parts) > 1 and nspname = parts[cardinality(parts) - 1] and not has_schema_privilege(oid, 'USAGE')
+            """, connection) { Parameters = { new() { Value = table.Table } } };
+        return (string?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
     private void Add(string thing, bool ok, string detail, string? nextStep) => _findings.Add(new Finding(thing, ok, detail, ok ? null : nextStep));

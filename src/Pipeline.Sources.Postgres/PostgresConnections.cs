@@ -6,8 +6,9 @@ using Pipeline.Sources.Postgres.Wire;
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>
-/// Connections to one database: at most <see cref="PostgresOptions.ConnectionsMax"/> for queries, and as many for rows. The password is asked for
-/// at each new connection; errors come out as <see cref="PipelineException"/>.
+/// Connections to one database: at most <see cref="PostgresOptions.ConnectionsMax"/> for queries, as many for rows, and with
+/// change capture one that looks at the slot. The password is asked for at each new connection; errors come out as
+/// <see cref="PipelineException"/>.
 /// </summary>
 internal sealed class PostgresConnections : IAsyncDisposable
 {
@@ -46,7 +47,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             SslCertificate = options.Tls.CertificateFile,
             SslKey = options.Tls.KeyFile,
             Options = SessionSettings,
-            MaxPoolSize = options.ConnectionsMax,
+            MaxPoolSize = options.ConnectionsMax + 1,
             Timeout = Seconds(options.ConnectTimeout),
             CommandTimeout = Seconds(options.StatementTimeout),
             KeepAlive = 0,
@@ -70,6 +71,19 @@ internal sealed class PostgresConnections : IAsyncDisposable
         await _turns.WaitAsync(cancellationToken);
         try
         {
+            return await UseBesideAsync(thing, work, cancellationToken);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    /// <summary>As <see cref="UseAsync{T}"/>, beside the turns: for one short look at a time that must not wait for readers.</summary>
+    public async ValueTask<T> UseBesideAsync<T>(string thing, Func<NpgsqlConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
             RequireFiles();
             await using var connection = await _dataSource.OpenConnectionAsync(cancellationToken);
             return await work(connection, cancellationToken);
@@ -77,10 +91,6 @@ internal sealed class PostgresConnections : IAsyncDisposable
         catch (Exception e) when (PostgresErrors.Knows(e) && !cancellationToken.IsCancellationRequested)
         {
             throw PostgresErrors.Translate(e, thing, Options);
-        }
-        finally
-        {
-            _turns.Release();
         }
     }
 

@@ -26,7 +26,7 @@ internal static class PostgresErrors
             PostgresErrorCodes.InvalidPassword =>
                 Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Username)} PASSWORD '...';"),
             PostgresErrorCodes.InvalidAuthorizationSpecification =>
-                Fault(FaultKind.NotAuthorised, $"Let the role in: it needs LOGIN and a line in pg_hba.conf for {options.Username}@{options.Database} with this kind of connection."),
+                Fault(FaultKind.NotAuthorised, $"Let the role in: ALTER ROLE {Quote(options.Username)} LOGIN; and a line in pg_hba.conf for {options.Username}@{options.Database} with this kind of connection."),
             PostgresErrorCodes.InvalidCatalogName => Fault(FaultKind.Missing, "Correct the database's name."),
             PostgresErrorCodes.UndefinedTable => Fault(FaultKind.Missing, "Correct the table's name or create the table."),
             PostgresErrorCodes.InvalidSchemaName => Fault(FaultKind.Missing, "Correct the schema's name or create the schema."),

@@ -119,6 +119,12 @@ public sealed record CaptureOptions
     public bool Snapshot { get; init; } = true;
 
     /// <summary>
+    /// How many ranges of one table's snapshot are read at a time, each with a turn of <see cref="PostgresOptions.ConnectionsMax"/>.
+    /// More is faster while the server has processors and disks to spare; each beyond the first may hold four chunks.
+    /// </summary>
+    public int SnapshotReaders { get; init; } = 2;
+
+    /// <summary>
     /// While nothing changes in the captured tables, their position moves on at this pace, so that the server can
     /// release the WAL of others. Each move is a commit without rows.
     /// </summary>
@@ -128,6 +134,15 @@ public sealed record CaptureOptions
     public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public SchemaChanges SchemaChanges { get; init; }
+
+    /// <summary>Whether the slot is made so that standbys keep it too (version 17 on); ignored by older servers.</summary>
+    public bool Failover { get; init; } = true;
+
+    /// <summary>How often the slot is looked at while it is read: how late its loss is noticed at most.</summary>
+    public TimeSpan WalCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A slot that makes the server keep more WAL than this is warned of.</summary>
+    public long RetainedWalWarn { get; init; } = 1L << 30;
 }
 
 /// <summary>One table as configured.</summary>

@@ -11,13 +11,14 @@ namespace Pipeline.Sources.Postgres;
 /// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
 /// slot with all tables and one for each table's snapshot.
 /// </summary>
-public sealed class PostgresSource : ISource
+public sealed class PostgresSource : IGapSource, IRemovableSource
 {
     private readonly PostgresOptions _options;
     private readonly SourceServices _services;
     private readonly PostgresConnections _connections;
     private readonly DescribedTables _tables;
     private readonly ConfirmedPosition _confirmed = new();
+    private readonly PostgresMetrics _metrics;
 
     public PostgresSource(PostgresOptions options, SourceServices services)
     {
@@ -25,6 +26,7 @@ public sealed class PostgresSource : ISource
         _services = services;
         _connections = new PostgresConnections(options, services.Secrets);
         _tables = new DescribedTables(_connections);
+        _metrics = new PostgresMetrics(options.Name);
         Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
     }
 
@@ -79,29 +81,49 @@ public sealed class PostgresSource : ISource
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>Only a slot that was made anew, or moved on by someone else, has changes behind a gap.</summary>
+    public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
+    {
+        var gaps = new List<SplitGap>();
+        foreach (var (split, position) in from.Where(reached => SlotSplit.Is(reached.Split)))
+        {
+            var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split);
+            if (position < slot.Confirmed) gaps.Add(new SplitGap(split, new PositionRange(position.Value, slot.Confirmed)));
+        }
+
+        return gaps;
+    }
+
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresCheck(_connections).RunAsync(cancellationToken);
 
-    /// <summary>What <see cref="RemoveAsync"/> would drop, as SQL; empty when nothing of this source is on the server.</summary>
-    public ValueTask<IReadOnlyList<string>> RemovalPlanAsync(CancellationToken cancellationToken) =>
-        _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.RemovalSqlAsync(connection, _options, cancel), cancellationToken);
+    /// <summary>Reading by watermark leaves nothing.</summary>
+    public ValueTask<IReadOnlyList<SourceTrace>> FindTracesAsync(CancellationToken cancellationToken) => _options.Mode == ReadMode.Watermark
+        ? ValueTask.FromResult<IReadOnlyList<SourceTrace>>([])
+        : _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureRemoval.FindAsync(connection, _options, cancel), cancellationToken);
 
-    /// <summary>Drops the slot and the publication. Changes from now on are lost to the lake; nobody may be reading.</summary>
-    public async ValueTask RemoveAsync(CancellationToken cancellationToken) =>
+    public async ValueTask RemoveTracesAsync(CancellationToken cancellationToken)
+    {
+        if (_options.Mode == ReadMode.Watermark) return;
         await _connections.UseAsync(_options.Thing, async (connection, cancel) =>
         {
-            await CaptureSetup.RemoveAsync(connection, _options, cancel);
+            await CaptureRemoval.RemoveAsync(connection, _options, cancel);
             return true;
         }, cancellationToken);
+    }
 
-    public ValueTask DisposeAsync() => _connections.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _metrics.Dispose();
+        return _connections.DisposeAsync();
+    }
 
     private async Task ReadSplitAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)
     {
         try
         {
-            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _services).RunAsync(cancellationToken)
-                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _services).RunAsync(cancellationToken)
+            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _metrics, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -110,6 +132,7 @@ public sealed class PostgresSource : ISource
         }
         catch (Exception e)
         {
+            if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap();
             queue.Fail(e);
         }
     }

@@ -64,9 +64,13 @@ public sealed class PostgresSourceKind : ISourceKind
             Slot = settings.String("slot", name),
             Publication = settings.String("publication", name),
             Snapshot = settings.Bool("snapshot", byDefault.Snapshot),
+            SnapshotReaders = settings.Int("snapshot-readers", byDefault.SnapshotReaders, min: 1, max: 16),
             HeartbeatInterval = settings.Duration("heartbeat-interval", byDefault.HeartbeatInterval, min: TimeSpan.FromMilliseconds(100), max: TimeSpan.FromHours(1)),
             ChunkAgeMax = settings.Duration("chunk-age-max", byDefault.ChunkAgeMax, max: TimeSpan.FromMinutes(1)),
             SchemaChanges = settings.Choice<SchemaChanges>("schema-changes", byDefault.SchemaChanges),
+            Failover = settings.Bool("failover", byDefault.Failover),
+            WalCheckInterval = settings.Duration("wal-check-interval", byDefault.WalCheckInterval, min: TimeSpan.FromSeconds(1), max: TimeSpan.FromHours(1)),
+            RetainedWalWarn = settings.Bytes("retained-wal-warn", byDefault.RetainedWalWarn, min: 1 << 20, max: 1L << 50),
         };
         if (capture.Slot.Length > 63 || capture.Slot.Any(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c != '_'))
             settings.Report("slot", $"'{capture.Slot}' is not a slot's name. Allowed: up to 63 lower-case letters, digits and underscores");

@@ -8,12 +8,21 @@ using Pipeline.Sources.Postgres;
 namespace Pipeline.Benchmarks;
 
 /// <summary>
-/// A watermark table read into Arrow, and brought into Bronze, beside psql copying the same table to nowhere: a narrow table (5 columns) and a
-/// wide one (40 columns with text and jsonb), in alternation.
+/// A table read into Arrow, and brought into Bronze, by watermark and as the snapshot of change capture, beside psql
+/// copying the same table to nowhere: a narrow table (5 columns) and a wide one (40 columns with text and jsonb), in
+/// alternation.
 /// </summary>
 public sealed class PostgresReadBenchmark : IBenchmark
 {
     private const int Rounds = 3;
+
+    private static readonly (string Name, Func<ScratchPostgres, string, PostgresSource> Open)[] Ways =
+    [
+        ("watermark", Open),
+        .. new[] { 1, 2, 4 }.Select(readers => ($"snapshot, {readers} at a time", (Func<ScratchPostgres, string, PostgresSource>)((server, table) => OpenCapture(server, table, readers)))),
+    ];
+
+    private static int _slots;
 
     private static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
     [
@@ -31,25 +40,38 @@ public sealed class PostgresReadBenchmark : IBenchmark
         var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
         try
         {
-            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName), cancellationToken);
+            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName)
+            {
+                // A slot for each reading of a snapshot.
+                Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "100", ["max_wal_senders"] = "20" },
+            }, cancellationToken);
             foreach (var table in TablesToRead)
             {
                 await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
-                var (ours, theirs, committed) = (new List<double>(), new List<double>(), new List<Usage>());
+                var copied = new List<double>();
+                var read = Ways.Select(_ => new List<double>()).ToArray();
+                var committed = Ways.Select(_ => new List<Usage>()).ToArray();
                 // Once for the just-in-time compiler.
-                await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken);
+                foreach (var way in Ways[..2]) await BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, cancellationToken);
                 for (var round = 0; round < Rounds; round++)
                 {
-                    theirs.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
-                    ours.Add(await ReadAsync(server, table.Name, table.Rows, cancellationToken));
-                    committed.Add(await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken));
+                    copied.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
+                    for (var way = 0; way < Ways.Length; way++)
+                    {
+                        read[way].Add(await ReadAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, cancellationToken));
+                        committed[way].Add(await BronzeRun.MeasureAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, cancellationToken));
+                    }
                 }
 
-                var (mine, psql) = (table.Rows / Median(ours), table.Rows / Median(theirs));
-                var bronze = table.Rows / Median([.. committed.Select(usage => usage.Elapsed.TotalSeconds)]);
+                var psql = table.Rows / Median(copied);
                 await output.WriteLineAsync($"{table.Name}: psql COPY to /dev/null {psql:N0} rows/s");
-                await output.WriteLineAsync($"  read into Arrow      {mine:N0} rows/s, ratio {mine / psql:0.00}");
-                await output.WriteLineAsync($"  committed to Bronze  {bronze:N0} rows/s, ratio {bronze / psql:0.00}, {Median([.. committed.Select(usage => usage.Processor.TotalSeconds)]):0.00} CPU-seconds, {committed.Max(usage => usage.PeakBytes) >> 20} MiB peak");
+                for (var way = 0; way < Ways.Length; way++)
+                {
+                    var (arrow, bronze) = (table.Rows / Median(read[way]), table.Rows / Median([.. committed[way].Select(usage => usage.Elapsed.TotalSeconds)]));
+                    await output.WriteLineAsync($"  {Ways[way].Name}:");
+                    await output.WriteLineAsync($"    read into Arrow      {arrow:N0} rows/s, ratio {arrow / psql:0.00}");
+                    await output.WriteLineAsync($"    committed to Bronze  {bronze:N0} rows/s, ratio {bronze / psql:0.00}, {Median([.. committed[way].Select(usage => usage.Processor.TotalSeconds)]):0.00} CPU-seconds, {committed[way].Max(usage => usage.PeakBytes) >> 20} MiB peak");
+                }
             }
         }
         finally
@@ -90,28 +112,38 @@ public sealed class PostgresReadBenchmark : IBenchmark
         return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    private static PostgresSource Open(ScratchPostgres server, string table) =>
-        new(
-            new PostgresOptions
-            {
-                Name = "bench",
-                Host = server.Host,
-                Port = server.Port,
-                Database = server.Database,
-                Username = server.User,
-                Password = new Secret(server.Password),
-                Tls = new PostgresTls { CaFile = server.CaFile },
-                Tables = [new PostgresTableOptions(table, table, "updated_at", [], TimeSpan.Zero)],
-            },
-            new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
-
-    private static async Task<double> ReadAsync(ScratchPostgres server, string table, int rows, CancellationToken cancellationToken)
+    private static PostgresSource Open(ScratchPostgres server, string table) => Open(Options(server) with
     {
-        var started = Stopwatch.GetTimestamp();
-        await using var source = Open(server, table);
+        Tables = [new PostgresTableOptions(table, table, "updated_at", [], TimeSpan.Zero)],
+    });
+
+    private static PostgresSource OpenCapture(ScratchPostgres server, string table, int readers) => Open(Options(server) with
+    {
+        Mode = ReadMode.Cdc,
+        Capture = new CaptureOptions { Slot = $"bench_{Interlocked.Increment(ref _slots)}", Publication = $"bench_{table}", SnapshotReaders = readers },
+        Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],
+    });
+
+    private static PostgresOptions Options(ScratchPostgres server) => new()
+    {
+        Name = "bench",
+        Host = server.Host,
+        Port = server.Port,
+        Database = server.Database,
+        Username = server.User,
+        Password = new Secret(server.Password),
+        Tls = new PostgresTls { CaFile = server.CaFile },
+    };
+
+    private static PostgresSource Open(PostgresOptions options) => new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+
+    /// <summary>From the first request to the last row: making a slot is not what is compared.</summary>
+    private static async Task<double> ReadAsync(PostgresSource source, string table, int rows, CancellationToken cancellationToken)
+    {
+        await using var opened = source;
         var splits = await source.ListSplitsAsync(table, cancellationToken);
-        var read = 0;
-        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[0].Id, null)], cancellationToken))
+        var (started, read) = (Stopwatch.GetTimestamp(), 0);
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[^1].Id, null)], cancellationToken))
             using (chunk)
                 if ((read += chunk.RowCount) >= rows) break;
         return Stopwatch.GetElapsedTime(started).TotalSeconds;

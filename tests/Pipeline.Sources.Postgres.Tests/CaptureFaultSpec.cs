@@ -122,25 +122,6 @@ public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(reading.Slot, failure.Split);
     }
 
-    [Fact]
-    public async Task Removing_the_source_leaves_the_server_as_it_was()
-    {
-        await using var database = await CreateAsync("create table items (id int primary key, name text)");
-        await using (var reading = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel))
-        {
-            await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
-            await reading.TakeAsync(1);
-        }
-
-        await using var source = TestDatabase.Open(database.CaptureOptions("items"));
-        var planned = await source.RemovalPlanAsync(Cancel);
-        await source.RemoveAsync(Cancel);
-
-        Assert.Equal(2, planned.Count);
-        Assert.Empty(await source.RemovalPlanAsync(Cancel));
-        Assert.Equal(0, await database.ScalarAsync<long>("select (select count(*) from pg_publication) + (select count(*) from pg_replication_slots where database = current_database())", Cancel));
-    }
-
     private static PostgresOptions With(TestDatabase database, SchemaChanges policy)
     {
         var options = database.CaptureOptions("items");

@@ -28,13 +28,16 @@ public sealed class PostgresSourceKindSpec
     {
         var options = Bind(Section(
             ("type", Scalar("postgres")), ("host", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("pipeline")), ("password", Scalar("p")), ("mode", Scalar("cdc")),
-            ("capture", Section(("snapshot", Scalar("false")), ("heartbeat-interval", Scalar("30s")), ("schema-changes", Scalar("freeze")))),
+            ("capture", Section(("snapshot", Scalar("false")), ("heartbeat-interval", Scalar("30s")), ("schema-changes", Scalar("freeze")),
+                ("wal-check-interval", Scalar("5s")), ("retained-wal-warn", Scalar("2 GiB")), ("snapshot-readers", Scalar("3")), ("failover", Scalar("false")))),
             ("tables", Section(("users", Section(("table", Scalar("public.users")))))))).Options;
 
         Assert.Empty(_problems);
         Assert.Equal((ReadMode.Cdc, "pipeline_app", "pipeline_app", false, SchemaChanges.Freeze),
             (options.Mode, options.Capture.Slot, options.Capture.Publication, options.Capture.Snapshot, options.Capture.SchemaChanges));
         Assert.Equal(TimeSpan.FromSeconds(30), options.Capture.HeartbeatInterval);
+        Assert.False(options.Capture.Failover);
+        Assert.Equal((TimeSpan.FromSeconds(5), 2L << 30, 3), (options.Capture.WalCheckInterval, options.Capture.RetainedWalWarn, options.Capture.SnapshotReaders));
     }
 
     [Fact]

@@ -118,11 +118,91 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(Enumerable.Range(0, 20).Select(number => (long)number), rows.Order());
     }
 
+    [Fact]
+    public async Task Ranges_that_are_read_at_a_time_come_in_the_order_of_blocks_without_a_gap()
+    {
+        const int Readers = 4;
+        await using var database = await CreateAsync();
+        var options = Options(database);
+        var backends = new HashSet<int>();
+        await using var source = TestDatabase.Open(options with { Capture = options.Capture with { SnapshotReaders = Readers }, BufferBytesMax = 4 << 10 });
+        var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
+        var (numbers, reached) = (new List<long>(), 0L);
+
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
+            using (chunk)
+            {
+                Assert.Equal(reached, chunk.Range.From);
+                reached = chunk.Range.To;
+                for (var row = 0; row < chunk.RowCount; row++) numbers.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value);
+                if (backends.Count < Readers) backends.UnionWith(await BackendsAsync(database));
+                if (reached == SnapshotSplit.Complete) break;
+            }
+
+        // The table was filled in order and not changed: the order of blocks is that of numbers.
+        Assert.Equal(Enumerable.Range(0, Rows).Select(number => (long)number), numbers);
+        Assert.Equal(Readers, backends.Count);
+    }
+
+    [Fact]
+    public async Task Several_tables_with_more_readers_than_connections_are_read_to_their_ends()
+    {
+        await using var database = await CreateAsync();
+        await database.ExecuteAsync("create table others (like items including all); insert into others select * from items", Cancel);
+        var options = database.CaptureOptions("items", "others");
+        await using var source = TestDatabase.Open(options with
+        {
+            ConnectionsMax = 2, BufferBytesMax = 4 << 10, Capture = options.Capture with { Snapshot = true, SnapshotReaders = 3 },
+        });
+        var splits = (await source.ListSplitsAsync("items", Cancel)).Concat((await source.ListSplitsAsync("others", Cancel)).Skip(1));
+        var (rows, complete) = (0, 0);
+
+        await foreach (var chunk in source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, null))], Cancel))
+            using (chunk)
+            {
+                rows += chunk.RowCount;
+                if (chunk.Range.To == SnapshotSplit.Complete && ++complete == 2) break;
+            }
+
+        Assert.Equal(2 * Rows, rows);
+    }
+
+    [Fact]
+    public async Task Progress_is_told_in_rows_percent_and_time_left()
+    {
+        await using var database = await CreateAsync();
+        await database.ExecuteAsync("analyze items", Cancel);
+        using var figures = new SourceFigures(database.Name);
+        using var logs = new LogLines();
+        await using var source = TestDatabase.Open(Options(database) with { Name = database.Name, BufferBytesMax = 4 << 10 }, logs);
+        var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
+        var percents = new List<double>();
+
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
+            using (chunk)
+            {
+                Assert.Equal(Rows, figures.Observe("pipeline.source.snapshot.rows.expected"));
+                Assert.InRange(figures.Observe("pipeline.source.snapshot.rows")!.Value, 1, Rows);
+                percents.Add(figures.Observe("pipeline.source.snapshot.percent")!.Value);
+                if (percents[^1] is > 0 and < 100) Assert.InRange(figures.Observe("pipeline.source.snapshot.remaining.seconds")!.Value, double.Epsilon, 60);
+                if (chunk.Range.To == SnapshotSplit.Complete) break;
+            }
+
+        Assert.Equal(percents.Order(), percents);
+        Assert.Contains(percents, percent => percent is > 40 and < 60);
+        await logs.WaitForAsync(line => line == $"Snapshot of items: {Rows} rows of about {Rows}, 100 %, 0 s left", Cancel);
+        while (figures.Observe("pipeline.source.snapshot.rows") is not null) await Task.Delay(10, Cancel);
+    }
+
     private static PostgresOptions Options(TestDatabase database)
     {
         var options = database.CaptureOptions("items");
         return options with { Capture = options.Capture with { Snapshot = true } };
     }
+
+    /// <summary>Those that copy rows out at this moment, or have just done so and wait to hand them on.</summary>
+    private async ValueTask<int[]> BackendsAsync(TestDatabase database) => await database.ScalarAsync<int[]>(
+        "select coalesce(array_agg(pid), '{}') from pg_stat_activity where datname = current_database() and (query like 'copy (%' or query = 'commit') and application_name = 'pipeline/app'", Cancel);
 
     private async ValueTask<TestDatabase> CreateAsync()
     {

@@ -7,16 +7,19 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>Stands between the source and the server, and can cut all connections, as a failing network does.</summary>
 internal sealed class TcpProxy : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly ConcurrentDictionary<Socket, byte> _open = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly int _targetPort;
     private readonly Task _accepting;
     private volatile bool _isRefusing;
 
-    public TcpProxy(int targetPort)
+    /// <param name="targetPort">On 127.0.0.1.</param>
+    /// <param name="address">Where it listens; null for 127.0.0.1.</param>
+    public TcpProxy(int targetPort, IPAddress? address = null)
     {
         _targetPort = targetPort;
+        _listener = new TcpListener(address ?? IPAddress.Loopback, 0);
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pipeline.Core;
@@ -72,8 +73,8 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
-    public static PostgresSource Open(PostgresOptions options) =>
-        new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    public static PostgresSource Open(PostgresOptions options, LogLines? logs = null) =>
+        new(options, new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public async ValueTask DisposeAsync()
     {

@@ -47,10 +47,16 @@ internal static class CommandLine
                 new CompactVerb(), new VacuumVerb(),
             ])
             root.Add(verb.ToCommand(context));
-        var letters = new Command("dlq", "Dead letters: records that could not be decoded.");
-        foreach (var verb in (ReadOnlySpan<Verb>)[new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()]) letters.Add(verb.ToCommand(context));
-        root.Add(letters);
+        root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));
+        root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
         return root;
+    }
+
+    private static Command Group(string noun, string description, NodeContext context, params ReadOnlySpan<Verb> verbs)
+    {
+        var group = new Command(noun, description);
+        foreach (var verb in verbs) group.Add(verb.ToCommand(context));
+        return group;
     }
 
     private static string NameOf(CommandResult result)

@@ -26,7 +26,7 @@ internal sealed class ResumeVerb : Verb
         await using var sources = OpenSources.Open(invocation.Load().Sources.Where(source => source.Name == table.Source),
             new SourceServices(invocation.Context.Time, logs, new LocalSecretStore()));
         if (sources.OfType<IGapSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == table.Name)) is not { } source)
-            throw new PipelineException(FaultKind.Missing, $"Table {table}", "no configured source that can lose records feeds it", "Name a Kafka table: bronze/SOURCE/TABLE.");
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", "no configured source that can lose records feeds it", "Name a table of Kafka or of PostgreSQL: bronze/SOURCE/TABLE.");
 
         var lake = invocation.OpenLake();
         var gaps = await GapAcceptance.FindAsync(lake, source, table.Name, cancellationToken);

@@ -4,15 +4,17 @@ using Pipeline.Sources.Postgres.Catalog;
 
 namespace Pipeline.Sources.Postgres.Capture;
 
-/// <summary>A replication slot as the server has it.</summary>
-/// <param name="Confirmed">Changes committed before this are durable in the lake and no longer sent.</param>
-/// <param name="WalStatus"><c>reserved</c>, <c>extended</c>, <c>unreserved</c> (soon lost) or <c>lost</c>.</param>
-/// <param name="RetainedBytes">WAL that the server keeps for the slot.</param>
-internal sealed record SlotState(long Confirmed, string Plugin, string WalStatus, bool IsActive, long RetainedBytes);
+/// <summary>A publication as the server has it.</summary>
+/// <param name="Tables">Identities of the published tables.</param>
+/// <param name="IsOurs">Whether it was made here, and so may be altered and dropped.</param>
+internal sealed record PublicationState(IReadOnlySet<uint> Tables, bool IsOurs);
 
 /// <summary>What change capture needs on the server: a publication of the tables, and a slot.</summary>
 internal static class CaptureSetup
 {
+    /// <summary>How the comment of a publication begins that was made here. A slot has no comment: it has one reader, which is us.</summary>
+    private const string PublicationMark = "made by pipeline";
+
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
     public static async ValueTask EnsureAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
     {
@@ -34,16 +36,19 @@ internal static class CaptureSetup
         foreach (var table in options.Tables) tables.Add(await CatalogReader.ReadAsync(connection, table, $"Source {options.Name}, table {table.Name}", cancellationToken));
 
         // The publication first: a slot decodes only what was published when it happened.
-        var published = await PublishedAsync(connection, options, cancellationToken);
-        var publication = Sql.Identifier(options.Capture.Publication);
-        if (published is null)
-            await ExecuteAsync(connection, CreatePublicationSql(options, tables), cancellationToken);
-        else if (tables.Where(table => !published.Contains(table.Oid)).Select(table => table.QualifiedName).ToList() is { Count: > 0 } missing)
-            await ExecuteAsync(connection, $"alter publication {publication} add table {string.Join(", ", missing)}", cancellationToken);
+        var found = await FindPublicationAsync(connection, options, cancellationToken);
+        var missing = tables.Where(table => found?.Tables.Contains(table.Oid) != true).ToList();
+        if (found is null)
+            await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {MarkPublicationSql(options)}", cancellationToken);
+        else if (missing.Count > 0 && !found.IsOurs)
+            throw new PipelineException(FaultKind.Missing, thing, $"publication {options.Capture.Publication} does not contain {string.Join(", ", missing.Select(table => table.QualifiedName))}, and it was made by someone else",
+                $"As its owner: {AddTablesSql(options, missing)};");
+        else if (missing.Count > 0)
+            await ExecuteAsync(connection, AddTablesSql(options, missing), cancellationToken);
 
         var slot = await FindSlotAsync(connection, options, cancellationToken);
         // The function returns when every transaction that was open has ended: from here on nothing is missed.
-        if (slot is null) await ExecuteAsync(connection, $"select pg_create_logical_replication_slot({Sql.Text(options.Capture.Slot)}, 'pgoutput')", cancellationToken);
+        if (slot is null) await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
         else if (slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
     }
@@ -51,27 +56,44 @@ internal static class CaptureSetup
     public static string CreatePublicationSql(PostgresOptions options, IEnumerable<PostgresTable> tables) =>
         $"create publication {Sql.Identifier(options.Capture.Publication)} for table {string.Join(", ", tables.Select(table => table.QualifiedName))} with (publish_via_partition_root = true)";
 
-    /// <summary>Identities of the published tables; null when there is no publication.</summary>
-    public static async ValueTask<IReadOnlySet<uint>?> PublishedAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    public static string MarkPublicationSql(PostgresOptions options) =>
+        $"comment on publication {Sql.Identifier(options.Capture.Publication)} is {Sql.Text($"{PublicationMark} for source {options.Name}")}";
+
+    public static string AddTablesSql(PostgresOptions options, IEnumerable<PostgresTable> tables) =>
+        $"alter publication {Sql.Identifier(options.Capture.Publication)} add table {string.Join(", ", tables.Select(table => table.QualifiedName))}";
+
+    public static string DropSlotSql(PostgresOptions options) => $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});";
+
+    /// <summary>Null when there is none.</summary>
+    public static async ValueTask<PublicationState?> FindPublicationAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
-            select puballtables, array(select format('%I.%I', schemaname, tablename)::regclass::oid from pg_catalog.pg_publication_tables t where t.pubname = p.pubname)
+            select array(select format('%I.%I', schemaname, tablename)::regclass::oid from pg_catalog.pg_publication_tables t where t.pubname = p.pubname),
+                   coalesce(obj_description(oid, 'pg_publication'), '')
             from pg_catalog.pg_publication p where pubname = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Publication } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? reader.GetFieldValue<uint[]>(1).ToHashSet() : null;
+        return await reader.ReadAsync(cancellationToken)
+            ? new PublicationState(reader.GetFieldValue<uint[]>(0).ToHashSet(), reader.GetString(1).StartsWith(PublicationMark, StringComparison.Ordinal))
+            : null;
     }
 
+    /// <summary>The slot of the configured name, whoever made it; null when there is none.</summary>
     public static async ValueTask<SlotState?> FindSlotAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
     {
+        // Columns that older versions do not have are taken from the row as a document.
         await using var command = new NpgsqlCommand("""
-            select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
-                   coalesce(pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn), 0)::bigint
-            from pg_catalog.pg_replication_slots s where slot_name = $1
+            select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
+                   coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
+                   (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean
+            from pg_catalog.pg_replication_slots s,
+                 (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end as reached) server
+            where slot_name = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Slot } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
-            ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), reader.GetBoolean(3), reader.GetInt64(4))
+            ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
+                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8))
             : null;
     }
 
@@ -94,21 +116,7 @@ internal static class CaptureSetup
         return (uint[])(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>What of ours is on the server: SQL that drops it, in order.</summary>
-    public static async ValueTask<IReadOnlyList<string>> RemovalSqlAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
-    {
-        var sql = new List<string>();
-        if (await FindSlotAsync(connection, options, cancellationToken) is not null) sql.Add($"select pg_drop_replication_slot({Sql.Text(options.Capture.Slot)})");
-        if (await PublishedAsync(connection, options, cancellationToken) is not null) sql.Add($"drop publication {Sql.Identifier(options.Capture.Publication)}");
-        return sql;
-    }
-
-    public static async ValueTask RemoveAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
-    {
-        foreach (var sql in await RemovalSqlAsync(connection, options, cancellationToken)) await ExecuteAsync(connection, sql, cancellationToken);
-    }
-
-    private static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    public static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellationToken);

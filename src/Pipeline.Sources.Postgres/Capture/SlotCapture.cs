@@ -1,27 +1,76 @@
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 
 namespace Pipeline.Sources.Postgres.Capture;
 
 /// <summary>Reads a slot: opens its stream, keeps the server informed, and looks up what the stream tells of tables.</summary>
-internal sealed partial class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, SourceServices services)
+internal sealed partial class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, PostgresMetrics metrics,
+    SourceServices services)
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan FormerReaderPoll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan StatePoll = TimeSpan.FromMilliseconds(50);
 
     private readonly PostgresOptions _options = connections.Options;
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
+    private volatile PipelineException? _seen;
 
     private string Thing => $"Source {_options.Name}, slot {_options.Capture.Slot}";
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         foreach (var table in _options.Tables) await described.GetAsync(table.Name, cancellationToken);
-        var start = StartOf(await WaitForFormerReaderAsync(cancellationToken));
+        var watch = new SlotWatch(connections, from.Split, metrics, services);
+        var start = StartOf(watch.Accept(await WaitWhileAsync(watch, slot => slot.IsActive, cancellationToken)));
         confirmed.Raise(start);
 
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var watching = WatchAsync(watch, stop);
+        try
+        {
+            await ReadAsync(start, stop.Token);
+        }
+        catch (Exception) when (_seen is not null)
+        {
+            throw _seen;
+        }
+        catch (PipelineException e) when (e.IsTransient && !cancellationToken.IsCancellationRequested)
+        {
+            // A server that ends the stream of an unreserved slot does so to remove its WAL, a moment later.
+            if (e.InnerException is PostgresException) await WaitWhileAsync(watch, slot => slot.IsActive || slot.Health == SlotHealth.Unreserved, cancellationToken);
+            await watch.TryLookAsync(cancellationToken);
+            throw;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await watching;
+            metrics.Seen(null);
+        }
+    }
+
+    /// <summary>What a watch sees ends the reading.</summary>
+    private async Task WatchAsync(SlotWatch watch, CancellationTokenSource stop)
+    {
+        try
+        {
+            await watch.RunAsync(stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The reading has ended.
+        }
+        catch (PipelineException e)
+        {
+            _seen = e;
+            await stop.CancelAsync();
+        }
+    }
+
+    private async Task ReadAsync(long start, CancellationToken cancellationToken)
+    {
         using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
         var stream = new ReplicationStream(wire, services.Time);
         using var reader = new SlotReader(stream, from.Split, start, _options, queue, services.Time);
@@ -49,32 +98,25 @@ internal sealed partial class SlotCapture(PostgresConnections connections, Split
         }, cancellationToken);
     }
 
-    /// <summary>A slot has one reader; one that was cut off a moment ago may not have left yet.</summary>
-    private async ValueTask<SlotState?> WaitForFormerReaderAsync(CancellationToken cancellationToken)
+    /// <summary>Gives a state that passes by itself time to: a slot's former reader, cut off a moment ago, may not have left yet.</summary>
+    private async ValueTask<SlotState?> WaitWhileAsync(SlotWatch watch, Func<SlotState, bool> isPassing, CancellationToken cancellationToken)
     {
         var since = services.Time.GetTimestamp();
         while (true)
         {
-            var slot = await connections.UseAsync(Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken);
-            if (slot is not { IsActive: true } || services.Time.GetElapsedTime(since) > _options.ConnectTimeout) return slot;
-            await Task.Delay(FormerReaderPoll, services.Time, cancellationToken);
+            var slot = await watch.FindAsync(cancellationToken);
+            if (slot is null || !isPassing(slot) || services.Time.GetElapsedTime(since) > _options.ConnectTimeout) return slot;
+            await Task.Delay(StatePoll, services.Time, cancellationToken);
         }
     }
 
     /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
-    private long StartOf(SlotState? slot)
+    private long StartOf(SlotState slot)
     {
-        if (slot is null)
-            throw new PipelineException(FaultKind.Gap, Thing, "the slot does not exist: it was dropped by someone else",
-                "Start the source again to have it made; changes since it was dropped are missing then.") { Split = from.Split };
-        if (slot.WalStatus == "lost")
-            throw new PipelineException(FaultKind.Gap, Thing, "the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size",
-                $"SELECT pg_drop_replication_slot({Sql.Text(_options.Capture.Slot)}); then start the source again and read the tables anew.") { Split = from.Split };
-        if (slot.WalStatus == "unreserved") LogUnreserved(_options.Capture.Slot, slot.RetainedBytes);
         if (from.Position is { } position && position < slot.Confirmed)
             throw new PipelineException(FaultKind.Gap, Thing,
                 $"the lake is at {Lsn.Format(position)}, but the slot only has changes from {Lsn.Format(slot.Confirmed)}: it was made anew or moved on by someone else",
-                "Read the tables anew, or accept the gap and go on from the slot's position.")
+                "Read the tables anew, by giving them other names, or accept the gap and go on from the slot's position with ./pipeline resume TABLE --accept-gap.")
             {
                 Split = from.Split,
                 Gap = new PositionRange(position, slot.Confirmed),
@@ -159,9 +201,6 @@ internal sealed partial class SlotCapture(PostgresConnections connections, Split
     }
 
     private static Task OnThreadAsync(Action work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL and is about to lose them: acknowledge sooner or raise max_slot_wal_keep_size")]
-    private partial void LogUnreserved(string slot, long retainedBytes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
     private partial void LogLeftOut(string table, string column);

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
@@ -8,58 +9,124 @@ using Pipeline.Sources.Postgres.Wire;
 namespace Pipeline.Sources.Postgres.Capture;
 
 /// <summary>
-/// Reads the rows a table has, one range of blocks after the other, each with its own short snapshot, while the stream
-/// runs beside it.
+/// Reads the rows a table has by ranges of its blocks, several at a time, each with its own short snapshot, while the
+/// stream runs beside it. The ranges are handed on in the order of blocks, so that one position tells how far it is.
 /// </summary>
 /// <remarks>
 /// Each row carries the slot's confirmed position from before its range was read. Whatever committed before that is seen
 /// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
-/// a row that moved to a block already read.
+/// a row that moved to a block already read, or behind the last one known then.
 /// </remarks>
-internal sealed partial class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, SourceServices services)
+internal sealed partial class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, PostgresMetrics metrics, SourceServices services)
 {
     private const int BlockBytes = 8192;
-    private const int RangeChunks = 8;
+
+    /// <summary>The size of a range in full chunks, and how many chunks a reader may be ahead of those before it.</summary>
+    private const int RangeChunks = 4;
+
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
     private static readonly byte[] ReadOp = [.. "r"u8];
 
     private readonly PostgresOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SnapshotReader>();
     private readonly string _thing = $"Source {connections.Options.Name}, snapshot of table {split.Table}";
-    private readonly long _startedAt = services.Time.GetTimestamp();
+    private readonly SnapshotProgress _progress = new(split.Table, split.RelationOid, services.Time);
+    private readonly SemaphoreSlim _claiming = new(1);
+
+    /// <summary>Where the next range to be claimed begins.</summary>
     private long _position = from ?? 0;
-    private long _rows;
+
+    /// <summary>Ends when the last claimed range has handed on its rows.</summary>
+    private Task _before = Task.CompletedTask;
+
+    private long _loggedAt = services.Time.GetTimestamp();
+    private Exception? _failure;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        if (_position == SnapshotSplit.Complete) return;
         var table = await tables.GetAsync(split.Table, cancellationToken);
-        while (_position != SnapshotSplit.Complete)
-            await connections.UseAsync(_thing, (connection, cancel) => ReadRangeAsync(connection, table, cancel), cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        metrics.Started(_progress);
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, _options.Capture.SnapshotReaders).Select(_ => ReadRangesAsync(table, stop)));
+        }
+        catch (Exception) when (_failure is not null)
+        {
+            // The first one; the others' readers were cut off for it.
+            ExceptionDispatchInfo.Throw(_failure);
+        }
+        finally
+        {
+            metrics.Stopped(_progress);
+            _claiming.Dispose();
+        }
     }
 
+    /// <summary>One reader of several: takes the next range while there is one. A failure of one ends all.</summary>
+    private async Task ReadRangesAsync(PostgresTable table, CancellationTokenSource stop)
+    {
+        try
+        {
+            while (await connections.UseAsync(_thing, (connection, cancel) => ReadRangeAsync(connection, table, cancel), stop.Token))
+            {
+                // The next one.
+            }
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, comparand: null);
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    /// <returns>Whether there was a range to read.</returns>
     private async ValueTask<bool> ReadRangeAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
     {
-        var slot = await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Gap, _thing, $"slot {_options.Capture.Slot} does not exist: changes beside the snapshot would be lost", "Start the source again to have it made.");
-        var relation = await FindAsync(connection, cancellationToken);
-        if (relation is not var (name, file, blocks))
-        {
-            // A partition that is gone has no rows left to read.
-            Finish();
-            return false;
-        }
-
-        var (startedFile, next) = SnapshotSplit.BlockAt(_position);
-        if (startedFile != file)
-        {
-            if (_position > 0) LogStartedAgain(split.Table);
-            next = 0;
-        }
-
-        var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), blocks);
-        var range = new BlockRange(table, name, file, next, end, end >= blocks, slot.Confirmed);
+        // Claimed while its connection is held: the range that is handed on first never waits for a turn.
+        if (await ClaimAsync(connection, table, cancellationToken) is not { } range) return false;
         await connections.UseWireAsync(wire => Read(wire, range, cancellationToken), cancellationToken);
-        LogProgress(split.Table, _rows, blocks == 0 ? 100 : 100 * end / blocks, RemainingSeconds(end, blocks));
+        _progress.Reached(range.End);
+        if (range.IsLast || services.Time.GetElapsedTime(_loggedAt) >= LogInterval) LogProgressNow();
+        range.HandOn();
         return true;
+    }
+
+    private async ValueTask<BlockRange?> ClaimAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
+    {
+        await _claiming.WaitAsync(cancellationToken);
+        try
+        {
+            if (_position == SnapshotSplit.Complete) return null;
+            // Without the slot, changes beside the snapshot would be lost.
+            var slot = SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split.Id);
+            if (await FindAsync(connection, cancellationToken) is not { } relation)
+            {
+                // A partition that is gone has no rows left to read.
+                _position = SnapshotSplit.Complete;
+                return null;
+            }
+
+            var (startedFile, next) = SnapshotSplit.BlockAt(_position);
+            if (startedFile != relation.File)
+            {
+                if (_position > 0) LogStartedAgain(split.Table);
+                next = 0;
+            }
+
+            _progress.Found(next, relation.Blocks, relation.Rows);
+            var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
+            var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
+            var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, new PositionRange(_position, reached), _before);
+            (_position, _before) = (reached, range.HandedOn);
+            return range;
+        }
+        finally
+        {
+            _claiming.Release();
+        }
     }
 
     private bool Read(WireConnection wire, BlockRange range, CancellationToken cancellationToken)
@@ -74,47 +141,68 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
             throw DescribedTables.Changed(_thing, "it was altered or rewritten while it was read");
         }
 
+        using var ahead = new ChunksAhead(queue, range.Before, RangeChunks);
         using var chunk = new RowChunkBuilder(range.Table, isCapture: true);
         var rows = new CopyRows(wire, range.CopySql, range.Table.Columns.Count);
+        var piece = new PositionRange(range.Positions.From, range.Positions.From);
         while (rows.TryRead(out var fields))
         {
-            if (chunk.RowBytes >= _options.ChunkBytesMax) queue.Add(chunk.Build(split.Id, split.Table, new PositionRange(_position, _position), newestEventAt: null), cancellationToken);
+            if (chunk.RowBytes >= _options.ChunkBytesMax) Hand(piece);
             chunk.Append(fields, ReadOp, range.WalPosition);
-            _rows++;
         }
 
         wire.Execute("commit");
-        var reached = range.IsLast ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(range.File, range.End);
-        queue.Add(chunk.Build(split.Id, split.Table, new PositionRange(_position, reached), newestEventAt: null), cancellationToken);
-        _position = reached;
+        Hand(range.Positions);
+        ahead.Finish(cancellationToken);
         return true;
+
+        void Hand(PositionRange positions)
+        {
+            var built = chunk.Build(split.Id, split.Table, positions, newestEventAt: null);
+            _progress.Read(built.RowCount);
+            ahead.Add(built, cancellationToken);
+        }
     }
 
-    private void Finish() => _position = SnapshotSplit.Complete;
-
-    private async ValueTask<(string Name, uint File, long Blocks)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private void LogProgressNow()
     {
+        _loggedAt = services.Time.GetTimestamp();
+        LogProgress(split.Table, _progress.Rows, _progress.RowsExpected, (long)_progress.Percent, (long)(_progress.Remaining?.TotalSeconds ?? 0));
+    }
+
+    private async ValueTask<(string Name, uint File, long Blocks, long Rows)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        // Rows as the planner estimates them: the density of the last analysis, over the blocks there are now.
         await using var command = new NpgsqlCommand("""
-            select format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int
-            from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = $1
+            select format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid), blocks, (case when reltuples < 0 or relpages = 0 then -1 else reltuples / relpages * blocks end)::bigint
+            from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
+                 lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as blocks) size
+            where c.oid = $1
             """, connection) { Parameters = { CatalogReader.Oid(split.RelationOid) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2)) : null;
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3)) : null;
     }
 
-    private long RemainingSeconds(long done, long blocks) =>
-        done == 0 ? 0 : (long)(services.Time.GetElapsedTime(_startedAt).TotalSeconds * (blocks - done) / done);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows, {Percent} %, {RemainingSeconds} s left")]
-    private partial void LogProgress(string table, long rows, long percent, long remainingSeconds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows of about {RowsExpected}, {Percent} %, {RemainingSeconds} s left")]
+    private partial void LogProgress(string table, long rows, long? rowsExpected, long percent, long remainingSeconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Snapshot of {Table} starts again: the table was rewritten (VACUUM FULL, CLUSTER, TRUNCATE)")]
     private partial void LogStartedAgain(string table);
 
     /// <summary>Rows in blocks <c>[Start, End)</c> of one file.</summary>
-    private sealed record BlockRange(PostgresTable Table, string Relation, uint File, long Start, long End, bool IsLast, long WalPosition)
+    /// <param name="WalPosition">The slot's confirmed position from before the range was known.</param>
+    /// <param name="Before">Ends when the range before it has been handed on.</param>
+    private sealed record BlockRange(PostgresTable Table, string Relation, uint File, long Start, long End, long WalPosition, PositionRange Positions, Task Before)
     {
+        private readonly TaskCompletionSource _handedOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsLast => Positions.To == SnapshotSplit.Complete;
+
+        public Task HandedOn => _handedOn.Task;
+
         public string CopySql =>
             $"copy (select {Table.SelectList} from only {Relation} where ctid >= '({Sql.Integer(Start)},0)' and ctid < '({Sql.Integer(End)},0)') to stdout (format binary)";
+
+        public void HandOn() => _handedOn.SetResult();
     }
 }

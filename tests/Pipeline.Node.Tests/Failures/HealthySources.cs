@@ -25,8 +25,7 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
     /// <summary>The section <c>sources</c> in which all is right; a test puts its mistake behind it.</summary>
     public string Configuration => $$"""
         app {
-          type = postgres, host = "{{_postgres!.Host}}", port = {{_postgres.Port}}, database = "{{_postgres.Database}}"
-          username = "{{_postgres.User}}", password = "{{_postgres.Password}}", tls { mode = verify-full, ca-file = "{{_postgres.CaFile}}" }
+          {{AppServer}}
           poll-interval = 100ms
           tables { users { table = "public.users", watermark = updated_at, key = [user_id] } }
         }
@@ -40,6 +39,22 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
           poll-interval = 100ms, commit-lag = 0s, watch-transactions = true
           tables { orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] } }
         }
+        """;
+
+    /// <summary>Source <c>app</c> alone, by change capture.</summary>
+    public string CapturedConfiguration => $$"""
+        app {
+          {{AppServer}}
+          mode = cdc
+          tables { users { table = "public.users", key = [user_id] } }
+        }
+        """;
+
+    public string PostgresConnectionString => _postgres!.ConnectionString;
+
+    private string AppServer => $$"""
+        type = postgres, host = "{{_postgres!.Host}}", port = {{_postgres.Port}}, database = "{{_postgres.Database}}"
+        username = "{{_postgres.User}}", password = "{{_postgres.Password}}", tls { mode = verify-full, ca-file = "{{_postgres.CaFile}}" }
         """;
 
     public async ValueTask InitializeAsync()

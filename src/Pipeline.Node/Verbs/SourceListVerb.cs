@@ -1,0 +1,15 @@
+using System.CommandLine;
+using Pipeline.Node.Cli;
+
+namespace Pipeline.Node.Verbs;
+
+internal sealed class SourceListVerb() : Verb("list", "The configured sources and their tables.")
+{
+    protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var listing = new Listing("source", "kind", "tables");
+        foreach (var source in invocation.Load().Sources) listing.Add(source.Name, source.Kind, string.Join(", ", source.Tables.Select(table => table.Name)));
+        invocation.Print(listing);
+        return Task.FromResult(ExitCode.Done);
+    }
+}

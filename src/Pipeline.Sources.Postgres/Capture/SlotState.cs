@@ -1,0 +1,54 @@
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres.Capture;
+
+/// <summary>What the server says of WAL that a slot needs (<c>wal_status</c>), from good to bad.</summary>
+internal enum SlotHealth
+{
+    /// <summary>Within <c>max_wal_size</c>.</summary>
+    Reserved,
+
+    /// <summary>More than <c>max_wal_size</c>, kept for the slot.</summary>
+    Extended,
+
+    /// <summary>More than <c>max_slot_wal_keep_size</c>: a checkpoint may remove it.</summary>
+    Unreserved,
+
+    /// <summary>Removed: the slot never delivers again.</summary>
+    Lost,
+}
+
+/// <summary>A replication slot as the server has it.</summary>
+/// <param name="Confirmed">Changes committed before this are durable in the lake and no longer sent.</param>
+/// <param name="RetainedBytes">WAL that the server keeps for the slot.</param>
+/// <param name="LagBytes">WAL behind <paramref name="Confirmed"/>.</param>
+/// <param name="SafeBytes">What more may be written before WAL that the slot needs is removed; null without a limit.</param>
+/// <param name="IsFailover">Whether standbys keep the slot too; null before version 17, which has no such slots.</param>
+internal sealed record SlotState(long Confirmed, string Plugin, string Database, SlotHealth Health, bool IsActive, long RetainedBytes, long LagBytes, long? SafeBytes, bool? IsFailover)
+{
+    public static SlotHealth HealthOf(string walStatus) => walStatus switch
+    {
+        "extended" => SlotHealth.Extended,
+        "unreserved" => SlotHealth.Unreserved,
+        "lost" => SlotHealth.Lost,
+        _ => SlotHealth.Reserved,
+    };
+
+    /// <summary>The slot when it can still deliver.</summary>
+    /// <param name="slot">Null when it does not exist.</param>
+    /// <exception cref="PipelineException">Changes are gone; the error tells how the tables are read anew.</exception>
+    public static SlotState Require(SlotState? slot, PostgresOptions options, SplitId split) => slot switch
+    {
+        { Health: not SlotHealth.Lost } => slot,
+        null => throw Gone(options, split, "the slot does not exist: it was dropped by someone else", "A start makes it again, and changes since it was dropped are missing."),
+        _ => throw Gone(options, split, "the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size", CaptureSetup.DropSlotSql(options)),
+    };
+
+    private static PipelineException Gone(PostgresOptions options, SplitId split, string cause, string first) =>
+        new(FaultKind.Gap, $"Source {options.Name}, slot {options.Capture.Slot}", cause,
+            $"{first} Then read {Tables(options)} anew, by giving them other names below sources.{options.Name}.tables; "
+            + "or start again and accept what is missing with ./pipeline resume TABLE --accept-gap.") { Split = split };
+
+    private static string Tables(PostgresOptions options) =>
+        string.Join(", ", options.Tables.Select(table => table.Name)) is var names && options.Tables.Count == 1 ? $"table {names}" : $"tables {names}";
+}
