@@ -3,6 +3,7 @@ using Pipeline.Emulation.Snowflake;
 using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 

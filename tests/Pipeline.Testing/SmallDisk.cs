@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace Pipeline.Node.Tests.Failures;
+namespace Pipeline.Testing;
 
 /// <summary>A file system in memory that is soon full.</summary>
-internal sealed class SmallDisk : IDisposable
+public sealed class SmallDisk : IDisposable
 {
     private SmallDisk(string path) => Path = path;
 
