@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
-using DuckDB.NET.Data;
 using Pipeline.Emulation.Kafka;
 
 namespace Pipeline.Faults.Tests;
@@ -46,31 +45,24 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <param name="seed">The node to join, <c>host:port</c>; null: a cluster of its own.</param>
     public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, string? seed = null)
     {
-        var directory = Path.Combine(_root, $"node-{_processes.Count}");
-        Directory.CreateDirectory(directory);
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
-        var configuration = Path.Combine(directory, "pipeline.conf");
-        File.WriteAllText(configuration, $$"""
-            pipeline {
-              lake { location = "{{Lake}}" }
-              ingest {
-                file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
-                retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
-              }
-              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{(seed is null ? "" : $"\"{seed}\"")}}] }
-              sources {
-                events {
-                  type = kafka
-                  bootstrap = "{{Kafka.Bootstrap}}"
-                  security { protocol = plaintext }
-                  chunk-bytes-max = 64 KiB
-                  chunk-age-max = 10ms
-                  tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}} } }
-                }
+        var process = PipelineProcess.Start(Path.Combine(_root, $"node-{_processes.Count}"), $$"""
+            lake { location = "{{Lake}}" }
+            ingest {
+              file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
+              retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
+            }
+            cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{(seed is null ? "" : $"\"{seed}\"")}}] }
+            sources {
+              events {
+                type = kafka
+                bootstrap = "{{Kafka.Bootstrap}}"
+                security { protocol = plaintext }
+                chunk-bytes-max = 64 KiB
+                chunk-age-max = 10ms
+                tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}} } }
               }
             }
-            """);
-        var process = PipelineProcess.Start(configuration, killPoint);
+            """, killPoint, "ingest");
         _processes.Add(process);
         return process;
     }
@@ -99,8 +91,8 @@ internal sealed class KafkaScene : IAsyncDisposable
         var (events, dead) = (LogReplay.Of(Events), LogReplay.Of(DeadLetters));
         events.CheckFiles();
         dead.CheckFiles();
-        var found = (await ReadAsync(events, "_partition || ':' || _offset", cancellationToken))
-            .Concat(await ReadAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken)).Order(StringComparer.Ordinal);
+        var found = (await FileQuery.ColumnAsync(events, "_partition || ':' || _offset", cancellationToken))
+            .Concat(await FileQuery.ColumnAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken)).Order(StringComparer.Ordinal);
         var expected = Enumerable.Range(0, _partitions)
             .SelectMany(partition => Enumerable.Range(0, (int)_produced[partition]).Select(offset => $"{partition}:{offset}")).Order(StringComparer.Ordinal);
 
@@ -159,17 +151,4 @@ internal sealed class KafkaScene : IAsyncDisposable
 
     private static long PositionOf(IReadOnlyDictionary<string, long> positions, int partition) =>
         positions.Where(pair => pair.Key.EndsWith($"/{partition.ToString(CultureInfo.InvariantCulture)}", StringComparison.Ordinal)).Select(pair => pair.Value).DefaultIfEmpty(0).Max();
-
-    private static async Task<IReadOnlyList<string>> ReadAsync(LogReplay table, string expression, CancellationToken cancellationToken)
-    {
-        if (table.Files.Count == 0) return [];
-        await using var duck = new DuckDBConnection("DataSource=:memory:");
-        await duck.OpenAsync(cancellationToken);
-        await using var query = duck.CreateCommand();
-        query.CommandText = $"SELECT {expression} FROM read_parquet([{string.Join(", ", table.Files.Select(file => $"'{file}'"))}])";
-        await using var rows = await query.ExecuteReaderAsync(cancellationToken);
-        var values = new List<string>();
-        while (await rows.ReadAsync(cancellationToken)) values.Add(rows.GetString(0));
-        return values;
-    }
 }
