@@ -27,15 +27,16 @@ public sealed record IngestOptions
     public TimeSpan PositionAgeMax { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Bytes of memory that chunks hold between source and data file, all workers of a node together. Default 64 MiB, 1 MiB
+    /// Bytes of memory that chunks hold between source and data file, all workers of a node together. Default 32 MiB, 1 MiB
     /// to 64 GiB. When it is used up, sources are not read; each worker may exceed it by the one chunk that it has in hand.
     /// </summary>
-    public long BufferBytesMax { get; init; } = 64L << 20;
+    public long BufferBytesMax { get; init; } = 32L << 20;
 
     /// <summary>
-    /// Uncompressed bytes of a Parquet row group: the writer's memory, one open file a worker. Default 16 MiB, 64 KiB to 1 GiB.
+    /// Uncompressed bytes of a Parquet row group: each open file keeps one in memory, encoded, and the native writer as much
+    /// again beside it; a worker has up to three files open for a table. Default 8 MiB, 64 KiB to 1 GiB.
     /// </summary>
-    public long RowGroupBytesMax { get; init; } = 16L << 20;
+    public long RowGroupBytesMax { get; init; } = 8L << 20;
 
     /// <summary>
     /// Shortest time between two commits to a table. Default 200 ms, 0 to 1 min. Stages that arrive within it share one

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
-using DuckDB.NET.Data;
 using Pipeline.Emulation.Kafka;
 
 namespace Pipeline.Faults.Tests;
@@ -44,11 +43,11 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <param name="ingest">More settings of the section <c>ingest</c>.</param>
     /// <param name="recordBytesMax">Larger records are dead letters.</param>
     public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "", int recordBytesMax = 1 << 20) =>
-        Add(PipelineProcess.Start(Configure(workers, port, seedPorts, ingest, recordBytesMax), killPoint, _lake.Environment));
+        Add(PipelineProcess.Start(NextDirectory(), Configuration(workers, port, seedPorts, ingest, recordBytesMax), ["run", "--role", "ingest"], killPoint, _lake.Environment));
 
     /// <summary>Starts an operator's redrive of all dead letters, under a limit that no record exceeds.</summary>
-    public PipelineProcess StartRedrive(string? killPoint = null) => Add(PipelineProcess.Start(killPoint, _lake.Environment,
-        "dlq", "redrive", $"bronze/events/{Topic}", "--config", Configure(workers: 1, port: 0, seedPorts: null, ingest: "", recordBytesMax: 1 << 20)));
+    public PipelineProcess StartRedrive(string? killPoint = null) => Add(PipelineProcess.Start(NextDirectory(),
+        Configuration(workers: 1, port: 0, seedPorts: null, ingest: "", recordBytesMax: 1 << 20), ["dlq", "redrive", $"bronze/events/{Topic}"], killPoint, _lake.Environment));
 
     /// <summary>A limit for a whole test.</summary>
     public static CancellationTokenSource Deadline(TimeSpan limit)
@@ -90,8 +89,8 @@ internal sealed class KafkaScene : IAsyncDisposable
         var (events, dead) = (await EventsAsync(), await ReplayAsync("_dead_letter"));
         events.CheckFiles();
         dead.CheckFiles();
-        var found = (await ReadAsync(events, "_partition || ':' || _offset", cancellationToken))
-            .Concat(await ReadAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken)).Order(StringComparer.Ordinal);
+        var found = (await FileQuery.ColumnAsync(events, "_partition || ':' || _offset", cancellationToken))
+            .Concat(await FileQuery.ColumnAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken)).Order(StringComparer.Ordinal);
 
         Assert.True(_produced.Sum() > 0);
         Assert.Equal(Produced(), found);
@@ -106,10 +105,10 @@ internal sealed class KafkaScene : IAsyncDisposable
         var (events, dead) = (await EventsAsync(), await ReplayAsync("_dead_letter"));
         events.CheckFiles();
         dead.CheckFiles();
-        var rows = await ReadAsync(events, "_partition || ':' || _offset", cancellationToken);
-        var marked = await ReadAsync(events, "CASE WHEN _redriven_from IS NULL THEN '' ELSE regexp_extract(_redriven_from, '([0-9]+)$', 1) || ':' || _position END", cancellationToken);
-        var letters = await ReadAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken);
-        var broken = await ReadAsync(dead, "CASE WHEN hex(value) = 'FFFE' THEN regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position ELSE '' END", cancellationToken);
+        var rows = await FileQuery.ColumnAsync(events, "_partition || ':' || _offset", cancellationToken);
+        var marked = await FileQuery.ColumnAsync(events, "CASE WHEN _redriven_from IS NULL THEN '' ELSE regexp_extract(_redriven_from, '([0-9]+)$', 1) || ':' || _position END", cancellationToken);
+        var letters = await FileQuery.ColumnAsync(dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position", cancellationToken);
+        var broken = await FileQuery.ColumnAsync(dead, "CASE WHEN hex(value) = 'FFFE' THEN regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position ELSE '' END", cancellationToken);
 
         string[] stay = [.. broken.Where(letter => letter.Length > 0)];
         Assert.NotEmpty(stay);
@@ -138,38 +137,30 @@ internal sealed class KafkaScene : IAsyncDisposable
     }
 
     /// <summary>Writes a configuration in a directory of its own; returns its path.</summary>
-    private string Configure(int workers, int port, IEnumerable<int>? seedPorts, string ingest, int recordBytesMax)
-    {
-        var directory = Path.Combine(_root, $"node-{_processes.Count}");
-        Directory.CreateDirectory(directory);
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
-        var configuration = Path.Combine(directory, "pipeline.conf");
-        File.WriteAllText(configuration, $$"""
-            pipeline {
-              lake {
-                location = "{{_lake.Location}}"
-                {{_lake.Settings}}
-              }
-              ingest {
-                file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
-                retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
-                {{ingest}}
-              }
-              cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
-              sources {
-                events {
-                  type = kafka
-                  bootstrap = "{{Kafka.Bootstrap}}"
-                  security { protocol = plaintext }
-                  chunk-bytes-max = 64 KiB
-                  chunk-age-max = 10ms
-                  tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}}, record-bytes-max = {{recordBytesMax}} } }
-                }
-              }
-            }
-            """);
-        return configuration;
-    }
+    private string NextDirectory() => Path.Combine(_root, $"node-{_processes.Count}");
+
+    private string Configuration(int workers, int port, IEnumerable<int>? seedPorts, string ingest, int recordBytesMax) => $$"""
+        lake {
+          location = "{{_lake.Location}}"
+          {{_lake.Settings}}
+        }
+        ingest {
+          file-age-max = 50ms, position-age-max = 500ms, commit-interval = 20ms, splits-interval = 1s, answer-timeout = 2s
+          retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
+          {{ingest}}
+        }
+        cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
+        sources {
+          events {
+            type = kafka
+            bootstrap = "{{Kafka.Bootstrap}}"
+            security { protocol = plaintext }
+            chunk-bytes-max = 64 KiB
+            chunk-age-max = 10ms
+            tables { {{Topic}} { topic = {{Topic}}, format = json, workers = {{workers}}, record-bytes-max = {{recordBytesMax}} } }
+          }
+        }
+        """;
 
     private PipelineProcess Add(PipelineProcess process)
     {
@@ -223,17 +214,4 @@ internal sealed class KafkaScene : IAsyncDisposable
 
     private static long PositionOf(IReadOnlyDictionary<string, long> positions, int partition) =>
         positions.Where(pair => pair.Key.EndsWith($"/{partition.ToString(CultureInfo.InvariantCulture)}", StringComparison.Ordinal)).Select(pair => pair.Value).DefaultIfEmpty(0).Max();
-
-    private static async Task<IReadOnlyList<string>> ReadAsync(LogReplay table, string expression, CancellationToken cancellationToken)
-    {
-        if (table.Files.Count == 0) return [];
-        await using var duck = new DuckDBConnection("DataSource=:memory:");
-        await duck.OpenAsync(cancellationToken);
-        await using var query = duck.CreateCommand();
-        query.CommandText = $"SELECT {expression} FROM read_parquet([{string.Join(", ", table.Files.Select(file => $"'{file}'"))}], union_by_name = true)";
-        await using var rows = await query.ExecuteReaderAsync(cancellationToken);
-        var values = new List<string>();
-        while (await rows.ReadAsync(cancellationToken)) values.Add(rows.GetString(0));
-        return values;
-    }
 }

@@ -72,7 +72,7 @@ public sealed class KafkaToFaultyStorageSpec
         for (var made = 0; made < 400;)
         {
             var events = await scene.EventsAsync();
-            (made, most) = (events.FilesAdded, Math.Max(most, events.Files.Count));
+            (made, most) = (events.Added.Count, Math.Max(most, events.Files.Count));
             await Task.Delay(50, deadline.Token);
         }
 

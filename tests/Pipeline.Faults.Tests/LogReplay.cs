@@ -9,6 +9,7 @@ namespace Pipeline.Faults.Tests;
 internal sealed class LogReplay
 {
     private readonly HashSet<string> _files = new(StringComparer.Ordinal);
+    private readonly List<(int Version, string File)> _added = [];
     private readonly Dictionary<string, long> _positions = new(StringComparer.Ordinal);
 
     private LogReplay()
@@ -17,11 +18,11 @@ internal sealed class LogReplay
 
     public int Versions { get; private set; }
 
-    /// <summary>Files that were ever part of the table.</summary>
-    public int FilesAdded { get; private set; }
-
     /// <summary>Absolute paths of the data files of the newest version.</summary>
     public IReadOnlyCollection<string> Files => _files;
+
+    /// <summary>Absolute paths of the data files that brought new rows, with the version that did; later ones may have replaced them.</summary>
+    public IReadOnlyList<(int Version, string File)> Added => _added;
 
     /// <summary>The position of each split; it never went back on the way.</summary>
     public IReadOnlyDictionary<string, long> Positions => _positions;
@@ -58,7 +59,7 @@ internal sealed class LogReplay
         if (action.TryGetProperty("add", out var add))
         {
             if (!_files.Add(PathOf(table, add))) throw new InvalidDataException($"{table}: version {Versions} adds {PathOf(table, add)} again.");
-            FilesAdded++;
+            if (add.GetProperty("dataChange").GetBoolean()) _added.Add((Versions, PathOf(table, add)));
         }
         else if (action.TryGetProperty("remove", out var remove))
         {

@@ -1,14 +1,12 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using System.Globalization;
 using System.Text;
 
 namespace Pipeline.Faults.Tests;
 
 /// <summary>The product in a process of its own: a node (<c>pipeline run</c>) or another verb. Ended by its id when disposed.</summary>
-internal sealed partial class PipelineProcess : IAsyncDisposable
+internal sealed class PipelineProcess : IAsyncDisposable
 {
-    private const int SigKill = 9, SigTerm = 15, SigCont = 18, SigStop = 19;
-
     private readonly Process _process;
     private readonly StringBuilder _log = new();
     private bool _isDisposed;
@@ -24,17 +22,24 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         }
     }
 
-    /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
-    /// <param name="environment">Variables beside the test's own.</param>
-    public static PipelineProcess Start(string configuration, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null) =>
-        Start(killPoint, environment, "run", "--config", configuration, "--role", "ingest");
+    /// <summary>The most memory that it has had in RAM so far, in bytes.</summary>
+    public long PeakBytes => MemoryLine("VmHWM");
 
-    /// <summary>Any verb with its arguments.</summary>
-    public static PipelineProcess Start(string? killPoint, IReadOnlyDictionary<string, string>? environment, params string[] args)
+    /// <summary>Starts a node or another verb in a directory of its own.</summary>
+    /// <param name="pipeline">What its configuration has in <c>pipeline { … }</c>.</param>
+    /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
+    /// <param name="verb">With its arguments, but for the configuration.</param>
+    /// <param name="environment">Variables beside the test's own.</param>
+    public static PipelineProcess Start(string directory, string pipeline, IReadOnlyList<string> verb, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
     {
+        Directory.CreateDirectory(directory);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
+        var configuration = Path.Combine(directory, "pipeline.conf");
+        File.WriteAllText(configuration, $"pipeline {{\n{pipeline}\n}}\n");
+
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "pipeline.dll"));
-        foreach (var argument in args) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. verb, "--config", configuration])
+            start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
         var process = new PipelineProcess(new Process { StartInfo = start });
@@ -56,16 +61,16 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         }
     }
 
-    public void Kill() => Signal(SigKill);
+    public void Kill() => Signal(ProcessSignals.Kill);
 
-    public void Freeze() => Signal(SigStop);
+    public void Freeze() => Signal(ProcessSignals.Stop);
 
-    public void Thaw() => Signal(SigCont);
+    public void Thaw() => Signal(ProcessSignals.Continue);
 
     /// <summary>Asks it to drain and leave; returns its exit code.</summary>
     public async Task<int> StopAsync(CancellationToken cancellationToken)
     {
-        Signal(SigTerm);
+        Signal(ProcessSignals.Terminate);
         return await ExitAsync(cancellationToken);
     }
 
@@ -82,11 +87,17 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             // A stopped process dies of SIGKILL too.
-            Signal(SigKill);
+            Signal(ProcessSignals.Kill);
             await _process.WaitForExitAsync();
         }
 
         _process.Dispose();
+    }
+
+    private long MemoryLine(string name)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith($"{name}:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
     }
 
     private void Append(string? line)
@@ -95,11 +106,5 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         lock (_log) _log.AppendLine(line);
     }
 
-    private void Signal(int signal)
-    {
-        if (SendSignal(_process.Id, signal) != 0) throw new InvalidOperationException($"Signal {signal} did not reach process {_process.Id}.");
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int SendSignal(int process, int signal);
+    private void Signal(int signal) => ProcessSignals.Send(_process.Id, signal);
 }

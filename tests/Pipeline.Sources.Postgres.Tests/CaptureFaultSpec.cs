@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

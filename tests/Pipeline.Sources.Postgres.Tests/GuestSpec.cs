@@ -3,6 +3,7 @@ using System.Security.Authentication;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Capture;
 
@@ -52,6 +53,30 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         await writing;
         await using var command = database.DataSource.CreateCommand("select coalesce(array_agg(number || ' ' || note order by number), '{}') from items");
         Assert.Equal((string[])(await command.ExecuteScalarAsync(Cancel))!, merged.Where(pair => pair.Value.Op != "d").OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value.Note}"));
+    }
+
+    [Fact]
+    public async Task A_change_whose_commit_follows_at_the_very_place_of_the_snapshot_comes_after_it()
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync("create table items (number bigint primary key, note text); insert into items values (1, 'old')", Cancel);
+        var slot = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
+        await using var one = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var two = await database.DataSource.OpenConnectionAsync(Cancel);
+        await RunAsync(one, "begin; insert into items values (2, 'new')");
+        await RunAsync(two, "begin; update items set note = 'changed' where number = 1");
+        await RunAsync(one, "commit");
+        await slot.TakeAsync(1);
+        var snapshotted = slot.Position!.Value;
+        await slot.AcknowledgeAsync(Cancel);
+
+        await RunAsync(two, "commit");
+        await slot.TakeAsync(2);
+        await slot.DisposeAsync();
+        var update = slot.Changes[1];
+
+        Assert.True(update.Position >= snapshotted);
+        Assert.True(update.Sequence > (await SequencesOfSnapshotAsync(database)).Single(), $"{update} at {update.Position}:{update.Sequence} with the snapshot at {snapshotted}");
     }
 
     [Fact]
@@ -192,6 +217,27 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         Assert.Contains(percents, percent => percent is > 40 and < 60);
         await logs.WaitForAsync(line => line == $"Snapshot of items: {Rows} rows of about {Rows}, 100 %, 0 s left", Cancel);
         while (figures.Observe("pipeline.source.snapshot.rows") is not null) await Task.Delay(10, Cancel);
+    }
+
+    private async Task RunAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    private async Task<IReadOnlyCollection<long>> SequencesOfSnapshotAsync(TestDatabase database)
+    {
+        var sequences = new HashSet<long>();
+        await using var source = TestDatabase.Open(Options(database));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[1].Id, null)], Cancel))
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++) sequences.Add(((Int64Array)chunk.Rows!.Column("_sequence")).GetValue(row)!.Value);
+                if (chunk.Range.To == SnapshotSplit.Complete) break;
+            }
+
+        return sequences;
     }
 
     private static PostgresOptions Options(TestDatabase database)

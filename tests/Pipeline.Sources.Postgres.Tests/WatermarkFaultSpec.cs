@@ -1,5 +1,7 @@
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Watermark;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -42,6 +44,20 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(FaultKind.Gap, failure.Kind);
         Assert.Equal(before[0].Id, failure.Split);
         Assert.NotEqual(before[0].Id, (await source.ListSplitsAsync("items", Cancel))[0].Id);
+    }
+
+    [Fact]
+    public async Task A_server_whose_clock_was_set_back_halts_the_split_instead_of_missing_changes()
+    {
+        await using var database = await CreateAsync("insert into items (number) values (1)");
+        var reachedBefore = await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '1 hour'", Cancel);
+        await using var reading = await SourceReading.StartAsync(Options(database), WatermarkColumn.PositionOf(new DateTimeOffset(reachedBefore)), Cancel);
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => reading.TakeChunkAsync().AsTask());
+
+        Assert.Equal(FaultKind.Gap, failure.Kind);
+        Assert.Contains("it was set back", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Set 'overlap' to more than 60.0 minutes", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

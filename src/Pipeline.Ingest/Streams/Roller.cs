@@ -88,8 +88,8 @@ internal sealed class Roller
         }
 
         if (isOpenEnded) return;
-        foreach (var name in start.Split.Tables) _tables[name].Advance(split, chunk.Range.To);
-        _deadLetters?.Advance(split, chunk.Range.To);
+        foreach (var name in start.Split.Tables) await _tables[name].AdvanceAsync(split, chunk.Range.To, cancellationToken);
+        if (_deadLetters is not null) await _deadLetters.AdvanceAsync(split, chunk.Range.To, cancellationToken);
     }
 
     private async ValueTask<TableRoll> OpenDeadLettersAsync(CancellationToken cancellationToken)

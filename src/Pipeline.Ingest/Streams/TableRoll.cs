@@ -67,9 +67,9 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     }
 
     /// <summary>The split has reached <paramref name="to"/>: what was written of it below may be committed.</summary>
-    public void Advance(string split, long to)
+    public async ValueTask AdvanceAsync(string split, long to, CancellationToken cancellationToken)
     {
-        if (_runs.Remove(split, out var run)) Join(split, run);
+        if (_runs.Remove(split, out var run)) await JoinAsync(split, run, cancellationToken);
         if (_skipBelow.TryGetValue(split, out var known))
         {
             if (to <= known) return;
@@ -93,7 +93,7 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         return new ClosingTable(table, part, ranges);
     }
 
-    private void Join(string split, Run run)
+    private async ValueTask JoinAsync(string split, Run run, CancellationToken cancellationToken)
     {
         if (run.Part.Rows > 0) _withRows.Add(split);
         _part.Rows += run.Part.Rows;
@@ -102,8 +102,22 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         _part.Saw(run.Part.NewestEventAt);
         if (run.Open is null) return;
         // Later rows of any split may go on in the run's last file.
-        if (_shared is null) _shared = run.Open;
-        else _part.Open.Add(run.Open);
+        if (_shared is null)
+        {
+            _shared = run.Open;
+            return;
+        }
+
+        _part.Open.Add(run.Open);
+        // Each keeps a row group in memory: those that only wait for the roll's end hold no more than one together.
+        if (_part.Open.Sum(file => file.Writer.Bytes) < options.RowGroupBytesMax) return;
+        foreach (var file in _part.Open)
+        {
+            _part.Bytes += file.Writer.Bytes;
+            _part.Complete.Add(await files.CompleteAsync(file, cancellationToken));
+        }
+
+        _part.Open.Clear();
     }
 
     private sealed class Run

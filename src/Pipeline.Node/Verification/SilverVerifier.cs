@@ -56,8 +56,10 @@ internal sealed class SilverVerifier(Lake lake, LakeQuery query)
 
     private async Task<Fates> CountsAsync(DeltaTable quality, TableId table, long run)
     {
+        // A quality log of an earlier build, which knew no truncates.
+        var truncated = quality.Current.Schema.FieldsLookup.Contains("truncated") ? "coalesce(truncated, 0)" : "0";
         var row = (await query.RowsAsync(quality, quality.Current,
-            "coalesce(sum(rows_in), 0), coalesce(sum(superseded + replaced), 0), coalesce(sum(deleted), 0)",
+            $"coalesce(sum(rows_in), 0), coalesce(sum(superseded + replaced), 0), coalesce(sum(deleted + {truncated}), 0)",
             $"WHERE table_name = {Sql.Text(table.ToString())} AND run <= {run.ToString(CultureInfo.InvariantCulture)}"))[0];
         return new Fates(Number(row[0]), 0, 0, Number(row[1]), Number(row[2]));
     }

@@ -15,6 +15,12 @@ internal sealed class RowChunkBuilder : IDisposable
     private const int FirstRows = 256;
     private const int FirstBytesPerColumn = 4 << 10;
 
+    /// <summary>
+    /// The sequence of a row of a snapshot. Its position is the end of a commit, where the commit record of the next
+    /// transaction may begin: changes of that one come later.
+    /// </summary>
+    private const long BeforeAnyChange = -1;
+
     private readonly Schema _schema;
     private readonly bool _isCapture;
     private readonly byte[][] _names;
@@ -64,7 +70,7 @@ internal sealed class RowChunkBuilder : IDisposable
         }
 
         _changed?.AppendNull();
-        End(op, position, sequence: 0, fields.Length);
+        End(op, position, BeforeAnyChange, fields.Length);
     }
 
     /// <param name="tuple">The row in the stream's form.</param>

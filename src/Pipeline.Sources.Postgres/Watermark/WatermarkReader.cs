@@ -83,6 +83,7 @@ internal sealed class WatermarkReader(
         CancellationToken cancellationToken)
     {
         RequireSightOfTransactions(moment, watermark);
+        RequireClockAhead(moment, watermark);
         _horizon ??= new TransactionHorizon(connections.Options.Settle, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
         var horizon = _horizon.Observe(moment.Transactions);
         if (watermark.IsTimestamp) return horizon is { } time ? WatermarkColumn.PositionOf(time) : null;
@@ -106,6 +107,17 @@ internal sealed class WatermarkReader(
         if (!moment.SeesAllTransactions)
             throw new PipelineException(FaultKind.NotAuthorised, _thing, "the role cannot see other roles' open transactions: late commits would be lost",
                 $"GRANT pg_read_all_stats TO {Sql.Identifier(connections.Options.Username)};");
+    }
+
+    /// <summary>A clock that is set back stamps changes with times that have been read: nobody would look there again.</summary>
+    private void RequireClockAhead(ServerMoment moment, WatermarkColumn watermark)
+    {
+        if (!watermark.IsTimestamp || _from is not { } from) return;
+        var (clock, reached) = (moment.Transactions.Clock, WatermarkColumn.TimeOf(from));
+        if (clock + table.Overlap >= reached) return;
+        throw new PipelineException(FaultKind.Gap, _thing,
+            $"the server's clock says {clock:yyyy-MM-dd HH:mm:ss}, but the table has been read up to {reached:yyyy-MM-dd HH:mm:ss}: it was set back, and changes until it has caught up would be missed",
+            $"Set 'overlap' to more than {(reached - clock).TotalMinutes:0.0} minutes and start the source again when the clock has caught up.") { Split = split.Id };
     }
 
     private static async ValueTask<long?> LargestAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, CancellationToken cancellationToken)

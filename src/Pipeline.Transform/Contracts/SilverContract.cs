@@ -113,9 +113,6 @@ public sealed record SilverContract
     /// <summary>Name of the built-in rule that a record is a JSON object.</summary>
     public const string MalformedJsonRule = "malformed_json";
 
-    /// <summary>Name of the built-in rule that quarantines the record of a TRUNCATE at the source: Silver keeps its rows.</summary>
-    public const string TruncateRule = "truncate";
-
     /// <summary>The dimension of a rule of this contract, built-in ones included.</summary>
     public Dimension DimensionOf(string rule) =>
         rule.StartsWith("required:", StringComparison.Ordinal) ? Dimension.Completeness

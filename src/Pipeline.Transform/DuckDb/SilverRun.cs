@@ -30,7 +30,7 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
     {
         var silver = await commits.OpenAsync(spec.Table, _columns, everyRun: true, cancellationToken);
         var quarantine = await commits.OpenAsync(TableId.Quarantine(spec.Table.Name), _quarantineColumns, everyRun: false, cancellationToken);
-        await CheckRowsAsync(quarantine, cancellationToken);
+        await CheckRowsAsync(quarantine, silver.Before.Position(SilverTables.TruncatedAppId), cancellationToken);
         FailOnFailRules();
 
         var deletes = await tables.TryOpenAsync(SilverTables.Deleted(spec.Table), cancellationToken) is not null || HasDeletes()
@@ -38,22 +38,27 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
             : null;
         var table = new KeyMerge(session, silver.Table, silver.Before, _columns, spec.Key);
         var tombstones = deletes is null ? null : new KeyMerge(session, deletes.Table, deletes.Before, _columns, spec.Key);
-        const string goodKeys = "(SELECT * FROM checked WHERE _rules = '')";
-        await table.MatchAsync(goodKeys, "existing", cancellationToken);
+        var key = Sql.Names(spec.Key);
+        var goodKeys = $"(SELECT {key} FROM checked WHERE _rules = '')";
+        var truncate = LastTruncate();
+        await FindEmptiedAsync(silver, truncate, cancellationToken);
+        await table.MatchAsync($"(SELECT * FROM {goodKeys} UNION ALL SELECT * FROM emptied)", "matched", cancellationToken);
+        session.Execute($"CREATE VIEW existing AS SELECT * FROM matched ANTI JOIN emptied USING ({key})");
         if (tombstones is not null) await tombstones.MatchAsync(goodKeys, "tombstones", cancellationToken);
         else session.Execute($"CREATE TEMP TABLE tombstones AS {Sql.Empty(_columns)}");
         session.Execute($"""
             CREATE TEMP TABLE latest AS SELECT * FROM ({spec.Silver!.Latest}) WHERE NOT _existing;
             CREATE VIEW upserts AS SELECT * FROM latest WHERE _op <> 'd';
             CREATE VIEW gone AS SELECT * FROM latest WHERE _op = 'd';
+            CREATE VIEW removed AS SELECT {key} FROM gone UNION ALL SELECT {key} FROM emptied ANTI JOIN upserts USING ({key});
             """);
 
-        var (snapshot, quality) = await CommitTableAsync(silver, table, cancellationToken);
+        var (snapshot, quality) = await CommitTableAsync(silver, table, truncate, cancellationToken);
         await CommitQuarantineAsync(quarantine, cancellationToken);
         if (deletes is { IsDone: false })
         {
             var files = await tombstones!.WriteAsync("tombstones", "gone", null, commits.Now, cancellationToken);
-            if (files.Adds.Count > 0) await commits.CommitAsync(deletes, files, [], "MERGE", Rows(files), null, cancellationToken);
+            if (files.Adds.Count > 0) await commits.CommitAsync(deletes, files, [], "MERGE", Rows(files), JobCommits.Evolved(deletes.Before, _columns), cancellationToken);
         }
 
         await CommitQualityAsync(quality, cancellationToken);
@@ -61,8 +66,10 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
     }
 
     /// <summary>Makes <c>checked</c>: every row typed, with the rules that it breaks.</summary>
-    private async ValueTask CheckRowsAsync(JobTarget quarantine, CancellationToken cancellationToken)
+    /// <param name="truncated">The position of the last truncate of earlier runs.</param>
+    private async ValueTask CheckRowsAsync(JobTarget quarantine, long? truncated, CancellationToken cancellationToken)
     {
+        session.Execute($"CREATE VIEW truncated AS SELECT CAST({truncated ?? 0} AS BIGINT) AS _position WHERE {(truncated is null ? "false" : "true")}");
         await DuckDbEngine.CreateViewAsync(session, tables, spec.Inputs[0], "bronze", withOrigin: true, cancellationToken);
         foreach (var parent in spec.Inputs.Skip(1))
             await DuckDbEngine.CreateViewAsync(session, tables, parent, DuckDbEngine.ViewName(TableId.Parse(parent.Table)), withOrigin: false, cancellationToken);
@@ -80,9 +87,25 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
             "Correct the source and the rows in Bronze, or lower the rule's severity to quarantine.");
     }
 
+    /// <summary>Where the last truncate of this run stands; null when there is none.</summary>
+    private (long Position, long Sequence)? LastTruncate() =>
+        session.Rows($"SELECT _position, {Sequence} FROM checked WHERE _op = 't' ORDER BY 1 DESC, 2 DESC LIMIT 1") is [var last]
+            ? (Convert.ToInt64(last[0]), Convert.ToInt64(last[1])) : null;
+
+    private string Sequence => _columns.Any(column => column.Name == "_sequence") ? "COALESCE(_sequence, 0)" : "0";
+
+    /// <summary>Makes <c>emptied</c>: the keys of the table's rows that a truncate of this run removes.</summary>
+    private async ValueTask FindEmptiedAsync(JobTarget silver, (long Position, long Sequence)? truncate, CancellationToken cancellationToken)
+    {
+        var rows = truncate is null ? Sql.Empty(_columns)
+            : await TableFiles.RelationAsync(session, tables.Lake.Store, silver.Table.Path, _columns, [.. silver.Before.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
+        session.Execute($"CREATE TEMP TABLE emptied AS SELECT {Sql.Names(spec.Key)} FROM ({rows}) AS t{(truncate is var (position, sequence) ? $" WHERE (_position, {Sequence}) < ({position}, {sequence})" : "")}");
+    }
+
     private bool HasDeletes() => session.Scalar("SELECT 1 FROM checked WHERE _op = 'd' AND _rules = '' LIMIT 1") is not null;
 
-    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(JobTarget silver, KeyMerge table, CancellationToken cancellationToken)
+    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(JobTarget silver, KeyMerge table, (long Position, long Sequence)? truncate,
+        CancellationToken cancellationToken)
     {
         if (silver.IsDone)
         {
@@ -92,9 +115,11 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
                 JsonSerializer.Deserialize<RunQuality>(info.OperationMetrics![RunHistory.QualityMetric], Json.Options)!);
         }
 
-        var files = await table.WriteAsync("existing", "upserts", "gone", commits.Now, cancellationToken);
+        var files = await table.WriteAsync("matched", "upserts", "removed", commits.Now, cancellationToken);
         var quality = QualityMeasures.Of(session, spec, files);
         var moves = Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
+        var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
+        if (truncate?.Position is { } position && position > (truncated ?? -1)) moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
         var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options));
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
     }
@@ -129,6 +154,7 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
         {
             Adds = [.. adds],
             Moves = [new TxnMove(Pins.Table, last, Pins.Run)],
+            Schema = JobCommits.Evolved(table.Current, QualityTable.Columns),
         }, cancellationToken);
     }
 

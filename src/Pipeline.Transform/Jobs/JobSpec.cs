@@ -93,10 +93,11 @@ public sealed record JobResult(string Table, long Run, long Version, long? Rows,
 /// <param name="Accepted">Rows written to the table.</param>
 /// <param name="Quarantined">Rows put into the quarantine.</param>
 /// <param name="Superseded">Good rows that lost to a newer row of their key.</param>
-/// <param name="Deleted">Delete records.</param>
+/// <param name="Deleted">Delete and truncate records, and rows that a truncate removed before they came into the table.</param>
 /// <param name="Replaced">Rows of earlier runs that made way for a newer row or a delete.</param>
+/// <param name="Truncated">Rows of earlier runs that a truncate removed.</param>
 /// <param name="QuarantinedByRule">A row counts for each rule that it breaks.</param>
-public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced,
+public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced, long Truncated,
     ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
     double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness);
 

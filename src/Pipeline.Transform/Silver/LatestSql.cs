@@ -6,14 +6,16 @@ namespace Pipeline.Transform.Silver;
 
 /// <summary>
 /// The query that decides among the rows of one key: the latest wins, a delete deletes, columns that a change does not
-/// carry keep their value.
+/// carry keep their value. Rows that a truncate has removed take no part.
 /// </summary>
 /// <remarks>
 /// The engine provides <c>checked</c>, the result of <see cref="SilverSql.Checked"/>; <c>existing</c> and
-/// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it.
+/// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it; <c>existing</c> without those that
+/// come before a truncate in <c>checked</c>.
 /// The order is total and does not depend on how rows were spread over runs: <c>order-by</c>, then position, sequence,
 /// partition and offset as far as Bronze has them, then the values themselves. Rows that tie in all of it are the same
-/// row twice. Carrying needs rows of one key to arrive in order, as a change-capture slot delivers them.
+/// row twice. A row of the table whose columns are not all known, because the change that made it left them out, is
+/// filled from an older row that comes later, as those of a snapshot do beside the stream.
 /// </remarks>
 public sealed class LatestSql(SilverContract contract, Schema bronze)
 {
@@ -33,14 +35,13 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
         get
         {
             var columns = Sql.Names(_fields.Select(f => f.Name));
-            var changed = _hasChanged ? ", CAST(NULL AS VARCHAR) AS _changed" : "";
             return $"""
                 WITH candidates AS (
-                  SELECT {columns}, _op, false AS _existing{(_hasChanged ? ", _changed" : "")} FROM checked WHERE _rules = ''
+                  SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_hasChanged ? " AND _op <> 't' AND NOT _truncated" : "")}
                   UNION ALL
-                  SELECT {columns}, 'r', true{changed} FROM existing
+                  SELECT {columns}, 'r', true FROM existing
                   UNION ALL
-                  SELECT {columns}, 'd', true{changed} FROM tombstones
+                  SELECT {columns}, 'd', true FROM tombstones
                 ){(_hasChanged ? WithCarried(columns) : WithoutCarried(columns))}
                 """;
         }
@@ -58,7 +59,10 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
         var carried = Values.Select((name, i) =>
             $"max(CASE WHEN _n > _gone AND carries(_changed, {Sql.Text(contract.Column(name).From)}) THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
         var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {Sql.Name(name)} END) OVER (PARTITION BY {Key}) AS {Sql.Name(name)}");
-        var rest = _fields.Select(field => field.Name).Except(Values, StringComparer.Ordinal);
+        var known = Values.Select((name, i) => (From: contract.Column(name).From, Source: $"_from_{i}")).ToList();
+        var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
+        var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {Sql.Text(column.From)} END"))}) END";
+        var rest = _fields.Select(field => field.Name).Except([.. Values, SilverTables.Changed], StringComparer.Ordinal);
         return $"""
             ,
             numbered AS (
@@ -72,10 +76,10 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
               FROM cut
             ),
             filled AS (
-              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", .. filled])}
+              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", $"{SilverTables.Changed} AS _before", $"{list} AS {SilverTables.Changed}", .. filled])}
               FROM carried
             )
-            SELECT {columns}, _op, _existing
+            SELECT {columns}, _op, _existing AND _before IS NOT DISTINCT FROM {SilverTables.Changed} AS _existing
             FROM filled
             WHERE _n = _last
             """;

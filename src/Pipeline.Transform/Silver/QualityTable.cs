@@ -35,6 +35,7 @@ public static class QualityTable
         Of("consistency", DoubleType.Default),
         Of("uniqueness", DoubleType.Default),
         Of("timeliness", DoubleType.Default),
+        Of("truncated", Int64Type.Default),
     ];
 
     /// <summary>The row of a run as a query.</summary>
@@ -49,6 +50,7 @@ public static class QualityTable
             Number(quality.Deleted), Number(quality.Replaced),
             Sql.Text(JsonSerializer.Serialize(quality.QuarantinedByRule)), Sql.Text(JsonSerializer.Serialize(quality.WarnedByRule)),
             Number(quality.Completeness), Number(quality.Validity), Number(quality.Consistency), Number(quality.Uniqueness), Number(quality.Timeliness),
+            Number(quality.Truncated),
         ];
         return $"SELECT {string.Join(", ", values.Zip(Columns, (value, column) => $"{value} AS {column.Name}"))}";
     }

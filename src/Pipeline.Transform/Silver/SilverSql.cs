@@ -13,13 +13,16 @@ namespace Pipeline.Transform.Silver;
 /// </summary>
 /// <remarks>
 /// <para>The engine provides: <c>bronze</c>, new Bronze rows with <c>_file</c> and <c>_file_row</c>; <c>held</c>, rows of the
-/// quarantine that only miss a reference; <c>silver.PARENT</c> for each reference.</para>
-/// <para>The result has the Silver table's columns, <c>_op</c>, and:
+/// quarantine that only miss a reference; <c>silver.PARENT</c> for each reference; with change capture <c>truncated</c>,
+/// one row with the <c>_position</c> of the last truncate of earlier runs, or none.</para>
+/// <para>The result has the Silver table's columns, <c>_op</c>, and: <c>_truncated</c>, a truncate at the source has
+/// removed the row since;
 /// <c>_rules</c>, broken rules that quarantine the row, empty for a good one; <c>_held</c>, only references are missing;
 /// <c>_warnings</c>, <c>_failures</c>; <c>_held_rules</c>, the rules of a row that comes from the quarantine, else null;
 /// and for rows that go to, or come from, the quarantine <c>_row</c>, <c>_file</c>, <c>_file_row</c>, <c>_key_NAME</c>.</para>
 /// <para>A row that breaks a rule of its own is not looked up in other tables: its rules do not depend on what has
-/// arrived. Deletes need only their key.</para>
+/// arrived. Deletes need only their key; the record of a truncate has none. A row that a truncate has removed does not wait
+/// for parents.</para>
 /// </remarks>
 public sealed class SilverSql
 {
@@ -64,13 +67,13 @@ public sealed class SilverSql
         typed AS (
           SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
           FROM parsed
-        ),
+        ),{(_hasChanged ? Placed : "")}
         ruled AS (
           SELECT *,
             {Broken()} AS _broken,
             {Listed(UserRules(Severity.Warn))} AS _warned,
             {Listed(UserRules(Severity.Fail))} AS _failed
-          FROM typed
+          FROM {(_hasChanged ? "placed" : "typed")}
         ),
         referenced AS (
           SELECT r.*,
@@ -83,7 +86,7 @@ public sealed class SilverSql
           SELECT *, _broken || _missing AS _rules FROM referenced
         )
         SELECT {Lines("  ", SilverFields.Select(Stored))},
-          _op{(_hasChanged ? ", _changed" : "")}, _rules,
+          _op{(_hasChanged ? ", _truncated" : ", false AS _truncated")}, _rules,
           _broken = '' AND _missing <> '' AS _held,
           concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
           concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
@@ -96,7 +99,34 @@ public sealed class SilverSql
         """;
 
     private IEnumerable<string> TechnicalColumns =>
-        SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op).Concat(_hasChanged ? ["_changed"] : System.Array.Empty<string>());
+        SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
+
+    /// <summary>Rows with whether the last truncate comes after them.</summary>
+    private string Placed
+    {
+        get
+        {
+            var hasSequence = _bronze.Any(f => f.Name == "_sequence");
+            var sequence = hasSequence ? "_s__sequence" : "0";
+            var isInSameTransaction = hasSequence ? " OR (typed._position = truncation._position AND typed._sequence < truncation._sequence)" : "";
+            return $"""
+
+                truncation AS (
+                  SELECT _s__position AS _position, {sequence} AS _sequence FROM source WHERE _s__op = 't'
+                  UNION ALL
+                  SELECT _position, 0 FROM truncated
+                  ORDER BY _position DESC, _sequence DESC LIMIT 1
+                ),
+                placed AS (
+                  SELECT typed.*, COALESCE(typed._position < truncation._position{isInSameTransaction}, false) AS _truncated
+                  FROM typed LEFT JOIN truncation ON true
+                ),
+                """;
+        }
+    }
+
+    /// <summary>Rules are for rows: deletes and truncates have none.</summary>
+    private string IsRow => _hasChanged ? "_op NOT IN ('d', 't')" : "_op <> 'd'";
 
     private string Broken()
     {
@@ -106,8 +136,7 @@ public sealed class SilverSql
             .. UserRules(Severity.Quarantine),
         ]);
         var others = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
-        // Emptying a table by a record is a decision for people: the record is set aside where they look.
-        if (_hasChanged) others.Insert(0, $"WHEN _op = 't' THEN '{SilverContract.TruncateRule}'");
+        if (_hasChanged) others.Insert(0, "WHEN _op = 't' THEN ''");
         return others.Count == 0 ? own : $"CASE {string.Join(' ', others)} ELSE {own} END";
     }
 
@@ -127,11 +156,11 @@ public sealed class SilverSql
     }
 
     private IEnumerable<string> UserRules(Severity severity) =>
-        _contract.Rules.Where(rule => rule.Severity == severity).Select(rule => $"CASE WHEN _op <> 'd' AND NOT ({rule.Check}) THEN '{rule.Name}' END");
+        _contract.Rules.Where(rule => rule.Severity == severity).Select(rule => $"CASE WHEN {IsRow} AND NOT ({rule.Check}) THEN '{rule.Name}' END");
 
     private IEnumerable<string> Missing(Severity severity) =>
         _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)
-            .Select(pair => $"CASE WHEN _op <> 'd' AND _broken = '' AND {Sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
+            .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasChanged ? " AND NOT _truncated" : "")} AND {Sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
 
     private string Join(Reference reference, int index) =>
         $"\n  LEFT JOIN (SELECT DISTINCT {Sql.Name(reference.To)} AS _to FROM silver.{Sql.Name(reference.Table.Name)}) AS reference_{index}\n    ON reference_{index}._to = {Mask(_contract.Column(reference.Column), "r.")}";

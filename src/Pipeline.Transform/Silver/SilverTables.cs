@@ -12,6 +12,16 @@ public static class SilverTables
     /// <summary>Deletes that won: keeps an older row of the same key that comes later from coming back.</summary>
     public const string DeletedSuffix = "__deleted";
 
+    /// <summary>
+    /// The <c>txn</c> of a Silver table that holds the position of the last truncate at the source: rows from before it do
+    /// not come back, however late they arrive. A transaction arrives as a whole, so that its place within one need not be
+    /// remembered.
+    /// </summary>
+    public const string TruncatedAppId = "truncated";
+
+    /// <summary>The column that lists which columns a change carries.</summary>
+    public const string Changed = "_changed";
+
     /// <summary>Technical Bronze columns that order rows; a table has those that its Bronze table has.</summary>
     private static readonly string[] Ordering = [BronzeColumns.Position, "_sequence", "_partition", "_offset"];
 
@@ -20,13 +30,13 @@ public static class SilverTables
 
     /// <summary>
     /// Columns of the Silver table and of its deletes: those of the contract, then the ordering ones and
-    /// <c>_ingested_at</c>. Personal ones get no bounds in the log. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
+    /// <c>_ingested_at</c>; with change capture <c>_changed</c>, the columns whose value is known: null means all. Personal ones get no bounds in the log. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
     /// </summary>
     public static IReadOnlyList<Field> Columns(SilverContract contract, Schema bronze)
     {
         var fields = contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true,
             column.Classification == Classification.Personal ? TableColumns.WithoutStatistics : null)).ToList();
-        foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt))
+        foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt).Concat(bronze.FieldsLookup.Contains(Changed) ? [Changed] : System.Array.Empty<string>()))
             if (fields.TrueForAll(field => field.Name != name)) fields.Add(new Field(name, bronze.GetFieldByName(name).DataType, nullable: true));
         return fields;
     }

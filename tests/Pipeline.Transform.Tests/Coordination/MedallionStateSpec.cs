@@ -60,6 +60,22 @@ public sealed class MedallionStateSpec
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_holds_no_table_up()
+    {
+        Settle();
+        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Settle();
+        Decide(new InputSeen("bronze/crm/orders", 3, 10, _now));
+        Tick();
+        Failed("silver/orders", isTransient: true);
+
+        _now -= TimeSpan.FromHours(2);
+        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+
+        Assert.Equal(["plan silver/orders", "plan silver/users"], Tick().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Leaves_the_shortest_interval_between_two_runs_unless_many_rows_wait()
     {
         Settle();

@@ -32,18 +32,28 @@ typed AS (
     _s_notes AS "text",
     _s__position AS _position,
     _s__ingested_at AS _ingested_at,
-    _s__op AS _op,
-    _s__changed AS _changed
+    _s__changed AS _changed,
+    _s__op AS _op
   FROM parsed
+),
+truncation AS (
+  SELECT _s__position AS _position, 0 AS _sequence FROM source WHERE _s__op = 't'
+  UNION ALL
+  SELECT _position, 0 FROM truncated
+  ORDER BY _position DESC, _sequence DESC LIMIT 1
+),
+placed AS (
+  SELECT typed.*, COALESCE(typed._position < truncation._position, false) AS _truncated
+  FROM typed LEFT JOIN truncation ON true
 ),
 ruled AS (
   SELECT *,
-    CASE WHEN _op = 't' THEN 'truncate' ELSE concat_ws(',',
+    CASE WHEN _op = 't' THEN '' ELSE concat_ws(',',
       CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
       CASE WHEN _op <> 'd' AND carries(_changed, 'email') AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
     '' AS _warned,
     '' AS _failed
-  FROM typed
+  FROM placed
 ),
 referenced AS (
   SELECT r.*,
@@ -60,7 +70,8 @@ SELECT "user_id",
   "text",
   _position,
   _ingested_at,
-  _op, _changed, _rules,
+  _changed,
+  _op, _truncated, _rules,
   _broken = '' AND _missing <> '' AS _held,
   concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
   concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,

@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Pipeline.Sources.Postgres.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>Stands between the source and the server, and can cut all connections, as a failing network does.</summary>
-internal sealed class TcpProxy : IAsyncDisposable
+public sealed class TcpProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener;
     private readonly ConcurrentDictionary<Socket, byte> _open = [];
@@ -59,7 +59,18 @@ internal sealed class TcpProxy : IAsyncDisposable
                 }
 
                 var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                await server.ConnectAsync(IPAddress.Loopback, _targetPort, _stop.Token);
+                try
+                {
+                    await server.ConnectAsync(IPAddress.Loopback, _targetPort, _stop.Token);
+                }
+                catch (SocketException)
+                {
+                    // The server is away: whoever asked for it hears so.
+                    client.Close(timeout: 0);
+                    server.Close();
+                    continue;
+                }
+
                 _open[client] = _open[server] = 0;
                 _ = PumpAsync(client, server);
                 _ = PumpAsync(server, client);
