@@ -70,7 +70,7 @@ internal sealed class KafkaScene : IAsyncDisposable
               }
             }
             """);
-        var process = PipelineProcess.Start(configuration, killPoint);
+        var process = PipelineProcess.StartIngest(configuration, killPoint);
         _processes.Add(process);
         return process;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -24,13 +25,28 @@ internal sealed partial class PipelineProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The most memory that it has had resident so far, in bytes, as the kernel counts it.</summary>
+    public long ResidentBytesMax
+    {
+        get
+        {
+            var peak = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
+        }
+    }
+
+    /// <summary>A node that only ingests.</summary>
     /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
-    public static PipelineProcess Start(string configuration, string? killPoint = null)
+    public static PipelineProcess StartIngest(string configuration, string? killPoint = null) => Start(configuration,
+        killPoint is null ? new Dictionary<string, string>(StringComparer.Ordinal) : new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_KILL_POINT"] = killPoint },
+        "--role", "ingest");
+
+    public static PipelineProcess Start(string configuration, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), "run", "--config", configuration, "--role", "ingest" })
+        foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), "run", "--config", configuration, .. arguments])
             start.ArgumentList.Add(argument);
-        if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = new PipelineProcess(new Process { StartInfo = start });
         process._process.ErrorDataReceived += (_, line) => process.Append(line.Data);
         process._process.OutputDataReceived += (_, line) => process.Append(line.Data);
