@@ -19,6 +19,7 @@ internal static class ChildProcess
         [S3.S3AppendingProcess.Verb, .. var rest] => S3.S3AppendingProcess.RunAsync(rest),
         ["open", .. var rest] => Log.OpeningProcess.RunAsync(rest),
         ["index", .. var rest] => Log.OpeningProcess.RunIndexAsync(rest),
+        [Maintenance.WritingProcess.Verb, .. var rest] => Maintenance.WritingProcess.RunAsync(rest),
         _ => Task.FromResult(64),
     };
 
@@ -28,16 +29,7 @@ internal static class ChildProcess
     /// <param name="heapBytesMax">The garbage collector's limit; null for none but the machine's.</param>
     public static async Task<string> StartAsync(string[] args, long? heapBytesMax)
     {
-        var program = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
-        start.ArgumentList.Add(Verb);
-        // Short lives: what is measured to optimise better later never pays.
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        if (heapBytesMax is { } bytes) start.Environment["DOTNET_GCHeapHardLimit"] = bytes.ToString("X");
-        foreach (var arg in args) start.ArgumentList.Add(arg);
-
-        using var child = Process.Start(start)!;
+        using var child = Process.Start(StartInfo(args, heapBytesMax))!;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(Deadline);
         try
@@ -51,5 +43,27 @@ internal static class ChildProcess
         {
             if (!child.HasExited) child.Kill();
         }
+    }
+
+    /// <summary>Starts a child that is to be killed by the test, and returns when it has written its first line.</summary>
+    public static async Task<Process> BeginAsync(params string[] args)
+    {
+        var child = Process.Start(StartInfo(args, heapBytesMax: null))!;
+        if (await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is null)
+            Assert.Fail($"child {string.Join(' ', args)} ended:\n{await child.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)}");
+        return child;
+    }
+
+    private static ProcessStartInfo StartInfo(string[] args, long? heapBytesMax)
+    {
+        var program = Environment.ProcessPath!;
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
+        start.ArgumentList.Add(Verb);
+        // Short lives: what is measured to optimise better later never pays.
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        if (heapBytesMax is { } bytes) start.Environment["DOTNET_GCHeapHardLimit"] = bytes.ToString("X");
+        foreach (var arg in args) start.ArgumentList.Add(arg);
+        return start;
     }
 }

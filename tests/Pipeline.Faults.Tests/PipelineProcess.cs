@@ -22,13 +22,13 @@ internal sealed class PipelineProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The most memory that it has had in RAM so far, in bytes.</summary>
+    /// <summary>The most memory that it has had resident so far, in bytes, as the kernel counts it.</summary>
     public long PeakBytes => MemoryLine("VmHWM");
 
     /// <summary>Starts a node or another verb in a directory of its own.</summary>
     /// <param name="pipeline">What its configuration has in <c>pipeline { … }</c>.</param>
-    /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
     /// <param name="verb">With its arguments, but for the configuration.</param>
+    /// <param name="killPoint">Where it ends itself as <c>kill -9</c> would, as <c>NAME:N</c>.</param>
     /// <param name="environment">Variables beside the test's own.</param>
     public static PipelineProcess Start(string directory, string pipeline, IReadOnlyList<string> verb, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -36,7 +36,12 @@ internal sealed class PipelineProcess : IAsyncDisposable
         File.Copy(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
         var configuration = Path.Combine(directory, "pipeline.conf");
         File.WriteAllText(configuration, $"pipeline {{\n{pipeline}\n}}\n");
+        return Start(configuration, verb, killPoint, environment);
+    }
 
+    /// <summary>Starts a node or another verb on a configuration that is there.</summary>
+    public static PipelineProcess Start(string configuration, IReadOnlyList<string> verb, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
+    {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. verb, "--config", configuration])
             start.ArgumentList.Add(argument);

@@ -76,6 +76,11 @@ internal sealed class UnreliableStore(IObjectStore inner, int seed) : IObjectSto
         await inner.DeleteAsync(path, cancellationToken);
     }
 
+    public IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, CancellationToken cancellationToken) =>
+        inner.ListUnfinishedAsync(prefix, cancellationToken);
+
+    public ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) => inner.AbandonAsync(upload, cancellationToken);
+
     private bool Happens()
     {
         lock (_lock)

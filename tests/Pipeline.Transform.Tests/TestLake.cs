@@ -104,6 +104,27 @@ internal sealed class TestLake : IDisposable
             .Select(bound => bound.Name)];
     }
 
+    /// <summary>Names of the columns with statistics in the footer of any of the table's files, as Arrow's reader sees them.</summary>
+    public async Task<IReadOnlyList<string>> FooterBoundsAsync(TableId id)
+    {
+        var table = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(id, Cancel));
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var file in table.Current.Files)
+        {
+            using var content = new MemoryStream((await Lake.Store.TryGetAsync($"{table.Path}/{file.Path}", Cancel))!);
+            Assert.Equal(file.Size, content.Length);
+            using var reader = new ParquetSharp.ParquetFileReader(content);
+            for (var group = 0; group < reader.FileMetaData.NumRowGroups; group++)
+            {
+                using var rows = reader.RowGroup(group);
+                for (var column = 0; column < rows.MetaData.NumColumns; column++)
+                    if (rows.MetaData.GetColumnChunkMetaData(column).Statistics is not null) found.Add(reader.FileMetaData.Schema.Column(column).Path.ToDotVector()[0]);
+            }
+        }
+
+        return [.. found];
+    }
+
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);

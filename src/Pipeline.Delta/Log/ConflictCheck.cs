@@ -43,9 +43,7 @@ internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction
     private void CheckAllowed(Snapshot snapshot)
     {
         ProtocolSupport.CheckWritable(table.Path, snapshot);
-        if (TableProperties.IsAppendOnly(snapshot.Metadata) && transaction.Removes.Any(remove => remove.DataChange))
-            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"it is append-only ({TableProperties.AppendOnlyKey}), and the commit removes rows",
-                "Write to another table, or unset the property.");
+        if (transaction.Removes.Any(remove => remove.DataChange)) ProtocolSupport.CheckRowsMayGo(table.Path, snapshot);
     }
 
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>

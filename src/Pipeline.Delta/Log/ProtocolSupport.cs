@@ -66,4 +66,13 @@ internal static class ProtocolSupport
 
         return null;
     }
+
+    /// <exception cref="PipelineException">The table is not ours to write, or keeps its rows.</exception>
+    public static void CheckRowsMayGo(string table, Snapshot snapshot)
+    {
+        CheckWritable(table, snapshot);
+        if (TableProperties.IsAppendOnly(snapshot.Metadata))
+            throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"it is append-only ({TableProperties.AppendOnlyKey}), and the commit removes rows",
+                "Write to another table, or unset the property.");
+    }
 }

@@ -15,16 +15,21 @@ public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = f
     bool AllowsShortRetention = false);
 
 /// <summary>What was deleted, or would be.</summary>
-/// <param name="Paths">The first of them, below the table's directory.</param>
+/// <param name="Files">Data files, and uploads that a writer left unfinished.</param>
+/// <param name="Paths">The first of them, below the table's directory; an unfinished one is said to be.</param>
 public sealed record VacuumResult(long Files, long Bytes, IReadOnlyList<string> Paths);
 
 /// <summary>
 /// Deletes data files that no version inside the retention needs, and that no reader in this process and no pinned
-/// version reads. Log objects are not its business.
+/// version reads, and what writers that were killed left unfinished, in the log's directory too. Whole log objects are not
+/// its business.
 /// </summary>
 public static class Vacuum
 {
     private const int PathsMax = 1000;
+
+    /// <summary>An upload that was written to within this time may be going on, whatever retention is allowed.</summary>
+    private static readonly TimeSpan UploadAgeMin = TimeSpan.FromDays(1);
 
     /// <exception cref="PipelineException">The retention is too short, or the table is not ours to write.</exception>
     public static async ValueTask<VacuumResult> RunAsync(DeltaTable table, VacuumOptions options, CancellationToken cancellationToken)
@@ -37,7 +42,8 @@ public static class Vacuum
             throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"a retention of {retention} is below its {TableProperties.DeletedFileRetentionKey} of {least}",
                 "Choose a longer one, or allow it when no other reader or writer is at work.");
 
-        var cutoff = table.Time.GetUtcNow() - retention;
+        var now = table.Time.GetUtcNow();
+        var cutoff = now - retention;
         var needed = await NeededAsync(table, snapshot, cutoff, options.PinnedVersions ?? [], cancellationToken);
         var (files, bytes) = (0L, 0L);
         List<string> paths = [];
@@ -47,12 +53,25 @@ public static class Vacuum
             var path = found.Path[prefix.Length..];
             if (found.ModifiedAt >= cutoff || !IsDataFile(path, snapshot) || needed.Contains(path)) continue;
             if (!options.IsDryRun) await table.Store.DeleteAsync(found.Path, cancellationToken);
-            files++;
-            bytes += found.Size;
-            if (paths.Count < PathsMax) paths.Add(path);
+            Count(path, found.Size);
+        }
+
+        var unfinishedCutoff = now - (retention < UploadAgeMin ? UploadAgeMin : retention);
+        await foreach (var upload in table.Store.ListUnfinishedAsync(prefix, cancellationToken))
+        {
+            if (upload.ModifiedAt >= unfinishedCutoff) continue;
+            if (!options.IsDryRun) await table.Store.AbandonAsync(upload, cancellationToken);
+            Count($"{upload.Path[prefix.Length..]} (unfinished upload {upload.Id})", upload.Size);
         }
 
         return new VacuumResult(files, bytes, paths);
+
+        void Count(string path, long size)
+        {
+            files++;
+            bytes += size;
+            if (paths.Count < PathsMax) paths.Add(path);
+        }
     }
 
     private static async ValueTask<HashSet<string>> NeededAsync(DeltaTable table, Snapshot snapshot, DateTimeOffset cutoff,

@@ -66,21 +66,8 @@ public sealed class KeyMerge(DuckDbSession session, DeltaTable table, Snapshot s
     {
         if (snapshot.FilesByPath.Count == 0) return [];
         var first = columns.Single(column => column.Name == key[0]);
-        var type = Sql.Type(first.DataType);
-        // JSON paths quote the name, so that any column name can be looked up.
-        var path = $"$.\"{first.Name}\"";
-        session.Execute("CREATE OR REPLACE TEMP TABLE _bounds (path VARCHAR, stats VARCHAR)");
-        foreach (var batch in snapshot.Files.Chunk(500))
-            session.Execute($"INSERT INTO _bounds VALUES {string.Join(", ", batch.Select(f => $"({Sql.Text(f.Path)}, {(f.Stats is null ? "NULL" : Sql.Text(f.Stats))})"))}");
-        return [.. session.Rows($"""
-            WITH bounds AS (
-              SELECT path,
-                TRY_CAST(json_extract_string(json_extract(stats, '$.minValues'), {Sql.Text(path)}) AS {type}) AS low,
-                TRY_CAST(json_extract_string(json_extract(stats, '$.maxValues'), {Sql.Text(path)}) AS {type}) AS high
-              FROM _bounds),
-            wanted AS (SELECT min({Sql.Name(first.Name)}) AS low, max({Sql.Name(first.Name)}) AS high FROM {changes})
-            SELECT path FROM bounds, wanted
-            WHERE wanted.low IS NOT NULL AND (bounds.low IS NULL OR bounds.high IS NULL OR (bounds.high >= wanted.low AND bounds.low <= wanted.high))
-            """).Select(row => (string)row[0]!)];
+        FileBounds.Load(session, snapshot.Files);
+        return FileBounds.NotRuledOut(session, $"w.low IS NOT NULL AND {FileBounds.High(first)} >= w.low AND {FileBounds.Low(first)} <= w.high",
+            $"(SELECT min({Sql.Name(first.Name)}) AS low, max({Sql.Name(first.Name)}) AS high FROM {changes}) AS w");
     }
 }

@@ -2,6 +2,8 @@ using System.Collections;
 using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Merge;
 
@@ -13,7 +15,8 @@ public static class ParquetCopy
 
     /// <summary>
     /// Runs <paramref name="query"/> and writes its rows, cast to <paramref name="columns"/>. The files are durable but
-    /// not part of the table until committed. No rows, no files.
+    /// not part of the table until committed. No rows, no files. Columns without statistics have none in the log, nor in
+    /// the footers of the files.
     /// </summary>
     public static async ValueTask<IReadOnlyList<AddFile>> WriteAsync(DuckDbSession session, DeltaTable table, IReadOnlyList<Field> columns,
         string query, DateTimeOffset now, CancellationToken cancellationToken)
@@ -30,6 +33,7 @@ public static class ParquetCopy
               FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.snappy', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
             """);
 
+        var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
         var files = new List<AddFile>();
         foreach (var row in written)
         {
@@ -41,6 +45,7 @@ public static class ParquetCopy
             }
 
             var name = Path.GetFileName(path);
+            if (personal.Count > 0) bytes = FooterStatistics.Remove(path, personal);
             if (local is null) await UploadAsync(table, path, name, cancellationToken);
             else Flush(path);
             files.Add(new AddFile(name, ImmutableDictionary<string, string?>.Empty, bytes, now, DataChange: true,

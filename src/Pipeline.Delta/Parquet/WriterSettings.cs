@@ -13,6 +13,9 @@ internal static class WriterSettings
     {
         using var builder = new WriterPropertiesBuilder();
         builder.Compression(Codec(options.Compression));
+        // Arrow's own allocator keeps what a closed file has used, for each thread: with a file open for every table that is
+        // more than a hundred MiB.
+        builder.MemoryPool(MemoryPool.SystemMemoryPool());
         // As Spark writes decimals of up to 18 digits; smaller and faster than fixed-length bytes.
         builder.EnableStoreDecimalAsInteger();
         // Rows are bounded by bytes already: the default limit of a million rows would only add small row groups.

@@ -5,7 +5,7 @@ namespace Pipeline.Delta.Schemas;
 /// <summary>What a table's schema says about its columns beside their types, in the metadata of a field.</summary>
 public static class TableColumns
 {
-    /// <summary>With the value <see cref="NoStatistics"/>: minimum and maximum do not appear in the log, nor in the footers of files that DuckDB has not written (it always does).</summary>
+    /// <summary>With the value <see cref="NoStatistics"/>: minimum and maximum appear neither in the log nor in the footers of data files.</summary>
     public const string StatisticsKey = "pipeline.statistics";
 
     public const string NoStatistics = "none";

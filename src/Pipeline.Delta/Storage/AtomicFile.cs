@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace Pipeline.Delta.Storage;
 
-/// <summary>The two file system calls that .NET does not offer: link without overwrite, and sync of a directory.</summary>
+/// <summary>Names of files that are not complete, and the two file system calls that .NET does not offer: link without overwrite, and sync of a directory.</summary>
 internal static partial class AtomicFile
 {
     private const int Eexist = 17;
@@ -11,6 +12,12 @@ internal static partial class AtomicFile
     /// <summary>A name beside <paramref name="target"/> that listings leave out.</summary>
     public static string TemporaryName(string target) =>
         Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
+
+    /// <summary>The name of the file that one named by <see cref="TemporaryName"/> was to become; null for other files.</summary>
+    public static string? TargetName(string temporary) => Temporary().Match(temporary) is { Success: true } match ? match.Groups["target"].Value : null;
+
+    [GeneratedRegex(@"^\.(?<target>.+)\.[0-9a-f]{32}\.tmp$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Temporary();
 
     /// <summary>Gives a complete file a second name; false when that name is taken. Atomic on every POSIX file system.</summary>
     public static bool TryLink(string existing, string name)

@@ -3,6 +3,13 @@ namespace Pipeline.Delta.Storage;
 /// <summary>An object below a store's root: its path with forward slashes, size in bytes, time of writing.</summary>
 public readonly record struct ObjectInfo(string Path, long Size, DateTimeOffset ModifiedAt);
 
+/// <summary>What a writer that was cut off has left: an upload that was begun and neither completed nor given up.</summary>
+/// <param name="Path">The object that it would have become.</param>
+/// <param name="Id">The store's own name for it.</param>
+/// <param name="Size">Bytes; 0 where the store does not say.</param>
+/// <param name="ModifiedAt">When it was last written to, or begun where the store does not say.</param>
+public readonly record struct UnfinishedUpload(string Path, string Id, long Size, DateTimeOffset ModifiedAt);
+
 /// <summary>What became of a conditional write.</summary>
 public enum PutOutcome
 {
@@ -56,6 +63,15 @@ public interface IObjectStore
 
     /// <summary>Removes an object; nothing happens when there is none.</summary>
     ValueTask DeleteAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Uploads of ours below a prefix that are not complete. Where the store can tell (a local disk), those that a running
+    /// process still writes are left out; elsewhere only their age tells.
+    /// </summary>
+    IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, CancellationToken cancellationToken);
+
+    /// <summary>Removes what an unfinished upload holds; nothing happens when it is gone.</summary>
+    ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken);
 }
 
 /// <summary>An object being written. Disposed without <see cref="CompleteAsync"/> it leaves nothing behind.</summary>

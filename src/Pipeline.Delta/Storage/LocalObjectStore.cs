@@ -142,6 +142,20 @@ public sealed class LocalObjectStore : IObjectStore
         return ValueTask.CompletedTask;
     }
 
+    public async IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        var slash = prefix.LastIndexOf('/');
+        foreach (var found in LocalUnfinished.Find(this, slash < 0 ? "" : prefix[..slash]))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (found.Path.StartsWith(prefix, StringComparison.Ordinal)) yield return found;
+        }
+    }
+
+    public ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) =>
+        DeleteAsync(Path.GetRelativePath(_root, LocalUnfinished.PathOf(this, upload)), cancellationToken);
+
     private static string WriteTemporary(string target, ReadOnlySpan<byte> content)
     {
         CreateDirectoryOf(target);

@@ -78,7 +78,7 @@ internal static class S3Faults
             (_, "RequestTimeTooSkewed") => new PipelineException(FaultKind.Invalid, thing, cause, "Set this machine's clock.", e),
             (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => new PipelineException(FaultKind.NotAuthorised, thing, cause,
-                "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket"
+                "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket, s3:ListBucketMultipartUploads"
                 + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : "."), e),
             (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => new PipelineException(FaultKind.Invalid, thing, cause,
                 $"The bucket is in another region than {options.Region}: correct lake.s3.region.", e),

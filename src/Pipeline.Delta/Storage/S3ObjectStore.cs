@@ -142,6 +142,30 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             return true;
         }, fault => fault == S3Fault.NoSuchObject ? new(true) : null, cancellationToken);
 
+    public async IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new ListMultipartUploadsRequest { BucketName = _location.Bucket, Prefix = _location.Key(prefix) };
+        bool isMore;
+        do
+        {
+            var page = await _attempts.RunAsync(Name(prefix), "listed", attempt => _client.ListMultipartUploadsAsync(request, attempt),
+                None<ListMultipartUploadsResponse>, cancellationToken);
+            foreach (var found in page.MultipartUploads ?? [])
+                yield return new UnfinishedUpload(_location.PathOf(found.Key), found.UploadId, Size: 0, Time(found.Initiated));
+
+            isMore = page.IsTruncated == true;
+            (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
+        }
+        while (isMore);
+    }
+
+    public async ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) =>
+        await _attempts.RunAsync(Name(upload.Path), "abandoned", async attempt =>
+        {
+            await _client.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = _location.Bucket, Key = _location.Key(upload.Path), UploadId = upload.Id }, attempt);
+            return true;
+        }, fault => fault == S3Fault.NoSuchObject ? new(true) : null, cancellationToken);
+
     public void Dispose() => _client.Dispose();
 
     internal static S3Attempts.Answer<T>? None<T>(S3Fault fault) => null;

@@ -65,8 +65,8 @@ internal sealed class S3Upload : ObjectUpload
     }
 
     /// <summary>
-    /// Waits for what nobody needs any more. Nobody sees the parts of an upload; the bucket's rule for incomplete uploads
-    /// removes those that could not be aborted here.
+    /// Waits for what nobody needs any more. Nobody sees the parts of an upload; vacuum removes those that could not be
+    /// aborted here.
     /// </summary>
     private static async Task IgnoreAsync(Task task)
     {
@@ -140,12 +140,7 @@ internal sealed class S3Upload : ObjectUpload
                 "It is written again; check the bucket's rule for incomplete uploads.");
     }
 
-    private async Task AbortAsync() =>
-        await _store.Attempts.RunAsync(_store.Name(_path), "abandoned", async attempt =>
-        {
-            await _store.Client.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = Bucket, Key = Key, UploadId = _uploadId }, attempt);
-            return true;
-        }, fault => fault == S3Fault.NoSuchObject ? new(true) : null, CancellationToken.None);
+    private async Task AbortAsync() => await _store.AbandonAsync(new UnfinishedUpload(_path, _uploadId!, _size, default), CancellationToken.None);
 
     private sealed class PartStream(S3Upload upload) : Stream
     {

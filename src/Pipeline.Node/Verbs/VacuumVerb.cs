@@ -12,7 +12,7 @@ internal sealed class VacuumVerb : Verb
     private readonly Option<bool> _dryRun;
     private readonly Option<TimeSpan?> _retention;
 
-    public VacuumVerb() : base("vacuum", "Delete files that no version within the retention needs any more.")
+    public VacuumVerb() : base("vacuum", "Delete files that no version within the retention needs any more, and what killed writers left unfinished.")
     {
         _tables = Add(TableArgument.CreateMany());
         _dryRun = Add(new Option<bool>("--dry-run") { Description = "Only say what would be deleted." });

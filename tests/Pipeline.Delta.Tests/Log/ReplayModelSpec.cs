@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using CsCheck;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Merge;
+using Pipeline.Delta.Reading;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Tests.Storage;
 
@@ -9,7 +10,7 @@ namespace Pipeline.Delta.Tests.Log;
 
 /// <summary>
 /// For any interleaving of writers and crashes, replay gives the rows of the committed operations in the order of their
-/// versions. A file's rows are the numbers in its name: the log is what is tested.
+/// versions. Rows are keys in real data files.
 /// </summary>
 public sealed class ReplayModelSpec
 {
@@ -24,8 +25,11 @@ public sealed class ReplayModelSpec
         Append,
         Overwrite,
 
-        /// <summary>Deletes the rows that three divides, as a rewrite of the files that have some.</summary>
+        /// <summary>By a condition that statistics say nothing about.</summary>
         DeleteThirds,
+
+        /// <summary>By one that they rule files out for.</summary>
+        DeleteOldest,
         Compact,
     }
 
@@ -40,50 +44,57 @@ public sealed class ReplayModelSpec
     public async Task Replay_gives_the_rows_of_the_committed_operations_in_version_order() =>
         await Steps.Array[1, 40].SampleAsync(async steps =>
         {
-            var run = new Run();
+            using var run = new Run();
             await run.StartAsync();
             foreach (var step in steps) await run.TakeAsync(step);
             await run.CheckAsync();
-        }, iter: 150, threads: 2);
+        }, iter: 100, threads: 2);
 
     /// <param name="Operation">What to prepare on the writer's snapshot; null: commit what it has prepared.</param>
     private sealed record Step(int Writer, Operation? Operation, Crash Crash);
 
-    private sealed class Run
+    /// <param name="Change">What it means for the rows, whatever it had read.</param>
+    private sealed record Prepared(Transaction Transaction, Func<ImmutableSortedSet<long>, ImmutableSortedSet<long>> Change);
+
+    private sealed class Run : IDisposable
     {
         private readonly CrashingStore _store = new(new MemoryStore());
         private readonly DeltaTable[] _tables = new DeltaTable[Writers];
-        private readonly (Operation Kind, Transaction Transaction)?[] _prepared = new (Operation, Transaction)?[Writers];
+        private readonly Prepared?[] _prepared = new Prepared?[Writers];
+
+        private readonly DuckDbSession _session = DuckDbSession.Open(new DuckDbSettings(64L << 20, 1, Path.GetTempPath()), CancellationToken.None);
 
         /// <summary>The rows of each version, by the model.</summary>
-        private readonly List<ImmutableSortedSet<int>> _versions = [ImmutableSortedSet<int>.Empty];
-        private int _nextKey;
+        private readonly List<ImmutableSortedSet<long>> _versions = [ImmutableSortedSet<long>.Empty];
+        private long _nextKey;
 
         public async Task StartAsync()
         {
             for (var writer = 0; writer < Writers; writer++) _tables[writer] = await OpenAsync();
         }
 
+        public void Dispose() => _session.Dispose();
+
         public async Task TakeAsync(Step step)
         {
             if (step.Operation is { } operation)
             {
-                _prepared[step.Writer] = (operation, Prepare(operation, _tables[step.Writer].Current));
+                _prepared[step.Writer] = await PrepareAsync(operation, _tables[step.Writer]);
                 return;
             }
 
-            if (_prepared[step.Writer] is not var (kind, transaction)) return;
+            if (_prepared[step.Writer] is not { } prepared) return;
             _prepared[step.Writer] = null;
             _store.Next = step.Crash;
             try
             {
-                var result = await _tables[step.Writer].CommitAsync(transaction, CancellationToken.None);
-                if (result is CommitResult.Committed) Apply(kind, transaction);
+                var result = await _tables[step.Writer].CommitAsync(prepared.Transaction, CancellationToken.None);
+                if (result is CommitResult.Committed) Apply(prepared);
                 await _tables[step.Writer].PendingCheckpoint;
             }
             catch (CrashedException e)
             {
-                if (e.HasLanded) Apply(kind, transaction);
+                if (e.HasLanded) Apply(prepared);
                 _tables[step.Writer] = await OpenAsync();
             }
             finally
@@ -97,64 +108,63 @@ public sealed class ReplayModelSpec
             var table = await OpenAsync();
             Assert.Equal(_versions.Count - 1, table.Current.Version);
             for (var version = 0; version < _versions.Count; version++)
-                Assert.Equal(_versions[version], Rows(await table.AtVersionAsync(version, CancellationToken.None)));
-            foreach (var writer in _tables) Assert.Equal(_versions[^1], Rows(await writer.RefreshAsync(CancellationToken.None)));
+                Assert.Equal(_versions[version], await RowsAsync(table, await table.AtVersionAsync(version, CancellationToken.None)));
+            foreach (var writer in _tables) Assert.Equal(_versions[^1], await RowsAsync(writer, await writer.RefreshAsync(CancellationToken.None)));
         }
 
-        private Transaction Prepare(Operation operation, Snapshot snapshot)
+        private async Task<Prepared?> PrepareAsync(Operation operation, DeltaTable table)
         {
+            var snapshot = table.Current;
             switch (operation)
             {
                 case Operation.Append:
-                    return new Transaction("WRITE", Isolation.BlindAppend) { Adds = [File([_nextKey++, _nextKey++])] };
+                    long[] keys = [_nextKey++, _nextKey++];
+                    return new Prepared(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [await FileAsync(table, keys)] }, rows => rows.Union(keys));
                 case Operation.Overwrite:
-                    return new Transaction("WRITE", Isolation.ReadTable)
+                    var key = _nextKey++;
+                    return new Prepared(new Transaction("WRITE", Isolation.ReadTable)
                     {
                         ReadVersion = snapshot.Version,
-                        Adds = [File([_nextKey++])],
+                        Adds = [await FileAsync(table, key)],
                         Removes = [.. snapshot.Files.Select(file => TestTables.Remove(file))],
-                    };
+                    }, _ => [key]);
                 case Operation.DeleteThirds:
-                    var touched = snapshot.Files.Where(file => Keys(file).Any(key => key % 3 == 0)).ToList();
-                    return new Transaction("DELETE", Isolation.ReadTable)
-                    {
-                        ReadVersion = snapshot.Version,
-                        Adds = [.. touched.Select(file => Keys(file).Where(key => key % 3 != 0).ToArray()).Where(keys => keys.Length > 0).Select(File)],
-                        Removes = [.. touched.Select(file => TestTables.Remove(file))],
-                    };
+                    return await DeleteAsync(table, "key % 3 = 0", gone => gone % 3 == 0);
+                case Operation.DeleteOldest:
+                    var end = _nextKey / 2;
+                    return await DeleteAsync(table, $"key < {end}", gone => gone < end);
                 default:
-                    return new Transaction("OPTIMIZE", Isolation.Rearrange)
+                    var all = await RowsAsync(table, snapshot);
+                    return new Prepared(new Transaction("OPTIMIZE", Isolation.Rearrange)
                     {
                         ReadVersion = snapshot.Version,
-                        Adds = snapshot.FilesByPath.Count == 0 ? [] : [File([.. snapshot.Files.SelectMany(Keys).Order()]) with { DataChange = false }],
+                        Adds = all.IsEmpty ? [] : [await FileAsync(table, [.. all]) with { DataChange = false }],
                         Removes = [.. snapshot.Files.Select(file => TestTables.Remove(file, dataChange: false))],
-                    };
+                    }, rows => rows);
             }
         }
 
-        /// <summary>What the operation means, whatever it had read.</summary>
-        private void Apply(Operation kind, Transaction transaction)
+        private async Task<Prepared?> DeleteAsync(DeltaTable table, string condition, Func<long, bool> isGone)
         {
-            var rows = _versions[^1];
-            _versions.Add(kind switch
-            {
-                Operation.Append => rows.Union(transaction.Adds.SelectMany(Keys)),
-                Operation.Overwrite => [.. transaction.Adds.SelectMany(Keys)],
-                Operation.DeleteThirds => [.. rows.Where(key => key % 3 != 0)],
-                _ => rows,
-            });
+            var files = await new PredicateDelete(_session, table, table.Current).WriteAsync(condition, DateTimeOffset.UnixEpoch.AddYears(60), CancellationToken.None);
+            return new Prepared(PredicateDelete.Transaction(table.Current, files), rows => [.. rows.Where(row => !isGone(row))]);
         }
 
-        private static ImmutableSortedSet<int> Rows(Snapshot snapshot)
+        private void Apply(Prepared prepared) => _versions.Add(prepared.Change(_versions[^1]));
+
+        private static async Task<ImmutableSortedSet<long>> RowsAsync(DeltaTable table, Snapshot snapshot)
         {
-            var keys = snapshot.Files.SelectMany(Keys).ToList();
+            List<long> keys = [];
+            await foreach (var batch in TableReader.ReadAsync(table, snapshot, new ReadOptions(["key"]), CancellationToken.None))
+            {
+                using (batch) keys.AddRange(((Apache.Arrow.Int64Array)batch.Column(0)).Select(key => key!.Value));
+            }
+
             Assert.Equal(keys.Count, keys.Distinct().Count());
             return [.. keys];
         }
 
-        private static int[] Keys(AddFile file) => [.. file.Path.Split('/')[0].Split('_').Select(key => int.Parse(key, CultureInfo.InvariantCulture))];
-
-        private static AddFile File(int[] keys) => new($"{string.Join('_', keys)}/{Guid.NewGuid()}.parquet", TestTables.NoPartitions, 1, DateTimeOffset.UnixEpoch, DataChange: true, null);
+        private static Task<AddFile> FileAsync(DeltaTable table, params IReadOnlyList<long> keys) => TestTables.WriteFileAsync(table, TestTables.Rows(keys));
 
         private async Task<DeltaTable> OpenAsync() => await DeltaTable.OpenOrCreateAsync(_store, "t", TestTables.KeyAndText, [],
             new Dictionary<string, string> { ["delta.checkpointInterval"] = "3" }, TimeProvider.System, CancellationToken.None);

@@ -84,6 +84,49 @@ public sealed class VacuumSpec : IDisposable
     }
 
     [Fact]
+    public async Task Deletes_what_a_killed_writer_left_unfinished_and_nothing_while_it_writes()
+    {
+        var table = await CompactedAsync();
+        await File.WriteAllTextAsync(Path.Combine(_scratch.Root, "t", ".part-0.parquet.crc"), "of another writer", Cancel);
+        using var writer = await ChildProcess.BeginAsync(WritingProcess.Verb, _scratch.Root);
+        var hidden = Hidden();
+
+        var alive = await Vacuum.RunAsync(table, Now with { IsDryRun = true }, Cancel);
+        writer.Kill();
+        await writer.WaitForExitAsync(Cancel);
+        var dry = await Vacuum.RunAsync(table, Now with { IsDryRun = true }, Cancel);
+        var afterDryRun = Hidden();
+        var real = await Vacuum.RunAsync(table, Now, Cancel);
+
+        Assert.Equal(3, hidden.Count);
+        Assert.Equal(hidden, afterDryRun);
+        Assert.DoesNotContain(alive.Paths, IsUnfinished);
+        Assert.Equal(2, dry.Paths.Count(IsUnfinished));
+        Assert.Contains(dry.Paths, path => path.StartsWith("_delta_log/00000000000000000010.checkpoint.parquet (unfinished upload .0", StringComparison.Ordinal));
+        Assert.True(dry.Bytes >= 100_000);
+        Assert.Equal(dry.Paths, real.Paths);
+        Assert.Equal([".part-0.parquet.crc"], Hidden());
+        Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
+    }
+
+    /// <summary>Nobody has the file open any more, but a clock or a lock may be wrong: a day is given in any case.</summary>
+    [Fact]
+    public async Task Leaves_an_unfinished_upload_of_the_last_day_whatever_the_retention()
+    {
+        var table = await CompactedAsync();
+        var left = Path.Combine(_scratch.Root, "t", $".part-9.parquet.{Guid.NewGuid():N}.tmp");
+        await File.WriteAllTextAsync(left, "half", Cancel);
+
+        File.SetLastWriteTimeUtc(left, _time.GetUtcNow().UtcDateTime.AddHours(-23));
+        var young = await Vacuum.RunAsync(table, Now, Cancel);
+        _time.Advance(TimeSpan.FromHours(2));
+        var old = await Vacuum.RunAsync(table, Now, Cancel);
+
+        Assert.DoesNotContain(young.Paths, IsUnfinished);
+        Assert.Single(old.Paths, IsUnfinished);
+    }
+
+    [Fact]
     public async Task The_log_keeps_every_version_inside_its_retention()
     {
         var table = await TestTables.OpenAsync(_scratch.Store(), time: TimeProvider.System,
@@ -114,6 +157,11 @@ public sealed class VacuumSpec : IDisposable
         await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), Cancel);
         return table;
     }
+
+    private static bool IsUnfinished(string path) => path.Contains("(unfinished upload ", StringComparison.Ordinal);
+
+    private List<string> Hidden() => [.. Directory.EnumerateFiles(_scratch.Root, ".*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+        .Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
 
     private int DataFiles() => Directory.GetFiles(Path.Combine(_scratch.Root, "t"), "*.parquet").Length;
 

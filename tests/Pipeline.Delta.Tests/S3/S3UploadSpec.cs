@@ -1,4 +1,6 @@
 using Amazon.S3.Model;
+using Microsoft.Extensions.Time.Testing;
+using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Storage;
 using Pipeline.Testing;
 
@@ -72,6 +74,34 @@ public sealed class S3UploadSpec(S3StandIn s3)
         Assert.Empty(pending.MultipartUploads ?? []);
     }
 
+    /// <summary>The service says that every upload began at the same moment: the table's clock decides what is old.</summary>
+    [Theory]
+    [InlineData(23, 0)]
+    [InlineData(25, 1)]
+    public async Task Vacuum_aborts_what_a_writer_that_is_gone_has_begun_a_day_ago(int hours, int aborted)
+    {
+        await using var bucket = await s3.BucketAsync(Cancel);
+        var table = await TestTables.OpenAsync(bucket.Store);
+        await TestTables.AppendAsync(table, 1);
+        await using var lost = await bucket.Store.OpenUploadAsync("t/part-00000-lost.parquet", Cancel);
+        await lost.Content.WriteAsync(Content(2 * PartBytes), Cancel);
+        await using var other = await bucket.Store.OpenUploadAsync("u/part-00000-other.parquet", Cancel);
+        await other.Content.WriteAsync(Content(2 * PartBytes), Cancel);
+        var begun = await PendingAsync(bucket, 2);
+        var time = new FakeTimeProvider(new DateTimeOffset(begun.Max(upload => upload.Initiated!.Value.ToUniversalTime())).AddHours(hours));
+        table = await TestTables.OpenAsync(bucket.Store, time: time);
+
+        var options = new VacuumOptions(TimeSpan.Zero, AllowsShortRetention: true);
+        var dry = await Vacuum.RunAsync(table, options with { IsDryRun = true }, Cancel);
+        var pending = await PendingAsync(bucket, 2);
+        var real = await Vacuum.RunAsync(table, options, Cancel);
+
+        Assert.Equal(2, pending.Count);
+        Assert.Equal(aborted, dry.Paths.Count(path => path.StartsWith("part-00000-lost.parquet (unfinished upload ", StringComparison.Ordinal)));
+        Assert.Equal((aborted, aborted), (dry.Files, real.Files));
+        Assert.Equal(2 - aborted, (await PendingAsync(bucket, 2 - aborted)).Count);
+    }
+
     [Fact]
     public async Task An_upload_is_invisible_until_it_is_complete()
     {
@@ -103,6 +133,17 @@ public sealed class S3UploadSpec(S3StandIn s3)
 
         Assert.False(third.IsCompleted);
         Assert.Equal(1, bucket.Proxy.Requests.Count(IsPart));
+    }
+
+    /// <summary>Uploads under way, as the service lists them, when there are so many: a part is sent beside the writing.</summary>
+    private static async Task<IReadOnlyList<MultipartUpload>> PendingAsync(S3Bucket bucket, int wanted)
+    {
+        while (true)
+        {
+            var pending = (await bucket.Direct.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = bucket.Name }, Cancel)).MultipartUploads ?? [];
+            if (pending.Count == wanted) return pending;
+            await Task.Delay(20, Cancel);
+        }
     }
 
     private static bool IsPart(ProxiedRequest request) => request.Method == "PUT" && request.Target.Contains("partNumber=", StringComparison.Ordinal);

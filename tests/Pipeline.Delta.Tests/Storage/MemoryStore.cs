@@ -67,6 +67,10 @@ internal sealed class MemoryStore : IObjectStore
         return ValueTask.CompletedTask;
     }
 
+    public IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, CancellationToken cancellationToken) => AsyncEnumerable.Empty<UnfinishedUpload>();
+
+    public ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     private sealed class Upload(MemoryStore store, string path) : ObjectUpload
     {
         private readonly MemoryStream _content = new();

@@ -30,4 +30,9 @@ internal abstract class StoreDecorator(IObjectStore inner) : IObjectStore
         Inner.ListAsync(prefix, startAt, cancellationToken);
 
     public virtual ValueTask DeleteAsync(string path, CancellationToken cancellationToken) => Inner.DeleteAsync(path, cancellationToken);
+
+    public virtual IAsyncEnumerable<UnfinishedUpload> ListUnfinishedAsync(string prefix, CancellationToken cancellationToken) =>
+        Inner.ListUnfinishedAsync(prefix, cancellationToken);
+
+    public virtual ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) => Inner.AbandonAsync(upload, cancellationToken);
 }

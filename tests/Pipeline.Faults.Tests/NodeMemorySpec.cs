@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using DuckDB.NET.Data;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+using Pipeline.Emulation.Data;
+using Pipeline.Emulation.Demo;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>
+/// A node with the reference configuration, as it is shipped, behind sources that always have more than it has read. The
+/// sources live in this process, so that the node's memory is its own.
+/// </summary>
+public sealed class NodeMemorySpec
+{
+    private const long ResidentBytesMax = 512L << 20;
+
+    private static readonly bool IsNightly = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1";
+
+    /// <summary>More than two cores transform, so that there is a backlog from the first tick to the last.</summary>
+    private static readonly int RowsPerTick = IsNightly ? 40_000 : 10_000;
+
+    private static readonly int Ticks = IsNightly ? 40 : 12;
+
+    [Fact]
+    public async Task All_eleven_tables_with_a_backlog_fit_in_512_MiB()
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(IsNightly ? TimeSpan.FromMinutes(40) : TimeSpan.FromMinutes(4));
+        var root = Directory.CreateTempSubdirectory("pipeline-memory-").FullName;
+        try
+        {
+            var lake = Path.Combine(root, "lake");
+            var options = new DemoOptions(Path.Combine(root, "sources")) { RowsPerSecond = RowsPerTick, Ticks = Ticks, TickInterval = TimeSpan.Zero };
+            await using var sources = await DemoDriver.StartAsync(options, new LakeProgress(lake), TimeProvider.System, deadline.Token);
+            await using var node = PipelineProcess.Start(Path.Combine(AppContext.BaseDirectory, "hocon", "pipeline.conf"), ["run"], killPoint: null,
+                new Dictionary<string, string>(sources.Sources.Environment, StringComparer.Ordinal)
+                {
+                    ["PIPELINE_LAKE"] = lake,
+                    ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(root, "journal.db")}",
+                });
+
+            var expectation = await sources.RunAsync(deadline.Token);
+            var peakWhileReading = node.PeakBytes;
+            await UntilAllThereAsync(lake, expectation, node, deadline.Token);
+
+            TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{expectation.Tables.Sum(table => table.Sent)} rows; peak {peakWhileReading >> 20} MiB while reading, {node.PeakBytes >> 20} MiB in all"));
+            Assert.InRange(node.PeakBytes, 1, ResidentBytesMax);
+            Assert.Equal(0, await node.StopAsync(deadline.Token));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    /// <summary>Every table of every layer has the rows that the generator says, counted in the files that the logs name.</summary>
+    private static async Task UntilAllThereAsync(string lake, Expectation expectation, PipelineProcess node, CancellationToken cancellationToken)
+    {
+        var wanted = expectation.Tables.SelectMany(table => (KeyValuePair<string, long>[])
+        [
+            new(TableId.Bronze(table.Source, table.Table).ToString(), table.Bronze),
+            new(TableId.Silver(table.Table).ToString(), table.Silver),
+            new(TableId.Quarantine(table.Table).ToString(), table.Quarantined),
+        ]).Concat(expectation.Gold.Select(table => new KeyValuePair<string, long>(TableId.Gold(table.Table).ToString(), table.Rows))).ToDictionary();
+        await using var duck = new DuckDBConnection("DataSource=:memory:");
+        await duck.OpenAsync(CancellationToken.None);
+        while (true)
+        {
+            // The first that differs is enough to wait on.
+            if (wanted.Where(table => Rows(duck, Path.Combine(lake, table.Key)) != table.Value).Select(table => table.Key).FirstOrDefault() is not { } missing) return;
+            if (cancellationToken.IsCancellationRequested)
+                Assert.Fail($"{missing} has {Rows(duck, Path.Combine(lake, missing))} rows of {wanted[missing]}. The node says:\n{node.Log}");
+            await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+        }
+    }
+
+    private static long Rows(DuckDBConnection duck, string table)
+    {
+        var files = LogReplay.Of(table).Files;
+        if (files.Count == 0) return 0;
+        using var query = duck.CreateCommand();
+        query.CommandText = $"SELECT count(*) FROM read_parquet([{string.Join(", ", files.Select(file => $"'{file}'"))}])";
+        return (long)query.ExecuteScalar()!;
+    }
+
+    /// <summary>What the generator may not run away from. No oracle: it only paces.</summary>
+    private sealed class LakeProgress(string lake) : IReaderProgress
+    {
+        private readonly Lake _lake = new(new LocalObjectStore(lake), TimeProvider.System);
+        private readonly ConcurrentDictionary<TableId, DeltaTable> _open = new();
+
+        public async ValueTask<long> RowsAsync(TableId table, CancellationToken cancellationToken) => (await TrySnapshotAsync(table, cancellationToken))?.RowCount ?? 0;
+
+        public async ValueTask<long?> PositionAsync(TableId table, SplitId split, CancellationToken cancellationToken) =>
+            (await TrySnapshotAsync(table, cancellationToken))?.Position(split.ToString());
+
+        private async ValueTask<Snapshot?> TrySnapshotAsync(TableId id, CancellationToken cancellationToken)
+        {
+            if (_open.TryGetValue(id, out var table)) return await table.RefreshAsync(cancellationToken);
+            return await _lake.TryOpenAsync(id, cancellationToken) is { } opened ? _open.GetOrAdd(id, opened).Current : null;
+        }
+    }
+}
