@@ -20,28 +20,25 @@ namespace Pipeline.Benchmarks;
 /// <summary>A source's table into Bronze on the local disk by the service's own ingest, on a one-node cluster.</summary>
 internal static class BronzeRun
 {
-    /// <summary>Files roll sooner than by default, or the last rows of a short run would wait longer than it takes to read them.</summary>
-    private static readonly IngestOptions LowLatency = new() { FileAgeMax = TimeSpan.FromMilliseconds(250) };
-
     /// <summary>
-    /// From the first chunk to the last committed row, counted in the table's log: starting a cluster is not what is
-    /// compared. Disposes the source.
+    /// From <paramref name="start"/> to the last committed row, counted in the table's log: starting a cluster is not what
+    /// is compared. Disposes the source.
     /// </summary>
-    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, CancellationToken cancellationToken)
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("to-bronze-");
         try
         {
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
-            await using var timed = new TimedSource(source);
-            using var host = await StartAsync(lake, timed, LowLatency, cancellationToken);
+            await using var timed = new MeasuredSource(source, rows);
+            using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             var bronze = TableId.Bronze(source.Name, table);
             var usage = await Usage.OfAsync(async () =>
             {
                 await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
                 while (await RowsAsync(lake, bronze, cancellationToken) < rows) await Task.Delay(20, cancellationToken);
-                return Stopwatch.GetElapsedTime(timed.FirstChunkAt);
+                return Stopwatch.GetElapsedTime(start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunkAt);
             });
             await system.Terminate();
             if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
@@ -73,10 +70,18 @@ internal static class BronzeRun
         return host;
     }
 
-    /// <summary>Notes when the first chunk came.</summary>
-    private sealed class TimedSource(ISource source) : ISource
+    /// <summary>
+    /// Notes when reading began, and ends with the last row: what is open is committed then, instead of waiting for more
+    /// rows until its file is old enough.
+    /// </summary>
+    private sealed class MeasuredSource(ISource source, long rows) : ISource
     {
+        private readonly CancellationTokenSource _end = new();
+        private long _readingSince;
         private long _firstChunkAt;
+        private long _rows;
+
+        public long ReadingSince => Volatile.Read(ref _readingSince);
 
         public long FirstChunkAt => Volatile.Read(ref _firstChunkAt);
 
@@ -90,10 +95,15 @@ internal static class BronzeRun
 
         public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
-            await foreach (var chunk in source.ReadAsync(from, cancellationToken))
+            Interlocked.CompareExchange(ref _readingSince, Stopwatch.GetTimestamp(), 0);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _end.Token);
+            await using var chunks = source.ReadAsync(from, stop.Token).GetAsyncEnumerator(stop.Token);
+            while (await MoveAsync(chunks))
             {
                 Interlocked.CompareExchange(ref _firstChunkAt, Stopwatch.GetTimestamp(), 0);
-                yield return chunk;
+                var isLast = Interlocked.Add(ref _rows, chunks.Current.RowCount) >= rows;
+                yield return chunks.Current;
+                if (isLast) await _end.CancelAsync();
             }
         }
 
@@ -101,6 +111,32 @@ internal static class BronzeRun
 
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => source.CheckAsync(cancellationToken);
 
-        public ValueTask DisposeAsync() => source.DisposeAsync();
+        public async ValueTask DisposeAsync()
+        {
+            await source.DisposeAsync();
+            _end.Dispose();
+        }
+
+        private async ValueTask<bool> MoveAsync(IAsyncEnumerator<Chunk> chunks)
+        {
+            try
+            {
+                return !_end.IsCancellationRequested && await chunks.MoveNextAsync();
+            }
+            catch (OperationCanceledException) when (_end.IsCancellationRequested)
+            {
+                return false;
+            }
+        }
     }
+}
+
+/// <summary>When the clock of a measured run starts.</summary>
+internal enum ClockStart
+{
+    /// <summary>Before connecting: the yardstick is a program that connects too.</summary>
+    Reading,
+
+    /// <summary>When the first rows are there: the yardstick's clock starts there too.</summary>
+    FirstChunk,
 }

@@ -43,6 +43,6 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
     {
         var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic, Workers = workers }] };
         return await BronzeRun.MeasureAsync(new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore())),
-            KafkaBroker.Topic, broker.Records, cancellationToken);
+            KafkaBroker.Topic, broker.Records, ClockStart.FirstChunk, cancellationToken);
     }
 }

@@ -15,7 +15,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
 {
     private const int Rounds = 3;
 
-    private static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
+    internal static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
     [
         ("narrow", 2_000_000, "id bigint, customer integer, amount numeric(12,2), status text, updated_at timestamptz not null",
             "i, i % 1000, (i % 100000) / 100.0, 'status ' || i % 7, timestamptz '2026-01-01' + i * interval '1 ms'"),
@@ -37,12 +37,12 @@ public sealed class PostgresReadBenchmark : IBenchmark
                 await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
                 var (ours, theirs, committed) = (new List<double>(), new List<double>(), new List<Usage>());
                 // Once for the just-in-time compiler.
-                await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken);
+                await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken);
                 for (var round = 0; round < Rounds; round++)
                 {
                     theirs.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
                     ours.Add(await ReadAsync(server, table.Name, table.Rows, cancellationToken));
-                    committed.Add(await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, cancellationToken));
+                    committed.Add(await BronzeRun.MeasureAsync(Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken));
                 }
 
                 var (mine, psql) = (table.Rows / Median(ours), table.Rows / Median(theirs));
