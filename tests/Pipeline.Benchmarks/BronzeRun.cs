@@ -24,14 +24,15 @@ internal static class BronzeRun
     /// From <paramref name="start"/> to the last committed row, counted in the table's log: starting a cluster is not what
     /// is compared. Disposes the source.
     /// </summary>
-    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken)
+    /// <param name="withPositions">False: by a <see cref="PositionlessCommitterActor"/>.</param>
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true)
     {
         var directory = Directory.CreateTempSubdirectory("to-bronze-");
         try
         {
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
             await using var timed = new MeasuredSource(source, rows);
-            using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken);
+            using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions);
             var system = host.Services.GetRequiredService<ActorSystem>();
             var bronze = TableId.Bronze(source.Name, table);
             var usage = await Usage.OfAsync(async () =>
@@ -54,17 +55,21 @@ internal static class BronzeRun
     private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
         (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
 
-    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken)
+    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken, bool withPositions = true)
     {
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        builder.Services.AddAkka("pipeline", akka => akka
-            .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
-            .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
-            .WithRemoting("127.0.0.1", 0)
-            .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
-            .WithIngest(options, lake, [source], TimeProvider.System));
+        builder.Services.AddAkka("pipeline", akka =>
+        {
+            akka
+                .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
+                .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
+                .WithRemoting("127.0.0.1", 0)
+                .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
+            if (withPositions) akka.WithIngest(options, lake, [source], TimeProvider.System);
+            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], TimeProvider.System);
+        });
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return host;
