@@ -22,25 +22,30 @@ public static class IngestRegistration
     /// </summary>
     /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
+        IReadOnlyList<ISource> sources, TimeProvider time) =>
+        builder
+            .AddIngestSerializer()
+            .WithBronzeCommitters(lake, options, time, Role)
+            .WithIngestWorkers(options, lake, sources, time);
+
+    /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
+    internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
         IReadOnlyList<ISource> sources, TimeProvider time)
     {
         var budget = new BufferBudget(options.BufferBytesMax);
-        return builder
-            .AddIngestSerializer()
-            .WithBronzeCommitters(lake, options, time, Role)
-            .WithActors((system, registry) =>
-            {
-                var meter = new IngestMeter(budget);
-                system.RegisterOnTermination(meter.Dispose);
-                var monitor = system.ActorOf(IngestMonitorActor.Props(budget), "ingest-monitor");
-                registry.Register<IngestMonitorActor>(monitor);
-                DrainBeforeLeaving(system, monitor, options.DrainTimeout);
+        return builder.WithActors((system, registry) =>
+        {
+            var meter = new IngestMeter(budget);
+            system.RegisterOnTermination(meter.Dispose);
+            var monitor = system.ActorOf(IngestMonitorActor.Props(budget), "ingest-monitor");
+            registry.Register<IngestMonitorActor>(monitor);
+            DrainBeforeLeaving(system, monitor, options.DrainTimeout);
 
-                var committers = registry.Get<BronzeCommitters>();
-                foreach (var source in sources)
-                    foreach (var table in source.Tables)
-                        StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, time));
-            });
+            var committers = registry.Get<BronzeCommitters>();
+            foreach (var source in sources)
+                foreach (var table in source.Tables)
+                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, time));
+        });
     }
 
     private static void StartWorkers(ActorSystem system, IngestWorkerSetup setup) =>

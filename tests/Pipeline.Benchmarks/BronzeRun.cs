@@ -20,28 +20,26 @@ namespace Pipeline.Benchmarks;
 /// <summary>A source's table into Bronze on the local disk by the service's own ingest, on a one-node cluster.</summary>
 internal static class BronzeRun
 {
-    /// <summary>Files roll sooner than by default, or the last rows of a short run would wait longer than it takes to read them.</summary>
-    private static readonly IngestOptions LowLatency = new() { FileAgeMax = TimeSpan.FromMilliseconds(250) };
-
     /// <summary>
-    /// From the first chunk to the last committed row, counted in the table's log: starting a cluster is not what is
-    /// compared. Disposes the source.
+    /// From <paramref name="start"/> to the last committed row, counted in the table's log: starting a cluster is not what
+    /// is compared. Disposes the source.
     /// </summary>
-    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, CancellationToken cancellationToken)
+    /// <param name="withPositions">False: by a <see cref="PositionlessCommitterActor"/>.</param>
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true)
     {
         var directory = Directory.CreateTempSubdirectory("to-bronze-");
         try
         {
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
-            await using var timed = new TimedSource(source);
-            using var host = await StartAsync(lake, timed, LowLatency, cancellationToken);
+            await using var timed = new MeasuredSource(source, rows);
+            using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions);
             var system = host.Services.GetRequiredService<ActorSystem>();
             var bronze = TableId.Bronze(source.Name, table);
             var usage = await Usage.OfAsync(async () =>
             {
                 await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
                 while (await RowsAsync(lake, bronze, cancellationToken) < rows) await Task.Delay(20, cancellationToken);
-                return Stopwatch.GetElapsedTime(timed.FirstChunkAt);
+                return Stopwatch.GetElapsedTime(start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunkAt);
             });
             await system.Terminate();
             if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
@@ -57,26 +55,38 @@ internal static class BronzeRun
     private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
         (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
 
-    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken)
+    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken, bool withPositions = true)
     {
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        builder.Services.AddAkka("pipeline", akka => akka
-            .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
-            .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
-            .WithRemoting("127.0.0.1", 0)
-            .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
-            .WithIngest(options, lake, [source], TimeProvider.System));
+        builder.Services.AddAkka("pipeline", akka =>
+        {
+            akka
+                .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
+                .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
+                .WithRemoting("127.0.0.1", 0)
+                .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
+            if (withPositions) akka.WithIngest(options, lake, [source], TimeProvider.System);
+            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], TimeProvider.System);
+        });
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return host;
     }
 
-    /// <summary>Notes when the first chunk came.</summary>
-    private sealed class TimedSource(ISource source) : ISource
+    /// <summary>
+    /// Notes when reading began, and ends with the last row: what is open is committed then, instead of waiting for more
+    /// rows until its file is old enough.
+    /// </summary>
+    private sealed class MeasuredSource(ISource source, long rows) : ISource
     {
+        private readonly CancellationTokenSource _end = new();
+        private long _readingSince;
         private long _firstChunkAt;
+        private long _rows;
+
+        public long ReadingSince => Volatile.Read(ref _readingSince);
 
         public long FirstChunkAt => Volatile.Read(ref _firstChunkAt);
 
@@ -90,10 +100,15 @@ internal static class BronzeRun
 
         public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
-            await foreach (var chunk in source.ReadAsync(from, cancellationToken))
+            Interlocked.CompareExchange(ref _readingSince, Stopwatch.GetTimestamp(), 0);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _end.Token);
+            await using var chunks = source.ReadAsync(from, stop.Token).GetAsyncEnumerator(stop.Token);
+            while (await MoveAsync(chunks))
             {
                 Interlocked.CompareExchange(ref _firstChunkAt, Stopwatch.GetTimestamp(), 0);
-                yield return chunk;
+                var isLast = Interlocked.Add(ref _rows, chunks.Current.RowCount) >= rows;
+                yield return chunks.Current;
+                if (isLast) await _end.CancelAsync();
             }
         }
 
@@ -101,6 +116,32 @@ internal static class BronzeRun
 
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => source.CheckAsync(cancellationToken);
 
-        public ValueTask DisposeAsync() => source.DisposeAsync();
+        public async ValueTask DisposeAsync()
+        {
+            await source.DisposeAsync();
+            _end.Dispose();
+        }
+
+        private async ValueTask<bool> MoveAsync(IAsyncEnumerator<Chunk> chunks)
+        {
+            try
+            {
+                return !_end.IsCancellationRequested && await chunks.MoveNextAsync();
+            }
+            catch (OperationCanceledException) when (_end.IsCancellationRequested)
+            {
+                return false;
+            }
+        }
     }
+}
+
+/// <summary>When the clock of a measured run starts.</summary>
+internal enum ClockStart
+{
+    /// <summary>Before connecting: the yardstick is a program that connects too.</summary>
+    Reading,
+
+    /// <summary>When the first rows are there: the yardstick's clock starts there too.</summary>
+    FirstChunk,
 }

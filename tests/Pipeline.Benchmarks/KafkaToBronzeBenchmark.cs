@@ -11,7 +11,7 @@ namespace Pipeline.Benchmarks;
 /// </summary>
 public sealed class KafkaToBronzeBenchmark : IBenchmark
 {
-    private const int Partitions = 120;
+    private const int Partitions = 240;
     private const int RecordsPerPartition = 20_000;
     private const int Rounds = 3;
 
@@ -39,10 +39,10 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
         }
     }
 
-    private static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken)
+    internal static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken, bool withPositions = true)
     {
         var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic, Workers = workers }] };
         return await BronzeRun.MeasureAsync(new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore())),
-            KafkaBroker.Topic, broker.Records, cancellationToken);
+            KafkaBroker.Topic, broker.Records, ClockStart.FirstChunk, cancellationToken, withPositions);
     }
 }

@@ -24,7 +24,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
 
     private static int _slots;
 
-    private static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
+    internal static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
     [
         ("narrow", 2_000_000, "id bigint, customer integer, amount numeric(12,2), status text, updated_at timestamptz not null",
             "i, i % 1000, (i % 100000) / 100.0, 'status ' || i % 7, timestamptz '2026-01-01' + i * interval '1 ms'"),
@@ -52,14 +52,14 @@ public sealed class PostgresReadBenchmark : IBenchmark
                 var read = Ways.Select(_ => new List<double>()).ToArray();
                 var committed = Ways.Select(_ => new List<Usage>()).ToArray();
                 // Once for the just-in-time compiler.
-                foreach (var way in Ways[..2]) await BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, cancellationToken);
+                foreach (var way in Ways[..2]) await BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken);
                 for (var round = 0; round < Rounds; round++)
                 {
                     copied.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
                     for (var way = 0; way < Ways.Length; way++)
                     {
                         read[way].Add(await ReadAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, cancellationToken));
-                        committed[way].Add(await BronzeRun.MeasureAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, cancellationToken));
+                        committed[way].Add(await BronzeRun.MeasureAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken));
                     }
                 }
 

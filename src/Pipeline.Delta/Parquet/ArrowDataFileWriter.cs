@@ -20,9 +20,10 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     private readonly TimeProvider _time;
     private readonly ObjectUpload _upload;
     private readonly FooterStream _output;
-    private readonly FileWriter _writer;
+    private readonly Schema _schema;
     private readonly BatchMapping _mapping;
     private readonly StatisticsCollector _statistics;
+    private FileWriter? _writer;
     private long _rows;
     private long _openBytes;
     private long _closedBytes;
@@ -38,8 +39,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
         _mapping = new BatchMapping(path, schema);
         _statistics = new StatisticsCollector(schema, indexedColumns, options.NoStatistics ?? []);
         _output = new FooterStream(upload.Content, DataFileFooter.SparkVersion);
-        using var properties = WriterSettings.Build(schema, options);
-        _writer = new FileWriter(_output, schema, properties, leaveOpen: true);
+        _schema = schema;
     }
 
     public override long Rows => _rows;
@@ -53,6 +53,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     {
         if (rows.Length == 0) return;
         var mapped = _mapping.Map(rows);
+        var writer = _writer ??= Open(DictionaryChoice.Plain(mapped));
         Guard(() =>
         {
             if (_openBytes >= _options.RowGroupBytesMax)
@@ -61,8 +62,8 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
                 _openBytes = 0;
             }
 
-            if (_openBytes == 0) _writer.NewBufferedRowGroup();
-            _writer.WriteBufferedRecordBatch(mapped);
+            if (_openBytes == 0) writer.NewBufferedRowGroup();
+            writer.WriteBufferedRecordBatch(mapped);
         });
         _openBytes += ArrowBytes.Of(mapped);
         _statistics.Add(mapped);
@@ -71,16 +72,24 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     public override async ValueTask<AddFile> CompleteAsync(CancellationToken cancellationToken)
     {
-        Guard(() => _output.Close(_writer.Close));
+        var writer = _writer ??= Open([]);
+        Guard(() => _output.Close(writer.Close));
         var size = await _upload.CompleteAsync(cancellationToken);
         return new AddFile(_path, _partitionValues, size, LogTime.Now(_time), DataChange: true, _statistics.ToJson());
     }
 
     public override async ValueTask DisposeAsync()
     {
-        _writer.Dispose();
+        _writer?.Dispose();
         await _output.DisposeAsync();
         await _upload.DisposeAsync();
+    }
+
+    /// <summary>The first rows tell how the columns are best written.</summary>
+    private FileWriter Open(IEnumerable<string> plainColumns)
+    {
+        using var properties = WriterSettings.Build(_schema, _options with { NoDictionary = [.. _options.NoDictionary ?? [], .. plainColumns] });
+        return new FileWriter(_output, _schema, properties, leaveOpen: true);
     }
 
     private void Guard(Action write)

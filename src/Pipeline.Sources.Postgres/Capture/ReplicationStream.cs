@@ -30,6 +30,8 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
         {
             // Nothing else comes before the stream.
         }
+
+        connection.GatherMessages();
     }
 
     /// <summary>The next change; null for a keepalive, which tells how far the server has come.</summary>

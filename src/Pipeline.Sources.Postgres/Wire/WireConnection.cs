@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
@@ -13,7 +14,8 @@ namespace Pipeline.Sources.Postgres.Wire;
 /// several times as much a row.
 /// </summary>
 /// <remarks>
-/// Opening is asynchronous, reading synchronous, by one thread. Closing from another thread ends a blocked read at once.
+/// Synchronous, by one thread, from the first byte: a socket that was ever used asynchronously is non-blocking for good, and
+/// each wait of a blocking read then takes two more threads. Closing from another thread ends a blocked call at once.
 /// </remarks>
 internal sealed class WireConnection : IDisposable
 {
@@ -22,11 +24,16 @@ internal sealed class WireConnection : IDisposable
     private const int HeaderBytes = 5;
     private const int FirstBufferBytes = 256 << 10;
 
+    /// <summary>How long changes gather, and where: what the server decodes in that time fits, at its best speed.</summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
+    private const int GatheringBytes = 256 << 10;
+
     private readonly Socket _socket;
     private Stream _stream = Stream.Null;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
     private int _start;
     private int _end;
+    private bool _isGathering;
 
     private WireConnection(Socket socket) => _socket = socket;
 
@@ -41,19 +48,17 @@ internal sealed class WireConnection : IDisposable
         var connection = new WireConnection(socket);
         try
         {
-            await socket.ConnectAsync(options.Host, options.Port, timeout.Token);
-            connection._stream = new NetworkStream(socket);
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
-            if (options.Tls.Mode != TlsMode.Disable) await connection.EncryptAsync(options, timeout.Token);
-            await connection.StartAsync(options, password, parameters, timeout.Token);
-            connection._stream.ReadTimeout = (int)options.StatementTimeout.TotalMilliseconds;
+            var addresses = await Dns.GetHostAddressesAsync(options.Host, timeout.Token);
+            // Closing the socket is how a cancellation reaches blocking calls.
+            await using var cancellation = timeout.Token.Register(connection.Abort);
+            await Task.Run(() => connection.Open(addresses, options, password, parameters), timeout.Token);
             return connection;
         }
         catch (Exception e)
         {
             connection.Dispose();
-            if (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-                throw new TimeoutException($"no connection within {options.ConnectTimeout.TotalSeconds:0} s", e);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (timeout.IsCancellationRequested) throw new TimeoutException($"no connection within {options.ConnectTimeout.TotalSeconds:0} s", e);
             throw;
         }
     }
@@ -66,6 +71,18 @@ internal sealed class WireConnection : IDisposable
             var unread = _buffer.AsSpan(_start, _end - _start);
             return unread.Length >= HeaderBytes && unread.Length > BinaryPrimitives.ReadInt32BigEndian(unread[1..]);
         }
+    }
+
+    /// <summary>
+    /// From now on, a wait for bytes lasts a moment at least. The server sends each change as soon as it has decoded it. A
+    /// reader that waits for it is woken each time, and the server pays for the packet, the wake-up and the acknowledgement as
+    /// much as for the change itself; a reader that comes back later finds many, and a receive buffer that fills meanwhile
+    /// makes the server's system send many at once.
+    /// </summary>
+    public void GatherMessages()
+    {
+        _isGathering = true;
+        _socket.ReceiveBufferSize = GatheringBytes;
     }
 
     /// <summary>Whether bytes wait in the socket. Encrypted ones may turn out to be less than a message.</summary>
@@ -166,21 +183,31 @@ internal sealed class WireConnection : IDisposable
         _buffer = [];
     }
 
-    private async ValueTask EncryptAsync(PostgresOptions options, CancellationToken cancellationToken)
+    private void Open(IPAddress[] addresses, PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters)
+    {
+        _socket.Connect(addresses, options.Port);
+        _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+        _stream = new NetworkStream(_socket);
+        if (options.Tls.Mode != TlsMode.Disable) Encrypt(options);
+        SendStart(options, parameters);
+        WireAuthentication.Run(this, options.Username, password);
+        _stream.ReadTimeout = (int)options.StatementTimeout.TotalMilliseconds;
+    }
+
+    private void Encrypt(PostgresOptions options)
     {
         var request = new byte[8];
         BinaryPrimitives.WriteInt32BigEndian(request, request.Length);
         BinaryPrimitives.WriteInt32BigEndian(request.AsSpan(4), SslRequestCode);
-        await _stream.WriteAsync(request, cancellationToken);
-        await _stream.ReadExactlyAsync(request.AsMemory(0, 1), cancellationToken);
-        if (request[0] != (byte)'S') throw new NpgsqlException("No SSL enabled connection from this host is configured.");
+        _stream.Write(request);
+        if (_stream.ReadByte() != 'S') throw new NpgsqlException("No SSL enabled connection from this host is configured.");
 
         var tls = new SslStream(_stream, leaveInnerStreamOpen: false);
         _stream = tls;
-        await tls.AuthenticateAsClientAsync(WireTls.OptionsFor(options), cancellationToken);
+        tls.AuthenticateAsClient(WireTls.OptionsFor(options));
     }
 
-    private async ValueTask StartAsync(PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    private void SendStart(PostgresOptions options, IReadOnlyDictionary<string, string> parameters)
     {
         var message = new ArrayBufferWriter<byte>();
         BinaryPrimitives.WriteInt32BigEndian(message.GetSpan(2 * sizeof(int))[sizeof(int)..], ProtocolVersion);
@@ -190,11 +217,7 @@ internal sealed class WireConnection : IDisposable
         message.Write<byte>([0]);
         var bytes = message.WrittenSpan.ToArray();
         BinaryPrimitives.WriteInt32BigEndian(bytes, bytes.Length);
-        await _stream.WriteAsync(bytes, cancellationToken);
-
-        // A handful of small messages: closing the socket is how a cancellation reaches the blocking reads among them.
-        await using var cancellation = cancellationToken.Register(Abort);
-        await Task.Run(() => WireAuthentication.Run(this, options.Username, password), cancellationToken);
+        _stream.Write(bytes);
     }
 
     /// <summary>Makes at least so many unread bytes available at <see cref="_start"/>.</summary>
@@ -205,6 +228,8 @@ internal sealed class WireConnection : IDisposable
         if (_start + bytes > _buffer.Length) MoveToFront(bytes);
         while (_end - _start < bytes)
         {
+            // Nothing but an error ends the pause early.
+            if (_isGathering && _socket.Available == 0) _socket.Poll(Gathering, SelectMode.SelectError);
             var read = _stream.Read(_buffer.AsSpan(_end));
             if (read == 0) throw new EndOfStreamException("the server closed the connection");
             _end += read;
