@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Testing;
@@ -10,7 +11,7 @@ namespace Pipeline.Faults.Tests;
 /// </summary>
 internal sealed class PostgresScene : IAsyncDisposable
 {
-    private readonly string _root = Path.Combine(Path.GetTempPath(), $"pipeline-faults-{Guid.NewGuid():N}");
+    private readonly string _root;
     private readonly List<PipelineProcess> _processes = [];
     private readonly int _rows;
     private readonly ScratchPostgres _server;
@@ -45,7 +46,7 @@ internal sealed class PostgresScene : IAsyncDisposable
             Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on", ["deadlock_timeout"] = "100ms" },
         }, cancellationToken);
         var scene = new PostgresScene(server, root, lake, rows);
-        await scene.ExecuteAsync($"create sequence keys start {rows + 1}", cancellationToken);
+        await scene.ExecuteAsync($"create sequence keys start {rows + 1}; create table transactions (tx bigint primary key)", cancellationToken);
         foreach (var table in PostgresTable.All)
             await scene.ExecuteAsync($$"""
                 {{table.Definition}};
@@ -105,7 +106,7 @@ internal sealed class PostgresScene : IAsyncDisposable
 
     /// <summary>Where the server's log ends.</summary>
     public async Task<long> PositionAsync(CancellationToken cancellationToken) =>
-        long.Parse((await RowsAsync("select (pg_current_wal_insert_lsn() - '0/0')::text", cancellationToken))[0], System.Globalization.CultureInfo.InvariantCulture);
+        long.Parse((await RowsAsync("select (pg_current_wal_insert_lsn() - '0/0')::text", cancellationToken))[0], CultureInfo.InvariantCulture);
 
     public Task RestartServerAsync(CancellationToken cancellationToken) => _server.RestartAsync(cancellationToken);
 
@@ -190,9 +191,11 @@ internal sealed class PostgresScene : IAsyncDisposable
         }
         """;
 
-    private static bool IsCaptured(PostgresTable table, LogReplay bronze, long end) => SlotPosition(bronze) >= end && IsSnapshotOf(table, bronze.Positions);
-
-    private bool IsCaptured(PostgresTable table, long end) => IsCaptured(table, Bronze(table), end);
+    private bool IsCaptured(PostgresTable table, long end)
+    {
+        var bronze = Bronze(table);
+        return SlotPosition(bronze) >= end && IsSnapshotOf(table, bronze.Positions);
+    }
 
     private static bool IsSnapshotOf(PostgresTable table, IReadOnlyDictionary<string, long> positions) =>
         positions.Count(pair => pair.Key.Contains("/snapshot/", StringComparison.Ordinal) && pair.Value == long.MaxValue) == table.Relations;

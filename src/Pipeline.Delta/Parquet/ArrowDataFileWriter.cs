@@ -53,9 +53,9 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     {
         if (rows.Length == 0) return;
         var mapped = _mapping.Map(rows);
-        var writer = _writer ??= Open(DictionaryChoice.Plain(mapped));
         Guard(() =>
         {
+            var writer = _writer ??= Open(DictionaryChoice.Plain(mapped));
             if (_openBytes >= _options.RowGroupBytesMax)
             {
                 _closedBytes += _openBytes;
@@ -72,8 +72,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     public override async ValueTask<AddFile> CompleteAsync(CancellationToken cancellationToken)
     {
-        var writer = _writer ??= Open([]);
-        Guard(() => _output.Close(writer.Close));
+        Guard(() => _output.Close((_writer ??= Open([])).Close));
         var size = await _upload.CompleteAsync(cancellationToken);
         return new AddFile(_path, _partitionValues, size, LogTime.Now(_time), DataChange: true, _statistics.ToJson());
     }
