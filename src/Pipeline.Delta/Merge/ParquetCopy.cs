@@ -13,6 +13,9 @@ public static class ParquetCopy
     /// <summary>A data file is closed when it has reached this many bytes.</summary>
     private const string FileBytesMax = "128MB";
 
+    /// <summary>A row group ends at this many bytes in memory, for each thread that writes: wide rows would make it as large as they like.</summary>
+    private const string RowGroupBytesMax = "16MB";
+
     /// <summary>
     /// Runs <paramref name="query"/> and writes its rows, cast to <paramref name="columns"/>. The files are durable but
     /// not part of the table until committed. No rows, no files. Columns without statistics have none in the log, nor in
@@ -29,7 +32,7 @@ public static class ParquetCopy
             COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
             {query}
             ))
-            TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION snappy, APPEND, FILE_SIZE_BYTES '{FileBytesMax}',
+            TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION snappy, APPEND, FILE_SIZE_BYTES '{FileBytesMax}', ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
               FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.snappy', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
             """);
 
