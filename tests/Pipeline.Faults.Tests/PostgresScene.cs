@@ -123,6 +123,23 @@ internal sealed class PostgresScene : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    /// <summary>Truncates tables, once: the server may choose it to end a deadlock with the writers, who lock rows in any order.</summary>
+    public async Task TruncateAsync(string tables, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await ExecuteAsync($"truncate {tables}", cancellationToken);
+                return;
+            }
+            catch (PostgresException deadlock) when (deadlock.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                // Nothing of it was done.
+            }
+        }
+    }
+
     public async Task<IReadOnlyList<string>> RowsAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = Database.CreateCommand(sql);

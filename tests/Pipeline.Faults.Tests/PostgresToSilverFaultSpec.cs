@@ -132,10 +132,10 @@ public sealed class PostgresToSilverFaultSpec
         await scene.StartWritingAsync(deadline.Token);
 
         // Once beside its snapshot, once beside the stream; the partitions through their root.
-        await scene.ExecuteAsync("truncate accounts", deadline.Token);
+        await scene.TruncateAsync("accounts", deadline.Token);
         await scene.UntilCapturedAsync(deadline.Token);
         await scene.UntilWrittenAsync(50, deadline.Token);
-        await scene.ExecuteAsync("truncate accounts, documents, events", deadline.Token);
+        await scene.TruncateAsync("accounts, documents, events", deadline.Token);
         await scene.UntilWrittenAsync(50, deadline.Token);
 
         await EndAsync(scene, node, deadline.Token, new Dictionary<PostgresTable, int> { [PostgresTable.Accounts] = 2, [PostgresTable.Documents] = 1, [PostgresTable.Events] = 1 });

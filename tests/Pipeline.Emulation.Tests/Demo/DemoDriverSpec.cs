@@ -64,7 +64,8 @@ public sealed class DemoDriverSpec : IDisposable
         await using (var driver = await DemoDriver.StartAsync(options, reader, TimeProvider.System, TestContext.Current.CancellationToken))
         {
             reader.Attach(driver.Sources);
-            reader.Asked = times => { if (times == 45) cut.Cancel(); };
+            // Cut off within a tick: some sources have it, some have not.
+            reader.Asked = _ => { if (driver.LastTick >= 3) cut.Cancel(); };
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => driver.RunAsync(cut.Token));
             await reader.ReadAllAsync(TestContext.Current.CancellationToken);
             reader.Attach(null);
@@ -76,7 +77,7 @@ public sealed class DemoDriverSpec : IDisposable
         await reader.ReadAllAsync(TestContext.Current.CancellationToken);
         lake.Build();
 
-        Assert.True(resumed.LastTick >= 4);
+        Assert.True(resumed.LastTick >= 3);
         Assert.Empty(ExpectationCheck.Differences(expectation, lake));
     }
 
