@@ -6,7 +6,7 @@ namespace Pipeline.Sources.Snowflake.Tests;
 /// <summary>Takes rows from a source until there are enough.</summary>
 internal static class Reading
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
     public static CancellationTokenSource StartDeadline()
     {

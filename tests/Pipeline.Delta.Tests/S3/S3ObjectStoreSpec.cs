@@ -52,7 +52,7 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
     [MemberData(nameof(Uncertain))]
     public async Task A_conditional_write_without_an_answer_is_ambiguous_and_is_not_repeated(ProxyFault fault, bool isThere)
     {
-        await using var bucket = await s3.BucketAsync(Cancel, options => options with { RequestTimeout = TimeSpan.FromSeconds(fault is ProxyFault.Stall ? 0.5 : 30) });
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { RequestTimeout = TimeSpan.FromSeconds(fault is ProxyFault.Stall ? 3 : 30) });
         bucket.Proxy.Inject(fault, IsConditional);
 
         Assert.Equal(PutOutcome.Ambiguous, await bucket.Store.PutIfAbsentAsync("a", Bytes("x"), Cancel));

@@ -79,7 +79,7 @@ public sealed class S3SignatureSpec(S3StandIn s3)
     private static async Task ListeningAsync(int port)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        deadline.CancelAfter(TimeSpan.FromMinutes(2));
         while (true)
         {
             using var client = new TcpClient();

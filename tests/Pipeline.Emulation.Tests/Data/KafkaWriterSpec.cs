@@ -18,7 +18,7 @@ public sealed class KafkaWriterSpec
         var value = new byte[400];
         await using var kafka = EmbeddedKafka.Start(1, (Topic, 1));
         using var reader = new LateReader(kafka);
-        using var writer = new KafkaWriter(kafka.Bootstrap, "test", new ReaderGate(reader, TimeProvider.System, TimeSpan.FromSeconds(20)));
+        using var writer = new KafkaWriter(kafka.Bootstrap, "test", new ReaderGate(reader, TimeProvider.System, TimeSpan.FromMinutes(2)));
 
         for (var i = 0; i < records; i++)
             await writer.WriteAsync(Topic, new KafkaRecord(0, BitConverter.GetBytes(i), value, DateTimeOffset.UnixEpoch.AddSeconds(i)), TestContext.Current.CancellationToken);
@@ -53,7 +53,7 @@ public sealed class KafkaWriterSpec
         using var reader = new LateReader(kafka);
         using (var stranger = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build())
             await stranger.ProduceAsync(new TopicPartition(Topic, 0), new Message<Null, byte[]> { Value = [1] }, TestContext.Current.CancellationToken);
-        using var writer = new KafkaWriter(kafka.Bootstrap, "test", new ReaderGate(reader, TimeProvider.System, TimeSpan.FromSeconds(20)));
+        using var writer = new KafkaWriter(kafka.Bootstrap, "test", new ReaderGate(reader, TimeProvider.System, TimeSpan.FromMinutes(2)));
 
         await writer.WriteAsync(Topic, new KafkaRecord(0, [1], [2], DateTimeOffset.UnixEpoch), TestContext.Current.CancellationToken);
         var noticed = Assert.Throws<InvalidOperationException>(() => writer.Flush(TestContext.Current.CancellationToken));
@@ -83,7 +83,7 @@ public sealed class KafkaWriterSpec
             var (_, high) = _kafka.Watermarks(Topic, 0);
             while (Keys.Count < high)
             {
-                var record = _consumer.Consume(TimeSpan.FromSeconds(10)) ?? throw new TimeoutException($"Nothing at {Keys.Count} of {high}.");
+                var record = _consumer.Consume(TimeSpan.FromMinutes(1)) ?? throw new TimeoutException($"Nothing at {Keys.Count} of {high}.");
                 Keys.Add(BitConverter.ToInt32(record.Message.Key));
             }
         }

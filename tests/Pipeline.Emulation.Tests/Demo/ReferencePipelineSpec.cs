@@ -22,7 +22,7 @@ namespace Pipeline.Emulation.Tests.Demo;
 public sealed class ReferencePipelineSpec : IDisposable
 {
     private static readonly ISourceKind[] Kinds = [new KafkaSourceKind(), new PostgresSourceKind(), new SnowflakeSourceKind()];
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("reference-").FullName;
     private readonly List<ConfigProblem> _problems = [];

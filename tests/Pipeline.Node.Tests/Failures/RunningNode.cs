@@ -13,7 +13,7 @@ namespace Pipeline.Node.Tests.Failures;
 /// <summary>A whole node in this process, with a lake and a configuration of its own.</summary>
 internal sealed class RunningNode : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
 
     private readonly LogLines _log = new();
     private readonly ILoggerFactory _logs;

@@ -17,7 +17,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 
 public sealed class MedallionCoordinatorSpec
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
     private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "country string");
 
     private readonly TestLake _lake = new(TestGraph.Of("""
