@@ -17,6 +17,13 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly StringBuilder _heard = new();
     private readonly List<(Func<string, bool> Matches, TaskCompletionSource Seen)> _waiting = [];
 
+    static NodeProcess()
+    {
+        // What a script starts in the background ignores interrupts, and so do its children: these are to hear them.
+        const string status = "/proc/self/status";
+        if (File.Exists(status) && IgnoresInterrupts(File.ReadLines(status))) DefaultAction(2, 0);
+    }
+
     private NodeProcess(Process process)
     {
         _process = process;
@@ -70,7 +77,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public async Task<NodeRun> WaitForEndAsync()
     {
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(Deadline);
+        var exit = _process.WaitForExitAsync(deadline.Token);
+        await exit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Assert.True(exit.IsCompletedSuccessfully, $"The process did not end within {Deadline}. It said:\n{Messages}");
         await _messages;
         return new NodeRun(_process.ExitCode, await _data, Messages);
     }
@@ -93,6 +104,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             }
         }
     }
+
+    private static bool IgnoresInterrupts(IEnumerable<string> status) =>
+        (Convert.ToInt64(status.Single(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim(), 16) & 0b10) != 0;
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint DefaultAction(int signal, nint action);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Signal(int processId, int signal);

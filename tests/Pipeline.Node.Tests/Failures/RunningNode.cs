@@ -33,8 +33,9 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public Lake Lake { get; }
 
-    /// <summary>Warnings and errors so far, a line each.</summary>
-    public string[] Log => _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    /// <summary>Warnings and errors so far, a line each; but for what the cluster says of late heartbeats, which tells of the machine's load only.</summary>
+    public string[] Log => [.. _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Where(line => !line.Contains("heartbeat", StringComparison.OrdinalIgnoreCase))];
 
     /// <param name="sources">The section <c>sources</c>.</param>
     public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null)
