@@ -18,7 +18,7 @@ public sealed class KafkaToBronzeFaultSpec
     [Fact]
     public async Task Killed_at_every_step_of_the_commit_path_it_goes_on_where_the_lake_says()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(4));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene();
         var random = new Random(4711);
 
@@ -38,7 +38,7 @@ public sealed class KafkaToBronzeFaultSpec
     [Fact]
     public async Task A_node_that_was_frozen_until_replaced_is_refused_when_it_wakes()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene();
         await using var frozen = scene.StartNode();
         await scene.UntilProgressAsync(deadline.Token);
@@ -60,7 +60,7 @@ public sealed class KafkaToBronzeFaultSpec
     [Fact]
     public async Task Two_clusters_that_both_own_every_partition_do_not_write_anything_twice()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene();
         await using var one = scene.StartNode();
         await using var two = scene.StartNode();
@@ -77,7 +77,7 @@ public sealed class KafkaToBronzeFaultSpec
     [Fact]
     public async Task Brokers_that_fail_move_and_answer_late_cost_time_and_nothing_else()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene(brokers: 2);
         await using var node = scene.StartNode();
         await scene.UntilProgressAsync(deadline.Token);
@@ -104,11 +104,10 @@ public sealed class KafkaToBronzeFaultSpec
     [Fact]
     public async Task When_one_node_of_three_is_killed_the_others_read_all_its_partitions_within_ten_seconds()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(4));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene(partitions: 6);
-        var addresses = Enumerable.Range(0, 3).Select(_ => FreePort()).ToList();
-        var nodes = new Queue<(int Port, PipelineProcess Process)>();
-        foreach (var port in addresses) nodes.Enqueue((port, scene.StartNode(workers: 6, port: port, seedPorts: addresses)));
+        var ports = FreePorts(3);
+        var nodes = new Queue<(int Port, PipelineProcess Process)>(ports.Select(port => (port, Start(scene, port, ports))));
         await UntilAllSeeAsync(3, nodes, deadline.Token);
 
         var takeovers = new List<TimeSpan>();
@@ -121,7 +120,7 @@ public sealed class KafkaToBronzeFaultSpec
             var killedAt = TimeProvider.System.GetTimestamp();
             await scene.UntilProgressAsync(deadline.Token);
             takeovers.Add(TimeProvider.System.GetElapsedTime(killedAt));
-            nodes.Enqueue((port, scene.StartNode(workers: 6, port: port, seedPorts: addresses)));
+            nodes.Enqueue((port, Start(scene, port, ports)));
             await UntilAllSeeAsync(3, nodes.Skip(2), deadline.Token);
         }
 
@@ -132,13 +131,55 @@ public sealed class KafkaToBronzeFaultSpec
         await scene.AssertExactlyOnceAsync(deadline.Token);
     }
 
-    private static Task UntilAllSeeAsync(int count, IEnumerable<(int Port, PipelineProcess Process)> nodes, CancellationToken cancellationToken) =>
-        UntilAsync(() => nodes.All(node => node.Process.Log.Contains($"{count} in the cluster", StringComparison.Ordinal)), cancellationToken);
-
-    private static int FreePort()
+    [Fact]
+    public async Task A_node_of_three_that_is_frozen_is_given_up_by_the_others_and_ends_when_it_wakes()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        using var deadline = Deadline();
+        await using var scene = new KafkaScene(partitions: 6);
+        var ports = FreePorts(3);
+        var nodes = ports.Select(port => (Port: port, Process: Start(scene, port, ports))).ToList();
+        await UntilAllSeeAsync(3, nodes, deadline.Token);
+        await scene.UntilProgressAsync(deadline.Token);
+
+        var frozen = nodes[0].Process;
+        frozen.Freeze();
+        await nodes[1].Process.SaysAsync($"Node 127.0.0.1:{nodes[0].Port} was given up", deadline.Token);
+        await scene.UntilProgressAsync(deadline.Token);
+        frozen.Thaw();
+
+        Assert.NotEqual(0, await frozen.ExitAsync(deadline.Token));
+        Assert.Contains("taken out of the cluster", frozen.Log, StringComparison.Ordinal);
+        await scene.StopProducingAsync();
+        await scene.UntilCaughtUpAsync(deadline.Token);
+        await scene.AssertExactlyOnceAsync(deadline.Token);
+    }
+
+    private static PipelineProcess Start(KafkaScene scene, int port, IEnumerable<int> seeds) => scene.StartNode(workers: 6, port: port, seedPorts: seeds);
+
+    private static async Task UntilAllSeeAsync(int count, IEnumerable<(int Port, PipelineProcess Process)> nodes, CancellationToken cancellationToken)
+    {
+        foreach (var (_, process) in nodes) await process.SaysAsync($"{count} in the cluster", cancellationToken);
+    }
+
+    /// <summary>Below those that the system hands out to whoever connects: a node comes back to its port.</summary>
+    private static int[] FreePorts(int count)
+    {
+        var ports = new HashSet<int>();
+        while (ports.Count < count)
+        {
+            var port = Random.Shared.Next(20_000, 32_000);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                ports.Add(port);
+            }
+            catch (SocketException)
+            {
+                // Another has it.
+            }
+        }
+
+        return [.. ports];
     }
 }

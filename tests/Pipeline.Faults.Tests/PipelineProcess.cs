@@ -81,7 +81,8 @@ internal sealed class PipelineProcess : IAsyncDisposable
 
     public async Task<int> ExitAsync(CancellationToken cancellationToken)
     {
-        await _process.WaitForExitAsync(cancellationToken);
+        await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_process.HasExited) Assert.Fail($"It never ended, but said:\n{Log}");
         return _process.ExitCode;
     }
 

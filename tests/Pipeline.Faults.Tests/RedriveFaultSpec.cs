@@ -13,8 +13,7 @@ public sealed class RedriveFaultSpec
     [Fact]
     public async Task Killed_at_every_step_and_run_by_two_at_once_beside_a_node_each_record_enters_once()
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(4));
+        using var deadline = KafkaScene.Deadline();
         await using var scene = new KafkaScene();
         await using var node = scene.StartNode(recordBytesMax: RecordBytesMax);
         await scene.UntilProgressAsync(deadline.Token);

@@ -41,7 +41,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         {
             await using var source = Open();
             await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
-            // The slot keeps only what happens after it was made.
+            // The slot keeps only what happens after it is ready; it is listed before.
             await node.UntilAsync(_ => SlotExists());
             for (var i = round * transactions; i < (round + 1) * transactions; i++)
                 await ExecuteAsync($"begin; insert into users values ({i}, 'u{i}'); insert into orders values ({2 * i}, {i}), ({2 * i + 1}, {i}); update users set name = 'v{i}' where id = {i}; commit");
@@ -78,14 +78,14 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
 
     private bool SlotExists()
     {
-        using var query = _database.CreateCommand("select count(*) from pg_replication_slots");
+        using var query = _database.CreateCommand("select count(*) from pg_replication_slots where confirmed_flush_lsn is not null");
         return (long)query.ExecuteScalar()! > 0;
     }
 
     private async Task UntilRowsAsync(TableId table, long rows)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromSeconds(60));
+        deadline.CancelAfter(TimeSpan.FromMinutes(3));
         while ((await _oracle.Lake.TryOpenAsync(table, deadline.Token))?.Current.RowCount is not { } count || count < rows)
             await Task.Delay(50, deadline.Token);
     }

@@ -18,7 +18,7 @@ internal sealed class IngestNode : IAsyncDisposable
     public static readonly IngestOptions Fast = new()
     {
         FileAgeMax = TimeSpan.FromMilliseconds(100), PositionAgeMax = TimeSpan.FromMilliseconds(300), CommitInterval = TimeSpan.FromMilliseconds(20),
-        SplitsInterval = TimeSpan.FromMilliseconds(200), AnswerTimeout = TimeSpan.FromSeconds(2), DrainTimeout = TimeSpan.FromSeconds(10),
+        SplitsInterval = TimeSpan.FromMilliseconds(200), AnswerTimeout = TimeSpan.FromSeconds(2), DrainTimeout = TimeSpan.FromSeconds(25),
         Retry = new RetryOptions { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromMilliseconds(500), AttemptsMax = 3 },
     };
 
@@ -52,21 +52,21 @@ internal sealed class IngestNode : IAsyncDisposable
         var host = builder.Build();
         await host.StartAsync();
         var node = new IngestNode(host);
-        await Cluster.Get(node.System).JoinAsync(seed ?? node.Address, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(20));
+        await Cluster.Get(node.System).JoinAsync(seed ?? node.Address, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2));
         return node;
     }
 
-    public Task<IngestStatus> StatusAsync() => Monitor.Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5));
+    public Task<IngestStatus> StatusAsync() => Monitor.Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromMinutes(1));
 
     /// <summary>Waits until the status is as wished; fails with the last one seen.</summary>
-    public async Task<IngestStatus> UntilAsync(Func<IngestStatus, bool> isReached, TimeSpan? within = null)
+    public async Task<IngestStatus> UntilAsync(Func<IngestStatus, bool> isReached)
     {
         var deadline = TimeProvider.System.GetTimestamp();
         while (true)
         {
             var status = await StatusAsync();
             if (isReached(status)) return status;
-            if (TimeProvider.System.GetElapsedTime(deadline) > (within ?? TimeSpan.FromSeconds(30)))
+            if (TimeProvider.System.GetElapsedTime(deadline) > TimeSpan.FromMinutes(3))
                 Assert.Fail("Not reached: " + string.Join("; ", status.Tables.Select(table => table.ToString())));
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
@@ -83,7 +83,7 @@ internal sealed class IngestNode : IAsyncDisposable
     public async Task ShutDownAsync()
     {
         await CoordinatedShutdown.Get(System).Run(CoordinatedShutdown.ClrExitReason.Instance);
-        await System.WhenTerminated.WaitAsync(TimeSpan.FromSeconds(30));
+        await System.WhenTerminated.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     public async ValueTask DisposeAsync()

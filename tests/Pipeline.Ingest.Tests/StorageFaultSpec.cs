@@ -63,5 +63,5 @@ public sealed class StorageFaultSpec : IDisposable
         Enumerable.Range(from, 100).Select(i => new ScriptedRecord("orders", $"{split.Name}:{i}", IsDead: i % 9 == 4));
 
     private static Task UntilCommittedAsync(IngestNode node, long records) =>
-        node.UntilAsync(status => status.Tables.Any(table => table.Positions.Values.Sum() >= records && table.State == IngestState.Running), TimeSpan.FromSeconds(60));
+        node.UntilAsync(status => status.Tables.Any(table => table.Positions.Values.Sum() >= records && table.State == IngestState.Running));
 }

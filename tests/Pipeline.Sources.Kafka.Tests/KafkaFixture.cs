@@ -58,6 +58,7 @@ internal sealed class KafkaFixture : SourceFixture
         ChunkAgeMax = TimeSpan.FromMilliseconds(5),
         ChunkBytesMax = 8 << 10,
         FetchWaitMax = TimeSpan.FromMilliseconds(20),
+        RequestTimeout = TimeSpan.FromSeconds(30),
         Tables = [new KafkaTableOptions { Name = "user_events", Topic = Topic }],
     };
 

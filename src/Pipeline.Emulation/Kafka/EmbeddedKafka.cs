@@ -115,7 +115,7 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     /// <summary>The offset of a partition's oldest record and of the next one to be produced.</summary>
     public (long Low, long High) Watermarks(string topic, int partition)
     {
-        var offsets = _observer.Value.QueryWatermarkOffsets(new TopicPartition(topic, partition), TimeSpan.FromSeconds(10));
+        var offsets = _observer.Value.QueryWatermarkOffsets(new TopicPartition(topic, partition), TimeSpan.FromMinutes(1));
         return (offsets.Low.Value, offsets.High.Value);
     }
 

@@ -54,7 +54,11 @@ internal sealed class NodeHost : IAsyncDisposable
                 loggers.AddLoggerFactory();
             })
             .WithCluster(options.Cluster)
-            .WithActors((system, _) => system.ActorOf(Props.Create<MembershipActor>(), "membership"))
+            .WithActors((system, _) =>
+            {
+                system.ActorOf(Props.Create<MembershipActor>(), "membership");
+                system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
+            })
             .WithRoles(options, lake, sources, time));
 
         var host = builder.Build();

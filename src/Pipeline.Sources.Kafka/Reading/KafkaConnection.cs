@@ -13,8 +13,8 @@ internal sealed class KafkaConnection : IDisposable
     /// <summary>How long all brokers may be away before the reading ends with an error, to be tried again by its owner.</summary>
     private static readonly TimeSpan DownMax = TimeSpan.FromSeconds(30);
 
-    /// <summary>After a rotation refusals of the old password may still arrive for so long.</summary>
-    private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(5);
+    /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
+    private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
 
     private readonly KafkaClients _clients;
     private readonly ClientConfig _config;
