@@ -4,11 +4,14 @@ using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Merge;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Transform.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Tests;
 
@@ -123,6 +126,24 @@ internal sealed class TestLake : IDisposable
         }
 
         return [.. found];
+    }
+
+    /// <summary>Vacuums a table as the verb does. Its files are as old as the first moment of the lake.</summary>
+    public async Task<VacuumResult> VacuumAsync(string table)
+    {
+        foreach (var file in Directory.EnumerateFiles(_directory, "*.parquet", SearchOption.AllDirectories)) File.SetLastWriteTimeUtc(file, Start.UtcDateTime);
+        var silver = Graph.Silver.SelectMany(contract => new[] { contract.Table, TableId.Quarantine(contract.Table.Name), SilverTables.Deleted(contract.Table) }).Append(QualityTable.Id);
+        var pending = await PendingReads.FindAsync(new OpenTables(Lake), silver, Cancel);
+        var reads = pending.GetValueOrDefault(TableId.Parse(table), PendingReads.None);
+        var opened = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
+        return await Vacuum.RunAsync(opened, new VacuumOptions(PinnedVersions: reads.Versions, ChangesAfter: reads.ChangesAfter), Cancel);
+    }
+
+    /// <summary>Puts a table's files together into one.</summary>
+    public async Task CompactAsync(string table)
+    {
+        var opened = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
+        Assert.Equal(1, (await Compaction.RunAsync(opened, new CompactionOptions(new DataFileOptions()), Cancel)).FilesAdded);
     }
 
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);
