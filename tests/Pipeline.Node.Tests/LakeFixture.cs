@@ -76,6 +76,13 @@ internal sealed class LakeFixture : IDisposable
         await CommitAsync(TableId.DeadLetter(of.Source!), rows, [new TxnMove(split, from, to)]);
     }
 
+    /// <summary>Says in a Silver table's log which version of its Bronze table it has taken in.</summary>
+    public async Task TakeInAsync(TableId silver, TableId bronze, long? from, long to)
+    {
+        var table = await Lake.OpenOrCreateAsync(silver, People, [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Moves = [new TxnMove(bronze.ToString(), from, to)] }, Cancellation));
+    }
+
     /// <summary>The data files of a table, in the order in which they were written.</summary>
     public IEnumerable<FileInfo> DataFiles(TableId id) =>
         new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);

@@ -4,11 +4,14 @@ using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Merge;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Transform.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Tests;
 
@@ -20,11 +23,12 @@ internal sealed class TestLake : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
+    /// <param name="memoryMebibytes">DuckDB's memory.</param>
     /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
-    public TestLake(TransformGraph graph, long runRowsMax = 250_000, bool isRemote = false)
+    public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false)
     {
         Time = new FakeTimeProvider(Start);
-        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20, RunRowsMax = runRowsMax };
+        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax };
         var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
         Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
         Graph = graph;
@@ -125,7 +129,26 @@ internal sealed class TestLake : IDisposable
         return [.. found];
     }
 
-    public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);
+    /// <summary>Vacuums a table as the verb does. Its files are as old as the first moment of the lake.</summary>
+    public async Task<VacuumResult> VacuumAsync(string table)
+    {
+        foreach (var file in Directory.EnumerateFiles(_directory, "*.parquet", SearchOption.AllDirectories)) File.SetLastWriteTimeUtc(file, Start.UtcDateTime);
+        var silver = Graph.Silver.SelectMany(contract => new[] { contract.Table, TableId.Quarantine(contract.Table.Name), SilverTables.Deleted(contract.Table) }).Append(QualityTable.Id);
+        var pending = await PendingReads.FindAsync(new OpenTables(Lake), silver, Cancel);
+        var reads = pending.GetValueOrDefault(TableId.Parse(table), PendingReads.None);
+        var opened = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
+        return await Vacuum.RunAsync(opened, new VacuumOptions(PinnedVersions: reads.Versions, ChangesAfter: reads.ChangesAfter), Cancel);
+    }
+
+    /// <summary>Puts a table's files together into one.</summary>
+    public async Task CompactAsync(string table)
+    {
+        var opened = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
+        Assert.Equal(1, (await Compaction.RunAsync(opened, new CompactionOptions(new DataFileOptions()), Cancel)).FilesAdded);
+    }
+
+    /// <summary>For the test itself: with memory enough, whatever jobs may use.</summary>
+    public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 

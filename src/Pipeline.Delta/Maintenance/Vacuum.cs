@@ -10,9 +10,10 @@ namespace Pipeline.Delta.Maintenance;
 /// </param>
 /// <param name="IsDryRun">Deletes nothing.</param>
 /// <param name="PinnedVersions">Versions whose files stay whatever their age: those that pending runs read.</param>
+/// <param name="ChangesAfter">Files with rows that later commits brought stay too: a reader of changes has not got to them. Null: nobody waits.</param>
 /// <param name="AllowsShortRetention">Accepts a retention below the table's own: readers and writers elsewhere may lose files.</param>
 public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = false, IReadOnlyCollection<long>? PinnedVersions = null,
-    bool AllowsShortRetention = false);
+    long? ChangesAfter = null, bool AllowsShortRetention = false);
 
 /// <summary>What was deleted, or would be.</summary>
 /// <param name="Files">Data files, and uploads that a writer left unfinished.</param>
@@ -20,8 +21,8 @@ public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = f
 public sealed record VacuumResult(long Files, long Bytes, IReadOnlyList<string> Paths);
 
 /// <summary>
-/// Deletes data files that no version inside the retention needs, and that no reader in this process and no pinned
-/// version reads, and what writers that were killed left unfinished, in the log's directory too. Whole log objects are not
+/// Deletes data files that no version inside the retention needs, and that no reader in this process, no pinned version
+/// and no reader of changes reads, and what writers that were killed left unfinished, in the log's directory too. Whole log objects are not
 /// its business.
 /// </summary>
 public static class Vacuum
@@ -44,7 +45,7 @@ public static class Vacuum
 
         var now = table.Time.GetUtcNow();
         var cutoff = now - retention;
-        var needed = await NeededAsync(table, snapshot, cutoff, options.PinnedVersions ?? [], cancellationToken);
+        var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);
         var (files, bytes) = (0L, 0L);
         List<string> paths = [];
         var prefix = table.Path.Length == 0 ? "" : $"{table.Path}/";
@@ -75,13 +76,16 @@ public static class Vacuum
     }
 
     private static async ValueTask<HashSet<string>> NeededAsync(DeltaTable table, Snapshot snapshot, DateTimeOffset cutoff,
-        IReadOnlyCollection<long> pinnedVersions, CancellationToken cancellationToken)
+        VacuumOptions options, CancellationToken cancellationToken)
     {
         HashSet<string> needed = new(snapshot.FilesByPath.Keys, StringComparer.Ordinal);
         needed.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
         foreach (var pinned in SnapshotPins.Of(table)) needed.UnionWith(pinned.FilesByPath.Keys);
-        foreach (var version in pinnedVersions)
+        foreach (var version in options.PinnedVersions ?? [])
             needed.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
+        // Backwards, since what the log no longer tells cannot be read as changes either.
+        for (var version = snapshot.Version; version > options.ChangesAfter && await table.Log.TryReadCommitAsync(version, cancellationToken) is { } actions; version--)
+            needed.UnionWith(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
         return needed;
     }
 

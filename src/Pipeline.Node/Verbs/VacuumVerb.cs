@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Inspection;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Node.Verbs;
 
@@ -12,7 +13,7 @@ internal sealed class VacuumVerb : Verb
     private readonly Option<bool> _dryRun;
     private readonly Option<TimeSpan?> _retention;
 
-    public VacuumVerb() : base("vacuum", "Delete files that no version within the retention needs any more, and what killed writers left unfinished.")
+    public VacuumVerb() : base("vacuum", "Delete files that no version within the retention and no Silver table needs any more, and what killed writers left unfinished.")
     {
         _tables = Add(TableArgument.CreateMany());
         _dryRun = Add(new Option<bool>("--dry-run") { Description = "Only say what would be deleted." });
@@ -23,11 +24,14 @@ internal sealed class VacuumVerb : Verb
     {
         var lake = invocation.OpenLake();
         var isDryRun = parsed.GetValue(_dryRun);
-        var listing = new Listing("table", isDryRun ? "files to delete" : "files deleted", "bytes");
+        var silver = await LakeInventory.TablesAsync(lake, cancellationToken).Where(id => id.Layer == Layer.Silver).ToListAsync(cancellationToken);
+        var pending = await PendingReads.FindAsync(new OpenTables(lake), silver, cancellationToken);
+        var listing = new Listing("table", isDryRun ? "files to delete" : "files deleted", "bytes", "unread by");
         await foreach (var (id, table) in LakeInventory.OpenAsync(lake, parsed.GetValue(_tables), cancellationToken))
         {
-            var result = await Vacuum.RunAsync(table, new VacuumOptions(parsed.GetValue(_retention), isDryRun), cancellationToken);
-            listing.Add(id.ToString(), result.Files, result.Bytes);
+            var reads = pending.GetValueOrDefault(id, PendingReads.None);
+            var result = await Vacuum.RunAsync(table, new VacuumOptions(parsed.GetValue(_retention), isDryRun, reads.Versions, reads.ChangesAfter), cancellationToken);
+            listing.Add(id.ToString(), result.Files, result.Bytes, string.Join(", ", reads.By));
         }
 
         invocation.Print(listing);

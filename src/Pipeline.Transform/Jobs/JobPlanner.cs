@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta;
-using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Silver;
@@ -23,8 +22,12 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// The next run of a table; null when it reflects its inputs. A Silver run that was cut off between the commits of
     /// its tables comes back with its own pins, to be finished.
     /// </summary>
-    public async ValueTask<JobPins?> PlanAsync(TableId table, CancellationToken cancellationToken) =>
-        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, cancellationToken)
+    public ValueTask<JobPins?> PlanAsync(TableId table, CancellationToken cancellationToken) => PlanAsync(table, options.RunRowsMax, cancellationToken);
+
+    /// <inheritdoc cref="PlanAsync(TableId, CancellationToken)"/>
+    /// <param name="rowsMax">Bronze rows of the run, at least one commit.</param>
+    public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken) =>
+        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
         : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
         : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
 
@@ -33,14 +36,13 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         graph.TrySilver(pins.TableId) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
         : await ExpandGoldAsync(graph.TryGold(pins.TableId)!, pins, cancellationToken);
 
-    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, CancellationToken cancellationToken)
+    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
     {
         var bronze = await tables.TryOpenAsync(contract.From, cancellationToken);
         if (bronze is null) return null;
 
         var silver = await tables.TryOpenAsync(contract.Table, cancellationToken);
-        var run = silver?.Current.Position(JobPins.RunAppId) ?? 0;
-        if (run > 0 && await IsUnfinishedAsync(contract, run, cancellationToken)) return await PinsOfAsync(silver!, run, cancellationToken);
+        if (silver is not null && await RunHistory.UnfinishedAsync(tables, contract.Table, silver, cancellationToken) is { } unfinished) return unfinished;
 
         var quarantine = await tables.TryOpenAsync(TableId.Quarantine(contract.Table.Name), cancellationToken);
         var inputs = await InputsAsync(contract.Table, silver, cancellationToken);
@@ -48,14 +50,15 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
         if (!isNew && !mayRelease) return null;
 
-        var upTo = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, options, cancellationToken);
+        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, options, cancellationToken);
         inputs[0] = inputs[0] with { Version = upTo };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
         {
             Table = contract.Table.ToString(),
-            Run = run + 1,
+            Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
+            Rows = rows,
             ReflectsUntil = (await bronze.AtVersionAsync(upTo, cancellationToken)).CommittedAt,
             Inputs = [.. inputs],
             Targets =
@@ -66,14 +69,6 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             ],
         };
     }
-
-    /// <summary>The quality row is a run's last commit: without it the run is not over.</summary>
-    private async ValueTask<bool> IsUnfinishedAsync(SilverContract contract, long run, CancellationToken cancellationToken) =>
-        await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is not { } quality || (quality.Current.Position(contract.Table.ToString()) ?? 0) < run;
-
-    private static async ValueTask<JobPins> PinsOfAsync(DeltaTable silver, long run, CancellationToken cancellationToken) =>
-        (await RunHistory.FindAsync(silver, run, cancellationToken))?.Pins ?? throw new PipelineException(FaultKind.Damaged, $"Table {silver.Path}",
-            $"run {run} has not finished and its commit is no longer in the log", "Restore the log or rebuild the table.");
 
     private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, CancellationToken cancellationToken)
     {
@@ -165,25 +160,4 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     }
 
     private static long Fingerprint(string sql) => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(sql))) & long.MaxValue;
-}
-
-/// <summary>Runs of a table, as its log tells them.</summary>
-internal static class RunHistory
-{
-    /// <summary>The metric of a Silver commit that holds its <see cref="RunQuality"/>.</summary>
-    public const string QualityMetric = "quality";
-
-    /// <summary>The commit that a run made in a table; null when it made none or the log no longer has it.</summary>
-    public static async ValueTask<(long Version, JobPins Pins, CommitInfo Info)?> FindAsync(DeltaTable table, long run, CancellationToken cancellationToken)
-    {
-        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
-        {
-            if (info is null || !info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) continue;
-            var pins = JobPins.FromJson(json);
-            if (pins.Run == run) return (version, pins, info);
-            if (pins.Run < run) return null;
-        }
-
-        return null;
-    }
 }

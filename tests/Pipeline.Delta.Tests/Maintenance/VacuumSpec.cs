@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
@@ -55,6 +56,36 @@ public sealed class VacuumSpec : IDisposable
         Assert.Equal(1, (await Vacuum.RunAsync(table, Now with { PinnedVersions = [1] }, Cancel)).Files);
         Assert.Equal(1, (await Vacuum.RunAsync(table, Now, Cancel)).Files);
         Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
+    }
+
+    [Fact]
+    public async Task Leaves_the_files_that_a_reader_of_changes_has_not_got_to()
+    {
+        var table = await CompactedAsync();
+        _time.Advance(TimeSpan.FromDays(8));
+        var written = await PathsOfChangesAsync(table);
+
+        var nobody = await Vacuum.RunAsync(table, Now with { IsDryRun = true, ChangesAfter = 2 }, Cancel);
+        var second = await Vacuum.RunAsync(table, Now with { IsDryRun = true, ChangesAfter = 1 }, Cancel);
+        var all = await Vacuum.RunAsync(table, Now with { ChangesAfter = 0 }, Cancel);
+
+        Assert.Equal(written.Order(StringComparer.Ordinal), nobody.Paths.Order(StringComparer.Ordinal));
+        Assert.Equal([written[0]], second.Paths);
+        Assert.Empty(all.Paths);
+    }
+
+    [Fact]
+    public async Task A_reader_of_changes_whose_commits_are_gone_from_the_log_holds_what_is_left()
+    {
+        var table = await CompactedAsync();
+        _time.Advance(TimeSpan.FromDays(8));
+        var written = await PathsOfChangesAsync(table);
+        await CheckpointWriter.WriteAsync(table.Store, table.Path, table.Current, _time.GetUtcNow(), Cancel);
+        foreach (var version in (int[])[0, 1]) File.Delete(Path.Combine(_scratch.Root, "t", "_delta_log", $"{version:D20}.json"));
+
+        var result = await Vacuum.RunAsync(table, Now with { ChangesAfter = 0 }, Cancel);
+
+        Assert.Equal([written[0]], result.Paths);
     }
 
     [Fact]
@@ -156,6 +187,14 @@ public sealed class VacuumSpec : IDisposable
         await TestTables.AppendAsync(table, 2);
         await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), Cancel);
         return table;
+    }
+
+    /// <summary>The files of the two appends, in their order.</summary>
+    private static async Task<List<string>> PathsOfChangesAsync(DeltaTable table)
+    {
+        var paths = new List<string>();
+        await foreach (var (_, actions) in table.ChangesAsync(0, 2, Cancel)) paths.AddRange(actions.OfType<AddFile>().Select(add => add.Path));
+        return paths;
     }
 
     private static bool IsUnfinished(string path) => path.Contains("(unfinished upload ", StringComparison.Ordinal);

@@ -98,5 +98,38 @@ public sealed class LakeVerbsSpec : IDisposable
         Assert.Empty(run.Data);
     }
 
-    private Task<NodeRun> RunAsync(params string[] args) => NodeRun.OfAsync([.. args, "--lake", _lake.Directory]);
+    [Fact]
+    public async Task Vacuum_leaves_what_a_Silver_table_has_not_read_and_says_which()
+    {
+        var (bronze, silver) = (TableId.Bronze("crm", "people"), TableId.Silver("people"));
+        foreach (var name in (string[])["Ada", "Grace", "Edsger"]) await _lake.AppendAsync(bronze, name);
+        await _lake.TakeInAsync(silver, bronze, null, 1);
+        await RunAsync(_lake.Time, "compact", "bronze/crm/people");
+        foreach (var file in _lake.DataFiles(bronze)) file.LastWriteTimeUtc = _lake.Time.GetUtcNow().UtcDateTime;
+        _lake.Time.Advance(TimeSpan.FromDays(8));
+
+        var dry = await VacuumAsync("--dry-run");
+        var behind = await VacuumAsync();
+        await _lake.TakeInAsync(silver, bronze, 1, 4);
+        var current = await VacuumAsync();
+
+        Assert.Equal("""[{"table":"bronze/crm/people","files_to_delete":1,"unread_by":"silver/people"}]""", dry);
+        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":1,"unread_by":"silver/people"}]""", behind);
+        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":2,"unread_by":""}]""", current);
+        Assert.Single(_lake.DataFiles(bronze));
+    }
+
+    private async Task<string> VacuumAsync(params string[] options)
+    {
+        var run = await RunAsync(_lake.Time, ["vacuum", "bronze/crm/people", "-o", "json", .. options]);
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        var rows = JsonNode.Parse(run.Data)!.AsArray();
+        foreach (var row in rows) Assert.True(row!.AsObject().Remove("bytes"));
+        return rows.ToJsonString();
+    }
+
+    private Task<NodeRun> RunAsync(params string[] args) => RunAsync(TimeProvider.System, args);
+
+    private Task<NodeRun> RunAsync(TimeProvider time, params string[] args) =>
+        NodeRun.OfAsync(time, new Dictionary<string, string>(StringComparer.Ordinal), [.. args, "--lake", _lake.Directory]);
 }

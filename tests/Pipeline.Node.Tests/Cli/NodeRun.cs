@@ -8,12 +8,14 @@ internal sealed record NodeRun(int ExitCode, string Data, string Messages)
 {
     public static Task<NodeRun> OfAsync(params string[] args) => OfAsync(new Dictionary<string, string>(StringComparer.Ordinal), args);
 
-    public static async Task<NodeRun> OfAsync(IReadOnlyDictionary<string, string> environment, params string[] args)
+    public static Task<NodeRun> OfAsync(IReadOnlyDictionary<string, string> environment, params string[] args) => OfAsync(TimeProvider.System, environment, args);
+
+    public static async Task<NodeRun> OfAsync(TimeProvider time, IReadOnlyDictionary<string, string> environment, params string[] args)
     {
         using var data = new StringWriter();
         using var messages = new StringWriter();
         ReadEnvironmentVariable variables = environment.GetValueOrDefault;
-        var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, TimeProvider.System, Interruption: null));
+        var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, time, Interruption: null));
         return new NodeRun(code, data.ToString(), messages.ToString());
     }
 }

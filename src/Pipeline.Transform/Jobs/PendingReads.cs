@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>
+/// What Silver has yet to read of a table: vacuum leaves it there, however long ago the table put it together into
+/// other files.
+/// </summary>
+/// <param name="ChangesAfter">The rows of later commits have not reached every Silver table; null: they have.</param>
+/// <param name="Versions">What a run that was cut off between its commits is computed from, once more.</param>
+/// <param name="By">The Silver tables that are behind.</param>
+/// <remarks>
+/// It comes from the lake alone: a Silver table's log says which Bronze version it has taken in, and a commit carries the
+/// pins of its run. A run that has not committed anything to its table is not known here and need not be: what it reads of
+/// Bronze is what the table has not taken in, and where it finds files of other tables gone, it fails and is planned anew.
+/// </remarks>
+public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> Versions, ImmutableSortedSet<string> By)
+{
+    public static readonly PendingReads None = new(null, [], ImmutableSortedSet<string>.Empty.WithComparer(StringComparer.Ordinal));
+
+    /// <summary>By table, for those of which something is to be read.</summary>
+    /// <param name="silver">Tables of the layer that exist, also those that are no contract's own.</param>
+    public static async ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver, CancellationToken cancellationToken)
+    {
+        var found = ImmutableDictionary<TableId, PendingReads>.Empty;
+        foreach (var id in silver)
+        {
+            if (await tables.TryOpenAsync(id, cancellationToken) is not { } table) continue;
+            var taken = TakenIn(table);
+            if (taken.IsEmpty) continue;
+
+            foreach (var (bronze, version) in taken)
+                if (await tables.TryOpenAsync(bronze, cancellationToken) is { } input && input.Current.Version > version) Add(bronze, reads => reads.After(version), id);
+            if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) continue;
+
+            foreach (var input in run.Inputs) Add(TableId.Parse(input.Table), reads => reads.Again(input), id);
+            foreach (var target in run.Targets.Where(target => target.Version is not null))
+                Add(TableId.Parse(target.Table), reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
+        }
+
+        return found;
+
+        void Add(TableId read, Func<PendingReads, PendingReads> more, TableId by)
+        {
+            var reads = more(found.GetValueOrDefault(read, None));
+            found = found.SetItem(read, reads with { By = reads.By.Add(by.ToString()) });
+        }
+    }
+
+    /// <summary>The Bronze versions that a table reflects; only a contract's own table has any.</summary>
+    private static ImmutableArray<(TableId Bronze, long Version)> TakenIn(DeltaTable silver) =>
+        [.. silver.Current.Txns.Values.Where(txn => txn.AppId.StartsWith("bronze/", StringComparison.Ordinal)).Select(txn => (TableId.Parse(txn.AppId), txn.Version))];
+
+    private PendingReads After(long version) => this with { ChangesAfter = Math.Min(version, ChangesAfter ?? version) };
+
+    /// <summary>A run reads its Bronze table from where the one before had ended, everything else as a whole.</summary>
+    private PendingReads Again(PinnedInput input) => input.After is { } after && input.Table.StartsWith("bronze/", StringComparison.Ordinal)
+        ? After(after)
+        : this with { Versions = Versions.Add(input.Version) };
+}

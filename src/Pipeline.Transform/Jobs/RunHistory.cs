@@ -1,0 +1,39 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>Runs of a table, as its log tells them.</summary>
+internal static class RunHistory
+{
+    /// <summary>The metric of a Silver commit that holds its <see cref="RunQuality"/>.</summary>
+    public const string QualityMetric = "quality";
+
+    /// <summary>The commit that a run made in a table; null when it made none or the log no longer has it.</summary>
+    public static async ValueTask<(long Version, JobPins Pins, CommitInfo Info)?> FindAsync(DeltaTable table, long run, CancellationToken cancellationToken)
+    {
+        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
+        {
+            if (info is null || !info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) continue;
+            var pins = JobPins.FromJson(json);
+            if (pins.Run == run) return (version, pins, info);
+            if (pins.Run < run) return null;
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// The last run of a Silver table when it was cut off between the commits of its tables; null when it is over. The
+    /// quality row is a run's last commit: without it the run is not over.
+    /// </summary>
+    public static async ValueTask<JobPins?> UnfinishedAsync(OpenTables tables, TableId id, DeltaTable silver, CancellationToken cancellationToken)
+    {
+        if (silver.Current.Position(JobPins.RunAppId) is not { } run) return null;
+        if (await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is { } quality && quality.Current.Position(id.ToString()) >= run) return null;
+        return (await FindAsync(silver, run, cancellationToken))?.Pins ?? throw new PipelineException(FaultKind.Damaged, $"Table {silver.Path}",
+            $"run {run} has not finished and its commit is no longer in the log", "Restore the log or rebuild the table.");
+    }
+}

@@ -1,0 +1,126 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Jobs;
+
+public sealed class PendingReadsSpec
+{
+    private const string Contracts = """
+        teams { from = bronze/app/teams, columns { team_id { type = long }, name { type = string } }, key = [team_id] }
+        users {
+          from = bronze/app/users
+          columns { user_id { type = long }, name { type = string }, team_id { type = long } }
+          key = [user_id]
+          references = [ { name = team_exists, column = team_id, table = silver/teams } ]
+        }
+        """;
+
+    private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "name string", "team_id long");
+    private static readonly IReadOnlyList<Field> Teams = TestLake.BronzeColumns("team_id long", "name string");
+
+    private static readonly TimeSpan MoreThanTheRetention = TimeSpan.FromDays(8);
+
+    [Fact]
+    public async Task Rows_that_Silver_has_not_taken_in_survive_a_compaction_and_a_vacuum_after_the_retention()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        await AppendTeamAsync(lake, "blue");
+        await AppendUserAsync(lake, 1);
+        await lake.RunAllAsync();
+        await AppendUserAsync(lake, 2);
+        await AppendUserAsync(lake, 3);
+        await lake.CompactAsync("bronze/app/users");
+        lake.Time.Advance(MoreThanTheRetention);
+
+        var behind = await lake.VacuumAsync("bronze/app/users");
+        await lake.RunAsync("silver/users");
+        var current = await lake.VacuumAsync("bronze/app/users");
+
+        // Of the three files that became one only the first had been read.
+        Assert.Equal((1, 2), (behind.Files, current.Files));
+        Assert.Equal(["1", "2", "3"], await lake.RowsAsync("SELECT user_id FROM silver.users ORDER BY 1"));
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_finds_everything_it_was_computed_from_after_the_retention()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        await AppendTeamAsync(lake, "blue");
+        await lake.RunAsync("silver/teams");
+        await AppendUserAsync(lake, 1);
+        await lake.RunAsync("silver/users");
+        await AppendUserAsync(lake, 1, "changed");
+        await AppendUserAsync(lake, 2, team: 8);
+        lake.Engine.BeforeCommit = id =>
+        {
+            if (id == TableId.Quarantine("users")) throw new IOException("crash");
+        };
+        await Assert.ThrowsAsync<IOException>(() => lake.RunAsync("silver/users"));
+        lake.Engine.BeforeCommit = null;
+        await lake.CompactAsync("bronze/app/users");
+        await AppendTeamAsync(lake, "green");
+        await lake.RunAsync("silver/teams");
+        lake.Time.Advance(MoreThanTheRetention);
+
+        string[] tables = ["bronze/app/users", "silver/teams", "silver/users"];
+        var during = await VacuumAsync(lake, tables);
+        await lake.RunAllAsync();
+        var afterwards = await VacuumAsync(lake, tables);
+
+        // The first of three Bronze files is of an earlier run. What the cut run has read: two Bronze files, a version of
+        // the parent, the table before it.
+        Assert.Equal([1, 0, 0], during);
+        Assert.Equal([2, 1, 1], afterwards);
+        Assert.Equal(["1|changed"], await lake.RowsAsync("SELECT user_id, name FROM silver.users"));
+        Assert.Equal(["2|team_exists"], await lake.RowsAsync("SELECT user_id, _rules FROM silver.users__quarantine"));
+        Assert.Equal(["3|2|1"], await lake.RowsAsync("SELECT SUM(rows_in), SUM(accepted), SUM(quarantined) FROM silver._quality WHERE table_name = 'silver/users'"));
+    }
+
+    [Fact]
+    public async Task A_run_that_found_its_parents_files_gone_is_planned_anew()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        var cancel = TestContext.Current.CancellationToken;
+        await AppendTeamAsync(lake, "blue");
+        await lake.RunAsync("silver/teams");
+        await AppendUserAsync(lake, 1);
+        var requested = await lake.Planner.PlanAsync(TableId.Silver("users"), cancel);
+        await AppendTeamAsync(lake, "green");
+        await lake.RunAsync("silver/teams");
+        lake.Time.Advance(MoreThanTheRetention);
+        Assert.Equal(1, (await lake.VacuumAsync("silver/teams")).Files);
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await lake.Engine.RunAsync(await lake.Planner.ExpandAsync(requested!, cancel), cancel));
+        var result = await lake.RunAsync("silver/users");
+
+        Assert.Equal((requested!.Run, 1), (result!.Run, result.Rows));
+    }
+
+    [Fact]
+    public async Task Tables_that_are_current_hold_nothing()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        await AppendTeamAsync(lake, "blue");
+        await AppendUserAsync(lake, 1);
+        await lake.RunAllAsync();
+
+        var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("users"), TableId.Silver("teams"), TableId.Quarantine("users"), TableId.Silver("_quality"), TableId.Silver("nowhere")],
+            TestContext.Current.CancellationToken);
+
+        Assert.Empty(pending);
+    }
+
+    private static async Task<List<long>> VacuumAsync(TestLake lake, IEnumerable<string> tables)
+    {
+        var files = new List<long>();
+        foreach (var table in tables) files.Add((await lake.VacuumAsync(table)).Files);
+        return files;
+    }
+
+    private static Task AppendUserAsync(TestLake lake, int id, string name = "a", int team = 7) => lake.AppendAsync("bronze/app/users", Users,
+        $"SELECT CAST({id} AS BIGINT) AS user_id, '{name}' AS name, CAST({team} AS BIGINT) AS team_id, 'u' AS _op, CAST({id * 10 + name.Length} AS BIGINT) AS _position");
+
+    private static Task AppendTeamAsync(TestLake lake, string name) => lake.AppendAsync("bronze/app/teams", Teams,
+        $"SELECT CAST(7 AS BIGINT) AS team_id, '{name}' AS name, 'u' AS _op, CAST({name.Length} AS BIGINT) AS _position");
+}
