@@ -21,7 +21,11 @@ public readonly record struct SplitId(string Source, string Name)
 }
 
 /// <summary>A split and the tables its chunks belong to: one for most, many for a change-capture slot.</summary>
-public sealed record Split(SplitId Id, IReadOnlyList<string> Tables);
+/// <param name="Beginning">
+/// Where it begins for a table that holds no position for it. Such a table records it before anything is read, so that what
+/// the source loses from then on is a gap. Null: that is found out by reading.
+/// </param>
+public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Beginning = null);
 
 /// <summary>Where to read a split from; null when no table holds a position for it yet: from its beginning.</summary>
 public readonly record struct SplitPosition(SplitId Split, long? Position);

@@ -8,6 +8,9 @@ namespace Pipeline.Ingest;
 /// </summary>
 public static class KillPoint
 {
+    /// <summary>Before a table records where a split begins; only splits with a <see cref="Core.Split.Beginning"/> come here.</summary>
+    public const string BeforeBeginning = "before-beginning";
+
     public const string AfterFetch = "after-fetch";
     public const string AfterWrite = "after-write";
     public const string AfterUpload = "after-upload";
@@ -15,6 +18,7 @@ public static class KillPoint
     public const string AfterLogEntry = "after-log-entry";
     public const string BeforeAcknowledge = "before-acknowledge";
 
+    /// <summary>The steps of every record, in their order.</summary>
     public static readonly IReadOnlyList<string> All = [AfterFetch, AfterWrite, AfterUpload, BeforeLogEntry, AfterLogEntry, BeforeAcknowledge];
 
     private static readonly string? Armed = Environment.GetEnvironmentVariable("PIPELINE_KILL_POINT")?.Split(':')[0];

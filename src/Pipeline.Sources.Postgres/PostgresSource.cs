@@ -48,9 +48,9 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
 
         return await _connections.UseAsync<IReadOnlyList<Split>>(_options.Thing, async (connection, cancel) =>
         {
-            await CaptureSetup.EnsureAsync(connection, _options, _options.Thing, cancel);
+            var confirmed = await CaptureSetup.EnsureAsync(connection, _options, _options.Thing, cancel);
             var system = await CaptureSetup.SystemIdentifierAsync(connection, cancel);
-            var splits = new List<Split> { new(SlotSplit.Of(Name, _options.Capture.Slot, system), [.. _options.Tables.Select(captured => captured.Name)]) };
+            var splits = new List<Split> { new(SlotSplit.Of(Name, _options.Capture.Slot, system), [.. _options.Tables.Select(captured => captured.Name)], Beginning: confirmed) };
             if (!_options.Capture.Snapshot) return splits;
             foreach (var relation in await CaptureSetup.StoredRelationsAsync(connection, described.Oid, cancel))
                 splits.Add(new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]));

@@ -71,6 +71,17 @@ internal sealed class PostgresScene : IAsyncDisposable
 
     public Task StopWritingAsync() => _writers!.StopAsync();
 
+    /// <summary>As somebody who does not know whose it is: when its reader, cut off or killed, has left.</summary>
+    public async Task DropSlotAsync(CancellationToken cancellationToken)
+    {
+        await UntilAsync(async () => (await RowsAsync("select count(*)::text from pg_replication_slots where active", cancellationToken))[0] == "0", cancellationToken);
+        await ExecuteAsync("select pg_drop_replication_slot(slot_name) from pg_replication_slots", cancellationToken);
+    }
+
+    /// <summary>Waits until a node has halted the slot.</summary>
+    public Task UntilHaltedAsync(PipelineProcess node, CancellationToken cancellationToken) => UntilAsync(
+        () => Task.FromResult(node.Log.Contains("app/slot/pipeline_app/", StringComparison.Ordinal) && node.Log.Contains(" is halted", StringComparison.Ordinal)), cancellationToken);
+
     /// <summary>Waits until writers have committed so many more transactions.</summary>
     public Task UntilWrittenAsync(int transactions, CancellationToken cancellationToken)
     {

@@ -19,7 +19,8 @@ public sealed class PostgresToSilverFaultSpec
         using var deadline = Deadline(TimeSpan.FromMinutes(IsNightly ? 20 : 4));
         await using var scene = await PostgresScene.StartAsync(deadline.Token, rows: IsNightly ? 40_000 : 15_000);
         var random = new Random(4711);
-        await using (var first = scene.StartNode(KillPoint.AfterFetch))
+        // With a slot that no table knows of.
+        await using (var first = scene.StartNode(KillPoint.BeforeBeginning))
         {
             await scene.StartWritingAsync(deadline.Token);
             Assert.Equal(KilledBySignal, await first.ExitAsync(deadline.Token));
@@ -110,12 +111,11 @@ public sealed class PostgresToSilverFaultSpec
         await scene.UntilCapturedAsync(deadline.Token);
 
         scene.Proxy.Cut();
-        await scene.UntilAsync(async () => (await scene.RowsAsync("select count(*)::text from pg_replication_slots where active", deadline.Token))[0] == "0", deadline.Token);
-        await scene.ExecuteAsync("select pg_drop_replication_slot(slot_name) from pg_replication_slots", deadline.Token);
+        await scene.DropSlotAsync(deadline.Token);
         var dropped = await scene.PositionAsync(deadline.Token);
         await scene.UntilWrittenAsync(20, deadline.Token);
         scene.Proxy.Restore();
-        await scene.UntilAsync(() => Task.FromResult(node.Log.Contains("app/slot/pipeline_app/", StringComparison.Ordinal) && node.Log.Contains(" is halted", StringComparison.Ordinal)), deadline.Token);
+        await scene.UntilHaltedAsync(node, deadline.Token);
         await scene.UntilWrittenAsync(20, deadline.Token);
 
         // Whoever looks first finds the slot gone, or its successor.
@@ -123,6 +123,54 @@ public sealed class PostgresToSilverFaultSpec
             || node.Log.Contains("it was dropped by someone else", StringComparison.Ordinal), node.Log);
         Assert.All(PostgresTable.All, table => Assert.InRange(PostgresScene.SlotPosition(scene.Bronze(table)), 1, dropped));
         await scene.StopWritingAsync();
+    }
+
+    [Fact]
+    public async Task A_slot_dropped_before_anything_of_it_was_committed_is_a_gap_too()
+    {
+        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        await using var scene = await PostgresScene.StartAsync(deadline.Token);
+        await using (var first = scene.StartNode(KillPoint.AfterLogEntry))
+        {
+            // With rows of the snapshot, whose changes only this slot has.
+            Assert.Equal(KilledBySignal, await first.ExitAsync(deadline.Token));
+        }
+
+        await scene.StartWritingAsync(deadline.Token);
+        await scene.UntilWrittenAsync(20, deadline.Token);
+        await scene.DropSlotAsync(deadline.Token);
+        await scene.UntilWrittenAsync(20, deadline.Token);
+        await using var node = scene.StartNode();
+        await scene.UntilHaltedAsync(node, deadline.Token);
+
+        Assert.Contains("it was made anew or moved on by someone else", node.Log, StringComparison.Ordinal);
+        await scene.StopWritingAsync();
+    }
+
+    [Fact]
+    public async Task A_slot_dropped_before_any_table_knew_of_it_is_a_fresh_start()
+    {
+        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        await using var scene = await PostgresScene.StartAsync(deadline.Token);
+        await using (var first = scene.StartNode(KillPoint.BeforeBeginning))
+        {
+            await scene.StartWritingAsync(deadline.Token);
+            Assert.Equal(KilledBySignal, await first.ExitAsync(deadline.Token));
+        }
+
+        await scene.UntilWrittenAsync(20, deadline.Token);
+        await scene.DropSlotAsync(deadline.Token);
+        await scene.UntilWrittenAsync(20, deadline.Token);
+        await using var node = scene.StartNode();
+        await scene.UntilCapturedAsync(deadline.Token);
+        await scene.UntilWrittenAsync(20, deadline.Token);
+
+        // What was written without a slot came by the snapshot: not as changes.
+        await scene.StopWritingAsync();
+        await scene.UntilCapturedAsync(deadline.Token);
+        await scene.UntilRefinedAsync(deadline.Token);
+        foreach (var table in PostgresTable.All) await PostgresOracle.AssertSilverAsync(scene, table, deadline.Token);
+        Assert.DoesNotContain(" is halted", node.Log, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,8 +41,8 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         {
             await using var source = Open();
             await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
-            // The slot keeps only what happens after it is ready; it is listed before.
-            await node.UntilAsync(_ => SlotExists());
+            // The slot keeps only what happens after it was made.
+            await node.UntilAsync(_ => SlotHasBegun());
             for (var i = round * transactions; i < (round + 1) * transactions; i++)
                 await ExecuteAsync($"begin; insert into users values ({i}, 'u{i}'); insert into orders values ({2 * i}, {i}), ({2 * i + 1}, {i}); update users set name = 'v{i}' where id = {i}; commit");
             await node.UntilAsync(status => status.Tables.Any(table => table.Table == Orders.ToString() && table.Rows > 0));
@@ -76,7 +76,8 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         return definition.Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
     }
 
-    private bool SlotExists()
+    /// <summary>A slot is listed before the server has found where it begins.</summary>
+    private bool SlotHasBegun()
     {
         using var query = _database.CreateCommand("select count(*) from pg_replication_slots where confirmed_flush_lsn is not null");
         return (long)query.ExecuteScalar()! > 0;
@@ -85,7 +86,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
     private async Task UntilRowsAsync(TableId table, long rows)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(TimeSpan.FromSeconds(60));
         while ((await _oracle.Lake.TryOpenAsync(table, deadline.Token))?.Current.RowCount is not { } count || count < rows)
             await Task.Delay(50, deadline.Token);
     }

@@ -120,6 +120,26 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task Where_a_split_begins_is_in_each_of_its_tables_before_anything_is_read()
+    {
+        _system.WithTable("lines").WithTable("orders");
+        var slot = _system.AddSplit("slot", "lines", "orders");
+        _system.AppendRows(slot, "orders", 10);
+        _system.BeginAt(slot, 4);
+        _system.Faults[slot] = split => new PipelineException(FaultKind.Unreachable, split.ToString(), "it does not answer", "Wait.");
+
+        await using var node = await StartAsync();
+        await UntilPositionAsync(Lines, [slot], 4);
+        await UntilPositionAsync(Orders, [slot], 4);
+        // Where it begins now is no news to a table that holds a position.
+        _system.BeginAt(slot, 9);
+        _system.Faults.Clear();
+        await UntilPositionAsync(Orders, [slot], 10);
+
+        Assert.Equal(Enumerable.Range(4, 6).Select(index => $"slot:{index}"), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_poisoned_table_halts_alone_and_goes_on_when_resumed()
     {
         _system.WithTable("orders").WithTable("lines");

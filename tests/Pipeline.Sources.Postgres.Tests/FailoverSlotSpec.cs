@@ -15,10 +15,10 @@ public sealed class FailoverSlotSpec(PostgresServer server) : PostgresSpec
     [Fact]
     public void A_slot_is_made_for_standbys_too_from_version_17_on()
     {
-        const string Plain = "select pg_create_logical_replication_slot('pipeline_app', 'pgoutput')";
+        const string Plain = "select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput')";
 
-        Assert.Equal("select pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 17));
-        Assert.Equal("select pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 18));
+        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 17));
+        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 18));
         Assert.Equal(Plain, FailoverSlots.CreateSql(Options, version: 16));
         Assert.Equal(Plain, FailoverSlots.CreateSql(Without, version: 17));
     }

@@ -54,6 +54,12 @@ public sealed class ScriptedSystem(string name)
         return id;
     }
 
+    /// <summary>Has the split begin at a position that tables must record.</summary>
+    public void BeginAt(SplitId split, long position)
+    {
+        lock (_lock) _splits[split] = _splits[split] with { Split = _splits[split].Split with { Beginning = position } };
+    }
+
     public void Append(SplitId split, params IEnumerable<ScriptedRecord> records)
     {
         TaskCompletionSource changed;

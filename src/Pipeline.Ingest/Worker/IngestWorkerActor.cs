@@ -206,6 +206,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
                     await _setup.Source.DescribeAsync(name, _stopped.Token), _stopped.Token));
             opened = tables;
+            // Also of splits that others read: their rows and ours meet in the table.
+            foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _stopped.Token);
             return new WorkerEvent.Located(epoch, mine);
         }, fault => new WorkerEvent.LocateFailed(epoch, fault));
         return new LocateEnded(located, opened);

@@ -16,13 +16,14 @@ internal static class CaptureSetup
     private const string PublicationMark = "made by pipeline";
 
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
-    public static async ValueTask EnsureAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
+    /// <returns>From where on the slot has changes.</returns>
+    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
     {
         var turn = $"(hashtext({Sql.Text("pipeline " + options.Capture.Slot)}))";
         await ExecuteAsync(connection, $"select pg_advisory_lock{turn}", cancellationToken);
         try
         {
-            await EnsureInTurnAsync(connection, options, thing, cancellationToken);
+            return await EnsureInTurnAsync(connection, options, thing, cancellationToken);
         }
         finally
         {
@@ -30,7 +31,7 @@ internal static class CaptureSetup
         }
     }
 
-    private static async ValueTask EnsureInTurnAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
+    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
     {
         var tables = new List<PostgresTable>();
         foreach (var table in options.Tables) tables.Add(await CatalogReader.ReadAsync(connection, table, $"Source {options.Name}, table {table.Name}", cancellationToken));
@@ -47,10 +48,17 @@ internal static class CaptureSetup
             await ExecuteAsync(connection, AddTablesSql(options, missing), cancellationToken);
 
         var slot = await FindSlotAsync(connection, options, cancellationToken);
-        // The function returns when every transaction that was open has ended: from here on nothing is missed.
-        if (slot is null) await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
-        else if (slot.Plugin != "pgoutput")
+        if (slot is null)
+        {
+            await using var create = new NpgsqlCommand(FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), connection);
+            return Lsn.Parse((string)(await create.ExecuteScalarAsync(cancellationToken))!);
+        }
+
+        if (slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
+        if (slot.Confirmed == 0)
+            throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} is just being made: the server waits for open transactions to end", "Nothing to do unless it lasts.");
+        return slot.Confirmed;
     }
 
     public static string CreatePublicationSql(PostgresOptions options, IEnumerable<PostgresTable> tables) =>
