@@ -21,6 +21,9 @@ public enum FaultKind
     /// <summary>Stored data is damaged: a truncated commit, a missing file. Stops at once.</summary>
     Damaged,
 
+    /// <summary>It needs more memory than it may use. Stops at once, unless it can be done in smaller pieces.</summary>
+    TooLarge,
+
     /// <summary>The disk or bucket is full or read-only. Retried with backoff: space may return.</summary>
     StorageFull,
 }

@@ -47,7 +47,8 @@ public sealed record TransformOptions
 
     /// <summary>
     /// A Silver run reads Bronze commits up to so many rows, and at least one commit; the next run reads on. This bounds
-    /// the memory of a run, whatever has piled up. Default 250,000.
+    /// the memory of a run, whatever has piled up; a run that does not fit all the same is tried again with half of its
+    /// rows. Default 250,000.
     /// </summary>
     public long RunRowsMax { get; init; } = 250_000;
 

@@ -23,11 +23,12 @@ internal sealed class TestLake : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
+    /// <param name="memoryMebibytes">DuckDB's memory.</param>
     /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
-    public TestLake(TransformGraph graph, long runRowsMax = 250_000, bool isRemote = false)
+    public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false)
     {
         Time = new FakeTimeProvider(Start);
-        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = 128L << 20, RunRowsMax = runRowsMax };
+        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax };
         var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
         Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
         Graph = graph;
@@ -146,7 +147,8 @@ internal sealed class TestLake : IDisposable
         Assert.Equal(1, (await Compaction.RunAsync(opened, new CompactionOptions(new DataFileOptions()), Cancel)).FilesAdded);
     }
 
-    public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options), Cancel);
+    /// <summary>For the test itself: with memory enough, whatever jobs may use.</summary>
+    public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 

@@ -136,8 +136,8 @@ public sealed class DuckDbSession : IDisposable
         }
         catch (DuckDBException e) when (e.Message.StartsWith("Out of Memory Error", StringComparison.Ordinal))
         {
-            throw new PipelineException(FaultKind.Invalid, "DuckDB", $"the query needs more memory than it may use ({e.Message.Split('\n')[0]})",
-                "Raise transform.memory-max, or lower transform.threads or transform.run-rows-max.", e);
+            throw new PipelineException(FaultKind.TooLarge, "DuckDB", $"the query needs more memory than it may use ({e.Message.Split('\n')[0]})",
+                "Raise transform.memory-max, or lower transform.threads or transform.jobs-max.", e);
         }
         catch (DuckDBException e) when (e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase))
         {

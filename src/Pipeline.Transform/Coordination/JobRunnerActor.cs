@@ -63,9 +63,10 @@ internal sealed class JobRunnerActor : ReceiveActor
     /// <summary>What an exception means for trying again. Errors of the engine itself may be chance: they are retried, with an end.</summary>
     public static JobFault Fault(Exception cause) => cause switch
     {
-        JobSupersededException superseded => new JobFault(superseded.Message, IsTransient: true, IsSuperseded: true),
-        PipelineException fault => new JobFault(fault.Message, fault.IsTransient, IsSuperseded: false),
+        JobSupersededException superseded => new JobFault(superseded.Message, JobFaultKind.Superseded),
+        PipelineException { Kind: FaultKind.TooLarge } fault => new JobFault(fault.Message, JobFaultKind.TooLarge),
+        PipelineException fault => new JobFault(fault.Message, fault.IsTransient ? JobFaultKind.Transient : JobFaultKind.Permanent),
         AggregateException { InnerExceptions: [var one] } => Fault(one),
-        _ => new JobFault(cause.Message, IsTransient: true, IsSuperseded: false),
+        _ => new JobFault(cause.Message, JobFaultKind.Transient),
     };
 }

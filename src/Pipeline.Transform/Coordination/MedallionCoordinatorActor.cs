@@ -130,11 +130,19 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         PersistAll(decision.Events, happened =>
         {
             _state = _state.Apply(happened);
-            if (happened is JobFailed failed) _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? " for good" : "", failed.Message);
+            Report(happened);
             if (--left > 0) return;
             Perform(decision, then);
             if (LastSequenceNr % EventsPerSnapshot == 0) SaveSnapshot(_state.ToSnapshot());
         });
+    }
+
+    private void Report(MedallionEvent happened)
+    {
+        if (happened is JobFailed failed)
+            _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? " for good" : "", failed.Message);
+        if (happened is JobTooLarge tooLarge)
+            _log.Warning("Table {Table}: run {Run} does not fit into memory, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
 
     private void Perform(Decision decision, Action? then)
@@ -148,7 +156,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         switch (effect)
         {
             case MedallionEffect.Plan plan:
-                _ = PlanAsync(plan.Table).PipeTo(Self, failure: cause => new JobEnded(plan.Table, null, JobRunnerActor.Fault(cause)));
+                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => new JobEnded(plan.Table, null, JobRunnerActor.Fault(cause)));
                 break;
             case MedallionEffect.Run run:
                 Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine));
@@ -161,7 +169,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         }
     }
 
-    private async Task<JobPlanned> PlanAsync(string table) => new(table, await _planner.PlanAsync(TableId.Parse(table), _stopping.Token));
+    private async Task<JobPlanned> PlanAsync(string table, long rowsMax) => new(table, await _planner.PlanAsync(TableId.Parse(table), rowsMax, _stopping.Token));
 
     /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>
     private void Poll()

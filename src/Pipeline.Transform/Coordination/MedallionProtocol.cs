@@ -63,9 +63,23 @@ internal sealed record JobPlanned(string Table, JobPins? Pins) : INoSerializatio
 /// <summary>A run ended, or could not be planned.</summary>
 internal sealed record JobEnded(string Table, JobResult? Result, JobFault? Fault) : INoSerializationVerificationNeeded;
 
-/// <param name="IsSuperseded">Another run got there first: plan again, nothing is wrong.</param>
-/// <param name="IsTransient">Trying again may help.</param>
-internal sealed record JobFault(string Message, bool IsTransient, bool IsSuperseded) : INoSerializationVerificationNeeded;
+internal sealed record JobFault(string Message, JobFaultKind Kind) : INoSerializationVerificationNeeded;
+
+/// <summary>What a fault means for running the table again.</summary>
+internal enum JobFaultKind
+{
+    /// <summary>The same run would fail again.</summary>
+    Permanent,
+
+    /// <summary>Trying again may help.</summary>
+    Transient,
+
+    /// <summary>Another run got there first: plan again, nothing is wrong.</summary>
+    Superseded,
+
+    /// <summary>It did not fit into memory: a run that reads fewer rows may.</summary>
+    TooLarge,
+}
 
 /// <summary>Time has passed.</summary>
 internal sealed record Tick : INoSerializationVerificationNeeded
@@ -87,6 +101,10 @@ public sealed record JobFailed(string Table, DateTimeOffset At, long Run, string
 /// <summary>The run's plan no longer holds; the table is planned again.</summary>
 public sealed record JobDropped(string Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
 
+/// <summary>The run did not fit into memory.</summary>
+/// <param name="RowsMax">Bronze rows of the table's next run.</param>
+public sealed record JobTooLarge(string Table, DateTimeOffset At, long Run, long RowsMax, string Reason) : MedallionEvent(Table, At);
+
 public sealed record TablePaused(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
 
 public sealed record TableResumed(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
@@ -95,5 +113,6 @@ public sealed record TableResumed(string Table, DateTimeOffset At) : MedallionEv
 public sealed record MedallionSnapshot(RememberedTable[] Tables);
 
 /// <summary>A table in <see cref="MedallionSnapshot"/>.</summary>
+/// <param name="RowsMax">Bronze rows of its next run; null: as many as configured.</param>
 public sealed record RememberedTable(string Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
-    DateTimeOffset? ReflectsUntil, bool IsPaused);
+    DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null);

@@ -8,7 +8,8 @@ namespace Pipeline.Transform.Coordination;
 internal abstract record MedallionEffect
 {
     /// <summary>Finds out what a run of the table would do; answered by <see cref="JobPlanned"/>.</summary>
-    public sealed record Plan(string Table) : MedallionEffect;
+    /// <param name="RowsMax">Bronze rows of that run.</param>
+    public sealed record Plan(string Table, long RowsMax) : MedallionEffect;
 
     /// <summary>Runs a job whose request is durable; answered by <see cref="JobEnded"/>.</summary>
     public sealed record Run(JobPins Pins) : MedallionEffect;
@@ -64,6 +65,9 @@ internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
     /// <summary>The last run left rows for the next one.</summary>
     public bool IsBehind { get; init; }
 
+    /// <summary>Bronze rows of its next run; null: as many as configured.</summary>
+    public long? RowsMax { get; init; }
+
     public string? Error { get; init; }
 
     public bool IsBusy => IsPlanning || Running is not null;
@@ -112,6 +116,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
             // A run reads a bounded piece of what has piled up: the rest is due next.
             PendingSince = table.PendingSince ?? (HasMore(table.Running) ? succeeded.At : null),
             IsBehind = HasMore(table.Running),
+            RowsMax = RunSize.Larger(table.RowsMax, Options.RunRowsMax),
         },
         JobFailed failed => table with
         {
@@ -119,6 +124,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
             NotBefore = failed.At + Backoff(table.FailedAttempts), PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
         },
         JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
+        JobTooLarge tooLarge => table with { Running = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
         TablePaused => table with { IsPaused = true },
         TableResumed => table with { IsPaused = false },
         _ => throw new ArgumentException($"Unknown event {happened.GetType().Name}.", nameof(happened)),
@@ -129,12 +135,13 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         Tables.Where(table => table.Running is not null).Select(table => new MedallionEffect.Run(table.Running!));
 
     public MedallionSnapshot ToSnapshot() => new([.. Tables.Select(table => new RememberedTable(table.Table, table.Running, table.Run, table.Version, table.Rows,
-        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused))]);
+        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax))]);
 
     /// <summary>Takes over what is remembered of tables that are still configured.</summary>
     public MedallionState Restore(MedallionSnapshot snapshot) => snapshot.Tables.Aggregate(this, (state, r) => state.With(r.Table, table => table with
     {
         Running = r.Running, Run = r.Run, Version = r.Version, Rows = r.Rows, LastRunAt = r.LastRunAt, LastTook = r.LastTook, ReflectsUntil = r.ReflectsUntil, IsPaused = r.IsPaused,
+        RowsMax = r.RowsMax,
     }));
 
     public MedallionStatus ToStatus(DateTimeOffset now) => new([.. Tables.Select(table => new TableStatus(table.Table,
@@ -169,7 +176,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenBy(table => table.PendingSince).Take(Math.Max(0, free))
             .Select(table => table.Table).ToImmutableArray();
         var state = due.Aggregate(this, (s, table) => s.With(table, t => t with { IsPlanning = true, PendingSince = null, PendingRows = 0 }));
-        return new Decision(state, [], [.. due.Select(table => new MedallionEffect.Plan(table))]);
+        return new Decision(state, [], [.. due.Select(table => new MedallionEffect.Plan(table, RowsMax(Find(table)!)))]);
     }
 
     private bool IsDue(TableState table, DateTimeOffset now)
@@ -224,10 +231,14 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
         var fault = ended.Fault!;
         var run = table.Running?.Run ?? table.Run + 1;
-        if (fault.IsSuperseded) return new Decision(this, [new JobDropped(ended.Table, now, run, fault.Message)], []);
-        var isFinal = !fault.IsTransient || table.FailedAttempts + 1 >= Options.AttemptsMax;
+        if (fault.Kind == JobFaultKind.Superseded) return new Decision(this, [new JobDropped(ended.Table, now, run, fault.Message)], []);
+        if (fault.Kind == JobFaultKind.TooLarge && RunSize.Smaller(table.Running?.Rows, RowsMax(table)) is { } rowsMax)
+            return new Decision(this, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.Message)], []);
+        var isFinal = fault.Kind != JobFaultKind.Transient || table.FailedAttempts + 1 >= Options.AttemptsMax;
         return new Decision(this, [new JobFailed(ended.Table, now, run, fault.Message, isFinal)], []);
     }
+
+    private long RowsMax(TableState table) => table.RowsMax ?? Options.RunRowsMax;
 
     private TimeSpan Backoff(int failedBefore)
     {

@@ -27,6 +27,7 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
         ["job-succeeded-1"] = typeof(JobSucceeded),
         ["job-failed-1"] = typeof(JobFailed),
         ["job-dropped-1"] = typeof(JobDropped),
+        ["job-too-large-1"] = typeof(JobTooLarge),
         ["table-paused-1"] = typeof(TablePaused),
         ["table-resumed-1"] = typeof(TableResumed),
         ["medallion-snapshot-1"] = typeof(MedallionSnapshot),

@@ -8,30 +8,33 @@ namespace Pipeline.Transform.Jobs;
 internal static class BronzeRange
 {
     /// <summary>
-    /// The last version of a run that has read up to <paramref name="after"/>: as many commits as the options allow, at
-    /// least one. A table whose early commits are compacted or cleaned up is first read as a whole.
+    /// The last version of a run that has read up to <paramref name="after"/>, and its new rows: as many commits as the
+    /// options allow, at least one. A table whose early commits are compacted or cleaned up is first read as a whole.
     /// </summary>
-    public static async ValueTask<long> EndAsync(DeltaTable bronze, long? after, long newest, TransformOptions options, CancellationToken cancellationToken)
+    /// <param name="rowsMax">Rows of a run; more only where one commit, or a table read as a whole, has more.</param>
+    public static async ValueTask<(long Version, long Rows)> EndAsync(DeltaTable bronze, long? after, long newest, long rowsMax, TransformOptions options,
+        CancellationToken cancellationToken)
     {
         var current = bronze.Current;
-        if (after is null && (IsSmall(current, options) || !await HasFirstCommitAsync(bronze, cancellationToken))) return newest;
+        var whole = (newest, current.RowCount ?? 0);
+        if (after is null && (IsSmall(current, rowsMax, options) || !await HasFirstCommitAsync(bronze, cancellationToken))) return whole;
 
-        var (rows, bytes, end) = (0L, 0L, (after ?? -1) + 1);
+        var (rows, bytes, end) = (0L, 0L, after);
         await foreach (var (version, actions) in bronze.ChangesAsync(after ?? -1, newest, cancellationToken))
         {
             var adds = actions.OfType<AddFile>().Where(add => add.DataChange).ToList();
             // Removed again by a compaction: a new reader takes the table as it is now.
-            if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return newest;
-            (rows, bytes) = (rows + adds.Sum(add => add.RowCount ?? 0), bytes + adds.Sum(add => add.Size));
-            if (version > end && (rows > options.RunRowsMax || bytes > options.RunBytesMax)) return end;
-            end = version;
+            if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return whole;
+            var (moreRows, moreBytes) = (rows + adds.Sum(add => add.RowCount ?? 0), bytes + adds.Sum(add => add.Size));
+            if (end != after && (moreRows > rowsMax || moreBytes > options.RunBytesMax)) break;
+            (rows, bytes, end) = (moreRows, moreBytes, version);
         }
 
-        return newest;
+        return (end ?? newest, rows);
     }
 
-    private static bool IsSmall(Snapshot snapshot, TransformOptions options) =>
-        snapshot.RowCount <= options.RunRowsMax && snapshot.Files.Sum(file => file.Size) <= options.RunBytesMax;
+    private static bool IsSmall(Snapshot snapshot, long rowsMax, TransformOptions options) =>
+        snapshot.RowCount <= rowsMax && snapshot.Files.Sum(file => file.Size) <= options.RunBytesMax;
 
     /// <summary>Log clean-up begins with the oldest commit.</summary>
     private static async ValueTask<bool> HasFirstCommitAsync(DeltaTable table, CancellationToken cancellationToken) =>

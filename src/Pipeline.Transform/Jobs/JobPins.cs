@@ -38,6 +38,9 @@ public sealed record JobPins
 
     public required ImmutableArray<PinnedTarget> Targets { get; init; }
 
+    /// <summary>New Bronze rows that it reads; null for Gold.</summary>
+    public long? Rows { get; init; }
+
     /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
 

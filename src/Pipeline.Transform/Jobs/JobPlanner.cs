@@ -22,8 +22,12 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// The next run of a table; null when it reflects its inputs. A Silver run that was cut off between the commits of
     /// its tables comes back with its own pins, to be finished.
     /// </summary>
-    public async ValueTask<JobPins?> PlanAsync(TableId table, CancellationToken cancellationToken) =>
-        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, cancellationToken)
+    public ValueTask<JobPins?> PlanAsync(TableId table, CancellationToken cancellationToken) => PlanAsync(table, options.RunRowsMax, cancellationToken);
+
+    /// <inheritdoc cref="PlanAsync(TableId, CancellationToken)"/>
+    /// <param name="rowsMax">Bronze rows of the run, at least one commit.</param>
+    public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken) =>
+        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
         : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
         : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
 
@@ -32,7 +36,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         graph.TrySilver(pins.TableId) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
         : await ExpandGoldAsync(graph.TryGold(pins.TableId)!, pins, cancellationToken);
 
-    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, CancellationToken cancellationToken)
+    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
     {
         var bronze = await tables.TryOpenAsync(contract.From, cancellationToken);
         if (bronze is null) return null;
@@ -46,7 +50,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
         if (!isNew && !mayRelease) return null;
 
-        var upTo = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, options, cancellationToken);
+        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, options, cancellationToken);
         inputs[0] = inputs[0] with { Version = upTo };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
@@ -54,6 +58,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Table = contract.Table.ToString(),
             Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
+            Rows = rows,
             ReflectsUntil = (await bronze.AtVersionAsync(upTo, cancellationToken)).CommittedAt,
             Inputs = [.. inputs],
             Targets =

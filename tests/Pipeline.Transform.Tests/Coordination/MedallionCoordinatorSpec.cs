@@ -17,7 +17,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 
 public sealed class MedallionCoordinatorSpec
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
     private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "country string");
 
     private readonly TestLake _lake = new(TestGraph.Of("""
@@ -89,6 +89,29 @@ public sealed class MedallionCoordinatorSpec
         Assert.Equal((TableActivity.Stopped, 1), (countries.Activity, countries.FailedAttempts));
         Assert.Equal("Table gold/countries: the query is wrong. Correct it.", countries.Error);
         Assert.Null(status.Tables.Single(table => table.Table == "silver/users").Error);
+    }
+
+    [Fact]
+    public async Task A_backlog_that_does_not_fit_into_memory_is_read_in_smaller_pieces_to_its_end()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            notes { from = bronze/app/notes, columns { note_id { type = long }, text { type = string } }, key = [note_id] }
+            """), memoryMebibytes: 64);
+        // Sixty megabytes for a run of all, five for each commit.
+        for (var commit = 0; commit < 12; commit++)
+            await lake.AppendAsync("bronze/app/notes", TestLake.BronzeColumns("note_id long", "text string"),
+                $"SELECT i AS note_id, repeat(md5(CAST(i AS VARCHAR)), 3200) AS text, 'r' AS _op, i AS _position FROM range({50 * commit}, {50 * commit + 50}) AS r(i)");
+        var engine = new RecordingEngine(lake.Engine);
+        await using var node = await Node.StartAsync(lake, engine);
+
+        var status = await node.UntilAsync(tables => tables[0].Rows == 600 || tables[0].Error is not null);
+
+        Assert.Equal((600, 0, null), (status.Tables[0].Rows, status.Tables[0].FailedAttempts, status.Tables[0].Error));
+        Assert.Equal(["600|61440000"], await lake.RowsAsync("SELECT count(*), sum(length(text)) FROM silver.notes"));
+        Assert.Equal(["600|600"], await lake.RowsAsync("SELECT sum(rows_in), sum(accepted) FROM silver._quality"));
+        var rows = engine.Specs.Select(spec => spec.Pins.Rows).ToList();
+        Assert.Equal([600, 300], rows[..2]);
+        Assert.Equal(1, engine.Specs.ElementAt(1).Pins.Run);
     }
 
     /// <summary>A node of its own: one-member cluster, journal in the lake's directory.</summary>

@@ -190,13 +190,72 @@ public sealed class MedallionStateSpec
     }
 
     [Fact]
+    public void Reads_half_of_what_did_not_fit_at_once_and_then_more_and_more()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Assert.Equal([Options.RunRowsMax], PlannedRows("silver/users"));
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000, Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
+        TooLarge("silver/users");
+
+        // At once, without an error or an attempt that counts.
+        Assert.Equal((TableActivity.Waiting, 0, null), (Status("silver/users").Activity, Status("silver/users").FailedAttempts, Status("silver/users").Error));
+        Assert.Equal([40_000], PlannedRows("silver/users"));
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 40_000, Inputs = [new PinnedInput("bronze/app/users", null, 2)] }));
+        Ended("silver/users", 1, version: 1);
+
+        Assert.Equal([45_001], PlannedRows("silver/users"));
+    }
+
+    [Fact]
+    public void Stops_a_table_with_a_commit_that_does_not_fit_alone()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Tick();
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 1_000_000 }));
+        TooLarge("silver/users");
+
+        Assert.Equal((TableActivity.Stopped, "too large"), (Status("silver/users").Activity, Status("silver/users").Error));
+        _now += TimeSpan.FromHours(1);
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
+    public void Stops_a_gold_table_that_does_not_fit()
+    {
+        Settle();
+        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Tick();
+        Planned("gold/sales", 1);
+        TooLarge("gold/sales");
+
+        Assert.Equal(TableActivity.Stopped, Status("gold/sales").Activity);
+    }
+
+    [Fact]
+    public void Knows_after_a_restart_how_much_fits()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Tick();
+        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000 }));
+        TooLarge("silver/users");
+
+        _state = MedallionState.Start(_state.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, _now).Restore(_state.ToSnapshot());
+        _now += Options.IntervalMin;
+
+        Assert.Equal([40_000], PlannedRows("silver/users"));
+    }
+
+    [Fact]
     public void Plans_again_without_an_error_when_another_run_got_there_first()
     {
         Settle();
         Decide(new InputSeen("bronze/app/users", 5, 1, _now));
         Tick();
         Planned("silver/users", 1);
-        Decide(new JobEnded("silver/users", null, new JobFault("run 1 is taken", IsTransient: true, IsSuperseded: true)));
+        Decide(new JobEnded("silver/users", null, new JobFault("run 1 is taken", JobFaultKind.Superseded)));
         _now += Options.IntervalMin;
 
         Assert.Null(Status("silver/users").Error);
@@ -270,7 +329,17 @@ public sealed class MedallionStateSpec
 
     private List<string> Ended(string table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
 
-    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new JobFault("broken", isTransient, IsSuperseded: false)));
+    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new JobFault("broken", isTransient ? JobFaultKind.Transient : JobFaultKind.Permanent)));
+
+    private void TooLarge(string table) => Decide(new JobEnded(table, null, new JobFault("too large", JobFaultKind.TooLarge)));
+
+    /// <summary>The rows that the table's next run may read, if it is due now.</summary>
+    private List<long> PlannedRows(string table)
+    {
+        var decision = MedallionState.Decide(_state, Transform.Coordination.Tick.Instance, _now);
+        Take(decision);
+        return [.. decision.Effects.OfType<MedallionEffect.Plan>().Where(plan => plan.Table == table).Select(plan => plan.RowsMax)];
+    }
 
     private List<string> Decide(object message) => Take(MedallionState.Decide(_state, message, _now));
 

@@ -13,7 +13,7 @@ public sealed class TransformMessageSerializerSpec
 
     private static readonly JobPins Pins = new()
     {
-        Table = "silver/users", Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1),
+        Table = "silver/users", Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1), Rows = 500,
         Inputs = [new PinnedInput("bronze/app/users", 4, 9), new PinnedInput("silver/teams", null, 2)],
         Targets = [new PinnedTarget("silver/users", 7), new PinnedTarget("silver/users__quarantine", null)],
     };
@@ -29,8 +29,9 @@ public sealed class TransformMessageSerializerSpec
         new JobSucceeded("silver/users", At, 3, 8, 101, TimeSpan.FromMilliseconds(250)),
         new JobFailed("silver/users", At, 3, "no space is left", IsFinal: false),
         new JobDropped("silver/users", At, 3, "run 3 is taken"),
+        new JobTooLarge("silver/users", At, 3, 250, "the query needs more memory than it may use"),
         new TablePaused("silver/users", At), new TableResumed("silver/users", At),
-        new MedallionSnapshot([new RememberedTable("silver/users", Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true)]),
+        new MedallionSnapshot([new RememberedTable("silver/users", Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250)]),
     ];
 
     [Fact]
