@@ -19,18 +19,18 @@ internal static class BronzeRange
         var whole = (newest, current.RowCount ?? 0);
         if (after is null && (IsSmall(current, rowsMax, options) || !await HasFirstCommitAsync(bronze, cancellationToken))) return whole;
 
-        var (rows, bytes, end) = (0L, 0L, (after ?? -1) + 1);
+        var (rows, bytes, end) = (0L, 0L, after);
         await foreach (var (version, actions) in bronze.ChangesAsync(after ?? -1, newest, cancellationToken))
         {
             var adds = actions.OfType<AddFile>().Where(add => add.DataChange).ToList();
             // Removed again by a compaction: a new reader takes the table as it is now.
             if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return whole;
             var (moreRows, moreBytes) = (rows + adds.Sum(add => add.RowCount ?? 0), bytes + adds.Sum(add => add.Size));
-            if (version > end && (moreRows > rowsMax || moreBytes > options.RunBytesMax)) break;
+            if (end != after && (moreRows > rowsMax || moreBytes > options.RunBytesMax)) break;
             (rows, bytes, end) = (moreRows, moreBytes, version);
         }
 
-        return (end, rows);
+        return (end ?? newest, rows);
     }
 
     private static bool IsSmall(Snapshot snapshot, long rowsMax, TransformOptions options) =>
