@@ -16,7 +16,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
 {
     private const int Partitions = 96;
     private const int RecordsPerPartition = 20_000;
-    private const int Rounds = 5;
+    private const int Rounds = 9;
 
     public string Name => "kafka-consumer";
 
@@ -24,20 +24,10 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     {
         MeasureColumns(output);
         await using var broker = await KafkaBroker.StartAsync(Partitions, RecordsPerPartition, cancellationToken);
-        var (bare, ours) = (new List<Usage>(), new List<Usage>());
-        for (var round = 0; round <= Rounds; round++)
-        {
-            var bareRound = await Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, Partitions, cancellationToken), cancellationToken));
-            var ourRound = await Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken));
-            // The first round warms up the broker, the compiler and the pools.
-            if (round == 0) continue;
-            bare.Add(bareRound);
-            ours.Add(ourRound);
-        }
-
-        var rate = Print(output, "bare consumer", broker, bare);
-        var ourRate = Print(output, "chunks", broker, ours);
-        await output.WriteLineAsync($"ratio          {ourRate / rate:0.00} of the bare consumer's records/s (medians of {Rounds} alternating rounds)");
+        var alternation = await Alternation.RunAsync(broker.Records, KafkaBroker.RecordBytes, Rounds,
+            () => Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, Partitions, cancellationToken), cancellationToken)),
+            () => Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken)));
+        await alternation.PrintAsync(output, "bare consumer", "chunks", "the bare consumer's records/s");
     }
 
     /// <summary>The part that is ours alone: from bytes in memory to chunks, on one thread.</summary>
@@ -142,14 +132,5 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
 
         if (records != broker.Records) throw new InvalidOperationException($"The source read {records} of {broker.Records} records.");
         return elapsed;
-    }
-
-    internal static double Print(TextWriter output, string name, KafkaBroker broker, List<Usage> rounds)
-    {
-        var median = rounds.OrderBy(round => round.Elapsed).ElementAt(rounds.Count / 2);
-        var rate = broker.Records / median.Elapsed.TotalSeconds;
-        output.WriteLine($"{name,-14} {rate,12:N0} records/s, {rate * KafkaBroker.RecordBytes / 1e6,6:0} MB/s, " +
-            $"{median.Processor.TotalSeconds / (broker.Records / 1e6):0.00} CPU s a million, {rounds.Max(round => round.PeakBytes) >> 20} MiB peak");
-        return rate;
     }
 }
