@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Cluster;
@@ -47,7 +46,7 @@ internal static class BronzeRun
                     await Task.Delay(20, cancellationToken);
                 }
 
-                return Stopwatch.GetElapsedTime(start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunkAt);
+                return (start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunk)!.End();
             });
             await system.Terminate();
             if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
@@ -90,13 +89,13 @@ internal static class BronzeRun
     private sealed class MeasuredSource(ISource source, long rows) : ISource
     {
         private readonly CancellationTokenSource _end = new();
-        private long _readingSince;
-        private long _firstChunkAt;
+        private Usage.Start? _readingSince;
+        private Usage.Start? _firstChunk;
         private long _rows;
 
-        public long ReadingSince => Volatile.Read(ref _readingSince);
+        public Usage.Start? ReadingSince => Volatile.Read(ref _readingSince);
 
-        public long FirstChunkAt => Volatile.Read(ref _firstChunkAt);
+        public Usage.Start? FirstChunk => Volatile.Read(ref _firstChunk);
 
         public string Name => source.Name;
 
@@ -108,12 +107,12 @@ internal static class BronzeRun
 
         public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
-            Interlocked.CompareExchange(ref _readingSince, Stopwatch.GetTimestamp(), 0);
+            if (ReadingSince is null) Interlocked.CompareExchange(ref _readingSince, Usage.Start.Now(), null);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _end.Token);
             await using var chunks = source.ReadAsync(from, stop.Token).GetAsyncEnumerator(stop.Token);
             while (await MoveAsync(chunks))
             {
-                Interlocked.CompareExchange(ref _firstChunkAt, Stopwatch.GetTimestamp(), 0);
+                if (FirstChunk is null) Interlocked.CompareExchange(ref _firstChunk, Usage.Start.Now(), null);
                 var isLast = Interlocked.Add(ref _rows, chunks.Current.RowCount) >= rows;
                 yield return chunks.Current;
                 if (isLast) await _end.CancelAsync();

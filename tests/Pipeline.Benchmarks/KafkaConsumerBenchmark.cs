@@ -16,7 +16,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
 {
     private const int Partitions = 96;
     private const int RecordsPerPartition = 20_000;
-    private const int Rounds = 5;
+    private const int Rounds = 9;
 
     public string Name => "kafka-consumer";
 
@@ -24,20 +24,10 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     {
         MeasureColumns(output);
         await using var broker = await KafkaBroker.StartAsync(Partitions, RecordsPerPartition, cancellationToken);
-        var (bare, ours) = (new List<Usage>(), new List<Usage>());
-        for (var round = 0; round <= Rounds; round++)
-        {
-            var bareRound = await Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, Partitions, cancellationToken), cancellationToken));
-            var ourRound = await Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken));
-            // The first round warms up the broker, the compiler and the pools.
-            if (round == 0) continue;
-            bare.Add(bareRound);
-            ours.Add(ourRound);
-        }
-
-        var rate = Print(output, "bare consumer", broker, bare);
-        var ourRate = Print(output, "chunks", broker, ours);
-        await output.WriteLineAsync($"ratio          {ourRate / rate:0.00} of the bare consumer's records/s (medians of {Rounds} alternating rounds)");
+        var alternation = await Alternation.RunAsync(broker.Records, KafkaBroker.RecordBytes, Rounds,
+            () => Usage.OfAsync(() => Task.Run(() => ConsumeBare(broker, Partitions, cancellationToken), cancellationToken)),
+            () => Usage.OfAsync(() => ReadChunksAsync(broker, cancellationToken)));
+        await alternation.PrintAsync(output, "bare consumer", "chunks", "the bare consumer's records/s");
     }
 
     /// <summary>The part that is ours alone: from bytes in memory to chunks, on one thread.</summary>
@@ -81,8 +71,8 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         output.WriteLine($"columns alone  {records / best.TotalSeconds,12:N0} records/s, {best.TotalNanoseconds / records:0} ns a record of {KafkaBroker.RecordBytes} bytes on one core");
     }
 
-    /// <summary>Returns the time from the first to the last record: connecting is not what is compared.</summary>
-    internal static unsafe TimeSpan ConsumeBare(KafkaBroker broker, int partitions, CancellationToken cancellationToken)
+    /// <summary>Returns the stretch from the first to the last record: connecting is not what is compared.</summary>
+    internal static unsafe Usage.Stretch ConsumeBare(KafkaBroker broker, int partitions, CancellationToken cancellationToken)
     {
         var config = new ConsumerConfig
         {
@@ -99,13 +89,14 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         var queue = LibRdKafka.ConsumerQueue(consumer);
         consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
         var messages = stackalloc NativeMessage*[4096];
-        long records = 0, bytes = 0, started = 0;
+        long records = 0, bytes = 0;
+        Usage.Start? start = null;
         while (records < broker.Records)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var count = LibRdKafka.ConsumeBatch(queue, 0, messages, 4096);
             if (count == 0) count = LibRdKafka.ConsumeBatch(queue, 100, messages, 1);
-            if (count > 0 && started == 0) started = Stopwatch.GetTimestamp();
+            if (count > 0) start ??= Usage.Start.Now();
             for (var i = 0; i < count; i++)
             {
                 if (messages[i]->Error == ErrorCode.NoError)
@@ -118,38 +109,28 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
             }
         }
 
-        var elapsed = Stopwatch.GetElapsedTime(started);
+        var stretch = start!.End();
         LibRdKafka.Destroy(queue);
         if (bytes != broker.Records * KafkaBroker.RecordBytes) throw new InvalidOperationException($"The bare consumer saw {bytes} bytes.");
-        return elapsed;
+        return stretch;
     }
 
-    /// <summary>Returns the time from the first to the last chunk.</summary>
-    private static async Task<TimeSpan> ReadChunksAsync(KafkaBroker broker, CancellationToken cancellationToken)
+    /// <summary>Returns the stretch from the first to the last chunk.</summary>
+    private static async Task<Usage.Stretch> ReadChunksAsync(KafkaBroker broker, CancellationToken cancellationToken)
     {
         var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
         await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
         var splits = await source.ListSplitsAsync(KafkaBroker.Topic, cancellationToken);
-        long records = 0, started = 0;
-        var elapsed = TimeSpan.Zero;
+        long records = 0;
+        Usage.Start? start = null;
         await foreach (var chunk in source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, 0))], cancellationToken))
         {
-            if (started == 0) started = Stopwatch.GetTimestamp();
+            start ??= Usage.Start.Now();
             using (chunk) records += chunk.RowCount;
-            elapsed = Stopwatch.GetElapsedTime(started);
             if (records >= broker.Records) break;
         }
 
         if (records != broker.Records) throw new InvalidOperationException($"The source read {records} of {broker.Records} records.");
-        return elapsed;
-    }
-
-    internal static double Print(TextWriter output, string name, KafkaBroker broker, List<Usage> rounds)
-    {
-        var median = rounds.OrderBy(round => round.Elapsed).ElementAt(rounds.Count / 2);
-        var rate = broker.Records / median.Elapsed.TotalSeconds;
-        output.WriteLine($"{name,-14} {rate,12:N0} records/s, {rate * KafkaBroker.RecordBytes / 1e6,6:0} MB/s, " +
-            $"{median.Processor.TotalSeconds / (broker.Records / 1e6):0.00} CPU s a million, {rounds.Max(round => round.PeakBytes) >> 20} MiB peak");
-        return rate;
+        return start!.End();
     }
 }

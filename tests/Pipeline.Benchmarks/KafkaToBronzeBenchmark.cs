@@ -13,7 +13,7 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
 {
     private const int Partitions = 240;
     private const int RecordsPerPartition = 20_000;
-    private const int Rounds = 3;
+    private const int Rounds = 9;
 
     public string Name => "kafka";
 
@@ -22,20 +22,10 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
         await using var broker = await KafkaBroker.StartAsync(Partitions, RecordsPerPartition, cancellationToken);
         foreach (var workers in new[] { 1, 2 })
         {
-            var (bare, ours) = (new List<Usage>(), new List<Usage>());
-            for (var round = 0; round <= Rounds; round++)
-            {
-                var bareRound = await Usage.OfAsync(() => Task.Run(() => KafkaConsumerBenchmark.ConsumeBare(broker, Partitions, cancellationToken), cancellationToken));
-                var ourRound = await IngestAsync(broker, workers, cancellationToken);
-                // The first round warms up the broker, the compiler and the pools.
-                if (round == 0) continue;
-                bare.Add(bareRound);
-                ours.Add(ourRound);
-            }
-
-            var rate = KafkaConsumerBenchmark.Print(output, "bare consumer", broker, bare);
-            var ourRate = KafkaConsumerBenchmark.Print(output, $"{workers} worker(s)", broker, ours);
-            await output.WriteLineAsync($"ratio          {ourRate / rate:0.00} of the bare consumer's records/s, committed (medians of {Rounds} alternating rounds)");
+            var alternation = await Alternation.RunAsync(broker.Records, KafkaBroker.RecordBytes, Rounds,
+                () => Usage.OfAsync(() => Task.Run(() => KafkaConsumerBenchmark.ConsumeBare(broker, Partitions, cancellationToken), cancellationToken)),
+                () => IngestAsync(broker, workers, cancellationToken));
+            await alternation.PrintAsync(output, "bare consumer", $"{workers} worker(s)", "the bare consumer's records/s, committed");
         }
     }
 

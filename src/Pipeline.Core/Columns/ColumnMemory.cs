@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Pipeline.Core.Columns;
 
 /// <summary>
@@ -15,7 +13,7 @@ public sealed class ColumnMemory : IDisposable
 
     internal byte[] Rent(int bytesMin)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(bytesMin);
+        var buffer = ColumnPool.Shared.Rent(bytesMin);
         _rented.Add(buffer);
         Bytes += buffer.Length;
         return buffer;
@@ -28,13 +26,13 @@ public sealed class ColumnMemory : IDisposable
         buffer.AsSpan(0, used).CopyTo(larger);
         _rented.Remove(buffer);
         Bytes -= buffer.Length;
-        ArrayPool<byte>.Shared.Return(buffer);
+        ColumnPool.Shared.Return(buffer);
         return larger;
     }
 
     public void Dispose()
     {
-        foreach (var buffer in _rented) ArrayPool<byte>.Shared.Return(buffer);
+        foreach (var buffer in _rented) ColumnPool.Shared.Return(buffer);
         _rented.Clear();
         Bytes = 0;
     }
