@@ -107,7 +107,7 @@ public sealed class KeyMergeSpec
 
         var fault = Assert.Throws<PipelineException>(() => session.Execute("CREATE TABLE t AS SELECT string_agg(repeat('x', 1000), '') AS text FROM range(1000000)"));
 
-        Assert.Equal(FaultKind.Invalid, fault.Kind);
+        Assert.Equal(FaultKind.TooLarge, fault.Kind);
         Assert.Contains("Raise transform.memory-max", fault.Message);
     }
 
