@@ -5,8 +5,8 @@ using Pipeline.Core;
 namespace Pipeline.Delta.Schemas;
 
 /// <summary>
-/// Makes one schema of a table's and a commit's: new columns come nullable at the end. Protocol (1, 2) has no type
-/// widening, so any other type than the table's is refused.
+/// Makes one schema of a table's and a commit's: new columns come nullable at the end, and a column that is said to have
+/// no statistics has none from then on. Protocol (1, 2) has no type widening, so any other type than the table's is refused.
 /// </summary>
 internal static class SchemaEvolution
 {
@@ -42,13 +42,18 @@ internal static class SchemaEvolution
             var known = merged[at];
             if (!string.Equals(known.Name, field.Name, StringComparison.Ordinal))
                 differences.Add($"column {path}{known.Name} would be named {field.Name}");
-            if (MergeType(known.DataType, field.DataType, path + known.Name, differences) is not { } type) continue;
-            merged[at] = new Field(known.Name, type, known.IsNullable, known.HasMetadata ? known.Metadata : null);
+            var type = MergeType(known.DataType, field.DataType, path + known.Name, differences);
+            var loses = TableColumns.HasStatistics(known) && !TableColumns.HasStatistics(field);
+            if (type is null && !loses) continue;
+            merged[at] = new Field(known.Name, type ?? known.DataType, known.IsNullable, loses ? Marked(known) : known.HasMetadata ? known.Metadata : null);
             isChanged = true;
         }
 
         return isChanged ? merged : null;
     }
+
+    private static Dictionary<string, string> Marked(Field field) =>
+        new(field.HasMetadata ? field.Metadata : new Dictionary<string, string>(), StringComparer.Ordinal) { [TableColumns.StatisticsKey] = TableColumns.NoStatistics };
 
     /// <summary>Null when the type stays.</summary>
     private static IArrowType? MergeType(IArrowType current, IArrowType needed, string path, List<string> differences)

@@ -17,5 +17,7 @@ public enum Materialization
 /// <param name="Sql">The file's text; refers to tables as <c>silver.users</c> and <c>gold.dim_date</c>.</param>
 /// <param name="SqlFile">Where <paramref name="Sql"/> comes from, for messages.</param>
 /// <param name="Key">The columns that identify a row; required for <see cref="Materialization.Merge"/>.</param>
+/// <param name="Personal">Columns about a person: their minimum and maximum are written nowhere.</param>
 /// <param name="Location">Where the table is configured.</param>
-public sealed record GoldTable(TableId Table, string Sql, string SqlFile, Materialization Materialization, IReadOnlyList<string> Key, SourceLocation Location);
+public sealed record GoldTable(TableId Table, string Sql, string SqlFile, Materialization Materialization, IReadOnlyList<string> Key, IReadOnlyList<string> Personal,
+    SourceLocation Location);

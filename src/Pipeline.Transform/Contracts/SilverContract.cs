@@ -1,6 +1,8 @@
+using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Transform.Contracts;
 
@@ -65,6 +67,13 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
 {
     /// <summary>The type in the Silver table: masked values are text.</summary>
     public IArrowType StoredType => Mask == Mask.None ? Type : StringType.Default;
+
+    /// <summary>As it is in the Silver table: about a person, it gets no bounds. Whether a value is required is the rules' business.</summary>
+    public Field ToField() => Stored(StoredType);
+
+    /// <summary>The same with another type, for tables that keep its values in another form.</summary>
+    public Field Stored(IArrowType type) =>
+        new(Name, type, nullable: true, Classification is Classification.Personal or Classification.Secret ? TableColumns.WithoutStatistics : null);
 }
 
 /// <summary>A condition on one row.</summary>

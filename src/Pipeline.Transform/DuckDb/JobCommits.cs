@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Merge;
+using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.DuckDb;
@@ -68,7 +69,9 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
         };
     }
 
-    /// <summary>The schema to evolve to when the table lacks columns; null when it has them all.</summary>
+    /// <summary>The schema to evolve to when the table lacks columns, or does not know yet that they are personal; null when it has them all.</summary>
     public static Apache.Arrow.Schema? Evolved(Snapshot table, IReadOnlyList<Apache.Arrow.Field> columns) =>
-        columns.All(column => table.Schema.FieldsLookup.Contains(column.Name)) ? null : new Apache.Arrow.Schema(columns, null);
+        columns.All(column => table.Schema.FieldsLookup[column.Name].Any(known => !TableColumns.HasStatistics(known) || TableColumns.HasStatistics(column)))
+            ? null
+            : new Apache.Arrow.Schema(columns, null);
 }

@@ -6,6 +6,7 @@ using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
 using Pipeline.Delta.Merge;
+using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Silver;
 
@@ -19,7 +20,7 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     /// <summary>What a Silver table has for sure, whatever its Bronze table adds.</summary>
     public static IReadOnlyList<Field> Columns(SilverContract contract) =>
     [
-        .. contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true)),
+        .. contract.Columns.Select(column => column.ToField()),
         new Field(BronzeColumns.Position, Int64Type.Default, nullable: true),
         new Field(BronzeColumns.IngestedAt, BronzeColumns.Timestamp, nullable: true),
     ];
@@ -41,7 +42,9 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         {
             // What is wrong with an input has been said there.
             if (inputs.Any(input => input.Layer == Layer.Gold && nodes.TrueForAll(node => node.Table != input))) continue;
-            if (ColumnsOf(table) is { } columns) nodes.Add(new GoldNode(table, inputs, columns));
+            if (ColumnsOf(table) is not { } columns) continue;
+            CheckPersonal(table, columns, inputs.SelectMany(input => PersonalOf(input, silver, nodes)));
+            nodes.Add(new GoldNode(table, inputs, columns));
         }
 
         return nodes;
@@ -147,15 +150,34 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         foreach (var row in _session.Rows($"DESCRIBE {name}"))
         {
             var (column, type) = ((string)row[0]!, (string)row[1]!);
-            if (Arrow(type) is { } arrow) columns.Add(new Field(column, arrow, nullable: true));
+            if (Arrow(type) is { } arrow) columns.Add(new Field(column, arrow, nullable: true, table.Personal.Contains(column) ? TableColumns.WithoutStatistics : null));
             else Report(table, 1, $"column '{column}' has type {type}, which the lake does not have. CAST it, e.g. to BIGINT, DOUBLE, DECIMAL(18,2) or VARCHAR");
         }
 
-        foreach (var key in table.Key.Where(key => columns.TrueForAll(column => column.Name != key)))
-            problems.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.key",
-                $"the query returns no column '{key}'{SettingsReader.Nearest(key, columns.Select(column => column.Name))}"));
+        CheckNames(table, "key", table.Key, columns);
+        CheckNames(table, "personal", table.Personal, columns);
         return columns;
     }
+
+    private void CheckNames(GoldTable table, string setting, IEnumerable<string> names, List<Field> columns)
+    {
+        foreach (var name in names.Where(name => columns.TrueForAll(column => column.Name != name)))
+            problems.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.{setting}",
+                $"the query returns no column '{name}'{SettingsReader.Nearest(name, columns.Select(column => column.Name))}"));
+    }
+
+    /// <summary>A column that has kept its name and type is taken to have kept its values too.</summary>
+    private void CheckPersonal(GoldTable table, List<Field> columns, IEnumerable<(TableId Table, Field Column)> personal)
+    {
+        foreach (var (from, column) in personal.Where(from => columns.Exists(column => column.Name == from.Column.Name && TableColumns.HasStatistics(column)
+            && ColumnType.Format(column.DataType) == ColumnType.Format(from.Column.DataType))))
+            problems.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.personal",
+                $"column '{column.Name}' has name and type of a personal column of {from}. List it here, or give it another name if it says nothing about a person"));
+    }
+
+    private static IEnumerable<(TableId Table, Field Column)> PersonalOf(TableId table, IReadOnlyList<SilverContract> silver, List<GoldNode> gold) =>
+        (silver.FirstOrDefault(contract => contract.Table == table) is { } known ? Columns(known) : gold.First(node => node.Table == table).Columns)
+            .Where(column => !TableColumns.HasStatistics(column)).Select(column => (table, column));
 
     private static IArrowType? Arrow(string type) => type switch
     {

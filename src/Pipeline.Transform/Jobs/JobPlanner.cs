@@ -15,7 +15,7 @@ namespace Pipeline.Transform.Jobs;
 /// </summary>
 public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time)
 {
-    /// <summary>The fingerprint of the query that a Gold table was made with.</summary>
+    /// <summary>The fingerprint of what a Gold table was made with: its query and which columns are personal.</summary>
     internal const string DefinitionAppId = "definition";
 
     /// <summary>
@@ -76,7 +76,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var run = gold?.Current.Position(JobPins.RunAppId) ?? 0;
         var inputs = await InputsAsync(node.Table, gold, cancellationToken);
         if (node.Inputs.Count > 0 && inputs.Count == 0) return null;
-        if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold.Sql)) return null;
+        if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
         return new JobPins
         {
             Table = node.Table.ToString(),
@@ -146,7 +146,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Columns = JobColumn.Of(node.Columns),
             Key = [.. node.Gold.Key],
             Sql = node.Gold.Sql,
-            Definition = Fingerprint(node.Gold.Sql),
+            Definition = Fingerprint(node.Gold),
         };
     }
 
@@ -159,5 +159,6 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);
     }
 
-    private static long Fingerprint(string sql) => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(sql))) & long.MaxValue;
+    private static long Fingerprint(GoldTable gold) =>
+        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', [gold.Sql, .. gold.Personal.Order(StringComparer.Ordinal)])))) & long.MaxValue;
 }

@@ -59,7 +59,7 @@ public sealed record JobSpec
     /// <summary>A Gold table's SELECT.</summary>
     public string? Sql { get; init; }
 
-    /// <summary>Fingerprint of <see cref="Sql"/>: a Gold table is made again when it changes.</summary>
+    /// <summary>Fingerprint of a Gold table's query and personal columns: it is made again when they change.</summary>
     public long? Definition { get; init; }
 
     public SilverStatements? Silver { get; init; }

@@ -35,7 +35,7 @@ public static class SilverTables
     /// </summary>
     public static IReadOnlyList<Field> Columns(SilverContract contract, Schema bronze)
     {
-        var fields = contract.Columns.Select(column => new Field(column.Name, column.StoredType, nullable: true, Metadata(column))).ToList();
+        var fields = contract.Columns.Select(column => column.ToField()).ToList();
         foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt).Concat(bronze.FieldsLookup.Contains(Changed) ? [Changed] : System.Array.Empty<string>()))
             if (fields.TrueForAll(field => field.Name != name)) fields.Add(new Field(name, bronze.GetFieldByName(name).DataType, nullable: true));
         return fields;
@@ -51,7 +51,7 @@ public static class SilverTables
     /// </summary>
     public static IReadOnlyList<Field> QuarantineColumns(SilverContract contract) =>
     [
-        .. contract.Key.Select(name => new Field(name, StringType.Default, nullable: true, Metadata(contract.Columns.First(column => column.Name == name)))),
+        .. contract.KeyColumns.Select(column => column.Stored(StringType.Default)),
         new Field("_rules", StringType.Default, nullable: true),
         new Field("_held", BooleanType.Default, nullable: true),
         new Field("_row", StringType.Default, nullable: true, TableColumns.WithoutStatistics),
@@ -62,9 +62,6 @@ public static class SilverTables
         new Field("_bronze_version", Int64Type.Default, nullable: true),
         new Field("_quarantined_at", BronzeColumns.Timestamp, nullable: true),
     ];
-
-    private static IReadOnlyDictionary<string, string>? Metadata(SilverColumn column) =>
-        column.Classification is Classification.Personal or Classification.Secret ? TableColumns.WithoutStatistics : null;
 
     /// <summary>What identifies a row of the quarantine: its place in Bronze.</summary>
     public static readonly IReadOnlyList<string> QuarantineKey = ["_bronze_file", "_bronze_row"];

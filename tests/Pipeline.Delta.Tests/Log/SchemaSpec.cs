@@ -56,6 +56,21 @@ public sealed class SchemaSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_column_that_is_said_to_have_no_statistics_has_none_from_then_on()
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store());
+        var said = new Schema([TestTables.KeyAndText.GetFieldByIndex(0), new Field("text", StringType.Default, nullable: true, TableColumns.WithoutStatistics)], null);
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Schema = said });
+
+        // Who does not say it does not take it back, and its files have none either.
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Schema = TestTables.KeyAndText });
+        var file = await TestTables.WriteFileAsync(table, TestTables.Rows(1));
+
+        Assert.Equal([true, false], table.Current.Schema.FieldsList.Select(TableColumns.HasStatistics));
+        Assert.Contains("\"minValues\":{\"key\":1}", file.Stats, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Anything_else_is_refused_with_the_difference()
     {
         var table = await TestTables.OpenAsync(_scratch.Store());

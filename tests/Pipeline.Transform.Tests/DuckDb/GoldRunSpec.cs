@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.DuckDb;
@@ -115,6 +116,48 @@ public sealed class GoldRunSpec
         Assert.Equal(first with { Took = default }, second with { Took = default });
         Assert.Equal(1, (await lake.Lake.TryOpenAsync(TableId.Gold("daily"), Cancel))!.Current.Version);
     }
+
+    [Theory]
+    [InlineData("full")]
+    [InlineData("merge")]
+    public async Task Writes_no_bounds_of_personal_columns(string materialization)
+    {
+        using var lake = People($"{{ sql = \"people.sql\", materialization = {materialization}, key = [user_id], personal = [email, full_name] }}");
+        for (var run = 1; run <= 2; run++)
+        {
+            await AppendPersonAsync(lake, run);
+            await lake.RunAllAsync();
+        }
+
+        Assert.Equal(["1|a1@x|Ada 1", "2|a2@x|Ada 2"], await lake.RowsAsync("SELECT user_id, email, full_name FROM gold.people ORDER BY 1"));
+        Assert.Equal(["user_id"], (await lake.BoundsAsync(TableId.Gold("people"))).Distinct());
+        Assert.Equal(["user_id"], await lake.FooterBoundsAsync(TableId.Gold("people")));
+    }
+
+    [Fact]
+    public async Task A_table_that_learns_that_a_column_is_personal_is_made_again_and_remembers_it()
+    {
+        using var lake = People("{ sql = \"people.sql\", key = [user_id], personal = [email] }");
+        await AppendPersonAsync(lake, 1);
+        await lake.RunAllAsync();
+        Assert.Contains("full_name", await lake.BoundsAsync(TableId.Gold("people")));
+        using var knowing = People("{ sql = \"people.sql\", key = [user_id], personal = [email, full_name] }");
+        var planner = new JobPlanner(lake.Tables, knowing.Graph, lake.Options, lake.Time);
+
+        await lake.Engine.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("people"), Cancel))!, Cancel), Cancel);
+
+        Assert.Equal(["user_id"], (await lake.BoundsAsync(TableId.Gold("people"))).Distinct());
+        Assert.Equal(["user_id"], await lake.FooterBoundsAsync(TableId.Gold("people")));
+        var schema = (await lake.Lake.TryOpenAsync(TableId.Gold("people"), Cancel))!.Current.Schema;
+        Assert.Equal(["email", "full_name"], schema.FieldsList.Where(field => !TableColumns.HasStatistics(field)).Select(field => field.Name));
+    }
+
+    private static TestLake People(string gold) => new(TestGraph.Of("""
+        users { from = bronze/app/users, columns { user_id { type = long }, name { type = string, classification = personal }, email { type = string, classification = personal } }, key = [user_id] }
+        """, $"people {gold}", ("people.sql", "SELECT user_id, email, 'Ada ' || name AS full_name FROM silver.users")));
+
+    private static Task AppendPersonAsync(TestLake lake, int id) => lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long", "name string", "email string"),
+        $"SELECT {id} AS user_id, '{id}' AS name, 'a{id}@x' AS email, 'r' AS _op, {id} AS _position");
 
     private static TestLake Lake(string gold, params (string, string)[] files) => new(TestGraph.Of(Contracts, gold, files));
 

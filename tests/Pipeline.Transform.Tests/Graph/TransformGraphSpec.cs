@@ -86,6 +86,47 @@ public sealed class TransformGraphSpec
     }
 
     [Fact]
+    public void Reports_a_personal_column_that_the_query_does_not_return()
+    {
+        var (_, problems) = TestGraph.Bind(Orders, "sums { sql = \"sums.sql\", personal = [order_idd] }", ("sums.sql", "SELECT order_id FROM silver.orders"));
+
+        Assert.Equal("test.conf:16: gold.sums.personal: the query returns no column 'order_idd'. Did you mean 'order_id'?", Assert.Single(problems).ToString());
+    }
+
+    [Fact]
+    public void Reports_a_column_that_comes_from_a_personal_one_and_is_not_said_to_be_personal()
+    {
+        var (_, problems) = TestGraph.Bind("""
+            users {
+              from = bronze/app/users
+              columns {
+                user_id { type = long }, email { type = string, classification = personal }
+                born { type = date, classification = secret }, phone { type = long, mask = hash, classification = personal }
+              }
+              key = [user_id]
+            }
+            """, """
+            forgot { sql = "all.sql" }
+            after { sql = "after.sql" }
+            listed { sql = "all.sql", personal = [email, born, phone] }
+            derived { sql = "derived.sql" }
+            """,
+            ("all.sql", "SELECT user_id, email, born, phone FROM silver.users"),
+            ("after.sql", "SELECT email FROM gold.listed"),
+            // Of another type or name: a year says little, a count nothing.
+            ("derived.sql", "SELECT CAST(year(born) AS BIGINT) AS born, COUNT(*) AS emails FROM silver.users GROUP BY 1"));
+
+        const string cause = "List it here, or give it another name if it says nothing about a person";
+        Assert.Equal(
+        [
+            $"gold.after.personal: column 'email' has name and type of a personal column of gold/listed. {cause}",
+            $"gold.forgot.personal: column 'born' has name and type of a personal column of silver/users. {cause}",
+            $"gold.forgot.personal: column 'email' has name and type of a personal column of silver/users. {cause}",
+            $"gold.forgot.personal: column 'phone' has name and type of a personal column of silver/users. {cause}",
+        ], problems.Select(problem => $"{problem.Path}: {problem.Message}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Reports_a_key_that_the_query_does_not_return()
     {
         var (_, problems) = TestGraph.Bind(Orders, "sums { sql = \"sums.sql\", materialization = merge, key = [order_idd] }", ("sums.sql", "SELECT order_id FROM silver.orders"));
