@@ -24,7 +24,15 @@ internal sealed class PostgresScene : IAsyncDisposable
         _rows = rows;
         Lake = lake ?? Path.Combine(root, "lake");
         Proxy = new TcpProxy(server.Port);
-        Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Timeout = 5, CommandTimeout = 20 }.ConnectionString);
+        Database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Timeout = 15, CommandTimeout = 300 }.ConnectionString);
+    }
+
+    /// <summary>After so long a test has failed: only a fault is waited for so long, on however slow a machine.</summary>
+    public static CancellationTokenSource Deadline()
+    {
+        var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? TimeSpan.FromHours(2) : TimeSpan.FromMinutes(15));
+        return deadline;
     }
 
     public string Lake { get; }
@@ -35,15 +43,27 @@ internal sealed class PostgresScene : IAsyncDisposable
 
     public WritersBook Book => _writers!.Book;
 
+    /// <summary>Settings of further sources, and of Silver tables made of them.</summary>
+    public (string Sources, string Silver) More { get; set; } = ("", "");
+
+    /// <summary>How a source of the configuration reaches the server.</summary>
+    public string ServerSettings => $$"""
+        type = postgres, host = 127.0.0.1, port = {{Proxy.Port}}
+            database = {{_server.Database}}, username = {{_server.User}}, password = "{{_server.Password}}"
+            tls { mode = verify-full, ca-file = "{{_server.CaFile}}" }
+        """;
+
     /// <param name="rows">What each table has before anybody captures it.</param>
     /// <param name="lake">Null: a directory of the scene's own.</param>
-    public static async Task<PostgresScene> StartAsync(CancellationToken cancellationToken, int rows = 2_000, string? lake = null)
+    /// <param name="serverEnvironment">Variables of the server's processes.</param>
+    public static async Task<PostgresScene> StartAsync(CancellationToken cancellationToken, int rows = 2_000, string? lake = null, IReadOnlyDictionary<string, string>? serverEnvironment = null)
     {
         var root = Directory.CreateTempSubdirectory("pipeline-faults-").FullName;
         var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(root, "server"))
         {
             // What a writer was told is committed must outlive an immediate shutdown.
             Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on", ["deadlock_timeout"] = "100ms" },
+            Environment = serverEnvironment ?? new Dictionary<string, string>(StringComparer.Ordinal),
         }, cancellationToken);
         var scene = new PostgresScene(server, root, lake, rows);
         await scene.ExecuteAsync($"create sequence keys start {rows + 1}; create table transactions (tx bigint primary key)", cancellationToken);
@@ -55,9 +75,9 @@ internal sealed class PostgresScene : IAsyncDisposable
         return scene;
     }
 
-    public PipelineProcess StartNode(string? killPoint = null)
+    public PipelineProcess StartNode(string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var process = PipelineProcess.Start(Path.Combine(_root, $"node-{_processes.Count}"), Configuration, ["run", "--role", "ingest", "transform"], killPoint);
+        var process = PipelineProcess.Start(Path.Combine(_root, $"node-{_processes.Count}"), Configuration, ["run", "--role", "ingest", "transform"], killPoint, environment);
         _processes.Add(process);
         return process;
     }
@@ -201,13 +221,12 @@ internal sealed class PostgresScene : IAsyncDisposable
         cluster { hostname = 127.0.0.1, port = 0 }
         sources {
           app {
-            type = postgres, mode = cdc, host = 127.0.0.1, port = {{Proxy.Port}}
-            database = {{_server.Database}}, username = {{_server.User}}, password = "{{_server.Password}}"
-            tls { mode = verify-full, ca-file = "{{_server.CaFile}}" }
-            chunk-bytes-max = 32 KiB, connect-timeout = 2s
+            {{ServerSettings}}
+            mode = cdc, chunk-bytes-max = 32 KiB, connect-timeout = 2s
             capture { heartbeat-interval = 500ms, chunk-age-max = 20ms }
             tables { {{string.Join(", ", PostgresTable.All.Select(table => $"{table.Name} {{ table = public.{table.Name}, key = [id] }}"))}} }
           }
+          {{More.Sources}}
         }
         silver {
           {{string.Join("\n  ", PostgresTable.All.Select(table => $$"""
@@ -216,6 +235,7 @@ internal sealed class PostgresScene : IAsyncDisposable
               columns { id { type = long }, version { type = int }, tx { type = long }, amount { type = "decimal(12,2)" }, body { type = string }, extra { type = string }, changed { type = timestamp } }
             }
             """))}}
+          {{More.Silver}}
         }
         """;
 

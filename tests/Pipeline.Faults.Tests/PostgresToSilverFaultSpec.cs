@@ -16,7 +16,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task Killed_at_every_step_of_snapshot_and_stream_each_change_arrives_once()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(IsNightly ? 20 : 4));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token, rows: IsNightly ? 40_000 : 15_000);
         var random = new Random(4711);
         // With a slot that no table knows of.
@@ -52,7 +52,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task Killed_while_Silver_is_made_it_is_made_as_if_nothing_had_happened()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(4));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token);
         var random = new Random(42);
         var isWriting = false;
@@ -78,7 +78,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task The_server_restarted_crashed_and_cut_off_costs_time_and_nothing_else()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(5));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token);
         await using var node = scene.StartNode();
         await scene.StartWritingAsync(deadline.Token);
@@ -103,7 +103,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task A_slot_that_someone_else_dropped_halts_as_a_gap_and_says_so()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token);
         await using var node = scene.StartNode();
         await scene.StartWritingAsync(deadline.Token);
@@ -128,7 +128,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task A_slot_dropped_before_anything_of_it_was_committed_is_a_gap_too()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token);
         await using (var first = scene.StartNode(KillPoint.AfterLogEntry))
         {
@@ -150,7 +150,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task A_slot_dropped_before_any_table_knew_of_it_is_a_fresh_start()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(3));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token);
         await using (var first = scene.StartNode(KillPoint.BeforeBeginning))
         {
@@ -176,7 +176,7 @@ public sealed class PostgresToSilverFaultSpec
     [Fact]
     public async Task A_table_truncated_while_it_is_written_is_emptied_in_Silver_too()
     {
-        using var deadline = Deadline(TimeSpan.FromMinutes(4));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token, rows: 5_000);
         await using var node = scene.StartNode();
         await scene.StartWritingAsync(deadline.Token);
@@ -197,7 +197,7 @@ public sealed class PostgresToSilverFaultSpec
     {
         using var disk = SmallDisk.TryMount(megabytes: 256);
         Assert.SkipWhen(disk is null, "Mounting a small file system needs root.");
-        using var deadline = Deadline(TimeSpan.FromMinutes(4));
+        using var deadline = PostgresScene.Deadline();
         await using var scene = await PostgresScene.StartAsync(deadline.Token, lake: Path.Combine(disk.Path, "lake"));
         await using var node = scene.StartNode();
         await scene.StartWritingAsync(deadline.Token);
@@ -221,12 +221,5 @@ public sealed class PostgresToSilverFaultSpec
         Assert.Equal(0, await node.StopAsync(cancellationToken));
         await PostgresOracle.AssertAsync(scene, cancellationToken, truncates);
         TestContext.Current.TestOutputHelper?.WriteLine($"{scene.Book.Transactions} transactions committed, {scene.Book.RolledBack.Count} rolled back.");
-    }
-
-    private static CancellationTokenSource Deadline(TimeSpan limit)
-    {
-        var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(limit);
-        return deadline;
     }
 }

@@ -46,6 +46,19 @@ public sealed class BronzeCommitterStateSpec
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_holds_no_commit_up()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+        When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+
+        _now -= TimeSpan.FromHours(1);
+        var next = When(Stage("a", 10, 20));
+
+        Assert.Single(Commit(next));
+    }
+
+    [Fact]
     public void One_commit_moves_a_chain_of_stages_from_its_first_start_to_its_last_end()
     {
         var transaction = BronzeCommitterActor.TransactionOf([StageOf("a", null, 10), StageOf("a", 10, 25), StageOf("b", 5, 6)]);

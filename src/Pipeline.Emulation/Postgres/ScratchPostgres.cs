@@ -22,8 +22,11 @@ public sealed record ScratchPostgresOptions(string Directory)
     /// <summary>Further settings of the server, over those that a scratch server needs.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Variables of the server's environment, beside our own.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>After this long without readiness the start has failed.</summary>
-    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(3);
 }
 
 /// <summary>
@@ -57,7 +60,7 @@ public sealed class ScratchPostgres : IAsyncDisposable
         """;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromMinutes(2);
 
     private readonly ScratchPostgresOptions _options;
     private readonly PostgresInstallation _installation;
@@ -268,7 +271,7 @@ public sealed class ScratchPostgres : IAsyncDisposable
         foreach (var (name, value) in _options.Settings) settings[name] = value;
 
         // A session of its own: Ctrl-C in the terminal must not reach the server before its owner has finished with it.
-        _watchdog = Process.Start(new ProcessStartInfo("setsid",
+        var start = new ProcessStartInfo("setsid",
         [
             "sh", "-c", WatchdogScript, "postgres-watchdog", .. _account.Command, _installation.Tool("postgres"), "-D", DataDirectory,
             .. settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" }),
@@ -277,7 +280,9 @@ public sealed class ScratchPostgres : IAsyncDisposable
             UseShellExecute = false,
             RedirectStandardInput = true,
             Environment = { ["PIPELINE_SERVER_LOG"] = LogFile },
-        })!;
+        };
+        foreach (var (name, value) in _options.Environment) start.Environment[name] = value;
+        _watchdog = Process.Start(start)!;
         await WaitUntilReadyAsync(_watchdog, cancellationToken);
     }
 

@@ -196,6 +196,8 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         if (Phase != CommitterPhase.Ready || Gathered.Count == 0) return this;
 
         var dueIn = LastCommitAt + Limits.CommitInterval - now;
+        // The last commit was made before the clock was set back: it is no reason to wait.
+        if (dueIn > Limits.CommitInterval) dueIn = null;
         if (flushNow || dueIn is null || dueIn <= TimeSpan.Zero || Gathered.Sum(pending => pending.Stage.Files.Length) >= Limits.FilesMax)
         {
             var batch = NextBatch();

@@ -173,8 +173,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     private Decision StartDue(DateTimeOffset now)
     {
         var free = Options.JobsMax - Tables.Count(table => table.IsBusy);
-        var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenBy(table => table.PendingSince).Take(Math.Max(0, free))
-            .Select(table => table.Table).ToImmutableArray();
+        // Who has waited since before the clock was set back has waited longest, whatever the clock said then.
+        var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenByDescending(table => table.PendingSince > now)
+            .ThenBy(table => table.PendingSince).Take(Math.Max(0, free)).Select(table => table.Table).ToImmutableArray();
         var state = due.Aggregate(this, (s, table) => s.With(table, t => t with { IsPlanning = true, PendingSince = null, PendingRows = 0 }));
         return new Decision(state, [], [.. due.Select(table => new MedallionEffect.Plan(table, RowsMax(Find(table)!)))]);
     }

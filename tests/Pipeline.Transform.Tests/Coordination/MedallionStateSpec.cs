@@ -76,6 +76,18 @@ public sealed class MedallionStateSpec
     }
 
     [Fact]
+    public void Who_waits_since_before_the_clock_was_set_back_comes_first()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/crm/orders", 3, 10, _now));
+
+        _now -= TimeSpan.FromHours(1);
+        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+
+        Assert.Equal(["plan silver/orders", "plan silver/users"], Tick());
+    }
+
+    [Fact]
     public void Leaves_the_shortest_interval_between_two_runs_unless_many_rows_wait()
     {
         Settle();

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>
+/// The wall clock of a process that somebody moves while it runs, by Debian's <c>libfaketime</c>; time that only counts
+/// up, which waiting goes by, stays what it is.
+/// </summary>
+internal sealed class FakeClock : IDisposable
+{
+    private readonly string _directory;
+
+    private FakeClock(string library)
+    {
+        // Not a private one: the server reads it under another account.
+        _directory = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"pipeline-clock-{Guid.NewGuid():N}")).FullName;
+        Move(TimeSpan.Zero);
+        Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["LD_PRELOAD"] = library,
+            ["FAKETIME_TIMESTAMP_FILE"] = TimestampFile,
+            ["FAKETIME_NO_CACHE"] = "1",
+            ["FAKETIME_DISABLE_SHM"] = "1",
+            ["FAKETIME_FORCE_MONOTONIC_FIX"] = "0",
+            ["DONT_FAKE_MONOTONIC"] = "1",
+        };
+    }
+
+    /// <summary>What a process needs in its environment to go by this clock.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; }
+
+    private string TimestampFile => Path.Combine(_directory, "offset");
+
+    /// <summary>A clock that is right; skips the test where there is no library.</summary>
+    public static FakeClock Create()
+    {
+        var library = ((string[])["/usr/lib", "/usr/local/lib"]).Where(Directory.Exists)
+            .SelectMany(directory => Directory.GetDirectories(directory).Append(directory))
+            .Select(directory => Path.Combine(directory, "faketime", "libfaketimeMT.so.1")).FirstOrDefault(File.Exists);
+        Assert.SkipWhen(library is null, "Moving a process's clock needs libfaketime (Debian, Ubuntu: sudo apt-get install libfaketime).");
+        return new FakeClock(library);
+    }
+
+    /// <summary>From now on the clock is off by so much.</summary>
+    public void Move(TimeSpan offset)
+    {
+        var next = TimestampFile + ".next";
+        File.WriteAllText(next, string.Create(CultureInfo.InvariantCulture, $"{offset.TotalSeconds:+0;-0;+0}\n"));
+        // At once: a reader never sees half of it.
+        File.Move(next, TimestampFile, overwrite: true);
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+}
