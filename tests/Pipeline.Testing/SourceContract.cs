@@ -10,7 +10,7 @@ namespace Pipeline.Testing;
 public abstract class SourceContract
 {
     /// <summary>How long anything may take before the test gives up.</summary>
-    protected virtual TimeSpan Deadline => TimeSpan.FromSeconds(30);
+    protected virtual TimeSpan Deadline => TimeSpan.FromMinutes(3);
 
     /// <summary>Rows for tests that want several chunks of a split.</summary>
     protected virtual int ManyRows => 2_000;
@@ -156,7 +156,7 @@ public abstract class SourceContract
 
         await stop.CancelAsync();
 
-        await reading.WaitAsync(TimeSpan.FromSeconds(5), deadline.Token);
+        await reading.WaitAsync(TimeSpan.FromSeconds(30), deadline.Token);
     }
 
     [Fact]
