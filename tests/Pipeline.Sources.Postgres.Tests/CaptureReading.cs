@@ -31,7 +31,7 @@ internal sealed class CaptureReading : IAsyncDisposable
 
     public long? Position { get; private set; }
 
-    /// <summary>Chunks so far, and how many of them advanced.</summary>
+    /// <summary>Chunks so far, and how many of them advanced behind changes.</summary>
     public (int All, int Advancing) Chunks { get; private set; }
 
     public static async ValueTask<CaptureReading> StartAsync(PostgresOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null)
@@ -53,13 +53,19 @@ internal sealed class CaptureReading : IAsyncDisposable
         using var chunk = _chunks.Current;
         if (chunk.Rows is { } rows)
             for (var row = 0; row < rows.Length; row++) _pending.Add(ChangeAt(chunk.Table, rows, row));
-        Chunks = (Chunks.All + 1, Chunks.Advancing + (chunk.Range.IsAdvancing ? 1 : 0));
+        Chunks = (Chunks.All + 1, Chunks.Advancing + (chunk.Range.IsAdvancing && _pending.Count > 0 ? 1 : 0));
         if (!chunk.Range.IsAdvancing) return;
         Assert.All(_pending, change => Assert.InRange(change.Position, chunk.Range.From, chunk.Range.To - 1));
         _changes.AddRange(_pending);
         _pending.Clear();
         Position = chunk.Range.To;
     }
+
+    /// <summary>Takes what comes until the reading fails.</summary>
+    public Task<PipelineException> FailAsync() => Assert.ThrowsAsync<PipelineException>(async () =>
+    {
+        while (true) await TakeChunkAsync();
+    });
 
     /// <summary>Tells the source that everything read is durable.</summary>
     public ValueTask AcknowledgeAsync(CancellationToken cancellationToken) => Source.AcknowledgeAsync(Slot, Position!.Value, cancellationToken);

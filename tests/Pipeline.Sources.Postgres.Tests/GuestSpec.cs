@@ -76,7 +76,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
 
         var failure = await FailureAsync(options);
         await locked.RollbackAsync(Cancel);
-        await using var reading = await SourceReading.StartAsync(options, from: null, Cancel);
+        await using var reading = await SourceReading.StartAsync(options with { StatementTimeout = TimeSpan.FromMinutes(1) }, from: null, Cancel);
         await reading.TakeRowsAsync(1);
         while (await database.ScalarAsync<long>($"{Backends} and wait_event_type = 'Lock'", Cancel) > 0) await Task.Delay(20, Cancel);
 

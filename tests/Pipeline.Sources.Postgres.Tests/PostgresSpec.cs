@@ -1,6 +1,6 @@
 namespace Pipeline.Sources.Postgres.Tests;
 
-/// <summary>A test on a real server: it fails when it has waited a minute for something that does not happen.</summary>
+/// <summary>A test on a real server: it fails when it has waited for minutes for something that does not happen.</summary>
 public abstract class PostgresSpec : IDisposable
 {
     private readonly CancellationTokenSource _deadline;
@@ -8,7 +8,7 @@ public abstract class PostgresSpec : IDisposable
     protected PostgresSpec()
     {
         _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(1));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(5));
         Cancel = _deadline.Token;
     }
 

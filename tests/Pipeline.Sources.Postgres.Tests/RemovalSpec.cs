@@ -125,9 +125,13 @@ public sealed class RemovalSpec(PostgresServer server) : PostgresSpec
 
     private async Task ReadOneAsync(TestDatabase database)
     {
-        await using var reading = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
-        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
-        await reading.TakeAsync(1);
+        await using (var reading = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel))
+        {
+            await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+            await reading.TakeAsync(1);
+        }
+
+        await database.UntilSlotsAreLeftAsync(Cancel);
     }
 
     private async ValueTask<string> CatalogAsync(TestDatabase database) =>

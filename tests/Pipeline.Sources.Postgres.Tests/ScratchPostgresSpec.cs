@@ -76,7 +76,7 @@ public sealed class ScratchPostgresSpec(PostgresServer server) : PostgresSpec
 
             await scratch.DisposeAsync();
 
-            await process.WaitForExitAsync(Cancel).WaitAsync(TimeSpan.FromSeconds(5), Cancel);
+            await process.WaitForExitAsync(Cancel);
             Assert.Null(scratch.ServerProcessId);
         }
         finally

@@ -59,7 +59,7 @@ internal sealed class TestDatabase : IAsyncDisposable
         PollInterval = TimeSpan.FromMilliseconds(20),
         Settle = TimeSpan.FromMilliseconds(250),
         ChunkBytesMax = 4 << 10,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
+        ConnectTimeout = TimeSpan.FromSeconds(30),
         Tables = tables,
     };
 
@@ -78,21 +78,27 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await DropSlotsAsync();
+        using (var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2))) await DropSlotsAsync(deadline.Token);
         await DataSource.DisposeAsync();
         await using var admin = NpgsqlDataSource.Create(_server.ConnectionString);
         await using var drop = admin.CreateCommand($"drop database {Name} with (force)");
         await drop.ExecuteNonQueryAsync();
     }
 
-    /// <summary>A slot whose reader is leaving can be dropped when it has left.</summary>
-    private async ValueTask DropSlotsAsync()
+    /// <summary>As somebody who does not care whose they are: cuts off who reads them, and drops them when he has left.</summary>
+    public async ValueTask DropSlotsAsync(CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (await ScalarAsync<long>("select count(*) from pg_replication_slots where database = current_database()", deadline.Token) > 0)
+        while (await ScalarAsync<long>("select count(*) from pg_replication_slots where database = current_database()", cancellationToken) > 0)
             await ExecuteAsync("""
                 select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database() and active;
                 select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database() and not active;
-                """, deadline.Token);
+                """, cancellationToken);
+    }
+
+    /// <summary>Waits until nobody reads a slot of this database: the server notices a moment later that a reader has left.</summary>
+    public async ValueTask UntilSlotsAreLeftAsync(CancellationToken cancellationToken)
+    {
+        while (await ScalarAsync<long>("select count(*) from pg_replication_slots where database = current_database() and active", cancellationToken) > 0)
+            await Task.Delay(20, cancellationToken);
     }
 }
