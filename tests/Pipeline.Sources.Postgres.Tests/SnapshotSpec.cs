@@ -212,11 +212,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
                 if (figures.Observe("pipeline.source.snapshot.rows.expected") is { } total) expected.Add(total);
                 if (figures.Observe("pipeline.source.snapshot.remaining.seconds") is { } left) remaining.Add(left);
                 if (chunk.Range.To != SnapshotSplit.Complete) continue;
-<<<<<<< HEAD
-                // Who leaves ends the readers, whatever they still have to say.
-=======
                 // Before we leave: a reader that is cancelled tells nothing more.
->>>>>>> pg
                 await logs.WaitForAsync(line => line == $"Snapshot of items: {Rows} rows of about {Rows}, 100 %, 0 s left", Cancel);
                 break;
             }
