@@ -22,32 +22,6 @@ public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
         Assert.Equal(new ReadRecord(1, 1, at, "clé", """{"trace":["1-\"2\"","again"],"raw":{"base64":"/wA="},"none":null}""", "{\"ü\":\"😀\"}", "c", 1), read.Records[1]);
     }
 
-    /// <summary>Whatever is next to a value in memory, compressed or not: no header may be overlooked.</summary>
-    [Theory]
-    [InlineData(CompressionType.None)]
-    [InlineData(CompressionType.Snappy)]
-    [InlineData(CompressionType.Lz4)]
-    [InlineData(CompressionType.Zstd)]
-    [InlineData(CompressionType.Gzip)]
-    public async Task Headers_are_found_among_records_without_any(CompressionType compression)
-    {
-        const int records = 600;
-        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
-        using var producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = fixture.Kafka.Bootstrap, LingerMs = 50, CompressionType = compression }).Build();
-        await Task.WhenAll(Enumerable.Range(0, records).Select(number => producer.ProduceAsync(new TopicPartition(KafkaFixture.Topic, 0),
-            new Message<byte[]?, byte[]?> { Value = ValueOf(number), Headers = HasHeaders(number) ? new Headers { { "n", ReadRecords.Utf8($"{number}") } } : null }))).WaitAsync(Deadline);
-        await using var source = fixture.Open();
-
-        var read = await ReadRecords.ReadAsync(source, records, Deadline);
-
-        Assert.Equal(Enumerable.Range(0, records).Select(number => HasHeaders(number) ? $$"""{"n":"{{number}}"}""" : null), read.Records.OrderBy(record => record.Position).Select(record => record.Headers));
-
-        static bool HasHeaders(int number) => number % 3 == 1;
-
-        // Absent, empty, and of all small lengths.
-        static byte[]? ValueOf(int number) => number % 50 == 4 ? null : ReadRecords.Utf8(new string('x', number % 50));
-    }
-
     [Fact]
     public async Task Tombstones_and_empty_values_are_rows_too()
     {

@@ -12,7 +12,6 @@ namespace Pipeline.Sources.Kafka.Reading;
 internal sealed unsafe class NativeFeed : RecordFeed
 {
     private const int BatchMax = 4096;
-    private const int SmallestPageBytes = 4096;
 
     private readonly nint _queue;
     private readonly NativeMessage** _messages = (NativeMessage**)NativeMemory.Alloc(BatchMax, (nuint)sizeof(NativeMessage*));
@@ -86,23 +85,11 @@ internal sealed unsafe class NativeFeed : RecordFeed
 
     private ReadOnlySpan<byte> Headers(NativeMessage* message)
     {
-        var headers = HasNoHeaders(message) ? 0 : LibRdKafka.Headers(message);
+        var headers = LibRdKafka.Headers(message);
         if (headers == 0) return default;
         for (var i = 0; LibRdKafka.TryGetHeader(headers, i, out var name, out var value, out var isNull); i++)
             _headers.Add(name, value, isNull);
         return _headers.Write();
-    }
-
-    /// <summary>
-    /// The client makes a buffer for each record only to find that it has none. Values are read where the fetch put them, and
-    /// there the number of headers follows the value (record format 2; formats before it have no headers, whatever follows).
-    /// </summary>
-    private static bool HasNoHeaders(NativeMessage* message)
-    {
-        if (message->PayloadLength == 0) return false;
-        var next = message->Payload + message->PayloadLength;
-        // Behind a value of an older format memory may end, but not within a page.
-        return (nuint)next % SmallestPageBytes != 0 && *next == 0;
     }
 
     private PartitionReading? PartitionOf(NativeMessage* message)
