@@ -18,7 +18,7 @@ public sealed class KafkaMemorySpec : IAsyncDisposable
     private const long BytesMax = 512L << 20;
 
     /// <summary>What the first seconds leave to be filled, the heap's own swing and a larger log of the table may add.</summary>
-    private const long GrowthMax = 96L << 20;
+    private const long GrowthMax = 128L << 20;
 
     private const int RecordBytes = 200;
 
