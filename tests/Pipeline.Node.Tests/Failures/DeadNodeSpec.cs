@@ -10,12 +10,11 @@ public sealed class DeadNodeSpec
     [Fact]
     public async Task A_port_where_nothing_listens_any_more_is_proof()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        // Held, so that nobody else listens there meanwhile.
+        using var held = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        held.Bind(new IPEndPoint(IPAddress.Loopback, 0));
 
-        Assert.True(await DeadNodeActor.IsGoneAsync("127.0.0.1", port));
+        Assert.True(await DeadNodeActor.IsGoneAsync("127.0.0.1", ((IPEndPoint)held.LocalEndPoint!).Port));
     }
 
     [Fact]
