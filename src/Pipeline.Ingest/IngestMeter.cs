@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using Pipeline.Core;
-using Pipeline.Ingest.Streams;
+using Pipeline.Core.Buffers;
 
 namespace Pipeline.Ingest;
 
@@ -17,7 +17,7 @@ public sealed class IngestMeter : IDisposable
     private readonly Histogram<double> _commitSeconds;
     private readonly Histogram<double> _freshnessSeconds;
 
-    public IngestMeter(BufferBudget budget)
+    public IngestMeter(ByteBudget budget)
     {
         _rows = _meter.CreateCounter<long>("pipeline.ingest.rows", "{row}", "Rows committed to Bronze");
         _bytes = _meter.CreateCounter<long>("pipeline.ingest.bytes", "By", "Bytes of data files committed to Bronze");

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
-using Pipeline.Ingest.Streams;
+using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest;
@@ -13,10 +13,10 @@ public sealed class IngestMonitorActor : ReceiveActor
     private readonly Dictionary<IActorRef, ImmutableArray<WorkerStatus>> _workers = [];
     private readonly HashSet<IActorRef> _undrained = [];
     private readonly List<IActorRef> _drainAskers = [];
-    private readonly BufferBudget _budget;
+    private readonly ByteBudget _budget;
     private bool _isDraining;
 
-    public IngestMonitorActor(BufferBudget budget)
+    public IngestMonitorActor(ByteBudget budget)
     {
         _budget = budget;
         Receive<WorkerReport>(OnReport);
@@ -28,7 +28,7 @@ public sealed class IngestMonitorActor : ReceiveActor
         Receive<Terminated>(OnTerminated);
     }
 
-    public static Props Props(BufferBudget budget) => Akka.Actor.Props.Create(() => new IngestMonitorActor(budget));
+    public static Props Props(ByteBudget budget) => Akka.Actor.Props.Create(() => new IngestMonitorActor(budget));
 
     private void OnReport(WorkerReport report)
     {

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster.Sharding;
 using Akka.Hosting;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Ingest.Committer;
 using Pipeline.Ingest.Streams;
@@ -32,7 +33,7 @@ public static class IngestRegistration
     internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
         IReadOnlyList<ISource> sources, TimeProvider time)
     {
-        var budget = new BufferBudget(options.BufferBytesMax);
+        var budget = new ByteBudget(options.BufferBytesMax);
         return builder.WithActors((system, registry) =>
         {
             var meter = new IngestMeter(budget);

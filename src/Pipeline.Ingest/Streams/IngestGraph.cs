@@ -3,6 +3,7 @@ using System.Runtime.ExceptionServices;
 using Akka.Streams;
 using Akka.Streams.Dsl;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Streams;
@@ -11,7 +12,7 @@ namespace Pipeline.Ingest.Streams;
 /// <param name="Tables">By their name in the source.</param>
 /// <param name="CommitAsync">Completes when the roll is committed and acknowledged; it is called for one roll at a time, in order.</param>
 internal sealed record GraphSetup(ISource Source, ImmutableArray<SplitStart> Starts, IReadOnlyDictionary<string, BronzeTable> Tables,
-    Func<CancellationToken, ValueTask<BronzeTable>> OpenDeadLetters, IngestOptions Options, BufferBudget Budget, IngestMeter Meter,
+    Func<CancellationToken, ValueTask<BronzeTable>> OpenDeadLetters, IngestOptions Options, ByteBudget Budget, IngestMeter Meter,
     TimeProvider Time, Func<Roll, CancellationToken, Task> CommitAsync);
 
 /// <summary>The path of a worker's records from its splits to commits, running.</summary>
@@ -74,7 +75,7 @@ internal sealed class IngestGraph
     private static Flow<TIn, TOut, TMat> OnWriters<TIn, TOut, TMat>(Flow<TIn, TOut, TMat> flow) =>
         flow.WithAttributes(ActorAttributes.CreateDispatcher(WriterDispatcher).And(Attributes.CreateInputBuffer(1, 1))).Async();
 
-    private static async Task EndAsync(Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, BufferShare share,
+    private static async Task EndAsync(Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,
         CancellationTokenSource abort)
     {
         await done.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -1,6 +1,7 @@
 using Akka.Streams;
 using Akka.Streams.Stage;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 
 namespace Pipeline.Ingest.Streams;
 
@@ -8,7 +9,7 @@ namespace Pipeline.Ingest.Streams;
 /// A source's chunks as a stream: one is asked for at a time, and only when there is demand and room in the buffer budget.
 /// Materialises to a <see cref="Reading"/>.
 /// </summary>
-internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>> open, BufferShare share)
+internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>> open, ByteShare share)
     : GraphStageWithMaterializedValue<SourceShape<Chunk>, Reading>
 {
     private readonly Outlet<Chunk> _out = new("chunks.out");
@@ -122,7 +123,7 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
 
     private IAsyncEnumerable<Chunk> Open(CancellationToken cancellationToken) => open(cancellationToken);
 
-    private BufferShare Share => share;
+    private ByteShare Share => share;
 }
 
 /// <summary>A running read.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Streams;
@@ -16,7 +17,7 @@ internal sealed class Roller
     private readonly Func<CancellationToken, ValueTask<BronzeTable>> _openDeadLetters;
     private readonly OpenFiles _files;
     private readonly BronzeRows _rows;
-    private readonly BufferShare _share;
+    private readonly ByteShare _share;
     private readonly IngestMeter _meter;
     private readonly IngestOptions _options;
     private TableRoll? _deadLetters;
@@ -24,7 +25,7 @@ internal sealed class Roller
     /// <param name="tables">The tables of the worker's splits, by their name in the source.</param>
     /// <param name="openDeadLetters">Makes the source's dead-letter table, when its first record comes.</param>
     public Roller(IReadOnlyDictionary<string, BronzeTable> tables, Func<CancellationToken, ValueTask<BronzeTable>> openDeadLetters,
-        ImmutableArray<SplitStart> starts, OpenFiles files, BufferShare share, IngestOptions options, IngestMeter meter, TimeProvider time)
+        ImmutableArray<SplitStart> starts, OpenFiles files, ByteShare share, IngestOptions options, IngestMeter meter, TimeProvider time)
     {
         _files = files;
         _share = share;

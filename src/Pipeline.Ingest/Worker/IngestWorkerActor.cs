@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Streams;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Ingest.Committer;
 using Pipeline.Ingest.Streams;
@@ -14,7 +15,7 @@ namespace Pipeline.Ingest.Worker;
 /// <param name="Committers">The shard region of the tables' committers.</param>
 /// <param name="Monitor">Told of every change of state; nobody when null.</param>
 public sealed record IngestWorkerSetup(ISource Source, SourceTable Table, Lake Lake, IActorRef Committers, IActorRef? Monitor, IngestOptions Options,
-    BufferBudget Budget, IngestMeter Meter, TimeProvider Time)
+    ByteBudget Budget, IngestMeter Meter, TimeProvider Time)
 {
     internal TableId Bronze => TableId.Bronze(Source.Name, Table.Name);
 

@@ -1,13 +1,13 @@
-namespace Pipeline.Ingest.Streams;
+namespace Pipeline.Core.Buffers;
 
 /// <summary>
 /// The bytes that chunks of all workers of a node may hold between source and data file. Waiters are served in the order
 /// in which they came.
 /// </summary>
-public sealed class BufferBudget(long bytesMax)
+public sealed class ByteBudget(long bytesMax)
 {
     private readonly Lock _lock = new();
-    private readonly Queue<(BufferShare Share, long Bytes, TaskCompletionSource Granted)> _waiting = new();
+    private readonly Queue<(ByteShare Share, long Bytes, TaskCompletionSource Granted)> _waiting = new();
     private long _used;
 
     public long BytesMax { get; } = bytesMax;
@@ -15,9 +15,9 @@ public sealed class BufferBudget(long bytesMax)
     public long BytesUsed => Interlocked.Read(ref _used);
 
     /// <summary>A share for one graph; disposing it gives back whatever the graph still holds.</summary>
-    public BufferShare OpenShare() => new(this);
+    public ByteShare OpenShare() => new(this);
 
-    internal Task AcquireAsync(BufferShare share, long bytes)
+    internal Task AcquireAsync(ByteShare share, long bytes)
     {
         lock (_lock)
         {
@@ -33,7 +33,7 @@ public sealed class BufferBudget(long bytesMax)
         }
     }
 
-    internal void Release(BufferShare share, long bytes)
+    internal void Release(ByteShare share, long bytes)
     {
         lock (_lock)
         {
@@ -44,7 +44,7 @@ public sealed class BufferBudget(long bytesMax)
         }
     }
 
-    internal void Close(BufferShare share)
+    internal void Close(ByteShare share)
     {
         lock (_lock)
         {
@@ -72,15 +72,15 @@ public sealed class BufferBudget(long bytesMax)
     /// <summary>A chunk larger than the whole budget passes alone.</summary>
     private bool Fits(long bytes) => _used == 0 || _used + bytes <= BytesMax;
 
-    private void Grant(BufferShare share, long bytes)
+    private void Grant(ByteShare share, long bytes)
     {
         share.Held += bytes;
         _used += bytes;
     }
 }
 
-/// <summary>What one graph holds of the <see cref="BufferBudget"/>.</summary>
-public sealed class BufferShare(BufferBudget budget) : IDisposable
+/// <summary>What one holder has of the <see cref="ByteBudget"/>.</summary>
+public sealed class ByteShare(ByteBudget budget) : IDisposable
 {
     internal long Held { get; set; }
 
