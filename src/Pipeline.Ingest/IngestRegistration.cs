@@ -6,7 +6,6 @@ using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Ingest.Committer;
-using Pipeline.Ingest.Streams;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest;

@@ -6,7 +6,7 @@ using Pipeline.Sources.Postgres.Wire;
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>
-/// Connections to one database: at most <see cref="PostgresOptions.ConnectionsMax"/> for queries, as many for rows, and with
+/// Connections to one database: at most <see cref="PostgresSourceOptions.ConnectionsMax"/> for queries, as many for rows, and with
 /// change capture one that looks at the slot. The password is asked for at each new connection; errors come out as
 /// <see cref="PipelineException"/>.
 /// </summary>
@@ -24,7 +24,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly ConcurrentBag<WireConnection> _idle = [];
     private readonly ISecretStore _secrets;
 
-    public PostgresConnections(PostgresOptions options, ISecretStore secrets)
+    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets)
     {
         Options = options;
         _secrets = secrets;
@@ -60,7 +60,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         _dataSource = builder.Build();
     }
 
-    public PostgresOptions Options { get; }
+    public PostgresSourceOptions Options { get; }
 
     private string ApplicationName => $"pipeline/{Options.Name}";
 
@@ -88,9 +88,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
             await using var connection = await _dataSource.OpenConnectionAsync(cancellationToken);
             return await work(connection, cancellationToken);
         }
-        catch (Exception e) when (PostgresErrors.Knows(e) && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (PostgresFaults.Knows(e) && !cancellationToken.IsCancellationRequested)
         {
-            throw PostgresErrors.Translate(e, thing, Options);
+            throw PostgresFaults.Describe(e, thing, Options);
         }
     }
 
@@ -101,9 +101,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
         {
             await work();
         }
-        catch (Exception e) when (PostgresErrors.Knows(e) && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (PostgresFaults.Knows(e) && !cancellationToken.IsCancellationRequested)
         {
-            throw PostgresErrors.Translate(e, thing, Options);
+            throw PostgresFaults.Describe(e, thing, Options);
         }
     }
 

@@ -13,14 +13,14 @@ namespace Pipeline.Sources.Postgres;
 /// </summary>
 public sealed class PostgresSource : IGapSource, IRemovableSource
 {
-    private readonly PostgresOptions _options;
+    private readonly PostgresSourceOptions _options;
     private readonly SourceServices _services;
     private readonly PostgresConnections _connections;
     private readonly DescribedTables _tables;
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
 
-    public PostgresSource(PostgresOptions options, SourceServices services)
+    public PostgresSource(PostgresSourceOptions options, SourceServices services)
     {
         _options = options;
         _services = services;
@@ -95,7 +95,7 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
     }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
-        new PostgresCheck(_connections).RunAsync(cancellationToken);
+        new PostgresSourceCheck(_connections).RunAsync(cancellationToken);
 
     /// <summary>Reading by watermark leaves nothing.</summary>
     public ValueTask<IReadOnlyList<SourceTrace>> FindTracesAsync(CancellationToken cancellationToken) => _options.Mode == ReadMode.Watermark

@@ -11,7 +11,7 @@ public sealed class PostgresSourceKind : ISourceKind
     public ISourceDefinition Bind(string name, SettingsReader settings)
     {
         _ = settings.OptionalString("type");
-        var byDefault = new PostgresOptions { Name = name, Host = "", Database = "", Username = "" };
+        var byDefault = new PostgresSourceOptions { Name = name, Host = "", Database = "", Username = "" };
         var tls = BindTls(settings.Section("tls"));
         var mode = settings.Choice<ReadMode>("mode", ReadMode.Watermark);
         var options = byDefault with
@@ -87,19 +87,4 @@ public sealed class PostgresSourceKind : ISourceKind
         settings.Complete();
         return table;
     }
-}
-
-/// <summary>A PostgreSQL source as configured.</summary>
-public sealed class PostgresSourceDefinition(PostgresOptions options) : ISourceDefinition
-{
-    public PostgresOptions Options { get; } = options;
-
-    public string Name => Options.Name;
-
-    public string Kind => "postgres";
-
-    /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
-
-    public ISource Open(SourceServices services) => new PostgresSource(Options, services);
 }

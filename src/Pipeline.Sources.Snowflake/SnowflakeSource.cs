@@ -12,7 +12,7 @@ namespace Pipeline.Sources.Snowflake;
 /// <summary>Tables of a Snowflake account. Each table is one split, whose position is its watermark.</summary>
 internal sealed class SnowflakeSource : ISource
 {
-    private readonly SnowflakeOptions _options;
+    private readonly SnowflakeSourceOptions _options;
     private readonly HttpClient _http;
     private readonly Tokens _tokens;
     private readonly SnowflakeClient _client;

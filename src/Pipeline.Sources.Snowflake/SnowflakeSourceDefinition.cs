@@ -3,13 +3,13 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Snowflake;
 
 /// <summary>A Snowflake source as configured.</summary>
-public sealed class SnowflakeSourceDefinition(string name, SnowflakeOptions options) : ISourceDefinition
+public sealed class SnowflakeSourceDefinition(string name, SnowflakeSourceOptions options) : ISourceDefinition
 {
     public string Name { get; } = name;
 
     public string Kind => "snowflake";
 
-    public SnowflakeOptions Options { get; } = options;
+    public SnowflakeSourceOptions Options { get; } = options;
 
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
 

@@ -19,7 +19,7 @@ public sealed class SnowflakeSourceKind : ISourceKind
         settings.String("type", Kind);
         var role = settings.String("role");
         var retry = settings.Section("retry");
-        var options = new SnowflakeOptions
+        var options = new SnowflakeSourceOptions
         {
             AccountUrl = Url(settings, "account-url"),
             Auth = BindAuth(settings.Section("auth"), role),

@@ -15,7 +15,7 @@ namespace Pipeline.Sources.Snowflake;
 /// transactions. U never lies beyond the greatest watermark, so a table without changes is asked for that alone, which
 /// Snowflake can answer from its metadata, without a warehouse.
 /// </remarks>
-internal sealed class WatermarkBound(string thing, string quotedTable, string quotedWatermark, TableShape shape, SnowflakeOptions options, SnowflakeClient client)
+internal sealed class WatermarkBound(string thing, string quotedTable, string quotedWatermark, TableShape shape, SnowflakeSourceOptions options, SnowflakeClient client)
 {
     private readonly WatermarkEnd _end = shape.HasMoments
         ? new MomentEnd(LagMicros(options))
@@ -33,7 +33,7 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         return _end.Value;
     }
 
-    private static long LagMicros(SnowflakeOptions options) => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
+    private static long LagMicros(SnowflakeSourceOptions options) => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>When the oldest open transaction began; the end of time when there is none, or none is looked for.</summary>
     private async ValueTask<long> OldestTransactionAsync(CancellationToken cancellationToken)

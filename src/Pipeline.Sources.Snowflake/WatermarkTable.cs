@@ -11,7 +11,7 @@ namespace Pipeline.Sources.Snowflake;
 /// One table read by watermark: window after window <c>[from, U)</c>, each a single statement ordered by the watermark, so
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
-internal sealed partial class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeOptions options, SnowflakeClient client,
+internal sealed partial class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
     TimeProvider time, ILogger log)
 {
     private TableShape? _shape;

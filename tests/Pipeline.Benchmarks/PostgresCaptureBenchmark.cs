@@ -120,7 +120,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
     }
 
     private static PostgresSource Open(ScratchPostgres server, string table, string slot) => new(
-        new PostgresOptions
+        new PostgresSourceOptions
         {
             Name = "bench",
             Host = server.Host,

@@ -124,7 +124,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
         Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],
     });
 
-    private static PostgresOptions Options(ScratchPostgres server) => new()
+    private static PostgresSourceOptions Options(ScratchPostgres server) => new()
     {
         Name = "bench",
         Host = server.Host,
@@ -135,7 +135,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
         Tls = new PostgresTls { CaFile = server.CaFile },
     };
 
-    private static PostgresSource Open(PostgresOptions options) => new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    private static PostgresSource Open(PostgresSourceOptions options) => new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>From the first request to the last row: making a slot is not what is compared.</summary>
     private static async Task<double> ReadAsync(PostgresSource source, string table, int rows, CancellationToken cancellationToken)

@@ -121,7 +121,7 @@ public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(reading.Slot, failure.Split);
     }
 
-    private static PostgresOptions With(TestDatabase database, SchemaChanges policy)
+    private static PostgresSourceOptions With(TestDatabase database, SchemaChanges policy)
     {
         var options = database.CaptureOptions("items");
         return options with { Capture = options.Capture with { SchemaChanges = policy } };

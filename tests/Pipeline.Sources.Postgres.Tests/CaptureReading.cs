@@ -34,7 +34,7 @@ internal sealed class CaptureReading : IAsyncDisposable
     /// <summary>Chunks so far, and how many of them advanced behind changes.</summary>
     public (int All, int Advancing) Chunks { get; private set; }
 
-    public static async ValueTask<CaptureReading> StartAsync(PostgresOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null)
+    public static async ValueTask<CaptureReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null)
     {
         var source = TestDatabase.Open(options, logs);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);

@@ -242,7 +242,7 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
     private async ValueTask<long> ConfirmedAsync(TestDatabase database) =>
         Pipeline.Sources.Postgres.Capture.Lsn.Parse(await database.ScalarAsync<string>("select confirmed_flush_lsn::text from pg_replication_slots where database = current_database()", Cancel));
 
-    private async Task<PipelineException> FailureAsync(PostgresOptions options, long from) =>
+    private async Task<PipelineException> FailureAsync(PostgresSourceOptions options, long from) =>
         await Assert.ThrowsAsync<PipelineException>(async () =>
         {
             await using var reading = await CaptureReading.StartAsync(options, from, Cancel);

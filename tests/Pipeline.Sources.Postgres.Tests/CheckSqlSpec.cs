@@ -90,7 +90,7 @@ public sealed class CheckSqlSpec : PostgresSpec
         Assert.Single(await source.CheckAsync(Cancel), finding => finding.Thing.EndsWith("slot pipeline_app", StringComparison.Ordinal));
 
     /// <summary>Checks and runs what is told until nothing is; a step that is told twice did not help.</summary>
-    private async Task RunToldAsync(NpgsqlDataSource superuser, PostgresOptions options, List<string> told, bool needsRestart)
+    private async Task RunToldAsync(NpgsqlDataSource superuser, PostgresSourceOptions options, List<string> told, bool needsRestart)
     {
         while (true)
         {
@@ -129,7 +129,7 @@ public sealed class CheckSqlSpec : PostgresSpec
 
     private Task<ScratchPostgres> StartAsync(string directory, Dictionary<string, string> settings) => ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Settings = settings }, Cancel);
 
-    private static PostgresOptions Options(ScratchPostgres server) => new()
+    private static PostgresSourceOptions Options(ScratchPostgres server) => new()
     {
         Name = "app",
         Host = server.Host,

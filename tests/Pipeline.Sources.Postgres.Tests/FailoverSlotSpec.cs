@@ -5,12 +5,12 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>What is asked of each version; only servers before 17 are at hand to ask.</summary>
 public sealed class FailoverSlotSpec(PostgresServer server) : PostgresSpec
 {
-    private static readonly PostgresOptions Options = new()
+    private static readonly PostgresSourceOptions Options = new()
     {
         Name = "app", Host = "db", Database = "shop", Username = "reader", Mode = ReadMode.Cdc, Capture = new CaptureOptions { Slot = "pipeline_app" },
     };
 
-    private static readonly PostgresOptions Without = Options with { Capture = Options.Capture with { Failover = false } };
+    private static readonly PostgresSourceOptions Without = Options with { Capture = Options.Capture with { Failover = false } };
 
     [Fact]
     public void A_slot_is_made_for_standbys_too_from_version_17_on()

@@ -159,10 +159,10 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         Assert.All(await source.CheckAsync(Cancel), finding => Assert.True(finding.Ok, finding.ToString()));
     }
 
-    private async ValueTask<WireConnection> OpenWireAsync(PostgresOptions options, string password) =>
+    private async ValueTask<WireConnection> OpenWireAsync(PostgresSourceOptions options, string password) =>
         await WireConnection.OpenAsync(options, password, new Dictionary<string, string>(StringComparer.Ordinal), Cancel);
 
-    private async Task<PipelineException> FailureAsync(PostgresOptions options) => await Assert.ThrowsAsync<PipelineException>(async () =>
+    private async Task<PipelineException> FailureAsync(PostgresSourceOptions options) => await Assert.ThrowsAsync<PipelineException>(async () =>
     {
         await using var reading = await SourceReading.StartAsync(options, from: null, Cancel);
         await reading.TakeChunkAsync();

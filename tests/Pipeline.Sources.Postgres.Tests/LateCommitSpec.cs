@@ -84,7 +84,7 @@ public sealed class LateCommitSpec(PostgresServer server) : PostgresSpec
         Assert.Equal((long[])(await command.ExecuteScalarAsync(Cancel))!, reading.Rows.Order());
     }
 
-    private static PostgresOptions Options(TestDatabase database, string watermark = "updated_at") => database.Options(TestDatabase.Table("items", watermark));
+    private static PostgresSourceOptions Options(TestDatabase database, string watermark = "updated_at") => database.Options(TestDatabase.Table("items", watermark));
 
     private ValueTask InsertAsync(TestDatabase database, long number) => database.ExecuteAsync($"insert into items (number) values ({number})", Cancel);
 

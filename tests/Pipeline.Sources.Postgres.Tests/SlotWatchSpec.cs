@@ -140,7 +140,7 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
     internal void What_is_alarming(string walStatus, long retainedBytes, SlotAlarm expected) =>
         Assert.Equal(expected, SlotAlarms.Of(new SlotState(0, "pgoutput", "app", SlotState.HealthOf(walStatus), IsActive: true, retainedBytes, 0, null, null), retainedBytesWarn: 100));
 
-    private static PostgresOptions Watched(TestDatabase database)
+    private static PostgresSourceOptions Watched(TestDatabase database)
     {
         var options = database.CaptureOptions("items");
         return options with
@@ -150,13 +150,13 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
         };
     }
 
-    private async Task<PipelineException> FailureFromAsync(PostgresOptions options, long? from)
+    private async Task<PipelineException> FailureFromAsync(PostgresSourceOptions options, long? from)
     {
         await using var reading = await CaptureReading.StartAsync(options, from, Cancel);
         return await reading.FailAsync();
     }
 
-    private async Task<List<long>> SnapshotAsync(PostgresOptions options)
+    private async Task<List<long>> SnapshotAsync(PostgresSourceOptions options)
     {
         await using var source = TestDatabase.Open(options);
         var splits = await source.ListSplitsAsync(options.Tables[0].Name, Cancel);

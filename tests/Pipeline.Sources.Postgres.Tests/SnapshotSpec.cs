@@ -246,7 +246,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         return sequences;
     }
 
-    private static PostgresOptions Options(TestDatabase database)
+    private static PostgresSourceOptions Options(TestDatabase database)
     {
         var options = database.CaptureOptions("items");
         return options with { Capture = options.Capture with { Snapshot = true } };

@@ -26,7 +26,7 @@ internal sealed class SourceReading : IAsyncDisposable
     public List<PositionRange> Ranges { get; } = [];
 
     /// <summary>Reads the source's only table; rows are told apart by their column <c>number</c>.</summary>
-    public static async ValueTask<SourceReading> StartAsync(PostgresOptions options, long? from, CancellationToken cancellationToken)
+    public static async ValueTask<SourceReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken)
     {
         var source = TestDatabase.Open(options);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);

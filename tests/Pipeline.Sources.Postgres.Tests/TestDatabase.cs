@@ -47,7 +47,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     }
 
     /// <summary>Options for the database with short pauses and small chunks.</summary>
-    public PostgresOptions Options(params PostgresTableOptions[] tables) => new()
+    public PostgresSourceOptions Options(params PostgresTableOptions[] tables) => new()
     {
         Name = "app",
         Host = _server.Host,
@@ -64,7 +64,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     };
 
     /// <summary>Options for change capture with a slot of this database's own.</summary>
-    public PostgresOptions CaptureOptions(params string[] tables) =>
+    public PostgresSourceOptions CaptureOptions(params string[] tables) =>
         Options([.. tables.Select(table => new PostgresTableOptions(table, $"public.{table}", Watermark: "", [], TimeSpan.Zero))]) with
         {
             Mode = ReadMode.Cdc,
@@ -73,7 +73,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
-    public static PostgresSource Open(PostgresOptions options, LogLines? logs = null) =>
+    public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null) =>
         new(options, new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public async ValueTask DisposeAsync()

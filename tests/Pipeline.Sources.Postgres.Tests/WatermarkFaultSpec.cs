@@ -215,9 +215,9 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
         NpgsqlConnection.ClearAllPools();
     }
 
-    private static PostgresOptions Options(TestDatabase database) => database.Options(TestDatabase.Table("items", "updated_at"));
+    private static PostgresSourceOptions Options(TestDatabase database) => database.Options(TestDatabase.Table("items", "updated_at"));
 
-    private async Task<PipelineException> FailureAsync(PostgresOptions options) =>
+    private async Task<PipelineException> FailureAsync(PostgresSourceOptions options) =>
         await Assert.ThrowsAsync<PipelineException>(async () =>
         {
             await using var reading = await SourceReading.StartAsync(options, from: null, Cancel);

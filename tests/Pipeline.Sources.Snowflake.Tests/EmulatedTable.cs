@@ -12,12 +12,12 @@ internal sealed class EmulatedTable : SourceFixture
 {
     private const string TableName = "orders";
 
-    private readonly SnowflakeOptions _options;
+    private readonly SnowflakeSourceOptions _options;
     private bool _isLocal;
     private long _next;
     private DateTimeOffset _lastWatermark = DateTimeOffset.UnixEpoch;
 
-    private EmulatedTable(SnowflakeServer server, SnowflakeOptions options)
+    private EmulatedTable(SnowflakeServer server, SnowflakeSourceOptions options)
     {
         Server = server;
         _options = options;
@@ -29,13 +29,13 @@ internal sealed class EmulatedTable : SourceFixture
 
     public SnowflakeServer Server { get; }
 
-    public SnowflakeOptions Options => _options;
+    public SnowflakeSourceOptions Options => _options;
 
     /// <summary>How many rows share a watermark.</summary>
     public int RowsPerWatermark { get; init; } = 3;
 
     public static async Task<EmulatedTable> StartAsync(CancellationToken cancellationToken, SnowflakeServerOptions? server = null,
-        Func<SnowflakeOptions, SnowflakeOptions>? change = null, string? createSql = null, int rowsPerWatermark = 3,
+        Func<SnowflakeSourceOptions, SnowflakeSourceOptions>? change = null, string? createSql = null, int rowsPerWatermark = 3,
         string watermark = "TIMESTAMP_LTZ")
     {
         var emulated = await SnowflakeServer.StartAsync(server ?? new SnowflakeServerOptions { PartitionBytes = 8 << 10 }, cancellationToken);
@@ -43,7 +43,7 @@ internal sealed class EmulatedTable : SourceFixture
             CREATE TABLE ORDERS (NUMBER NUMBER(12,0) NOT NULL, NOTE VARCHAR(200), AMOUNT NUMBER(12,2),
                 UPDATED_AT {watermark} NOT NULL, CHANGE NUMBER(18,0) NOT NULL, PRIMARY KEY (NUMBER))
             """);
-        var options = new SnowflakeOptions
+        var options = new SnowflakeSourceOptions
         {
             AccountUrl = emulated.Url,
             Auth = new SnowflakeAuth.OAuth(emulated.TokenUrl, "pipeline", new Secret("pipeline-secret"), "session:role:PIPELINE"),
@@ -67,7 +67,7 @@ internal sealed class EmulatedTable : SourceFixture
 
     public override ISource Open() => Open(_options);
 
-    public ISource Open(SnowflakeOptions options, TimeProvider? time = null) =>
+    public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null) =>
         new SnowflakeSourceDefinition("crm", options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public override ISource OpenBroken() => Open(_options with

@@ -102,7 +102,7 @@ public sealed class SnowflakeRefusalSpec
         Assert.StartsWith("2 rows have no value in the watermark column UPDATED_AT", finding.Detail);
     }
 
-    private static async Task RefusesAsync(FaultKind kind, string named, Func<SnowflakeOptions, SnowflakeOptions> change,
+    private static async Task RefusesAsync(FaultKind kind, string named, Func<SnowflakeSourceOptions, SnowflakeSourceOptions> change,
         SnowflakeServerOptions? server = null, string? secret = null)
     {
         using var deadline = Reading.StartDeadline();

@@ -74,7 +74,7 @@ public sealed class SnowflakeSourceKindSpec
         },
     };
 
-    private static (SnowflakeOptions Options, List<ConfigProblem> Problems) Bind(Dictionary<string, object> settings)
+    private static (SnowflakeSourceOptions Options, List<ConfigProblem> Problems) Bind(Dictionary<string, object> settings)
     {
         var problems = new List<ConfigProblem>();
         var reader = new SettingsReader((ConfigObject)Value(settings), "sources.crm", problems);

@@ -9,7 +9,7 @@ internal static class CaptureCheck
 {
     private const int OldestVersion = 130_000;
 
-    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresOptions options, List<Finding> findings, CancellationToken cancellationToken)
+    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresSourceOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
         var role = Sql.Identifier(options.Username);
         await using (var command = new NpgsqlCommand("""
@@ -47,7 +47,7 @@ internal static class CaptureCheck
         void Add(string thing, bool ok, string detail, string nextStep) => findings.Add(new Finding($"{options.Name}: {thing}", ok, detail, ok ? null : nextStep));
     }
 
-    public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresOptions options, PostgresTable table, string thing, List<Finding> findings,
+    public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresSourceOptions options, PostgresTable table, string thing, List<Finding> findings,
         CancellationToken cancellationToken)
     {
         var publication = await CaptureSetup.FindPublicationAsync(connection, options, cancellationToken);

@@ -7,7 +7,7 @@ namespace Pipeline.Sources.Postgres.Capture;
 /// <summary>Gives the server back as it was: the slot, whose only reader we are, and the publication when it is ours.</summary>
 internal static class CaptureRemoval
 {
-    public static async ValueTask<IReadOnlyList<SourceTrace>> FindAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    public static async ValueTask<IReadOnlyList<SourceTrace>> FindAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         var traces = new List<SourceTrace>();
         // The publication last: a slot that is left alone still needs it.
@@ -20,7 +20,7 @@ internal static class CaptureRemoval
         return traces;
     }
 
-    public static async ValueTask RemoveAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    public static async ValueTask RemoveAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         if (await ReaderAsync(connection, options, cancellationToken) is { } reader)
             throw new PipelineException(FaultKind.Invalid, $"Source {options.Name}, slot {options.Capture.Slot}", $"it is being read by {reader}",
@@ -29,7 +29,7 @@ internal static class CaptureRemoval
             if (trace.Removal is { } sql) await CaptureSetup.ExecuteAsync(connection, sql, cancellationToken);
     }
 
-    private static SourceTrace TraceOf(SlotState slot, PostgresOptions options, string database)
+    private static SourceTrace TraceOf(SlotState slot, PostgresSourceOptions options, string database)
     {
         var thing = $"slot {options.Capture.Slot}";
         return slot.Plugin != "pgoutput" || slot.Database != database
@@ -38,7 +38,7 @@ internal static class CaptureRemoval
     }
 
     /// <summary>Who reads the slot; null when nobody does. Another role's application is told only to those who may see it.</summary>
-    private static async ValueTask<string?> ReaderAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    private static async ValueTask<string?> ReaderAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             select format('process %s of the server (application %s)', active_pid, coalesce(nullif(application_name, ''), 'unknown'))

@@ -17,7 +17,7 @@ internal static class CaptureSetup
 
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
     /// <returns>From where on the slot has changes.</returns>
-    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
+    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
     {
         var turn = $"(hashtext({Sql.Text("pipeline " + options.Capture.Slot)}))";
         await ExecuteAsync(connection, $"select pg_advisory_lock{turn}", cancellationToken);
@@ -31,7 +31,7 @@ internal static class CaptureSetup
         }
     }
 
-    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresOptions options, string thing, CancellationToken cancellationToken)
+    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
     {
         var tables = new List<PostgresTable>();
         foreach (var table in options.Tables) tables.Add(await CatalogReader.ReadAsync(connection, table, $"Source {options.Name}, table {table.Name}", cancellationToken));
@@ -61,19 +61,19 @@ internal static class CaptureSetup
         return slot.Confirmed;
     }
 
-    public static string CreatePublicationSql(PostgresOptions options, IEnumerable<PostgresTable> tables) =>
+    public static string CreatePublicationSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
         $"create publication {Sql.Identifier(options.Capture.Publication)} for table {string.Join(", ", tables.Select(table => table.QualifiedName))} with (publish_via_partition_root = true)";
 
-    public static string MarkPublicationSql(PostgresOptions options) =>
+    public static string MarkPublicationSql(PostgresSourceOptions options) =>
         $"comment on publication {Sql.Identifier(options.Capture.Publication)} is {Sql.Text($"{PublicationMark} for source {options.Name}")}";
 
-    public static string AddTablesSql(PostgresOptions options, IEnumerable<PostgresTable> tables) =>
+    public static string AddTablesSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
         $"alter publication {Sql.Identifier(options.Capture.Publication)} add table {string.Join(", ", tables.Select(table => table.QualifiedName))}";
 
-    public static string DropSlotSql(PostgresOptions options) => $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});";
+    public static string DropSlotSql(PostgresSourceOptions options) => $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});";
 
     /// <summary>Null when there is none.</summary>
-    public static async ValueTask<PublicationState?> FindPublicationAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    public static async ValueTask<PublicationState?> FindPublicationAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             select array(select format('%I.%I', schemaname, tablename)::regclass::oid from pg_catalog.pg_publication_tables t where t.pubname = p.pubname),
@@ -87,7 +87,7 @@ internal static class CaptureSetup
     }
 
     /// <summary>The slot of the configured name, whoever made it; null when there is none.</summary>
-    public static async ValueTask<SlotState?> FindSlotAsync(NpgsqlConnection connection, PostgresOptions options, CancellationToken cancellationToken)
+    public static async ValueTask<SlotState?> FindSlotAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         // Columns that older versions do not have are taken from the row as a document.
         await using var command = new NpgsqlCommand("""

@@ -10,12 +10,12 @@ internal static class FailoverSlots
 
     /// <summary>Returns where the slot begins, when every transaction that was open has ended: from there on nothing is missed.</summary>
     /// <param name="version">The server's major version.</param>
-    public static string CreateSql(PostgresOptions options, int version) =>
+    public static string CreateSql(PostgresSourceOptions options, int version) =>
         $"select lsn::text from pg_create_logical_replication_slot({Sql.Text(options.Capture.Slot)}, 'pgoutput'{(options.Capture.Failover && version >= FirstVersion ? ", failover => true" : "")})";
 
     /// <param name="slot">Null when it is not made yet.</param>
     /// <returns>Null when failover slots are not asked for.</returns>
-    public static Finding? Check(PostgresOptions options, int version, SlotState? slot)
+    public static Finding? Check(PostgresSourceOptions options, int version, SlotState? slot)
     {
         var thing = $"{options.Name}: failover slot";
         return (options.Capture.Failover, version >= FirstVersion, slot?.IsFailover) switch

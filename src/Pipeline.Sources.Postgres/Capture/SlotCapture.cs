@@ -12,7 +12,7 @@ internal sealed partial class SlotCapture(PostgresConnections connections, Split
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan StatePoll = TimeSpan.FromMilliseconds(50);
 
-    private readonly PostgresOptions _options = connections.Options;
+    private readonly PostgresSourceOptions _options = connections.Options;
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
     private volatile PipelineException? _seen;

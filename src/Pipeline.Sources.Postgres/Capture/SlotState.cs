@@ -37,18 +37,18 @@ internal sealed record SlotState(long Confirmed, string Plugin, string Database,
     /// <summary>The slot when it can still deliver.</summary>
     /// <param name="slot">Null when it does not exist.</param>
     /// <exception cref="PipelineException">Changes are gone; the error tells how the tables are read anew.</exception>
-    public static SlotState Require(SlotState? slot, PostgresOptions options, SplitId split) => slot switch
+    public static SlotState Require(SlotState? slot, PostgresSourceOptions options, SplitId split) => slot switch
     {
         { Health: not SlotHealth.Lost } => slot,
         null => throw Gone(options, split, "the slot does not exist: it was dropped by someone else", "A start makes it again, and changes since it was dropped are missing."),
         _ => throw Gone(options, split, "the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size", CaptureSetup.DropSlotSql(options)),
     };
 
-    private static PipelineException Gone(PostgresOptions options, SplitId split, string cause, string first) =>
+    private static PipelineException Gone(PostgresSourceOptions options, SplitId split, string cause, string first) =>
         new(FaultKind.Gap, $"Source {options.Name}, slot {options.Capture.Slot}", cause,
             $"{first} Then read {Tables(options)} anew, by giving them other names below sources.{options.Name}.tables; "
             + "or start again and accept what is missing with ./pipeline resume TABLE --accept-gap.") { Split = split };
 
-    private static string Tables(PostgresOptions options) =>
+    private static string Tables(PostgresSourceOptions options) =>
         string.Join(", ", options.Tables.Select(table => table.Name)) is var names && options.Tables.Count == 1 ? $"table {names}" : $"tables {names}";
 }

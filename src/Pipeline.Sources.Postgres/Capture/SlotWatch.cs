@@ -9,7 +9,7 @@ namespace Pipeline.Sources.Postgres.Capture;
 /// </summary>
 internal sealed partial class SlotWatch(PostgresConnections connections, SplitId split, PostgresMetrics metrics, SourceServices services)
 {
-    private readonly PostgresOptions _options = connections.Options;
+    private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotWatch>();
     private SlotAlarm _alarm;
 

@@ -27,7 +27,7 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
     private static readonly byte[] ReadOp = [.. "r"u8];
 
-    private readonly PostgresOptions _options = connections.Options;
+    private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SnapshotReader>();
     private readonly string _thing = $"Source {connections.Options.Name}, snapshot of table {split.Table}";
     private readonly SnapshotProgress _progress = new(split.Table, split.RelationOid, services.Time);

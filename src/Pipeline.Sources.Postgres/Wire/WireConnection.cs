@@ -39,7 +39,7 @@ internal sealed class WireConnection : IDisposable
 
     /// <summary>Connects, encrypts and authenticates as the options say.</summary>
     /// <param name="parameters">Start-up parameters beside user, database and application name.</param>
-    public static async ValueTask<WireConnection> OpenAsync(PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters,
+    public static async ValueTask<WireConnection> OpenAsync(PostgresSourceOptions options, string? password, IReadOnlyDictionary<string, string> parameters,
         CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -183,7 +183,7 @@ internal sealed class WireConnection : IDisposable
         _buffer = [];
     }
 
-    private void Open(IPAddress[] addresses, PostgresOptions options, string? password, IReadOnlyDictionary<string, string> parameters)
+    private void Open(IPAddress[] addresses, PostgresSourceOptions options, string? password, IReadOnlyDictionary<string, string> parameters)
     {
         _socket.Connect(addresses, options.Port);
         _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
@@ -194,7 +194,7 @@ internal sealed class WireConnection : IDisposable
         _stream.ReadTimeout = (int)options.StatementTimeout.TotalMilliseconds;
     }
 
-    private void Encrypt(PostgresOptions options)
+    private void Encrypt(PostgresSourceOptions options)
     {
         var request = new byte[8];
         BinaryPrimitives.WriteInt32BigEndian(request, request.Length);
@@ -207,7 +207,7 @@ internal sealed class WireConnection : IDisposable
         tls.AuthenticateAsClient(WireTls.OptionsFor(options));
     }
 
-    private void SendStart(PostgresOptions options, IReadOnlyDictionary<string, string> parameters)
+    private void SendStart(PostgresSourceOptions options, IReadOnlyDictionary<string, string> parameters)
     {
         var message = new ArrayBufferWriter<byte>();
         BinaryPrimitives.WriteInt32BigEndian(message.GetSpan(2 * sizeof(int))[sizeof(int)..], ProtocolVersion);

@@ -6,7 +6,7 @@ namespace Pipeline.Sources.Postgres.Wire;
 /// <summary>TLS as <see cref="PostgresTls"/> asks for it.</summary>
 internal static class WireTls
 {
-    public static SslClientAuthenticationOptions OptionsFor(PostgresOptions options)
+    public static SslClientAuthenticationOptions OptionsFor(PostgresSourceOptions options)
     {
         var tls = options.Tls;
         var ssl = new SslClientAuthenticationOptions { TargetHost = options.Host };

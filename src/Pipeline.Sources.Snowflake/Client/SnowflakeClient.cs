@@ -15,7 +15,7 @@ internal sealed record StatementResult(string Handle, ResultMetadata Metadata, R
 /// Snowflake's SQL API, version 2. A statement has one request id for all its attempts; those after a lost answer carry
 /// <c>retry=true</c>, so that Snowflake does not execute it again.
 /// </summary>
-internal sealed partial class SnowflakeClient(SnowflakeOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
+internal sealed partial class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan PollMin = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan PollMax = TimeSpan.FromSeconds(5);
@@ -47,7 +47,7 @@ internal sealed partial class SnowflakeClient(SnowflakeOptions options, Snowflak
     {
         var answer = await http.SendAsync(thing, _ => Get(handle, $"&partition={partition}"), isPartition: true, cancellationToken);
         if (answer.Status == HttpStatusCode.OK) return answer.Body;
-        using (answer) throw SnowflakeFailure.Of(thing, answer.Status, answer.Header ?? ResultHeader.Read(answer.Body), options);
+        using (answer) throw SnowflakeFaults.Describe(thing, answer.Status, answer.Header ?? ResultHeader.Read(answer.Body), options);
     }
 
     private async Task<StatementResult> ResultAsync(string thing, Answer answer, CancellationToken cancellationToken)
@@ -60,7 +60,7 @@ internal sealed partial class SnowflakeClient(SnowflakeOptions options, Snowflak
             var header = answer.Header!;
             answer.Dispose();
             if (answer.Status != HttpStatusCode.Accepted || header.StatementHandle is not { } running)
-                throw SnowflakeFailure.Of(thing, answer.Status, header, options);
+                throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
             try
             {
                 await Task.Delay(delay, time, cancellationToken);

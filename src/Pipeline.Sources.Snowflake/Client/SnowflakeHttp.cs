@@ -17,7 +17,7 @@ internal sealed record Answer(HttpStatusCode Status, ResponseBody Body, ResultHe
 /// Sends requests until they are answered: with a valid token, again after busy and broken answers with backoff, and not
 /// for ever.
 /// </summary>
-internal sealed partial class SnowflakeHttp(string source, SnowflakeOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
+internal sealed partial class SnowflakeHttp(string source, SnowflakeSourceOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
 {
     /// <summary>Tokens that a single request may use up before its refusal counts.</summary>
     private const int RenewalsMax = 2;
@@ -46,7 +46,7 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeOptions opti
 
                 case Attempt.Answered { Answer: var refusal }:
                     refusal.Dispose();
-                    if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFailure.Of(thing, refusal.Status, refusal.Header!, options);
+                    if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFaults.Describe(thing, refusal.Status, refusal.Header!, options);
                     tokens.Invalidate(token);
                     TokenRefused(log, source, refusal.Header!.Code);
                     break;

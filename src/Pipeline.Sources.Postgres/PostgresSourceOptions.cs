@@ -42,7 +42,7 @@ public enum SchemaChanges
 }
 
 /// <summary>One PostgreSQL database as configured.</summary>
-public sealed record PostgresOptions
+public sealed record PostgresSourceOptions
 {
     public required string Name { get; init; }
 
@@ -119,7 +119,7 @@ public sealed record CaptureOptions
     public bool Snapshot { get; init; } = true;
 
     /// <summary>
-    /// How many ranges of one table's snapshot are read at a time, each with a turn of <see cref="PostgresOptions.ConnectionsMax"/>.
+    /// How many ranges of one table's snapshot are read at a time, each with a turn of <see cref="PostgresSourceOptions.ConnectionsMax"/>.
     /// More is faster while the server has processors and disks to spare; each beyond the first may hold four chunks.
     /// </summary>
     public int SnapshotReaders { get; init; } = 2;

@@ -6,17 +6,17 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>What PostgreSQL and the way to it can say, as errors for people.</summary>
-internal static class PostgresErrors
+internal static class PostgresFaults
 {
     /// <summary>Whether an error is the database's or the network's, and not a mistake of ours.</summary>
     public static bool Knows(Exception error) =>
         error is NpgsqlException or SocketException or TimeoutException or IOException or AuthenticationException;
 
     /// <param name="thing">What the error is about.</param>
-    public static PipelineException Translate(Exception error, string thing, PostgresOptions options) =>
+    public static PipelineException Describe(Exception error, string thing, PostgresSourceOptions options) =>
         error is PostgresException refused ? TranslateRefusal(refused, thing, options) : TranslateTransport(error, thing, options);
 
-    private static PipelineException TranslateRefusal(PostgresException error, string thing, PostgresOptions options)
+    private static PipelineException TranslateRefusal(PostgresException error, string thing, PostgresSourceOptions options)
     {
         var cause = $"{error.MessageText} (SQLSTATE {error.SqlState})";
         PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error);
@@ -44,7 +44,7 @@ internal static class PostgresErrors
         };
     }
 
-    private static PipelineException TranslateTransport(Exception error, string thing, PostgresOptions options)
+    private static PipelineException TranslateTransport(Exception error, string thing, PostgresSourceOptions options)
     {
         var root = error;
         while (root.InnerException is { } inner) root = inner;

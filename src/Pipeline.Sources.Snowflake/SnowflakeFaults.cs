@@ -1,10 +1,11 @@
 using System.Net;
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Client;
 
-namespace Pipeline.Sources.Snowflake.Client;
+namespace Pipeline.Sources.Snowflake;
 
 /// <summary>Turns Snowflake's refusals into errors for people. Codes: docs.snowflake.com, "SQL API reference".</summary>
-internal static class SnowflakeFailure
+internal static class SnowflakeFaults
 {
     private const int MessageLengthMax = 400;
 
@@ -12,13 +13,13 @@ internal static class SnowflakeFailure
     /// <param name="status">The answer's status, not a success.</param>
     /// <param name="header">The answer.</param>
     /// <param name="options">For the names in the next step.</param>
-    public static PipelineException Of(string thing, HttpStatusCode status, ResultHeader header, SnowflakeOptions options)
+    public static PipelineException Describe(string thing, HttpStatusCode status, ResultHeader header, SnowflakeSourceOptions options)
     {
         var (kind, cause, nextStep) = Classify(status, header, options);
         return new PipelineException(kind, thing, cause, nextStep);
     }
 
-    private static (FaultKind Kind, string Cause, string NextStep) Classify(HttpStatusCode status, ResultHeader header, SnowflakeOptions options)
+    private static (FaultKind Kind, string Cause, string NextStep) Classify(HttpStatusCode status, ResultHeader header, SnowflakeSourceOptions options)
     {
         var said = $"Snowflake says {Quote(header)}";
         return (status, header.Code, header.SqlState) switch

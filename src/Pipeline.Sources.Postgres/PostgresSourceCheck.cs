@@ -8,11 +8,11 @@ using Pipeline.Sources.Postgres.Watermark;
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>Looks at everything that reading needs and tells the SQL that puts it right.</summary>
-internal sealed class PostgresCheck(PostgresConnections connections)
+internal sealed class PostgresSourceCheck(PostgresConnections connections)
 {
     private const int OldestVersion = 120_000;
 
-    private readonly PostgresOptions _options = connections.Options;
+    private readonly PostgresSourceOptions _options = connections.Options;
     private readonly List<Finding> _findings = [];
 
     private string Role => Sql.Identifier(_options.Username);

@@ -3,7 +3,7 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Snowflake;
 
 /// <summary>How a Snowflake source is reached and read. Names are case-sensitive, as SHOW prints them.</summary>
-public sealed record SnowflakeOptions
+public sealed record SnowflakeSourceOptions
 {
     /// <summary><c>https://ORG-ACCOUNT.snowflakecomputing.com</c>.</summary>
     public required Uri AccountUrl { get; init; }

@@ -1,0 +1,18 @@
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary>A PostgreSQL source as configured.</summary>
+public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : ISourceDefinition
+{
+    public PostgresSourceOptions Options { get; } = options;
+
+    public string Name => Options.Name;
+
+    public string Kind => "postgres";
+
+    /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
+
+    public ISource Open(SourceServices services) => new PostgresSource(Options, services);
+}
