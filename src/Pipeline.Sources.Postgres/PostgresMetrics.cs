@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Pipeline.Sources.Postgres.Capture;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres;
 

@@ -1,9 +1,11 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Capture;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
-using Pipeline.Sources.Postgres.Watermark;
+using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Sources.Postgres.Reading.Watermark;
 
 namespace Pipeline.Sources.Postgres;
 
@@ -11,7 +13,7 @@ namespace Pipeline.Sources.Postgres;
 /// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
 /// slot with all tables and one for each table's snapshot.
 /// </summary>
-public sealed class PostgresSource : IGapSource, IRemovableSource
+internal sealed class PostgresSource : IGapSource, IRemovableSource
 {
     private readonly PostgresSourceOptions _options;
     private readonly SourceServices _services;
@@ -20,14 +22,14 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
 
-    public PostgresSource(PostgresSourceOptions options, SourceServices services)
+    public PostgresSource(PostgresSourceDefinition definition, SourceServices services)
     {
-        _options = options;
+        Tables = definition.Tables;
+        _options = definition.Options;
         _services = services;
-        _connections = new PostgresConnections(options, services.Secrets);
+        _connections = new PostgresConnections(_options, services.Secrets);
         _tables = new DescribedTables(_connections);
-        _metrics = new PostgresMetrics(options.Name);
-        Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
+        _metrics = new PostgresMetrics(Name);
     }
 
     public string Name => _options.Name;
@@ -60,12 +62,12 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var queue = new ChunkQueue((int)Math.Max(_options.BufferBytesMax / _options.ChunkBytesMax, 1));
+        using var queue = new ChunkQueue(_options.BufferBytesMax);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var readers = from.Select(position => ReadSplitAsync(position, queue, stop.Token)).ToList();
         try
         {
-            await foreach (var chunk in queue.ReadAllAsync(cancellationToken)) yield return chunk;
+            await foreach (var chunk in queue.TakeAllAsync(cancellationToken)) yield return chunk;
         }
         finally
         {
@@ -133,7 +135,7 @@ public sealed class PostgresSource : IGapSource, IRemovableSource
         catch (Exception e)
         {
             if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap();
-            queue.Fail(e);
+            queue.Complete(e);
         }
     }
 

@@ -1,9 +1,10 @@
 using System.Globalization;
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Capture;
 using Pipeline.Sources.Postgres.Catalog;
-using Pipeline.Sources.Postgres.Watermark;
+using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Sources.Postgres.Reading.Watermark;
 
 namespace Pipeline.Sources.Postgres;
 

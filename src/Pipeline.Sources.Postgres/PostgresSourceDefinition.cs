@@ -14,5 +14,5 @@ public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : IS
     /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
 
-    public ISource Open(SourceServices services) => new PostgresSource(Options, services);
+    public ISource Open(SourceServices services) => new PostgresSource(this, services);
 }

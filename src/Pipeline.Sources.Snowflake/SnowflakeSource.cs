@@ -1,11 +1,11 @@
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
-using Pipeline.Sources.Snowflake.Auth;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Snowflake.Client;
+using Pipeline.Sources.Snowflake.Reading;
 
 namespace Pipeline.Sources.Snowflake;
 
@@ -20,7 +20,6 @@ internal sealed class SnowflakeSource : ISource
 
     public SnowflakeSource(SnowflakeSourceDefinition definition, SourceServices services)
     {
-        Name = definition.Name;
         Tables = definition.Tables;
         _options = definition.Options;
         var log = services.Logs.CreateLogger<SnowflakeSource>();
@@ -48,7 +47,7 @@ internal sealed class SnowflakeSource : ISource
             table => new WatermarkTable(Name, table, _options, _client, services.Time, log), StringComparer.Ordinal);
     }
 
-    public string Name { get; }
+    public string Name => _options.Name;
 
     public IReadOnlyList<SourceTable> Tables { get; }
 
@@ -64,30 +63,8 @@ internal sealed class SnowflakeSource : ISource
     /// <summary>Watermarks live in the lake alone: there is nothing to tell Snowflake.</summary>
     public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public async ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken)
-    {
-        var findings = new List<Finding>();
-        var account = $"Source {Name}, account {_options.AccountUrl.Host}";
-        if (!await FindAsync(findings, account, async () =>
-            {
-                await _client.QueryAsync(account, "SELECT CURRENT_TIMESTAMP()", cancellationToken);
-                return new Finding(account, Ok: true, $"signed in as role {_options.Role}");
-            }))
-            return findings;
-
-        foreach (var table in _tables.Values)
-            await FindAsync(findings, table.Thing, async () =>
-            {
-                var shape = await table.DescribeAsync(cancellationToken);
-                var watermark = shape.Columns[shape.Watermark];
-                var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
-                return without == 0
-                    ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type})")
-                    : new Finding(table.Thing, Ok: false, $"{without} rows have no value in the watermark column {watermark.Name} and are never read",
-                        $"Fill the column and make it NOT NULL: UPDATE ... SET \"{watermark.Name}\" = CURRENT_TIMESTAMP() WHERE \"{watermark.Name}\" IS NULL.");
-            });
-        return findings;
-    }
+    public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
+        new SnowflakeSourceCheck(_options, _client, _tables.Values).RunAsync(cancellationToken);
 
     public ValueTask DisposeAsync()
     {
@@ -98,67 +75,40 @@ internal sealed class SnowflakeSource : ISource
 
     private WatermarkTable TableOf(SplitId split) => _tables[split.Name];
 
-    private static async Task<bool> FindAsync(List<Finding> findings, string thing, Func<Task<Finding>> look)
-    {
-        try
-        {
-            findings.Add(await look());
-        }
-        catch (PipelineException e)
-        {
-            findings.Add(new Finding(thing, Ok: false, e.Cause, e.NextStep));
-        }
-
-        return findings[^1].Ok;
-    }
-
     /// <summary>Several tables at once: each is read by itself, one chunk ahead of the consumer.</summary>
     private async IAsyncEnumerable<Chunk> ReadAllAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var merged = Channel.CreateBounded<Chunk>(1);
+        using var queue = new ChunkQueue(_options.ChunkBytesMax);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reading = from.Select(split => PumpAsync(split, merged.Writer, stop.Token)).ToArray();
+        var readers = from.Select(split => ReadSplitAsync(split, queue, stop.Token)).ToList();
         try
         {
-            await foreach (var chunk in merged.Reader.ReadAllAsync(cancellationToken)) yield return chunk;
+            await foreach (var chunk in queue.TakeAllAsync(cancellationToken)) yield return chunk;
         }
         finally
         {
             await stop.CancelAsync();
-            await Task.WhenAll(reading);
-            while (merged.Reader.TryRead(out var unread)) unread.Dispose();
+            await Task.WhenAll(readers);
         }
     }
 
-    private async Task PumpAsync(SplitPosition from, ChannelWriter<Chunk> merged, CancellationToken cancellationToken)
+    private async Task ReadSplitAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)
     {
         try
         {
-            await foreach (var chunk in TableOf(from.Split).ReadAsync(from.Position, cancellationToken))
-            {
-                try
-                {
-                    await merged.WriteAsync(chunk, cancellationToken);
-                }
-                catch
-                {
-                    chunk.Dispose();
-                    throw;
-                }
-            }
+            await foreach (var chunk in TableOf(from.Split).ReadAsync(from.Position, cancellationToken)) await queue.AddAsync(chunk, cancellationToken);
         }
-        catch (Exception e) when (e is ChannelClosedException || (e is OperationCanceledException && cancellationToken.IsCancellationRequested))
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // The reader has gone, or another table's failure ends the reading.
+            // Whatever a cancelled read ends with, its consumer has left.
         }
         catch (PipelineException e)
         {
-            merged.TryComplete(new PipelineException(e.Kind, e.Thing, e.Cause, e.NextStep, e) { Split = from.Split });
+            queue.Complete(new PipelineException(e.Kind, e.Thing, e.Cause, e.NextStep, e) { Split = from.Split });
         }
         catch (Exception e)
         {
-            merged.TryComplete(e);
-            throw;
+            queue.Complete(e);
         }
     }
 }

@@ -21,6 +21,7 @@ public sealed class SnowflakeSourceKind : ISourceKind
         var retry = settings.Section("retry");
         var options = new SnowflakeSourceOptions
         {
+            Name = name,
             AccountUrl = Url(settings, "account-url"),
             Auth = BindAuth(settings.Section("auth"), role),
             Role = role,
@@ -44,7 +45,7 @@ public sealed class SnowflakeSourceKind : ISourceKind
         if (options.Tables.Count == 0) settings.Report("tables", "has no table: write tables { NAME { table = ..., watermark = ... } }");
         retry.Complete();
         settings.Complete();
-        return new SnowflakeSourceDefinition(name, options);
+        return new SnowflakeSourceDefinition(options);
     }
 
     private static IEnumerable<SnowflakeTableOptions> BindTables(SettingsReader tables)

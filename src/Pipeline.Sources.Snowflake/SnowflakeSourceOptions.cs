@@ -5,6 +5,8 @@ namespace Pipeline.Sources.Snowflake;
 /// <summary>How a Snowflake source is reached and read. Names are case-sensitive, as SHOW prints them.</summary>
 public sealed record SnowflakeSourceOptions
 {
+    public required string Name { get; init; }
+
     /// <summary><c>https://ORG-ACCOUNT.snowflakecomputing.com</c>.</summary>
     public required Uri AccountUrl { get; init; }
 
@@ -55,6 +57,9 @@ public sealed record SnowflakeSourceOptions
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromHours(1);
 
     public RetryOptions Retry { get; init; } = new();
+
+    /// <summary>The source for error messages: never more than its name and address.</summary>
+    public string Thing => $"Source {Name}, account {AccountUrl.Host}";
 }
 
 /// <summary>Backoff of one request: doubles from <paramref name="BackoffMin"/> to <paramref name="BackoffMax"/>, jittered.</summary>

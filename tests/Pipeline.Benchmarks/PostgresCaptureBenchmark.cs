@@ -119,7 +119,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
         return Stopwatch.GetElapsedTime(started);
     }
 
-    private static PostgresSource Open(ScratchPostgres server, string table, string slot) => new(
+    private static ISource Open(ScratchPostgres server, string table, string slot) => new PostgresSourceDefinition(
         new PostgresSourceOptions
         {
             Name = "bench",
@@ -132,8 +132,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
             Mode = ReadMode.Cdc,
             Capture = new CaptureOptions { Slot = slot, Publication = PublicationOf(table), Snapshot = false },
             Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],
-        },
-        new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     private static string SlotOf(string reader, string table, int round) => $"{reader}_{table}_{round}";
 

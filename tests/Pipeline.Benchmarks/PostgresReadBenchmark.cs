@@ -16,10 +16,10 @@ public sealed class PostgresReadBenchmark : IBenchmark
 {
     private const int Rounds = 3;
 
-    private static readonly (string Name, Func<ScratchPostgres, string, PostgresSource> Open)[] Ways =
+    private static readonly (string Name, Func<ScratchPostgres, string, ISource> Open)[] Ways =
     [
         ("watermark", Open),
-        .. new[] { 1, 2, 4 }.Select(readers => ($"snapshot, {readers} at a time", (Func<ScratchPostgres, string, PostgresSource>)((server, table) => OpenCapture(server, table, readers)))),
+        .. new[] { 1, 2, 4 }.Select(readers => ($"snapshot, {readers} at a time", (Func<ScratchPostgres, string, ISource>)((server, table) => OpenCapture(server, table, readers)))),
     ];
 
     private static int _slots;
@@ -112,12 +112,12 @@ public sealed class PostgresReadBenchmark : IBenchmark
         return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    private static PostgresSource Open(ScratchPostgres server, string table) => Open(Options(server) with
+    private static ISource Open(ScratchPostgres server, string table) => Open(Options(server) with
     {
         Tables = [new PostgresTableOptions(table, table, "updated_at", [], TimeSpan.Zero)],
     });
 
-    private static PostgresSource OpenCapture(ScratchPostgres server, string table, int readers) => Open(Options(server) with
+    private static ISource OpenCapture(ScratchPostgres server, string table, int readers) => Open(Options(server) with
     {
         Mode = ReadMode.Cdc,
         Capture = new CaptureOptions { Slot = $"bench_{Interlocked.Increment(ref _slots)}", Publication = $"bench_{table}", SnapshotReaders = readers },
@@ -135,10 +135,10 @@ public sealed class PostgresReadBenchmark : IBenchmark
         Tls = new PostgresTls { CaFile = server.CaFile },
     };
 
-    private static PostgresSource Open(PostgresSourceOptions options) => new(options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    private static ISource Open(PostgresSourceOptions options) => new PostgresSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>From the first request to the last row: making a slot is not what is compared.</summary>
-    private static async Task<double> ReadAsync(PostgresSource source, string table, int rows, CancellationToken cancellationToken)
+    private static async Task<double> ReadAsync(ISource source, string table, int rows, CancellationToken cancellationToken)
     {
         await using var opened = source;
         var splits = await source.ListSplitsAsync(table, cancellationToken);

@@ -187,7 +187,7 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync("create table items (id int primary key, name text); create table others (id int)");
         var options = database.CaptureOptions("items");
         await using var reading = await CaptureReading.StartAsync(options with { Capture = options.Capture with { HeartbeatInterval = TimeSpan.FromMilliseconds(200) } }, from: null, Cancel);
-        var reached = Pipeline.Sources.Postgres.Capture.Lsn.Parse(await database.ScalarAsync<string>(
+        var reached = Pipeline.Sources.Postgres.Reading.Capture.Lsn.Parse(await database.ScalarAsync<string>(
             "insert into others select generate_series(1, 1000); select pg_current_wal_lsn()::text", Cancel));
 
         while (reading.Position is null || reading.Position < reached) await reading.TakeChunkAsync();
@@ -240,7 +240,7 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
     }
 
     private async ValueTask<long> ConfirmedAsync(TestDatabase database) =>
-        Pipeline.Sources.Postgres.Capture.Lsn.Parse(await database.ScalarAsync<string>("select confirmed_flush_lsn::text from pg_replication_slots where database = current_database()", Cancel));
+        Pipeline.Sources.Postgres.Reading.Capture.Lsn.Parse(await database.ScalarAsync<string>("select confirmed_flush_lsn::text from pg_replication_slots where database = current_database()", Cancel));
 
     private async Task<PipelineException> FailureAsync(PostgresSourceOptions options, long from) =>
         await Assert.ThrowsAsync<PipelineException>(async () =>

@@ -1,4 +1,4 @@
-using Pipeline.Sources.Postgres.Capture;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

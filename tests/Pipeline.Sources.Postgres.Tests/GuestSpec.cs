@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Authentication;
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;

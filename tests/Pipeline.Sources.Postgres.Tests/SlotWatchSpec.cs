@@ -2,7 +2,7 @@ using Apache.Arrow;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
-using Pipeline.Sources.Postgres.Capture;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

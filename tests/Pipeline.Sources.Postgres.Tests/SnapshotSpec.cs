@@ -1,7 +1,7 @@
 using Apache.Arrow;
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Capture;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

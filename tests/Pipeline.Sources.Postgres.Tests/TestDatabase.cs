@@ -74,7 +74,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
     public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null) =>
-        new(options, new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore()));
+        new(new PostgresSourceDefinition(options), new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,4 @@
-using Pipeline.Sources.Postgres.Watermark;
+using Pipeline.Sources.Postgres.Reading.Watermark;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

@@ -1,6 +1,6 @@
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Watermark;
+using Pipeline.Sources.Postgres.Reading.Watermark;
 using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 using CsCheck;
-using Pipeline.Sources.Snowflake.Rows;
+using Pipeline.Sources.Snowflake.Decoding;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 

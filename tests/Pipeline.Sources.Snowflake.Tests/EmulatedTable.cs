@@ -45,6 +45,7 @@ internal sealed class EmulatedTable : SourceFixture
             """);
         var options = new SnowflakeSourceOptions
         {
+            Name = "crm",
             AccountUrl = emulated.Url,
             Auth = new SnowflakeAuth.OAuth(emulated.TokenUrl, "pipeline", new Secret("pipeline-secret"), "session:role:PIPELINE"),
             Role = "PIPELINE",
@@ -68,7 +69,7 @@ internal sealed class EmulatedTable : SourceFixture
     public override ISource Open() => Open(_options);
 
     public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null) =>
-        new SnowflakeSourceDefinition("crm", options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public override ISource OpenBroken() => Open(_options with
     {

@@ -4,8 +4,9 @@ using System.Text.Json;
 using Apache.Arrow;
 using CsCheck;
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
-using Pipeline.Sources.Snowflake.Rows;
+using Pipeline.Sources.Snowflake.Decoding;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
-using Pipeline.Sources.Snowflake.Auth;
+using Pipeline.Sources.Snowflake.Client;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 

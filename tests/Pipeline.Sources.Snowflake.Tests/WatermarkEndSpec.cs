@@ -1,4 +1,5 @@
 using CsCheck;
+using Pipeline.Sources.Snowflake.Reading;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Catalog;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using Npgsql;
 
-namespace Pipeline.Sources.Postgres.Wire;
+namespace Pipeline.Sources.Postgres.Client;
 
 /// <summary>The server's ErrorResponse (manual 55.8): fields, each a code byte and a text that ends with zero.</summary>
 internal static class ErrorMessage

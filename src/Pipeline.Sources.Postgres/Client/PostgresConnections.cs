@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Wire;
 
-namespace Pipeline.Sources.Postgres;
+namespace Pipeline.Sources.Postgres.Client;
 
 /// <summary>
 /// Connections to one database: at most <see cref="PostgresSourceOptions.ConnectionsMax"/> for queries, as many for rows, and with

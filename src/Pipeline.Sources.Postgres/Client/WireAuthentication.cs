@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
 
-namespace Pipeline.Sources.Postgres.Wire;
+namespace Pipeline.Sources.Postgres.Client;
 
 /// <summary>The server's questions after the start-up message (manual 55.2.1): none, clear text, MD5, SCRAM-SHA-256.</summary>
 internal static class WireAuthentication

@@ -6,7 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using Npgsql;
 
-namespace Pipeline.Sources.Postgres.Wire;
+namespace Pipeline.Sources.Postgres.Client;
 
 /// <summary>
 /// A connection that speaks the frontend/backend protocol 3.0 (PostgreSQL manual, chapter 55) for the two things that move

@@ -1,7 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Pipeline.Sources.Postgres.Wire;
+namespace Pipeline.Sources.Postgres.Client;
 
 /// <summary>TLS as <see cref="PostgresTls"/> asks for it.</summary>
 internal static class WireTls

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Pipeline.Core;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Decoding;
 

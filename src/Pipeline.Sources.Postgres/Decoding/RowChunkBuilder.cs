@@ -5,7 +5,7 @@ using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Postgres.Catalog;
-using Tuple = Pipeline.Sources.Postgres.Capture.Tuple;
+using Tuple = Pipeline.Sources.Postgres.Reading.Capture.Tuple;
 
 namespace Pipeline.Sources.Postgres.Decoding;
 

@@ -2,8 +2,9 @@ using System.Text.RegularExpressions;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Sources.Snowflake.Client;
+using Pipeline.Sources.Snowflake.Decoding;
 
-namespace Pipeline.Sources.Snowflake.Rows;
+namespace Pipeline.Sources.Snowflake.Catalog;
 
 /// <summary>A table's columns as the source delivers them, and which of them is the watermark.</summary>
 internal sealed partial class TableShape

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Snowflake.Auth;
+namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>Signs JWTs (RS256) with the user's private key; Snowflake knows the public one.</summary>
 internal sealed class KeyPairTokens(string source, SnowflakeAuth.KeyPair auth, ISecretStore secrets, TimeProvider time) : Tokens(time)

@@ -1,9 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using Pipeline.Core;
-using Pipeline.Sources.Snowflake.Client;
 
-namespace Pipeline.Sources.Snowflake.Auth;
+namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>Asks the identity provider for tokens: client credentials in the form (RFC 6749, sections 2.3.1 and 4.4).</summary>
 internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpClient http, RetryOptions retry, TimeSpan requestTimeout,

@@ -15,7 +15,7 @@ internal sealed record StatementResult(string Handle, ResultMetadata Metadata, R
 /// Snowflake's SQL API, version 2. A statement has one request id for all its attempts; those after a lost answer carry
 /// <c>retry=true</c>, so that Snowflake does not execute it again.
 /// </summary>
-internal sealed partial class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
+internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan PollMin = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan PollMax = TimeSpan.FromSeconds(5);
@@ -87,7 +87,7 @@ internal sealed partial class SnowflakeClient(SnowflakeSourceOptions options, Sn
         }
         catch (Exception e) when (e is PipelineException or OperationCanceledException)
         {
-            NotCancelled(log, handle, e.Message);
+            log.NotCancelled(handle, e.Message);
         }
     }
 
@@ -117,7 +117,4 @@ internal sealed partial class SnowflakeClient(SnowflakeSourceOptions options, Sn
         request.Headers.UserAgent.ParseAdd("pipeline/1.0");
         return request;
     }
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Statement {Handle} could not be cancelled: {Reason}")]
-    private static partial void NotCancelled(ILogger log, string handle, string reason);
 }

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
-using Pipeline.Sources.Snowflake.Auth;
 
 namespace Pipeline.Sources.Snowflake.Client;
 
@@ -17,7 +16,7 @@ internal sealed record Answer(HttpStatusCode Status, ResponseBody Body, ResultHe
 /// Sends requests until they are answered: with a valid token, again after busy and broken answers with backoff, and not
 /// for ever.
 /// </summary>
-internal sealed partial class SnowflakeHttp(string source, SnowflakeSourceOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
+internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
 {
     /// <summary>Tokens that a single request may use up before its refusal counts.</summary>
     private const int RenewalsMax = 2;
@@ -48,7 +47,7 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeSourceOption
                     refusal.Dispose();
                     if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFaults.Describe(thing, refusal.Status, refusal.Header!, options);
                     tokens.Invalidate(token);
-                    TokenRefused(log, source, refusal.Header!.Code);
+                    log.TokenRefused(source, refusal.Header!.Code);
                     break;
 
                 case Attempt.Failed failed:
@@ -57,7 +56,7 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeSourceOption
                         throw new PipelineException(FaultKind.Unreachable, thing,
                             $"{options.AccountUrl.Host} cannot be used: {failed.Cause} ({backoff.Failures} attempts)",
                             "Check account-url and the network path; a busy account answers again later.", failed.Exception);
-                    Retrying(log, source, failed.Cause, backoff.Failures);
+                    log.Retrying(source, failed.Cause, backoff.Failures);
                     break;
             }
         }
@@ -122,10 +121,4 @@ internal sealed partial class SnowflakeHttp(string source, SnowflakeSourceOption
 
     private static bool IsAboutToken(Answer refusal) =>
         refusal is { Status: HttpStatusCode.Unauthorized, Header.Code: "390303" or "390318" or "390144" or "390198" };
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Source {Source}: Snowflake refused the token ({Code}); renewing it")]
-    private static partial void TokenRefused(ILogger log, string source, string? code);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Source {Source}: {Cause}; attempt {Attempt} failed, retrying")]
-    private static partial void Retrying(ILogger log, string source, string cause, int attempt);
 }

@@ -1,6 +1,6 @@
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Snowflake.Auth;
+namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>A bearer token and until when it is good.</summary>
 internal sealed record AccessToken(string Value, DateTimeOffset ExpiresAt)

@@ -6,7 +6,7 @@ using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Snowflake.Client;
 
-namespace Pipeline.Sources.Snowflake.Rows;
+namespace Pipeline.Sources.Snowflake.Decoding;
 
 /// <summary>
 /// One column of a result on its way into an Arrow array. What Snowflake's types become:

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 
-namespace Pipeline.Sources.Snowflake.Rows;
+namespace Pipeline.Sources.Snowflake.Decoding;
 
 /// <summary>
 /// Reads the texts in which the SQL API writes values. See docs.snowflake.com, "Handling responses from the SQL API".

@@ -4,8 +4,9 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
+using Pipeline.Sources.Snowflake.Catalog;
 
-namespace Pipeline.Sources.Snowflake.Rows;
+namespace Pipeline.Sources.Snowflake.Decoding;
 
 /// <summary>The rows of one chunk while they are read. Not thread-safe.</summary>
 internal sealed class ChunkAssembler : IDisposable

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
 
-namespace Pipeline.Sources.Snowflake.Rows;
+namespace Pipeline.Sources.Snowflake.Decoding;
 
 /// <summary>
 /// Reads the rows of one partition's JSON (<c>"data": [[cell, ...], ...]</c>) into chunks: a single pass, no object a

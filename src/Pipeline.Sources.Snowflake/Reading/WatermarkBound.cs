@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
-using Pipeline.Sources.Snowflake.Rows;
+using Pipeline.Sources.Snowflake.Decoding;
 
-namespace Pipeline.Sources.Snowflake;
+namespace Pipeline.Sources.Snowflake.Reading;
 
 /// <summary>
 /// Up to where a table may be read: the end U of the window <c>[from, U)</c>, chosen before the window is read. A row that

@@ -2,16 +2,17 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
-using Pipeline.Sources.Snowflake.Rows;
+using Pipeline.Sources.Snowflake.Decoding;
 
-namespace Pipeline.Sources.Snowflake;
+namespace Pipeline.Sources.Snowflake.Reading;
 
 /// <summary>
 /// One table read by watermark: window after window <c>[from, U)</c>, each a single statement ordered by the watermark, so
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
-internal sealed partial class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
+internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
     TimeProvider time, ILogger log)
 {
     private TableShape? _shape;
@@ -48,7 +49,7 @@ internal sealed partial class WatermarkTable(string source, SnowflakeTableOption
     {
         var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
         if (shape.Columns[shape.Watermark].IsNullable && await CountWithoutWatermarkAsync(cancellationToken) is > 0 and var rows)
-            RowsWithoutWatermark(log, source, table.Name, rows, table.Watermark);
+            log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
         var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape, options, client);
         var from = position ?? shape.Beginning;
         while (true)
@@ -151,8 +152,4 @@ internal sealed partial class WatermarkTable(string source, SnowflakeTableOption
     };
 
     private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
-
-    [LoggerMessage(Level = LogLevel.Warning,
-        Message = "Source {Source}, table {Table}: {Rows} rows have no value in the watermark column {Watermark} and are never read; fill it in Snowflake")]
-    private static partial void RowsWithoutWatermark(ILogger log, string source, string table, long rows, string watermark);
 }

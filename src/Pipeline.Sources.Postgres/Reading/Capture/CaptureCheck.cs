@@ -2,7 +2,7 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Looks at what change capture needs beyond reading, and tells the SQL that puts it right.</summary>
 internal static class CaptureCheck

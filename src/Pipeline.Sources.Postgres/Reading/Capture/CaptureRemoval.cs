@@ -2,7 +2,7 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Gives the server back as it was: the slot, whose only reader we are, and the publication when it is ours.</summary>
 internal static class CaptureRemoval

@@ -2,7 +2,7 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>A publication as the server has it.</summary>
 /// <param name="Tables">Identities of the published tables.</param>

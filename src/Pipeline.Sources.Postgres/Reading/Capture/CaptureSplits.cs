@@ -1,7 +1,7 @@
 using System.Globalization;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// The split of a replication slot, <c>slot/NAME/SYSTEM</c>: all captured tables, position = end of the last commit. The

@@ -2,7 +2,7 @@ using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Decoding;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Turns one table's changes into rows of its chunks.</summary>
 internal sealed class CapturedTable : IDisposable

@@ -1,6 +1,7 @@
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// Chunks of one range, handed on when the range before it has been: until then it holds some, and its reader waits when

@@ -1,7 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Slots that a standby keeps too, so that changes go on from it when it is promoted: from version 17 on.</summary>
 internal static class FailoverSlots

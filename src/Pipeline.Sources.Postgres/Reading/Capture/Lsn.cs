@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>A place in the server's write-ahead log: a position of change capture. Written <c>16/B374D848</c>.</summary>
 internal static class Lsn

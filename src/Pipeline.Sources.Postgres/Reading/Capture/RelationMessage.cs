@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>A table as the replication stream describes it before the first row after each change of its definition.</summary>
 /// <param name="Columns">In the order of the tuples; generated columns are left out by the server.</param>

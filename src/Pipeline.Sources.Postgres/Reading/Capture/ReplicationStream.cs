@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Pipeline.Sources.Postgres.Catalog;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// The messages of a slot (manual 55.4): <c>START_REPLICATION</c>, then changes and keepalives in, our status out. One

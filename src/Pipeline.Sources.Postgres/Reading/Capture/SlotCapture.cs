@@ -1,12 +1,14 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Reads a slot: opens its stream, keeps the server informed, and looks up what the stream tells of tables.</summary>
-internal sealed partial class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, PostgresMetrics metrics,
+internal sealed class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, PostgresMetrics metrics,
     SourceServices services)
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
@@ -162,13 +164,13 @@ internal sealed partial class SlotCapture(PostgresConnections connections, Split
             case SchemaChanges.Fail:
                 throw SchemaChanged(thing, $"column {column} was added");
             case SchemaChanges.Freeze:
-                LogLeftOut(table, column);
+                _log.ColumnLeftOut(table, column);
                 return;
         }
 
         // A column that is gone again by now has no place in the table; any other is there when the table is opened again.
         var now = await described.RefreshAsync(table, cancellationToken);
-        if (now.IndexOf(column) < 0) LogLeftOut(table, column);
+        if (now.IndexOf(column) < 0) _log.ColumnLeftOut(table, column);
         else throw DescribedTables.Changed(thing, $"column {column} was added");
     }
 
@@ -201,9 +203,6 @@ internal sealed partial class SlotCapture(PostgresConnections connections, Split
     }
 
     private static Task OnThreadAsync(Action work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
-    private partial void LogLeftOut(string table, string column);
 }
 
 /// <summary>How far the lake has made a slot's changes durable; written by acknowledgements, read by the stream.</summary>

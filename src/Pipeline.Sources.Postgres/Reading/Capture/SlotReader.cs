@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// Turns the stream of a slot into chunks, on the calling thread. Only whole transactions advance: what of a long one

@@ -1,6 +1,6 @@
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>What the server says of WAL that a slot needs (<c>wal_status</c>), from good to bad.</summary>
 internal enum SlotHealth

@@ -1,13 +1,14 @@
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// Looks at a slot while it is read: publishes what it makes the server keep, warns before that is removed, and stops
 /// when it was.
 /// </summary>
-internal sealed partial class SlotWatch(PostgresConnections connections, SplitId split, PostgresMetrics metrics, SourceServices services)
+internal sealed class SlotWatch(PostgresConnections connections, SplitId split, PostgresMetrics metrics, SourceServices services)
 {
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotWatch>();
@@ -34,7 +35,7 @@ internal sealed partial class SlotWatch(PostgresConnections connections, SplitId
         }
         catch (PipelineException e) when (e.IsTransient)
         {
-            LogUnseen(_options.Capture.Slot, e.Cause);
+            _log.SlotUnseen(_options.Capture.Slot, e.Cause);
             return;
         }
 
@@ -61,28 +62,16 @@ internal sealed partial class SlotWatch(PostgresConnections connections, SplitId
         switch (alarm)
         {
             case SlotAlarm.Unreserved:
-                LogUnreserved(_options.Capture.Slot, slot.RetainedBytes);
+                _log.SlotUnreserved(_options.Capture.Slot, slot.RetainedBytes);
                 break;
             case SlotAlarm.RetainsMuch:
-                LogRetainsMuch(_options.Capture.Slot, slot.RetainedBytes, slot.SafeBytes, _options.Capture.RetainedWalWarn);
+                _log.SlotRetainsMuch(_options.Capture.Slot, slot.RetainedBytes, slot.SafeBytes, _options.Capture.RetainedWalWarn);
                 break;
             default:
-                LogRecovered(_options.Capture.Slot, slot.RetainedBytes);
+                _log.SlotRecovered(_options.Capture.Slot, slot.RetainedBytes);
                 break;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL and is about to lose them: let the lake commit sooner or raise max_slot_wal_keep_size")]
-    private partial void LogUnreserved(string slot, long retainedBytes);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL, more than capture.retained-wal-warn ({WarnBytes}); the server keeps {SafeBytes} more")]
-    private partial void LogRetainsMuch(string slot, long retainedBytes, long? safeBytes, long warnBytes);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Slot {Slot} is well again: it holds {RetainedBytes} bytes of WAL")]
-    private partial void LogRecovered(string slot, long retainedBytes);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
-    private partial void LogUnseen(string slot, string cause);
 }
 
 /// <summary>What somebody should know of a slot.</summary>

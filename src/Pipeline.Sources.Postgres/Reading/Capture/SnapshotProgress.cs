@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>How far the snapshot of one relation has come; written by its reader, read by instruments.</summary>
 internal sealed class SnapshotProgress(string table, uint relationOid, TimeProvider time)

@@ -2,11 +2,12 @@ using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Decoding;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// Reads the rows a table has by ranges of its blocks, several at a time, each with its own short snapshot, while the
@@ -17,7 +18,7 @@ namespace Pipeline.Sources.Postgres.Capture;
 /// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
 /// a row that moved to a block already read, or behind the last one known then.
 /// </remarks>
-internal sealed partial class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, PostgresMetrics metrics, SourceServices services)
+internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, PostgresMetrics metrics, SourceServices services)
 {
     private const int BlockBytes = 8192;
 
@@ -112,7 +113,7 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
             var (startedFile, next) = SnapshotSplit.BlockAt(_position);
             if (startedFile != relation.File)
             {
-                if (_position > 0) LogStartedAgain(split.Table);
+                if (_position > 0) _log.SnapshotStartedAgain(split.Table);
                 next = 0;
             }
 
@@ -167,7 +168,7 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
     private void LogProgressNow()
     {
         _loggedAt = services.Time.GetTimestamp();
-        LogProgress(split.Table, _progress.Rows, _progress.RowsExpected, (long)_progress.Percent, (long)(_progress.Remaining?.TotalSeconds ?? 0));
+        _log.SnapshotProgress(split.Table, _progress.Rows, _progress.RowsExpected, (long)_progress.Percent, (long)(_progress.Remaining?.TotalSeconds ?? 0));
     }
 
     private async ValueTask<(string Name, uint File, long Blocks, long Rows)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -182,12 +183,6 @@ internal sealed partial class SnapshotReader(PostgresConnections connections, Sn
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3)) : null;
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows of about {RowsExpected}, {Percent} %, {RemainingSeconds} s left")]
-    private partial void LogProgress(string table, long rows, long? rowsExpected, long percent, long remainingSeconds);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Snapshot of {Table} starts again: the table was rewritten (VACUUM FULL, CLUSTER, TRUNCATE)")]
-    private partial void LogStartedAgain(string table);
 
     /// <summary>Rows in blocks <c>[Start, End)</c> of one file.</summary>
     /// <param name="WalPosition">The slot's confirmed position from before the range was known.</param>

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Pipeline.Sources.Postgres.Capture;
+namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>The fields of a row in a replication stream (manual 55.9, TupleData), read one after the other.</summary>
 internal ref struct Tuple

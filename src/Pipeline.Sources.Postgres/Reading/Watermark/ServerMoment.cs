@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>What a watermark reader must know of the server before it chooses a window's end.</summary>
 /// <param name="SeesAllTransactions">Without <c>pg_read_all_stats</c> other roles' transactions are invisible.</param>

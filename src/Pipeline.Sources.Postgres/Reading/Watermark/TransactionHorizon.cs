@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>What the server says about its clock and its transactions at one moment.</summary>
 /// <param name="Clock">The server's clock before the transactions were looked at.</param>

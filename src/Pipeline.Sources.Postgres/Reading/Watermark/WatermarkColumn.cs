@@ -4,7 +4,7 @@ using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Decoding;
 
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>The column that orders a table's changes, and its values as positions.</summary>
 /// <remarks>

@@ -1,9 +1,10 @@
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>
 /// Reads a table in half-open windows of its watermark, again and again. A window's end is fixed before its rows are

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>A table read by its watermark is one split: <c>users/16385</c>, the table's name in the lake and its identity.</summary>
 internal sealed record WatermarkSplit(SplitId Id, string Table, uint TableOid)

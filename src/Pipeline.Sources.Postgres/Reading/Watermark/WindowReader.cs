@@ -1,9 +1,10 @@
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Decoding;
-using Pipeline.Sources.Postgres.Wire;
+using Pipeline.Sources.Postgres.Client;
 
-namespace Pipeline.Sources.Postgres.Watermark;
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>The rows of a table whose watermark lies in <c>[From, End)</c>.</summary>
 /// <param name="From">Null for the first window: from the smallest value, and rows without one.</param>

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace Pipeline.Sources.Postgres;
+
+internal static partial class PostgresSourceLog
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL and is about to lose them: let the lake commit sooner or raise max_slot_wal_keep_size")]
+    public static partial void SlotUnreserved(this ILogger log, string slot, long retainedBytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Slot {Slot} holds {RetainedBytes} bytes of WAL, more than capture.retained-wal-warn ({WarnBytes}); the server keeps {SafeBytes} more")]
+    public static partial void SlotRetainsMuch(this ILogger log, string slot, long retainedBytes, long? safeBytes, long warnBytes);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Slot {Slot} is well again: it holds {RetainedBytes} bytes of WAL")]
+    public static partial void SlotRecovered(this ILogger log, string slot, long retainedBytes);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
+    public static partial void SlotUnseen(this ILogger log, string slot, string cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
+    public static partial void ColumnLeftOut(this ILogger log, string table, string column);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows of about {RowsExpected}, {Percent} %, {RemainingSeconds} s left")]
+    public static partial void SnapshotProgress(this ILogger log, string table, long rows, long? rowsExpected, long percent, long remainingSeconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Snapshot of {Table} starts again: the table was rewritten (VACUUM FULL, CLUSTER, TRUNCATE)")]
+    public static partial void SnapshotStartedAgain(this ILogger log, string table);
+}

@@ -1,0 +1,50 @@
+using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Client;
+using Pipeline.Sources.Snowflake.Reading;
+
+namespace Pipeline.Sources.Snowflake;
+
+/// <summary>Looks at everything that reading needs and tells what puts it right.</summary>
+internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, SnowflakeClient client, IEnumerable<WatermarkTable> tables)
+{
+    private readonly List<Finding> _findings = [];
+
+    public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
+    {
+        if (!await TryAsync(options.Thing, () => CheckAccountAsync(cancellationToken))) return _findings;
+        foreach (var table in tables) await TryAsync(table.Thing, () => CheckTableAsync(table, cancellationToken));
+        return _findings;
+    }
+
+    private async Task<Finding> CheckAccountAsync(CancellationToken cancellationToken)
+    {
+        await client.QueryAsync(options.Thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken);
+        return new Finding(options.Thing, Ok: true, $"signed in as role {options.Role}");
+    }
+
+    private static async Task<Finding> CheckTableAsync(WatermarkTable table, CancellationToken cancellationToken)
+    {
+        var shape = await table.DescribeAsync(cancellationToken);
+        var watermark = shape.Columns[shape.Watermark];
+        var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
+        return without == 0
+            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type})")
+            : new Finding(table.Thing, Ok: false, $"{without} rows have no value in the watermark column {watermark.Name} and are never read",
+                $"Fill the column and make it NOT NULL: UPDATE ... SET \"{watermark.Name}\" = CURRENT_TIMESTAMP() WHERE \"{watermark.Name}\" IS NULL.");
+    }
+
+    /// <returns>Whether all is well.</returns>
+    private async Task<bool> TryAsync(string thing, Func<Task<Finding>> look)
+    {
+        try
+        {
+            _findings.Add(await look());
+        }
+        catch (PipelineException e)
+        {
+            _findings.Add(new Finding(thing, Ok: false, e.Cause, e.NextStep));
+        }
+
+        return _findings[^1].Ok;
+    }
+}
