@@ -20,7 +20,7 @@ public sealed class IngestMessageSerializer(ExtendedActorSystem system) : Serial
         // Statistics are JSON in JSON: quotes as \" and not as six characters.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase), new FaultForm.Converter() },
     };
 
     private static readonly Dictionary<string, Type> TypesByManifest = new(StringComparer.Ordinal)

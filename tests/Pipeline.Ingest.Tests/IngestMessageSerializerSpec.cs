@@ -42,6 +42,19 @@ public sealed class IngestMessageSerializerSpec : IDisposable
     }
 
     [Fact]
+    public void A_defect_is_told_to_nodes_of_the_release_before_as_something_that_passes()
+    {
+        var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
+        var failed = new StageFailed(Id, "bronze/app/users", Fault.Of("Table bronze/app/users", new InvalidOperationException("no such index")));
+
+        var written = serializer.ToBinary(failed);
+
+        Assert.Contains("\"kind\":\"unreachable\"", Encoding.UTF8.GetString(written), StringComparison.Ordinal);
+        Assert.Equal(failed, serializer.FromBinary(written, serializer.Manifest(failed)));
+        Assert.Equal(FaultKind.Defect, failed.Fault.Kind);
+    }
+
+    [Fact]
     public void Every_message_is_read_as_it_was_written()
     {
         var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);

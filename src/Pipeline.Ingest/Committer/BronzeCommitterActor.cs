@@ -131,12 +131,12 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         }
         catch (PipelineException exception)
         {
-            return new CommitterEvent.Failed(Fault.From(exception));
+            return new CommitterEvent.Failed(Fault.Of($"Table {_id}", exception));
         }
         catch (Exception exception) when (!_stopped.IsCancellationRequested)
         {
             _log.Error(exception, "The committer of {Table} failed unexpectedly.", _id);
-            return new CommitterEvent.Failed(Fault.Unexpected($"Table {_id}", exception));
+            return new CommitterEvent.Failed(Fault.Of($"Table {_id}", exception));
         }
         catch (OperationCanceledException)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 
 namespace Pipeline.Ingest.Committer;
@@ -55,7 +56,7 @@ public sealed record StageCommitted(Guid Id, string Table, long Version, DateTim
 public sealed record StageRefused(Guid Id, string Table, ImmutableDictionary<string, long> Positions, bool IsFinal);
 
 /// <summary>
-/// The stage could not be committed for now or ever, see <see cref="Fault.IsTransient"/>. Whether it has been is unknown
+/// The stage could not be committed for now or ever, see <see cref="Fault.IsTriedAgain"/>. Whether it has been is unknown
 /// until the positions are asked for: its files must not be deleted.
 /// </summary>
 public sealed record StageFailed(Guid Id, string Table, Fault Fault);

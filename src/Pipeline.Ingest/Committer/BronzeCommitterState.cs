@@ -178,7 +178,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
     {
         // Whether a failed commit has happened is known only after reading the log again: nothing stays judged.
         var undecided = this with { Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [], Failures = Failures + 1 };
-        if (fault.IsTransient && undecided.Failures <= Limits.Retry.AttemptsMax)
+        if (fault.IsTriedAgain && undecided.Failures <= Limits.Retry.AttemptsMax)
         {
             effects.Add(new CommitterEffect.RetryAfter(Limits.Retry.Backoff(undecided.Failures)));
             return undecided with { Phase = CommitterPhase.BackingOff };

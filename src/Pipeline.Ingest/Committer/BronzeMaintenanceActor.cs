@@ -60,7 +60,7 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
         }
         catch (PipelineException exception)
         {
-            return new Compacted(Result: null, Fault.From(exception));
+            return new Compacted(Result: null, Fault.Of($"Table {_id}", exception));
         }
         catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
         {

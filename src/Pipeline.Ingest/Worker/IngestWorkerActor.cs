@@ -266,12 +266,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         }
         catch (PipelineException exception)
         {
-            return onFault(Fault.From(exception));
+            return onFault(Fault.Of($"Table {_table}, worker {_worker}", exception));
         }
         catch (Exception exception) when (!_stopped.IsCancellationRequested)
         {
             _log.Error(exception, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _table);
-            return onFault(Fault.Unexpected($"Table {_table}, worker {_worker}", exception));
+            return onFault(Fault.Of($"Table {_table}, worker {_worker}", exception));
         }
         catch (OperationCanceledException)
         {

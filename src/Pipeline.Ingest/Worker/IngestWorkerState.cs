@@ -114,7 +114,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             WorkerEvent.ResendDue when state.InHand is not null => state.SendStage(effects),
             WorkerEvent.Acknowledged done when done.Epoch == state.Epoch => state.Release(effects),
             WorkerEvent.AcknowledgeFailed failed when failed.Epoch == state.Epoch =>
-                failed.Fault.IsTransient ? (state with { LastFault = failed.Fault }).Release(effects) : state.Drop(failed.Fault, effects),
+                failed.Fault.IsTriedAgain ? (state with { LastFault = failed.Fault }).Release(effects) : state.Drop(failed.Fault, effects),
             WorkerEvent.GraphEnded ended when ended.Epoch == state.Epoch => state.OnGraphEnded(ended.Fault, effects),
             WorkerEvent.RetryDue when state.Phase is WorkerPhase.BackingOff => state.StartOver(effects),
             WorkerEvent.RelistDue when state.Phase is WorkerPhase.Reading or WorkerPhase.Idle => state.Relist(effects),
@@ -303,7 +303,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState Fail(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
     {
         var failed = this with { LastFault = fault, Failures = Failures + 1 };
-        if (fault.IsTransient) return failed.BackOff(Options.Retry.Backoff(failed.Failures), effects);
+        if (fault.IsTriedAgain) return failed.BackOff(Options.Retry.Backoff(failed.Failures), effects);
         if (fault.Split is null) return failed with { Phase = WorkerPhase.Halted };
         return (failed with { HaltedSplits = HaltedSplits.SetItem(fault.Split, fault) }).StartOver(effects);
     }

@@ -1,33 +1,5 @@
 namespace Pipeline.Core;
 
-/// <summary>What went wrong, as far as the reaction to it differs.</summary>
-public enum FaultKind
-{
-    /// <summary>A dependency does not answer or is busy. Retried with backoff.</summary>
-    Unreachable,
-
-    /// <summary>Credentials or rights are missing or refused. Stops at once.</summary>
-    NotAuthorised,
-
-    /// <summary>A named thing (table, topic, warehouse, file) does not exist. Stops at once.</summary>
-    Missing,
-
-    /// <summary>Settings or data contradict what is allowed. Stops at once.</summary>
-    Invalid,
-
-    /// <summary>Records between two positions are gone at the source. Halts the split until an operator decides.</summary>
-    Gap,
-
-    /// <summary>Stored data is damaged: a truncated commit, a missing file. Stops at once.</summary>
-    Damaged,
-
-    /// <summary>It needs more memory than it may use. Stops at once, unless it can be done in smaller pieces.</summary>
-    TooLarge,
-
-    /// <summary>The disk or bucket is full or read-only. Retried with backoff: space may return.</summary>
-    StorageFull,
-}
-
 /// <summary>
 /// An error for people: it names the thing, the cause and the next step, and never carries a secret.
 /// </summary>
@@ -36,7 +8,7 @@ public sealed class PipelineException : Exception
     /// <param name="kind">Decides about retry and exit code.</param>
     /// <param name="thing">What is affected, e.g. <c>Source crm, table customer_orders</c>.</param>
     /// <param name="cause">What happened, without a closing full stop.</param>
-    /// <param name="nextStep">What the reader can do, as a sentence.</param>
+    /// <param name="nextStep">What the reader can do, as a sentence. Whether it is tried again is said by who does so.</param>
     /// <param name="inner">The library's own exception.</param>
     public PipelineException(FaultKind kind, string thing, string cause, string nextStep, Exception? inner = null)
         : base($"{thing}: {cause}. {nextStep}", inner)
@@ -55,6 +27,9 @@ public sealed class PipelineException : Exception
 
     public string NextStep { get; }
 
+    /// <summary>See <see cref="Fault.Dependency"/>.</summary>
+    public string? Dependency { get; init; }
+
     /// <summary>The only split that is affected, when the others of the same reading are not.</summary>
     public SplitId? Split { get; init; }
 
@@ -64,6 +39,9 @@ public sealed class PipelineException : Exception
     /// </summary>
     public PositionRange? Gap { get; init; }
 
+    /// <summary>How long the dependency asks to be left alone; null: it says nothing.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>Whether trying again later can help without anybody doing anything here.</summary>
-    public bool IsTransient => Kind is FaultKind.Unreachable or FaultKind.StorageFull;
+    public bool IsTransient => Kind.IsTransient();
 }

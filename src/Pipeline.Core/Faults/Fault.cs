@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+
+namespace Pipeline.Core;
+
+/// <summary>What went wrong, as a value: it can be remembered, compared, shown, and sent to another node.</summary>
+/// <param name="Thing">What is affected, e.g. <c>Source crm, table customer_orders</c>.</param>
+/// <param name="Cause">What happened, without a closing full stop.</param>
+/// <param name="NextStep">What the reader can do, as a sentence.</param>
+/// <param name="Split">The only split that is affected; null: all of the reading.</param>
+/// <param name="Dependency">
+/// The system that did not answer, where <paramref name="Thing"/> is a piece of it that differs from one try to the next
+/// (an object of a bucket): the same dependency away is one outage, whatever pieces were asked for. Null: the thing itself.
+/// </param>
+public sealed record Fault(FaultKind Kind, string Thing, string Cause, string NextStep, string? Split = null, string? Dependency = null)
+{
+    /// <summary>Whether trying again later can help without anybody doing anything here.</summary>
+    [JsonIgnore]
+    public bool IsTransient => Kind.IsTransient();
+
+    /// <inheritdoc cref="FaultKinds.IsTriedAgain"/>
+    [JsonIgnore]
+    public bool IsTriedAgain => Kind.IsTriedAgain();
+
+    /// <summary>What is away while this lasts.</summary>
+    [JsonIgnore]
+    public string Outage => Dependency ?? Thing;
+
+    /// <summary>
+    /// Any exception as a fault. What none of us has put into words, and is no time-out of a library, is a
+    /// <see cref="FaultKind.Defect"/>: it is never blamed on a dependency.
+    /// </summary>
+    /// <param name="thing">What was being done, for errors that do not say it themselves.</param>
+    /// <param name="exception">Not the caller's own cancellation: that is no fault.</param>
+    public static Fault Of(string thing, Exception exception) => exception switch
+    {
+        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split?.ToString(), said.Dependency),
+        AggregateException { InnerExceptions: [var one] } => Of(thing, one),
+        TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
+            new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),
+        OutOfMemoryException => new Fault(FaultKind.TooLarge, thing, "it needs more memory than this process may use", "Give the process more memory, or the work smaller pieces."),
+        _ => new Fault(FaultKind.Defect, thing, $"an error that should not happen: {OneLine(exception)} ({exception.GetType().Name})", "Report it with its stack, which is in the log."),
+    };
+
+    public override string ToString() => $"{Thing}: {Cause}. {NextStep}";
+
+    private static string OneLine(Exception exception) => exception.Message.ReplaceLineEndings(" ").TrimEnd('.');
+}
