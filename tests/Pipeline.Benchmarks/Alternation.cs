@@ -1,58 +1,59 @@
 namespace Pipeline.Benchmarks;
 
 /// <summary>
-/// The same records by us and by a yardstick, in turns, each first in every other round: what drifts on the machine, and
-/// what a run leaves behind for the next, meets both alike. A round's ratio compares two runs that were neighbours.
+/// The same work by a yardstick and by us, in rounds that go forwards and backwards in turn: what drifts on the machine, and
+/// what a run leaves behind for the next, meets all sides alike. A round's ratio compares runs that were neighbours; what
+/// counts is the median of the rounds. The first round warms up servers, compiler and pools and is not counted.
 /// </summary>
-internal sealed class Alternation
+/// <param name="unit">What is worked through, e.g. <c>records</c>.</param>
+/// <param name="amount">So many of them in each run.</param>
+/// <param name="sides">The yardstick's name, then those of what is compared with it.</param>
+public sealed class Alternation(string unit, long amount, params string[] sides)
 {
-    private readonly long _records;
-    private readonly int _recordBytes;
-    private readonly List<(Usage Yardstick, Usage Ours)> _rounds = [];
+    private readonly List<Usage[]> _rounds = [];
+    private int _begun;
 
-    private Alternation(long records, int recordBytes) => (_records, _recordBytes) = (records, recordBytes);
-
-    /// <param name="records">That each run reads.</param>
-    /// <param name="rounds">Beside one that warms up servers, compiler and pools.</param>
-    public static async Task<Alternation> RunAsync(long records, int recordBytes, int rounds, Func<Task<Usage>> yardstick, Func<Task<Usage>> ours)
+    /// <summary>A round of one run a side, in the order of the names.</summary>
+    public async Task RoundAsync(params Func<Task<Usage>>[] runs)
     {
-        var alternation = new Alternation(records, recordBytes);
-        for (var round = 0; round <= rounds; round++)
+        var round = new Usage[runs.Length];
+        var isBackwards = _begun % 2 == 1;
+        for (var i = 0; i < runs.Length; i++)
         {
-            var isOursFirst = round % 2 == 1;
-            var first = isOursFirst ? await ours() : await yardstick();
-            var second = isOursFirst ? await yardstick() : await ours();
-            if (round > 0) alternation._rounds.Add(isOursFirst ? (second, first) : (first, second));
+            var side = isBackwards ? runs.Length - 1 - i : i;
+            round[side] = await runs[side]();
         }
 
-        return alternation;
+        if (_begun++ > 0) _rounds.Add(round);
     }
 
-    /// <summary>Writes both sides and how they compare.</summary>
-    /// <param name="of">What the ratio is of, e.g. <c>the bare consumer's records/s</c>.</param>
-    public async Task PrintAsync(TextWriter output, string yardstick, string ours, string of)
+    /// <summary>Our rate in parts of the yardstick's.</summary>
+    public Spread Rate(string side) => Compare(side, (yardstick, ours) => yardstick.Elapsed / ours.Elapsed);
+
+    /// <summary>Our time in parts of the yardstick's.</summary>
+    public Spread Time(string side) => Compare(side, (yardstick, ours) => ours.Elapsed / yardstick.Elapsed);
+
+    /// <summary>The yardstick's processor time in parts of ours: what of our work it needs.</summary>
+    public Spread Processor(string side) => Compare(side, (yardstick, ours) => yardstick.Processor / ours.Processor);
+
+    /// <summary>Writes every side, and how it compares with the yardstick.</summary>
+    public async Task PrintAsync(TextWriter output)
     {
-        await PrintAsync(output, yardstick, [.. _rounds.Select(round => round.Yardstick)]);
-        await PrintAsync(output, ours, [.. _rounds.Select(round => round.Ours)]);
-        var time = new Spread(_rounds.Select(round => round.Yardstick.Elapsed / round.Ours.Elapsed));
-        var processor = new Spread(_rounds.Select(round => round.Yardstick.Processor / round.Ours.Processor));
-        await output.WriteLineAsync($"ratio          {time.Text("0.00")} of {of}, {processor.Text("0.00")} by processor time (medians and quartiles of {_rounds.Count} alternating rounds)");
+        await output.WriteLineAsync($"medians and quartiles of {_rounds.Count} alternating rounds of {amount:N0} {unit}");
+        var width = sides.Max(side => side.Length);
+        for (var side = 0; side < sides.Length; side++)
+        {
+            var runs = _rounds.Select(round => round[side]).ToList();
+            var peak = runs.Max(run => run.PeakBytes);
+            var ratio = side == 0 ? "" : $"; rate {Rate(sides[side]).Text("0.00")} of {sides[0]}, by processor time {Processor(sides[side]).Text("0.00")}";
+            await output.WriteLineAsync($"  {sides[side].PadRight(width)}  {new Spread(runs.Select(run => amount / run.Elapsed.TotalSeconds)).Text("N0")} {unit}/s, "
+                + $"{new Spread(runs.Select(run => run.Processor.TotalSeconds)).Text("0.00")} CPU-seconds{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}{ratio}");
+        }
     }
 
-    private async Task PrintAsync(TextWriter output, string name, List<Usage> runs)
+    private Spread Compare(string side, Func<Usage, Usage, double> ratio)
     {
-        var rate = new Spread(runs.Select(run => _records / run.Elapsed.TotalSeconds));
-        var processor = new Spread(runs.Select(run => run.Processor.TotalSeconds / (_records / 1e6)));
-        await output.WriteLineAsync($"{name,-14} {rate.Text("N0")} records/s, {rate.Median * _recordBytes / 1e6:0} MB/s, {processor.Text("0.00")} CPU s a million, {runs.Max(run => run.PeakBytes) >> 20} MiB peak");
-    }
-
-    /// <summary>A median and the quartiles around it.</summary>
-    private sealed class Spread(IEnumerable<double> values)
-    {
-        private readonly double[] _values = [.. values.Order()];
-
-        public double Median => _values[_values.Length / 2];
-
-        public string Text(string format) => $"{Median.ToString(format)} ({_values[_values.Length / 4].ToString(format)} to {_values[3 * _values.Length / 4].ToString(format)})";
+        var place = Array.IndexOf(sides, side);
+        return new Spread(_rounds.Select(round => ratio(round[0], round[place])));
     }
 }

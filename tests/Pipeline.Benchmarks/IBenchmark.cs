@@ -10,6 +10,6 @@ public interface IBenchmark
     /// <summary>What follows <c>./pipeline bench</c>, e.g. <c>kafka</c>.</summary>
     string Name { get; }
 
-    /// <summary>Measures and prints a few lines for people to <paramref name="output"/>.</summary>
-    Task RunAsync(TextWriter output, CancellationToken cancellationToken);
+    /// <summary>Measures, prints a few lines for people to <paramref name="output"/>, and judges: one verdict a goal.</summary>
+    Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken);
 }

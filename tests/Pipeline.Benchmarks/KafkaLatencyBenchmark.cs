@@ -28,12 +28,20 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
 
     public string Name => "kafka-latency";
 
-    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        foreach (var profile in (IngestProfile[])[IngestProfile.LowLatency, IngestProfile.Balanced]) await RunAsync(profile, output, cancellationToken);
+        var (_, lowLatencyP99) = await RunAsync(IngestProfile.LowLatency, output, cancellationToken);
+        var (balancedP50, balancedP99) = await RunAsync(IngestProfile.Balanced, output, cancellationToken);
+        return
+        [
+            Goal.AtMost($"{Name}-low-latency-p99-seconds", 0.50).Judge(lowLatencyP99),
+            Goal.AtMost($"{Name}-balanced-p50-seconds", 1.20).Judge(balancedP50),
+            Goal.AtMost($"{Name}-balanced-p99-seconds", 2.20).Judge(balancedP99),
+        ];
     }
 
-    private static async Task RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken)
+    /// <summary>In seconds.</summary>
+    private static async Task<(double P50, double P99)> RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken)
     {
         // One record a partition, so that reading has begun before the clock matters.
         await using var broker = await KafkaBroker.StartAsync(Partitions, recordsPerPartition: 1, cancellationToken);
@@ -52,7 +60,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             await ProduceAsync(broker, cancellationToken);
             await UntilAsync(lake, table, broker.Records + RecordsPerSecond * Seconds, cancellationToken);
             await system.Terminate();
-            await PrintAsync(output, profile, lake, table, cancellationToken);
+            return await MeasureAsync(output, profile, lake, table, cancellationToken);
         }
         finally
         {
@@ -83,7 +91,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
         while ((await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount is not { } count || count < rows) await Task.Delay(50, cancellationToken);
     }
 
-    private static async Task PrintAsync(TextWriter output, IngestProfile profile, Lake lake, TableId id, CancellationToken cancellationToken)
+    private static async Task<(double P50, double P99)> MeasureAsync(TextWriter output, IngestProfile profile, Lake lake, TableId id, CancellationToken cancellationToken)
     {
         var table = (await lake.TryOpenAsync(id, cancellationToken))!;
         using var connection = new DuckDBConnection("DataSource=:memory:");
@@ -112,5 +120,6 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
         if (reader.GetInt64(0) != RecordsPerSecond * Seconds) throw new InvalidOperationException($"The table holds {reader.GetInt64(0)} of the records.");
         await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
             $"{profile}: produced to committed at {RecordsPerSecond:N0} records/s: p50 {reader.GetDouble(1):N0} ms, p99 {reader.GetDouble(2):N0} ms, maximum {reader.GetDouble(3):N0} ms; {commits} commits in {Seconds} s"));
+        return (reader.GetDouble(1) / 1000, reader.GetDouble(2) / 1000);
     }
 }

@@ -17,16 +17,24 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
 
     public string Name => "kafka";
 
-    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
         await using var broker = await KafkaBroker.StartAsync(Partitions, RecordsPerPartition, cancellationToken);
-        foreach (var workers in new[] { 1, 2 })
+        var alternation = new Alternation("records", broker.Records, "bare consumer", "1 worker", "2 workers");
+        for (var round = 0; round <= Rounds; round++)
         {
-            var alternation = await Alternation.RunAsync(broker.Records, KafkaBroker.RecordBytes, Rounds,
+            await alternation.RoundAsync(
                 () => Usage.OfAsync(() => Task.Run(() => KafkaConsumerBenchmark.ConsumeBare(broker, Partitions, cancellationToken), cancellationToken)),
-                () => IngestAsync(broker, workers, cancellationToken));
-            await alternation.PrintAsync(output, "bare consumer", $"{workers} worker(s)", "the bare consumer's records/s, committed");
+                () => IngestAsync(broker, workers: 1, cancellationToken),
+                () => IngestAsync(broker, workers: 2, cancellationToken));
         }
+
+        await alternation.PrintAsync(output);
+        return
+        [
+            Goal.AtLeast($"{Name}-wall", 0.90).Judge(alternation.Rate("1 worker").Median),
+            Goal.AtLeast($"{Name}-cpu", 0.55).Judge(alternation.Processor("1 worker").Median),
+        ];
     }
 
     internal static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken, bool withPositions = true)

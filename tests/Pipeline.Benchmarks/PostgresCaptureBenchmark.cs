@@ -20,7 +20,7 @@ namespace Pipeline.Benchmarks;
 public sealed class PostgresCaptureBenchmark : IBenchmark
 {
     private const int RowsPerTransaction = 1_000;
-    private const int Rounds = 3;
+    private const int Rounds = 5;
 
     /// <summary>Changes for each row that the other benchmark reads: a change costs the server more than a row of a COPY.</summary>
     private const double ChangesPerRow = 0.5;
@@ -29,7 +29,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
 
     public string Name => "postgres-cdc";
 
-    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
         try
@@ -38,8 +38,14 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
             {
                 Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "40", ["max_wal_size"] = "8GB" },
             }, cancellationToken);
+            var verdicts = new List<Verdict>();
             foreach (var (table, rows, columns, select) in PostgresReadBenchmark.TablesToRead)
-                await MeasureAsync(output, server, new Backlog(table, (int)(rows * ChangesPerRow), columns, select), cancellationToken);
+            {
+                var ratio = await MeasureAsync(output, server, new Backlog(table, (int)(rows * ChangesPerRow), columns, select), cancellationToken);
+                verdicts.Add(Goal.AtLeast($"{Name}-{table}", 0.90).Judge(ratio));
+            }
+
+            return verdicts;
         }
         finally
         {
@@ -47,30 +53,23 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
         }
     }
 
-    private static async Task MeasureAsync(TextWriter output, ScratchPostgres server, Backlog backlog, CancellationToken cancellationToken)
+    /// <returns>Changes committed to Bronze in parts of those received.</returns>
+    private static async Task<double> MeasureAsync(TextWriter output, ScratchPostgres server, Backlog backlog, CancellationToken cancellationToken)
     {
         var end = await FillAsync(server, backlog, cancellationToken);
-        var (received, decoded, committed) = (new List<double>(), new List<Usage>(), new List<Usage>());
-        // Once more than counted, for the just-in-time compiler.
+        var alternation = new Alternation("changes", backlog.Changes, "pg_recvlogical", "read into Arrow", "committed");
         for (var round = 0; round <= Rounds; round++)
         {
-            var theirs = await ReceiveAsync(server, backlog.Table, round, end, cancellationToken);
-            var arrow = await Usage.OfAsync(() => ReadAsync(server, backlog, round, cancellationToken));
-            var bronze = await BronzeRun.MeasureAsync(Open(server, backlog.Table, SlotOf("bronze", backlog.Table, round)), backlog.Table, backlog.Changes, ClockStart.Reading, cancellationToken);
-            if (round == 0) continue;
-            received.Add(theirs);
-            decoded.Add(arrow);
-            committed.Add(bronze);
+            var number = round;
+            await alternation.RoundAsync(
+                () => ReceiveAsync(server, backlog.Table, number, end, cancellationToken),
+                () => Usage.OfAsync(() => ReadAsync(server, backlog, number, cancellationToken)),
+                () => BronzeRun.MeasureAsync(Open(server, backlog.Table, SlotOf("bronze", backlog.Table, number)), backlog.Table, backlog.Changes, ClockStart.Reading, cancellationToken));
         }
 
-        var recvlogical = backlog.Changes / Median(received);
-        await output.WriteLineAsync($"{backlog.Table}: pg_recvlogical to /dev/null {recvlogical:N0} changes/s (medians of {Rounds} alternating rounds of {backlog.Changes:N0})");
-        foreach (var (name, usages) in new[] { ("read into Arrow", decoded), ("committed to Bronze", committed) })
-        {
-            var mine = backlog.Changes / Median([.. usages.Select(usage => usage.Elapsed.TotalSeconds)]);
-            await output.WriteLineAsync($"  {name,-20} {mine:N0} changes/s, ratio {mine / recvlogical:0.00}, "
-                + $"{Median([.. usages.Select(usage => usage.Processor.TotalSeconds)]):0.00} CPU-seconds, {usages.Max(usage => usage.PeakBytes) >> 20} MiB peak");
-        }
+        await output.WriteLineAsync($"{backlog.Table}:");
+        await alternation.PrintAsync(output);
+        return alternation.Rate("committed").Median;
     }
 
     /// <summary>Makes the table, a slot for each reading (each reads all changes), and the changes. Returns where they end.</summary>
@@ -89,23 +88,13 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<double> ReceiveAsync(ScratchPostgres server, string table, int round, string end, CancellationToken cancellationToken)
-    {
-        var started = Stopwatch.GetTimestamp();
-        using var receiver = Process.Start(new ProcessStartInfo(Path.Combine(server.BinDirectory, "pg_recvlogical"),
+    private static Task<Usage> ReceiveAsync(ScratchPostgres server, string table, int round, string end, CancellationToken cancellationToken) =>
+        Usage.OfProgramAsync(Path.Combine(server.BinDirectory, "pg_recvlogical"), new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSWORD"] = server.Password },
         [
             "-d", $"host={server.Host} port={server.Port} dbname={server.Database} user={server.User} sslmode=verify-full sslrootcert={server.CaFile}",
             "--slot", SlotOf("recv", table, round), "--start", "--no-loop", "--endpos", end, "-f", "/dev/null",
             "-o", "proto_version=1", "-o", $"publication_names={PublicationOf(table)}", "-o", "binary=true",
-        ])
-        {
-            UseShellExecute = false,
-            Environment = { ["PGPASSWORD"] = server.Password },
-        })!;
-        await receiver.WaitForExitAsync(cancellationToken);
-        if (receiver.ExitCode != 0) throw new InvalidOperationException($"pg_recvlogical ended with {receiver.ExitCode}");
-        return Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
+        ], cancellationToken);
 
     private static async Task<TimeSpan> ReadAsync(ScratchPostgres server, Backlog backlog, int round, CancellationToken cancellationToken)
     {
@@ -143,8 +132,6 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
         await using var command = database.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private sealed record Backlog(string Table, int Changes, string Columns, string Select);
 }

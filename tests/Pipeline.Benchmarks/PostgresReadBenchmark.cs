@@ -14,7 +14,7 @@ namespace Pipeline.Benchmarks;
 /// </summary>
 public sealed class PostgresReadBenchmark : IBenchmark
 {
-    private const int Rounds = 3;
+    private const int Rounds = 5;
 
     private static readonly (string Name, Func<ScratchPostgres, string, ISource> Open)[] Ways =
     [
@@ -35,7 +35,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
 
     public string Name => "postgres";
 
-    public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
         try
@@ -45,34 +45,27 @@ public sealed class PostgresReadBenchmark : IBenchmark
                 // A slot for each reading of a snapshot.
                 Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "100", ["max_wal_senders"] = "20" },
             }, cancellationToken);
+            var verdicts = new List<Verdict>();
             foreach (var table in TablesToRead)
             {
                 await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
-                var copied = new List<double>();
-                var read = Ways.Select(_ => new List<double>()).ToArray();
-                var committed = Ways.Select(_ => new List<Usage>()).ToArray();
-                // Once for the just-in-time compiler.
-                foreach (var way in Ways[..2]) await BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken);
-                for (var round = 0; round < Rounds; round++)
-                {
-                    copied.Add(await CopyByPsqlAsync(server, table.Name, cancellationToken));
-                    for (var way = 0; way < Ways.Length; way++)
-                    {
-                        read[way].Add(await ReadAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, cancellationToken));
-                        committed[way].Add(await BronzeRun.MeasureAsync(Ways[way].Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken));
-                    }
-                }
-
-                var psql = table.Rows / Median(copied);
-                await output.WriteLineAsync($"{table.Name}: psql COPY to /dev/null {psql:N0} rows/s");
-                for (var way = 0; way < Ways.Length; way++)
-                {
-                    var (arrow, bronze) = (table.Rows / Median(read[way]), table.Rows / Median([.. committed[way].Select(usage => usage.Elapsed.TotalSeconds)]));
-                    await output.WriteLineAsync($"  {Ways[way].Name}:");
-                    await output.WriteLineAsync($"    read into Arrow      {arrow:N0} rows/s, ratio {arrow / psql:0.00}");
-                    await output.WriteLineAsync($"    committed to Bronze  {bronze:N0} rows/s, ratio {bronze / psql:0.00}, {Median([.. committed[way].Select(usage => usage.Processor.TotalSeconds)]):0.00} CPU-seconds, {committed[way].Max(usage => usage.PeakBytes) >> 20} MiB peak");
-                }
+                var alternation = new Alternation("rows", table.Rows, ["psql COPY", .. Ways.SelectMany(way => (string[])[$"{way.Name}, read into Arrow", $"{way.Name}, committed"])]);
+                Func<Task<Usage>>[] runs =
+                [
+                    () => CopyByPsqlAsync(server, table.Name, cancellationToken),
+                    .. Ways.SelectMany(way => (Func<Task<Usage>>[])
+                    [
+                        () => Usage.OfAsync(() => ReadAsync(way.Open(server, table.Name), table.Name, table.Rows, cancellationToken)),
+                        () => BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken),
+                    ]),
+                ];
+                for (var round = 0; round <= Rounds; round++) await alternation.RoundAsync(runs);
+                await output.WriteLineAsync($"{table.Name}:");
+                await alternation.PrintAsync(output);
+                verdicts.Add(Goal.AtLeast($"{Name}-snapshot-{table.Name}", 0.85).Judge(alternation.Rate($"{Ways[^1].Name}, committed").Median));
             }
+
+            return verdicts;
         }
         finally
         {
@@ -94,23 +87,12 @@ public sealed class PostgresReadBenchmark : IBenchmark
         }
     }
 
-    private static async Task<double> CopyByPsqlAsync(ScratchPostgres server, string table, CancellationToken cancellationToken)
-    {
-        var started = Stopwatch.GetTimestamp();
-        using var psql = Process.Start(new ProcessStartInfo("sh",
+    private static Task<Usage> CopyByPsqlAsync(ScratchPostgres server, string table, CancellationToken cancellationToken) =>
+        Usage.OfProgramAsync(Path.Combine(server.BinDirectory, "psql"), new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSWORD"] = server.Password },
         [
-            "-c", "exec \"$0\" \"$@\" > /dev/null", Path.Combine(server.BinDirectory, "psql"),
             $"host={server.Host} port={server.Port} dbname={server.Database} user={server.User} sslmode=verify-full sslrootcert={server.CaFile}",
             "-c", $"copy {table} to stdout (format binary)",
-        ])
-        {
-            UseShellExecute = false,
-            Environment = { ["PGPASSWORD"] = server.Password },
-        })!;
-        await psql.WaitForExitAsync(cancellationToken);
-        if (psql.ExitCode != 0) throw new InvalidOperationException($"psql ended with {psql.ExitCode}");
-        return Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
+        ], cancellationToken);
 
     private static ISource Open(ScratchPostgres server, string table) => Open(Options(server) with
     {
@@ -138,7 +120,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
     private static ISource Open(PostgresSourceOptions options) => new PostgresSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>From the first request to the last row: making a slot is not what is compared.</summary>
-    private static async Task<double> ReadAsync(ISource source, string table, int rows, CancellationToken cancellationToken)
+    private static async Task<TimeSpan> ReadAsync(ISource source, string table, int rows, CancellationToken cancellationToken)
     {
         await using var opened = source;
         var splits = await source.ListSplitsAsync(table, cancellationToken);
@@ -146,8 +128,6 @@ public sealed class PostgresReadBenchmark : IBenchmark
         await foreach (var chunk in source.ReadAsync([new SplitPosition(splits[^1].Id, null)], cancellationToken))
             using (chunk)
                 if ((read += chunk.RowCount) >= rows) break;
-        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return Stopwatch.GetElapsedTime(started);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

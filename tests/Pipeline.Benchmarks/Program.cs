@@ -1,7 +1,5 @@
 using Pipeline.Benchmarks;
 
-const int Done = 0, Usage = 64, Interrupted = 130;
-
 using var interrupt = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
 {
@@ -18,24 +16,4 @@ var benchmarks = typeof(IBenchmark).Assembly.GetTypes()
     .OrderBy(benchmark => benchmark.Name, StringComparer.Ordinal)
     .ToArray();
 
-var unknown = args.Except(benchmarks.Select(benchmark => benchmark.Name), StringComparer.Ordinal).ToArray();
-if (unknown.Length > 0)
-{
-    Console.Error.WriteLine($"There is no benchmark '{unknown[0]}'. Choose from: {string.Join(", ", benchmarks.Select(benchmark => benchmark.Name))}.");
-    return Usage;
-}
-
-try
-{
-    foreach (var benchmark in benchmarks.Where(benchmark => args.Length == 0 || args.Contains(benchmark.Name, StringComparer.Ordinal)))
-    {
-        Console.WriteLine($"== {benchmark.Name}");
-        await benchmark.RunAsync(Console.Out, interrupt.Token);
-    }
-}
-catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
-{
-    return Interrupted;
-}
-
-return Done;
+return await Suite.RunAsync(benchmarks, args, Console.Out, Console.Error, interrupt.Token);

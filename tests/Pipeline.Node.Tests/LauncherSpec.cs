@@ -45,6 +45,7 @@ public sealed class LauncherSpec : IDisposable
                 cat "$2" >>"{{_root}}/built"
                 mkdir -p "{{_root}}/tests/Other.Tests/bin/Release/net10.0/any"
                 touch "{{_root}}/tests/Other.Tests/bin/Release/net10.0/any/Other.Tests.dll" ;;
+              *Pipeline.Benchmarks.dll*) exit 3 ;;
               *Other.Tests.dll*)
                 echo "Other.Tests" >>"{{_root}}/started"
                 echo "   Other.Tests  Total: 1, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 0.001s"
@@ -97,6 +98,15 @@ public sealed class LauncherSpec : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Equal("0 passed, 0 failed", run.Lines[^1]);
         Assert.Equal("", Noted("built"));
+    }
+
+    [Fact]
+    public async Task A_benchmark_that_missed_its_goal_is_the_exit_code()
+    {
+        var run = await RunAsync("bench", "delta");
+
+        Assert.Equal(3, run.Code);
+        Assert.DoesNotContain("Tests", Noted("built"), StringComparison.Ordinal);
     }
 
     [Fact]
