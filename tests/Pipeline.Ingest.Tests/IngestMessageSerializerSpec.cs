@@ -3,6 +3,7 @@ using System.Text;
 using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
@@ -35,10 +36,8 @@ public sealed class IngestMessageSerializerSpec : IDisposable
     {
         var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
         var written = string.Concat(Messages.Select(message => $"{serializer.Manifest(message)} {Encoding.UTF8.GetString(serializer.ToBinary(message))}\n"));
-        var path = Path.Combine(AppContext.BaseDirectory, "Golden", "messages.txt");
-        if (Environment.GetEnvironmentVariable("GOLDEN") == "update") File.WriteAllText(path, written);
 
-        Assert.Equal(File.ReadAllText(path), written);
+        Golden.Verify("messages.txt", written);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Pipeline.Delta.Log;
+using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.Log;
 
@@ -23,7 +24,7 @@ public sealed class CommitBytesSpec
     ];
 
     [Fact]
-    public void A_commit_has_exactly_these_bytes() => Golden.AssertEqual("commit.json", Encoding.UTF8.GetString(ActionWriter.Write(Actions).Span));
+    public void A_commit_has_exactly_these_bytes() => Golden.VerifyBytes("commit.json", ActionWriter.Write(Actions).Span);
 
     [Fact]
     public void Actions_come_back_as_they_were_written()

@@ -5,6 +5,7 @@ using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Tests.Parquet;
+using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.Reading;
 
@@ -21,11 +22,11 @@ public sealed class StoredTableSpec
     [Fact]
     public async Task A_stored_table_reads_as_on_the_day_it_was_written()
     {
-        if (Golden.IsUpdate) await WriteAsync(Golden.SourcePath("table"));
+        if (Golden.IsUpdate) await WriteAsync(Golden.PathOf("table"));
 
-        var table = await DeltaTable.TryOpenAsync(new LocalObjectStore(Golden.Path("table")), "all_types", TimeProvider.System, Cancel);
+        var table = await DeltaTable.TryOpenAsync(new LocalObjectStore(Golden.PathOf("table")), "all_types", TimeProvider.System, Cancel);
 
-        Golden.AssertEqual("table.txt", await DescribeAsync(table!));
+        Golden.Verify("table.txt", await DescribeAsync(table!));
     }
 
     private static async Task<string> DescribeAsync(DeltaTable table)

@@ -1,6 +1,7 @@
 using System.Text;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 
@@ -49,6 +50,6 @@ public sealed class TransformMessageSerializerSpec
 
         await system.Terminate();
         Assert.Equal(TransformMessageSerializer.Types.Count, Messages.Length);
-        Golden.Matches("messages.txt", text.ToString().TrimEnd());
+        Golden.Verify("messages.txt", text.ToString().TrimEnd());
     }
 }

@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Tests.Silver;
@@ -61,8 +62,8 @@ public sealed class SilverSqlSpec
         var contract = TestGraph.Of(contracts).TrySilver(TableId.Silver("users"))!;
         var bronze = name switch { "table" => Table, "topic" => Topic, _ => Changes };
 
-        Golden.Matches($"{name}.checked.sql", new SilverSql(contract, bronze).Checked);
-        Golden.Matches($"{name}.latest.sql", new LatestSql(contract, bronze).Query);
+        Golden.Verify($"{name}.checked.sql", new SilverSql(contract, bronze).Checked);
+        Golden.Verify($"{name}.latest.sql", new LatestSql(contract, bronze).Query);
     }
 
     [Fact]
