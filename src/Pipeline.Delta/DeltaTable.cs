@@ -117,8 +117,8 @@ public sealed class DeltaTable
 
     /// <summary>Commits, rebasing over winners of a race where the isolation allows it.</summary>
     /// <exception cref="PipelineException">
-    /// The transaction is not allowed on this table; the store does not answer, or too many races were lost. After
-    /// <see cref="FaultKind.Unreachable"/> the commit may have happened: positions tell.
+    /// The transaction is not allowed on this table; too many races were lost; or the store does not answer, which is not
+    /// waited for here. After <see cref="FaultKind.Unreachable"/> the commit may have happened: positions tell.
     /// </exception>
     public async ValueTask<CommitResult> CommitAsync(Transaction transaction, CancellationToken cancellationToken)
     {

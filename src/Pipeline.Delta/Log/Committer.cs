@@ -5,12 +5,16 @@ namespace Pipeline.Delta.Log;
 
 /// <summary>
 /// Writes transactions as the next version. One at a time in this process; other processes race, and the loser looks at
-/// what the winners did before it tries again.
+/// what the winners did before it tries again. Only lost races are tried again here: a store that is away is waited for by
+/// whoever wants the commit.
 /// </summary>
 internal sealed class Committer(DeltaTable table, LogReader log)
 {
-    /// <summary>Races lost, or answers lost, before a commit is given up.</summary>
-    private const int AttemptsMax = 200;
+    /// <summary>Short and all chance: writers that met once shall not meet again.</summary>
+    private static readonly RetryPolicy Races = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(2), BackoffMax = TimeSpan.FromMilliseconds(100), Jitter = 1, AttemptsMax = 200,
+    };
 
     private readonly SemaphoreSlim _committing = new(1, 1);
 
@@ -20,43 +24,29 @@ internal sealed class Committer(DeltaTable table, LogReader log)
         await _committing.WaitAsync(cancellationToken);
         try
         {
-            return await CommitAsync(transaction, start, cancellationToken);
+            var attempts = new CommitAttempts(transaction, start, table, log);
+            return await Races.RunAsync(table.Time, attempts.TryAsync, cancellationToken, isAgain: result => result is null, isTransient: _ => false)
+                ?? throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}",
+                    $"its next version could not be written: other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
         }
         finally
         {
             _committing.Release();
         }
     }
-
-    private async ValueTask<CommitResult> CommitAsync(Transaction transaction, Snapshot start, CancellationToken cancellationToken)
-    {
-        var attempts = new CommitAttempts(transaction, start, table, log);
-        PipelineException? lastFault = null;
-        for (var attempt = 0; attempt < AttemptsMax; attempt++)
-        {
-            try
-            {
-                if (await attempts.TryAsync(cancellationToken) is { } result) return result;
-            }
-            catch (PipelineException e) when (e.Kind == FaultKind.Unreachable)
-            {
-                // Whatever had been sent may have arrived: the same attempt is made again, under its own id.
-                lastFault = e;
-            }
-
-            await Backoff.WaitAsync(attempt, cancellationToken);
-        }
-
-        throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}", $"its next version could not be written in {AttemptsMax} attempts",
-            lastFault is null ? "Look for too many writers of this table." : lastFault.Message, lastFault);
-    }
 }
 
 /// <summary>The attempts to write one transaction, from the first to the one that settles it.</summary>
 internal sealed class CommitAttempts(Transaction transaction, Snapshot start, DeltaTable table, LogReader log)
 {
-    /// <summary>Reads that fail on the way to the end of the log; what was read stays read.</summary>
-    private const int RefreshesMax = 20;
+    /// <summary>
+    /// A write whose answer was lost, which no layer below may repeat: only its id tells whether it arrived. Within the time
+    /// that the store gives a single request.
+    /// </summary>
+    private static readonly RetryPolicy LostAnswers = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromSeconds(1), AttemptsMax = 8, TimeMax = TimeSpan.FromSeconds(10),
+    };
 
     private readonly Guid _id = Guid.NewGuid();
     private readonly ConflictCheck _conflicts = new(table, log, transaction, start);
@@ -68,8 +58,8 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, De
     /// <summary>Whether another writer has made the version after <see cref="_snapshot"/>.</summary>
     private bool _hasLost;
 
-    /// <summary>Null when nothing is settled, and another attempt may.</summary>
-    /// <exception cref="PipelineException">When it is <see cref="FaultKind.Unreachable"/>, another attempt may be made.</exception>
+    /// <summary>Null when another writer has made the version: another attempt may make the next one.</summary>
+    /// <exception cref="PipelineException">After <see cref="FaultKind.Unreachable"/> the commit may have happened.</exception>
     public async ValueTask<CommitResult?> TryAsync(CancellationToken cancellationToken)
     {
         // After the pause between attempts, so that what we build on is as new as can be.
@@ -95,52 +85,37 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, De
                 _hasLost = true;
                 return null;
             default:
-                return null;
+                throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}", $"version {version} could not be written: the store answers no write",
+                    $"Check {table.Store.Location}.") { Dependency = $"Lake {table.Store.Location}" };
         }
     }
 
     private async ValueTask RefreshAsync(CancellationToken cancellationToken)
     {
-        for (var refresh = 1; ; refresh++)
-        {
-            try
-            {
-                _snapshot = await table.RefreshAsync(cancellationToken);
-                break;
-            }
-            catch (PipelineException e) when (e.Kind == FaultKind.Unreachable && refresh < RefreshesMax)
-            {
-                await Backoff.WaitAsync(attempt: 0, cancellationToken);
-            }
-        }
-
+        _snapshot = await table.RefreshAsync(cancellationToken);
         _isNewest = true;
         _hasLost = false;
     }
 
-    /// <summary>Ambiguous: nothing is there yet, and what was sent may still arrive.</summary>
-    private async ValueTask<PutOutcome> PutAsync(long version, IReadOnlyList<DeltaAction> actions, CancellationToken cancellationToken)
+    /// <summary>Ambiguous: whatever had been sent may still arrive.</summary>
+    private Task<PutOutcome> PutAsync(long version, IReadOnlyList<DeltaAction> actions, CancellationToken cancellationToken) =>
+        LostAnswers.RunAsync(table.Time, cancel => PutOnceAsync(version, actions, cancel), cancellationToken,
+            isAgain: outcome => outcome == PutOutcome.Ambiguous, isTransient: _ => false);
+
+    private async ValueTask<PutOutcome> PutOnceAsync(long version, IReadOnlyList<DeltaAction> actions, CancellationToken cancellationToken)
     {
-        var path = LogNames.Commit(table.Path, version);
-        var outcome = await table.Store.PutIfAbsentAsync(path, ActionWriter.Write(actions), cancellationToken);
-        if (outcome == PutOutcome.Created) return outcome;
+        try
+        {
+            var outcome = await table.Store.PutIfAbsentAsync(LogNames.Commit(table.Path, version), ActionWriter.Write(actions), cancellationToken);
+            if (outcome == PutOutcome.Created) return outcome;
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.Unreachable)
+        {
+            // It may have arrived all the same.
+        }
 
         // "Exists" may be an earlier attempt of ours whose answer was lost, here or below us in the store's client.
         if (await log.TryReadCommitAsync(version, cancellationToken) is not { } found) return PutOutcome.Ambiguous;
         return found.OfType<CommitInfo>().FirstOrDefault()?.TxnId == _id ? PutOutcome.Created : PutOutcome.Exists;
-    }
-}
-
-/// <summary>Pauses between attempts: twice as long each time up to a limit, and at random below it, so that writers part.</summary>
-internal static class Backoff
-{
-    private const double MinMilliseconds = 2;
-    private const double MaxMilliseconds = 100;
-
-    /// <param name="attempt">From 0.</param>
-    public static Task WaitAsync(int attempt, CancellationToken cancellationToken)
-    {
-        var ceiling = Math.Min(MaxMilliseconds, MinMilliseconds * Math.Pow(2, Math.Min(attempt, 16)));
-        return Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.NextDouble() * ceiling), cancellationToken);
     }
 }

@@ -37,13 +37,13 @@ internal static class LocalErrors
         UnauthorizedAccessException => new PipelineException(FaultKind.NotAuthorised, Name(store, path),
             $"it cannot be {verb}: permission denied", $"Give the user {Environment.UserName} rights to {store.Location}.", e),
         IOException { HResult: Enospc or Edquot or WindowsDiskFull } => new PipelineException(FaultKind.StorageFull, Name(store, path),
-            $"it cannot be {verb}: no space is left on the disk", $"Free space under {store.Location}.", e),
+            $"it cannot be {verb}: no space is left on the disk", $"Free space under {store.Location}.", e) { Dependency = $"Lake {store.Location}" },
         IOException { HResult: Erofs } => new PipelineException(FaultKind.StorageFull, Name(store, path),
-            $"it cannot be {verb}: the file system is read-only", $"Mount {store.Location} for writing.", e),
+            $"it cannot be {verb}: the file system is read-only", $"Mount {store.Location} for writing.", e) { Dependency = $"Lake {store.Location}" },
         FileNotFoundException or DirectoryNotFoundException => new PipelineException(FaultKind.Missing, Name(store, path),
             "it does not exist", "Restore it, or correct the path.", e),
         _ => new PipelineException(FaultKind.Unreachable, Name(store, path), $"it cannot be {verb}: {e.Message.TrimEnd('.')}",
-            "Check the disk.", e),
+            "Check the disk.", e) { Dependency = $"Lake {store.Location}" },
     };
 
     private static string? FileAbove(string path)

@@ -28,6 +28,7 @@ public static class ObjectStores
             Encryption = settings.Choice<S3Encryption>("sse", byDefault.Encryption),
             KmsKey = settings.String("kms-key", byDefault.KmsKey),
             RequestTimeout = settings.Duration("request-timeout", byDefault.RequestTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
+            Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
             PartBytes = (int)settings.Bytes("part-bytes", byDefault.PartBytes, 5 << 20, 1 << 30),
         };
         if (options.KmsKey.Length > 0 && options.Encryption != S3Encryption.Kms) settings.Report("kms-key", "is used with sse = kms only");

@@ -62,7 +62,8 @@ internal static class S3Faults
     /// <summary>The error for an operator.</summary>
     /// <param name="thing">The object, or the bucket.</param>
     /// <param name="verb">What was tried, as a participle.</param>
-    public static PipelineException Explain(string thing, string verb, S3Options options, Exception e)
+    /// <param name="location">The store: what is away when this passes.</param>
+    public static PipelineException Explain(string thing, string verb, string location, S3Options options, Exception e)
     {
         var service = e as AmazonServiceException;
         if (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal))
@@ -76,7 +77,8 @@ internal static class S3Faults
                 "Create the bucket, or correct lake.location.", e),
             (HttpStatusCode.NotFound, _) => new PipelineException(FaultKind.Missing, thing, "it does not exist", "Restore it, or correct the path.", e),
             (_, "RequestTimeTooSkewed") => new PipelineException(FaultKind.Invalid, thing, cause, "Set this machine's clock.", e),
-            (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e),
+            (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e) { Dependency = $"Lake {location}" },
+            (HttpStatusCode.Conflict, "ConditionalRequestConflict" or "OperationAborted") => new PipelineException(FaultKind.Unreachable, thing, cause, "Look for other writers of this object.", e),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => new PipelineException(FaultKind.NotAuthorised, thing, cause,
                 "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket, s3:ListBucketMultipartUploads"
                 + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : "."), e),
@@ -85,7 +87,7 @@ internal static class S3Faults
             ({ } status, _) when (int)status is >= 400 and < 500 && !TransientCodes.Contains(service!.ErrorCode ?? "") && status != HttpStatusCode.TooManyRequests
                 => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
             (null, _) when e is AmazonClientException => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
-            _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e),
+            _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e) { Dependency = $"Lake {location}" },
         };
     }
 }

@@ -23,7 +23,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     {
         _location = location;
         _options = options;
-        _attempts = new S3Attempts(options, time);
+        _attempts = new S3Attempts(location.ToString(), options, time);
         var config = new AmazonS3Config
         {
             ForcePathStyle = options.PathStyle,

@@ -86,13 +86,14 @@ public sealed record S3Options
     /// <summary>How long one request may take, to the last byte of its answer.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Attempts of one request, the first included, before the operation fails.</summary>
-    public int AttemptsMax { get; init; } = 8;
-
-    /// <summary>The delay before a second attempt; it doubles, jittered, up to <see cref="BackoffMax"/>.</summary>
-    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(50);
-
-    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How one request is tried again. Default: from 50 ms to 5 s, 8 attempts, 10 s. It bridges a hiccup; what takes longer is
+    /// waited for above, where it is said.
+    /// </summary>
+    public RetryPolicy Retry { get; init; } = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(50), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 8, TimeMax = TimeSpan.FromSeconds(10),
+    };
 
     /// <summary>
     /// Bytes of a multipart upload's parts, and the largest object that is written in one request. An upload holds two

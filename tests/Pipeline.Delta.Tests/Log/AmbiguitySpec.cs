@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
@@ -47,16 +48,45 @@ public sealed class AmbiguitySpec
     }
 
     [Fact]
-    public async Task A_store_that_never_answers_ends_the_attempts()
+    public async Task A_store_that_answers_no_write_ends_the_commit_within_ten_seconds()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var store = new ScriptedStore(new MemoryStore());
+        var table = await TestTables.OpenAsync(store, time: time);
+        store.Always = "lost on the way";
+        var began = time.GetUtcNow();
+
+        var error = await Assert.ThrowsAsync<PipelineException>(() => Passing(time, table.CommitAsync(Move(null, 5), Cancel)));
+
+        Assert.Equal(FaultKind.Unreachable, error.Kind);
+        Assert.Contains("the store answers no write", error.Message, StringComparison.Ordinal);
+        Assert.InRange(store.Writes, 2, 8);
+        Assert.InRange(time.GetUtcNow() - began, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_fails_a_commit_at_once_and_is_asked_a_handful_of_times()
     {
         var store = new ScriptedStore(new MemoryStore());
         var table = await TestTables.OpenAsync(store);
-        store.Always = "lost on the way";
+        store.IsAway = true;
 
         var error = await Assert.ThrowsAsync<PipelineException>(async () => await table.CommitAsync(Move(null, 5), Cancel));
 
         Assert.Equal(FaultKind.Unreachable, error.Kind);
-        Assert.Contains("could not be written in 200 attempts", error.Message, StringComparison.Ordinal);
+        Assert.Equal((1, 1), (store.Writes, store.Reads));
+    }
+
+    private static async Task<CommitResult> Passing(FakeTimeProvider time, ValueTask<CommitResult> commit)
+    {
+        var committing = commit.AsTask();
+        while (!committing.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(20));
+            await Task.Yield();
+        }
+
+        return await committing;
     }
 
     private static Transaction Move(long? from, long to) => new("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("s/0", from, to)] };
@@ -69,8 +99,24 @@ public sealed class AmbiguitySpec
 
         public string? Always { get; set; }
 
+        public bool IsAway { get; set; }
+
+        /// <summary>While it is away or answers none.</summary>
+        public int Writes { get; private set; }
+
+        /// <summary>While it is away.</summary>
+        public int Reads { get; private set; }
+
+        public override async ValueTask<byte[]?> TryGetAsync(string path, CancellationToken cancellationToken)
+        {
+            if (IsAway) Reads++;
+            return IsAway ? throw Away(path) : await Inner.TryGetAsync(path, cancellationToken);
+        }
+
         public override async ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
         {
+            if (IsAway || Always is not null) Writes++;
+            if (IsAway) throw Away(path);
             if (_underway is { } earlier)
             {
                 _underway = null;
@@ -94,5 +140,7 @@ public sealed class AmbiguitySpec
                     return await Inner.PutIfAbsentAsync(path, content, cancellationToken);
             }
         }
+
+        private static PipelineException Away(string path) => new(FaultKind.Unreachable, path, "connection refused", "Check the store.");
     }
 }

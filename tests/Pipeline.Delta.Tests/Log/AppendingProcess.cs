@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
@@ -9,6 +10,9 @@ namespace Pipeline.Delta.Tests.Log;
 /// <summary>One of several processes that append to a table: a row, a file and a step of its own position in each commit.</summary>
 internal static class AppendingProcess
 {
+    /// <summary>The store is faulty and no commit waits for it: this process does.</summary>
+    private static readonly RetryPolicy StoreFaults = new() { BackoffMin = TimeSpan.FromMilliseconds(1), BackoffMax = TimeSpan.FromMilliseconds(20) };
+
     public static string[] Arguments(string root, int writer, int commits, double faults) =>
         ["append", root, $"{writer}", $"{commits}", faults.ToString(CultureInfo.InvariantCulture)];
 
@@ -30,17 +34,26 @@ internal static class AppendingProcess
         {
             await using var file = await table.OpenDataFileAsync(TestTables.KeyAndText, TestTables.NoPartitions, new DataFileOptions(), CancellationToken.None);
             file.Write(TestTables.Rows((writer * commits) + i));
-            var result = await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
+            var transaction = new Transaction("WRITE", Isolation.BlindAppend)
             {
                 Adds = [await file.CompleteAsync(CancellationToken.None)],
                 Moves = [new TxnMove($"writer/{writer}", i == 0 ? null : i, i + 1)],
-            }, CancellationToken.None);
-            if (result is CommitResult.Committed) continue;
-            await Console.Error.WriteLineAsync($"writer {writer}, commit {i}: {result}");
+            };
+            if (await StoreFaults.RunAsync(TimeProvider.System, _ => CommitAsync(table, transaction), CancellationToken.None) is not { } refusal) continue;
+            await Console.Error.WriteLineAsync($"writer {writer}, commit {i}: {refusal}");
             return 1;
         }
 
         await table.PendingCheckpoint;
         return table.CheckpointFailure is null ? 0 : 2;
+    }
+
+    /// <summary>Null when it is committed, now or by an attempt whose answer was lost: the position tells.</summary>
+    private static async ValueTask<CommitResult?> CommitAsync(DeltaTable table, Transaction transaction)
+    {
+        var move = transaction.Moves[0];
+        var snapshot = await table.RefreshAsync(CancellationToken.None);
+        if (snapshot.Position(move.AppId) == move.To) return null;
+        return await table.CommitAsync(transaction, CancellationToken.None) is var result and not CommitResult.Committed ? result : null;
     }
 }

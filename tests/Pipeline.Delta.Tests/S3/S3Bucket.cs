@@ -1,4 +1,5 @@
 using Amazon.S3;
+using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Testing;
 
@@ -42,9 +43,7 @@ public sealed class S3Bucket : IAsyncDisposable
         Endpoint = endpoint,
         Region = "us-east-1",
         PathStyle = true,
-        BackoffMin = TimeSpan.FromMilliseconds(1),
-        BackoffMax = TimeSpan.FromMilliseconds(20),
-        AttemptsMax = 20,
+        Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(1), BackoffMax = TimeSpan.FromMilliseconds(20), AttemptsMax = 20 },
         PartBytes = 5 << 20,
     };
 

@@ -156,7 +156,7 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
     [InlineData(400, "RequestTimeout", FaultKind.Unreachable)]
     public async Task A_refusal_has_its_kind_and_only_transient_ones_are_repeated(int status, string code, FaultKind kind)
     {
-        await using var bucket = await s3.BucketAsync(Cancel, options => options with { AttemptsMax = 4 });
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 4 } });
         bucket.Proxy.Use(_ => new ProxyFault.Answer(status, code));
 
         var failure = await Assert.ThrowsAsync<PipelineException>(async () => await bucket.Store.TryGetAsync("a", Cancel));
@@ -169,7 +169,7 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
     [Fact]
     public async Task A_service_that_is_not_there_is_unreachable_and_a_write_to_it_ambiguous()
     {
-        await using var bucket = await s3.BucketAsync(Cancel, options => options with { AttemptsMax = 2 });
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 2 } });
         await bucket.Proxy.DisposeAsync();
 
         var failure = await Assert.ThrowsAsync<PipelineException>(async () => await bucket.Store.TryGetAsync("a", Cancel));
