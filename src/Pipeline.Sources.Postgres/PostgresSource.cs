@@ -134,10 +134,13 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         }
         catch (Exception e)
         {
-            if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap();
+            if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap(TablesOf(from.Split));
             queue.Complete(e);
         }
     }
+
+    private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)
+        : [SnapshotSplit.Is(split) ? SnapshotSplit.Parse(split).Table : WatermarkSplit.Parse(split).Table];
 
     private Task ReadByWatermarkAsync(WatermarkSplit split, long? from, ChunkQueue queue, CancellationToken cancellationToken) =>
         new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _services).RunAsync(cancellationToken);

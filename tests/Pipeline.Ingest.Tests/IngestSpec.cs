@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
@@ -76,6 +77,7 @@ public sealed class IngestSpec : IDisposable
     {
         _system.WithTable("orders");
         var split = _system.AddSplit("orders/0", "orders");
+        using var figures = new Measurements("table", Orders.ToString());
         for (var round = 0; round < 4; round++)
         {
             var start = round * 500;
@@ -92,6 +94,7 @@ public sealed class IngestSpec : IDisposable
         var dead = await _oracle.ColumnAsync(Dead, "decode(value)");
         Assert.Equal(Expected([split], 2_000), rows.Concat(dead).Order(StringComparer.Ordinal));
         Assert.Equal(286, dead.Count);
+        Assert.True(figures.Sum(Instruments.DeadLetters) >= 286);
         Assert.Contains("orders", await _oracle.ColumnAsync(Dead, "_table"));
     }
 
@@ -219,6 +222,7 @@ public sealed class IngestSpec : IDisposable
     {
         _system.WithTable("orders");
         var split = _system.AddSplit("orders/0", "orders");
+        using var figures = new Measurements("table", Orders.ToString());
         await using var one = await StartAsync();
         await using var two = await StartAsync();
 
@@ -229,6 +233,7 @@ public sealed class IngestSpec : IDisposable
         }
 
         Assert.Equal(Expected([split], 8_000), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+        Assert.True(figures.Sum(Instruments.Refusals) > 0);
     }
 
     [Fact]

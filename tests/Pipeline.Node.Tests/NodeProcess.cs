@@ -31,13 +31,16 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _messages = ListenAsync();
     }
 
-    public static NodeProcess Start(params string[] args) => new(Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. args])
+    public static NodeProcess Start(params string[] args) => new(Process.Start(Command(args))!);
+
+    /// <summary>Starts it with an ear on its meters: what they measure is written to <paramref name="instruments"/>.</summary>
+    public static NodeProcess StartMeasured(string instruments, params string[] args)
     {
-        WorkingDirectory = Repository.Root,
-        UseShellExecute = false,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!);
+        var command = Command(args);
+        command.Environment["DOTNET_STARTUP_HOOKS"] = Path.Combine(AppContext.BaseDirectory, "Pipeline.Testing.dll");
+        command.Environment[StartupHook.FileVariable] = instruments;
+        return new NodeProcess(Process.Start(command)!);
+    }
 
     /// <summary>What it has said on standard error.</summary>
     public string Messages
@@ -92,6 +95,14 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
     }
+
+    private static ProcessStartInfo Command(string[] args) => new("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. args])
+    {
+        WorkingDirectory = Repository.Root,
+        UseShellExecute = false,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    };
 
     private async Task ListenAsync()
     {

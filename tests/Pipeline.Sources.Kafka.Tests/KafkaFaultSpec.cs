@@ -1,7 +1,9 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Emulation.Kafka;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -86,6 +88,7 @@ public sealed class KafkaFaultSpec : KafkaSpec
         var low = fixture.Kafka.Watermarks(KafkaFixture.Topic, 1).Low;
         await using var source = fixture.Open();
         var from = (await ReadRecords.BeginningAsync(source, Deadline)).Select(split => split with { Position = 0 }).ToArray();
+        using var figures = new Measurements();
 
         var gap = await Assert.ThrowsAsync<PipelineException>(() => ReadRecords.ReadAsync(source, 100, Deadline, from));
 
@@ -96,6 +99,7 @@ public sealed class KafkaFaultSpec : KafkaSpec
         Assert.Contains("partition 1", gap.Message, StringComparison.Ordinal);
         Assert.Contains($"[0, {low})", gap.Message, StringComparison.Ordinal);
         Assert.Contains("noticed 20", gap.Message, StringComparison.Ordinal);
+        Assert.True(figures.Sum(Instruments.KafkaGaps) >= 1);
 
         // The other partition goes on without it, and the gap's end is a place to go on from.
         var others = await ReadRecords.ReadAsync(source, 50 + (int)(51 - low), Deadline, [from[0], from[1] with { Position = gap.Gap!.Value.To }]);

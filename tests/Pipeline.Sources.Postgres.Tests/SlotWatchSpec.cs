@@ -1,8 +1,10 @@
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -16,7 +18,7 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
         await using var database = await CreateAsync(small.Server);
         var options = Watched(database);
         using var logs = new LogLines();
-        using var figures = new SourceFigures(options.Name);
+        using var figures = new Measurements("source", options.Name);
         await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel, logs);
         await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
         await reading.TakeAsync(1);
@@ -25,20 +27,22 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
         var failing = reading.FailAsync();
         await WriteSegmentsAsync(database, 2);
         await logs.WaitForAsync(line => line.Contains("capture.retained-wal-warn", StringComparison.Ordinal), Cancel);
+        var (lag, safe) = (figures.Observe(Instruments.LagBytes), figures.Observe(Instruments.SlotSafeBytes));
         var status = await database.ScalarAsync<string>("select wal_status from pg_replication_slots where database = current_database()", Cancel);
         while (await database.ScalarAsync<string>("select wal_status from pg_replication_slots where database = current_database()", Cancel) != "unreserved") await WriteSegmentsAsync(database, 1);
         await logs.WaitForAsync(line => line.Contains("is about to lose them", StringComparison.Ordinal), Cancel);
-        var (health, retained) = (figures.Observe("pipeline.source.slot.status"), figures.Observe("pipeline.source.slot.retained.bytes"));
+        var (health, retained) = (figures.Observe(Instruments.SlotStatus), figures.Observe(Instruments.SlotRetainedBytes));
         await database.ExecuteAsync("checkpoint", Cancel);
         var failure = await failing;
 
         Assert.Equal("reserved", status);
         Assert.Equal(2, health);
+        Assert.True(lag >= SegmentBytes && safe > 0, $"lag {lag}, safe {safe}");
         Assert.InRange(retained!.Value, 2 * SegmentBytes, 8 * SegmentBytes);
         Assert.True(failure.Kind == FaultKind.Gap, failure.Message);
         Assert.Equal(reading.Slot, failure.Split);
         Assert.Contains("wal_status lost", failure.Cause, StringComparison.Ordinal);
-        Assert.Equal(1, figures.Sum("pipeline.source.gaps"));
+        Assert.Equal(1, figures.Sum(Instruments.PostgresGaps));
         Assert.Equal(2, logs.At(LogLevel.Warning).Count);
 
         // The plan: drop the slot by the SQL that is told, and read the table under another name.

@@ -1,7 +1,9 @@
 using Apache.Arrow;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -197,7 +199,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     {
         await using var database = await CreateAsync();
         await database.ExecuteAsync("analyze items", Cancel);
-        using var figures = new SourceFigures(database.Name);
+        using var figures = new Measurements("source", database.Name);
         using var logs = new LogLines();
         await using var source = TestDatabase.Open(Options(database) with { Name = database.Name, BufferBytesMax = 4 << 10 }, logs);
         var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
@@ -207,10 +209,10 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
             using (chunk)
             {
                 // The readers are ahead of us: at the last chunks they have ended, and with them what they tell.
-                if (figures.Observe("pipeline.source.snapshot.percent") is { } percent) percents.Add(percent);
-                if (figures.Observe("pipeline.source.snapshot.rows") is { } rows) Assert.InRange(rows, 1, Rows);
-                if (figures.Observe("pipeline.source.snapshot.rows.expected") is { } total) expected.Add(total);
-                if (figures.Observe("pipeline.source.snapshot.remaining.seconds") is { } left) remaining.Add(left);
+                if (figures.Observe(Instruments.SnapshotPercent) is { } percent) percents.Add(percent);
+                if (figures.Observe(Instruments.SnapshotRows) is { } rows) Assert.InRange(rows, 1, Rows);
+                if (figures.Observe(Instruments.SnapshotRowsExpected) is { } total) expected.Add(total);
+                if (figures.Observe(Instruments.SnapshotRemaining) is { } left) remaining.Add(left);
                 if (chunk.Range.To != SnapshotSplit.Complete) continue;
                 // Before we leave: a reader that is cancelled tells nothing more.
                 await logs.WaitForAsync(line => line == $"Snapshot of items: {Rows} rows of about {Rows}, 100 %, 0 s left", Cancel);
@@ -222,7 +224,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         Assert.Equal([Rows], expected);
         Assert.All(remaining, left => Assert.InRange(left, 0, double.MaxValue));
         Assert.Contains(remaining, left => left > 0);
-        while (figures.Observe("pipeline.source.snapshot.rows") is not null) await Task.Delay(10, Cancel);
+        while (figures.Observe(Instruments.SnapshotRows) is not null) await Task.Delay(10, Cancel);
     }
 
     private async Task RunAsync(NpgsqlConnection connection, string sql)

@@ -77,7 +77,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
         var rows = columns?.Build();
         var rejected = deadLetters?.Build();
-        metrics.Read(Table, rows?.Length ?? 0, _recordBytes, rejected?.Length ?? 0);
+        metrics.Read(Table, rows?.Length ?? 0, _recordBytes);
         var chunk = new Chunk(Split, Table, new PositionRange(_from!.Value, _next!.Value), rows, rejected,
             (columns?.MemoryBytes ?? 0) + (deadLetters?.MemoryBytes ?? 0),
             _newestMs >= 0 ? DateTimeOffset.FromUnixTimeMilliseconds(_newestMs) : null, new Owner(columns, deadLetters));

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using Pipeline.Core.Metrics;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Demo;
 
@@ -14,9 +16,10 @@ public sealed class DemoProcessSpec : IDisposable
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
-    public async Task Once_fills_every_table_and_balances_to_the_row()
+    public async Task Once_fills_every_table_balances_to_the_row_and_measures_what_the_list_of_instruments_says()
     {
-        await using var demo = NodeProcess.Start("demo", "--once", "--lake", Lake, "-o", "json");
+        var instruments = Path.Combine(_root, "instruments");
+        await using var demo = NodeProcess.StartMeasured(instruments, "demo", "--once", "--lake", Lake, "-o", "json");
 
         var run = await demo.WaitForEndAsync();
 
@@ -30,6 +33,9 @@ public sealed class DemoProcessSpec : IDisposable
         Assert.All(gold, table => Assert.True((long)table!["rows"]!["found"]! > 0, table.ToJsonString()));
         Assert.NotEmpty(report["dirt"]!.AsArray());
         Assert.InRange((double)report["first_gold_seconds"]!, 0.1, 120);
+        var measured = await File.ReadAllLinesAsync(instruments, TestContext.Current.CancellationToken);
+        Assert.Empty(measured.Except(Instruments.All.Select(Measurements.Describe)));
+        Assert.Empty(Instruments.All.Where(info => info.OnlyWhen is null).Select(Measurements.Describe).Except(measured));
     }
 
     [Fact]
