@@ -1,6 +1,5 @@
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
-using Pipeline.Core.Configuration;
 
 namespace Pipeline.Core;
 
@@ -46,29 +45,6 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
 /// <param name="Detail">What was found.</param>
 /// <param name="NextStep">What to do when not ok, e.g. the SQL that grants a missing right.</param>
 public sealed record Finding(string Thing, bool Ok, string Detail, string? NextStep = null);
-
-/// <summary>A kind of source (<c>type = kafka</c>): one project each.</summary>
-public interface ISourceKind
-{
-    /// <summary>The word after <c>type =</c>.</summary>
-    string Kind { get; }
-
-    /// <summary>Reads the source's settings, reporting every problem to the reader; connects to nothing.</summary>
-    ISourceDefinition Bind(string name, SettingsReader settings);
-}
-
-/// <summary>A source as configured: what <see cref="ISourceKind.Bind"/> understood.</summary>
-public interface ISourceDefinition
-{
-    string Name { get; }
-
-    string Kind { get; }
-
-    IReadOnlyList<SourceTable> Tables { get; }
-
-    /// <summary>Makes the source; connections are opened on first use.</summary>
-    ISource Open(SourceServices services);
-}
 
 /// <summary>What sources get from the node.</summary>
 public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISecretStore Secrets);

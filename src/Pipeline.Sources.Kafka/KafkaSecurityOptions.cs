@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 
 namespace Pipeline.Sources.Kafka;
 

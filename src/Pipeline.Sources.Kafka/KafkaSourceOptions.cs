@@ -1,4 +1,4 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Sources.Kafka.Formats;
 
 namespace Pipeline.Sources.Kafka;

@@ -1,3 +1,4 @@
+using Pipeline.Configuration;
 using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres;

@@ -1,5 +1,4 @@
-using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 
 namespace Pipeline.Sources.Postgres;
 

@@ -4,9 +4,9 @@ using Akka.Hosting;
 using Akka.Persistence.Sql;
 using Microsoft.Data.Sqlite;
 using Pipeline.Delta;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Transform.Coordination;
-using Pipeline.Transform.DuckDb;
+using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka;
 using Pipeline.Sources.Kafka.Native;

@@ -7,6 +7,7 @@ using Confluent.Kafka;
 using DuckDB.NET.Data;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;

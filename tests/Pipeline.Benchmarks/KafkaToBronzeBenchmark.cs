@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka;
 

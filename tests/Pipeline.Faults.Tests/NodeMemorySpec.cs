@@ -5,8 +5,8 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
-using Pipeline.Emulation.Data;
-using Pipeline.Emulation.Demo;
+using Pipeline.Demo.Data;
+using Pipeline.Demo.Driver;
 
 namespace Pipeline.Faults.Tests;
 

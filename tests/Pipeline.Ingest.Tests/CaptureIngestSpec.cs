@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;

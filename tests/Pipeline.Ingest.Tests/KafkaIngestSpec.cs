@@ -1,6 +1,7 @@
 using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Sources.Kafka;

@@ -1,6 +1,7 @@
 using Akka.Configuration;
-using Pipeline.Core.Configuration;
-using Pipeline.Node.Configuration;
+using Pipeline.Configuration;
+using Pipeline.Node.Composition;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Tests;
 
@@ -24,7 +25,7 @@ public sealed class HoconFilesSpec
     [InlineData("demo.conf")]
     public void Every_configuration_is_valid_as_it_is_shipped(string file)
     {
-        var options = PipelineOptions.Load(Path.Combine(Repository.Root, "hocon", file), lakeLocation: null, _ => null);
+        var options = PipelineOptions.Load(Path.Combine(Repository.Root, "hocon", file), SourceKinds.All, lakeLocation: null, _ => null);
 
         Assert.Equal(["crm", "app", "events"], options.Sources.Select(source => source.Name));
         Assert.Equal(11, options.Sources.Sum(source => source.Tables.Count));

@@ -5,7 +5,7 @@ using Pipeline.Node.Tests.Cli;
 
 namespace Pipeline.Node.Tests;
 
-/// <summary>The node as a process of its own, started in the checkout's root as a user would.</summary>
+/// <summary>The node, or the demo, as a process of its own, started in the checkout's root as the launcher would.</summary>
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     /// <summary>For whatever is waited for: generous, because a loaded machine is no failure.</summary>
@@ -96,7 +96,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static ProcessStartInfo Command(string[] args) => new("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. args])
+    private static ProcessStartInfo Command(string[] args) => new("dotnet", [Path.Combine(AppContext.BaseDirectory, args is ["demo", ..] ? "pipeline-demo.dll" : "pipeline.dll"), .. args])
     {
         WorkingDirectory = Repository.Root,
         UseShellExecute = false,

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
+using Pipeline.Demo;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Node.Tests;
@@ -15,7 +16,7 @@ public sealed partial class ReadmeSpec
     [Theory, MemberData(nameof(Documents))]
     public void Every_command_can_be_typed_as_it_stands(string document)
     {
-        var root = CommandLine.Build(new NodeContext(TextWriter.Null, TextWriter.Null, _ => null, TimeProvider.System, Interruption: null));
+        var root = CommandLine.Build(new NodeContext(TextWriter.Null, TextWriter.Null, _ => null, TimeProvider.System, Interruption: null), new DemoVerb());
         foreach (var command in BlocksOf(document, "sh").SelectMany(block => block.Split('\n')).Where(line => line.StartsWith("./pipeline ", StringComparison.Ordinal)))
         {
             var args = command.Split('#')[0]["./pipeline ".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);

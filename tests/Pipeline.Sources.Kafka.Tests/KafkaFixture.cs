@@ -3,6 +3,7 @@ using System.Text;
 using Apache.Arrow;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Testing;

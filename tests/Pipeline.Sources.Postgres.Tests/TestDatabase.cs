@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 

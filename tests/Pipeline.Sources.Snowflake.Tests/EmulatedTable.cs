@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Snowflake;
 using Pipeline.Testing;

@@ -1,4 +1,4 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 

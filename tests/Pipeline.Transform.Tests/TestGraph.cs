@@ -1,4 +1,4 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Transform.Graph;
 
 namespace Pipeline.Transform.Tests;

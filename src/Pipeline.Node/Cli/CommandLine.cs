@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Node.Verbs;
 
 namespace Pipeline.Node.Cli;
@@ -8,9 +8,10 @@ namespace Pipeline.Node.Cli;
 /// <summary>The command line as a whole: verbs, what they share, and how errors leave the process.</summary>
 internal static class CommandLine
 {
-    public static async Task<int> RunAsync(string[] args, NodeContext context)
+    /// <param name="others">Verbs of the program that is not the node itself; they come first.</param>
+    public static async Task<int> RunAsync(string[] args, NodeContext context, params IReadOnlyList<Verb> others)
     {
-        var root = Build(context);
+        var root = Build(context, others);
         var result = root.Parse(args);
         if (result.Errors.Count > 0)
         {
@@ -33,7 +34,7 @@ internal static class CommandLine
         return await result.InvokeAsync(configuration, context.Interruption?.Token ?? CancellationToken.None);
     }
 
-    public static RootCommand Build(NodeContext context)
+    public static RootCommand Build(NodeContext context, params IReadOnlyList<Verb> others)
     {
         var root = new RootCommand("""
             Lands every record of its sources in a Bronze data lake exactly once, and keeps Silver and Gold tables correct and fresh.
@@ -41,9 +42,9 @@ internal static class CommandLine
             Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 plan has changes,
             3 quality or freshness breached, 4 cannot connect, 5 not authorised, 64 usage, 130 interrupted.
             """);
-        foreach (var verb in (ReadOnlySpan<Verb>)
+        foreach (var verb in (IEnumerable<Verb>)
             [
-                new DemoVerb(), new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(), new ResumeVerb(),
+                .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(), new ResumeVerb(),
                 new CompactVerb(), new VacuumVerb(),
             ])
             root.Add(verb.ToCommand(context));

@@ -2,15 +2,15 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
-using Pipeline.Node.Configuration;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Cli;
 
 /// <summary>One use of the command line: what was asked for beside the verb's own options.</summary>
 internal sealed record Invocation(NodeContext Context, string ConfigPath, string? LakeLocation, OutputFormat Format, bool IsVerbose)
 {
-    /// <exception cref="Core.Configuration.ConfigurationException">All that is wrong with it.</exception>
-    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, LakeLocation, Context.Environment);
+    /// <exception cref="Pipeline.Configuration.ConfigurationException">All that is wrong with it.</exception>
+    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment);
 
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
     public Lake OpenLake() => Lakes.Open(

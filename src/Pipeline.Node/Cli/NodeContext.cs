@@ -1,4 +1,4 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Spectre.Console;
 
 namespace Pipeline.Node.Cli;

@@ -5,10 +5,11 @@ using Akka.Remote.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
-using Pipeline.Node.Configuration;
+using Pipeline.Operations.Options;
 using Pipeline.Transform;
 
 namespace Pipeline.Node.Composition;
@@ -88,7 +89,7 @@ internal static class ClusterConfiguration
     }
 
     /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>
-    public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Configuration.ClusterOptions options)
+    public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Operations.Options.ClusterOptions options)
     {
         akka
             .WithRemoting(options.Hostname, options.Port)

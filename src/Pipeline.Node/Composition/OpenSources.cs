@@ -1,4 +1,5 @@
 using System.Collections;
+using Pipeline.Configuration;
 using Pipeline.Core;
 
 namespace Pipeline.Node.Composition;

@@ -3,7 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Verbs;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Pipeline.Core;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Verbs;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Ingest.DeadLetters;
 using Pipeline.Node.Cli;

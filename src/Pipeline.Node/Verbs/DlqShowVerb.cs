@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using Pipeline.Core;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Verbs;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Verbs;
 

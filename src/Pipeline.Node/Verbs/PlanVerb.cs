@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Node.Cli;

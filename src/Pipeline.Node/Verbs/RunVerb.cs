@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
-using Pipeline.Node.Configuration;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Verbs;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Verbs;
 

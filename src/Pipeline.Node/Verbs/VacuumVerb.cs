@@ -2,7 +2,7 @@ using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Inspection;
+using Pipeline.Operations.Inspection;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Node.Verbs;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Verification;
+using Pipeline.Operations.Verification;
 
 namespace Pipeline.Node.Verbs;
 

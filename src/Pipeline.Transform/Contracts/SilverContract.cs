@@ -1,7 +1,7 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Transform.Contracts;

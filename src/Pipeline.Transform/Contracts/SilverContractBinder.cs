@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 
 namespace Pipeline.Transform.Contracts;
 

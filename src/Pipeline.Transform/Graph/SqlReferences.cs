@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 
 namespace Pipeline.Transform.Graph;
 

@@ -1,6 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Graph;

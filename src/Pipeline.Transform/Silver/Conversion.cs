@@ -9,8 +9,8 @@ internal readonly record struct Conversion(string Sql, bool CanFail)
 {
     public static Conversion Of(string expression, IArrowType from, IArrowType to)
     {
-        if (Delta.Merge.Sql.Type(from) == Delta.Merge.Sql.Type(to)) return new Conversion(expression, CanFail: false);
-        var target = Delta.Merge.Sql.Type(to);
+        if (DuckDb.Sql.Type(from) == DuckDb.Sql.Type(to)) return new Conversion(expression, CanFail: false);
+        var target = DuckDb.Sql.Type(to);
         if (to is StringType) return new Conversion($"CAST({expression} AS VARCHAR)", CanFail: false);
         if (from is StringType) return new Conversion(Parse(expression, to, target), CanFail: true);
         return IsWidening(from, to) ? new Conversion($"CAST({expression} AS {target})", CanFail: false)

@@ -1,5 +1,5 @@
 using Apache.Arrow;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Silver;

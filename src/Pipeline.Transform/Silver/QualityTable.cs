@@ -3,7 +3,7 @@ using System.Text.Json;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;

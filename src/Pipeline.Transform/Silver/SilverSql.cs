@@ -1,8 +1,8 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
-using Pipeline.Delta.Merge;
+using Pipeline.Configuration;
+using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Silver;

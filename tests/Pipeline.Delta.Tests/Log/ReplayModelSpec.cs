@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using CsCheck;
 using Pipeline.Delta.Log;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Tests.Storage;

@@ -5,7 +5,7 @@ using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Schemas;

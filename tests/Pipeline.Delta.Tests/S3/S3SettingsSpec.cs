@@ -1,4 +1,4 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta.Tests.S3;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;

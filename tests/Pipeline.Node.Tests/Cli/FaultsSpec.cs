@@ -1,5 +1,5 @@
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Node.Tests.Cli;

@@ -1,4 +1,5 @@
-using Pipeline.Core.Configuration;
+using Pipeline.Configuration;
+using Pipeline.Demo;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Node.Tests.Cli;
@@ -15,7 +16,7 @@ internal sealed record NodeRun(int ExitCode, string Data, string Messages)
         using var data = new StringWriter();
         using var messages = new StringWriter();
         ReadEnvironmentVariable variables = environment.GetValueOrDefault;
-        var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, time, Interruption: null));
+        var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, time, Interruption: null), new DemoVerb());
         return new NodeRun(code, data.ToString(), messages.ToString());
     }
 }

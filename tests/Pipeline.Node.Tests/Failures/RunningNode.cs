@@ -6,7 +6,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Node.Composition;
-using Pipeline.Node.Configuration;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -41,7 +41,7 @@ internal sealed class RunningNode : IAsyncDisposable
     public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null)
     {
         var node = new RunningNode(await ConfigureAsync(directory, sources), lake ?? Path.Combine(directory, "lake"));
-        var options = PipelineOptions.Load(node.ConfigPath, node.LakeDirectory, _ => null);
+        var options = PipelineOptions.Load(node.ConfigPath, SourceKinds.All, node.LakeDirectory, _ => null);
         node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
         return node;
     }

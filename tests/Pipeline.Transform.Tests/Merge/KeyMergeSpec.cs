@@ -3,7 +3,7 @@ using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
-using Pipeline.Delta.Merge;
+using Pipeline.DuckDb;
 using Pipeline.Testing;
 using Pipeline.Transform.Contracts;
 

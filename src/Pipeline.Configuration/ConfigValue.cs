@@ -1,0 +1,34 @@
+namespace Pipeline.Configuration;
+
+/// <summary>Where a setting stands: a file and its line, counted from one.</summary>
+public readonly record struct SourceLocation(string File, int Line)
+{
+    public override string ToString() => $"{File}:{Line}";
+}
+
+/// <summary>A node of the configuration tree, with the place it came from.</summary>
+public abstract record ConfigValue(SourceLocation Location);
+
+/// <summary>A string, number, boolean, duration or size: its text, unquoted.</summary>
+public sealed record ConfigScalar(string Text, SourceLocation Location) : ConfigValue(Location);
+
+public sealed record ConfigList(IReadOnlyList<ConfigValue> Items, SourceLocation Location) : ConfigValue(Location);
+
+/// <summary>Settings in the order in which they were first written.</summary>
+public sealed record ConfigObject(IReadOnlyDictionary<string, ConfigValue> Fields, SourceLocation Location) : ConfigValue(Location);
+
+/// <summary>One wrong setting.</summary>
+/// <param name="Location">File and line.</param>
+/// <param name="Path">The full path of the setting: <c>sources.app.tables.users.watermark</c>; empty for a whole file.</param>
+/// <param name="Message">What is wrong, what is allowed and, for a wrong name, the nearest right one.</param>
+public sealed record ConfigProblem(SourceLocation Location, string Path, string Message)
+{
+    public override string ToString() => Path.Length == 0 ? $"{Location}: {Message}" : $"{Location}: {Path}: {Message}";
+}
+
+/// <summary>All wrong settings at once; exit code 64.</summary>
+public sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems)
+    : Exception(string.Join(Environment.NewLine, problems))
+{
+    public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+}

@@ -1,0 +1,199 @@
+using Pipeline.Core;
+
+namespace Pipeline.Configuration;
+
+/// <summary>
+/// Reads one section of the configuration into typed values. A missing or wrong setting is noted in
+/// <see cref="Problems"/> and a stand-in value returned, so that one pass finds all of them. Call <see cref="Complete"/>
+/// when every known setting has been asked for: what is left over is a wrong key.
+/// </summary>
+public sealed class SettingsReader
+{
+    private readonly ConfigObject _section;
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    public SettingsReader(ConfigObject section, string path, List<ConfigProblem> problems)
+    {
+        _section = section;
+        Path = path;
+        Problems = problems;
+    }
+
+    /// <summary>Full path of this section, empty for the root.</summary>
+    public string Path { get; }
+
+    /// <summary>Everything found wrong so far, shared by all readers of one configuration.</summary>
+    public List<ConfigProblem> Problems { get; }
+
+    public SourceLocation Location => _section.Location;
+
+    public bool Has(string key)
+    {
+        _known.Add(key);
+        return _section.Fields.ContainsKey(key);
+    }
+
+    /// <summary>Where <paramref name="key"/> is written; the section's own place when it is absent.</summary>
+    public SourceLocation LocationOf(string key) => _section.Fields.TryGetValue(key, out var value) ? value.Location : Location;
+
+    /// <summary>A required string.</summary>
+    public string String(string key) => OptionalString(key) ?? Missing(key, "a string", "");
+
+    public string? OptionalString(string key) => Scalar(key)?.Text;
+
+    public string String(string key, string byDefault) => OptionalString(key) ?? byDefault;
+
+    /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c> or <c>secret:aws:NAME</c>.</summary>
+    public Secret Secret(string key) => new(String(key));
+
+    public Secret? OptionalSecret(string key) => OptionalString(key) is { } text ? new Secret(text) : null;
+
+    public bool Bool(string key, bool byDefault) => Scalar(key) switch
+    {
+        null => byDefault,
+        { Text: "true" or "yes" or "on" } => true,
+        { Text: "false" or "no" or "off" } => false,
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a boolean. Allowed: true, false", byDefault),
+    };
+
+    public int Int(string key, int byDefault, int min = int.MinValue, int max = int.MaxValue) => (int)Long(key, byDefault, min, max);
+
+    public long Long(string key, long byDefault, long min = long.MinValue, long max = long.MaxValue) => Scalar(key) switch
+    {
+        null => byDefault,
+        var scalar when long.TryParse(scalar.Text, out var value) => InRange(scalar, key, value, min, max, value.ToString(), v => v.ToString()),
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a whole number", byDefault),
+    };
+
+    /// <summary>A duration with its unit: <c>250ms</c>, <c>5s</c>, <c>10 minutes</c>.</summary>
+    public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) => Scalar(key) switch
+    {
+        null => byDefault,
+        var scalar when ConfigUnits.TryDuration(scalar.Text, out var value) =>
+            InRange(scalar, key, value, min ?? TimeSpan.Zero, max ?? TimeSpan.MaxValue, scalar.Text, ConfigUnits.Format),
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a duration. Write a number with a unit: ms, s, m, h, d", byDefault),
+    };
+
+    /// <summary>A size in bytes with its unit: <c>64 MiB</c>, <c>512KiB</c>, <c>1g</c>.</summary>
+    public long Bytes(string key, long byDefault, long min = 0, long max = long.MaxValue) => Scalar(key) switch
+    {
+        null => byDefault,
+        var scalar when ConfigUnits.TryBytes(scalar.Text, out var value) => InRange(scalar, key, value, min, max, scalar.Text, ConfigUnits.FormatBytes),
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a size. Write a number with a unit: B, KiB, MiB, GiB", byDefault),
+    };
+
+    /// <summary>One of an enumeration's names, written in lower case with hyphens: <c>merge</c>, <c>read-only</c>.</summary>
+    public T Choice<T>(string key, T? byDefault = null) where T : struct, Enum
+    {
+        var scalar = Scalar(key);
+        if (scalar is null) return byDefault ?? Missing(key, $"one of {Choices<T>()}", default(T));
+        foreach (var value in Enum.GetValues<T>())
+            if (ConfigUnits.Kebab(value.ToString()) == scalar.Text) return value;
+        return Wrong(scalar, key, $"'{scalar.Text}' is not allowed. Allowed: {Choices<T>()}{Nearest(scalar.Text, Enum.GetNames<T>().Select(ConfigUnits.Kebab))}",
+            byDefault ?? default);
+    }
+
+    /// <summary>A list of strings; a single string counts as a list of one. Empty when absent.</summary>
+    public IReadOnlyList<string> Strings(string key)
+    {
+        _known.Add(key);
+        switch (_section.Fields.GetValueOrDefault(key))
+        {
+            case null: return [];
+            case ConfigScalar scalar: return [scalar.Text];
+            case ConfigList list when list.Items.All(item => item is ConfigScalar): return [.. list.Items.Select(item => ((ConfigScalar)item).Text)];
+            case var other: return Wrong<IReadOnlyList<string>>(other, key, "expected a list of strings", []);
+        }
+    }
+
+    /// <summary>A list of sections, e.g. rules; empty when absent.</summary>
+    public IReadOnlyList<SettingsReader> Sections(string key)
+    {
+        _known.Add(key);
+        switch (_section.Fields.GetValueOrDefault(key))
+        {
+            case null: return [];
+            case ConfigList list when list.Items.All(item => item is ConfigObject):
+                return [.. list.Items.Select((item, i) => new SettingsReader((ConfigObject)item, $"{PathOf(key)}[{i}]", Problems))];
+            case var other: return Wrong<IReadOnlyList<SettingsReader>>(other, key, "expected a list of { ... }", []);
+        }
+    }
+
+    /// <summary>The section below <paramref name="key"/>; an empty one when absent.</summary>
+    public SettingsReader Section(string key)
+    {
+        _known.Add(key);
+        var value = _section.Fields.GetValueOrDefault(key);
+        if (value is null or ConfigObject)
+            return new SettingsReader(value as ConfigObject ?? Empty, PathOf(key), Problems);
+        return Wrong(value, key, "expected a section { ... }", new SettingsReader(Empty, PathOf(key), Problems));
+    }
+
+    /// <summary>All sections directly below, by name, where the names are free: sources, tables, columns.</summary>
+    public IEnumerable<(string Name, SettingsReader Settings)> Children()
+    {
+        foreach (var name in _section.Fields.Keys)
+            yield return (name, Section(name));
+    }
+
+    /// <summary>All settings directly below, by name, with their text, where the names are free.</summary>
+    public IReadOnlyDictionary<string, string> Texts()
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var name in _section.Fields.Keys)
+            if (OptionalString(name) is { } text) texts[name] = text;
+        return texts;
+    }
+
+    /// <summary>Notes a problem with <paramref name="key"/> that only the caller can see, e.g. a broken reference.</summary>
+    public void Report(string key, string message) => Problems.Add(new ConfigProblem(LocationOf(key), PathOf(key), message));
+
+    /// <summary>The nearest of <paramref name="names"/> as <c>. Did you mean 'x'?</c>, or nothing.</summary>
+    public static string Nearest(string wrong, IEnumerable<string> names) => ConfigUnits.Nearest(wrong, names);
+
+    /// <summary>Reports every setting that nobody asked for.</summary>
+    public void Complete()
+    {
+        foreach (var (key, value) in _section.Fields)
+            if (!_known.Contains(key))
+                Problems.Add(new ConfigProblem(value.Location, PathOf(key),
+                    $"there is no such setting{Nearest(key, _known)} Allowed: {string.Join(", ", _known.Order(StringComparer.Ordinal))}"));
+    }
+
+    private ConfigObject Empty => new(new Dictionary<string, ConfigValue>(StringComparer.Ordinal), Location);
+
+    private string PathOf(string key) => Path.Length == 0 ? key : $"{Path}.{key}";
+
+    private static string Choices<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>().Select(ConfigUnits.Kebab));
+
+    private ConfigScalar? Scalar(string key)
+    {
+        _known.Add(key);
+        return _section.Fields.GetValueOrDefault(key) switch
+        {
+            null => null,
+            ConfigScalar scalar => scalar,
+            var other => Wrong<ConfigScalar?>(other, key, "expected a single value", null),
+        };
+    }
+
+    private T Missing<T>(string key, string expected, T standIn)
+    {
+        Problems.Add(new ConfigProblem(Location, PathOf(key), $"is required: {expected}"));
+        return standIn;
+    }
+
+    private T Wrong<T>(ConfigValue value, string key, string message, T standIn)
+    {
+        Problems.Add(new ConfigProblem(value.Location, PathOf(key), message));
+        return standIn;
+    }
+
+    private T InRange<T>(ConfigScalar scalar, string key, T value, T min, T max, string text, Func<T, string> format)
+        where T : IComparable<T>
+    {
+        if (value.CompareTo(min) < 0) return Wrong(scalar, key, $"{text} is too small. At least {format(min)}", min);
+        if (value.CompareTo(max) > 0) return Wrong(scalar, key, $"{text} is too large. At most {format(max)}", max);
+        return value;
+    }
+}

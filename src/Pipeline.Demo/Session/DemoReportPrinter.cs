@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text.Json;
+using Pipeline.Node.Cli;
+
+namespace Pipeline.Demo.Session;
+
+/// <summary>A demo's last words: one JSON document, or tables and a sentence.</summary>
+internal static class DemoReportPrinter
+{
+    /// <returns>The exit code.</returns>
+    public static int Print(DemoOutcome outcome, string lake, NodeContext context, OutputFormat format)
+    {
+        if (format == OutputFormat.Json) context.Data.WriteLine(JsonSerializer.Serialize(Document(outcome, lake), Listing.Json));
+        else PrintForPeople(outcome, context);
+
+        context.Messages.WriteLine(Verdict(outcome, lake));
+        return outcome.Report switch
+        {
+            null => ExitCode.Interrupted,
+            { IsBalanced: true } when outcome.IsSound => ExitCode.Done,
+            _ => ExitCode.Failed,
+        };
+    }
+
+    private static object Document(DemoOutcome outcome, string lake) => new
+    {
+        Balanced = outcome.Report?.IsBalanced,
+        IsInterrupted = outcome.Report is null,
+        Lake = lake,
+        Seconds = Math.Round(outcome.Took.TotalSeconds, 1),
+        FirstGoldSeconds = Seconds(outcome.FirstGoldAfter),
+        AllGoldSeconds = Seconds(outcome.AllGoldAfter),
+        Rows = new { outcome.Progress.Generated, Bronze = outcome.Progress.InBronze, Silver = outcome.Progress.InSilver, Quarantine = outcome.Progress.InQuarantine },
+        outcome.Report?.Tables,
+        outcome.Report?.Dirt,
+        outcome.Report?.Gold,
+        Verify = new { Checks = outcome.Findings.Count, outcome.IsSound, Broken = outcome.Findings.Where(finding => !finding.Ok) },
+    };
+
+    private static void PrintForPeople(DemoOutcome outcome, NodeContext context)
+    {
+        if (outcome.Report is { } report) PrintReport(report, context);
+        context.Data.WriteLine($"verify: {outcome.Findings.Count} checks of files, positions, fates and keys, {outcome.Findings.Count(finding => !finding.Ok)} failed");
+        foreach (var finding in outcome.Findings.Where(finding => !finding.Ok)) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
+    }
+
+    private static void PrintReport(DemoReport report, NodeContext context)
+    {
+        var tables = new Listing("table", "generated", "dead letters", "bronze", "silver", "quarantined", "superseded");
+        foreach (var table in report.Tables) tables.Add(table.Table, table.Generated, table.DeadLetters, table.Bronze, table.Silver, table.Quarantined, table.Superseded);
+        tables.Print(context, OutputFormat.Table);
+
+        var dirt = new Listing("dirt planted", "rule", "severity", "rows found");
+        foreach (var planted in report.Dirt) dirt.Add(planted.Table, planted.Rule, planted.Severity, planted.Rows);
+        dirt.Print(context, OutputFormat.Table);
+
+        var gold = new Listing("table", "rows", "totals");
+        foreach (var table in report.Gold)
+            gold.Add(table.Table, table.Rows, string.Join(", ", table.Totals.Select(total => $"{total.Key} = {total.Value}")));
+        gold.Print(context, OutputFormat.Table);
+    }
+
+    private static string Verdict(DemoOutcome outcome, string lake)
+    {
+        var rows = $"{Listing.Format(outcome.Progress.Generated)} rows generated, {Listing.Format(outcome.Progress.InBronze)} in Bronze, {Listing.Format(outcome.Progress.InSilver)} in Silver";
+        var took = string.Create(CultureInfo.InvariantCulture, $"{outcome.Took.TotalSeconds:0} s");
+        return outcome.Report switch
+        {
+            null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume --lake {lake}",
+            { IsBalanced: true } when outcome.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
+            { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: pipeline verify --lake {lake}",
+            var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: pipeline verify --lake {lake}",
+        };
+    }
+
+    private static double? Seconds(TimeSpan? time) => time is { } known ? Math.Round(known.TotalSeconds, 1) : null;
+}

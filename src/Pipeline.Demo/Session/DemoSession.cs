@@ -1,0 +1,225 @@
+using Akka.Actor;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Demo.Data;
+using Pipeline.Demo.Driver;
+using Pipeline.Ingest;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Composition;
+using Pipeline.Operations.Options;
+using Pipeline.Operations.Verification;
+using Pipeline.Transform.Coordination;
+
+namespace Pipeline.Demo.Session;
+
+/// <summary>How a demo ended.</summary>
+/// <param name="Report">Null when it was interrupted before everything could arrive.</param>
+/// <param name="Findings">What <c>verify</c> says about the lake, interrupted or not.</param>
+/// <param name="FirstGoldAfter">From the start of the process's demo to the first rows of a Gold table.</param>
+internal sealed record DemoOutcome(DemoReport? Report, IReadOnlyList<Finding> Findings, DemoProgress Progress, TimeSpan Took, TimeSpan? FirstGoldAfter,
+    TimeSpan? AllGoldAfter)
+{
+    public bool IsSound => Findings.All(finding => finding.Ok);
+}
+
+/// <summary>
+/// One demo: the sources that are filled, a whole node that reads them, and somebody who watches both. The node is the
+/// service's own, with the reference configuration; only addresses and passwords are the demo's.
+/// </summary>
+internal sealed class DemoSession : IAsyncDisposable
+{
+    /// <summary>How long nothing in the lake may change before what is missing counts as lost.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly DemoDirectory _directory;
+    private readonly DemoDriver _driver;
+    private readonly NodeHost _node;
+    private readonly PipelineOptions _options;
+    private readonly Lake _lake;
+    private readonly LakeWatch _watch;
+    private readonly TimeProvider _time;
+    private readonly long _startedAt;
+    private TimeSpan? _firstGoldAfter;
+    private TimeSpan? _allGoldAfter;
+
+    private DemoSession(DemoDirectory directory, DemoDriver driver, NodeHost node, PipelineOptions options, Lake lake, TimeProvider time, long startedAt)
+    {
+        _directory = directory;
+        _driver = driver;
+        _node = node;
+        _options = options;
+        _lake = lake;
+        _time = time;
+        _startedAt = startedAt;
+        _watch = new LakeWatch(lake,
+        [
+            .. BronzeTables,
+            .. options.Graph.Silver.SelectMany(contract => (TableId[])[contract.Table, TableId.Quarantine(contract.Table.Name)]),
+            .. options.Graph.Gold.Select(node => node.Table),
+        ], time);
+    }
+
+    private IEnumerable<TableId> BronzeTables => _options.Sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)));
+
+    private TimeSpan Elapsed => _time.GetElapsedTime(_startedAt);
+
+    /// <summary>Starts sources and node. Whatever was started ends again when this fails.</summary>
+    public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, ILoggerFactory logs, DemoDirectory directory,
+        CancellationToken cancellationToken)
+    {
+        var startedAt = context.Time.GetTimestamp();
+        var lake = Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
+        var driver = await DemoDriver.StartAsync(DriverOptions(settings, directory), new LakeProgress(lake), context.Time, cancellationToken);
+        try
+        {
+            var options = PipelineOptions.Load(configPath, SourceKinds.All, directory.Lake,
+                name => name == "DEMO_DIRECTORY" ? directory.Servers : driver.Sources.Environment.GetValueOrDefault(name) ?? context.Environment(name));
+            var node = await NodeHost.StartAsync(options, lake, logs, context.Time, cancellationToken);
+            return new DemoSession(directory, driver, node, options, lake, context.Time, startedAt);
+        }
+        catch
+        {
+            await driver.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Until everything generated has reached Gold, or interrupted; then the node has drained.</summary>
+    public async Task<DemoOutcome> RunAsync(IDemoDisplay display, CancellationToken cancellationToken)
+    {
+        DemoReport? report = null;
+        try
+        {
+            var expectation = await FeedAsync(display, cancellationToken);
+            report = await SettleAsync(expectation, display, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Interrupted: what is in the lake is right as far as it goes, and a resumed demo takes it from there.
+        }
+
+        var took = Elapsed;
+        await _node.StopAsync();
+        var findings = await LakeVerifier.Of(_options, _lake).VerifyAsync(CancellationToken.None).ToListAsync(CancellationToken.None);
+        return new DemoOutcome(report, findings, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        await _driver.DisposeAsync();
+    }
+
+    private static DemoOptions DriverOptions(DemoSettings settings, DemoDirectory directory)
+    {
+        var defaults = new DemoOptions(directory.Servers);
+        return defaults with
+        {
+            IsResumed = directory.IsResumed,
+            Ticks = settings.IsOnce ? DemoOptions.OnceTicks : null,
+            // A resumed demo has no fixed end: once means no more than what there is already.
+            Duration = settings is { IsOnce: true, IsResumed: true } ? TimeSpan.Zero : settings.Duration,
+            RowsPerSecond = settings.RowsPerSecond ?? defaults.RowsPerSecond,
+        };
+    }
+
+    private async Task<Expectation> FeedAsync(IDemoDisplay display, CancellationToken cancellationToken)
+    {
+        var feeding = _driver.RunAsync(cancellationToken);
+        while (!feeding.IsCompleted)
+        {
+            display.Show(await LookAsync(cancellationToken));
+            await Task.WhenAny(feeding, Task.Delay(LookInterval, _time, cancellationToken));
+        }
+
+        return await feeding;
+    }
+
+    /// <summary>Waits until the lake holds what it must, or nothing moves any more.</summary>
+    private async Task<DemoReport> SettleAsync(Expectation expectation, IDemoDisplay display, CancellationToken cancellationToken)
+    {
+        var versions = -1L;
+        var movedAt = Elapsed;
+        while (true)
+        {
+            var progress = await LookAsync(cancellationToken);
+            display.Show(progress);
+            if (progress.Versions != versions) (versions, movedAt) = (progress.Versions, Elapsed);
+
+            var isQuiet = Elapsed - movedAt > Patience;
+            if (isQuiet || HasRowsOf(progress, expectation))
+            {
+                var report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation);
+                if (isQuiet || report.IsBalanced) return report;
+            }
+
+            await Task.Delay(LookInterval, _time, cancellationToken);
+        }
+    }
+
+    /// <summary>A cheap look at row counts: only when they fit are sums worth their queries.</summary>
+    private static bool HasRowsOf(DemoProgress progress, Expectation expectation)
+    {
+        var rows = progress.Gold.ToDictionary(table => table.Table.Name, table => table.Glance.Rows, StringComparer.Ordinal);
+        foreach (var table in progress.Sources) rows[table.Bronze.ToString()] = table.InBronze.Rows;
+        return expectation.Tables.All(table => rows.GetValueOrDefault(TableId.Bronze(table.Source, table.Table).ToString()) == table.Bronze)
+            && expectation.Gold.All(table => rows.GetValueOrDefault(table.Table) == table.Rows);
+    }
+
+    private async Task<DemoProgress> LookAsync(CancellationToken cancellationToken)
+    {
+        var glances = await _watch.LookAsync(cancellationToken);
+        var sent = _driver.Sent;
+        var states = await IngestStatesAsync(cancellationToken);
+        var transforms = await TransformStatesAsync(cancellationToken);
+        var progress = new DemoProgress(Elapsed,
+            [
+                .. BronzeTables.Select(bronze => new SourceTableProgress(bronze, sent.TryGetValue(bronze, out var rows) ? rows : null, glances[bronze],
+                    glances.GetValueOrDefault(TableId.Silver(bronze.Name), TableGlance.Absent), glances.GetValueOrDefault(TableId.Quarantine(bronze.Name), TableGlance.Absent),
+                    states.GetValueOrDefault(bronze.ToString(), "starting"))),
+            ],
+            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table.ToString(), "starting")))]);
+
+        if (progress.GoldTablesWithRows > 0) _firstGoldAfter ??= progress.Elapsed;
+        if (progress.GoldTablesWithRows == progress.Gold.Count) _allGoldAfter ??= progress.Elapsed;
+        return progress;
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> IngestStatesAsync(CancellationToken cancellationToken)
+    {
+        if (_node.Terminated.IsCompleted) return new Dictionary<string, string>(StringComparer.Ordinal);
+        var status = await _node.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5), cancellationToken);
+        return status.Tables.ToDictionary(table => table.Table,
+            table => table.State is IngestState.Retrying or IngestState.Halted && table.LastFault is { } fault
+                ? $"{table.State.ToString().ToLowerInvariant()}: {fault.Cause}"
+                : table.State.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> TransformStatesAsync(CancellationToken cancellationToken)
+    {
+        var states = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (_node.Terminated.IsCompleted) return states;
+        try
+        {
+            var status = await _node.Actors.Get<MedallionCoordinatorActor>().Ask<MedallionStatus>(new GetMedallionStatus(), TimeSpan.FromSeconds(2), cancellationToken);
+            foreach (var table in status.Tables)
+            {
+                states[table.Table] = table switch
+                {
+                    { Error: { } error } => $"{table.Activity.ToString().ToLowerInvariant()}: {error}",
+                    { Activity: TableActivity.Current } => "up to date",
+                    _ => table.Activity.ToString().ToLowerInvariant(),
+                };
+            }
+        }
+        catch (AskTimeoutException)
+        {
+            // The singleton is not up yet, or on its way to another node: the state is unknown for a moment.
+        }
+
+        return states;
+    }
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Globalization;
+using DuckDB.NET.Data;
+using Pipeline.Core;
+
+namespace Pipeline.DuckDb;
+
+/// <summary>What one session may use.</summary>
+/// <param name="MemoryBytesMax">
+/// DuckDB's own budget; above it, it spills to <paramref name="TempDirectory"/>. The process may grow by about twice as much.
+/// </param>
+/// <param name="TempDirectory">Holds spilled data and copies of remote files while a session is open.</param>
+public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string TempDirectory);
+
+/// <summary>
+/// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. Not thread-safe.
+/// </summary>
+public sealed class DuckDbSession : IDisposable
+{
+    private const string ScratchPrefix = "duckdb-";
+
+    private readonly DuckDBConnection _connection;
+    private readonly CancellationToken _cancellationToken;
+
+    private DuckDbSession(DuckDBConnection connection, string scratch, CancellationToken cancellationToken)
+    {
+        _connection = connection;
+        _cancellationToken = cancellationToken;
+        ScratchDirectory = scratch;
+    }
+
+    /// <summary>A directory of this session's own, removed with it.</summary>
+    public string ScratchDirectory { get; }
+
+    /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
+    public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)
+    {
+        var scratch = Path.Combine(settings.TempDirectory, $"{ScratchPrefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(scratch);
+        var connection = new DuckDBConnection("DataSource=:memory:");
+        var session = new DuckDbSession(connection, scratch, cancellationToken);
+        try
+        {
+            connection.Open();
+            session.Execute($"""
+                SET TimeZone = 'UTC';
+                SET memory_limit = '{settings.MemoryBytesMax >> 10}KiB';
+                SET threads = {settings.Threads};
+                SET temp_directory = {Sql.Text(Path.Combine(scratch, "spill"))};
+                SET preserve_insertion_order = false;
+                SET autoinstall_known_extensions = false;
+                SET autoload_known_extensions = false;
+                """);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Removes what sessions of processes that no longer exist have left in a directory of this machine.</summary>
+    public static void RemoveLeftovers(string tempDirectory)
+    {
+        if (!Directory.Exists(tempDirectory)) return;
+        var running = Process.GetProcesses().Select(process =>
+        {
+            using (process) return process.Id;
+        }).ToHashSet();
+        foreach (var scratch in Directory.GetDirectories(tempDirectory, ScratchPrefix + "*"))
+            if (int.TryParse(Path.GetFileName(scratch).Split('-')[1], out var owner) && !running.Contains(owner)) Directory.Delete(scratch, recursive: true);
+    }
+
+    public void Execute(string sql)
+    {
+        using var command = Command(sql);
+        using var interrupt = _cancellationToken.Register(command.Cancel);
+        Run(() => command.ExecuteNonQuery());
+    }
+
+    /// <summary>The first column of the first row; null when there is none.</summary>
+    public object? Scalar(string sql)
+    {
+        using var command = Command(sql);
+        using var interrupt = _cancellationToken.Register(command.Cancel);
+        var value = Run(command.ExecuteScalar);
+        return value is DBNull ? null : value;
+    }
+
+    public long Count(string sql) => Convert.ToInt64(Scalar(sql) ?? 0L, CultureInfo.InvariantCulture);
+
+    /// <summary>All rows of a small result; nulls are null.</summary>
+    public IReadOnlyList<object?[]> Rows(string sql)
+    {
+        using var command = Command(sql);
+        using var interrupt = _cancellationToken.Register(command.Cancel);
+        return Run(() =>
+        {
+            using var reader = command.ExecuteReader();
+            var rows = new List<object?[]>();
+            while (reader.Read())
+            {
+                var row = new object?[reader.FieldCount];
+                for (var i = 0; i < row.Length; i++) row[i] = reader.IsDBNull(i) ? null : reader.GetValue(i);
+                rows.Add(row);
+            }
+
+            return rows;
+        });
+    }
+
+    public void Dispose()
+    {
+        _connection.Dispose();
+        if (Directory.Exists(ScratchDirectory)) Directory.Delete(ScratchDirectory, recursive: true);
+    }
+
+    private DuckDBCommand Command(string sql)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        return command;
+    }
+
+    private T Run<T>(Func<T> statement)
+    {
+        try
+        {
+            return statement();
+        }
+        catch (DuckDBException e) when (_cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("The DuckDB statement was interrupted.", e, _cancellationToken);
+        }
+        catch (DuckDBException e) when (e.Message.StartsWith("Out of Memory Error", StringComparison.Ordinal))
+        {
+            throw new PipelineException(FaultKind.TooLarge, "DuckDB", $"the query needs more memory than it may use ({e.Message.Split('\n')[0]})",
+                "Raise transform.memory-max, or lower transform.threads or transform.jobs-max.", e);
+        }
+        catch (DuckDBException e) when (e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new PipelineException(FaultKind.StorageFull, "DuckDB", "no space is left on the device", "Free space in the lake or the temp directory.", e);
+        }
+    }
+}

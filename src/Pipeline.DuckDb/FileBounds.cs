@@ -1,0 +1,33 @@
+using Apache.Arrow;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.DuckDb;
+
+/// <summary>What the log knows about the values in files, as a temporary table to rule files out by.</summary>
+internal static class FileBounds
+{
+    private const string Table = "_bounds";
+
+    /// <summary>Replaces the table: one row a file.</summary>
+    public static void Load(DuckDbSession session, IEnumerable<AddFile> files)
+    {
+        session.Execute($"CREATE OR REPLACE TEMP TABLE {Table} (path VARCHAR, stats VARCHAR)");
+        foreach (var batch in files.Chunk(500))
+            session.Execute($"INSERT INTO {Table} VALUES {string.Join(", ", batch.Select(f => $"({Sql.Text(f.Path)}, {(f.Stats is null ? "NULL" : Sql.Text(f.Stats))})"))}");
+    }
+
+    /// <summary>No value of the column is less; null when that is not known. At most the smallest value, so only good for ruling out.</summary>
+    public static string Low(Field column) => Bound("minValues", column);
+
+    /// <summary>No value of the column is greater; null when that is not known.</summary>
+    public static string High(Field column) => Bound("maxValues", column);
+
+    /// <summary>Paths of the files for which a condition over <see cref="Low"/> and <see cref="High"/> is not false.</summary>
+    /// <param name="with">Further relations that the condition speaks of, one row each.</param>
+    public static List<string> NotRuledOut(DuckDbSession session, string condition, string? with = null) =>
+        [.. session.Rows($"SELECT path FROM {Table}{(with is null ? "" : $", {with}")} WHERE ({condition}) IS NOT FALSE").Select(row => (string)row[0]!)];
+
+    // JSON paths quote the name, so that any column name can be looked up.
+    private static string Bound(string kind, Field column) =>
+        $"TRY_CAST(json_extract_string(json_extract(stats, '$.{kind}'), {Sql.Text($"$.\"{column.Name}\"")}) AS {Sql.Type(column.DataType)})";
+}

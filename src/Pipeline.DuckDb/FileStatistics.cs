@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Delta.Schemas;
+
+namespace Pipeline.DuckDb;
+
+/// <summary>
+/// Turns what DuckDB's <c>COPY … (RETURN_STATS)</c> reports into Delta's statistics. See PROTOCOL.md, section
+/// "Per-file Statistics".
+/// </summary>
+internal static class FileStatistics
+{
+    // Delta's own default (delta.dataSkippingNumIndexedCols).
+    private const int IndexedColumnsMax = 32;
+    private const int TextLengthMax = 32;
+
+    /// <param name="columns">The table's columns in order.</param>
+    /// <param name="reported">For each column DuckDB's <c>min</c>, <c>max</c>, <c>null_count</c>, <c>has_nan</c>.</param>
+    public static string ToDelta(long rows, IEnumerable<Field> columns, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            var indexed = columns.Take(IndexedColumnsMax).Where(column => reported.ContainsKey(column.Name)).ToList();
+            json.WriteStartObject();
+            json.WriteNumber("numRecords", rows);
+            WriteBounds(json, "minValues", indexed, reported, isMax: false);
+            WriteBounds(json, "maxValues", indexed, reported, isMax: true);
+            json.WriteStartObject("nullCount");
+            foreach (var column in indexed)
+                if (reported[column.Name].TryGetValue("null_count", out var nulls)) json.WriteNumber(column.Name, long.Parse(nulls, CultureInfo.InvariantCulture));
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+    }
+
+    private static void WriteBounds(Utf8JsonWriter json, string name, List<Field> columns,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported, bool isMax)
+    {
+        json.WriteStartObject(name);
+        foreach (var column in columns.Where(TableColumns.HasStatistics))
+        {
+            var values = reported[column.Name];
+            if (values.GetValueOrDefault("has_nan") == "true") continue;
+            if (!values.TryGetValue(isMax ? "max" : "min", out var text)) continue;
+            if (Bound(column.DataType, text, isMax) is not { } bound) continue;
+            json.WritePropertyName(column.Name);
+            json.WriteRawValue(bound);
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <summary>A bound as JSON; null when Delta has no safe form for it.</summary>
+    private static string? Bound(IArrowType type, string text, bool isMax) => type switch
+    {
+        // Numbers go as DuckDB wrote them: decimals must not pass through a double.
+        Int8Type or Int16Type or Int32Type or Int64Type or Decimal128Type => text,
+        FloatType or DoubleType => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? text : null,
+        Date32Type => DateOnly.TryParseExact(text, "yyyy-MM-dd", out _) ? Quote(text) : null,
+        TimestampType => Timestamp(text, isMax),
+        StringType => isMax ? MaxText(text) : Quote(text[..CutAt(text, TextLengthMax)]),
+        _ => null,
+    };
+
+    /// <summary>Milliseconds: the minimum rounded down, the maximum up, so that the bounds stay bounds.</summary>
+    private static string? Timestamp(string text, bool isMax)
+    {
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)) return null;
+        var floor = at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMillisecond));
+        if (isMax && floor < at) floor = floor.AddMilliseconds(1);
+        return Quote(floor.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>A cut maximum ends in a character that is greater than any it stands for.</summary>
+    private static string? MaxText(string text)
+    {
+        if (text.Length <= TextLengthMax) return Quote(text);
+        var cut = CutAt(text, TextLengthMax);
+        return Quote(text[..cut] + (text[cut] < '\u007F' ? "\u007F" : "\U0010FFFF"));
+    }
+
+    private static int CutAt(string text, int length) =>
+        text.Length <= length ? text.Length : char.IsHighSurrogate(text[length - 1]) ? length - 1 : length;
+
+    private static string Quote(string text) => JsonSerializer.Serialize(text);
+}

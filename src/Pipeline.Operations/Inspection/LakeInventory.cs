@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Operations.Inspection;
+
+/// <summary>Finds the tables that exist in a lake, whatever the configuration says.</summary>
+public static class LakeInventory
+{
+    private static readonly string[] Layers = ["bronze", "silver", "gold"];
+
+    /// <summary>Tables by layer, then by name. Costs one listing a table, however many files the tables have.</summary>
+    public static async IAsyncEnumerable<TableId> TablesAsync(Lake lake, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var layer in Layers)
+        {
+            // Layer, then source in Bronze, then table.
+            var depth = layer == "bronze" ? 3 : 2;
+            string? startAt = null;
+            while (await FirstAsync(lake.Store, $"{layer}/", startAt, cancellationToken) is { } path)
+            {
+                var parts = path.Split('/');
+                if (parts.Length <= depth)
+                {
+                    startAt = path + "\0";
+                    continue;
+                }
+
+                var directory = string.Join('/', parts[..depth]);
+                if (await FirstAsync(lake.Store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null) yield return TableId.Parse(directory);
+                // '0' follows '/': the first path that is not below the directory.
+                startAt = directory + "0";
+            }
+        }
+    }
+
+    /// <exception cref="PipelineException">There is no such table: says which is the nearest.</exception>
+    public static async Task<DeltaTable> OpenAsync(Lake lake, TableId table, CancellationToken cancellationToken)
+    {
+        if (await lake.TryOpenAsync(table, cancellationToken) is { } opened) return opened;
+        var names = new List<string>();
+        await foreach (var other in TablesAsync(lake, cancellationToken)) names.Add(other.ToString());
+        throw new PipelineException(FaultKind.Missing, $"Table {table}", $"the lake {lake.Store.Location} has no such table",
+            names.Count == 0
+                ? "The lake is empty: choose another with --lake."
+                : $"See 'pipeline tables' for those it has{SettingsReader.Nearest(table.ToString(), names)}");
+    }
+
+    /// <summary>The given tables; all of the lake when none is given.</summary>
+    /// <exception cref="PipelineException">One of them does not exist.</exception>
+    public static async IAsyncEnumerable<(TableId Id, DeltaTable Table)> OpenAsync(Lake lake, IReadOnlyCollection<TableId>? tables,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var id in tables is { Count: > 0 } ? tables.ToAsyncEnumerable() : TablesAsync(lake, cancellationToken))
+            yield return (id, await OpenAsync(lake, id, cancellationToken));
+    }
+
+    private static async Task<string?> FirstAsync(IObjectStore store, string prefix, string? startAt, CancellationToken cancellationToken)
+    {
+        await foreach (var found in store.ListAsync(prefix, startAt, cancellationToken)) return found.Path;
+        return null;
+    }
+}

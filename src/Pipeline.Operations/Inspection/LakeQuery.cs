@@ -1,0 +1,39 @@
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.DuckDb;
+
+namespace Pipeline.Operations.Inspection;
+
+/// <summary>Asks questions of tables in SQL, with memory that does not grow with the table.</summary>
+public sealed class LakeQuery : IDisposable
+{
+    private readonly DuckDbSession _session;
+    private readonly CancellationToken _cancellationToken;
+
+    public LakeQuery(CancellationToken cancellationToken)
+    {
+        _session = DuckDbSession.Open(new DuckDbSettings(MemoryBytesMax: 256L << 20, Threads: 2, Path.GetTempPath()), cancellationToken);
+        _cancellationToken = cancellationToken;
+    }
+
+    public async Task<long> CountAsync(DeltaTable table, Snapshot snapshot) => Convert.ToInt64((await RowsAsync(table, snapshot, "count(*)"))[0][0]);
+
+    /// <summary>Runs <c>SELECT <paramref name="select"/> FROM table <paramref name="rest"/></c>. Partition columns are not available.</summary>
+    public Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, string select, string rest = "") =>
+        RowsAsync(table, snapshot, [.. snapshot.FilesByPath.Keys], select, rest);
+
+    public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest) =>
+        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}");
+
+    /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
+    public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files)
+    {
+        var partitions = snapshot.Metadata.PartitionColumns;
+        var columns = snapshot.Schema.FieldsList.Where(field => !partitions.Contains(field.Name)).ToList();
+        return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
+    }
+
+    public IReadOnlyList<object?[]> Rows(string sql) => _session.Rows(sql);
+
+    public void Dispose() => _session.Dispose();
+}

@@ -1,0 +1,59 @@
+using Pipeline.Configuration;
+
+namespace Pipeline.Operations.Options;
+
+/// <summary>What a node does in the cluster.</summary>
+public enum NodeRole
+{
+    /// <summary>Reads sources and commits to Bronze.</summary>
+    Ingest,
+
+    /// <summary>Makes Silver and Gold.</summary>
+    Transform,
+}
+
+/// <summary>How nodes find each other: the section <c>cluster</c>. Akka's finer settings are in <c>akka.conf</c>.</summary>
+public sealed record ClusterOptions
+{
+    /// <summary>The name or address under which other nodes reach this one. Default 127.0.0.1.</summary>
+    public string Hostname { get; init; } = "127.0.0.1";
+
+    /// <summary>0 takes a free port, which only suits a cluster of one. Default 0.</summary>
+    public int Port { get; init; }
+
+    /// <summary><c>host:port</c> of nodes to join; empty: this node starts a cluster of its own.</summary>
+    public IReadOnlyList<string> SeedNodes { get; init; } = [];
+
+    /// <summary>Default: all.</summary>
+    public IReadOnlyList<NodeRole> Roles { get; init; } = Enum.GetValues<NodeRole>();
+
+    internal static ClusterOptions Bind(SettingsReader settings)
+    {
+        var defaults = new ClusterOptions();
+        var options = new ClusterOptions
+        {
+            Hostname = settings.String("hostname", defaults.Hostname),
+            Port = settings.Int("port", defaults.Port, 0, 65535),
+            SeedNodes = settings.Strings("seed-nodes"),
+            Roles = BindRoles(settings) is { Count: > 0 } roles ? roles : defaults.Roles,
+        };
+        foreach (var seed in options.SeedNodes)
+            if (!Uri.TryCreate($"tcp://{seed}", UriKind.Absolute, out var address) || address.Port <= 0)
+                settings.Report("seed-nodes", $"'{seed}' is not an address. Write host:port");
+        settings.Complete();
+        return options;
+    }
+
+    private static List<NodeRole> BindRoles(SettingsReader settings)
+    {
+        var names = Enum.GetNames<NodeRole>().Select(name => name.ToLowerInvariant()).ToArray();
+        var roles = new List<NodeRole>();
+        foreach (var text in settings.Strings("roles"))
+        {
+            if (names.Contains(text) && Enum.TryParse<NodeRole>(text, ignoreCase: true, out var role)) roles.Add(role);
+            else settings.Report("roles", $"'{text}' is not a role{SettingsReader.Nearest(text, names)} Allowed: {string.Join(", ", names)}");
+        }
+
+        return roles;
+    }
+}

@@ -1,0 +1,71 @@
+using Pipeline.Core;
+using Pipeline.Configuration;
+using Pipeline.Ingest;
+using Pipeline.Transform;
+using Pipeline.Transform.Graph;
+
+namespace Pipeline.Operations.Options;
+
+/// <summary>The whole configuration, validated: what <c>pipeline.conf</c> and the files it includes say.</summary>
+public sealed record PipelineOptions
+{
+    private const string Root = "pipeline";
+
+    /// <summary>The pipeline's name, for logs and metrics.</summary>
+    public required string Name { get; init; }
+
+    /// <summary><c>akka.conf</c> beside the configuration file: Akka's own settings, which it gets as text.</summary>
+    public required string AkkaFile { get; init; }
+
+    public required LakeOptions Lake { get; init; }
+
+    public required IngestOptions Ingest { get; init; }
+
+    public required TransformOptions Transform { get; init; }
+
+    public required ClusterOptions Cluster { get; init; }
+
+    public required IReadOnlyList<ISourceDefinition> Sources { get; init; }
+
+    /// <summary>Silver contracts and Gold queries, type-checked.</summary>
+    public required TransformGraph Graph { get; init; }
+
+    /// <summary>Reads and validates; connects to nothing.</summary>
+    /// <param name="kinds">The kinds of source that may be configured.</param>
+    /// <param name="lakeLocation">Replaces the configured lake when given.</param>
+    /// <exception cref="ConfigurationException">Everything that is wrong, at once.</exception>
+    public static PipelineOptions Load(string path, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, ReadEnvironmentVariable environment)
+    {
+        var file = HoconReader.Read(path, ReadFile, environment);
+        var problems = new List<ConfigProblem>();
+        var root = new SettingsReader(file, "", problems);
+        var akkaFile = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
+        if (!File.Exists(akkaFile)) problems.Add(new ConfigProblem(new SourceLocation(akkaFile, 1), "", "there is no such file; Akka's settings belong beside the configuration"));
+        var options = Bind(root.Section(Root), kinds, lakeLocation, akkaFile);
+        root.Complete();
+        return problems.Count == 0 ? options : throw new ConfigurationException(problems);
+    }
+
+    private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string akkaFile)
+    {
+        var sources = SourceBinding.Bind(pipeline.Section("sources"), kinds, out var areAllKnown);
+        var options = new PipelineOptions
+        {
+            Name = pipeline.String("name", "pipeline"),
+            AkkaFile = akkaFile,
+            Lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation),
+            Ingest = IngestOptions.Bind(pipeline.Section("ingest")),
+            Transform = TransformOptions.Bind(pipeline.Section("transform")),
+            Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
+            Sources = sources,
+            Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null),
+        };
+        pipeline.Complete();
+        return options;
+    }
+
+    private static List<TableId> BronzeTablesOf(IReadOnlyList<ISourceDefinition> sources) =>
+        [.. sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)))];
+
+    private static string? ReadFile(string path) => File.Exists(path) ? File.ReadAllText(path) : null;
+}

@@ -1,0 +1,148 @@
+using System.Globalization;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.DuckDb;
+using Pipeline.Ingest.DeadLetters;
+using Pipeline.Operations.Inspection;
+
+namespace Pipeline.Operations.Verification;
+
+/// <summary>Whether Bronze holds each record of its splits once.</summary>
+public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<TableId> repeating)
+{
+    /// <summary>
+    /// Reads the log: every commit takes each split further from where the commit before left it, and its rows lie in
+    /// exactly that range. A redrive brings rows without moving a split; its number goes up by one. Commits that a clean-up
+    /// has removed are not looked at.
+    /// </summary>
+    public async Task<Finding> CheckPositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        var thing = $"{id} positions";
+        var oldest = await OldestCommitAsync(table, cancellationToken);
+        // Captured rows carry places in the server's log, while the splits of their snapshot count blocks.
+        var areRowsInRange = !snapshot.Schema.FieldsLookup.Contains("_sequence");
+        var positions = new Dictionary<string, long>(StringComparer.Ordinal);
+        var moves = 0;
+        long? redrives = oldest == 0 ? 0 : null;
+        await foreach (var (version, actions) in table.ChangesAsync(oldest - 1, snapshot.Version, cancellationToken))
+        {
+            var ranges = new List<(long? From, long To)>();
+            foreach (var txn in actions.OfType<TxnAction>().Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)))
+            {
+                long? from = positions.TryGetValue(txn.AppId, out var known) ? known : null;
+                if (txn.Version <= from) return Broken(thing, $"version {version} takes split {txn.AppId} from {from} to {txn.Version}");
+                positions[txn.AppId] = txn.Version;
+                ranges.Add((from, txn.Version));
+                moves++;
+            }
+
+            if (actions.OfType<TxnAction>().FirstOrDefault(txn => txn.AppId == Redrive.AppId) is { } redrive)
+            {
+                if (redrive.Version != (redrives ?? redrive.Version - 1) + 1) return Broken(thing, $"version {version} takes the redrives from {redrives} to {redrive.Version}");
+                redrives = redrive.Version;
+                continue;
+            }
+
+            foreach (var file in actions.OfType<AddFile>().Where(file => file.DataChange && areRowsInRange))
+                if (Outside(file, ranges, mayRepeat: repeating.Contains(id)) is { } reason) return Broken(thing, $"version {version} {reason}");
+        }
+
+        foreach (var (split, position) in positions)
+            if (snapshot.Position(split) != position) return Broken(thing, $"split {split} is at {snapshot.Position(split)}, its commits end at {position}");
+        var since = oldest == 0 ? "" : $" since version {oldest}";
+        return new Finding(thing, Ok: true, $"{positions.Count} splits, {moves:#,0} ranges without gap or overlap{since}");
+    }
+
+    /// <summary>For Kafka tables: no record twice, and no record missing up to the position. Null for others.</summary>
+    public async Task<Finding?> CheckOffsetsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (!snapshot.Schema.FieldsLookup.Contains("_offset")) return null;
+        var thing = $"{id} offsets";
+        var dead = await DeadLettersAsync(id, snapshot, cancellationToken);
+        // A re-driven record is a dead letter and a row.
+        var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
+        long missing = 0, records = 0;
+        foreach (var row in await query.RowsAsync(table, snapshot, $"_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset), {redriven}", "GROUP BY _partition"))
+        {
+            var (partition, rows, offsets, first, last) = (Number(row[0]), Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
+            if (offsets < rows) return Broken(thing, $"partition {partition} holds {rows - offsets} records twice");
+            var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, partition)).Select(txn => (long?)txn.Version).Max();
+            if (position is { } end && last >= end) return Broken(thing, $"partition {partition} holds offset {last}, but its position is {end}");
+            var before = dead.GetValueOrDefault(partition);
+            records += rows;
+            missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - (before.Count - Number(row[5]));
+        }
+
+        return missing >= 0
+            ? new Finding(thing, Ok: true, $"{records:#,0} records, none twice"
+                + (missing == 0 ? ", none missing" : $"; {missing:#,0} offsets hold no record (compacted away, or marks of transactions)"))
+            : Broken(thing, $"{-missing} dead letters are in the table too");
+    }
+
+    /// <summary>Where rows were re-driven: each once and with its dead letter. Null elsewhere.</summary>
+    public async Task<Finding?> CheckRedrivenAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (!HasRedriven(snapshot)) return null;
+        var thing = $"{id} redriven";
+        string[] files = [.. snapshot.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
+        var letters = await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken);
+        var dead = letters is null ? "SELECT '' AS _table, '' AS _split, 0 AS _position WHERE false"
+            : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys]);
+        var row = query.Rows($"""
+            WITH redriven AS (
+              SELECT {BronzeColumns.RedrivenFrom} AS _split, _position, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files)}) AS t
+              WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL GROUP BY ALL)
+            SELECT coalesce(CAST(sum(times) AS BIGINT), 0), count(*),
+              count(*) FILTER ((_split, _position) NOT IN (SELECT (_split, _position) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
+            FROM redriven
+            """)[0];
+        var (rows, records, strangers) = (Number(row[0]), Number(row[1]), Number(row[2]));
+        if (records < rows) return Broken(thing, $"{rows - records} records were re-driven twice");
+        return strangers == 0
+            ? new Finding(thing, Ok: true, $"{rows:#,0} rows, each once and with its dead letter")
+            : Broken(thing, $"{strangers} re-driven rows have no dead letter");
+    }
+
+    private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
+
+    /// <summary>
+    /// Dead letters of a table by partition: how many, and the first offset. They are committed before the table: those
+    /// that it has not passed do not count.
+    /// </summary>
+    private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
+    {
+        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
+        var positions = string.Concat(passed.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal))
+            .Select(txn => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(txn.AppId)} THEN _position < {txn.Version}")));
+        var rows = await query.RowsAsync(table, table.Current, "CAST(regexp_extract(_split, '[0-9]+$') AS BIGINT), count(*), min(_position)",
+            $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1");
+        return rows.ToDictionary(row => Number(row[0]), row => (Number(row[1]), (long?)Number(row[2])));
+    }
+
+    private static bool IsSplit(string appId, TableId id, long partition) =>
+        appId.StartsWith($"{id.Source}/", StringComparison.Ordinal) && appId.EndsWith($"/{partition}", StringComparison.Ordinal);
+
+    private static async Task<long> OldestCommitAsync(DeltaTable table, CancellationToken cancellationToken)
+    {
+        long oldest = 0;
+        await foreach (var (version, _) in table.HistoryAsync(cancellationToken)) oldest = version;
+        return oldest;
+    }
+
+    /// <summary>What is wrong with a file's rows by its statistics; null: nothing, or it has none.</summary>
+    private static string? Outside(AddFile file, List<(long? From, long To)> ranges, bool mayRepeat)
+    {
+        if (file.RowCount is 0 || file.Stats is null) return null;
+        if (ranges.Count == 0) return $"adds {file.Path} without moving a position";
+        if (Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max)) return null;
+        var to = ranges.Max(range => range.To);
+        long? from = mayRepeat || ranges.Exists(range => range.From is null) ? null : ranges.Min(range => range.From);
+        return max >= to || min < from ? $"adds rows at positions {min} to {max} for the range [{from?.ToString(CultureInfo.InvariantCulture) ?? "beginning"}, {to})" : null;
+    }
+
+    private static Finding Broken(string thing, string detail) =>
+        new(thing, Ok: false, detail, "Another program has written this table, or a defect has: keep the lake as it is and report it with 'pipeline history'.");
+
+    private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
+}

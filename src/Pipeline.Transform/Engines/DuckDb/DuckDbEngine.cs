@@ -1,0 +1,43 @@
+using Pipeline.Core;
+using Pipeline.DuckDb;
+using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Engines.DuckDb;
+
+/// <summary>Runs jobs in this process. Each has a DuckDB of its own, with its share of the memory.</summary>
+public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, TimeProvider time) : IJobEngine
+{
+    public string Name => "duckdb";
+
+    /// <summary>Called before each commit with the table's name; a test throws here to be a crash.</summary>
+    internal Action<TableId>? BeforeCommit { get; set; }
+
+    /// <summary>DuckDB's settings for one job.</summary>
+    public static DuckDbSettings SettingsOf(TransformOptions options) =>
+        new(options.MemoryBytesMax / options.JobsMax, options.Threads, options.TempDirectory);
+
+    // DuckDB's calls block, so a job has a thread of the pool to itself.
+    public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) =>
+        Task.Run(async () =>
+        {
+            var started = time.GetTimestamp();
+            using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
+            session.Execute(Prelude.DuckDb);
+            session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
+            var commits = new JobCommits(tables, spec, time, BeforeCommit);
+            var result = spec.Kind == JobKind.Silver
+                ? await new SilverRun(session, tables, commits, spec).RunAsync(cancellationToken)
+                : await new GoldRun(session, tables, commits, spec).RunAsync(cancellationToken);
+            return result with { Took = time.GetElapsedTime(started) };
+        }, cancellationToken);
+
+    /// <summary>A view over an input's files under the name that the SQL uses: <c>silver.users</c>, <c>gold.dim_date</c>.</summary>
+    internal static async ValueTask CreateViewAsync(DuckDbSession session, OpenTables tables, JobInput input, string name, bool withOrigin, CancellationToken cancellationToken)
+    {
+        var rows = await TableFiles.RelationAsync(session, tables.Lake.Store, input.Table, [.. input.Columns.Select(column => column.ToField())], input.Files, withOrigin, cancellationToken);
+        session.Execute($"CREATE VIEW {name} AS {rows}");
+    }
+
+    internal static string ViewName(TableId table) => $"{(table.Layer == Layer.Silver ? "silver" : "gold")}.{Sql.Name(table.Name)}";
+}

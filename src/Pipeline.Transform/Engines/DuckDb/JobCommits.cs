@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.DuckDb;
+using Pipeline.Delta.Schemas;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Engines.DuckDb;
+
+/// <summary>A table that a job writes, as the job finds it.</summary>
+/// <param name="Before">What the job's result is computed from: the table before this run.</param>
+/// <param name="IsDone">This run has committed here already, in an attempt that was cut off later.</param>
+internal sealed record JobTarget(TableId Id, DeltaTable Table, Snapshot Before, bool IsDone);
+
+/// <summary>
+/// The commits of one job. A table takes a run once: the commit moves the table's run number from the run before, so
+/// the second of two attempts is refused by the table itself.
+/// </summary>
+internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider time, Action<TableId>? beforeCommit)
+{
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>
+    /// Opens a target. Tables that every run commits to must be at the run before; others (quarantine, deletes) may have
+    /// slept for longer.
+    /// </summary>
+    public async ValueTask<JobTarget> OpenAsync(TableId id, IEnumerable<Apache.Arrow.Field> columns, bool everyRun, CancellationToken cancellationToken)
+    {
+        var table = await tables.OpenOrCreateAsync(id, columns, cancellationToken);
+        var current = table.Current;
+        var run = current.Position(JobPins.RunAppId) ?? 0;
+        if (run > spec.Pins.Run || (everyRun && run < spec.Pins.Run - 1))
+            throw new JobSupersededException($"{spec.Pins.Id} was planned on run {spec.Pins.Run - 1}, but {id} is at run {run}.");
+        if (run < spec.Pins.Run) return new JobTarget(id, table, current, IsDone: false);
+
+        // A table that did not exist was made, empty, as version 0.
+        var before = await table.AtVersionAsync(spec.Pins.TargetVersion(id) ?? 0, cancellationToken);
+        return new JobTarget(id, table, before, IsDone: true);
+    }
+
+    /// <summary>Commits a run to one of its tables.</summary>
+    /// <param name="moves">Beside the run number.</param>
+    public async ValueTask<Snapshot> CommitAsync(JobTarget target, MergeFiles files, IEnumerable<TxnMove> moves, string operation,
+        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken)
+    {
+        var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
+        return await CommitAsync(target.Id, target.Table, new Transaction(operation, Isolation.ReadTable)
+        {
+            Adds = [.. files.Adds],
+            Removes = [.. files.Removes],
+            Moves = [run, .. moves],
+            Schema = schema,
+            Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, spec.Pins.ToJson()),
+            Metrics = metrics,
+        }, cancellationToken);
+    }
+
+    public async ValueTask<Snapshot> CommitAsync(TableId id, DeltaTable table, Transaction transaction, CancellationToken cancellationToken)
+    {
+        beforeCommit?.Invoke(id);
+        return await table.CommitAsync(transaction, cancellationToken) switch
+        {
+            CommitResult.Committed committed => committed.Snapshot,
+            CommitResult.Refused refused => throw new JobSupersededException(
+                $"{spec.Pins.Id} was refused by {id}: {refused.AppId} is at {refused.Actual}, expected {refused.Expected}."),
+            CommitResult.Conflicted conflicted => throw new JobSupersededException($"{spec.Pins.Id} met another writer in {id}: {conflicted.Reason}."),
+            var other => throw new InvalidOperationException($"Unknown commit result {other}."),
+        };
+    }
+
+    /// <summary>The schema to evolve to when the table lacks columns, or does not know yet that they are personal; null when it has them all.</summary>
+    public static Apache.Arrow.Schema? Evolved(Snapshot table, IReadOnlyList<Apache.Arrow.Field> columns) =>
+        columns.All(column => table.Schema.FieldsLookup[column.Name].Any(known => !TableColumns.HasStatistics(known) || TableColumns.HasStatistics(column)))
+            ? null
+            : new Apache.Arrow.Schema(columns, null);
+}

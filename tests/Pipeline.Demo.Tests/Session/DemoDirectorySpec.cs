@@ -1,0 +1,76 @@
+using Pipeline.Core;
+using Pipeline.Demo.Session;
+
+namespace Pipeline.Demo.Tests.Session;
+
+public sealed class DemoDirectorySpec : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+
+    private string Lake => Path.Combine(_root, "lake");
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void A_new_demo_replaces_the_one_before()
+    {
+        RunDemo();
+
+        using var directory = DemoDirectory.Open(Lake, isResume: false);
+
+        Assert.False(directory.IsResumed);
+        Assert.Equal([directory.Servers], Directory.EnumerateFileSystemEntries(Lake));
+        Assert.Equal([Path.Combine(directory.Servers, "lock")], Directory.EnumerateFileSystemEntries(directory.Servers));
+    }
+
+    [Fact]
+    public void A_resumed_demo_keeps_everything()
+    {
+        RunDemo();
+
+        using var directory = DemoDirectory.Open(Lake, isResume: true);
+
+        Assert.True(directory.IsResumed);
+        Assert.True(File.Exists(Path.Combine(Lake, "bronze", "file")));
+        Assert.True(File.Exists(Path.Combine(directory.Servers, "manifest.json")));
+    }
+
+    [Fact]
+    public void Resuming_where_no_demo_has_begun_begins_one()
+    {
+        using var directory = DemoDirectory.Open(Lake, isResume: true);
+
+        Assert.False(directory.IsResumed);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_directory_that_no_demo_made_is_left_alone(bool isResume)
+    {
+        Directory.CreateDirectory(Lake);
+        File.WriteAllText(Path.Combine(Lake, "thesis.txt"), "years of work");
+
+        var fault = Assert.Throws<PipelineException>(() => DemoDirectory.Open(Lake, isResume));
+
+        Assert.Equal(FaultKind.Invalid, fault.Kind);
+        Assert.Equal("it is not empty and no demo made it", fault.Cause);
+        Assert.Equal([Path.Combine(Lake, "thesis.txt")], Directory.EnumerateFileSystemEntries(Lake));
+    }
+
+    [Fact]
+    public void One_demo_at_a_time()
+    {
+        using var running = DemoDirectory.Open(Lake, isResume: false);
+
+        Assert.Equal("another demo is running in it", Assert.Throws<PipelineException>(() => DemoDirectory.Open(Lake, isResume: true)).Cause);
+    }
+
+    private void RunDemo()
+    {
+        using var directory = DemoDirectory.Open(Lake, isResume: false);
+        Directory.CreateDirectory(Path.Combine(Lake, "bronze"));
+        File.WriteAllText(Path.Combine(Lake, "bronze", "file"), "");
+        File.WriteAllText(Path.Combine(directory.Servers, "manifest.json"), """{ "seed": 1, "baseTime": "2026-03-02T12:00:00Z", "rowsPerTick": 20, "ticks": 1 }""");
+    }
+}
