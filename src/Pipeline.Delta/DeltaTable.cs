@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
@@ -26,7 +28,7 @@ public sealed class DeltaTable
     private volatile Snapshot _current;
     private long _readAt;
 
-    private DeltaTable(IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot current)
+    private DeltaTable(IObjectStore store, string path, TimeProvider time, ILogger told, LogReader log, Snapshot current)
     {
         Store = store;
         Path = path;
@@ -35,7 +37,7 @@ public sealed class DeltaTable
         _current = current;
         _readAt = time.GetTimestamp();
         _committer = new Committer(this, log);
-        _checkpoints = new CheckpointSchedule(this);
+        _checkpoints = new CheckpointSchedule(this, told);
     }
 
     public IObjectStore Store { get; }
@@ -52,30 +54,41 @@ public sealed class DeltaTable
 
     /// <summary>
     /// Checkpoints are written after commits, by a task of their own. This is the running one, or the last. It never fails;
-    /// what went wrong is in <see cref="CheckpointFailure"/>.
+    /// what went wrong is told, is in <see cref="CheckpointFailure"/>, and is tried again.
     /// </summary>
     public Task PendingCheckpoint => _checkpoints.Pending;
 
     /// <summary>Why the last checkpoint was not written; null when it was. The table is whole without it, and opens slower.</summary>
-    public PipelineException? CheckpointFailure => _checkpoints.Failure;
+    public Exception? CheckpointFailure => _checkpoints.Failure;
 
     /// <summary>Opens a table; null when there is none.</summary>
-    public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, CancellationToken cancellationToken)
+    public static ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, CancellationToken cancellationToken) =>
+        TryOpenAsync(store, path, time, NullLogger.Instance, cancellationToken);
+
+    /// <inheritdoc cref="TryOpenAsync(IObjectStore, string, TimeProvider, CancellationToken)"/>
+    /// <param name="told">Told what goes wrong beside the commits.</param>
+    public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
         var log = new LogReader(store, path);
-        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(store, path, time, log, snapshot) : null;
+        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(store, path, time, told, log, snapshot) : null;
     }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>
     /// <param name="configuration">Table properties such as <c>delta.checkpointInterval</c>; for a new table only.</param>
+    public static ValueTask<DeltaTable> OpenOrCreateAsync(IObjectStore store, string path, Schema schema, IReadOnlyList<string> partitionColumns,
+        IReadOnlyDictionary<string, string> configuration, TimeProvider time, CancellationToken cancellationToken) =>
+        OpenOrCreateAsync(store, path, schema, partitionColumns, configuration, time, NullLogger.Instance, cancellationToken);
+
+    /// <inheritdoc cref="OpenOrCreateAsync(IObjectStore, string, Schema, IReadOnlyList{string}, IReadOnlyDictionary{string, string}, TimeProvider, CancellationToken)"/>
+    /// <param name="told">Told what goes wrong beside the commits.</param>
     public static async ValueTask<DeltaTable> OpenOrCreateAsync(IObjectStore store, string path, Schema schema, IReadOnlyList<string> partitionColumns,
-        IReadOnlyDictionary<string, string> configuration, TimeProvider time, CancellationToken cancellationToken)
+        IReadOnlyDictionary<string, string> configuration, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
-        if (await TryOpenAsync(store, path, time, cancellationToken) is { } existing) return existing;
+        if (await TryOpenAsync(store, path, time, told, cancellationToken) is { } existing) return existing;
 
         await TableCreation.WriteAsync(store, path, schema, partitionColumns, configuration, time, cancellationToken);
         // Ours or that of somebody who was faster.
-        return await TryOpenAsync(store, path, time, cancellationToken)
+        return await TryOpenAsync(store, path, time, told, cancellationToken)
             ?? throw new PipelineException(FaultKind.Unreachable, $"Table {path}", "its first version was written and cannot be found",
                 $"Check {store.Location}.");
     }

@@ -1,29 +1,37 @@
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 
 namespace Pipeline.Delta.Maintenance;
 
 /// <summary>Writes checkpoints when they are due, beside the commits: one at a time, the newest due version wins.</summary>
-internal sealed class CheckpointSchedule(DeltaTable table)
+/// <remarks>One that fails is told and, after a pause that doubles, made again with the next commit.</remarks>
+internal sealed partial class CheckpointSchedule(DeltaTable table, ILogger log)
 {
     /// <summary>Between two looks for expired log objects: each lists the whole log.</summary>
     private static readonly TimeSpan CleanupInterval = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromMinutes(10);
 
     private readonly Lock _lock = new();
     private long? _cleanedAt;
     private Snapshot? _due;
     private bool _isRunning;
+    private long _failedAt;
+    private TimeSpan _pause;
 
     /// <summary>The running checkpoint or the last; completes without error.</summary>
     public Task Pending { get; private set; } = Task.CompletedTask;
 
-    public PipelineException? Failure { get; private set; }
+    public Exception? Failure { get; private set; }
 
     public void AfterCommit(Snapshot snapshot)
     {
-        if (snapshot.Version % TableProperties.CheckpointInterval(snapshot.Metadata) != 0) return;
         lock (_lock)
         {
+            var isDue = snapshot.Version % TableProperties.CheckpointInterval(snapshot.Metadata) == 0;
+            if (!isDue && (Failure is null || table.Time.GetElapsedTime(_failedAt) < _pause)) return;
             _due = snapshot;
             if (_isRunning) return;
             _isRunning = true;
@@ -35,24 +43,39 @@ internal sealed class CheckpointSchedule(DeltaTable table)
     {
         while (TakeDue() is { } snapshot)
         {
-            try
-            {
-                await CheckpointWriter.WriteAsync(table.Store, table.Path, snapshot, table.Time.GetUtcNow(), CancellationToken.None);
-                await CleanUpAsync(snapshot);
-                Failure = null;
-            }
-            catch (PipelineException e)
-            {
-                // The commit is done, and the next checkpoint is due soon. Who cares for the table looks at Failure.
-                Failure = e;
-            }
+            var failure = await Background.FailureAsync(
+                cancel => CheckpointWriter.WriteAsync(table.Store, table.Path, snapshot, table.Time.GetUtcNow(), cancel), CancellationToken.None);
+            Tell(snapshot.Version, failure);
+            if (failure is not null) continue;
+            if (await Background.FailureAsync(cancel => CleanUpAsync(snapshot, cancel), CancellationToken.None) is { } uncleaned)
+                LogNotCleaned(uncleaned is PipelineException ? null : uncleaned, table.Path, uncleaned.Message);
         }
     }
 
-    private async ValueTask CleanUpAsync(Snapshot snapshot)
+    private void Tell(long version, Exception? failure)
+    {
+        bool hasRecovered;
+        lock (_lock)
+        {
+            hasRecovered = Failure is not null && failure is null;
+            if (failure is null) _pause = TimeSpan.Zero;
+            else
+            {
+                _pause = _pause == TimeSpan.Zero ? PauseMin : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, PauseMax.Ticks));
+                _failedAt = table.Time.GetTimestamp();
+            }
+
+            Failure = failure;
+        }
+
+        if (failure is not null) LogNotWritten(failure is PipelineException ? null : failure, table.Path, version, failure.Message, _pause);
+        else if (hasRecovered) LogWrittenAgain(table.Path, version);
+    }
+
+    private async ValueTask CleanUpAsync(Snapshot snapshot, CancellationToken cancellationToken)
     {
         if (_cleanedAt is { } last && table.Time.GetElapsedTime(last) < CleanupInterval) return;
-        await LogCleanup.RunAsync(table, snapshot, CancellationToken.None);
+        await LogCleanup.RunAsync(table, snapshot, cancellationToken);
         _cleanedAt = table.Time.GetTimestamp();
     }
 
@@ -66,4 +89,13 @@ internal sealed class CheckpointSchedule(DeltaTable table)
             return due;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: no checkpoint of version {Version} could be written: {Cause} The table is whole, but opens slower. It is tried again with the first commit after {Pause}.")]
+    private partial void LogNotWritten(Exception? exception, string table, long version, string cause, TimeSpan pause);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Table {Table}: checkpoints are written again, the last one of version {Version}")]
+    private partial void LogWrittenAgain(string table, long version);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: its log could not be cleaned up: {Cause} It is tried again after the next checkpoint.")]
+    private partial void LogNotCleaned(Exception? exception, string table, string cause);
 }

@@ -34,6 +34,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         Receive<GetPositions>(question => Apply(new CommitterEvent.Asked(new PendingQuestion(question, Sender))));
         Receive<StageFiles>(stage => Apply(new CommitterEvent.Staged(new PendingStage(stage, Sender))));
         Receive<CommitterEvent>(Apply);
+        Receive<Outcome<CommitterEvent>>(OnEnded);
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -57,10 +59,10 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         switch (effect)
         {
             case CommitterEffect.Open:
-                _ = Guarded(OpenAsync).PipeTo(Self);
+                _ = Background.RunAsync(OpenAsync, _stopped.Token).PipeTo(Self);
                 break;
             case CommitterEffect.Commit commit:
-                _ = Guarded(() => CommitAsync(commit.Batch)).PipeTo(Self);
+                _ = Background.RunAsync(cancel => CommitAsync(commit.Batch, cancel), _stopped.Token).PipeTo(Self);
                 break;
             case CommitterEffect.Reply reply:
                 reply.To.Tell(reply.Message, Self);
@@ -78,17 +80,27 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         }
     }
 
-    private async Task<CommitterEvent> OpenAsync()
+    /// <summary>A defect is logged with its stack, then handled like a failure that may pass, from a clean reading of the log.</summary>
+    private void OnEnded(Outcome<CommitterEvent> outcome)
     {
-        if (_table is not null) return new CommitterEvent.Opened(new SnapshotView(await _table.RefreshAsync(_stopped.Token)));
-        _table = await _lake.TryOpenAsync(_id, _stopped.Token);
+        if (outcome is Outcome<CommitterEvent>.Done done) Apply(done.Value);
+        if (outcome is not Outcome<CommitterEvent>.Failed { Cause: var cause }) return;
+        var fault = Fault.Of($"Table {_id}", cause);
+        if (fault.Kind == FaultKind.Defect) _log.Error(cause, "The committer of {Table} failed unexpectedly.", _id);
+        Apply(new CommitterEvent.Failed(fault));
+    }
+
+    private async ValueTask<CommitterEvent> OpenAsync(CancellationToken cancellationToken)
+    {
+        if (_table is not null) return new CommitterEvent.Opened(new SnapshotView(await _table.RefreshAsync(cancellationToken)));
+        _table = await _lake.TryOpenAsync(_id, cancellationToken);
         return new CommitterEvent.Opened(_table is null ? MissingTableView.Instance : new SnapshotView(_table.Current));
     }
 
-    private async Task<CommitterEvent> CommitAsync(ImmutableList<PendingStage> batch)
+    private async ValueTask<CommitterEvent> CommitAsync(ImmutableList<PendingStage> batch, CancellationToken cancellationToken)
     {
         KillPoint.Reach(KillPoint.BeforeLogEntry);
-        var result = await _table!.CommitAsync(TransactionOf([.. batch.Select(pending => pending.Stage)]), _stopped.Token);
+        var result = await _table!.CommitAsync(TransactionOf([.. batch.Select(pending => pending.Stage)]), cancellationToken);
         KillPoint.Reach(KillPoint.AfterLogEntry);
         return result switch
         {
@@ -117,30 +129,5 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
                 .Add("numOutputRows", stages.Sum(stage => stage.Rows).ToString())
                 .Add("numOutputBytes", stages.Sum(stage => stage.Files.Sum(file => file.Size)).ToString()),
         };
-    }
-
-    /// <summary>
-    /// Runs outside the actor; a failure becomes an event. What is not a <see cref="PipelineException"/> is a defect: logged
-    /// with its stack, then handled like a failure that may pass, from a clean reading of the log.
-    /// </summary>
-    private async Task<CommitterEvent> Guarded(Func<Task<CommitterEvent>> work)
-    {
-        try
-        {
-            return await work();
-        }
-        catch (PipelineException exception)
-        {
-            return new CommitterEvent.Failed(Fault.Of($"Table {_id}", exception));
-        }
-        catch (Exception exception) when (!_stopped.IsCancellationRequested)
-        {
-            _log.Error(exception, "The committer of {Table} failed unexpectedly.", _id);
-            return new CommitterEvent.Failed(Fault.Of($"Table {_id}", exception));
-        }
-        catch (OperationCanceledException)
-        {
-            return new CommitterEvent.Failed(new Fault(FaultKind.Unreachable, $"Table {_id}", "its committer is stopping", "Nothing to do."));
-        }
     }
 }

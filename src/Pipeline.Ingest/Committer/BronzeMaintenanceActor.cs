@@ -26,7 +26,8 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
         _lake = lake;
         _options = options;
         Receive<CompactDue>(_ => OnCompactDue());
-        Receive<Compacted>(OnCompacted);
+        Receive<Outcome<CompactionResult?>>(OnCompacted);
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -39,36 +40,34 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
 
     private void ScheduleNext() => Timers.StartSingleTimer(nameof(CompactDue), new CompactDue(), _options.CompactInterval);
 
-    private void OnCompactDue() => _ = CompactAsync().PipeTo(Self);
+    private void OnCompactDue() => _ = Background.RunAsync(CompactAsync, _stopped.Token).PipeTo(Self);
 
-    private void OnCompacted(Compacted outcome)
+    /// <summary>However a round ended, the next one comes.</summary>
+    private void OnCompacted(Outcome<CompactionResult?> outcome)
     {
-        if (outcome.Fault is { } fault) _log.Warning("Compaction of {Table} is put off: {Fault}", _id, fault);
-        else if (outcome.Result is { FilesRemoved: > 0 } result)
-            _log.Info("Compacted {Table}: {Removed} files became {Added}, version {Version}", _id, result.FilesRemoved, result.FilesAdded, result.Version);
+        switch (outcome)
+        {
+            case Outcome<CompactionResult?>.Done { Value: { FilesRemoved: > 0 } result }:
+                _log.Info("Compacted {Table}: {Removed} files became {Added}, version {Version}", _id, result.FilesRemoved, result.FilesAdded, result.Version);
+                break;
+            case Outcome<CompactionResult?>.Failed { Cause: var cause }:
+                var fault = Fault.Of($"Table {_id}", cause);
+                if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Compaction of {Table} failed unexpectedly.", _id);
+                else _log.Warning("Compaction of {Table} is put off: {Fault}", _id, fault);
+                break;
+        }
+
         ScheduleNext();
     }
 
-    private async Task<Compacted> CompactAsync()
+    /// <summary>Null: there is no table yet.</summary>
+    private async ValueTask<CompactionResult?> CompactAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            _table ??= await _lake.TryOpenAsync(_id, _stopped.Token);
-            if (_table is null) return new Compacted(Result: null, Fault: null);
-            var files = new DataFileOptions(_options.RowGroupBytesMax, _options.Compression == Compression.Zstd ? "zstd" : "snappy");
-            return new Compacted(await Compaction.RunAsync(_table, new CompactionOptions(files, FilesMin: _options.CompactFilesMin), _stopped.Token), Fault: null);
-        }
-        catch (PipelineException exception)
-        {
-            return new Compacted(Result: null, Fault.Of($"Table {_id}", exception));
-        }
-        catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
-        {
-            return new Compacted(Result: null, Fault: null);
-        }
+        _table ??= await _lake.TryOpenAsync(_id, cancellationToken);
+        if (_table is null) return null;
+        var files = new DataFileOptions(_options.RowGroupBytesMax, _options.Compression == Compression.Zstd ? "zstd" : "snappy");
+        return await Compaction.RunAsync(_table, new CompactionOptions(files, FilesMin: _options.CompactFilesMin), cancellationToken);
     }
 
     private sealed record CompactDue;
-
-    private sealed record Compacted(CompactionResult? Result, Fault? Fault);
 }

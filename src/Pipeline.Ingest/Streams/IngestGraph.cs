@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.ExceptionServices;
 using Akka.Streams;
 using Akka.Streams.Dsl;
 using Pipeline.Core;
@@ -85,11 +84,11 @@ internal sealed class IngestGraph
         // Files are let go of only when nobody writes or completes them any more.
         await written;
         await commits.Last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await files.DisposeAsync();
-        await reading.Closed;
+        var left = await Background.FailureAsync(_ => files.DisposeAsync(), CancellationToken.None);
+        var unclosed = await Background.FailureAsync(async _ => await reading.Closed, CancellationToken.None);
 
         // The stream wraps what broke it. Whoever aborted knows why.
-        if (done.Exception?.GetBaseException() is { } cause && !isAborted) ExceptionDispatchInfo.Throw(cause);
+        Background.ThrowIfAny(isAborted ? null : done.Exception?.GetBaseException(), unclosed, left);
     }
 
     /// <summary>
@@ -113,33 +112,16 @@ internal sealed class IngestGraph
 
         private async Task<bool> CompleteAndCommitAsync(ClosingRoll closing, Task<bool> turn)
         {
-            Roll? roll = null;
-            try
-            {
-                roll = await closing.CompleteAsync(files, abort);
-            }
-            catch (PipelineException exception)
-            {
-                onFailure(exception);
-            }
-            catch (OperationCanceledException) when (abort.IsCancellationRequested)
-            {
-                // The graph is ending.
-            }
+            var completed = await Background.RunAsync(async cancel => await closing.CompleteAsync(files, cancel), abort);
+            if (completed is Outcome<Roll>.Failed incomplete) onFailure(incomplete.Cause);
 
             // Whoever waits for the last waits for all; a roll behind one that was given up is given up too.
             var isBeforeCommitted = await turn;
-            if (roll is null || !isBeforeCommitted || abort.IsCancellationRequested) return false;
+            if (completed is not Outcome<Roll>.Done { Value: var roll } || !isBeforeCommitted || abort.IsCancellationRequested) return false;
             files.HandOver(roll.Stages.SelectMany(stage => stage.Files));
-            try
-            {
-                await setup.CommitAsync(roll, abort);
-                return true;
-            }
-            catch (OperationCanceledException) when (abort.IsCancellationRequested)
-            {
-                return false;
-            }
+            var uncommitted = await Background.FailureAsync(async cancel => await setup.CommitAsync(roll, cancel), abort);
+            if (uncommitted is not null) onFailure(uncommitted);
+            return uncommitted is null && !abort.IsCancellationRequested;
         }
     }
 }

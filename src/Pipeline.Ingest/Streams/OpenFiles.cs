@@ -65,6 +65,7 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
             foreach (var file in complete) _complete.Remove(file.Path);
     }
 
+    /// <summary>Lets go of every file; then throws the first failure.</summary>
     public async ValueTask DisposeAsync()
     {
         DataFileWriter[] writers;
@@ -78,8 +79,10 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
             _hasEnded = true;
         }
 
-        foreach (var writer in writers) await writer.DisposeAsync();
-        foreach (var (path, table) in complete) await DeleteAsync(path, table);
+        var failures = new List<Exception?>();
+        foreach (var writer in writers) failures.Add(await Background.FailureAsync(_ => writer.DisposeAsync(), CancellationToken.None));
+        foreach (var (path, table) in complete) failures.Add(await Background.FailureAsync(_ => DeleteAsync(path, table), CancellationToken.None));
+        Background.ThrowIfAny([.. failures]);
     }
 
     public static ValueTask DeleteAsync(string path, BronzeTable table) =>

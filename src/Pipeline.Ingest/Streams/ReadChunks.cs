@@ -50,7 +50,7 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
             else _ = _read.ContinueWith(_onRead, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
-        public override void PostStop() => _ = CloseAsync();
+        public override void PostStop() => Background.Start(_ => CloseAsync(), OnClosed, _cancel.Token);
 
         private async Task<Chunk?> ReadAsync()
         {
@@ -63,14 +63,14 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
 
         private void OnRead(Task<Chunk?> read)
         {
-            if (_isStopping || read.IsCanceled)
+            if (_isStopping || (read.IsCanceled && _cancel.IsCancellationRequested))
             {
                 if (read is { IsCompletedSuccessfully: true, Result: { } unread }) Discard(unread);
                 CompleteStage();
             }
-            else if (read.IsFaulted)
+            else if (!read.IsCompletedSuccessfully)
             {
-                FailStage(read.Exception.GetBaseException());
+                FailStage(read.Exception?.GetBaseException() ?? new TaskCanceledException(read));
             }
             else if (read.Result is { } chunk)
             {
@@ -97,27 +97,18 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
         }
 
         /// <summary>An enumerator may be disposed only when its last step has ended.</summary>
-        private async Task CloseAsync()
+        private async ValueTask CloseAsync()
         {
             await _cancel.CancelAsync();
             if (_read is not null) await ((Task)_read).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            try
-            {
-                if (_chunks is not null) await _chunks.DisposeAsync();
-                _closed.TrySetResult();
-            }
-            catch (OperationCanceledException)
-            {
-                _closed.TrySetResult();
-            }
-            catch (PipelineException exception)
-            {
-                _closed.TrySetException(exception);
-            }
-            finally
-            {
-                _cancel.Dispose();
-            }
+            if (_chunks is not null) await _chunks.DisposeAsync();
+        }
+
+        private void OnClosed(Exception? failure)
+        {
+            _cancel.Dispose();
+            if (failure is null) _closed.TrySetResult();
+            else _closed.TrySetException(failure);
         }
     }
 

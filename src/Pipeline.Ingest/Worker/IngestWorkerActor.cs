@@ -59,9 +59,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(found => Apply(new WorkerEvent.PositionsKnown(found.Tag, found.Table, found.Positions)));
         Receive<PositionsUnavailable>(unavailable => Apply(new WorkerEvent.PositionsFailed(unavailable.Tag, unavailable.Fault)));
         Receive<PositionsOverdue>(OnPositionsOverdue);
+        Receive<FilesDeleted>(OnDeleted);
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
         Receive<ResumeWorker>(_ => Apply(new WorkerEvent.ResumeAsked()));
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -170,7 +172,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 _release = null;
                 break;
             case WorkerEffect.DeleteFiles delete:
-                _ = DeleteAsync(delete);
+                _ = DeleteAsync(delete).PipeTo(Self);
                 break;
             case WorkerEffect.ResendAfter resend:
                 Timers.StartSingleTimer(nameof(WorkerEvent.ResendDue), new WorkerEvent.ResendDue(), resend.Delay);
@@ -198,17 +200,17 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         var known = isAgain ? _tables : ImmutableDictionary<string, BronzeTable>.Empty;
         var opened = known;
-        var located = await Guarded(async () =>
+        var located = await Guarded(async cancel =>
         {
-            var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, _stopped.Token);
+            var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
             var mine = SplitDivision.ShareOf(_setup.Table.Name, _worker, _setup.Table.Workers, listed);
             var tables = known;
             foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !known.ContainsKey(name)))
                 tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
-                    await _setup.Source.DescribeAsync(name, _stopped.Token), _stopped.Token));
+                    await _setup.Source.DescribeAsync(name, cancel), cancel));
             opened = tables;
             // Also of splits that others read: their rows and ours meet in the table.
-            foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _stopped.Token);
+            foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, cancel);
             return new WorkerEvent.Located(epoch, mine);
         }, fault => new WorkerEvent.LocateFailed(epoch, fault));
         return new LocateEnded(located, opened);
@@ -225,57 +227,54 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 return release.Task.WaitAsync(cancel);
             });
         _graph = IngestGraph.Run(setup, _materializer);
-        _ = Guarded(async () =>
+        var running = _graph;
+        _ = Guarded(async _ =>
         {
-            await _graph.Completion;
+            await running.Completion;
             return new WorkerEvent.GraphEnded(epoch, Fault: null);
         }, fault => new WorkerEvent.GraphEnded(epoch, fault)).PipeTo(Self);
     }
 
-    private Task<WorkerEvent> AcknowledgeAsync(WorkerEffect.Acknowledge acknowledge) => Guarded(async () =>
+    private Task<WorkerEvent> AcknowledgeAsync(WorkerEffect.Acknowledge acknowledge) => Guarded(async cancel =>
     {
         KillPoint.Reach(KillPoint.BeforeAcknowledge);
-        foreach (var (split, position) in acknowledge.Positions) await _setup.Source.AcknowledgeAsync(split, position, _stopped.Token);
+        foreach (var (split, position) in acknowledge.Positions) await _setup.Source.AcknowledgeAsync(split, position, cancel);
         return new WorkerEvent.Acknowledged(acknowledge.Epoch);
     }, fault => new WorkerEvent.AcknowledgeFailed(acknowledge.Epoch, fault));
 
-    private async Task DeleteAsync(WorkerEffect.DeleteFiles delete)
+    private async Task<FilesDeleted> DeleteAsync(WorkerEffect.DeleteFiles delete)
     {
+        var stopping = _stopped.Token;
+        var failures = ImmutableArray.CreateBuilder<Exception>();
         foreach (var file in delete.Files)
-        {
-            try
-            {
-                await _setup.Lake.Store.DeleteAsync($"{delete.Table}/{file.Path}", _stopped.Token);
-            }
-            catch (PipelineException exception)
-            {
-                _log.Warning("An uncommitted file is left for vacuum: {Cause}", exception.Message);
-            }
-        }
+            if (await Background.FailureAsync(cancel => _setup.Lake.Store.DeleteAsync($"{delete.Table}/{file.Path}", cancel), stopping) is { } failure)
+                failures.Add(failure);
+        return new FilesDeleted(failures.DrainToImmutable());
+    }
+
+    private void OnDeleted(FilesDeleted deleted)
+    {
+        foreach (var failure in deleted.Failures)
+            _log.Warning(failure is PipelineException ? null : failure, "An uncommitted file is left for vacuum: {Cause}", failure.Message);
     }
 
     /// <summary>
-    /// Runs outside the actor; a failure becomes an event. What is not a <see cref="PipelineException"/> is a defect: it is
-    /// logged with its stack, and the worker starts clean after a pause, as under a supervisor with backoff.
+    /// Runs outside the actor; a failure becomes an event. A defect is logged with its stack, and the worker starts clean after a pause, as under a supervisor with backoff.
     /// </summary>
-    private async Task<WorkerEvent> Guarded(Func<Task<WorkerEvent>> work, Func<Fault, WorkerEvent> onFault)
+    private async Task<WorkerEvent> Guarded(Func<CancellationToken, ValueTask<WorkerEvent>> work, Func<Fault, WorkerEvent> onFault)
     {
-        try
+        switch (await Background.RunAsync(work, _stopped.Token))
         {
-            return await work();
-        }
-        catch (PipelineException exception)
-        {
-            return onFault(Fault.Of($"Table {_table}, worker {_worker}", exception));
-        }
-        catch (Exception exception) when (!_stopped.IsCancellationRequested)
-        {
-            _log.Error(exception, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _table);
-            return onFault(Fault.Of($"Table {_table}, worker {_worker}", exception));
-        }
-        catch (OperationCanceledException)
-        {
-            return onFault(new Fault(FaultKind.Unreachable, $"Table {_table}", "the worker is stopping", "Nothing to do."));
+            case Outcome<WorkerEvent>.Done done:
+                return done.Value;
+            case Outcome<WorkerEvent>.Failed { Cause: var cause }:
+                var fault = Fault.Of($"Table {_table}, worker {_worker}", cause);
+                if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Worker {Worker} of {Table} failed unexpectedly.", _worker, _table);
+                // A worker that has stopped is told nothing any more.
+                else if (_stopped.IsCancellationRequested) _log.Warning("Worker {Worker} of {Table} has stopped: {Fault}", _worker, _table, fault);
+                return onFault(fault);
+            default:
+                return onFault(new Fault(FaultKind.Unreachable, $"Table {_table}", "the worker is stopping", "Nothing to do."));
         }
     }
 
@@ -345,6 +344,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
 
     private sealed record LocateEnded(WorkerEvent Outcome, ImmutableDictionary<string, BronzeTable> Tables);
+
+    private sealed record FilesDeleted(ImmutableArray<Exception> Failures);
 
     private sealed record PositionsOverdue(WorkerEffect.AskPositions Question);
 }

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
+using Pipeline.Core;
 
 namespace Pipeline.Node.Composition;
 
@@ -25,6 +26,7 @@ internal sealed class DeadNodeActor : ReceiveActor
     {
         Receive<ClusterEvent.UnreachableMember>(OnUnreachable);
         Receive<Probed>(OnProbed);
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
     }
 
     protected override void PreStart() =>
@@ -46,7 +48,7 @@ internal sealed class DeadNodeActor : ReceiveActor
         {
             return refusal.SocketErrorCode == SocketError.ConnectionRefused;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
             return false;
         }

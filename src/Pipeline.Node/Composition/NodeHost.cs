@@ -41,6 +41,7 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
+        lake = lake.Telling(logs);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, new LocalSecretStore()));
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);

@@ -27,7 +27,7 @@ internal sealed class JobRunnerActor : ReceiveActor
 
     public static Props Props(JobPins pins, JobPlanner planner, IJobEngine engine) => Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, engine));
 
-    protected override void PreStart() => _ = RunAsync(_stopping.Token).PipeTo(Self);
+    protected override void PreStart() => _ = Background.RunAsync(RunAsync, _stopping.Token).PipeTo(Self);
 
     protected override void PostStop()
     {
@@ -37,27 +37,27 @@ internal sealed class JobRunnerActor : ReceiveActor
 
     private void Running()
     {
-        Receive<JobEnded>(ended => End(ended));
-        Receive<Status.Failure>(failure =>
-        {
-            // Interrupted because this actor stops: nobody waits for the outcome.
-            if (failure.Cause is OperationCanceledException) return;
-            // What a PipelineException says is all there is to say; the coordinator logs it.
-            if (failure.Cause is not (PipelineException or JobSupersededException)) _log.Error(failure.Cause, "Job {JobId} failed", _pins.Id);
-            End(new JobEnded(_pins.Table, null, Fault(failure.Cause)));
-        });
+        Receive<Outcome<JobResult>>(End);
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
     }
 
-    private void End(JobEnded ended)
+    private void End(Outcome<JobResult> outcome)
     {
-        Context.Parent.Tell(ended);
+        if (outcome is Outcome<JobResult>.Done done) Context.Parent.Tell(new JobEnded(_pins.Table, done.Value, null));
+        if (outcome is Outcome<JobResult>.Failed { Cause: var cause })
+        {
+            // What a PipelineException says is all there is to say; the coordinator logs it.
+            if (cause is not (PipelineException or JobSupersededException)) _log.Error(cause, "Job {JobId} failed", _pins.Id);
+            Context.Parent.Tell(new JobEnded(_pins.Table, null, Fault(cause)));
+        }
+
         Context.Stop(Self);
     }
 
-    private async Task<JobEnded> RunAsync(CancellationToken cancellationToken)
+    private async ValueTask<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var spec = await _planner.ExpandAsync(_pins, cancellationToken);
-        return new JobEnded(_pins.Table, await _engine.RunAsync(spec, cancellationToken), null);
+        return await _engine.RunAsync(spec, cancellationToken);
     }
 
     /// <summary>What an exception means for trying again. Errors of the engine itself may be chance: they are retried, with an end.</summary>

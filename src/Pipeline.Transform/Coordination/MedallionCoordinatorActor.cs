@@ -89,6 +89,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         Command<TriggerTable>(trigger => Obey(trigger.Table, trigger));
         Command<PauseTable>(pause => Obey(pause.Table, pause));
         Command<ResumeTable>(resume => Obey(resume.Table, resume));
+        Command<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
         Command<SubscribeAck>(_ => { });
         Command<SaveSnapshotSuccess>(saved => OnSnapshotSaved(saved.Metadata));
         Command<SaveSnapshotFailure>(failed => _log.Warning(failed.Cause, "Cannot save a snapshot; the journal keeps its events"));
