@@ -34,10 +34,10 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
             _lastError = null;
             _failed = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
             var describing = DescribeAsync(admin, names);
+            Observe(describing);
             await Task.WhenAny(describing, FailureAsync(asking.Token)).WaitAsync(cancellationToken);
             if (describing.IsCompleted) return await describing;
 
-            Observe(describing);
             throw KafkaFaults.Describe(clients.Thing, _lastError!);
         }
         catch (KafkaException e)

@@ -15,6 +15,9 @@ internal sealed class UnreliableStore(IObjectStore inner, int seed) : IObjectSto
     /// <summary>Share of requests that fail, and of those that are late.</summary>
     public double FaultRate { get; set; }
 
+    /// <summary>What a request for a path throws; null: nothing.</summary>
+    public Func<string, Exception?>? Break { get; set; }
+
     /// <summary>Nothing more can be written.</summary>
     public bool IsFull { get; set; }
 
@@ -94,6 +97,7 @@ internal sealed class UnreliableStore(IObjectStore inner, int seed) : IObjectSto
     /// <summary>Late, or not at all.</summary>
     private async ValueTask MaybeAsync(string path, CancellationToken cancellationToken)
     {
+        if (Break?.Invoke(path) is { } broken) throw broken;
         if (Happens()) await Task.Delay(50, cancellationToken);
         if (Happens())
             throw new PipelineException(FaultKind.Unreachable, $"Object {path}", "the store did not answer", "It will be tried again.");

@@ -57,26 +57,13 @@ internal sealed class S3Upload : ObjectUpload
         if (_filling.Length == 0) return;
         await _abandoned.CancelAsync();
         // The part on its way ends before its upload is aborted: S3 may keep one that comes later.
-        await IgnoreAsync(_sending);
-        if (!_isOver && _uploadId is not null) await IgnoreAsync(AbortAsync());
+        var unsent = await Background.FailureAsync(async _ => await _sending, _abandoned.Token);
+        var unaborted = _isOver || _uploadId is null ? null : await Background.FailureAsync(async _ => await AbortAsync(), _abandoned.Token);
         _abandoned.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
         _filling = [];
-    }
-
-    /// <summary>
-    /// Waits for what nobody needs any more. Nobody sees the parts of an upload; vacuum removes those that could not be
-    /// aborted here.
-    /// </summary>
-    private static async Task IgnoreAsync(Task task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (Exception e) when (e is PipelineException or OperationCanceledException)
-        {
-        }
+        // Nobody sees the parts of an upload; vacuum removes those that could not be aborted here. A defect is no such thing.
+        Background.ThrowIfAny(unsent is PipelineException ? null : unsent, unaborted is PipelineException ? null : unaborted);
     }
 
     /// <summary>Hands the full part over to be sent, after the one before it.</summary>

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using Pipeline.Core;
 
 namespace Pipeline.Emulation.Kafka;
 
@@ -86,7 +87,7 @@ public sealed class KafkaGateway : IAsyncDisposable
         {
             while (!_stopping.IsCancellationRequested) _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stopping.Token)));
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // Disposed.
         }
@@ -107,7 +108,7 @@ public sealed class KafkaGateway : IAsyncDisposable
                 await Task.WhenAny(toClient.CopyToAsync(toBroker, _stopping.Token), toBroker.CopyToAsync(toClient, _stopping.Token));
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or System.Security.Authentication.AuthenticationException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or System.Security.Authentication.AuthenticationException or ObjectDisposedException || Background.IsCancelled(e, _stopping.Token))
         {
             // A client that leaves or cannot show what is asked for: the connection is closed, which it notices.
         }

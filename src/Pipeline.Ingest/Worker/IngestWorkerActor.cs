@@ -259,7 +259,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>
-    /// Runs outside the actor; a failure becomes an event. A defect is logged with its stack, and the worker starts clean after a pause, as under a supervisor with backoff.
+    /// Runs outside the actor; a failure becomes an event. A defect is logged with its stack, and the worker starts clean after
+    /// a pause, as under a supervisor with backoff.
     /// </summary>
     private async Task<WorkerEvent> Guarded(Func<CancellationToken, ValueTask<WorkerEvent>> work, Func<Fault, WorkerEvent> onFault)
     {

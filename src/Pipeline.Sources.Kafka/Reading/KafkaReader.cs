@@ -66,21 +66,21 @@ internal sealed class KafkaReader : IAsyncDisposable
 
     private void Run()
     {
-        Exception? fault = null;
-        try
+        // The enumerator throws what ended the reading, after the chunks before it.
+        var fault = Background.Failure(() =>
         {
             _connection.Assign(Partitions);
             while (!_isStopping) Turn();
-        }
-        catch (Exception e)
-        {
-            // Not carried on with: the enumerator throws it, after the chunks before it.
-            fault = e is KafkaException client ? _connection.Describe(client) : e;
-            if (fault is PipelineException) FlushAll();
-        }
+        });
+        if (fault is KafkaException client) fault = _connection.Describe(client);
+        // What cannot even be handed on is the worse of the two.
+        if (fault is PipelineException) fault = Background.Failure(FlushAll) ?? fault;
 
-        foreach (var partition in Partitions) partition.Abandon();
-        _queue.Complete(fault);
+        var unabandoned = Background.Failure(() =>
+        {
+            foreach (var partition in Partitions) partition.Abandon();
+        });
+        _queue.Complete(fault ?? unabandoned);
         _ended.SetResult();
     }
 

@@ -29,20 +29,17 @@ internal sealed class PartitionPrefetch(SnowflakeClient client, string thing, St
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        var defects = new List<Exception?>();
         foreach (var (fetch, _) in _fetching)
         {
-            try
-            {
-                (await fetch).Dispose();
-            }
-            catch (Exception e) when (e is OperationCanceledException or PipelineException)
-            {
-                // Nobody wants it any more.
-            }
+            // Nobody wants it any more, nor to know why it did not come.
+            var failure = await Background.FailureAsync(async _ => (await fetch).Dispose(), _stop.Token);
+            if (failure is not PipelineException) defects.Add(failure);
         }
 
         _fetching.Clear();
         _stop.Dispose();
+        Background.ThrowIfAny([.. defects]);
     }
 
     private void Fetch()

@@ -80,15 +80,12 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
     private async Task CancelAsync(string thing, string handle)
     {
         using var timeout = new CancellationTokenSource(CancelTimeout, time);
-        try
+        var failure = await Background.FailureAsync(async _ =>
         {
             using var answer = await http.SendAsync(thing,
                 _ => Request(HttpMethod.Post, $"api/v2/statements/{handle}/cancel?requestId={Guid.NewGuid()}"), isPartition: false, timeout.Token);
-        }
-        catch (Exception e) when (e is PipelineException or OperationCanceledException)
-        {
-            log.NotCancelled(handle, e.Message);
-        }
+        }, CancellationToken.None);
+        if (failure is not null) log.NotCancelled(handle, failure.Message);
     }
 
     private HttpRequestMessage Submission(string sql, bool isAsynchronous, Guid requestId, bool isRetry)

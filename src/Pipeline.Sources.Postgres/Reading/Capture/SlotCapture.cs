@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
@@ -12,12 +13,14 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     SourceServices services)
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ReadsOn = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StatePoll = TimeSpan.FromMilliseconds(50);
 
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
-    private volatile PipelineException? _seen;
+    private volatile Exception? _seen;
+    private volatile Exception? _unreported;
 
     private string Thing => $"Source {_options.Name}, slot {_options.Capture.Slot}";
 
@@ -36,7 +39,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         }
         catch (Exception) when (_seen is not null)
         {
-            throw _seen;
+            ExceptionDispatchInfo.Throw(_seen);
         }
         catch (PipelineException e) when (e.IsTransient && !cancellationToken.IsCancellationRequested)
         {
@@ -56,19 +59,8 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// <summary>What a watch sees ends the reading.</summary>
     private async Task WatchAsync(SlotWatch watch, CancellationTokenSource stop)
     {
-        try
-        {
-            await watch.RunAsync(stop.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // The reading has ended.
-        }
-        catch (PipelineException e)
-        {
-            _seen = e;
-            await stop.CancelAsync();
-        }
+        _seen = await Background.FailureAsync(async cancel => await watch.RunAsync(cancel), stop.Token);
+        if (_seen is not null) await stop.CancelAsync();
     }
 
     private async Task ReadAsync(long start, CancellationToken cancellationToken)
@@ -82,7 +74,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         {
             var isBinary = described.All.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
             await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, isBinary));
-            var reporting = ReportAsync(stream, stop.Token);
+            var reporting = ReportAsync(stream, stop);
             try
             {
                 while (true)
@@ -91,6 +83,10 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                     await OnThreadAsync(() => relation = reader.ReadToRelation(stop.Token));
                     reader.Use(relation!.Oid, await TableOfAsync(relation, cancellationToken), stop.Token);
                 }
+            }
+            catch (Exception reading) when (_unreported is not null && reading is not PostgresException)
+            {
+                ExceptionDispatchInfo.Throw(_unreported);
             }
             finally
             {
@@ -183,22 +179,25 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         _ => left.TypeId == right.TypeId,
     };
 
-    private async Task ReportAsync(ReplicationStream stream, CancellationToken cancellationToken)
+    /// <summary>Tells the server how far the lake is. When that is no longer possible the reading ends too: the server keeps what it is not told of.</summary>
+    private async Task ReportAsync(ReplicationStream stream, CancellationTokenSource stop)
+    {
+        _unreported = await Background.FailureAsync(cancel => ReportAsync(stream, cancel), stop.Token);
+        if (_unreported is null) return;
+        // Of a connection that is gone the reading side usually knows the reason.
+        await Task.Delay(ReadsOn, services.Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await stop.CancelAsync();
+    }
+
+    private async ValueTask ReportAsync(ReplicationStream stream, CancellationToken cancellationToken)
     {
         var reported = services.Time.GetTimestamp();
         using var timer = new PeriodicTimer(ConfirmInterval, services.Time);
-        try
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
-            {
-                if (!stream.Confirm(confirmed.Value) && services.Time.GetElapsedTime(reported) < _reportInterval) continue;
-                stream.Report(asksForReply: true);
-                reported = services.Time.GetTimestamp();
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
-        {
-            // Cancelled, or the reading side finds the same.
+            if (!stream.Confirm(confirmed.Value) && services.Time.GetElapsedTime(reported) < _reportInterval) continue;
+            stream.Report(asksForReply: true);
+            reported = services.Time.GetTimestamp();
         }
     }
 

@@ -1,0 +1,105 @@
+using Akka.Actor;
+using Akka.TestKit.Xunit;
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+public sealed class JobRunnerActorSpec : TestKit
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+
+    private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id] }", ""));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public JobRunnerActorSpec() : base("akka.loglevel = OFF, akka.stdout-loglevel = OFF")
+    {
+    }
+
+    public static TheoryData<Exception, object> Thrown => new()
+    {
+        { new PipelineException(FaultKind.Unreachable, "Store", "is away", "Wait."), JobFaultKind.Transient },
+        { new PipelineException(FaultKind.Invalid, "Query", "is wrong", "Correct it."), JobFaultKind.Permanent },
+        { new PipelineException(FaultKind.TooLarge, "Memory", "is full", "Read less."), JobFaultKind.TooLarge },
+        { new JobSupersededException("another run was first"), JobFaultKind.Superseded },
+        { new InvalidOperationException("a defect"), JobFaultKind.Transient },
+        // What HttpClient throws when its time is over.
+        { new TaskCanceledException("a time-out"), JobFaultKind.Transient },
+    };
+
+    [Theory, MemberData(nameof(Thrown))]
+    public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, object kind)
+    {
+        var parent = CreateTestProbe();
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => throw thrown)), Cancel));
+
+        var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
+
+        Assert.Equal(new JobEnded("silver/users", null, new JobFault(thrown.Message, (JobFaultKind)kind)), ended);
+        ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
+    }
+
+    [Fact]
+    public async Task Tells_its_parent_the_result_and_stops()
+    {
+        var parent = CreateTestProbe();
+        var result = new JobResult("silver/users", 1, 0, 1, null, TimeSpan.Zero);
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => Task.FromResult(result))), Cancel));
+
+        Assert.Equal(new JobEnded("silver/users", result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
+        ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
+    }
+
+    [Fact]
+    public async Task Tells_what_cannot_even_be_planned()
+    {
+        var parent = CreateTestProbe();
+        var pins = await PinsAsync() with { Table = "silver/unknown" };
+
+        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Engine), Cancel);
+
+        Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault);
+    }
+
+    [Fact]
+    public async Task Interrupts_the_job_when_it_is_stopped_and_tells_nobody()
+    {
+        var parent = CreateTestProbe();
+        var started = new TaskCompletionSource<CancellationToken>();
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(async cancel =>
+        {
+            started.SetResult(cancel);
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
+            throw new InvalidOperationException("never here");
+        })), Cancel));
+        var token = await started.Task.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Sys.Stop(runner);
+        ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
+
+        Assert.True(token.IsCancellationRequested);
+        parent.Tell("a mark");
+        Assert.Equal("a mark", parent.ExpectMsg<string>(Deadline, cancellationToken: Cancel));
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) _lake.Dispose();
+    }
+
+    private async Task<JobPins> PinsAsync()
+    {
+        await _lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long"), "SELECT 4 AS user_id, 'r' AS _op, 4 AS _position");
+        return (await _lake.Planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken))!;
+    }
+
+    private sealed class Engine(Func<CancellationToken, Task<JobResult>> run) : IJobEngine
+    {
+        public string Name => "test";
+
+        public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) => run(cancellationToken);
+    }
+}
