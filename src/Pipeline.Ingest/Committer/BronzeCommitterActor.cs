@@ -21,7 +21,6 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly IngestOptions _options;
     private BronzeCommitterState _state;
-    private DeltaTable? _table;
 
     public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, TimeProvider time)
     {
@@ -31,8 +30,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         _options = options;
         _state = new BronzeCommitterState(id.ToString(), new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
 
-        Receive<GetPositions>(question => Apply(new CommitterEvent.Asked(new PendingQuestion(question, Sender))));
-        Receive<StageFiles>(stage => Apply(new CommitterEvent.Staged(new PendingStage(stage, Sender))));
+        Receive<GetPositions>(OnCommand);
+        Receive<StageFiles>(OnCommand);
         Receive<CommitterEvent>(Apply);
         Receive<Outcome<CommitterEvent>>(OnEnded);
         Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
@@ -47,6 +46,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
     protected override void PostStop() => _stopped.Cancel();
 
+    private void OnCommand(object command) => Apply(CommitterEvent.Of(command, Sender));
+
     private void Apply(CommitterEvent message)
     {
         if (message is CommitterEvent.Failed failed) _log.Warning("Committer of {Table}: {Fault}", _id, failed.Fault);
@@ -58,11 +59,11 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         switch (effect)
         {
-            case CommitterEffect.Open:
-                _ = Background.RunAsync(OpenAsync, _stopped.Token).PipeTo(Self);
+            case CommitterEffect.Open open:
+                _ = Background.RunAsync(cancel => OpenAsync(open.Known, cancel), _stopped.Token).PipeTo(Self);
                 break;
             case CommitterEffect.Commit commit:
-                _ = Background.RunAsync(cancel => CommitAsync(commit.Batch, cancel), _stopped.Token).PipeTo(Self);
+                _ = Background.RunAsync(cancel => CommitAsync(commit, cancel), _stopped.Token).PipeTo(Self);
                 break;
             case CommitterEffect.Reply reply:
                 reply.To.Tell(reply.Message, Self);
@@ -90,23 +91,24 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         Apply(new CommitterEvent.Failed(fault));
     }
 
-    private async ValueTask<CommitterEvent> OpenAsync(CancellationToken cancellationToken)
+    private async ValueTask<CommitterEvent> OpenAsync(ITableView known, CancellationToken cancellationToken)
     {
-        if (_table is not null) return new CommitterEvent.Opened(new SnapshotView(await _table.RefreshAsync(cancellationToken)));
-        _table = await _lake.TryOpenAsync(_id, cancellationToken);
-        return new CommitterEvent.Opened(_table is null ? MissingTableView.Instance : new SnapshotView(_table.Current));
+        if (known is SnapshotView { Table: var table }) return new CommitterEvent.Opened(new SnapshotView(table, await table.RefreshAsync(cancellationToken)));
+        var opened = await _lake.TryOpenAsync(_id, cancellationToken);
+        return new CommitterEvent.Opened(opened is null ? MissingTableView.Instance : new SnapshotView(opened, opened.Current));
     }
 
-    private async ValueTask<CommitterEvent> CommitAsync(ImmutableList<PendingStage> batch, CancellationToken cancellationToken)
+    private static async ValueTask<CommitterEvent> CommitAsync(CommitterEffect.Commit commit, CancellationToken cancellationToken)
     {
         KillPoint.Reach(KillPoint.BeforeLogEntry);
-        var result = await _table!.CommitAsync(TransactionOf([.. batch.Select(pending => pending.Stage)]), cancellationToken);
+        var table = ((SnapshotView)commit.Table).Table;
+        var result = await table.CommitAsync(TransactionOf([.. commit.Batch.Select(pending => pending.Stage)]), cancellationToken);
         KillPoint.Reach(KillPoint.AfterLogEntry);
         return result switch
         {
-            CommitResult.Committed committed => new CommitterEvent.Committed(new SnapshotView(committed.Snapshot)),
-            CommitResult.Refused refused => new CommitterEvent.Superseded(new SnapshotView(refused.Snapshot)),
-            CommitResult.Conflicted conflicted => new CommitterEvent.Superseded(new SnapshotView(conflicted.Snapshot)),
+            CommitResult.Committed committed => new CommitterEvent.Committed(new SnapshotView(table, committed.Snapshot)),
+            CommitResult.Refused refused => new CommitterEvent.Superseded(new SnapshotView(table, refused.Snapshot)),
+            CommitResult.Conflicted conflicted => new CommitterEvent.Superseded(new SnapshotView(table, conflicted.Snapshot)),
             _ => throw new InvalidOperationException($"Unknown outcome of a commit: {result}"),
         };
     }

@@ -32,6 +32,14 @@ public abstract record CommitterEvent
 
     /// <summary>The backoff is over.</summary>
     public sealed record RetryDue : CommitterEvent;
+
+    /// <summary>What a worker's command means here.</summary>
+    internal static CommitterEvent Of(object command, IActorRef sender) => command switch
+    {
+        GetPositions question => new Asked(new PendingQuestion(question, sender)),
+        StageFiles stage => new Staged(new PendingStage(stage, sender)),
+        _ => throw new ArgumentException($"A committer does not understand {command}.", nameof(command)),
+    };
 }
 
 /// <summary>What a committer's actor has to do.</summary>
@@ -41,11 +49,11 @@ public abstract record CommitterEffect
     {
     }
 
-    /// <summary>Read the table's log to its end; answer with Opened or Failed.</summary>
-    public sealed record Open : CommitterEffect;
+    /// <summary>Read the table's log to its end, on from the version that is known; answer with Opened or Failed.</summary>
+    public sealed record Open(ITableView Known) : CommitterEffect;
 
-    /// <summary>One Delta commit of all files and positions; answer with Committed, Superseded or Failed.</summary>
-    public sealed record Commit(ImmutableList<PendingStage> Batch) : CommitterEffect;
+    /// <summary>One Delta commit of all files and positions to the table; answer with Committed, Superseded or Failed.</summary>
+    public sealed record Commit(ImmutableList<PendingStage> Batch, ITableView Table) : CommitterEffect;
 
     public sealed record Reply(IActorRef To, object Message) : CommitterEffect;
 

@@ -201,7 +201,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         if (flushNow || dueIn is null || dueIn <= TimeSpan.Zero || Gathered.Sum(pending => pending.Stage.Files.Length) >= Limits.FilesMax)
         {
             var batch = NextBatch();
-            effects.Add(new CommitterEffect.Commit(batch));
+            effects.Add(new CommitterEffect.Commit(batch, View));
             return this with { Phase = CommitterPhase.Committing, InCommit = batch, Gathered = Gathered.RemoveRange(0, batch.Count), LastCommitAt = now };
         }
 
@@ -253,7 +253,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
 
     private BronzeCommitterState Open(ImmutableList<CommitterEffect>.Builder effects)
     {
-        effects.Add(new CommitterEffect.Open());
+        effects.Add(new CommitterEffect.Open(View));
         return this with { Phase = CommitterPhase.Opening };
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Delta;
 using Pipeline.Delta.Log;
 
 namespace Pipeline.Ingest.Committer;
@@ -16,9 +17,11 @@ public interface ITableView
     bool Contains(string path);
 }
 
-/// <summary>A version of a table in the lake.</summary>
-public sealed class SnapshotView(Snapshot snapshot) : ITableView
+/// <summary>A version of a table in the lake, and the table itself, opened.</summary>
+public sealed class SnapshotView(DeltaTable table, Snapshot snapshot) : ITableView
 {
+    public DeltaTable Table => table;
+
     public long Version => snapshot.Version;
 
     public long? Position(string split) => snapshot.Position(split);

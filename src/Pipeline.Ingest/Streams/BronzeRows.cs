@@ -24,7 +24,7 @@ internal sealed class BronzeRows(TimeProvider time)
         var start = -1;
         for (var i = 0; i <= positions.Length; i++)
         {
-            var isWanted = i < positions.Length && positions.GetValue(i) >= skipBelow;
+            var isWanted = i < positions.Length && RollPositions.Lacks(positions.Values[i], skipBelow);
             if (isWanted && start < 0) start = i;
             if (isWanted || start < 0) continue;
             yield return WithTime(rows.Slice(start, i - start), fileSchema);

@@ -64,21 +64,14 @@ internal sealed class Roller
 
     /// <summary>Closes all open files that may be committed.</summary>
     /// <param name="withIdle">Also tables that have only moved their positions.</param>
-    public ClosingRoll Close(bool withIdle)
-    {
-        var closing = ImmutableArray.CreateBuilder<ClosingTable>();
-        if (_deadLetters is { Rows: > 0 }) closing.Add(_deadLetters.Close());
-        foreach (var table in _tables.Values)
-            if (table.HasProgress && (withIdle || table.Rows > 0)) closing.Add(table.Close());
-        return new ClosingRoll(closing.ToImmutable());
-    }
+    public ClosingRoll Close(bool withIdle) => new([.. RollOrder.ToClose(_deadLetters, _tables.Values, withIdle).Select(table => table.Close())]);
 
     private async ValueTask WriteAsync(Chunk chunk, CancellationToken cancellationToken)
     {
         if (!_starts.TryGetValue(chunk.Split, out var start) || !_tables.TryGetValue(chunk.Table, out var table))
             throw new InvalidOperationException($"A chunk of split {chunk.Split}, table {chunk.Table}, came though it was not asked for.");
 
-        var split = chunk.Split.ToString();
+        var split = chunk.Split;
         var isOpenEnded = !chunk.Range.IsAdvancing;
         if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
         if (chunk.DeadLetters is { Length: > 0 } dead)
@@ -98,7 +91,7 @@ internal sealed class Roller
         var table = await _openDeadLetters(cancellationToken);
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: true);
         var name = table.Id.ToString();
-        foreach (var start in _starts.Values) roll.Start(start.Split.Id.ToString(), start.Tables.GetValueOrDefault(name), start.From);
+        foreach (var start in _starts.Values) roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(name), start.From);
         return roll;
     }
 
@@ -107,7 +100,7 @@ internal sealed class Roller
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: false);
         var name = table.Id.ToString();
         foreach (var start in _starts.Values.Where(start => start.Split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
-            roll.Start(start.Split.Id.ToString(), start.Tables.GetValueOrDefault(name), start.From);
+            roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(name), start.From);
         return roll;
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
+using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest.Streams;
@@ -9,13 +10,10 @@ namespace Pipeline.Ingest.Streams;
 /// files for each split that is in the middle of rows that can only be committed together.
 /// </summary>
 /// <param name="isSparse">The table keeps positions only of splits that brought it rows: the dead-letter table.</param>
-internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows rows, IngestOptions options, bool isSparse)
+internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows rows, IngestOptions options, bool isSparse) : IRolledTable
 {
-    private readonly Dictionary<string, Run> _runs = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long?> _startsAt = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _skipBelow = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _reached = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _withRows = new(StringComparer.Ordinal);
+    private readonly Dictionary<SplitId, Run> _runs = [];
+    private readonly RollPositions _positions = new(isSparse);
     private TableRollPart _part = new();
     private OpenFile? _shared;
 
@@ -24,33 +22,28 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     /// <summary>Rows that may be committed.</summary>
     public long Rows => _part.Rows;
 
-    public bool HasProgress => _reached.Count > 0;
+    public bool HasProgress => _positions.HasProgress;
 
     /// <summary>Bytes of the committable files, estimated.</summary>
     public long Bytes => _part.Bytes + _part.Open.Sum(file => file.Writer.Bytes) + (_shared?.Writer.Bytes ?? 0);
 
-    /// <summary>Says where the table stands in a split, and where reading starts: rows between are in the table already.</summary>
-    public void Start(string split, long? position, long? readFrom)
-    {
-        _startsAt[split] = position;
-        if (position is { } known && known > (readFrom ?? long.MinValue)) _skipBelow[split] = known;
-    }
+    /// <inheritdoc cref="RollPositions.Start"/>
+    public void Start(SplitId split, long? position, long? readFrom) => _positions.Start(split, position, readFrom);
 
     /// <summary>Writes a batch of a chunk. <paramref name="isOpenEnded"/>: the chunk does not advance.</summary>
-    public async ValueTask WriteAsync(string split, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
+    public async ValueTask WriteAsync(SplitId split, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
     {
-        long? skipBelow = _skipBelow.TryGetValue(split, out var known) ? known : null;
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
-        foreach (var part in rows.Prepare(batch, table.FileSchema, skipBelow))
+        foreach (var part in rows.Prepare(batch, table.FileSchema, _positions.SkipBelow(split)))
         {
             if (run is null)
             {
                 _shared ??= await files.OpenAsync(table, cancellationToken);
                 _shared.Writer.Write(part);
                 _part.Rows += part.Length;
-                _withRows.Add(split);
+                _positions.Wrote(split);
                 continue;
             }
 
@@ -67,16 +60,10 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     }
 
     /// <summary>The split has reached <paramref name="to"/>: what was written of it below may be committed.</summary>
-    public async ValueTask AdvanceAsync(string split, long to, CancellationToken cancellationToken)
+    public async ValueTask AdvanceAsync(SplitId split, long to, CancellationToken cancellationToken)
     {
         if (_runs.Remove(split, out var run)) await JoinAsync(split, run, cancellationToken);
-        if (_skipBelow.TryGetValue(split, out var known))
-        {
-            if (to <= known) return;
-            _skipBelow.Remove(split);
-        }
-
-        if (!isSparse || _withRows.Contains(split)) _reached[split] = to;
+        _positions.Advance(split, to);
     }
 
     /// <summary>Hands over everything committable; the next rows go into new files.</summary>
@@ -84,18 +71,14 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     {
         var part = _part;
         if (_shared is not null) part.Open.Add(_shared);
-        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
-        foreach (var (split, to) in _reached) _startsAt[split] = to;
-        _reached.Clear();
-        _withRows.Clear();
         _part = new TableRollPart();
         _shared = null;
-        return new ClosingTable(table, part, ranges);
+        return new ClosingTable(table, part, _positions.Close());
     }
 
-    private async ValueTask JoinAsync(string split, Run run, CancellationToken cancellationToken)
+    private async ValueTask JoinAsync(SplitId split, Run run, CancellationToken cancellationToken)
     {
-        if (run.Part.Rows > 0) _withRows.Add(split);
+        if (run.Part.Rows > 0) _positions.Wrote(split);
         _part.Rows += run.Part.Rows;
         _part.Bytes += run.Part.Bytes;
         _part.Complete.AddRange(run.Part.Complete);

@@ -35,7 +35,6 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly IMaterializer _materializer = Context.Materializer();
     private readonly CancellationTokenSource _stopped = new();
     private readonly HashSet<IActorRef> _drainAskers = [];
-    private ImmutableDictionary<string, BronzeTable> _tables = ImmutableDictionary<string, BronzeTable>.Empty;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
@@ -52,13 +51,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
         Receive<RollHandedOver>(OnRoll);
         Receive<WorkerEvent>(Apply);
-        Receive<LocateEnded>(OnLocateEnded);
-        Receive<StageCommitted>(OnCommitted);
-        Receive<StageRefused>(OnRefused);
-        Receive<StageFailed>(failed => Apply(new WorkerEvent.StageLost(failed)));
-        Receive<PositionsFound>(found => Apply(new WorkerEvent.PositionsKnown(found.Tag, found.Table, found.Positions)));
-        Receive<PositionsUnavailable>(unavailable => Apply(new WorkerEvent.PositionsFailed(unavailable.Tag, unavailable.Fault)));
-        Receive<PositionsOverdue>(OnPositionsOverdue);
+        Receive<StageCommitted>(OnAnswer);
+        Receive<StageRefused>(OnAnswer);
+        Receive<StageFailed>(OnAnswer);
+        Receive<PositionsFound>(OnAnswer);
+        Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
@@ -90,54 +87,19 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     private void OnRoll(RollHandedOver handed)
     {
-        if (handed.Epoch == _state.Epoch) _release = handed.Release;
+        _release = handed.Release;
         Apply(new WorkerEvent.RollClosed(handed.Epoch, handed.Roll));
     }
 
-    private void OnLocateEnded(LocateEnded ended)
-    {
-        if (ended.Outcome is WorkerEvent.Located located && located.Epoch == _state.Epoch) _tables = ended.Tables;
-        Apply(ended.Outcome);
-    }
-
-    private void OnCommitted(StageCommitted answer)
-    {
-        if (_state.InHand?.Stage is { } stage && stage.Id == answer.Id)
-        {
-            var now = _setup.Time.GetUtcNow();
-            Count(stage, answer.Version, now);
-            _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt),
-                now - stage.NewestEventAt);
-        }
-
-        Apply(new WorkerEvent.Committed(answer));
-    }
-
-    private void OnRefused(StageRefused answer)
-    {
-        if (_state.InHand?.Stage.Id == answer.Id)
-        {
-            _setup.Meter.Refused(answer.Table);
-            _log.Warning("Worker {Worker} of {Table}: a stage was refused because another writer moved {StageTable} to {Positions}. Starting over from there.",
-                _worker, _table, answer.Table, string.Join(", ", answer.Positions));
-        }
-
-        Apply(new WorkerEvent.Refused(answer));
-    }
-
-    private void OnPositionsOverdue(PositionsOverdue overdue)
-    {
-        if (overdue.Question.Epoch != _state.Epoch || !_state.Unanswered.Contains(overdue.Question.Table)) return;
-        Perform(overdue.Question);
-    }
+    private void OnAnswer(object answer) => Apply(WorkerEvent.Of(answer));
 
     private void Apply(WorkerEvent message)
     {
         var before = _state;
         (_state, var effects) = IngestWorkerState.Decide(_state, message);
         if (_state.LastFault is { } fault && fault != before.LastFault) LogFault(fault);
-        ReportChange();
         foreach (var effect in effects) Perform(effect);
+        ReportChange();
     }
 
     private void Perform(WorkerEffect effect)
@@ -145,11 +107,13 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         switch (effect)
         {
             case WorkerEffect.Locate locate:
-                _ = LocateAsync(locate.Epoch, isAgain: _state.Phase != WorkerPhase.Locating).PipeTo(Self);
+                _ = LocateAsync(locate).PipeTo(Self);
                 break;
             case WorkerEffect.AskPositions ask:
                 _setup.Committers.Tell(new GetPositions(ask.Table, ask.Epoch, ask.Splits), Self);
-                Timers.StartSingleTimer(ask.Table, new PositionsOverdue(ask), _setup.Options.AnswerTimeout);
+                break;
+            case WorkerEffect.AskAgainAfter again:
+                Timers.StartSingleTimer(again.Table, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table), again.Delay);
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
@@ -161,8 +125,14 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 _graph?.Abort();
                 break;
             case WorkerEffect.Send send:
-                if (_state.InHand?.Sends == 1) _stagedAt = _setup.Time.GetTimestamp();
+                if (!send.IsAgain) _stagedAt = _setup.Time.GetTimestamp();
                 _setup.Committers.Tell(send.Stage, Self);
+                break;
+            case WorkerEffect.CountCommit commit:
+                Count(commit.Stage, commit.Answer.Version, _setup.Time.GetUtcNow());
+                break;
+            case WorkerEffect.TellRefusal refusal:
+                Tell(refusal.Answer);
                 break;
             case WorkerEffect.Acknowledge acknowledge:
                 _ = AcknowledgeAsync(acknowledge).PipeTo(Self);
@@ -196,30 +166,23 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         }
     }
 
-    private async Task<LocateEnded> LocateAsync(long epoch, bool isAgain)
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => Guarded(async cancel =>
     {
-        var known = isAgain ? _tables : ImmutableDictionary<string, BronzeTable>.Empty;
-        var opened = known;
-        var located = await Guarded(async cancel =>
-        {
-            var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
-            var mine = SplitDivision.ShareOf(_setup.Table.Name, _worker, _setup.Table.Workers, listed);
-            var tables = known;
-            foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !known.ContainsKey(name)))
-                tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
-                    await _setup.Source.DescribeAsync(name, cancel), cancel));
-            opened = tables;
-            // Also of splits that others read: their rows and ours meet in the table.
-            foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, cancel);
-            return new WorkerEvent.Located(epoch, mine);
-        }, fault => new WorkerEvent.LocateFailed(epoch, fault));
-        return new LocateEnded(located, opened);
-    }
+        var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
+        var mine = SplitDivision.ShareOf(_setup.Table.Name, _worker, _setup.Table.Workers, listed);
+        var tables = locate.Known.ByName;
+        foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !locate.Known.ByName.ContainsKey(name)))
+            tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
+                await _setup.Source.DescribeAsync(name, cancel), cancel));
+        // Also of splits that others read: their rows and ours meet in the table.
+        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, cancel);
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables) };
+    }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
 
     private void StartGraph(WorkerEffect.StartGraph start)
     {
         var (self, epoch) = (Self, start.Epoch);
-        var setup = new GraphSetup(_setup.Source, start.Starts, _tables, cancel => BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters,
+        var setup = new GraphSetup(_setup.Source, start.Starts, start.Tables.ByName, cancel => BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters,
             DeadLetterColumns.SourceSchema, cancel), _setup.Options, _setup.Budget, _setup.Meter, _setup.Time, (roll, cancel) =>
             {
                 var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -285,9 +248,17 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         else _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
     }
 
+    private void Tell(StageRefused refusal)
+    {
+        _setup.Meter.Refused(refusal.Table);
+        _log.Warning("Worker {Worker} of {Table}: a stage was refused because another writer moved {StageTable} to {Positions}. Starting over from there.",
+            _worker, _table, refusal.Table, string.Join(", ", refusal.Positions));
+    }
+
     /// <summary>Dead letters count for the worker's own table: their table serves the whole source.</summary>
     private void Count(StageFiles stage, long version, DateTimeOffset now)
     {
+        _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), now - stage.NewestEventAt);
         var isDead = stage.Table == _setup.DeadLetters.ToString();
         var table = isDead ? _table : stage.Table;
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
@@ -344,9 +315,5 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>From the graph, which waits for <see cref="Release"/>.</summary>
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
 
-    private sealed record LocateEnded(WorkerEvent Outcome, ImmutableDictionary<string, BronzeTable> Tables);
-
     private sealed record FilesDeleted(ImmutableArray<Exception> Failures);
-
-    private sealed record PositionsOverdue(WorkerEffect.AskPositions Question);
 }

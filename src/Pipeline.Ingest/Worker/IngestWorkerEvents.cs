@@ -25,13 +25,19 @@ public abstract record WorkerEvent
     public sealed record Started : WorkerEvent;
 
     /// <summary>This worker's share of the splits that exist now; their tables are there and can be written.</summary>
-    public sealed record Located(long Epoch, ImmutableArray<Split> Splits) : WorkerEvent;
+    public sealed record Located(long Epoch, ImmutableArray<Split> Splits) : WorkerEvent
+    {
+        public OpenedTables Tables { get; init; } = OpenedTables.None;
+    }
 
     public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
 
     public sealed record PositionsKnown(long Epoch, string Table, ImmutableDictionary<string, long> Positions) : WorkerEvent;
 
     public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
+
+    /// <summary>No answer of a table's committer for too long.</summary>
+    public sealed record AnswerOverdue(long Epoch, string Table) : WorkerEvent;
 
     /// <summary>The graph has closed its open files and waits until they are committed.</summary>
     public sealed record RollClosed(long Epoch, Roll Roll) : WorkerEvent;
@@ -67,6 +73,23 @@ public abstract record WorkerEvent
 
     /// <summary>Go on after a pause or a halt.</summary>
     public sealed record ResumeAsked : WorkerEvent;
+
+    /// <summary>What the answer of a committer means here.</summary>
+    internal static WorkerEvent Of(object answer) => answer switch
+    {
+        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions),
+        PositionsUnavailable unavailable => new PositionsFailed(unavailable.Tag, unavailable.Fault),
+        StageCommitted committed => new Committed(committed),
+        StageRefused refused => new Refused(refused),
+        StageFailed failed => new StageLost(failed),
+        _ => throw new ArgumentException($"A worker does not understand {answer}.", nameof(answer)),
+    };
+}
+
+/// <summary>The tables of a worker's splits, by their name in the source.</summary>
+public sealed record OpenedTables(ImmutableDictionary<string, BronzeTable> ByName)
+{
+    public static readonly OpenedTables None = new(ImmutableDictionary.Create<string, BronzeTable>(StringComparer.Ordinal));
 }
 
 /// <summary>What a worker's actor has to do.</summary>
@@ -76,14 +99,20 @@ public abstract record WorkerEffect
     {
     }
 
-    /// <summary>List the splits of this worker and open their tables; answer with Located or LocateFailed.</summary>
-    public sealed record Locate(long Epoch) : WorkerEffect;
+    /// <summary>
+    /// List the splits of this worker and open their tables, but for those that are <paramref name="Known"/>; answer with
+    /// Located or LocateFailed.
+    /// </summary>
+    public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect;
 
     /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>
     public sealed record AskPositions(long Epoch, string Table, ImmutableArray<string> Splits) : WorkerEffect;
 
+    /// <summary>Come back with AnswerOverdue. One a table: the newest counts.</summary>
+    public sealed record AskAgainAfter(long Epoch, string Table, TimeSpan Delay) : WorkerEffect;
+
     /// <summary>Read, write and roll from there; answer with RollClosed, at last with GraphEnded.</summary>
-    public sealed record StartGraph(long Epoch, ImmutableArray<SplitStart> Starts) : WorkerEffect;
+    public sealed record StartGraph(long Epoch, ImmutableArray<SplitStart> Starts, OpenedTables Tables) : WorkerEffect;
 
     /// <summary>Stop reading, close what is open; GraphEnded follows when its rolls are committed.</summary>
     public sealed record DrainGraph : WorkerEffect;
@@ -91,7 +120,14 @@ public abstract record WorkerEffect
     /// <summary>Drop everything; GraphEnded follows.</summary>
     public sealed record AbortGraph : WorkerEffect;
 
-    public sealed record Send(StageFiles Stage) : WorkerEffect;
+    /// <param name="IsAgain">The same stage has been sent before.</param>
+    public sealed record Send(StageFiles Stage, bool IsAgain) : WorkerEffect;
+
+    /// <summary>Count what has become durable.</summary>
+    public sealed record CountCommit(StageFiles Stage, StageCommitted Answer) : WorkerEffect;
+
+    /// <summary>Tell that another writer was first.</summary>
+    public sealed record TellRefusal(StageRefused Answer) : WorkerEffect;
 
     /// <summary>Everything below these positions is durable; answer with Acknowledged or AcknowledgeFailed.</summary>
     public sealed record Acknowledge(long Epoch, ImmutableArray<(SplitId Split, long Position)> Positions) : WorkerEffect;

@@ -76,6 +76,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     public ImmutableArray<Split> Splits { get; init; } = [];
 
+    /// <summary>The splits' tables, opened.</summary>
+    public OpenedTables Tables { get; init; } = OpenedTables.None;
+
     /// <summary>Where each (table, split) stands, as far as this worker knows.</summary>
     public ImmutableDictionary<(string Table, string Split), long> Positions { get; init; } = ImmutableDictionary<(string, string), long>.Empty;
 
@@ -103,13 +106,15 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         var next = message switch
         {
             WorkerEvent.Started => state.StartOver(effects),
-            WorkerEvent.Located located when located.Epoch == state.Epoch => state.OnLocated(located.Splits, effects),
+            WorkerEvent.Located located when located.Epoch == state.Epoch => (state with { Tables = located.Tables }).OnLocated(located.Splits, effects),
             WorkerEvent.LocateFailed failed when failed.Epoch == state.Epoch => state.OnLocateFailed(failed.Fault, effects),
             WorkerEvent.PositionsKnown known when known.Epoch == state.Epoch => state.OnPositions(known, effects),
             WorkerEvent.PositionsFailed failed when failed.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking => state.Fail(failed.Fault, effects),
+            WorkerEvent.AnswerOverdue overdue when overdue.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking && state.Unanswered.Contains(overdue.Table) =>
+                state.Ask(overdue.Table, effects),
             WorkerEvent.RollClosed closed when closed.Epoch == state.Epoch => state.OnRollClosed(closed.Roll, effects),
-            WorkerEvent.Committed committed when state.Waits(committed.Answer.Id) => state.OnCommitted(effects),
-            WorkerEvent.Refused refused when state.Waits(refused.Answer.Id) => state.OnRefused(refused.Answer.IsFinal, effects),
+            WorkerEvent.Committed committed when state.Waits(committed.Answer.Id) => state.OnCommitted(committed.Answer, effects),
+            WorkerEvent.Refused refused when state.Waits(refused.Answer.Id) => state.OnRefused(refused.Answer, effects),
             WorkerEvent.StageLost lost when state.Waits(lost.Answer.Id) => state.Drop(lost.Answer.Fault, effects),
             WorkerEvent.ResendDue when state.InHand is not null => state.SendStage(effects),
             WorkerEvent.Acknowledged done when done.Epoch == state.Epoch => state.Release(effects),
@@ -134,17 +139,17 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState StartOver(ImmutableList<WorkerEffect>.Builder effects)
     {
-        effects.Add(new WorkerEffect.Locate(Epoch + 1));
+        effects.Add(new WorkerEffect.Locate(Epoch + 1, OpenedTables.None));
         return this with
         {
-            Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, InHand = null, IsAborted = false, Splits = [],
+            Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, InHand = null, IsAborted = false, Splits = [], Tables = OpenedTables.None,
             Positions = Positions.Clear(), Unanswered = Unanswered.Clear(),
         };
     }
 
     private IngestWorkerState Relist(ImmutableList<WorkerEffect>.Builder effects)
     {
-        effects.Add(new WorkerEffect.Locate(Epoch));
+        effects.Add(new WorkerEffect.Locate(Epoch, Tables));
         return this;
     }
 
@@ -165,13 +170,19 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 return this with { Phase = HaltedSplits.IsEmpty ? WorkerPhase.Idle : WorkerPhase.Halted };
             case WorkerPhase.Locating or WorkerPhase.Idle:
                 var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet(StringComparer.Ordinal);
-                foreach (var table in tables.Order(StringComparer.Ordinal))
-                    effects.Add(new WorkerEffect.AskPositions(Epoch, table,
-                        [.. splits.Where(split => TablesOf(split).Contains(table)).Select(split => split.Id.ToString())]));
-                return this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables };
+                return tables.Order(StringComparer.Ordinal).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
+                    (asking, table) => asking.Ask(table, effects));
             default:
                 return this;
         }
+    }
+
+    private IngestWorkerState Ask(string table, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        effects.Add(new WorkerEffect.AskPositions(Epoch, table,
+            [.. Splits.Where(split => TablesOf(split).Contains(table, StringComparer.Ordinal)).Select(split => split.Id.ToString())]));
+        effects.Add(new WorkerEffect.AskAgainAfter(Epoch, table, Options.AnswerTimeout));
+        return this;
     }
 
     private IngestWorkerState OnLocateFailed(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
@@ -193,7 +204,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         };
         if (!next.Unanswered.IsEmpty) return next;
 
-        effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)]));
+        effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)], Tables));
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
         return next with { Phase = WorkerPhase.Reading };
     }
@@ -224,14 +235,15 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState SendStage(ImmutableList<WorkerEffect>.Builder effects)
     {
-        effects.Add(new WorkerEffect.Send(InHand!.Stage));
+        effects.Add(new WorkerEffect.Send(InHand!.Stage, IsAgain: InHand.Sends > 0));
         effects.Add(new WorkerEffect.ResendAfter(Options.AnswerTimeout));
         return this with { InHand = InHand with { Sends = InHand.Sends + 1 } };
     }
 
-    private IngestWorkerState OnCommitted(ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState OnCommitted(StageCommitted answer, ImmutableList<WorkerEffect>.Builder effects)
     {
         var stage = InHand!.Stage;
+        effects.Add(new WorkerEffect.CountCommit(stage, answer));
         var next = this with
         {
             Failures = 0, LastFault = null,
@@ -255,11 +267,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this;
     }
 
-    private IngestWorkerState OnRefused(bool isFinal, ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState OnRefused(StageRefused answer, ImmutableList<WorkerEffect>.Builder effects)
     {
+        effects.Add(new WorkerEffect.TellRefusal(answer));
         // Unless the refusal is final the stage may still be committed through another committer; one sent twice may have
         // been committed and compacted since. Their files stay for vacuum to decide.
-        var isNeverCommitted = isFinal && InHand!.Sends == 1;
+        var isNeverCommitted = answer.IsFinal && InHand!.Sends == 1;
         DeleteFiles(InHand!.Roll.Stages[(isNeverCommitted ? InHand.Index : InHand.Index + 1)..], effects);
         return (this with
         {

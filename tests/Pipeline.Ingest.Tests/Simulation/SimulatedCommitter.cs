@@ -17,12 +17,7 @@ internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable t
 
     public void Die() => _isDead = true;
 
-    public void Receive(object message, IActorRef sender) => Apply(message switch
-    {
-        GetPositions question => new CommitterEvent.Asked(new PendingQuestion(question, sender)),
-        StageFiles stage => new CommitterEvent.Staged(new PendingStage(stage, sender)),
-        _ => throw new InvalidOperationException($"A committer does not understand {message}."),
-    });
+    public void Receive(object message, IActorRef sender) => Apply(CommitterEvent.Of(message, sender));
 
     private void Apply(CommitterEvent message)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Streams;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Tests.Simulation;
@@ -13,8 +14,8 @@ internal sealed class SimulatedGraph
     private readonly long _epoch;
     private readonly ImmutableArray<SplitStart> _starts;
     private readonly Dictionary<string, long> _next;
-    private readonly Dictionary<(string Table, string Split), long?> _expected = [];
-    private readonly Dictionary<(string Table, string Split), long> _reached = [];
+    private readonly SimulatedRoll _deadLetters = new(Simulation.DeadLetters.ToString(), isSparse: true);
+    private readonly Dictionary<string, SimulatedRoll> _tables = new(StringComparer.Ordinal);
     private bool _isWaiting;
     private bool _isDraining;
     private bool _hasEnded;
@@ -29,9 +30,8 @@ internal sealed class SimulatedGraph
         _next = remembered;
         foreach (var start in starts)
         {
-            var split = start.Split.Id.ToString();
-            _next[split] = start.From ?? 0;
-            foreach (var (table, position) in start.Tables) _expected[(table, split)] = position;
+            _next[start.Split.Id.ToString()] = start.From ?? 0;
+            foreach (var (table, position) in start.Tables) RollOf(table).Positions.Start(start.Split.Id, position, start.From);
         }
 
         ScheduleStep();
@@ -67,14 +67,13 @@ internal sealed class SimulatedGraph
 
     private void Roll()
     {
-        var rows = new Dictionary<string, List<SimulatedRow>>(StringComparer.Ordinal);
-        foreach (var start in _starts) Read(_simulation.SplitOf(start.Split.Id.ToString()), start, rows);
+        foreach (var start in _starts) Read(_simulation.SplitOf(start.Split.Id.ToString()), start);
 
-        var stages = _reached.Keys.Select(key => key.Table).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
-            // Tables without rows move their positions only now and then.
-            .Where(table => rows.ContainsKey(table) || (table != Simulation.DeadLetters.ToString() && _simulation.Happens(0.2)))
-            .OrderBy(table => (table == Simulation.DeadLetters.ToString()) == (_simulation.Mutation == Mutation.DeadLettersLast))
-            .Select(table => Stage(table, rows.GetValueOrDefault(table, []))).ToImmutableArray();
+        // Tables without rows move their positions only now and then.
+        var closing = RollOrder.ToClose(_deadLetters, _tables.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value),
+            withIdle: _simulation.Random.NextDouble() < 0.2);
+        if (_simulation.Mutation == Mutation.DeadLettersLast) closing = closing.Reverse();
+        var stages = closing.Select(Stage).ToImmutableArray();
         if (stages.IsEmpty) return;
 
         if (_simulation.Mutation == Mutation.AcknowledgeBeforeCommit)
@@ -83,7 +82,7 @@ internal sealed class SimulatedGraph
         _simulation.Soon(() => _worker.Apply(new WorkerEvent.RollClosed(_epoch, new Roll(stages))));
     }
 
-    private void Read(SimulatedSplit split, SplitStart start, Dictionary<string, List<SimulatedRow>> rows)
+    private void Read(SimulatedSplit split, SplitStart start)
     {
         var from = _next[split.Name];
         var to = Math.Min(split.Records, from + split.Group * _simulation.Random.Next(0, 5));
@@ -91,35 +90,44 @@ internal sealed class SimulatedGraph
 
         for (var position = Math.Max(from, split.Acknowledged); position < to; position++)
         {
-            var isDead = split.IsDead(position);
-            var table = isDead ? Simulation.DeadLetters.ToString() : TableId.Bronze(split.Split.Id.Source, split.TableOf(position)).ToString();
-            // What the table has already is skipped.
-            if (position < start.Tables[table]) continue;
-            if (!rows.TryGetValue(table, out var list)) rows.Add(table, list = []);
-            list.Add(new SimulatedRow(table, split.Name, position));
+            var roll = RollOf(split.IsDead(position) ? _deadLetters.Table : TableId.Bronze(split.Split.Id.Source, split.TableOf(position)).ToString());
+            if (!RollPositions.Lacks(position, roll.Positions.SkipBelow(split.Split.Id))) continue;
+            roll.Written.Add(new SimulatedRow(roll.Table, split.Name, position));
+            roll.Positions.Wrote(split.Split.Id);
         }
 
         _next[split.Name] = to;
-        foreach (var table in start.Tables.Keys)
-        {
-            var isSparse = table == Simulation.DeadLetters.ToString() && !(rows.TryGetValue(table, out var dead) && dead.Exists(row => row.Split == split.Name));
-            if (!isSparse && !(to <= start.Tables[table])) _reached[(table, split.Name)] = to;
-        }
+        foreach (var table in start.Tables.Keys) RollOf(table).Positions.Advance(split.Split.Id, to);
     }
 
-    private StageFiles Stage(string table, List<SimulatedRow> rows)
+    private StageFiles Stage(SimulatedRoll roll)
     {
-        var ranges = _reached.Where(pair => pair.Key.Table == table).OrderBy(pair => pair.Key.Split, StringComparer.Ordinal)
-            .Select(pair => new StagedRange(pair.Key.Split, _expected[pair.Key], pair.Value)).ToImmutableArray();
-        foreach (var range in ranges)
-        {
-            _expected[(table, range.Split)] = range.To;
-            _reached.Remove((table, range.Split));
-        }
-
-        ImmutableArray<StagedFile> files = rows.Count == 0
+        ImmutableArray<StagedFile> files = roll.Written.Count == 0
             ? []
-            : [new StagedFile(_simulation.WriteFile(rows), ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)];
-        return new StageFiles(table, _simulation.NextGuid(), ranges, files, rows.Count, NewestEventAt: null, Schema: null);
+            : [new StagedFile(_simulation.WriteFile([.. roll.Written]), ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)];
+        var stage = new StageFiles(roll.Table, _simulation.NextGuid(), roll.Positions.Close(), files, roll.Rows, NewestEventAt: null, Schema: null);
+        roll.Written.Clear();
+        return stage;
+    }
+
+    private SimulatedRoll RollOf(string table)
+    {
+        if (table == _deadLetters.Table) return _deadLetters;
+        if (!_tables.TryGetValue(table, out var roll)) _tables.Add(table, roll = new SimulatedRoll(table, isSparse: false));
+        return roll;
+    }
+
+    /// <summary>What has been written for one table and not yet handed over: the product's positions, rows in place of files.</summary>
+    private sealed class SimulatedRoll(string table, bool isSparse) : IRolledTable
+    {
+        public string Table => table;
+
+        public RollPositions Positions { get; } = new(isSparse);
+
+        public List<SimulatedRow> Written { get; } = [];
+
+        public long Rows => Written.Count;
+
+        public bool HasProgress => Positions.HasProgress;
     }
 }

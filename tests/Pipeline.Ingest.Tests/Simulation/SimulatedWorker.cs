@@ -49,18 +49,8 @@ internal sealed class SimulatedWorker
     {
         if (_state.InHand is { } hand && (_simulation.Mutation, message) is (Mutation.DeleteAfterFailure, StageFailed) or (Mutation.DeleteAfterAnyRefusal, StageRefused))
             _simulation.DeleteFiles(hand.Stage.Files.Select(file => file.Path));
-        Apply(EventOf(message));
+        Apply(WorkerEvent.Of(message));
     }
-
-    private static WorkerEvent EventOf(object message) => message switch
-    {
-        PositionsFound found => new WorkerEvent.PositionsKnown(found.Tag, found.Table, found.Positions),
-        PositionsUnavailable unavailable => new WorkerEvent.PositionsFailed(unavailable.Tag, unavailable.Fault),
-        StageCommitted committed => new WorkerEvent.Committed(committed),
-        StageRefused refused => new WorkerEvent.Refused(refused),
-        StageFailed failed => new WorkerEvent.StageLost(failed),
-        _ => throw new InvalidOperationException($"A worker does not understand {message}."),
-    };
 
     internal void Apply(WorkerEvent message)
     {
@@ -81,7 +71,10 @@ internal sealed class SimulatedWorker
                     : new WorkerEvent.Located(locate.Epoch, [.. _splits.Select(split => split.Split)])));
                 break;
             case WorkerEffect.AskPositions ask:
-                AskPositions(ask);
+                _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
+                break;
+            case WorkerEffect.AskAgainAfter again:
+                Timer(again.Table, again.Delay, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table));
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
@@ -118,16 +111,6 @@ internal sealed class SimulatedWorker
                 Timer(nameof(WorkerEvent.DrainOverdue), drain.Limit, new WorkerEvent.DrainOverdue());
                 break;
         }
-    }
-
-    private void AskPositions(WorkerEffect.AskPositions ask)
-    {
-        if (_isDead || ask.Epoch != _state.Epoch) return;
-        _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
-        _simulation.Time.After(Options.AnswerTimeout, () =>
-        {
-            if (_state.Unanswered.Contains(ask.Table)) AskPositions(ask);
-        });
     }
 
     private void StartGraph(WorkerEffect.StartGraph start)

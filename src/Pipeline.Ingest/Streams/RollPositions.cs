@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+
+namespace Pipeline.Ingest.Streams;
+
+/// <summary>
+/// Where one table of a worker stands in the worker's splits: which rows it has already, and how far what has been written
+/// since the last roll reaches. No I/O.
+/// </summary>
+/// <param name="isSparse">The table keeps positions only of splits that brought it rows: the dead-letter table.</param>
+internal sealed class RollPositions(bool isSparse)
+{
+    private readonly Dictionary<SplitId, long?> _startsAt = [];
+    private readonly Dictionary<SplitId, long> _skipBelow = [];
+    private readonly Dictionary<SplitId, long> _reached = [];
+    private readonly HashSet<SplitId> _withRows = [];
+
+    public bool HasProgress => _reached.Count > 0;
+
+    /// <summary>Says where the table stands in a split, and where reading starts: rows between are in the table already.</summary>
+    public void Start(SplitId split, long? position, long? readFrom)
+    {
+        _startsAt[split] = position;
+        if (position is { } known && known > (readFrom ?? long.MinValue)) _skipBelow[split] = known;
+    }
+
+    /// <summary>The table has the split's rows below this; null: none of those that are read.</summary>
+    public long? SkipBelow(SplitId split) => _skipBelow.TryGetValue(split, out var known) ? known : null;
+
+    /// <summary>Whether the table lacks the row at a position.</summary>
+    public static bool Lacks(long position, long? skipBelow) => !(position < skipBelow);
+
+    /// <summary>Rows of the split are in the files that the next roll closes.</summary>
+    public void Wrote(SplitId split) => _withRows.Add(split);
+
+    /// <summary>The split has been read up to <paramref name="to"/>.</summary>
+    public void Advance(SplitId split, long to)
+    {
+        if (_skipBelow.TryGetValue(split, out var known))
+        {
+            if (to <= known) return;
+            _skipBelow.Remove(split);
+        }
+
+        if (!isSparse || _withRows.Contains(split)) _reached[split] = to;
+    }
+
+    /// <summary>What a roll covers; the next one starts behind it.</summary>
+    public ImmutableArray<StagedRange> Close()
+    {
+        var ranges = _reached.Select(pair => new StagedRange(pair.Key.ToString(), _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
+        foreach (var (split, to) in _reached) _startsAt[split] = to;
+        _reached.Clear();
+        _withRows.Clear();
+        return ranges;
+    }
+}
+
+/// <summary>A table that is rolled together with the worker's others.</summary>
+internal interface IRolledTable
+{
+    /// <summary>Rows that may be committed.</summary>
+    long Rows { get; }
+
+    /// <summary>Whether positions wait that may be committed, with rows or without.</summary>
+    bool HasProgress { get; }
+}
+
+internal static class RollOrder
+{
+    /// <summary>
+    /// What a roll closes, in the order in which it is to be committed: the dead letters first, so that no position passes
+    /// one that is not in the lake.
+    /// </summary>
+    /// <param name="withIdle">Also tables that have only moved their positions.</param>
+    public static IEnumerable<T> ToClose<T>(T? deadLetters, IEnumerable<T> tables, bool withIdle) where T : class, IRolledTable
+    {
+        if (deadLetters is { Rows: > 0 }) yield return deadLetters;
+        foreach (var table in tables)
+            if (table.HasProgress && (withIdle || table.Rows > 0)) yield return table;
+    }
+}
