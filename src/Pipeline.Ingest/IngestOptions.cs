@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Ingest;
 
@@ -71,7 +72,11 @@ public sealed record IngestOptions
     /// </summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    public RetryOptions Retry { get; init; } = new();
+    /// <summary>
+    /// How what is away is tried again: by a committer for as long as it takes, unless an end is set, after which it gives the
+    /// stages back and their workers start over; by a worker for ever. Default: from 200 ms to 30 s, without an end.
+    /// </summary>
+    public RetryPolicy Retry { get; init; } = new();
 
     /// <summary>What a profile decides; the rest is as documented at each setting.</summary>
     public static IngestOptions Of(IngestProfile profile) => profile switch
@@ -115,7 +120,7 @@ public sealed record IngestOptions
             SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
             AnswerTimeout = settings.Duration("answer-timeout", defaults.AnswerTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
             DrainTimeout = settings.Duration("drain-timeout", defaults.DrainTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
-            Retry = RetryOptions.Bind(settings.Section("retry")),
+            Retry = RetrySettings.Bind(settings.Section("retry"), defaults.Retry),
         };
         settings.Complete();
         return options;
@@ -140,40 +145,4 @@ public enum Compression
 {
     Snappy,
     Zstd,
-}
-
-/// <summary>The pace of trying again: doubled each time, between two limits.</summary>
-public sealed record RetryOptions
-{
-    /// <summary>The first pause. Default 200 ms, 1 ms to 1 min.</summary>
-    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(200);
-
-    /// <summary>The longest pause, and the pace of a table that stays <c>retrying</c>. Default 30 s, 1 ms to 1 h.</summary>
-    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>
-    /// Times that a committer tries a failed commit again before it gives the stages back and the worker starts over from
-    /// the table's positions. Default 20, 0 to 1000.
-    /// </summary>
-    public int AttemptsMax { get; init; } = 20;
-
-    /// <summary>The pause before the retry that follows <paramref name="failures"/> failures in a row (1 or more).</summary>
-    public TimeSpan Backoff(int failures)
-    {
-        var factor = Math.Pow(2, Math.Min(failures - 1, 30));
-        return TimeSpan.FromTicks((long)Math.Min(BackoffMax.Ticks, BackoffMin.Ticks * factor));
-    }
-
-    internal static RetryOptions Bind(SettingsReader settings)
-    {
-        var defaults = new RetryOptions();
-        var options = new RetryOptions
-        {
-            BackoffMin = settings.Duration("backoff-min", defaults.BackoffMin, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-            BackoffMax = settings.Duration("backoff-max", defaults.BackoffMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
-            AttemptsMax = settings.Int("attempts-max", defaults.AttemptsMax, 0, 1000),
-        };
-        settings.Complete();
-        return options;
-    }
 }

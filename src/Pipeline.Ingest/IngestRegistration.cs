@@ -20,17 +20,18 @@ public static class IngestRegistration
     /// the role <see cref="Role"/>. Needs <c>hocon/akka.conf</c> and clustering with that role. Register it with the same
     /// sources on every such node. The node's <see cref="IngestMonitorActor"/> is in the actor registry.
     /// </summary>
+    /// <param name="outages">The node's: says what is away.</param>
     /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, TimeProvider time) =>
+        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time) =>
         builder
             .AddIngestSerializer()
-            .WithBronzeCommitters(lake, options, time, Role)
-            .WithIngestWorkers(options, lake, sources, time);
+            .WithBronzeCommitters(lake, options, outages, time, Role)
+            .WithIngestWorkers(options, lake, sources, outages, time);
 
     /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
     internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, TimeProvider time)
+        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time)
     {
         var budget = new ByteBudget(options.BufferBytesMax);
         return builder.WithActors((system, registry) =>
@@ -44,7 +45,7 @@ public static class IngestRegistration
             var committers = registry.Get<BronzeCommitters>();
             foreach (var source in sources)
                 foreach (var table in source.Tables)
-                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, time));
+                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time));
         });
     }
 

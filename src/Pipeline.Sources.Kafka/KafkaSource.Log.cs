@@ -14,7 +14,7 @@ internal static partial class KafkaSourceLog
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Thing}: {Code}: {Reason}. The client retries")]
     public static partial void PassingError(this ILogger log, string thing, ErrorCode code, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: all brokers are down ({Reason}). The client reconnects")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Thing}: all brokers are down ({Reason}). The client reconnects")]
     public static partial void AllBrokersDown(this ILogger log, string thing, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: committing group offsets is not allowed; lag tools will not see this source. Grant READ on the group or set commit-group-offsets = false")]

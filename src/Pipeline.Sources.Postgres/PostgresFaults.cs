@@ -39,7 +39,7 @@ internal static class PostgresFaults
             { } state when state.StartsWith("XX001", StringComparison.Ordinal) || state.StartsWith("XX002", StringComparison.Ordinal) =>
                 Fault(FaultKind.Damaged, "The server's data is damaged: see the server's log."),
             // Connection failures, rollbacks, resources, operator intervention, system and internal errors.
-            { } state when state[..2] is "08" or "40" or "53" or "55" or "57" or "58" or "XX" => Fault(FaultKind.Unreachable, "It is tried again."),
+            { } state when state[..2] is "08" or "40" or "53" or "55" or "57" or "58" or "XX" => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
             _ => Fault(FaultKind.Invalid, "See the server's log."),
         };
     }
@@ -57,10 +57,12 @@ internal static class PostgresFaults
                 "Turn it on (ssl = on in postgresql.conf) or set tls.mode = disable.", error);
         if (root is SocketException socket)
             return new PipelineException(FaultKind.Unreachable, thing, $"{options.Host}:{options.Port} cannot be reached: {socket.Message.TrimEnd('.')}",
-                "Check host, port and firewall; it is tried again.", error);
+                "Check host, port and firewall.", error) { Dependency = Server(options) };
         return new PipelineException(FaultKind.Unreachable, thing, $"the connection to {options.Host}:{options.Port} failed: {root.Message.TrimEnd('.')}",
-            "It is tried again.", error);
+            "Check the server and the network path to it.", error) { Dependency = Server(options) };
     }
+
+    private static string Server(PostgresSourceOptions options) => $"Source {options.Name} at {options.Host}:{options.Port}";
 
     private static string Quote(string identifier) => Catalog.Sql.Identifier(identifier);
 }

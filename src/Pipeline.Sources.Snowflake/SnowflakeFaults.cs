@@ -35,10 +35,10 @@ internal static class SnowflakeFaults
             (_, "000904", _) => (FaultKind.Missing, said, "Check the names of the table's columns in its settings (case-sensitive)."),
             (_, "000606", _) or (_, _, "57P03") => (FaultKind.Missing, $"warehouse '{options.Warehouse}' does not run: {said}",
                 $"Check its name (case-sensitive), grant role {options.Role} USAGE on it, or resume it: ALTER WAREHOUSE \"{options.Warehouse}\" RESUME; AUTO_RESUME = TRUE does so by itself."),
-            (_, "000604", _) => (FaultKind.Unreachable, "the statement was cancelled in Snowflake", "It is read again."),
+            (_, "000604", _) => (FaultKind.Unreachable, "the statement was cancelled in Snowflake", "Look who cancels statements of this role."),
             (HttpStatusCode.RequestTimeout, _, _) or (_, "000630", _) => (FaultKind.Unreachable,
                 $"the statement ran into its time limit: {said}", "Raise statement-timeout, or use a larger warehouse."),
-            (_, "000709", _) => (FaultKind.Unreachable, "Snowflake has forgotten the statement's result", "It is read again from the last position."),
+            (_, "000709", _) => (FaultKind.Unreachable, "Snowflake has forgotten the statement's result", "Read results sooner: look for what holds the pipeline up."),
             _ => (FaultKind.Invalid, $"{said} (HTTP {(int)status})", "Correct the source's settings, or the table."),
         };
     }

@@ -17,7 +17,6 @@ public sealed class SnowflakeSourceKind : ISourceKind
     {
         settings.String("type", Kind);
         var role = settings.String("role");
-        var retry = settings.Section("retry");
         var options = new SnowflakeSourceOptions
         {
             Name = name,
@@ -35,14 +34,10 @@ public sealed class SnowflakeSourceKind : ISourceKind
             ChunkBytesMax = settings.Bytes("chunk-bytes-max", 4L << 20, 64L << 10, 1L << 30),
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(15)),
             StatementTimeout = settings.Duration("statement-timeout", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
-            Retry = new RetryOptions(
-                retry.Duration("backoff-min", TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-                retry.Duration("backoff-max", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10)),
-                retry.Int("attempts-max", 6, 1, 100)),
+            Retry = RetrySettings.Bind(settings.Section("retry"), SnowflakeSourceOptions.RetryByDefault),
             Tables = [.. BindTables(settings.Section("tables"))],
         };
         if (options.Tables.Count == 0) settings.Report("tables", "has no table: write tables { NAME { table = ..., watermark = ... } }");
-        retry.Complete();
         settings.Complete();
         return new SnowflakeSourceDefinition(options);
     }

@@ -56,20 +56,18 @@ public sealed record SnowflakeSourceOptions
     /// <summary>After this Snowflake itself cancels a statement.</summary>
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromHours(1);
 
-    public RetryOptions Retry { get; init; } = new();
+    internal static readonly RetryPolicy RetryByDefault = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(200), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 6, TimeMax = TimeSpan.FromSeconds(10),
+    };
+
+    /// <summary>
+    /// How one request is tried again before the table's reading fails and waits. Default: from 200 ms to 5 s, 6 attempts, 10 s.
+    /// </summary>
+    public RetryPolicy Retry { get; init; } = RetryByDefault;
 
     /// <summary>The source for error messages: never more than its name and address.</summary>
     public string Thing => $"Source {Name}, account {AccountUrl.Host}";
-}
-
-/// <summary>Backoff of one request: doubles from <paramref name="BackoffMin"/> to <paramref name="BackoffMax"/>, jittered.</summary>
-/// <param name="AttemptsMax">Attempts of one request, the first included, before the table's reading fails.</param>
-public sealed record RetryOptions(TimeSpan BackoffMin, TimeSpan BackoffMax, int AttemptsMax)
-{
-    public RetryOptions()
-        : this(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), 6)
-    {
-    }
 }
 
 /// <summary>A table as configured.</summary>

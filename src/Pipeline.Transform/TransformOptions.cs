@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Transform;
 
@@ -55,13 +56,11 @@ public sealed record TransformOptions
     /// <summary>The same in bytes of data files. Default 64 MiB.</summary>
     public long RunBytesMax { get; init; } = 64L << 20;
 
-    /// <summary>Backoff after a failed run: doubles from the first to the second. Defaults 1 s and 1 min.</summary>
-    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromSeconds(1);
-
-    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromMinutes(1);
-
-    /// <summary>Failed runs in a row after which a table stops until its inputs advance again or an operator triggers it. Default 20.</summary>
-    public int AttemptsMax { get; init; } = 20;
+    /// <summary>
+    /// When a failed run is made again. Default: from 1 s to 1 min, without chance, because the journal must be read the same
+    /// way twice; after 20 in a row a table stops until its inputs advance again or an operator triggers it.
+    /// </summary>
+    public RetryPolicy Retry { get; init; } = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromMinutes(1), Jitter = 0, AttemptsMax = 20 };
 
     /// <summary>How often the tables' logs are looked at, so that a lost announcement costs only this. Default 5 s.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(5);
@@ -77,7 +76,6 @@ public sealed record TransformOptions
     public static TransformOptions Bind(SettingsReader settings)
     {
         var byDefault = new TransformOptions();
-        var retry = settings.Section("retry");
         var journal = settings.Section("journal");
         var options = new TransformOptions
         {
@@ -90,16 +88,12 @@ public sealed record TransformOptions
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
             RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
             RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
-            BackoffMin = retry.Duration("backoff-min", byDefault.BackoffMin, TimeSpan.FromMilliseconds(10)),
-            BackoffMax = retry.Duration("backoff-max", byDefault.BackoffMax, TimeSpan.FromMilliseconds(10)),
-            AttemptsMax = retry.Int("attempts-max", byDefault.AttemptsMax, 1),
+            Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
             PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10)),
             TempDirectory = settings.String("temp-directory", byDefault.TempDirectory),
             JournalProvider = journal.Choice<JournalProvider>("provider", byDefault.JournalProvider),
             JournalConnection = journal.String("connection", byDefault.JournalConnection),
         };
-        if (options.BackoffMax < options.BackoffMin) retry.Report("backoff-max", "is shorter than backoff-min");
-        retry.Complete();
         journal.Complete();
         settings.Complete();
         return options;

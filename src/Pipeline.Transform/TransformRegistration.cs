@@ -3,6 +3,7 @@ using Akka.Configuration;
 using Akka.Hosting;
 using Akka.Persistence.Sql;
 using Microsoft.Data.Sqlite;
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Coordination;
@@ -25,19 +26,21 @@ public static class TransformRegistration
     /// <see cref="Role"/>. Needs clustering; register it with the same graph on every such node. The coordinator's proxy
     /// is in the actor registry under <see cref="MedallionCoordinatorActor"/>.
     /// </summary>
-    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, Lake lake, TransformGraph graph, TimeProvider time)
+    /// <param name="outages">The node's: says what is away.</param>
+    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
+        TimeProvider time)
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory);
         var tables = new OpenTables(lake);
-        return builder.WithTransform(options, tables, graph, new DuckDbEngine(tables, options, time), time);
+        return builder.WithTransform(options, tables, graph, new DuckDbEngine(tables, options, time), outages, time);
     }
 
     internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, OpenTables tables, TransformGraph graph,
-        IJobEngine engine, TimeProvider time) =>
+        IJobEngine engine, OutageWatch outages, TimeProvider time) =>
         builder
             .AddTransformSerializer()
             .AddHocon(Journal(options), HoconAddMode.Prepend)
-            .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", MedallionCoordinatorActor.Props(tables, graph, options, engine, time),
+            .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", MedallionCoordinatorActor.Props(tables, graph, options, engine, outages, time),
                 new ClusterSingletonOptions { Role = Role });
 
     private static Config Journal(TransformOptions options)

@@ -67,6 +67,7 @@ internal static class BronzeRun
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
+        var outages = OutageWatch.Silent(TimeProvider.System);
         builder.Services.AddAkka("pipeline", akka =>
         {
             akka
@@ -74,8 +75,8 @@ internal static class BronzeRun
                 .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
-            if (withPositions) akka.WithIngest(options, lake, [source], TimeProvider.System);
-            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], TimeProvider.System);
+            if (withPositions) akka.WithIngest(options, lake, [source], outages, TimeProvider.System);
+            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], outages, TimeProvider.System);
         });
         var host = builder.Build();
         await host.StartAsync(cancellationToken);

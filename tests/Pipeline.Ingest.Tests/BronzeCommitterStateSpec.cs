@@ -10,7 +10,7 @@ public sealed class BronzeCommitterStateSpec
     private const string Table = "bronze/test/orders";
     private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly CommitterLimits Limits = new(TimeSpan.FromMilliseconds(200), FilesMax: 4, StagesMax: 10,
-        new RetryOptions { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(4), AttemptsMax = 2 });
+        new RetryPolicy { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(4), AttemptsMax = 3 });
 
     private BronzeCommitterState _state = new(Table, Limits);
     private DateTimeOffset _now = Noon;
@@ -193,7 +193,7 @@ public sealed class BronzeCommitterStateSpec
         Given(View(version: 0));
         When(Stage("a", null, 10));
         var transient = new Fault(FaultKind.Unreachable, "Store", "time-out", "Wait.");
-        for (var i = 0; i < Limits.Retry.AttemptsMax; i++)
+        for (var i = 1; i < Limits.Retry.AttemptsMax; i++)
         {
             When(new CommitterEvent.Failed(transient));
             When(new CommitterEvent.RetryDue());
@@ -207,6 +207,49 @@ public sealed class BronzeCommitterStateSpec
 
         Assert.Equal(transient, Replies(given).OfType<StageFailed>().Single().Fault);
         Assert.Equal(FaultKind.Invalid, Replies(refused).OfType<StageFailed>().Single().Fault.Kind);
+    }
+
+    [Fact]
+    public void Waits_for_a_store_that_is_away_for_as_long_as_it_takes()
+    {
+        _state = new BronzeCommitterState(Table, Limits with { Retry = new IngestOptions().Retry });
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+        for (var i = 0; i < 5_000; i++)
+        {
+            var failed = When(new CommitterEvent.Failed(new Fault(FaultKind.Unreachable, $"Object {i}", "time-out", "Wait.")));
+            Assert.InRange(Assert.IsType<CommitterEffect.RetryAfter>(Assert.Single(failed)).Delay, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(30));
+            When(new CommitterEvent.RetryDue());
+        }
+
+        _now += Limits.CommitInterval;
+        When(new CommitterEvent.Opened(View(version: 0)));
+        var committed = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+
+        Assert.IsType<StageCommitted>(Assert.Single(Replies(committed)));
+        Assert.Equal(0, _state.Failures);
+    }
+
+    [Fact]
+    public void A_defect_gives_the_stages_back_so_that_all_start_clean()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+
+        var given = When(new CommitterEvent.Failed(Fault.Of($"Table {Table}", new InvalidOperationException("no such element"))));
+
+        Assert.Equal(FaultKind.Defect, Replies(given).OfType<StageFailed>().Single().Fault.Kind);
+        Assert.Equal(CommitterPhase.Closed, _state.Phase);
+    }
+
+    [Fact]
+    public void One_who_asks_again_while_the_store_is_away_is_answered_once()
+    {
+        for (var i = 0; i < 1_000; i++) When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, i, ["a"]), ActorRefs.Nobody)));
+
+        var answers = Replies(When(new CommitterEvent.Opened(View(version: 1, ("a", 10)))));
+
+        Assert.Equal(999, Assert.IsType<PositionsFound>(Assert.Single(answers)).Tag);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ internal sealed class IngestNode : IAsyncDisposable
     {
         FileAgeMax = TimeSpan.FromMilliseconds(100), PositionAgeMax = TimeSpan.FromMilliseconds(300), CommitInterval = TimeSpan.FromMilliseconds(20),
         SplitsInterval = TimeSpan.FromMilliseconds(200), AnswerTimeout = TimeSpan.FromSeconds(2), DrainTimeout = TimeSpan.FromSeconds(25),
-        Retry = new RetryOptions { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromMilliseconds(500), AttemptsMax = 3 },
+        Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromMilliseconds(500), AttemptsMax = 4 },
     };
 
     private readonly IHost _host;
@@ -48,7 +48,7 @@ internal sealed class IngestNode : IAsyncDisposable
             .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
-            .WithIngest(options ?? Fast, lake, sources, TimeProvider.System));
+            .WithIngest(options ?? Fast, lake, sources, OutageWatch.Silent(TimeProvider.System), TimeProvider.System));
         var host = builder.Build();
         await host.StartAsync();
         var node = new IngestNode(host);

@@ -100,7 +100,7 @@ internal sealed class UnreliableStore(IObjectStore inner, int seed) : IObjectSto
         if (Break?.Invoke(path) is { } broken) throw broken;
         if (Happens()) await Task.Delay(50, cancellationToken);
         if (Happens())
-            throw new PipelineException(FaultKind.Unreachable, $"Object {path}", "the store did not answer", "It will be tried again.");
+            throw new PipelineException(FaultKind.Unreachable, $"Object {path}", "the store did not answer", "Check the store.");
     }
 
     private void ThrowIfFull(string path)

@@ -121,7 +121,7 @@ public sealed class KafkaAvroSpec : KafkaSpec
                 Url = registry.Url,
                 Username = password is null ? null : "pipeline",
                 Password = password is null ? null : new Secret(password),
-                AttemptsMax = 3,
+                Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(10), AttemptsMax = 3 },
             },
         });
     }

@@ -114,7 +114,7 @@ public sealed class KafkaProtobufSpec : KafkaSpec
         return fixture.Open(options with
         {
             Tables = [options.Tables[0] with { Format = KafkaFormat.Protobuf }, .. more],
-            Registry = new SchemaRegistryOptions { Url = registry.Url, AttemptsMax = 3 },
+            Registry = new SchemaRegistryOptions { Url = registry.Url, Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(10), AttemptsMax = 3 } },
         });
     }
 

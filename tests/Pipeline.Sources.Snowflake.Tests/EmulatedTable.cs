@@ -58,7 +58,7 @@ internal sealed class EmulatedTable : SourceFixture
             CommitLag = TimeSpan.Zero,
             WatchTransactions = true,
             ChunkBytesMax = 256 << 10,
-            Retry = new RetryOptions(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(50), 6),
+            Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50), AttemptsMax = 6 },
         };
         return new EmulatedTable(emulated, change?.Invoke(options) ?? options) 
         {

@@ -81,7 +81,7 @@ public sealed class SnowflakeFaultSpec
         using var deadline = Reading.StartDeadline();
         await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with
         {
-            Retry = new RetryOptions(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5), 50),
+            Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(1), BackoffMax = TimeSpan.FromMilliseconds(5), AttemptsMax = 50 },
         });
         await table.AppendAsync(3_000, deadline.Token);
         await using var source = table.Open();

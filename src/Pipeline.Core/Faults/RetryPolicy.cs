@@ -42,7 +42,7 @@ public sealed record RetryPolicy
     /// <param name="elapsed">Since the first of them began.</param>
     /// <param name="random">From 0, the longest that the pause may be, to 1.</param>
     /// <param name="asked">How long the dependency asks to be left alone: obeyed up to the longest pause.</param>
-    public TimeSpan? Next(int failures, TimeSpan elapsed, double random = 0, TimeSpan? asked = null)
+    public TimeSpan? Next(int failures, TimeSpan elapsed = default, double random = 0, TimeSpan? asked = null)
     {
         if (failures >= AttemptsMax) return null;
         var pause = Delay(failures, random);

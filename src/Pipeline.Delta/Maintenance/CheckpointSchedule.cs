@@ -11,15 +11,14 @@ internal sealed partial class CheckpointSchedule(DeltaTable table, ILogger log)
     /// <summary>Between two looks for expired log objects: each lists the whole log.</summary>
     private static readonly TimeSpan CleanupInterval = TimeSpan.FromHours(1);
 
-    private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan PauseMax = TimeSpan.FromMinutes(10);
+    private static readonly RetryPolicy Pauses = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromMinutes(10), Jitter = 0 };
 
     private readonly Lock _lock = new();
     private long? _cleanedAt;
     private Snapshot? _due;
     private bool _isRunning;
     private long _failedAt;
-    private TimeSpan _pause;
+    private int _failures;
 
     /// <summary>The running checkpoint or the last; completes without error.</summary>
     public Task Pending { get; private set; } = Task.CompletedTask;
@@ -31,7 +30,7 @@ internal sealed partial class CheckpointSchedule(DeltaTable table, ILogger log)
         lock (_lock)
         {
             var isDue = snapshot.Version % TableProperties.CheckpointInterval(snapshot.Metadata) == 0;
-            if (!isDue && (Failure is null || table.Time.GetElapsedTime(_failedAt) < _pause)) return;
+            if (!isDue && (Failure is null || table.Time.GetElapsedTime(_failedAt) < Pauses.Delay(_failures))) return;
             _due = snapshot;
             if (_isRunning) return;
             _isRunning = true;
@@ -58,17 +57,12 @@ internal sealed partial class CheckpointSchedule(DeltaTable table, ILogger log)
         lock (_lock)
         {
             hasRecovered = Failure is not null && failure is null;
-            if (failure is null) _pause = TimeSpan.Zero;
-            else
-            {
-                _pause = _pause == TimeSpan.Zero ? PauseMin : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, PauseMax.Ticks));
-                _failedAt = table.Time.GetTimestamp();
-            }
-
+            _failures = failure is null ? 0 : _failures + 1;
+            if (failure is not null) _failedAt = table.Time.GetTimestamp();
             Failure = failure;
         }
 
-        if (failure is not null) LogNotWritten(failure is PipelineException ? null : failure, table.Path, version, failure.Message, _pause);
+        if (failure is not null) LogNotWritten(failure is PipelineException ? null : failure, table.Path, version, failure.Message, Pauses.Delay(_failures));
         else if (hasRecovered) LogWrittenAgain(table.Path, version);
     }
 

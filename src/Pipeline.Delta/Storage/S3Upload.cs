@@ -124,7 +124,7 @@ internal sealed class S3Upload : ObjectUpload
         // The upload is not known (any more): an attempt whose answer was lost has completed it, or somebody aborted it.
         if ((await _store.TryStatAsync(_path, cancellationToken))?.Size != _size)
             throw new PipelineException(FaultKind.Unreachable, _store.Name(_path), "its upload was aborted by somebody else",
-                "It is written again; check the bucket's rule for incomplete uploads.");
+                "Check the bucket's rule for incomplete uploads.");
     }
 
     private async Task AbortAsync() => await _store.AbandonAsync(new UnfinishedUpload(_path, _uploadId!, _size, default), CancellationToken.None);

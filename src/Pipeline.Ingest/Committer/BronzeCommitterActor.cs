@@ -20,14 +20,16 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private readonly Lake _lake;
     private readonly TimeProvider _time;
     private readonly IngestOptions _options;
+    private readonly OutageWaiter _waiter;
     private BronzeCommitterState _state;
 
-    public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, TimeProvider time)
+    public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, OutageWatch outages, TimeProvider time)
     {
         _id = id;
         _lake = lake;
         _time = time;
         _options = options;
+        _waiter = outages.Waiter();
         _state = new BronzeCommitterState(id.ToString(), new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
 
         Receive<GetPositions>(OnCommand);
@@ -39,20 +41,33 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(TableId id, Lake lake, IngestOptions options, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new BronzeCommitterActor(id, lake, options, time));
+    public static Props Props(TableId id, Lake lake, IngestOptions options, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new BronzeCommitterActor(id, lake, options, outages, time));
 
     protected override void PreStart() => Context.ActorOf(BronzeMaintenanceActor.Props(_id, _lake, _options), "maintenance");
 
-    protected override void PostStop() => _stopped.Cancel();
+    protected override void PostStop()
+    {
+        _stopped.Cancel();
+        _waiter.Dispose();
+    }
 
     private void OnCommand(object command) => Apply(CommitterEvent.Of(command, Sender));
 
     private void Apply(CommitterEvent message)
     {
-        if (message is CommitterEvent.Failed failed) _log.Warning("Committer of {Table}: {Fault}", _id, failed.Fault);
         (_state, var effects) = BronzeCommitterState.Decide(_state, message, _time.GetUtcNow());
+        Tell(message);
+        if (effects.Exists(effect => effect is CommitterEffect.Open or CommitterEffect.Commit)) _waiter.Asks();
         foreach (var effect in effects) Perform(effect);
+    }
+
+    /// <summary>What is away is said by the node's watch; what people must mend, at once.</summary>
+    private void Tell(CommitterEvent message)
+    {
+        if (message is CommitterEvent.Failed { Fault.IsTransient: true } missed) _waiter.Failed(missed.Fault);
+        else if (message is CommitterEvent.Failed { Fault.Kind: not FaultKind.Defect } failed) _log.Warning("Committer of {Table}: {Fault}", _id, failed.Fault);
+        else if (message is CommitterEvent.Opened or CommitterEvent.Committed or CommitterEvent.Superseded && _state.Failures == 0) _waiter.Answered();
     }
 
     private void Perform(CommitterEffect effect)
@@ -76,7 +91,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(CommitterEvent.FlushDue), new CommitterEvent.FlushDue(), flush.Delay);
                 break;
             case CommitterEffect.RetryAfter retry:
-                Timers.StartSingleTimer(nameof(CommitterEvent.RetryDue), new CommitterEvent.RetryDue(), retry.Delay);
+                Timers.StartSingleTimer(nameof(CommitterEvent.RetryDue), new CommitterEvent.RetryDue(), _options.Retry.Spread(retry.Delay, Random.Shared.NextDouble()));
                 break;
         }
     }

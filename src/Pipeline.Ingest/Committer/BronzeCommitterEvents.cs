@@ -61,5 +61,6 @@ public abstract record CommitterEffect
 
     public sealed record FlushAfter(TimeSpan Delay) : CommitterEffect;
 
+    /// <param name="Delay">The longest that the pause may be: chance shortens it.</param>
     public sealed record RetryAfter(TimeSpan Delay) : CommitterEffect;
 }

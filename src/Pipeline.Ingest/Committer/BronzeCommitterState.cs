@@ -34,7 +34,7 @@ public sealed record PendingQuestion(GetPositions Question, IActorRef ReplyTo);
 /// <param name="FilesMax">Files after which gathering ends early.</param>
 /// <param name="StagesMax">Undecided stages after which further ones are turned away to be sent again.</param>
 /// <param name="Retry">How failed commits are tried again before their stages are given back.</param>
-public sealed record CommitterLimits(TimeSpan CommitInterval, int FilesMax, int StagesMax, RetryOptions Retry);
+public sealed record CommitterLimits(TimeSpan CommitInterval, int FilesMax, int StagesMax, RetryPolicy Retry);
 
 /// <summary>
 /// The decisions of a table's committer: which stages fit, when to commit, whom to answer. Pure: the actor performs the
@@ -87,12 +87,17 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         return (next.AnswerQuestions(effects), effects.ToImmutable());
     }
 
-    private BronzeCommitterState OnOpened(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
-        (this with { Phase = CommitterPhase.Ready, View = view, Failures = Arrived.Count == 0 ? 0 : Failures }).JudgeArrived(isFresh: true, effects);
+    private BronzeCommitterState OnOpened(ITableView view, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        // A store that can be read may still refuse to be written: only a commit ends the failures of one.
+        var judged = (this with { Phase = CommitterPhase.Ready, View = view }).JudgeArrived(isFresh: true, effects);
+        return judged is { Phase: CommitterPhase.Ready, Gathered.IsEmpty: true } ? judged with { Failures = 0 } : judged;
+    }
 
     private BronzeCommitterState OnAsked(PendingQuestion question, ImmutableList<CommitterEffect>.Builder effects)
     {
-        var next = this with { Questions = Questions.Add(question) };
+        // One who asks again wants one answer, to what was asked last.
+        var next = this with { Questions = Questions.RemoveAll(earlier => IsSame(earlier, question)).Add(question) };
         // A table that was missing may have been made since.
         return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && View.Version < 0) ? next.Open(effects) : next;
     }
@@ -103,7 +108,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         if (Arrived.Count + Gathered.Count + InCommit.Count >= Limits.StagesMax)
         {
             effects.Add(new CommitterEffect.Reply(stage.ReplyTo, new StageFailed(stage.Stage.Id, Table, new Fault(FaultKind.Unreachable,
-                $"Table {Table}", $"{Limits.StagesMax} stages already wait for a commit", "Storage is slow or away; the stage is made again later."))));
+                $"Table {Table}", $"{Limits.StagesMax} stages already wait for a commit", "Look why storage is slow or away."))));
             return this;
         }
 
@@ -174,13 +179,17 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         (this with { Phase = CommitterPhase.Ready, View = view, Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [] })
         .JudgeArrived(isFresh: true, effects);
 
+    /// <summary>
+    /// What is away is waited for here, and nowhere else. Everything else goes back to the workers: an error that people must
+    /// mend, and a defect, from which they and this committer start clean.
+    /// </summary>
     private BronzeCommitterState OnFailed(Fault fault, ImmutableList<CommitterEffect>.Builder effects)
     {
         // Whether a failed commit has happened is known only after reading the log again: nothing stays judged.
         var undecided = this with { Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [], Failures = Failures + 1 };
-        if (fault.IsTriedAgain && undecided.Failures <= Limits.Retry.AttemptsMax)
+        if (fault.IsTransient && Limits.Retry.Next(undecided.Failures) is { } pause)
         {
-            effects.Add(new CommitterEffect.RetryAfter(Limits.Retry.Backoff(undecided.Failures)));
+            effects.Add(new CommitterEffect.RetryAfter(pause));
             return undecided with { Phase = CommitterPhase.BackingOff };
         }
 
@@ -260,6 +269,9 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
     private bool IsPending(Guid id) =>
         Arrived.Exists(pending => pending.Stage.Id == id) || Gathered.Exists(pending => pending.Stage.Id == id)
         || InCommit.Exists(pending => pending.Stage.Id == id);
+
+    private static bool IsSame(PendingQuestion earlier, PendingQuestion question) =>
+        earlier.ReplyTo.Equals(question.ReplyTo) && earlier.Question.Splits.SequenceEqual(question.Question.Splits, StringComparer.Ordinal);
 
     /// <summary>A stage sent again: its answer goes to where it came from last.</summary>
     private BronzeCommitterState ReplyTo(PendingStage again) =>

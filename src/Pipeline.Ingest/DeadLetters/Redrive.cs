@@ -27,8 +27,11 @@ public sealed class Redrive
     /// <summary>Bytes of letters that are in memory and in one commit; one letter may be larger.</summary>
     private const long BatchBytesMax = 8L << 20;
 
-    /// <summary>Races lost to other redrives before a batch is given up.</summary>
-    private const int AttemptsMax = 100;
+    /// <summary>Races lost to other redrives, each of which enters a batch meanwhile.</summary>
+    private static readonly RetryPolicy Races = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
+    };
 
     private readonly BronzeTable _bronze;
     private readonly IRedriveSource _source;
@@ -77,24 +80,25 @@ public sealed class Redrive
     }
 
     /// <summary>Decides and commits until no other redrive came between.</summary>
-    private async Task<IReadOnlyList<LetterOutcome>> RunAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<LetterOutcome>> RunAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken) =>
+        await Races.RunAsync(_time, cancel => TryAsync(letters, selection, isDryRun, cancel), cancellationToken, isAgain: outcomes => outcomes is null, isTransient: _ => false)
+        ?? throw new PipelineException(FaultKind.Unreachable, $"Table {_bronze.Id}", $"other redrives came first {Races.AttemptsMax} times", "Wait for them to end, then run it again.");
+
+    /// <summary>Null: another redrive came between.</summary>
+    private async ValueTask<IReadOnlyList<LetterOutcome>?> TryAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken)
     {
-        for (var attempt = 0; attempt < AttemptsMax; attempt++)
-        {
-            var snapshot = await _bronze.Delta.RefreshAsync(cancellationToken);
-            await using var batch = new RedriveBatch(_bronze, snapshot, _source, _options, _time);
-            await batch.DecideAsync(letters, isDryRun, cancellationToken);
-            if (await batch.CompleteAsync(cancellationToken) is not { } file) return batch.Outcomes;
+        var snapshot = await _bronze.Delta.RefreshAsync(cancellationToken);
+        await using var batch = new RedriveBatch(_bronze, snapshot, _source, _options, _time);
+        await batch.DecideAsync(letters, isDryRun, cancellationToken);
+        if (await batch.CompleteAsync(cancellationToken) is not { } file) return batch.Outcomes;
 
-            KillPoint.Reach(KillPoint.BeforeLogEntry);
-            var result = await _bronze.Delta.CommitAsync(TransactionOf(file, snapshot.Position(AppId), batch.Rows, selection), cancellationToken);
-            KillPoint.Reach(KillPoint.AfterLogEntry);
-            if (result is CommitResult.Committed) return batch.Outcomes;
-            // Refused by the log itself: the file can never become part of the table.
-            await Streams.OpenFiles.DeleteAsync(file.Path, _bronze);
-        }
-
-        throw new PipelineException(FaultKind.Unreachable, $"Table {_bronze.Id}", $"other redrives came first {AttemptsMax} times", "Wait for them to end, then run it again.");
+        KillPoint.Reach(KillPoint.BeforeLogEntry);
+        var result = await _bronze.Delta.CommitAsync(TransactionOf(file, snapshot.Position(AppId), batch.Rows, selection), cancellationToken);
+        KillPoint.Reach(KillPoint.AfterLogEntry);
+        if (result is CommitResult.Committed) return batch.Outcomes;
+        // Refused by the log itself: the file can never become part of the table.
+        await Streams.OpenFiles.DeleteAsync(file.Path, _bronze);
+        return null;
     }
 
     private Transaction TransactionOf(StagedFile file, long? number, long rows, LetterSelection selection) => new(Operation, Isolation.BlindAppend)

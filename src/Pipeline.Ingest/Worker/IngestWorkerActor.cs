@@ -15,7 +15,7 @@ namespace Pipeline.Ingest.Worker;
 /// <param name="Committers">The shard region of the tables' committers.</param>
 /// <param name="Monitor">Told of every change of state; nobody when null.</param>
 public sealed record IngestWorkerSetup(ISource Source, SourceTable Table, Lake Lake, IActorRef Committers, IActorRef? Monitor, IngestOptions Options,
-    ByteBudget Budget, IngestMeter Meter, TimeProvider Time)
+    ByteBudget Budget, IngestMeter Meter, OutageWatch Outages, TimeProvider Time)
 {
     internal TableId Bronze => TableId.Bronze(Source.Name, Table.Name);
 
@@ -28,6 +28,9 @@ public sealed record IngestWorkerSetup(ISource Source, SourceTable Table, Lake L
 /// </summary>
 public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 {
+    /// <summary>A stage that was sent more often waits for something that is away: its committer says for what.</summary>
+    private const int SendsExpected = 5;
+
     private readonly IngestWorkerSetup _setup;
     private readonly int _worker;
     private readonly string _table;
@@ -35,6 +38,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly IMaterializer _materializer = Context.Materializer();
     private readonly CancellationTokenSource _stopped = new();
     private readonly HashSet<IActorRef> _drainAskers = [];
+    private readonly WorkerOutages _outages;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
@@ -48,6 +52,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _worker = worker;
         _state = new IngestWorkerState(setup.DeadLetters, setup.Options);
         _table = setup.Bronze.ToString();
+        _outages = new WorkerOutages(setup.Outages.Waiter());
 
         Receive<RollHandedOver>(OnRoll);
         Receive<WorkerEvent>(Apply);
@@ -57,6 +62,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(OnAnswer);
         Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
+        Receive<ReadingQuietly>(quiet => _outages.OnQuiet(quiet, _state));
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
         Receive<ResumeWorker>(_ => Apply(new WorkerEvent.ResumeAsked()));
@@ -76,6 +82,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         _stopped.Cancel();
         _graph?.Abort();
+        _outages.Dispose();
         // The materializer belongs to this actor and stops with it.
     }
 
@@ -98,6 +105,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         var before = _state;
         (_state, var effects) = IngestWorkerState.Decide(_state, message);
         if (_state.LastFault is { } fault && fault != before.LastFault) LogFault(fault);
+        _outages.On(message, before, _state);
         foreach (var effect in effects) Perform(effect);
         ReportChange();
     }
@@ -117,6 +125,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
+                if (_outages.WaitsForReading) Timers.StartSingleTimer(nameof(ReadingQuietly), new ReadingQuietly(start.Epoch), Outages.SayEvery);
                 break;
             case WorkerEffect.DrainGraph:
                 _graph?.Drain();
@@ -148,7 +157,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(WorkerEvent.ResendDue), new WorkerEvent.ResendDue(), resend.Delay);
                 break;
             case WorkerEffect.RetryAfter retry:
-                Timers.StartSingleTimer(nameof(WorkerEvent.RetryDue), new WorkerEvent.RetryDue(), retry.Delay);
+                Timers.StartSingleTimer(nameof(WorkerEvent.RetryDue), new WorkerEvent.RetryDue(), _setup.Options.Retry.Spread(retry.Delay, Random.Shared.NextDouble()));
                 break;
             case WorkerEffect.RelistAfter relist:
                 Timers.StartSingleTimer(nameof(WorkerEvent.RelistDue), new WorkerEvent.RelistDue(), relist.Delay);
@@ -242,10 +251,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         }
     }
 
+    /// <summary>What is away is said by the node's watch.</summary>
     private void LogFault(Fault fault)
     {
         if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split ?? _table, fault);
-        else _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
+        else if (!fault.IsTransient) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
     }
 
     private void Tell(StageRefused refusal)
@@ -301,7 +311,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         WorkerPhase.Drained => IngestState.Paused,
         WorkerPhase.Stopping when state.After == AfterGraph.Rest => IngestState.Draining,
         _ when !state.HaltedSplits.IsEmpty => IngestState.Halted,
-        _ when state.LastFault is not null => IngestState.Retrying,
+        _ when state.LastFault is not null || state.InHand?.Sends > SendsExpected => IngestState.Retrying,
         WorkerPhase.Locating or WorkerPhase.Asking => IngestState.Starting,
         _ => IngestState.Running,
     };

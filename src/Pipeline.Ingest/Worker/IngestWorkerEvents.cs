@@ -140,6 +140,7 @@ public abstract record WorkerEffect
 
     public sealed record ResendAfter(TimeSpan Delay) : WorkerEffect;
 
+    /// <param name="Delay">The longest that the pause may be: chance shortens it.</param>
     public sealed record RetryAfter(TimeSpan Delay) : WorkerEffect;
 
     public sealed record RelistAfter(TimeSpan Delay) : WorkerEffect;

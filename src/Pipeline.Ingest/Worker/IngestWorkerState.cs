@@ -307,7 +307,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             AfterGraph.Rest => next.EnterDrained(effects),
             // The first refusal starts over at once; two workers on one split must not chase each other without pause.
             AfterGraph.StartOver when Failures <= 1 => next.StartOver(effects),
-            AfterGraph.StartOver => next.BackOff(Options.Retry.Backoff(Failures), effects),
+            AfterGraph.StartOver => next.BackOff(Options.Retry.Delay(Failures), effects),
             _ when cause is not null => next.Fail(cause, effects),
             _ => next.BackOff(Options.SplitsInterval, effects),
         };
@@ -316,7 +316,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState Fail(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
     {
         var failed = this with { LastFault = fault, Failures = Failures + 1 };
-        if (fault.IsTriedAgain) return failed.BackOff(Options.Retry.Backoff(failed.Failures), effects);
+        if (fault.IsTriedAgain) return failed.BackOff(Options.Retry.Delay(failed.Failures), effects);
         if (fault.Split is null) return failed with { Phase = WorkerPhase.Halted };
         return (failed with { HaltedSplits = HaltedSplits.SetItem(fault.Split, fault) }).StartOver(effects);
     }

@@ -25,11 +25,13 @@ internal sealed class NodeHost : IAsyncDisposable
 
     private readonly IHost _host;
     private readonly OpenSources _sources;
+    private readonly OutageWatch _outages;
 
-    private NodeHost(IHost host, OpenSources sources)
+    private NodeHost(IHost host, OpenSources sources, OutageWatch outages)
     {
         _host = host;
         _sources = sources;
+        _outages = outages;
     }
 
     public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
@@ -43,6 +45,7 @@ internal sealed class NodeHost : IAsyncDisposable
     {
         lake = lake.Telling(logs);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, new LocalSecretStore()));
+        var outages = NodeOutages.Watch(logs, time);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
@@ -61,11 +64,11 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<MembershipActor>(), "membership");
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, time));
+            .WithRoles(options, lake, sources, outages, time));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
-        return new NodeHost(host, sources);
+        return new NodeHost(host, sources, outages);
     }
 
     /// <summary>Drains and leaves the cluster; takes as long as the open files need, at most <see cref="ShutdownTimeout"/>.</summary>
@@ -76,16 +79,17 @@ internal sealed class NodeHost : IAsyncDisposable
         await StopAsync();
         if (_host is IAsyncDisposable host) await host.DisposeAsync();
         await _sources.DisposeAsync();
+        _outages.Dispose();
     }
 }
 
 internal static class ClusterConfiguration
 {
     /// <summary>What this node does; the others of the cluster do the rest.</summary>
-    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, TimeProvider time)
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, TimeProvider time)
     {
-        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, time);
-        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Transform, lake, options.Graph, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Transform, lake, options.Graph, outages, time);
         return akka;
     }
 

@@ -30,43 +30,34 @@ internal sealed class SchemaRegistry : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Null when there is no such schema.</summary>
+    /// <summary>Null when there is no such schema. Blocks: the reading thread has nothing else to do.</summary>
     /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
-    public RegisteredSchema? Get(string path, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            string failure;
-            Exception? cause = null;
-            try
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = Authorization() } };
-                using var response = _http.Send(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
-                switch (response.StatusCode)
-                {
-                    case HttpStatusCode.OK:
-                        return Read(response.Content.ReadAsStream(cancellationToken));
-                    case HttpStatusCode.NotFound:
-                        return null;
-                    case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden:
-                        throw new PipelineException(FaultKind.NotAuthorised, _thing, $"it refused the request ({(int)response.StatusCode})",
-                            "Check registry.username and registry.password, and the right to read schemas.");
-                    default:
-                        failure = $"it answered {(int)response.StatusCode}";
-                        break;
-                }
-            }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or JsonException or KeyNotFoundException or IOException))
-            {
-                (failure, cause) = (e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s" : e.Message, e);
-            }
+    public RegisteredSchema? Get(string path, CancellationToken cancellationToken) =>
+        _options.Retry.RunAsync(_time, cancel => AskAsync(path, cancel), cancellationToken).GetAwaiter().GetResult();
 
-            if (attempt >= _options.AttemptsMax)
-                throw new PipelineException(FaultKind.Unreachable, _thing, $"{failure.TrimEnd('.')} ({attempt} attempts)", "Check registry.url and the registry's health.", cause);
-            // 100 ms, doubled each time: the reading thread is ours to block.
-            Task.Delay(TimeSpan.FromMilliseconds(100 << Math.Min(attempt - 1, 6)), _time, cancellationToken).GetAwaiter().GetResult();
+    private async ValueTask<RegisteredSchema?> AskAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = await AuthorizationAsync(cancellationToken) } };
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+            return response.StatusCode switch
+            {
+                HttpStatusCode.OK => Read(await response.Content.ReadAsStreamAsync(cancellationToken)),
+                HttpStatusCode.NotFound => null,
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => throw new PipelineException(FaultKind.NotAuthorised, _thing,
+                    $"it refused the request ({(int)response.StatusCode})", "Check registry.username and registry.password, and the right to read schemas."),
+                var status => throw Unanswered($"it answered {(int)status}", inner: null),
+            };
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is HttpRequestException or TaskCanceledException or JsonException or KeyNotFoundException or IOException)
+        {
+            throw Unanswered(e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s" : e.Message.TrimEnd('.'), e);
         }
     }
+
+    private PipelineException Unanswered(string cause, Exception? inner) =>
+        new(FaultKind.Unreachable, _thing, cause, "Check registry.url and the registry's health.", inner);
 
     private static RegisteredSchema Read(Stream answer)
     {
@@ -81,10 +72,10 @@ internal sealed class SchemaRegistry : IDisposable
     private static (string Name, string Path) Reference(JsonElement reference) => (reference.GetProperty("name").GetString()!,
         $"subjects/{Uri.EscapeDataString(reference.GetProperty("subject").GetString()!)}/versions/{reference.GetProperty("version").GetInt32()}");
 
-    private AuthenticationHeaderValue? Authorization()
+    private async ValueTask<AuthenticationHeaderValue?> AuthorizationAsync(CancellationToken cancellationToken)
     {
         if (_options.Username is null) return null;
-        var password = _secrets.RevealAsync(_options.Password!, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        var password = await _secrets.RevealAsync(_options.Password!, cancellationToken);
         return new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{_options.Username}:{password}")));
     }
 }

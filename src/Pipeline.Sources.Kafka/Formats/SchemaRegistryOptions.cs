@@ -15,8 +15,11 @@ public sealed record SchemaRegistryOptions
     /// <summary>How long one request may take. Default 10 s.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often a request that failed is made again before reading ends with an error. Default 5.</summary>
-    public int AttemptsMax { get; init; } = 5;
+    /// <summary>How one request is tried again before reading fails and waits. Default: from 100 ms to 5 s, 5 attempts, 10 s.</summary>
+    public RetryPolicy Retry { get; init; } = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 5, TimeMax = TimeSpan.FromSeconds(10),
+    };
 
     internal static SchemaRegistryOptions Bind(SettingsReader settings)
     {
@@ -27,8 +30,9 @@ public sealed record SchemaRegistryOptions
             Username = settings.OptionalString("username"),
             Password = settings.OptionalSecret("password"),
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),
-            AttemptsMax = settings.Int("attempts-max", 5, min: 1, max: 100),
         };
+        // attempts-max of the registry itself is read for those who have it from before there was a section.
+        options = options with { Retry = RetrySettings.Bind(settings.Section("retry"), options.Retry with { AttemptsMax = settings.Int("attempts-max", 5, min: 1, max: 100) }) };
         if (options.Url.Host == "invalid" && text.Length > 0) settings.Report("url", $"'{text}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
         if (options.Username is null != options.Password is null) settings.Report("username", "and password belong together");
         settings.Complete();

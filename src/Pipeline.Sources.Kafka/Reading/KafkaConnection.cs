@@ -11,7 +11,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 internal sealed class KafkaConnection : IDisposable
 {
     /// <summary>How long all brokers may be away before the reading ends with an error, to be tried again by its owner.</summary>
-    private static readonly TimeSpan DownMax = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DownMax = TimeSpan.FromSeconds(10);
 
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
@@ -179,7 +179,7 @@ internal sealed class KafkaConnection : IDisposable
             if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(_clients.Thing, e.Error, inner: e);
             // Not by the code: a client without brokers says that it knows no such partition.
             throw new PipelineException(FaultKind.Unreachable, _clients.Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_lastReason.TrimEnd('.')}",
-                "Check the brokers and the network. It will be tried again.", e);
+                "Check the brokers and the network.", e) { Dependency = _clients.Thing };
         }
     }
 
@@ -206,7 +206,7 @@ internal sealed class KafkaConnection : IDisposable
 
         var noticed = $"{_time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
         if (partition.Position is not { } position || (position >= range.Low.Value && position <= range.High.Value))
-            return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "It will be tried again.") { Split = partition.Split };
+            return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "Check the brokers' logs if it lasts.") { Split = partition.Split };
         if (position > range.High.Value)
             return new PipelineException(FaultKind.Gap, thing,
                 $"position {position} is beyond the end, {range.High.Value} (noticed {noticed}): the topic was re-created, or brokers lost records",

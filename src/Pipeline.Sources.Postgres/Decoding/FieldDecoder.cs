@@ -36,7 +36,7 @@ internal abstract class FieldDecoder
 
     private static void ThrowWrongLength(int length, int expected) =>
         throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a value has {length} bytes where its type has {expected}",
-            "The table's definition changed while it was read: it is read again.");
+            "Nothing to do if the table's definition has just changed: reading starts over with the new one.");
 }
 
 /// <summary>Types whose values have one width and one conversion.</summary>

@@ -23,7 +23,7 @@ internal readonly ref struct NumericValue
     {
         if (value.Length < HeaderBytes || value.Length != HeaderBytes + 2 * BinaryPrimitives.ReadUInt16BigEndian(value))
             throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a numeric of {value.Length} bytes is malformed",
-                "The table's definition changed while it was read: it is read again.");
+                "Nothing to do if the table's definition has just changed: reading starts over with the new one.");
         DigitCount = BinaryPrimitives.ReadUInt16BigEndian(value);
         Weight = BinaryPrimitives.ReadInt16BigEndian(value[2..]);
         var sign = BinaryPrimitives.ReadUInt16BigEndian(value[4..]);

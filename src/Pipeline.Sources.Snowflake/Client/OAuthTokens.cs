@@ -5,7 +5,7 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>Asks the identity provider for tokens: client credentials in the form (RFC 6749, sections 2.3.1 and 4.4).</summary>
-internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpClient http, RetryOptions retry, TimeSpan requestTimeout,
+internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpClient http, RetryPolicy retry, TimeSpan requestTimeout,
     ISecretStore secrets, TimeProvider time) : Tokens(time)
 {
     /// <summary>For an answer that does not say how long its token is good.</summary>
@@ -16,43 +16,40 @@ internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpC
     protected override async ValueTask<AccessToken> CreateAsync(CancellationToken cancellationToken)
     {
         var secret = await secrets.RevealAsync(auth.ClientSecret, cancellationToken);
-        var backoff = new Backoff(retry, Time);
-        while (true)
-        {
-            var (cause, inner) = ("", (Exception?)null);
-            TimeSpan? retryAfter = null;
-            using var timeout = new RequestDeadline(requestTimeout, Time, cancellationToken);
-            try
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Post, auth.TokenUrl)
-                {
-                    Content = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
-                    {
-                        ["grant_type"] = "client_credentials",
-                        ["client_id"] = auth.ClientId,
-                        ["client_secret"] = secret,
-                        ["scope"] = auth.Scope,
-                    }),
-                };
-                var asked = Time.GetUtcNow();
-                using var response = await http.SendAsync(request, timeout.Token);
-                var body = await response.Content.ReadAsByteArrayAsync(timeout.Token);
-                if (response.IsSuccessStatusCode) return Read(body, asked);
-                if (!IsTransient(response.StatusCode)) throw Refused(response.StatusCode, body);
-                cause = $"it answers {(int)response.StatusCode}";
-                retryAfter = response.Headers.RetryAfter?.Delta;
-            }
-            catch (Exception e) when (e is HttpRequestException or IOException || timeout.HasPassed(e))
-            {
-                cause = timeout.HasPassed(e) ? $"it did not answer within {requestTimeout.TotalSeconds:0} s" : e.Message;
-                inner = e;
-            }
+        return await retry.RunAsync(Time, cancel => AskAsync(secret, cancel), cancellationToken);
+    }
 
-            if (!await backoff.WaitAsync(retryAfter, cancellationToken))
-                throw new PipelineException(FaultKind.Unreachable, Thing, $"no token can be had: {cause}",
-                    "Check auth.token-url and the network path to the identity provider.", inner);
+    private async ValueTask<AccessToken> AskAsync(string secret, CancellationToken cancellationToken)
+    {
+        using var timeout = new RequestDeadline(requestTimeout, Time, cancellationToken);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, auth.TokenUrl)
+            {
+                Content = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["grant_type"] = "client_credentials",
+                    ["client_id"] = auth.ClientId,
+                    ["client_secret"] = secret,
+                    ["scope"] = auth.Scope,
+                }),
+            };
+            var asked = Time.GetUtcNow();
+            using var response = await http.SendAsync(request, timeout.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(timeout.Token);
+            if (response.IsSuccessStatusCode) return Read(body, asked);
+            throw IsTransient(response.StatusCode)
+                ? Unanswered($"it answers {(int)response.StatusCode}", response.Headers.RetryAfter?.Delta, inner: null)
+                : Refused(response.StatusCode, body);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || timeout.HasPassed(e))
+        {
+            throw Unanswered(timeout.HasPassed(e) ? $"it did not answer within {requestTimeout.TotalSeconds:0} s" : e.Message.TrimEnd('.'), retryAfter: null, e);
         }
     }
+
+    private PipelineException Unanswered(string cause, TimeSpan? retryAfter, Exception? inner) => new(FaultKind.Unreachable, Thing, $"no token can be had: {cause}",
+        "Check auth.token-url and the network path to the identity provider.", inner) { RetryAfter = retryAfter };
 
     private string Thing => $"Source {source}, token endpoint {auth.TokenUrl.GetLeftPart(UriPartial.Path)}";
 

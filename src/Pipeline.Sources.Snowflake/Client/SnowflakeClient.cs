@@ -17,8 +17,7 @@ internal sealed record StatementResult(string Handle, ResultMetadata Metadata, R
 /// </summary>
 internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan PollMin = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan PollMax = TimeSpan.FromSeconds(5);
+    private static readonly RetryPolicy Polls = new() { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromSeconds(5) };
     private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -52,8 +51,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
 
     private async Task<StatementResult> ResultAsync(string thing, Answer answer, CancellationToken cancellationToken)
     {
-        var delay = PollMin;
-        while (true)
+        for (var polls = 1; ; polls++)
         {
             if (answer is { Status: HttpStatusCode.OK, Header: { StatementHandle: { } handle, Metadata: { } metadata } })
                 return new StatementResult(handle, metadata, answer.Body);
@@ -63,7 +61,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
                 throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
             try
             {
-                await Task.Delay(delay, time, cancellationToken);
+                await Task.Delay(Polls.Delay(polls, Random.Shared.NextDouble()), time, cancellationToken);
                 answer = await http.SendAsync(thing, _ => Get(running, ""), isPartition: false, cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -71,8 +69,6 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
                 await CancelAsync(thing, running);
                 throw;
             }
-
-            delay = delay < PollMax / 2 ? delay * 2 : PollMax;
         }
     }
 

@@ -13,8 +13,8 @@ internal sealed record Answer(HttpStatusCode Status, ResponseBody Body, ResultHe
 }
 
 /// <summary>
-/// Sends requests until they are answered: with a valid token, again after busy and broken answers with backoff, and not
-/// for ever.
+/// Sends requests until they are answered: with a valid token, again after busy and broken answers, and not for long: a
+/// source that is away is waited for by its reader.
 /// </summary>
 internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions options, HttpClient http, Tokens tokens, TimeProvider time, ILogger log)
 {
@@ -30,36 +30,38 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
     /// <exception cref="PipelineException">Attempts are used up, or the request is refused.</exception>
     public async Task<Answer> SendAsync(string thing, Func<bool, HttpRequestMessage> build, bool isPartition, CancellationToken cancellationToken)
     {
-        var backoff = new Backoff(options.Retry, time);
         var mayHaveActed = false;
         var renewals = 0;
-        while (true)
+        PipelineException? unanswered = null;
+        // A token that cannot be had has been asked for often enough: only this request's own failures are tried again.
+        return await options.Retry.RunAsync(time, async cancel =>
         {
-            var token = await tokens.GetAsync(cancellationToken);
-            var attempt = await AttemptAsync(build(mayHaveActed), token, isPartition, cancellationToken);
-            switch (attempt)
+            while (true)
             {
-                case Attempt.Answered { Answer: var answer } when answer.Status is HttpStatusCode.OK or HttpStatusCode.Accepted
-                    or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity:
-                    return answer;
+                var token = await tokens.GetAsync(cancel);
+                switch (await AttemptAsync(build(mayHaveActed), token, isPartition, cancel))
+                {
+                    case Attempt.Answered { Answer: var answer } when answer.Status is HttpStatusCode.OK or HttpStatusCode.Accepted
+                        or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity:
+                        return answer;
 
-                case Attempt.Answered { Answer: var refusal }:
-                    refusal.Dispose();
-                    if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFaults.Describe(thing, refusal.Status, refusal.Header!, options);
-                    tokens.Invalidate(token);
-                    log.TokenRefused(source, refusal.Header!.Code);
-                    break;
+                    case Attempt.Answered { Answer: var refusal }:
+                        refusal.Dispose();
+                        if (!IsAboutToken(refusal) || ++renewals > RenewalsMax) throw SnowflakeFaults.Describe(thing, refusal.Status, refusal.Header!, options);
+                        tokens.Invalidate(token);
+                        log.TokenRefused(source, refusal.Header!.Code);
+                        break;
 
-                case Attempt.Failed failed:
-                    mayHaveActed |= failed.MayHaveActed;
-                    if (!await backoff.WaitAsync(failed.RetryAfter, cancellationToken))
-                        throw new PipelineException(FaultKind.Unreachable, thing,
-                            $"{options.AccountUrl.Host} cannot be used: {failed.Cause} ({backoff.Failures} attempts)",
-                            "Check account-url and the network path; a busy account answers again later.", failed.Exception);
-                    log.Retrying(source, failed.Cause, backoff.Failures);
-                    break;
+                    case Attempt.Failed failed:
+                        mayHaveActed |= failed.MayHaveActed;
+                        throw unanswered = new PipelineException(FaultKind.Unreachable, thing, $"{options.AccountUrl.Host} cannot be used: {failed.Cause}",
+                            "Check account-url and the network path; a busy account answers again later.", failed.Exception)
+                        {
+                            Dependency = $"Source {source} at {options.AccountUrl.Host}", RetryAfter = failed.RetryAfter,
+                        };
+                }
             }
-        }
+        }, cancellationToken, isTransient: e => e == unanswered, onFailure: failed => log.Retrying(source, unanswered!.Cause, failed.Failures));
     }
 
     /// <summary>What became of one attempt.</summary>

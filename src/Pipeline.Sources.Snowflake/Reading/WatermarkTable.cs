@@ -74,7 +74,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         if (!shape.IsSameAs(TableShape.Of(Thing, table, result.Metadata.Columns)))
         {
             Volatile.Write(ref _shape, null);
-            throw new PipelineException(FaultKind.Unreachable, Thing, "its columns have changed while it was read", "It is read again with the new columns.");
+            throw new PipelineException(FaultKind.Unreachable, Thing, "its columns have changed while it was read", "Nothing to do: reading starts over with the new columns.");
         }
 
         if (result.Metadata.Partitions.Sum(partition => partition.Rows) == 0) yield break;
@@ -135,7 +135,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     }
 
     private PipelineException Broken(Exception e) =>
-        new(FaultKind.Unreachable, Thing, $"an answer with rows is broken: {e.Message.TrimEnd('.')}", "It is read again from the last position.", e);
+        new(FaultKind.Unreachable, Thing, $"an answer with rows is broken: {e.Message.TrimEnd('.')}", "Look for a proxy between here and Snowflake if it lasts.", e);
 
     /// <summary>Bounds are numbers of our own making, so they stand in the text: the window is pinned and can be found in the query history.</summary>
     private string WindowSql(TableShape shape, long? from, long end)

@@ -48,7 +48,7 @@ internal sealed class JobRunnerActor : ReceiveActor
         {
             // What a PipelineException says is all there is to say; the coordinator logs it.
             if (cause is not (PipelineException or JobSupersededException)) _log.Error(cause, "Job {JobId} failed", _pins.Id);
-            Context.Parent.Tell(new JobEnded(_pins.Table, null, Fault(cause)));
+            Context.Parent.Tell(JobEnded.Failed(_pins.Table, cause));
         }
 
         Context.Stop(Self);
@@ -59,14 +59,4 @@ internal sealed class JobRunnerActor : ReceiveActor
         var spec = await _planner.ExpandAsync(_pins, cancellationToken);
         return await _engine.RunAsync(spec, cancellationToken);
     }
-
-    /// <summary>What an exception means for trying again. Errors of the engine itself may be chance: they are retried, with an end.</summary>
-    public static JobFault Fault(Exception cause) => cause switch
-    {
-        JobSupersededException superseded => new JobFault(superseded.Message, JobFaultKind.Superseded),
-        PipelineException { Kind: FaultKind.TooLarge } fault => new JobFault(fault.Message, JobFaultKind.TooLarge),
-        PipelineException fault => new JobFault(fault.Message, fault.IsTransient ? JobFaultKind.Transient : JobFaultKind.Permanent),
-        AggregateException { InnerExceptions: [var one] } => Fault(one),
-        _ => new JobFault(cause.Message, JobFaultKind.Transient),
-    };
 }

@@ -26,17 +26,22 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
     private readonly TimeProvider _time;
     private readonly JobPlanner _planner;
     private readonly IJobEngine _engine;
+    private readonly OutageWatch _outages;
+    private readonly OutageWaiter _polls;
+    private readonly Dictionary<string, OutageWaiter> _runs = new(StringComparer.Ordinal);
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _stopping = new();
     private MedallionState _state;
     private bool _isPolling;
 
-    public MedallionCoordinatorActor(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, TimeProvider time)
+    public MedallionCoordinatorActor(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
         _options = options;
         _engine = engine;
+        _outages = outages;
+        _polls = outages.Waiter();
         _time = time;
         _planner = new JobPlanner(tables, graph, options, time);
         _state = MedallionState.Start(graph.Tables.Select(table => (table.ToString(), graph.InputsOf(table).Select(input => input.ToString()))), options, time.GetUtcNow());
@@ -50,13 +55,15 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(tables, graph, options, engine, time));
+    public static Props Props(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(tables, graph, options, engine, outages, time));
 
     protected override void PostStop()
     {
         _stopping.Cancel();
         _stopping.Dispose();
+        _polls.Dispose();
+        foreach (var run in _runs.Values) run.Dispose();
         base.PostStop();
     }
 
@@ -74,17 +81,26 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         Command<InputsPolled>(polled =>
         {
             _isPolling = false;
+            _polls.Answered();
             Handle(polled);
         });
         Command<PollFailed>(failed =>
         {
             _isPolling = false;
-            _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Reason}", _options.PollInterval, failed.Reason);
+            OnPollFailed(Fault.Of("The tables' logs", failed.Cause), failed.Cause);
         });
         Command<BronzeCommitted>(committed => Handle(new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
         Command<TableAdvanced>(advanced => Handle(new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
-        Command<JobPlanned>(planned => Handle(planned));
-        Command<JobEnded>(ended => Handle(ended));
+        Command<JobPlanned>(planned =>
+        {
+            if (planned.Pins is null) RunsOf(planned.Table).Answered();
+            Handle(planned);
+        });
+        Command<JobEnded>(ended =>
+        {
+            Watch(ended);
+            Handle(ended);
+        });
         Command<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
         Command<TriggerTable>(trigger => Obey(trigger.Table, trigger));
         Command<PauseTable>(pause => Obey(pause.Table, pause));
@@ -103,6 +119,29 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         Timers.StartPeriodicTimer("tick", Tick.Instance, TimeSpan.Zero, TickInterval);
         Timers.StartPeriodicTimer("poll", PollDue.Instance, _options.PollInterval);
         foreach (var effect in _state.Resume()) Perform(effect);
+    }
+
+    /// <summary>What is away is said by the node's watch: this looks again soon.</summary>
+    private void OnPollFailed(Fault fault, Exception cause)
+    {
+        if (fault.IsTransient) _polls.Failed(fault);
+        else if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
+        else _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
+    }
+
+    private OutageWaiter RunsOf(string table)
+    {
+        if (!_runs.TryGetValue(table, out var waiter)) _runs[table] = waiter = _outages.Waiter();
+        return waiter;
+    }
+
+    /// <summary>A run that can be planned says nothing of a store that takes no file: only one that succeeds does.</summary>
+    private void Watch(JobEnded ended)
+    {
+        if (ended.Result is not null) RunsOf(ended.Table).Answered();
+        if (ended.Fault is not { IsTransient: true } fault) return;
+        RunsOf(ended.Table).Asks();
+        RunsOf(ended.Table).Failed(fault);
     }
 
     private void Obey(string table, object command)
@@ -131,16 +170,16 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         PersistAll(decision.Events, happened =>
         {
             _state = _state.Apply(happened);
-            Report(happened);
+            Report(happened, message);
             if (--left > 0) return;
             Perform(decision, then);
             if (LastSequenceNr % EventsPerSnapshot == 0) SaveSnapshot(_state.ToSnapshot());
         });
     }
 
-    private void Report(MedallionEvent happened)
+    private void Report(MedallionEvent happened, object message)
     {
-        if (happened is JobFailed failed)
+        if (happened is JobFailed failed && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? " for good" : "", failed.Message);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} does not fit into memory, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
@@ -157,7 +196,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         switch (effect)
         {
             case MedallionEffect.Plan plan:
-                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => new JobEnded(plan.Table, null, JobRunnerActor.Fault(cause)));
+                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, cause));
                 break;
             case MedallionEffect.Run run:
                 Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine));
@@ -177,7 +216,8 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
     {
         if (_isPolling) return;
         _isPolling = true;
-        _ = PollAsync(_stopping.Token).PipeTo(Self, failure: cause => new PollFailed(cause.Message));
+        _polls.Asks();
+        _ = PollAsync(_stopping.Token).PipeTo(Self, failure: cause => new PollFailed(cause));
     }
 
     private async Task<InputsPolled> PollAsync(CancellationToken cancellationToken)
@@ -200,5 +240,5 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         public static readonly PollDue Instance = new();
     }
 
-    private sealed record PollFailed(string Reason) : INoSerializationVerificationNeeded;
+    private sealed record PollFailed(Exception Cause) : INoSerializationVerificationNeeded;
 }

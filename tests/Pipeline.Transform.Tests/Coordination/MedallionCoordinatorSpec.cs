@@ -144,7 +144,7 @@ public sealed class MedallionCoordinatorSpec
                 .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
-                .WithTransform(options, lake.Tables, lake.Graph, engine, lake.Time)
+                .WithTransform(options, lake.Tables, lake.Graph, engine, OutageWatch.Silent(lake.Time), lake.Time)
                 .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
             var built = host.Build();
             await built.StartAsync(TestContext.Current.CancellationToken);

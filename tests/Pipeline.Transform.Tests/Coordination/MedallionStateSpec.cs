@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 
@@ -10,7 +11,7 @@ public sealed class MedallionStateSpec
     private static readonly TransformOptions Options = new()
     {
         IntervalMin = TimeSpan.FromSeconds(2), LagMax = TimeSpan.FromSeconds(30), RowsThreshold = 1000, JobsMax = 2,
-        BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(60), AttemptsMax = 3,
+        Retry = new RetryPolicy { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(60), Jitter = 0, AttemptsMax = 3 },
     };
 
     private DateTimeOffset _now = Start;
@@ -178,7 +179,7 @@ public sealed class MedallionStateSpec
         Planned("silver/users", 1);
         Failed("silver/users", isTransient: true);
 
-        Assert.Equal((TableActivity.Stopped, "broken"), (Status("silver/users").Activity, Status("silver/users").Error));
+        Assert.Equal((TableActivity.Stopped, "silver/users: broken. Mend it."), (Status("silver/users").Activity, Status("silver/users").Error));
         _now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
         Decide(new TriggerTable("silver/users"));
@@ -228,7 +229,7 @@ public sealed class MedallionStateSpec
         Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 1_000_000 }));
         TooLarge("silver/users");
 
-        Assert.Equal((TableActivity.Stopped, "too large"), (Status("silver/users").Activity, Status("silver/users").Error));
+        Assert.Equal((TableActivity.Stopped, "silver/users: too large. Read fewer rows."), (Status("silver/users").Activity, Status("silver/users").Error));
         _now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
     }
@@ -267,7 +268,7 @@ public sealed class MedallionStateSpec
         Decide(new InputSeen("bronze/app/users", 5, 1, _now));
         Tick();
         Planned("silver/users", 1);
-        Decide(new JobEnded("silver/users", null, new JobFault("run 1 is taken", JobFaultKind.Superseded)));
+        Decide(JobEnded.Failed("silver/users", new JobSupersededException("run 1 is taken")));
         _now += Options.IntervalMin;
 
         Assert.Null(Status("silver/users").Error);
@@ -341,9 +342,9 @@ public sealed class MedallionStateSpec
 
     private List<string> Ended(string table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
 
-    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new JobFault("broken", isTransient ? JobFaultKind.Transient : JobFaultKind.Permanent)));
+    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table, "broken", "Mend it.")));
 
-    private void TooLarge(string table) => Decide(new JobEnded(table, null, new JobFault("too large", JobFaultKind.TooLarge)));
+    private void TooLarge(string table) => Decide(new JobEnded(table, null, new Fault(FaultKind.TooLarge, table, "too large", "Read fewer rows.")));
 
     /// <summary>The rows that the table's next run may read, if it is due now.</summary>
     private List<long> PlannedRows(string table)

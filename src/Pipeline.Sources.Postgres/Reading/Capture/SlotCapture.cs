@@ -14,9 +14,15 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ReadsOn = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan StatePoll = TimeSpan.FromMilliseconds(50);
 
     private readonly PostgresSourceOptions _options = connections.Options;
+
+    /// <summary>How a state that passes by itself is waited out.</summary>
+    private readonly RetryPolicy _passing = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(50), BackoffMax = TimeSpan.FromMilliseconds(500), TimeMax = connections.Options.ConnectTimeout,
+    };
+
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
     private volatile Exception? _seen;
@@ -97,16 +103,8 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     }
 
     /// <summary>Gives a state that passes by itself time to: a slot's former reader, cut off a moment ago, may not have left yet.</summary>
-    private async ValueTask<SlotState?> WaitWhileAsync(SlotWatch watch, Func<SlotState, bool> isPassing, CancellationToken cancellationToken)
-    {
-        var since = services.Time.GetTimestamp();
-        while (true)
-        {
-            var slot = await watch.FindAsync(cancellationToken);
-            if (slot is null || !isPassing(slot) || services.Time.GetElapsedTime(since) > _options.ConnectTimeout) return slot;
-            await Task.Delay(StatePoll, services.Time, cancellationToken);
-        }
-    }
+    private Task<SlotState?> WaitWhileAsync(SlotWatch watch, Func<SlotState, bool> isPassing, CancellationToken cancellationToken) =>
+        _passing.RunAsync(services.Time, watch.FindAsync, cancellationToken, isAgain: slot => slot is not null && isPassing(slot), isTransient: _ => false);
 
     /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
     private long StartOf(SlotState slot)

@@ -1,0 +1,85 @@
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>A worker's reading has gone on for a while since it was started again after an outage.</summary>
+internal sealed record ReadingQuietly(long Epoch);
+
+/// <summary>
+/// What a worker waits for, told from its events. An answer counts when it comes to the same question: that splits can be
+/// listed says nothing of a store that takes no file.
+/// </summary>
+internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
+{
+    private enum Question
+    {
+        Splits,
+        Positions,
+        Records,
+        Acknowledgement,
+    }
+
+    private Question? _missed;
+
+    /// <summary>Reading failed. A source that has nothing new shows only by going on that it is back.</summary>
+    public bool WaitsForReading => _missed == Question.Records;
+
+    public void On(WorkerEvent message, IngestWorkerState before, IngestWorkerState after)
+    {
+        switch (message)
+        {
+            case WorkerEvent.LocateFailed failed when failed.Epoch == before.Epoch:
+                Miss(Question.Splits, failed.Fault, isOfLocating: before.Phase == WorkerPhase.Locating);
+                break;
+            case WorkerEvent.PositionsFailed failed when failed.Epoch == before.Epoch:
+                Miss(Question.Positions, failed.Fault);
+                break;
+            case WorkerEvent.AcknowledgeFailed failed when failed.Epoch == before.Epoch:
+                Miss(Question.Acknowledgement, failed.Fault);
+                break;
+            case WorkerEvent.StageLost lost:
+                Miss(Question.Records, lost.Answer.Fault);
+                break;
+            case WorkerEvent.GraphEnded { Fault: { } fault } ended when ended.Epoch == before.Epoch:
+                Miss(Question.Records, fault);
+                break;
+            case WorkerEvent.Located:
+                Answer(Question.Splits);
+                break;
+            case WorkerEvent.PositionsKnown when after.Phase == WorkerPhase.Reading:
+                Answer(Question.Positions);
+                break;
+            case WorkerEvent.Acknowledged:
+                Answer(Question.Acknowledgement);
+                break;
+            case WorkerEvent.Committed:
+                Answer(Question.Records);
+                break;
+        }
+
+        if (after.Phase is WorkerPhase.Locating && before.Phase is not WorkerPhase.Locating) waiter.Asks();
+    }
+
+    public void OnQuiet(ReadingQuietly quiet, IngestWorkerState state)
+    {
+        if (quiet.Epoch == state.Epoch && state is { Phase: WorkerPhase.Reading, InHand: null }) Answer(Question.Records);
+    }
+
+    public void Dispose() => waiter.Dispose();
+
+    /// <param name="isOfLocating">Missed since the locating began; everything else worked until just now.</param>
+    private void Miss(Question question, Fault fault, bool isOfLocating = false)
+    {
+        if (!fault.IsTransient) return;
+        if (!isOfLocating) waiter.Asks();
+        _missed = question;
+        waiter.Failed(fault);
+    }
+
+    private void Answer(Question question)
+    {
+        if (_missed != question) return;
+        _missed = null;
+        waiter.Answered();
+    }
+}
