@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using Pipeline.Configuration;
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
@@ -16,6 +18,9 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     public Lake OpenLake() => Lakes.Open(
         // A bucket needs the settings of lake.s3, a directory needs none.
         LakeLocation is { } location && !S3Location.IsS3(location) ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
+
+    /// <summary>What sources of this command get.</summary>
+    public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore());
 
     public void Print(Listing listing) => listing.Print(Context, Format);
 

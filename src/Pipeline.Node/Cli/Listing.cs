@@ -1,3 +1,4 @@
+using System.Data.SqlTypes;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -23,6 +24,8 @@ internal sealed class Listing(params string[] columns)
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        // A column may hold NaN and infinities; JSON has no numbers for them.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         // Read by programs and people, never by a browser.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
@@ -43,7 +46,10 @@ internal sealed class Listing(params string[] columns)
     }
 
     public JsonArray ToJson() => new([.. _rows.Select(row => (JsonNode)new JsonObject(
-        columns.Zip(row, (column, value) => KeyValuePair.Create(column.Replace(' ', '_'), JsonSerializer.SerializeToNode(value, Json)))))]);
+        columns.Zip(row, (column, value) => KeyValuePair.Create(column.Replace(' ', '_'), ToJson(value)))))]);
+
+    /// <summary>A decimal keeps all of its digits.</summary>
+    private static JsonNode? ToJson(object? value) => value is SqlDecimal number ? JsonNode.Parse(number.ToString()) : JsonSerializer.SerializeToNode(value, Json);
 
     public static string Format(object? value) => value switch
     {
@@ -64,6 +70,8 @@ internal sealed class Listing(params string[] columns)
         _ => $"{age.TotalDays:0} days",
     };
 
+    private static bool IsNumber(object? value) => value is long or int or double or TimeSpan;
+
     private void PrintJson(TextWriter writer) => writer.WriteLine(ToJson().ToJsonString(Json));
 
     private void PrintTable(IAnsiConsole console)
@@ -71,7 +79,7 @@ internal sealed class Listing(params string[] columns)
         var table = new Table().Border(TableBorder.Simple);
         for (var i = 0; i < columns.Length; i++)
         {
-            var isNumber = _rows.Exists(row => row[i] is long or int or double or TimeSpan) && _rows.TrueForAll(row => row[i] is null or long or int or double or TimeSpan);
+            var isNumber = _rows.Exists(row => IsNumber(row[i])) && _rows.TrueForAll(row => row[i] is null || IsNumber(row[i]));
             table.AddColumn(new TableColumn(Markup.Escape(columns[i])) { Alignment = isNumber ? Justify.Right : Justify.Left });
         }
 

@@ -10,6 +10,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
+using Pipeline.Operations.Sources;
 using Pipeline.Transform;
 
 namespace Pipeline.Node.Composition;

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
-using Pipeline.Delta.Maintenance;
-using Pipeline.Delta.Parquet;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Verbs;
 
@@ -18,14 +16,11 @@ internal sealed class CompactVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var lake = invocation.OpenLake();
-        var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", "version");
-        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, parsed.GetValue(_tables), cancellationToken))
-        {
-            var result = await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), cancellationToken);
-            listing.Add(id.ToString(), result.FilesRemoved, result.FilesAdded, result.BytesRemoved, result.BytesAdded, result.Version);
-        }
+        var compacted = await CompactTables.RunAsync(new CompactTablesRequest(parsed.GetValue(_tables)), invocation.OpenLake(), cancellationToken);
 
+        var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", "version");
+        foreach (var (table, result) in compacted.Tables)
+            listing.Add(table.ToString(), result.FilesRemoved, result.FilesAdded, result.BytesRemoved, result.BytesAdded, result.Version);
         invocation.Print(listing);
         return ExitCode.Done;
     }

@@ -1,10 +1,9 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Ingest.DeadLetters;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Composition;
+using Pipeline.Operations.DeadLetters;
 
 namespace Pipeline.Node.Verbs;
 
@@ -24,21 +23,14 @@ internal sealed class DlqRedriveVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var table = parsed.GetRequiredValue(_table);
-        var options = invocation.Load();
+        var request = new RedriveDeadLettersRequest(parsed.GetRequiredValue(_table), _selection.Read(parsed), parsed.GetValue(_dryRun));
         using var logs = invocation.CreateLogs(LogLevel.Warning);
-        await using var sources = OpenSources.Open(options.Sources.Where(source => source.Name == table.Source),
-            new SourceServices(invocation.Context.Time, logs, new LocalSecretStore()));
-        if (sources.OfType<IRedriveSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == table.Name)) is not { } source)
-            throw new PipelineException(FaultKind.Missing, $"Table {table}", "no configured source that can decode dead letters feeds it", "Name a Kafka table: bronze/SOURCE/TABLE.");
+        var report = await RedriveDeadLetters.RunAsync(request, invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var isDryRun = parsed.GetValue(_dryRun);
-        var report = await Redrive.RunAsync(invocation.OpenLake(), source, table.Name, _selection.Read(parsed), isDryRun, options.Ingest,
-            invocation.Context.Time, cancellationToken);
         var listing = new Listing("outcome", "code", "letters", "first split", "first position", "reason");
         foreach (var line in report.Lines)
-            listing.Add(Word(line.Outcome, isDryRun), line.Code, line.Letters, line.FirstSplit.ToString(), line.FirstPosition, Reason(line));
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"There is nothing to re-drive: {table} has no such dead letters.");
+            listing.Add(Word(line.Outcome, request.IsDryRun), line.Code, line.Letters, line.FirstSplit.ToString(), line.FirstPosition, Reason(line));
+        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"There is nothing to re-drive: {request.Table} has no such dead letters.");
         invocation.Print(listing);
         return report.Letters(RedriveOutcome.Undecodable) == 0 ? ExitCode.Done : ExitCode.Failed;
     }

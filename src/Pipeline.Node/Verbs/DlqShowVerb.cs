@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Globalization;
 using Pipeline.Core;
-using Pipeline.DuckDb;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
+using Pipeline.Operations.DeadLetters;
 
 namespace Pipeline.Node.Verbs;
 
@@ -25,37 +23,30 @@ internal sealed class DlqShowVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var lake = invocation.OpenLake();
-        var (source, table) = await FindAsync(invocation, parsed.GetRequiredValue(_of), cancellationToken);
-        using var query = new LakeQuery(cancellationToken);
-        var letters = new DeadLetterQuery(lake, query, cancellationToken);
+        var (source, table) = Find(parsed.GetRequiredValue(_of));
+        var request = new ShowDeadLettersRequest(source, table, _selection.Read(parsed), parsed.GetValue(_limit));
+        var shown = await ShowDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
+
         var isJson = invocation.Format == OutputFormat.Json;
         var listing = new Listing("table", "split", "position", "code", "reason", "arrived at", "record at", "headers",
             isJson ? "key base64" : "key", isJson ? "value base64" : "value", "redriven");
-        foreach (var name in await letters.SourcesAsync(source))
-        {
-            var rows = await letters.RowsAsync(name, $"""
-                _table, _split, _position, code, reason, strftime(_ingested_at, '%Y-%m-%dT%H:%M:%S.%fZ'), strftime(record_timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'),
-                headers, to_base64(key), to_base64(value), _redriven
-                """, $"{Where(parsed, table)} ORDER BY _table, _split, _position LIMIT {parsed.GetValue(_limit).ToString(CultureInfo.InvariantCulture)}");
-            foreach (var row in rows)
-                listing.Add([TableId.Bronze(name, (string)row[0]!).ToString(), .. row[1..8], isJson ? row[8] : Text(row[8]), isJson ? row[9] : Text(row[9]), row[10]]);
-        }
+        foreach (var letter in shown.Letters)
+            listing.Add(letter.Table.ToString(), letter.Split, letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
+                letter.RecordAt is { } time ? CellText.Of(time) : null, letter.Headers, Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
 
         if (listing.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");
         invocation.Print(listing);
         return ExitCode.Done;
     }
 
-    /// <summary>The source, and the table's name within it when one is meant.</summary>
-    private static async Task<(string Source, string? Table)> FindAsync(Invocation invocation, string of, CancellationToken cancellationToken)
+    /// <summary>The source, and the table when one is meant.</summary>
+    private static (string Source, TableId? Table) Find(string of)
     {
         if (!of.Contains('/', StringComparison.Ordinal)) return (of, null);
         try
         {
             var table = TableId.Parse(of);
-            await LakeInventory.OpenAsync(invocation.OpenLake(), table, cancellationToken);
-            if (table.Source is not null) return (table.Source, table.Name);
+            if (table.Source is not null) return (table.Source, table);
         }
         catch (FormatException)
         {
@@ -65,16 +56,9 @@ internal sealed class DlqShowVerb : Verb
         throw new PipelineException(FaultKind.Invalid, $"'{of}'", "only tables of Bronze have dead letters", "Name a source, or a table as bronze/SOURCE/TABLE.");
     }
 
-    private string Where(ParseResult parsed, string? table)
+    private static string? Bytes(byte[]? bytes, bool isJson)
     {
-        var selection = _selection.Read(parsed);
-        List<string> conditions = [];
-        if (table is not null) conditions.Add($"_table = {Sql.Text(table)}");
-        if (selection.Code is { } code) conditions.Add($"code = {Sql.Text(code)}");
-        if (selection.Split is { } split) conditions.Add($"(_split = {Sql.Text(split)} OR ends_with(_split, {Sql.Text($"/{split}")}))");
-        if (selection.Position is { } position) conditions.Add($"_position = {position.ToString(CultureInfo.InvariantCulture)}");
-        return conditions.Count == 0 ? "" : $"WHERE {string.Join(" AND ", conditions)}";
+        if (bytes is null) return null;
+        return isJson ? Convert.ToBase64String(bytes) : RawText.Of(bytes, ShownBytesMax);
     }
-
-    private static string? Text(object? base64) => base64 is string text ? RawText.Of(Convert.FromBase64String(text), ShownBytesMax) : null;
 }

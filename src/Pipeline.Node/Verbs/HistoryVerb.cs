@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Verbs;
 
@@ -18,18 +18,15 @@ internal sealed class HistoryVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var table = await LakeInventory.OpenAsync(invocation.OpenLake(), parsed.GetRequiredValue(_table), cancellationToken);
-        var listing = new Listing("version", "committed at", "operation", "parameters", "metrics");
-        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
-        {
-            if (listing.Count == parsed.GetValue(_limit)) break;
-            listing.Add(version, info?.Timestamp, info?.Operation, Pairs(info?.OperationParameters), Pairs(info?.OperationMetrics));
-        }
+        var request = new TableHistoryRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_limit));
+        var history = await TableHistory.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
+        var listing = new Listing("version", "committed at", "operation", "parameters", "metrics");
+        foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, Pairs(commit.Parameters), Pairs(commit.Metrics));
         invocation.Print(listing);
         return ExitCode.Done;
     }
 
-    private static string Pairs(IReadOnlyDictionary<string, string>? pairs) =>
-        pairs is null ? "" : string.Join(", ", pairs.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value}"));
+    private static string Pairs(IReadOnlyDictionary<string, string> pairs) =>
+        string.Join(", ", pairs.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value}"));
 }

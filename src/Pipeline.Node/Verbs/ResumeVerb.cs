@@ -1,10 +1,8 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using Pipeline.Configuration;
 using Pipeline.Core;
-using Pipeline.Ingest;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Composition;
+using Pipeline.Operations.Sources;
 
 namespace Pipeline.Node.Verbs;
 
@@ -21,21 +19,13 @@ internal sealed class ResumeVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var table = parsed.GetRequiredValue(_table);
-        var isAccepted = parsed.GetValue(_acceptGap);
         using var logs = invocation.CreateLogs(LogLevel.Warning);
-        await using var sources = OpenSources.Open(invocation.Load().Sources.Where(source => source.Name == table.Source),
-            new SourceServices(invocation.Context.Time, logs, new LocalSecretStore()));
-        if (sources.OfType<IGapSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == table.Name)) is not { } source)
-            throw new PipelineException(FaultKind.Missing, $"Table {table}", "no configured source that can lose records feeds it", "Name a table of Kafka or of PostgreSQL: bronze/SOURCE/TABLE.");
-
-        var lake = invocation.OpenLake();
-        var gaps = await GapAcceptance.FindAsync(lake, source, table.Name, cancellationToken);
-        if (isAccepted) await GapAcceptance.AcceptAsync(lake, source, table.Name, gaps, cancellationToken);
+        var request = new ResumeTableRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_acceptGap));
+        var resumed = await ResumeTable.RunAsync(request, invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("split", "from", "to", "records lost", "accepted");
-        foreach (var gap in gaps) listing.Add(gap.Split.ToString(), gap.Range.From, gap.Range.To, gap.Range.To - gap.Range.From, isAccepted);
+        foreach (var gap in resumed.Gaps) listing.Add(gap.Split.ToString(), gap.Range.From, gap.Range.To, gap.Range.To - gap.Range.From, resumed.AreAccepted);
         invocation.Print(listing);
-        return gaps.Count == 0 || isAccepted ? ExitCode.Done : ExitCode.Failed;
+        return resumed.Gaps.Count == 0 || resumed.AreAccepted ? ExitCode.Done : ExitCode.Failed;
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Verbs;
 
@@ -20,11 +20,11 @@ internal sealed class ShowVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var table = await LakeInventory.OpenAsync(invocation.OpenLake(), parsed.GetRequiredValue(_table), cancellationToken);
-        var snapshot = parsed.GetValue(_version) is { } version ? await table.AtVersionAsync(version, cancellationToken) : table.Current;
+        var request = new ShowTableRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_limit), parsed.GetValue(_version));
+        var shown = await ShowTable.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing([.. snapshot.Schema.FieldsList.Select(field => field.Name)]);
-        await foreach (var row in TableRows.ReadAsync(table, snapshot, parsed.GetValue(_limit), cancellationToken)) listing.Add(row);
+        var listing = new Listing([.. shown.Schema.FieldsList.Select(field => field.Name)]);
+        foreach (var row in shown.Rows) listing.Add([.. row.Select(CellText.Of)]);
         invocation.Print(listing);
         return ExitCode.Done;
     }

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using Pipeline.Core;
-using Pipeline.Configuration;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Composition;
+using Pipeline.Operations.Sources;
 
 namespace Pipeline.Node.Verbs;
 
@@ -20,32 +18,20 @@ internal sealed class SourceRemoveVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var name = parsed.GetRequiredValue(_name);
-        var isAgreed = parsed.GetValue(_yes);
-        var configured = invocation.Load().Sources;
-        if (configured.FirstOrDefault(candidate => candidate.Name == name) is not { } definition)
-            throw new PipelineException(FaultKind.Missing, $"Source {name}", "it is not configured",
-                $"Name one of the configuration{SettingsReader.Nearest(name, configured.Select(candidate => candidate.Name))}");
-
+        var request = new RemoveSourceRequest(parsed.GetRequiredValue(_name), parsed.GetValue(_yes));
         using var logs = invocation.CreateLogs(LogLevel.Warning);
-        await using var sources = OpenSources.Open([definition], new SourceServices(invocation.Context.Time, logs, new LocalSecretStore()));
-        if (sources[0] is not IRemovableSource source)
-            throw new PipelineException(FaultKind.Invalid, $"Source {name}", $"sources of kind {definition.Kind} make nothing on their server", "Delete it from the configuration.");
-
-        var traces = await source.FindTracesAsync(cancellationToken);
-        if (isAgreed) await source.RemoveTracesAsync(cancellationToken);
+        var removed = await RemoveSource.RunAsync(request, invocation.Load(), invocation.Services(logs), cancellationToken);
 
         var listing = new Listing("thing", "detail", "sql", "dropped");
-        foreach (var trace in traces) listing.Add(trace.Thing, trace.Detail, trace.Removal, isAgreed && trace.Removal is not null);
+        foreach (var trace in removed.Traces) listing.Add(trace.Thing, trace.Detail, trace.Removal, removed.IsRemoved && trace.Removal is not null);
         invocation.Print(listing);
 
-        var removable = traces.Count(trace => trace.Removal is not null);
-        invocation.Context.Messages.WriteLine((removable, isAgreed) switch
+        invocation.Context.Messages.WriteLine((removed.Removable, removed.IsRemoved) switch
         {
-            (0, _) => $"Source {name} has nothing on its server that is to be dropped.",
-            (_, true) => $"Source {name} has given its server back. Delete it from the configuration: a start would make everything again.",
-            _ => $"Nothing is dropped yet: run it again with --yes, when no node reads {name} any more.",
+            (0, _) => $"Source {request.Name} has nothing on its server that is to be dropped.",
+            (_, true) => $"Source {request.Name} has given its server back. Delete it from the configuration: a start would make everything again.",
+            _ => $"Nothing is dropped yet: run it again with --yes, when no node reads {request.Name} any more.",
         });
-        return removable == 0 || isAgreed ? ExitCode.Done : ExitCode.PlanHasChanges;
+        return removed.Removable == 0 || removed.IsRemoved ? ExitCode.Done : ExitCode.PlanHasChanges;
     }
 }

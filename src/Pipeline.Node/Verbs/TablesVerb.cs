@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Verbs;
 
@@ -8,18 +8,11 @@ internal sealed class TablesVerb() : Verb("tables", "List the lake's tables: ver
 {
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var lake = invocation.OpenLake();
-        var now = invocation.Context.Time.GetUtcNow();
-        var listing = new Listing("table", "version", "rows", "files", "bytes", "committed at", "age");
-        await foreach (var id in LakeInventory.TablesAsync(lake, cancellationToken))
-        {
-            var table = await LakeInventory.OpenAsync(lake, id, cancellationToken);
-            var snapshot = table.Current;
-            listing.Add(id.ToString(), snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size),
-                snapshot.CommittedAt, now - snapshot.CommittedAt);
-        }
+        var found = await ListTables.RunAsync(new ListTablesRequest(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
 
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"The lake {lake.Store.Location} has no tables yet.");
+        var listing = new Listing("table", "version", "rows", "files", "bytes", "committed at", "age");
+        foreach (var table in found.Tables) listing.Add(table.Table.ToString(), table.Version, table.Rows, table.Files, table.Bytes, table.CommittedAt, table.Age);
+        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"The lake {found.Lake} has no tables yet.");
         invocation.Print(listing);
         return ExitCode.Done;
     }

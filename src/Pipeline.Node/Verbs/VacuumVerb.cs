@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
-using Pipeline.Delta.Maintenance;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Inspection;
-using Pipeline.Transform.Jobs;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Verbs;
 
@@ -22,18 +20,11 @@ internal sealed class VacuumVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var lake = invocation.OpenLake();
-        var isDryRun = parsed.GetValue(_dryRun);
-        var silver = await LakeInventory.TablesAsync(lake, cancellationToken).Where(id => id.Layer == Layer.Silver).ToListAsync(cancellationToken);
-        var pending = await PendingReads.FindAsync(new OpenTables(lake), silver, cancellationToken);
-        var listing = new Listing("table", isDryRun ? "files to delete" : "files deleted", "bytes", "unread by");
-        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, parsed.GetValue(_tables), cancellationToken))
-        {
-            var reads = pending.GetValueOrDefault(id, PendingReads.None);
-            var result = await Vacuum.RunAsync(table, new VacuumOptions(parsed.GetValue(_retention), isDryRun, reads.Versions, reads.ChangesAfter), cancellationToken);
-            listing.Add(id.ToString(), result.Files, result.Bytes, string.Join(", ", reads.By));
-        }
+        var request = new VacuumTablesRequest(parsed.GetValue(_tables), parsed.GetValue(_retention), parsed.GetValue(_dryRun));
+        var vacuumed = await VacuumTables.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
+        var listing = new Listing("table", request.IsDryRun ? "files to delete" : "files deleted", "bytes", "unread by");
+        foreach (var (table, result, unreadBy) in vacuumed.Tables) listing.Add(table.ToString(), result.Files, result.Bytes, string.Join(", ", unreadBy));
         invocation.Print(listing);
         return ExitCode.Done;
     }

@@ -2,11 +2,12 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.DuckDb;
+using Pipeline.Operations.Inspection;
 
-namespace Pipeline.Operations.Inspection;
+namespace Pipeline.Operations.DeadLetters;
 
 /// <summary>Asks about the dead letters of a lake, from the lake alone: what they are, and which have been re-driven.</summary>
-public sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationToken cancellationToken)
+internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationToken cancellationToken)
 {
     /// <summary>The sources that have a dead-letter table, in order.</summary>
     /// <param name="only">One source, or null for all.</param>

@@ -2,10 +2,10 @@ using System.Collections;
 using Pipeline.Configuration;
 using Pipeline.Core;
 
-namespace Pipeline.Node.Composition;
+namespace Pipeline.Operations.Sources;
 
 /// <summary>The configured sources, opened: connections are made on first use and end with this object.</summary>
-internal sealed class OpenSources : IReadOnlyList<ISource>, IAsyncDisposable
+public sealed class OpenSources : IReadOnlyList<ISource>, IAsyncDisposable
 {
     private readonly IReadOnlyList<ISource> _sources;
 

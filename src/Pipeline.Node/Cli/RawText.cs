@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 
-namespace Pipeline.Operations.Inspection;
+namespace Pipeline.Node.Cli;
 
 /// <summary>Raw bytes as text that says which bytes they are.</summary>
-public static class RawText
+internal static class RawText
 {
     /// <summary>
     /// UTF-8 as its characters; control characters, other bytes and the backslash escaped as <c>\n</c>, <c>\xFF</c>,

@@ -1,0 +1,31 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest;
+using Pipeline.Operations.Options;
+
+namespace Pipeline.Operations.Sources;
+
+/// <param name="Table">A table of Bronze.</param>
+/// <param name="AcceptsGaps">Gives the lost records up; otherwise they are only looked at.</param>
+public sealed record ResumeTableRequest(TableId Table, bool AcceptsGaps);
+
+/// <param name="Gaps">Between where the table is and the oldest record that its source still has.</param>
+/// <param name="AreAccepted">Whether the table has been moved behind them.</param>
+public sealed record ResumeTableResult(IReadOnlyList<SplitGap> Gaps, bool AreAccepted);
+
+/// <summary>Records that a table has lost at its source, and the decision to go on behind them.</summary>
+public static class ResumeTable
+{
+    /// <exception cref="PipelineException">No source that can lose records feeds the table; it cannot be reached; a split has moved meanwhile.</exception>
+    public static async Task<ResumeTableResult> RunAsync(ResumeTableRequest request, PipelineOptions options, SourceServices services, Lake lake, CancellationToken cancellationToken)
+    {
+        await using var sources = OpenSources.Open(options.Sources.Where(source => source.Name == request.Table.Source), services);
+        if (sources.OfType<IGapSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == request.Table.Name)) is not { } source)
+            throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can lose records feeds it",
+                "Name a table of Kafka or of PostgreSQL: bronze/SOURCE/TABLE.");
+
+        var gaps = await GapAcceptance.FindAsync(lake, source, request.Table.Name, cancellationToken);
+        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, source, request.Table.Name, gaps, cancellationToken);
+        return new ResumeTableResult(gaps, request.AcceptsGaps);
+    }
+}

@@ -1,0 +1,36 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Operations.Inspection;
+
+namespace Pipeline.Operations.Tables;
+
+public sealed record ListTablesRequest;
+
+/// <summary>A table as its log says it is.</summary>
+/// <param name="Rows">Null when a file does not say how many it has.</param>
+/// <param name="Age">Since the last commit.</param>
+public sealed record TableState(TableId Table, long Version, long? Rows, int Files, long Bytes, DateTimeOffset CommittedAt, TimeSpan Age);
+
+/// <param name="Lake">Where it is.</param>
+/// <param name="Tables">By layer, then by name.</param>
+public sealed record ListTablesResult(string Lake, IReadOnlyList<TableState> Tables);
+
+/// <summary>The tables that a lake has, whatever the configuration says.</summary>
+public static class ListTables
+{
+    /// <exception cref="PipelineException">The lake cannot be reached, or a table's log cannot be read.</exception>
+    public static async Task<ListTablesResult> RunAsync(ListTablesRequest request, Lake lake, TimeProvider time, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var now = time.GetUtcNow();
+        var tables = new List<TableState>();
+        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, tables: null, cancellationToken))
+        {
+            var snapshot = table.Current;
+            tables.Add(new TableState(id, snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size),
+                snapshot.CommittedAt, now - snapshot.CommittedAt));
+        }
+
+        return new ListTablesResult(lake.Store.Location, tables);
+    }
+}
