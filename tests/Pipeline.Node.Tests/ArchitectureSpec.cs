@@ -72,6 +72,19 @@ public sealed class ArchitectureSpec
         Assert.DoesNotContain(ReferencesOf("pipeline"), name => madeUp.Contains(name, StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void What_is_done_with_a_lake_knows_nothing_of_command_lines_and_terminals() =>
+        Assert.DoesNotContain(ReferencesOf("Pipeline.Operations"), name => name.StartsWith("Spectre", StringComparison.Ordinal) || name.StartsWith("System.CommandLine", StringComparison.Ordinal));
+
+    [Fact]
+    public void A_verb_parses_calls_an_operation_and_renders()
+    {
+        string[] done = ["using Pipeline.Delta", "using Pipeline.DuckDb", "using Pipeline.Transform", "using Pipeline.Sources"];
+
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Pipeline.Node", "Verbs"), "*.cs"))
+            Assert.DoesNotContain(File.ReadLines(file), line => done.Any(room => line.StartsWith(room, StringComparison.Ordinal)));
+    }
+
     private static IEnumerable<string> ReferencesOf(string room) =>
         Assembly.Load(room).GetReferencedAssemblies().Select(name => name.Name!);
 }
