@@ -5,9 +5,6 @@ namespace Pipeline.Sources.Kafka;
 
 internal static partial class KafkaSourceLog
 {
-    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} reads records one by one: {Reason}")]
-    public static partial void NativeUnavailable(this ILogger log, string source, string reason);
-
     [LoggerMessage(Level = LogLevel.Debug, Message = "librdkafka {Facility}: {Text}")]
     public static partial void Librdkafka(this ILogger log, string facility, string text);
 

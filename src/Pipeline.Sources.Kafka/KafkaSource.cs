@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Formats;
-using Pipeline.Sources.Kafka.Native;
 using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka;
@@ -22,8 +22,8 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
     private readonly KafkaTopics _topics;
     private readonly KafkaMetrics _metrics;
     private readonly SourceSchemas? _schemas;
-    private readonly ConcurrentDictionary<SplitId, KafkaConnection> _reading = [];
-    private int _saidUnavailable;
+    private readonly KafkaConnections _connections;
+    private readonly ConcurrentDictionary<SplitId, KafkaReader> _reading = [];
     private int _isDisposed;
 
     internal KafkaSource(string name, KafkaSourceOptions options, SourceServices services)
@@ -33,6 +33,7 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         _time = services.Time;
         _log = services.Logs.CreateLogger<KafkaSource>();
         _clients = new KafkaClients(name, options, services.Secrets);
+        _connections = new KafkaConnections(_clients, options, services.Time, _log);
         _topics = new KafkaTopics(_clients, options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(name);
         _schemas = options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(name, registry, services.Secrets, services.Time), services.Time) : null;
@@ -43,11 +44,11 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
 
     public IReadOnlyList<SourceTable> Tables { get; }
 
+    /// <summary>Clients that read or are asked for records.</summary>
+    internal int OpenClients => _connections.Count;
+
     /// <summary>An offset of a partition; the time tells it from the one in a topic that had the name before.</summary>
     public IReadOnlyList<string> RecordColumns { get; } = ["_partition", "_timestamp"];
-
-    /// <summary>Why records are read one by one; null when the fast way is there. Tests set it.</summary>
-    internal string? NativeUnavailable { get; init; } = LibRdKafka.Unavailable;
 
     public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table).Format));
 
@@ -69,10 +70,8 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
             split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time))];
-        var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
-        await using var reader = new KafkaReader(connection, Feed(connection, partitions), partitions, queue, _options, _metrics, _time);
-        foreach (var (split, _, _) in splits) _reading[split] = connection;
-        reader.Start($"kafka {Name}");
+        await using var reader = await KafkaReader.StartAsync($"kafka {Name}", _connections, partitions, queue, _options, _metrics, _time, _log, cancellationToken);
+        foreach (var (split, _, _) in splits) _reading[split] = reader;
         try
         {
             await using var chunks = reader.ChunksAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -81,32 +80,38 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         finally
         {
             await stopping.CancelAsync();
-            foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaConnection>(split, connection));
+            foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaReader>(split, reader));
         }
     }
 
     /// <summary>Commits the group's offset, for lag tools; nothing ever starts from it.</summary>
     public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken)
     {
-        if (_options.Group is null || !_reading.TryGetValue(split, out var connection)) return ValueTask.CompletedTask;
+        if (_options.Group is null || !_reading.TryGetValue(split, out var reader)) return ValueTask.CompletedTask;
         var name = KafkaSplitName.Parse(split);
-        connection.StoreOffset(name.Topic, name.Partition, position);
+        reader.StoreOffset(new TopicPartition(name.Topic, name.Partition), position);
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
     {
-        using var connection = await KafkaConnection.OpenAsync(_clients, _options, _time, _log, cancellationToken);
-        var gaps = new List<SplitGap>();
-        foreach (var (split, position) in from)
+        var connection = await _connections.EnterAsync([], cancellationToken);
+        try
         {
-            // The client asks on this thread.
-            var name = KafkaSplitName.Parse(split);
-            var oldest = await Task.Run(() => connection.OldestOffset(name.Topic, name.Partition), cancellationToken);
-            if (position < oldest) gaps.Add(new SplitGap(split, new PositionRange(position.Value, oldest)));
-        }
+            var gaps = new List<SplitGap>();
+            foreach (var (split, position) in from)
+            {
+                // The client asks on this thread.
+                var oldest = await Task.Run(() => OldestOffset(connection, KafkaSplitName.Parse(split)), cancellationToken);
+                if (position < oldest) gaps.Add(new SplitGap(split, new PositionRange(position.Value, oldest)));
+            }
 
-        return gaps;
+            return gaps;
+        }
+        finally
+        {
+            await _connections.LeaveAsync(connection, []);
+        }
     }
 
     public async ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
@@ -161,11 +166,18 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         }
     }
 
-    private RecordFeed Feed(KafkaConnection connection, IReadOnlyList<PartitionReading> partitions)
+    /// <summary>The offset of the oldest record there is, or of the next one when there is none.</summary>
+    private long OldestOffset(KafkaConnection connection, KafkaSplitName name)
     {
-        if (NativeUnavailable is null) return new NativeFeed(connection.Consumer, partitions);
-        if (Interlocked.Exchange(ref _saidUnavailable, 1) == 0) _log.NativeUnavailable(Name, NativeUnavailable);
-        return new ConsumeFeed(connection.Consumer, partitions);
+        try
+        {
+            return connection.QueryOffsets(new TopicPartition(name.Topic, name.Partition)).Low.Value;
+        }
+        catch (KafkaException e)
+        {
+            throw new PipelineException(FaultKind.Unreachable, $"{_clients.Thing}, topic {name.Topic}, partition {name.Partition}",
+                $"its offsets cannot be looked up: {e.Error.Reason.TrimEnd('.')}", "Check the brokers and try again.", e);
+        }
     }
 
     /// <summary>A topic that was deleted and made again has other splits than the ones we were asked to read.</summary>

@@ -30,8 +30,11 @@ public sealed record KafkaSourceOptions
     /// <summary>Time after which a chunk is handed on, however small: the source's share of latency.</summary>
     public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How long a broker holds a fetch request when it has nothing new.</summary>
-    public TimeSpan FetchWaitMax { get; init; } = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// How long a broker holds a fetch request when it has nothing new: it answers as soon as a record arrives, so a longer
+    /// wait costs no latency. While a reading has a backlog it is 20 ms at most.
+    /// </summary>
+    public TimeSpan FetchWaitMax { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How long to wait for an answer to a question about topics or offsets.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -55,7 +58,7 @@ public sealed record KafkaSourceOptions
             BufferBytesMax = settings.Bytes("buffer-bytes-max", 64L << 20, min: 4L << 20, max: 1L << 30),
             ChunkBytesMax = settings.Bytes("chunk-bytes-max", 4L << 20, min: 4L << 10, max: 256L << 20),
             ChunkAgeMax = settings.Duration("chunk-age-max", TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-            FetchWaitMax = settings.Duration("fetch-wait-max", TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30)),
+            FetchWaitMax = settings.Duration("fetch-wait-max", TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30)),
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
             Registry = settings.Has("registry") ? SchemaRegistryOptions.Bind(settings.Section("registry")) : null,
             Tables = [.. settings.Section("tables").Children().Select(table => KafkaTableOptions.Bind(table.Name, table.Settings))],

@@ -16,13 +16,11 @@ internal sealed class KafkaFixture : SourceFixture
     public const string Topic = "user_events";
 
     private readonly int _partitions;
-    private readonly bool _isNative;
     private long _next;
 
-    public KafkaFixture(int partitions = 3, int brokers = 1, bool isNative = true, bool hasTopicIds = false)
+    public KafkaFixture(int partitions = 3, int brokers = 1, bool hasTopicIds = false)
     {
         _partitions = partitions;
-        _isNative = isNative;
         Kafka = EmbeddedKafka.Start(brokers, hasTopicIds, (Topic, partitions));
         Producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = Kafka.Bootstrap, LingerMs = 1, EnableIdempotence = true })
             .SetLogHandler((_, _) => { }).Build();
@@ -39,10 +37,7 @@ internal sealed class KafkaFixture : SourceFixture
     public override ISource Open() => Open(Options(Kafka.Bootstrap));
 
     public ISource Open(KafkaSourceOptions options, TimeProvider? time = null) =>
-        new KafkaSource("events", options, new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()))
-        {
-            NativeUnavailable = _isNative ? Native.LibRdKafka.Unavailable : "a test wants the other way",
-        };
+        new KafkaSource("events", options, new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>Nothing listens on port 1.</summary>
     public override ISource OpenBroken() => Open(Options("127.0.0.1:1") with

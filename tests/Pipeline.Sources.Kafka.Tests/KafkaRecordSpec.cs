@@ -3,13 +3,13 @@ using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
-/// <summary>What becomes of each kind of record, by both ways of reading.</summary>
-public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
+/// <summary>What becomes of each kind of record.</summary>
+public sealed class KafkaRecordSpec : KafkaSpec
 {
     [Fact]
     public async Task Keeps_key_headers_timestamp_offset_and_value()
     {
-        await using var fixture = new KafkaFixture(partitions: 2, isNative: isNative);
+        await using var fixture = new KafkaFixture(partitions: 2);
         var at = new DateTimeOffset(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);
         await fixture.ProduceAsync(1, ReadRecords.Utf8("first"), timestamp: new Timestamp(at));
         await fixture.ProduceAsync(1, ReadRecords.Utf8("{\"ü\":\"😀\"}"), ReadRecords.Utf8("clé"),
@@ -25,7 +25,7 @@ public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
     [Fact]
     public async Task Tombstones_and_empty_values_are_rows_too()
     {
-        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        await using var fixture = new KafkaFixture(partitions: 1);
         await fixture.ProduceAsync(0, null, ReadRecords.Utf8("gone"));
         await fixture.ProduceAsync(0, [], []);
         await using var source = fixture.Open();
@@ -38,7 +38,7 @@ public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
     [Fact]
     public async Task What_cannot_be_decoded_becomes_a_dead_letter_and_its_neighbours_flow()
     {
-        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        await using var fixture = new KafkaFixture(partitions: 1);
         var at = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
         await fixture.ProduceAsync(0, "before");
         await fixture.ProduceAsync(0, [0x7B, 0xC3, 0x28], ReadRecords.Utf8("k"), new Headers { { "h", "v"u8.ToArray() } }, new Timestamp(at));
@@ -63,7 +63,7 @@ public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
     [Fact]
     public async Task Bytes_are_taken_as_they_are()
     {
-        await using var fixture = new KafkaFixture(partitions: 1, isNative: isNative);
+        await using var fixture = new KafkaFixture(partitions: 1);
         await fixture.ProduceAsync(0, [0xC3, 0x28, 0x00]);
         var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
         await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { Format = KafkaFormat.Bytes }] });
@@ -73,7 +73,3 @@ public abstract class KafkaRecordSpec(bool isNative) : KafkaSpec
         Assert.Equal("C32800", read.Records.Single().Value);
     }
 }
-
-public sealed class KafkaRecordNativeSpec() : KafkaRecordSpec(isNative: true);
-
-public sealed class KafkaRecordOneByOneSpec() : KafkaRecordSpec(isNative: false);

@@ -21,16 +21,26 @@ public sealed record KafkaGatewayOptions
 
     public string Username { get; init; } = "";
 
+    /// <summary>
+    /// Whether fetches are held as a broker holds them: answered as soon as there is a record, where the mock lets the whole
+    /// wait pass; and whatever else comes over the same connection waits so long.
+    /// </summary>
+    public bool HoldsFetches { get; init; }
+
     /// <summary>A loopback address.</summary>
     public string Host { get; init; } = "127.0.0.1";
 }
 
 /// <summary>
-/// TLS and SASL in front of an <see cref="EmbeddedKafka"/> of one broker, which knows neither. From then on the broker
+/// TLS and SASL in front of an <see cref="EmbeddedKafka"/> of one broker, which knows neither, and fetches that are held as
+/// a broker holds them. From then on the broker
 /// advertises the gateway's address: clients that know the broker itself find their way to the gateway too.
 /// </summary>
 public sealed class KafkaGateway : IAsyncDisposable
 {
+    /// <summary>How long a held fetch goes without another look for records.</summary>
+    private const int LookEveryMs = 20;
+
     private readonly KafkaGatewayOptions _options;
     private readonly IPEndPoint _broker;
     private readonly TcpListener _listener;
@@ -39,6 +49,8 @@ public sealed class KafkaGateway : IAsyncDisposable
     private readonly HashSet<TcpClient> _open = [];
     private readonly Task _accepting;
     private volatile string _password;
+    private long _fetches;
+    private int _fetchWaitMs;
 
     private KafkaGateway(EmbeddedKafka kafka, string password, KafkaGatewayOptions options)
     {
@@ -61,6 +73,12 @@ public sealed class KafkaGateway : IAsyncDisposable
     {
         set => _password = value;
     }
+
+    /// <summary>Fetches that have come, when they are held here.</summary>
+    public long Fetches => Interlocked.Read(ref _fetches);
+
+    /// <summary>How long the last fetch may wait.</summary>
+    public TimeSpan FetchWait => TimeSpan.FromMilliseconds(Volatile.Read(ref _fetchWaitMs));
 
     /// <summary>Hangs up on every client; they may connect again.</summary>
     public void CloseConnections()
@@ -105,7 +123,8 @@ public sealed class KafkaGateway : IAsyncDisposable
                 await broker.ConnectAsync(_broker, _stopping.Token);
                 await using var toBroker = broker.GetStream();
                 if (_options.Mechanism is not null && !await AuthenticateAsync(toClient, toBroker, _stopping.Token)) return;
-                await Task.WhenAny(toClient.CopyToAsync(toBroker, _stopping.Token), toBroker.CopyToAsync(toClient, _stopping.Token));
+                if (_options.HoldsFetches) await AnswerInTurnAsync(toClient, toBroker, _stopping.Token);
+                else await Task.WhenAny(toClient.CopyToAsync(toBroker, _stopping.Token), toBroker.CopyToAsync(toClient, _stopping.Token));
             }
         }
         catch (Exception e) when (e is IOException or SocketException or System.Security.Authentication.AuthenticationException or ObjectDisposedException || Background.IsCancelled(e, _stopping.Token))
@@ -116,6 +135,37 @@ public sealed class KafkaGateway : IAsyncDisposable
         {
             lock (_open) _open.Remove(client);
         }
+    }
+
+    /// <summary>One request after the other, as a broker serves a connection.</summary>
+    private async Task AnswerInTurnAsync(Stream client, Stream broker, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var request = await ReadFrameAsync(client, cancellationToken);
+            await WriteFrameAsync(client, FetchFrames.IsFetch(request) ? await FetchAsync(broker, request, cancellationToken) : await AskAsync(broker, request, cancellationToken), cancellationToken);
+        }
+    }
+
+    private async Task<byte[]> FetchAsync(Stream broker, byte[] request, CancellationToken cancellationToken)
+    {
+        var body = ParseHeader(request).Body;
+        var left = FetchFrames.ReadWait(request, body);
+        Volatile.Write(ref _fetchWaitMs, left);
+        Interlocked.Increment(ref _fetches);
+        while (true)
+        {
+            FetchFrames.WriteWait(request, body, Math.Min(left, LookEveryMs));
+            var answer = await AskAsync(broker, request, cancellationToken);
+            left -= LookEveryMs;
+            if (left <= 0 || FetchFrames.BringsSomething(answer)) return answer;
+        }
+    }
+
+    private static async Task<byte[]> AskAsync(Stream broker, byte[] request, CancellationToken cancellationToken)
+    {
+        await WriteFrameAsync(broker, request, cancellationToken);
+        return await ReadFrameAsync(broker, cancellationToken);
     }
 
     private async Task<Stream> SecureAsync(TcpClient client, CancellationToken cancellationToken)

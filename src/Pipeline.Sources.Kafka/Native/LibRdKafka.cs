@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text;
 using Confluent.Kafka;
 
 namespace Pipeline.Sources.Kafka.Native;
@@ -29,16 +30,23 @@ internal static unsafe class LibRdKafka
 {
     private static readonly string[] Needed =
     [
-        "rd_kafka_queue_get_consumer", "rd_kafka_queue_destroy", "rd_kafka_queue_yield", "rd_kafka_consume_batch_queue",
+        "rd_kafka_queue_get_consumer", "rd_kafka_queue_get_partition", "rd_kafka_queue_new", "rd_kafka_queue_forward", "rd_kafka_queue_length",
+        "rd_kafka_queue_destroy", "rd_kafka_queue_yield", "rd_kafka_consume_batch_queue", "rd_kafka_conf", "rd_kafka_conf_set",
         "rd_kafka_message_destroy", "rd_kafka_message_timestamp", "rd_kafka_message_headers", "rd_kafka_header_get_all", "rd_kafka_topic_name",
     ];
 
     private static readonly delegate* unmanaged[Cdecl]<nint, nint> QueueGetConsumer;
+    private static readonly delegate* unmanaged[Cdecl]<nint, byte*, int, nint> QueueGetPartition;
+    private static readonly delegate* unmanaged[Cdecl]<nint, nint> QueueNew;
+    private static readonly delegate* unmanaged[Cdecl]<nint, nint, void> QueueForward;
+    private static readonly delegate* unmanaged[Cdecl]<nint, nuint> QueueLength;
     private static readonly delegate* unmanaged[Cdecl]<nint, void> QueueDestroy;
     private static readonly delegate* unmanaged[Cdecl]<nint, void> QueueYield;
     private static readonly delegate* unmanaged[Cdecl]<nint, int, NativeMessage**, nint, nint> ConsumeBatchQueue;
     private static readonly delegate* unmanaged[Cdecl]<NativeMessage*, void> MessageDestroy;
     private static readonly delegate* unmanaged[Cdecl]<nint, byte*> TopicNameOf;
+    private static readonly delegate* unmanaged[Cdecl]<nint, nint> ConfOf;
+    private static readonly delegate* unmanaged[Cdecl]<nint, byte*, byte*, byte*, nuint, int> ConfSet;
 
     private static readonly delegate* unmanaged[Cdecl]<NativeMessage*, nint*, ErrorCode> MessageHeaders;
     private static readonly delegate* unmanaged[Cdecl]<nint, nuint, byte**, byte**, nuint*, ErrorCode> HeaderGetAll;
@@ -69,6 +77,10 @@ internal static unsafe class LibRdKafka
         }
 
         QueueGetConsumer = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_queue_get_consumer");
+        QueueGetPartition = (delegate* unmanaged[Cdecl]<nint, byte*, int, nint>)NativeLibrary.GetExport(library, "rd_kafka_queue_get_partition");
+        QueueNew = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_queue_new");
+        QueueForward = (delegate* unmanaged[Cdecl]<nint, nint, void>)NativeLibrary.GetExport(library, "rd_kafka_queue_forward");
+        QueueLength = (delegate* unmanaged[Cdecl]<nint, nuint>)NativeLibrary.GetExport(library, "rd_kafka_queue_length");
         QueueDestroy = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "rd_kafka_queue_destroy");
         QueueYield = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "rd_kafka_queue_yield");
         ConsumeBatchQueue = (delegate* unmanaged[Cdecl]<nint, int, NativeMessage**, nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_consume_batch_queue");
@@ -76,6 +88,8 @@ internal static unsafe class LibRdKafka
         MessageTimestamp = (delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int*, long>)NativeLibrary.GetExport(library, "rd_kafka_message_timestamp");
         MessageHeaders = (delegate* unmanaged[Cdecl]<NativeMessage*, nint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_message_headers");
         HeaderGetAll = (delegate* unmanaged[Cdecl]<nint, nuint, byte**, byte**, nuint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_header_get_all");
+        ConfOf = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_conf");
+        ConfSet = (delegate* unmanaged[Cdecl]<nint, byte*, byte*, byte*, nuint, int>)NativeLibrary.GetExport(library, "rd_kafka_conf_set");
         TopicNameOf = (delegate* unmanaged[Cdecl]<nint, byte*>)NativeLibrary.GetExport(library, "rd_kafka_topic_name");
     }
 
@@ -85,14 +99,52 @@ internal static unsafe class LibRdKafka
     // Internal to Confluent.Kafka: there is no public way from a consumer to librdkafka's handle.
     private static PropertyInfo? HandleProperty { get; } = typeof(Handle).GetProperty("LibrdkafkaHandle", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public);
 
-    /// <summary>The queue that all partitions of a consumer feed. To be destroyed before the consumer.</summary>
-    public static nint ConsumerQueue(IClient consumer) =>
-        QueueGetConsumer(((SafeHandle)HandleProperty!.GetValue(consumer.Handle)!).DangerousGetHandle());
+    /// <summary>A client as librdkafka knows it; valid as long as the client is not disposed.</summary>
+    public static nint ClientOf(IClient client) => ((SafeHandle)HandleProperty!.GetValue(client.Handle)!).DangerousGetHandle();
+
+    /// <summary>
+    /// The queue of a consumer's own events, and of all partitions that are not forwarded elsewhere. As every queue to be
+    /// destroyed before the consumer.
+    /// </summary>
+    public static nint ConsumerQueue(IClient consumer) => QueueGetConsumer(ClientOf(consumer));
+
+    /// <summary>A queue to which partitions can be forwarded.</summary>
+    public static nint NewQueue(nint client) => QueueNew(client);
+
+    /// <summary>
+    /// Lets what comes from a partition go to a queue, for good: also when the partition is assigned later. Zero: to no
+    /// queue any more.
+    /// </summary>
+    /// <returns>False when the client knows no such partition and cannot make one.</returns>
+    public static bool TryForward(nint client, string topic, int partition, nint queue)
+    {
+        nint from;
+        fixed (byte* name = Encoding.UTF8.GetBytes(topic + '\0')) from = QueueGetPartition(client, name, partition);
+        if (from == 0) return false;
+        QueueForward(from, queue);
+        QueueDestroy(from);
+        return true;
+    }
+
+    /// <summary>Messages and events that wait in a queue.</summary>
+    public static long Length(nint queue) => (long)QueueLength(queue);
 
     public static void Destroy(nint queue) => QueueDestroy(queue);
 
-    /// <summary>Ends a waiting <see cref="ConsumeBatch"/> early; the only call that another thread may make.</summary>
+    /// <summary>Ends a waiting <see cref="ConsumeBatch"/> early; the only call on a queue that another thread may make.</summary>
     public static void Yield(nint queue) => QueueYield(queue);
+
+    /// <summary>
+    /// Changes how long brokers may hold a fetch, from the next one on. librdkafka reads this number for each request; its
+    /// header calls the settings of a running client read-only, since most are looked at only once.
+    /// </summary>
+    public static bool TrySetFetchWaitMax(nint client, int milliseconds)
+    {
+        const int errorBytes = 512;
+        var error = stackalloc byte[errorBytes];
+        fixed (byte* name = "fetch.wait.max.ms\0"u8, value = Encoding.UTF8.GetBytes($"{milliseconds}\0"))
+            return ConfSet(ConfOf(client), name, value, error, errorBytes) == 0;
+    }
 
     /// <summary>
     /// Takes up to <paramref name="countMax"/> messages, waiting until there are so many or the timeout has passed: with a

@@ -1,49 +1,73 @@
+using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Native;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
 /// <summary>
-/// A consumer with its partitions assigned by hand, and what it complains about. librdkafka reconnects and retries by
-/// itself; this decides when that is hopeless.
+/// A consumer whose partitions are assigned by hand, for several readings, and what it complains about as a whole.
+/// librdkafka reconnects and retries by itself; this decides when that is hopeless.
 /// </summary>
-internal sealed class KafkaConnection : IDisposable
+internal sealed class KafkaConnection : IAsyncDisposable
 {
-    /// <summary>How long all brokers may be away before the reading ends with an error, to be tried again by its owner.</summary>
+    /// <summary>How long all brokers may be away before the readings end with an error, to be tried again by their owners.</summary>
     private static readonly TimeSpan DownMax = TimeSpan.FromSeconds(10);
 
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
+
+    private const int EventWaitMs = 200;
 
     private readonly KafkaClients _clients;
     private readonly ClientConfig _config;
     private readonly TimeSpan _requestTimeout;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly Lock _disposing = new();
-    private (PartitionReading? Partition, ErrorCode Code, string Reason)? _recordError;
+    private readonly nint _events;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private readonly HashSet<TopicPartition> _taken = [];
+    private readonly HashSet<TopicPartition> _assigned = [];
+    private int _users;
+    private Exception? _fault;
+    private volatile bool _isStopping;
+
+    // Of the thread that waits for events.
     private Error? _refusal;
     private Error? _fatal;
     private string _lastReason = "all brokers are down";
     private long? _downAt;
     private long? _rotatedAt;
     private bool _hasWarnedOfGroup;
-    private bool _isDisposed;
 
-    private KafkaConnection(KafkaClients clients, ClientConfig config, TimeSpan requestTimeout, TimeProvider time, ILogger log)
+    private KafkaConnection(KafkaClients clients, ConsumerConfig config, KafkaSourceOptions options, TimeProvider time, ILogger log)
     {
-        (_clients, _config, _requestTimeout, _time, _log) = (clients, config, requestTimeout, time, log);
+        (_clients, _config, _requestTimeout, _time, _log) = (clients, config, options.RequestTimeout, time, log);
         Consumer = clients.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config)
-            .SetErrorHandler((_, error) => OnClientError(error))
+            .SetErrorHandler((_, error) => OnError(error))
             .SetLogHandler((_, line) => _log.Librdkafka(line.Facility, line.Message))
             .Build());
+        Handle = LibRdKafka.ClientOf(Consumer);
+        Wait = new FetchWait(Handle, options.FetchWaitMax);
+        _events = LibRdKafka.ConsumerQueue(Consumer);
+        new Thread(Run) { Name = "kafka events", IsBackground = true }.Start();
     }
+
+    public string Thing => _clients.Thing;
 
     public IConsumer<byte[]?, byte[]?> Consumer { get; }
 
+    /// <summary>The same for librdkafka.</summary>
+    public nint Handle { get; }
+
+    public FetchWait Wait { get; }
+
     public static async Task<KafkaConnection> OpenAsync(KafkaClients clients, KafkaSourceOptions options, TimeProvider time, ILogger log, CancellationToken cancellationToken)
     {
+        if (LibRdKafka.Unavailable is { } reason)
+            throw new PipelineException(FaultKind.Invalid, clients.Thing, $"records cannot be read: {reason}", "Use the versions of Confluent.Kafka and librdkafka that this release was built with.");
         var config = new ConsumerConfig(await clients.ConfigureAsync(cancellationToken))
         {
             GroupId = options.Group ?? "pipeline",
@@ -51,78 +75,146 @@ internal sealed class KafkaConnection : IDisposable
             EnableAutoCommit = options.Group is not null,
             AutoCommitIntervalMs = 2_000,
             EnableAutoOffsetStore = false,
+            // Nothing is assigned while a commit is under way, and one that finds no coordinator (or is not allowed) is under
+            // way for so long. There are no sessions otherwise.
+            SessionTimeoutMs = 1_000,
             // Never anywhere else than where we said: expired offsets are an operator's decision.
             AutoOffsetReset = AutoOffsetReset.Error,
             IsolationLevel = IsolationLevel.ReadCommitted,
             // Where a partition ends for now: the only sign of markers and aborted records at its end.
             EnablePartitionEof = true,
+            // Of each reading's queue, since each has one.
             QueuedMaxMessagesKbytes = (int)(options.ReadingBytesMax / 2 / 1024),
             // The size alone decides when to stop fetching.
             QueuedMinMessages = 10_000_000,
             FetchQueueBackoffMs = 10,
             FetchWaitMaxMs = (int)options.FetchWaitMax.TotalMilliseconds,
+            // Brokers answer a connection's requests in their order: others wait behind a fetch that is held.
+            SocketTimeoutMs = (int)Math.Min(300_000, Math.Max(10_000, options.RequestTimeout.TotalMilliseconds) + options.FetchWaitMax.TotalMilliseconds),
+            // All of it may be one reading's, which had room for it.
             FetchMaxBytes = (int)Math.Clamp(options.ReadingBytesMax / 4, 1 << 20, 50 << 20),
             MaxPartitionFetchBytes = 1 << 20,
             // Assigned by hand: nobody waits for our polls, and a full queue may keep us away for long.
             MaxPollIntervalMs = 86_400_000,
         };
-        return new KafkaConnection(clients, config, options.RequestTimeout, time, log);
+        return new KafkaConnection(clients, config, options, time, log);
     }
 
-    /// <summary>Starts fetching; partitions without a position from their oldest record.</summary>
-    public void Assign(IReadOnlyList<PartitionReading> partitions) =>
-        Consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(Place(partition), partition.Position ?? Offset.Beginning)));
-
-    /// <summary>The offset after the last readable record, as the last fetch told; negative when unknown.</summary>
-    public long EndOffset(PartitionReading partition) => Consumer.GetWatermarkOffsets(Place(partition)).High.Value;
-
-    /// <summary>The offset of the oldest record there is, or of the next one when there is none.</summary>
-    /// <exception cref="PipelineException">No broker answers.</exception>
-    public long OldestOffset(string topic, int partition)
+    /// <summary>Takes in a reading of these partitions; refuses one of a partition that is being read, and everybody once it has broken.</summary>
+    public bool TryEnter(IReadOnlyCollection<TopicPartition> partitions)
     {
+        lock (_gate)
+        {
+            if (_fault is not null || partitions.Any(_taken.Contains)) return false;
+            _taken.UnionWith(partitions);
+            _users++;
+            return true;
+        }
+    }
+
+    /// <summary>Returns whether nobody uses it any more.</summary>
+    public bool Leave(IReadOnlyCollection<TopicPartition> partitions)
+    {
+        lock (_gate)
+        {
+            _taken.ExceptWith(partitions);
+            return --_users == 0;
+        }
+    }
+
+    /// <summary>Starts fetching.</summary>
+    public void Assign(IReadOnlyCollection<TopicPartitionOffset> partitions)
+    {
+        Consumer.IncrementalAssign(partitions);
+        lock (_gate) _assigned.UnionWith(partitions.Select(partition => partition.TopicPartition));
+    }
+
+    /// <summary>Stops fetching; other readings' partitions do not notice.</summary>
+    public void Unassign(IReadOnlyCollection<TopicPartition> partitions)
+    {
+        TopicPartition[] assigned;
+        lock (_gate)
+        {
+            assigned = [.. partitions.Where(_assigned.Contains)];
+            _assigned.ExceptWith(assigned);
+        }
+
+        if (assigned.Length == 0) return;
         try
         {
-            return Consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), _requestTimeout).Low.Value;
+            Consumer.IncrementalUnassign(assigned);
         }
         catch (KafkaException e)
         {
-            throw new PipelineException(FaultKind.Unreachable, $"{_clients.Thing}, topic {topic}, partition {partition}",
-                $"its offsets cannot be looked up: {e.Error.Reason.TrimEnd('.')}", "Check the brokers and try again.", e);
+            // It may still fetch them: whoever reads them next must not get them from here.
+            Break(KafkaFaults.Describe(Thing, e.Error, inner: e));
         }
     }
 
-    /// <summary>Shows a durable position to lag tools, some seconds later. Does nothing once disposed.</summary>
-    public void StoreOffset(string topic, int partition, long position)
+    /// <summary>The offset after the last readable record, as the last fetch told; negative when unknown.</summary>
+    public long EndOffset(TopicPartition partition) => Consumer.GetWatermarkOffsets(partition).High.Value;
+
+    /// <summary>The range of offsets that a partition has now. Blocks.</summary>
+    /// <exception cref="KafkaException">No broker answers.</exception>
+    public WatermarkOffsets QueryOffsets(TopicPartition partition) => Consumer.QueryWatermarkOffsets(partition, _requestTimeout);
+
+    /// <summary>Shows a durable position to lag tools, some seconds later. Does nothing for a partition that is not read any more.</summary>
+    public void StoreOffset(TopicPartition partition, long position)
     {
-        lock (_disposing)
-            if (!_isDisposed) Consumer.StoreOffset(new TopicPartitionOffset(topic, partition, position));
+        lock (_gate)
+            if (_assigned.Contains(partition)) Consumer.StoreOffset(new TopicPartitionOffset(partition, position));
     }
 
-    public void OnRecordError(PartitionReading? partition, ErrorCode code, string reason)
+    /// <summary>Throws when something happened to the client as a whole that will not pass.</summary>
+    public void ThrowIfBroken()
     {
-        if (KafkaFaults.IsPassing(code)) _log.PassingError(partition?.Split.ToString() ?? _clients.Thing, code, reason);
-        else _recordError ??= (partition, code, reason);
+        if (Volatile.Read(ref _fault) is not { } fault) return;
+        // Each reading throws its own.
+        throw fault is PipelineException told ? new PipelineException(told.Kind, told.Thing, told.Cause, told.NextStep, told) { Dependency = told.Dependency } : new InvalidOperationException($"{Thing}: {fault.Message}", fault);
     }
 
-    /// <summary>Throws when something happened that will not pass. Called by the reading thread between batches.</summary>
-    public void ThrowIfBroken(IReadOnlyList<PartitionReading> partitions)
+    /// <summary>Nobody uses it any more.</summary>
+    public async ValueTask DisposeAsync()
     {
-        if (_recordError is { } error) throw Describe(error.Partition, error.Code, error.Reason);
-        if (_fatal is not null) throw KafkaFaults.Describe(_clients.Thing, _fatal);
-        if (_refusal is not null) RotateOrThrow(_refusal);
-        if (_downAt is { } downAt && _time.GetElapsedTime(downAt) >= DownMax) ThrowIfStillDown(partitions);
-    }
-
-    public PipelineException Describe(KafkaException e) => KafkaFaults.Describe(_clients.Thing, e.Error, inner: e);
-
-    public void Dispose()
-    {
-        lock (_disposing) _isDisposed = true;
+        _isStopping = true;
+        LibRdKafka.Yield(_events);
+        await _ended.Task;
+        LibRdKafka.Destroy(_events);
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
     }
 
-    private void OnClientError(Error error)
+    private void Break(Exception fault)
+    {
+        lock (_gate) _fault ??= fault;
+    }
+
+    private void Run()
+    {
+        // Every reading throws what ended it.
+        if (Background.Failure(TakeEvents) is { } fault) Break(fault);
+        _ended.SetResult();
+    }
+
+    private unsafe void TakeEvents()
+    {
+        NativeMessage* message;
+        while (!_isStopping)
+        {
+            if (LibRdKafka.ConsumeBatch(_events, EventWaitMs, &message, 1) == 1)
+            {
+                var (code, isRecord) = (message->Error, message->Error is ErrorCode.NoError or ErrorCode.Local_PartitionEOF);
+                var reason = isRecord || message->Payload is null ? "" : Encoding.UTF8.GetString(message->Payload, (int)message->PayloadLength);
+                LibRdKafka.Destroy(message);
+                if (isRecord) throw new InvalidOperationException("a record came that belongs to no reading");
+                OnError(new Error(code, reason));
+            }
+
+            ThrowIfHopeless();
+        }
+    }
+
+    private void OnError(Error error)
     {
         if (error.IsFatal)
         {
@@ -130,7 +222,7 @@ internal sealed class KafkaConnection : IDisposable
         }
         else if (error.Code == ErrorCode.GroupAuthorizationFailed)
         {
-            if (!_hasWarnedOfGroup) _log.GroupRefused(_clients.Thing);
+            if (!_hasWarnedOfGroup) _log.GroupRefused(Thing);
             _hasWarnedOfGroup = true;
         }
         else if (KafkaFaults.IsRefusal(error.Code))
@@ -139,14 +231,21 @@ internal sealed class KafkaConnection : IDisposable
         }
         else if (error.Code == ErrorCode.Local_AllBrokersDown)
         {
-            if (_downAt is null) _log.AllBrokersDown(_clients.Thing, _lastReason);
+            if (_downAt is null) _log.AllBrokersDown(Thing, _lastReason);
             _downAt ??= _time.GetTimestamp();
         }
         else
         {
             _lastReason = error.Reason;
-            _log.PassingError(_clients.Thing, error.Code, error.Reason);
+            _log.PassingError(Thing, error.Code, error.Reason);
         }
+    }
+
+    private void ThrowIfHopeless()
+    {
+        if (_fatal is not null) throw KafkaFaults.Describe(Thing, _fatal);
+        if (_refusal is not null) RotateOrThrow(_refusal);
+        if (_downAt is { } downAt && _time.GetElapsedTime(downAt) >= DownMax) ThrowIfStillDown();
     }
 
     /// <summary>A refused password may have been replaced meanwhile: on with the new one, if there is one.</summary>
@@ -159,66 +258,30 @@ internal sealed class KafkaConnection : IDisposable
             return;
         }
 
-        // The reading thread is ours to block.
+        // This thread is ours to block.
         if (!_clients.RotateAsync(Consumer, _config, CancellationToken.None).AsTask().GetAwaiter().GetResult())
-            throw KafkaFaults.Describe(_clients.Thing, refusal);
+            throw KafkaFaults.Describe(Thing, refusal);
         _refusal = null;
         _rotatedAt = _time.GetTimestamp();
-        _log.CredentialsRotated(_clients.Thing);
+        _log.CredentialsRotated(Thing);
     }
 
-    private void ThrowIfStillDown(IReadOnlyList<PartitionReading> partitions)
+    private void ThrowIfStillDown()
     {
+        TopicPartition? any;
+        lock (_gate) any = _taken.FirstOrDefault();
+        if (any is null) return;
         try
         {
-            Consumer.QueryWatermarkOffsets(Place(partitions[0]), _requestTimeout);
+            QueryOffsets(any);
             _downAt = null;
         }
         catch (KafkaException e)
         {
-            if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(_clients.Thing, e.Error, inner: e);
+            if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(Thing, e.Error, inner: e);
             // Not by the code: a client without brokers says that it knows no such partition.
-            throw new PipelineException(FaultKind.Unreachable, _clients.Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_lastReason.TrimEnd('.')}",
-                "Check the brokers and the network.", e) { Dependency = _clients.Thing };
+            throw new PipelineException(FaultKind.Unreachable, Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_lastReason.TrimEnd('.')}",
+                "Check the brokers and the network.", e) { Dependency = Thing };
         }
     }
-
-    private PipelineException Describe(PartitionReading? partition, ErrorCode code, string reason)
-    {
-        if (partition is null) return KafkaFaults.Describe(_clients.Thing, new Error(code, reason));
-        var thing = $"{_clients.Thing}, topic {partition.Topic}, partition {partition.Partition}";
-        if (code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange) return DescribeGap(partition, thing, reason);
-        var fault = KafkaFaults.Describe(thing, new Error(code, reason));
-        return new PipelineException(fault.Kind, fault.Thing, fault.Cause, fault.NextStep) { Split = partition.Split };
-    }
-
-    private PipelineException DescribeGap(PartitionReading partition, string thing, string reason)
-    {
-        WatermarkOffsets range;
-        try
-        {
-            range = Consumer.QueryWatermarkOffsets(Place(partition), _requestTimeout);
-        }
-        catch (KafkaException e)
-        {
-            return new PipelineException(FaultKind.Unreachable, thing, $"offsets cannot be looked up: {e.Error.Reason}", "Check the brokers' logs.", e) { Split = partition.Split };
-        }
-
-        var noticed = $"{_time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
-        if (partition.Position is not { } position || (position >= range.Low.Value && position <= range.High.Value))
-            return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "Check the brokers' logs if it lasts.") { Split = partition.Split };
-        if (position > range.High.Value)
-            return new PipelineException(FaultKind.Gap, thing,
-                $"position {position} is beyond the end, {range.High.Value} (noticed {noticed}): the topic was re-created, or brokers lost records",
-                "Restore the topic. Or drop the Bronze table's rows of this partition and read it from its beginning.") { Split = partition.Split };
-        return new PipelineException(FaultKind.Gap, thing,
-            $"records [{position}, {range.Low.Value}) are gone (noticed {noticed}): they expired or were deleted before they were read",
-            $"Restore them, or accept the loss with ./pipeline resume bronze/{partition.Split.Source}/{partition.Table} --accept-gap; raise the topic's retention.")
-        {
-            Split = partition.Split,
-            Gap = new PositionRange(position, range.Low.Value),
-        };
-    }
-
-    private static TopicPartition Place(PartitionReading partition) => new(partition.Topic, partition.Partition);
 }

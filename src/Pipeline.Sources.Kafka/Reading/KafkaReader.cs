@@ -1,11 +1,13 @@
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
 /// <summary>
-/// Reads partitions on a thread of its own, from the client's queue into chunks. Ends with the first error that the
-/// client does not get over by itself, after handing on what was good.
+/// Reads partitions on a thread of its own, from its queue at the client into chunks: it may wait for room or for a registry
+/// without anybody else waiting. Ends with the first error that the client does not get over by itself, after handing on
+/// what was good.
 /// </summary>
 internal sealed class KafkaReader : IAsyncDisposable
 {
@@ -13,66 +15,72 @@ internal sealed class KafkaReader : IAsyncDisposable
     private const int IdleWaitMs = 200;
     private static readonly TimeSpan WatermarksEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the client must have had nothing more for the reading to count as up to date.</summary>
+    private static readonly TimeSpan CaughtUpAfter = TimeSpan.FromSeconds(1);
+
+    private readonly KafkaConnections _connections;
     private readonly KafkaConnection _connection;
-    private readonly RecordFeed _feed;
+    private readonly RecordQueue _records;
     private readonly ChunkQueue _queue;
     private readonly KafkaSourceOptions _options;
     private readonly long _openBytesMax;
     private readonly TimeProvider _time;
     private readonly KafkaMetrics _metrics;
+    private readonly ILogger _log;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private (PartitionReading Partition, ErrorCode Code, string Reason)? _error;
     private volatile bool _isStopping;
     private long _openBytes;
     private long _watermarksAt;
+    private bool _isBehind;
+    private long _behindAt;
 
-    public KafkaReader(KafkaConnection connection, RecordFeed feed, IReadOnlyList<PartitionReading> partitions, ChunkQueue queue,
-        KafkaSourceOptions options, KafkaMetrics metrics, TimeProvider time)
+    private KafkaReader(KafkaConnections connections, KafkaConnection connection, IReadOnlyList<PartitionReading> partitions, ChunkQueue queue,
+        KafkaSourceOptions options, KafkaMetrics metrics, TimeProvider time, ILogger log)
     {
-        _connection = connection;
-        _feed = feed;
-        _queue = queue;
-        _options = options;
+        (_connections, _connection, _queue, _options, _metrics, _time, _log) = (connections, connection, queue, options, metrics, time, log);
         // The other three quarters: what the client has fetched, and chunks that wait.
         _openBytesMax = options.ReadingBytesMax / 4;
-        _metrics = metrics;
-        _time = time;
         Partitions = partitions;
-        feed.OnError = connection.OnRecordError;
+        _records = new RecordQueue(connection, partitions, OnError);
     }
 
     public IReadOnlyList<PartitionReading> Partitions { get; }
 
     public long InFlightBytes => _queue.Bytes + Volatile.Read(ref _openBytes);
 
-    public void Start(string name)
+    public static async Task<KafkaReader> StartAsync(string name, KafkaConnections connections, IReadOnlyList<PartitionReading> partitions, ChunkQueue queue,
+        KafkaSourceOptions options, KafkaMetrics metrics, TimeProvider time, ILogger log, CancellationToken cancellationToken)
     {
-        _metrics.Started(this);
-        new Thread(Run) { Name = name, IsBackground = true }.Start();
+        var connection = await connections.EnterAsync([.. partitions.Select(partition => partition.Place)], cancellationToken);
+        var reader = new KafkaReader(connections, connection, partitions, queue, options, metrics, time, log);
+        metrics.Started(reader);
+        new Thread(reader.Run) { Name = name, IsBackground = true }.Start();
+        return reader;
     }
 
     public IAsyncEnumerable<Chunk> ChunksAsync(CancellationToken cancellationToken) => _queue.TakeAllAsync(cancellationToken);
 
+    /// <summary>Shows a durable position to lag tools.</summary>
+    public void StoreOffset(TopicPartition partition, long position) => _connection.StoreOffset(partition, position);
+
     public async ValueTask DisposeAsync()
     {
         _isStopping = true;
-        _feed.Wake();
+        _records.Wake();
         _queue.Stop();
         await _ended.Task;
         _metrics.Stopped(this);
         _queue.Stop();
-        _feed.Dispose();
-        _connection.Dispose();
+        _records.Dispose();
+        await _connections.LeaveAsync(_connection, [.. Partitions.Select(partition => partition.Place)]);
     }
 
     private void Run()
     {
         // The enumerator throws what ended the reading, after the chunks before it.
-        var fault = Background.Failure(() =>
-        {
-            _connection.Assign(Partitions);
-            while (!_isStopping) Turn();
-        });
-        if (fault is KafkaException client) fault = _connection.Describe(client);
+        var fault = Background.Failure(Read);
+        if (fault is KafkaException client) fault = KafkaFaults.Describe(_connection.Thing, client.Error, inner: client);
         // What cannot even be handed on is the worse of the two.
         if (fault is PipelineException) fault = Background.Failure(FlushAll) ?? fault;
 
@@ -84,12 +92,34 @@ internal sealed class KafkaReader : IAsyncDisposable
         _ended.SetResult();
     }
 
+    private void Read()
+    {
+        SetBehind(true);
+        try
+        {
+            _records.Assign();
+            while (!_isStopping) Turn();
+        }
+        finally
+        {
+            SetBehind(false);
+        }
+    }
+
     private void Turn()
     {
-        if (_feed.Take(waitMs: 0, BatchMax) == 0) _feed.Take(WaitMs(), countMax: 1);
-        _connection.ThrowIfBroken(Partitions);
+        if (_records.Take(waitMs: 0, BatchMax) == 0) _records.Take(WaitMs(), countMax: 1);
+        if (_error is { } error) throw PartitionFaults.Describe(_connection, error.Partition, error.Code, error.Reason, _time);
+        _connection.ThrowIfBroken();
+        SeeWhetherBehind();
         FlushDue();
         SeeWatermarks();
+    }
+
+    private void OnError(PartitionReading partition, ErrorCode code, string reason)
+    {
+        if (KafkaFaults.IsPassing(code)) _log.PassingError(partition.Split.ToString(), code, reason);
+        else _error ??= (partition, code, reason);
     }
 
     /// <summary>Until the oldest open chunk is due.</summary>
@@ -99,6 +129,27 @@ internal sealed class KafkaReader : IAsyncDisposable
         foreach (var partition in Partitions)
             if (partition.HasOpenChunk && _options.ChunkAgeMax - partition.Age is var left && left < wait) wait = left;
         return Math.Max(1, (int)Math.Ceiling(wait.TotalMilliseconds));
+    }
+
+    private void SeeWhetherBehind()
+    {
+        if (_records.HasMore)
+        {
+            _behindAt = _time.GetTimestamp();
+            SetBehind(true);
+        }
+        else if (_isBehind && _time.GetElapsedTime(_behindAt) >= CaughtUpAfter)
+        {
+            SetBehind(false);
+        }
+    }
+
+    private void SetBehind(bool isBehind)
+    {
+        if (isBehind == _isBehind) return;
+        _isBehind = isBehind;
+        if (isBehind) _connection.Wait.FallBehind();
+        else _connection.Wait.CatchUp();
     }
 
     private void FlushDue()
@@ -130,6 +181,6 @@ internal sealed class KafkaReader : IAsyncDisposable
     {
         if (_time.GetElapsedTime(_watermarksAt) < WatermarksEvery) return;
         _watermarksAt = _time.GetTimestamp();
-        foreach (var partition in Partitions) partition.SeeEnd(_connection.EndOffset(partition));
+        foreach (var partition in Partitions) partition.SeeEnd(_connection.EndOffset(partition.Place));
     }
 }

@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Formats;
 
@@ -29,11 +30,13 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
     public SplitId Split { get; } = split;
 
-    public string Topic { get; } = table.Topic;
+    public string Topic => Place.Topic;
 
     public string Table => table.Name;
 
-    public int Partition { get; } = partition;
+    public int Partition => Place.Partition;
+
+    public TopicPartition Place { get; } = new(table.Topic, partition);
 
     /// <summary>The next offset to be read; null while the beginning is not known.</summary>
     public long? Position => _next;
