@@ -38,6 +38,20 @@ public sealed class S3SettingsSpec
         }, options);
     }
 
+    [Fact]
+    public void How_a_request_is_tried_again_is_bound()
+    {
+        var (options, problems) = Bind([], ("retry", new() { ["backoff-min"] = "10ms", ["backoff-max"] = "1s", ["attempts-max"] = "3", ["time-max"] = "5s" }));
+        var (_, wrong) = Bind([], ("retry", new() { ["backoff-min"] = "2s", ["backoff-max"] = "1s" }));
+
+        Assert.Empty(problems);
+        Assert.Equal(new S3Options().Retry with
+        {
+            BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), AttemptsMax = 3, TimeMax = TimeSpan.FromSeconds(5),
+        }, options.Retry);
+        Assert.Equal("lake.s3.retry.backoff-max", Assert.Single(wrong).Path);
+    }
+
     [Theory]
     [InlineData("endpoint", "localhost:9000", "is not an address")]
     [InlineData("sse", "aes", "Allowed: none, s3, kms")]
@@ -62,10 +76,13 @@ public sealed class S3SettingsSpec
         Assert.Null(store.LocalPath("a"));
     }
 
-    private static (S3Options Options, List<ConfigProblem> Problems) Bind(Dictionary<string, string> settings)
+    private static (S3Options Options, List<ConfigProblem> Problems) Bind(Dictionary<string, string> settings, params (string Name, Dictionary<string, string> Settings)[] sections)
     {
         var problems = new List<ConfigProblem>();
-        var section = new ConfigObject(settings.ToDictionary(field => field.Key, ConfigValue (field) => new ConfigScalar(field.Value, default)), default);
+        var values = settings.ToDictionary(field => field.Key, ConfigValue (field) => new ConfigScalar(field.Value, default));
+        foreach (var (name, inner) in sections)
+            values.Add(name, new ConfigObject(inner.ToDictionary(field => field.Key, ConfigValue (field) => new ConfigScalar(field.Value, default)), default));
+        var section = new ConfigObject(values, default);
         return (ObjectStores.BindS3(new SettingsReader(section, "lake.s3", problems)), problems);
     }
 }

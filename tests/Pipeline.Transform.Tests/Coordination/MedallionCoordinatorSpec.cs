@@ -92,6 +92,27 @@ public sealed class MedallionCoordinatorSpec
     }
 
     [Fact]
+    public async Task Runs_that_fail_because_something_is_away_are_one_outage_which_ends_with_a_run()
+    {
+        using var lake = _lake;
+        var said = new ConcurrentQueue<OutageNotice>();
+        using var outages = new OutageWatch(lake.Time, said.Enqueue);
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var engine = new RecordingEngine(lake.Engine) { Away = new PipelineException(FaultKind.Unreachable, "Object a", "connection refused", "Check it.") { Dependency = "Lake a" } };
+        await using var node = await Node.StartAsync(lake, engine, outages);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == "silver/users").FailedAttempts > 0);
+
+        lake.Time.Advance(Outages.SayAfter);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == "silver/users").FailedAttempts > 1);
+        engine.Away = null;
+        lake.Time.Advance(lake.Options.Retry.BackoffMax);
+        await node.UntilAsync("silver/users", run: 1);
+
+        Assert.Equal([OutageStage.Away, OutageStage.Away, OutageStage.Returned], said.Select(notice => notice.Stage));
+        Assert.All(said, notice => Assert.Equal("Lake a", notice.Thing));
+    }
+
+    [Fact]
     public async Task A_backlog_that_does_not_fit_into_memory_is_read_in_smaller_pieces_to_its_end()
     {
         using var lake = new TestLake(TestGraph.Of("""
@@ -131,7 +152,7 @@ public sealed class MedallionCoordinatorSpec
             DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
         }
 
-        public static async Task<Node> StartAsync(TestLake lake, IJobEngine engine)
+        public static async Task<Node> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null)
         {
             var options = lake.Options with
             {
@@ -144,7 +165,7 @@ public sealed class MedallionCoordinatorSpec
                 .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
-                .WithTransform(options, lake.Tables, lake.Graph, engine, OutageWatch.Silent(lake.Time), lake.Time)
+                .WithTransform(options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
                 .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
             var built = host.Build();
             await built.StartAsync(TestContext.Current.CancellationToken);
@@ -199,6 +220,9 @@ public sealed class MedallionCoordinatorSpec
 
         public string? FailFor { get; init; }
 
+        /// <summary>Thrown by every run.</summary>
+        public PipelineException? Away { get; set; }
+
         public Task Started => _started.Task;
 
         public ConcurrentQueue<JobSpec> Specs { get; } = new();
@@ -208,6 +232,7 @@ public sealed class MedallionCoordinatorSpec
             Specs.Enqueue(spec);
             _started.TrySetResult();
             if (spec.Pins.Table == FailFor) throw new PipelineException(FaultKind.Invalid, $"Table {FailFor}", "the query is wrong", "Correct it.");
+            if (Away is { } away) throw away;
             if (inner is null) await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
             return await inner!.RunAsync(spec, cancellationToken);
         }
