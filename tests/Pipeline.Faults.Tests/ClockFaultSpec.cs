@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Faults.Tests;
 
 /// <summary>The clock of a node, or of the server, is set back by an hour while everything runs: Silver becomes the tables, row by row.</summary>

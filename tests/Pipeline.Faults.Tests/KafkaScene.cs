@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
+using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Ingest;
+using Pipeline.Testing;
 using static Pipeline.Faults.Tests.KafkaScene;
 
 namespace Pipeline.Faults.Tests;

@@ -7,6 +7,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.Demo.Data;
 using Pipeline.Demo.Driver;
+using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
 

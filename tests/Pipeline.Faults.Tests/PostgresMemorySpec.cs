@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
 

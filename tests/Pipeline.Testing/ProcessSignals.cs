@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace Pipeline.Faults.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>Signals to processes that a test has started.</summary>
-internal static partial class ProcessSignals
+public static partial class ProcessSignals
 {
     public const int Quit = 3, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
 

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Xunit;
 
-namespace Pipeline.Faults.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>The product in a process of its own: a node (<c>pipeline run</c>) or another verb. Ended by its id when disposed.</summary>
-internal sealed class PipelineProcess : IAsyncDisposable
+public sealed class PipelineProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _log = new();
@@ -40,10 +41,12 @@ internal sealed class PipelineProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a node or another verb on a configuration that is there.</summary>
-    public static PipelineProcess Start(string configuration, IReadOnlyList<string> verb, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="program">The product's <c>pipeline.dll</c>; null: the one that was built with the test.</param>
+    public static PipelineProcess Start(string configuration, IReadOnlyList<string> verb, string? killPoint = null, IReadOnlyDictionary<string, string>? environment = null,
+        string? program = null)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. verb, "--config", configuration])
+        foreach (var argument in (string[])[program ?? Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. verb, "--config", configuration])
             start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
@@ -64,6 +67,13 @@ internal sealed class PipelineProcess : IAsyncDisposable
             if (_process.HasExited || cancellationToken.IsCancellationRequested) Assert.Fail($"It never said '{text}', but:\n{Log}");
             await Task.Delay(50, CancellationToken.None);
         }
+    }
+
+    /// <summary>Waits for what the process is to bring about; fails with its log when that is given up or the process ends first.</summary>
+    public async Task UntilAsync(Task outcome)
+    {
+        await Task.WhenAny(outcome, _process.WaitForExitAsync());
+        if (!outcome.IsCompletedSuccessfully) Assert.Fail($"It {(_process.HasExited ? "ended" : "runs")} and has not done its work, but said:\n{Log}");
     }
 
     public void Kill() => Signal(ProcessSignals.Kill);

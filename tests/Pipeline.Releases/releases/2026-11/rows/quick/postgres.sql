@@ -1,0 +1,1 @@
+UPDATE users SET city = 'City after {n}', updated_at = now() WHERE user_id = 1;
