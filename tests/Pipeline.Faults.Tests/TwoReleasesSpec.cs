@@ -1,0 +1,50 @@
+using System.Text.RegularExpressions;
+using Pipeline.Releases;
+
+namespace Pipeline.Faults.Tests;
+
+/// <summary>
+/// A node of the release before and one of this, in one cluster on one lake. The older one is built from the repository's own
+/// history, which takes minutes: <c>PIPELINE_NIGHTLY=1</c>.
+/// </summary>
+public sealed partial class TwoReleasesSpec
+{
+    [Fact]
+    public async Task A_node_of_the_release_before_works_beside_one_of_this_until_it_leaves()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "It builds the release before, which takes minutes: PIPELINE_NIGHTLY=1.");
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(TimeSpan.FromMinutes(30));
+        var cancel = deadline.Token;
+        var release = Release.All[^1];
+        await using var build = await ReleaseBuild.TryMakeAsync(release, cancel);
+        Assert.SkipWhen(build is null, $"The repository's history does not hold {release.Commit}, from which release {release.Name} was built.");
+        await using var state = await release.UnpackAsync(cancel);
+        await using var sources = await SourceSystems.StartAsync(state.SourcesDirectory, release.Rows, cancel);
+        await sources.ContinueAsync(state.OpenLake(), cancel);
+
+        await using var older = state.Start(["run"], sources, program: build.Program);
+        await older.SaysAsync("1 in the cluster", cancel);
+        await using var newer = state.Start(["run"], sources, configuration: state.ConfigurationJoining(Address().Match(older.Log).Groups[1].Value));
+        await newer.SaysAsync("2 in the cluster", cancel);
+        foreach (var n in (int[])[3_001, 3_002, 3_003])
+        {
+            await sources.WriteAsync("round", n, cancel);
+            await newer.UntilAsync(state.UntilTakenInAsync(sources, cancel));
+        }
+
+        Assert.Equal(0, await older.StopAsync(cancel));
+        await sources.WriteAsync("later", 0, cancel);
+        await newer.UntilAsync(state.UntilTakenInAsync(sources, cancel));
+        Assert.Equal(0, await newer.StopAsync(cancel));
+
+        // A message that the other does not understand is an error of Akka's.
+        Assert.DoesNotContain(" ERR ", older.Log);
+        Assert.DoesNotContain(" ERR ", newer.Log);
+        await using var verify = state.Start(["verify"], sources);
+        Assert.True(await verify.ExitAsync(cancel) == 0, verify.Log);
+    }
+
+    [GeneratedRegex(@"Node (\S+) is up with", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Address();
+}
