@@ -13,6 +13,8 @@ namespace Pipeline.Delta.Storage;
 /// </summary>
 public sealed class S3ObjectStore : IObjectStore, IDisposable
 {
+    private static readonly TimeSpan ConnectMax = TimeSpan.FromSeconds(5);
+
     private readonly S3Location _location;
     private readonly S3Options _options;
     private readonly AmazonS3Client _client;
@@ -35,6 +37,8 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             MaxErrorRetry = 0,
             MaxStaleConnectionRetries = 0,
             Timeout = Timeout.InfiniteTimeSpan,
+            // A machine that swallows packets is known to be away long before the time of a request is over.
+            ConnectTimeout = options.RequestTimeout < ConnectMax ? options.RequestTimeout : ConnectMax,
         };
         if (options.Endpoint is { } endpoint)
         {
