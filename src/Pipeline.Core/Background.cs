@@ -77,6 +77,9 @@ public static class Background
         }
     }
 
+    /// <summary>What a task that has ended threw, a cancellation with its cause; null: nothing.</summary>
+    public static Exception? FailureOf(Task ended) => Failure(() => ended.GetAwaiter().GetResult());
+
     /// <summary>Whether an exception only says that <paramref name="stopping"/> was cancelled: others' tokens have their own reasons.</summary>
     public static bool IsCancelled(Exception cause, CancellationToken stopping) => cause is OperationCanceledException && stopping.IsCancellationRequested;
 

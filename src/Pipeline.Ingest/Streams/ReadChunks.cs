@@ -70,7 +70,7 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
             }
             else if (!read.IsCompletedSuccessfully)
             {
-                FailStage(read.Exception?.GetBaseException() ?? new TaskCanceledException(read));
+                FailStage(Background.FailureOf(read)!);
             }
             else if (read.Result is { } chunk)
             {

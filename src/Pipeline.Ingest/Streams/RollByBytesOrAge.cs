@@ -83,8 +83,8 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         private void OnWritten(Task written)
         {
             _isWriting = false;
-            if (written.IsCompletedSuccessfully) AfterWrite();
-            else FailStage(written.Exception?.GetBaseException() ?? new OperationCanceledException());
+            if (Background.FailureOf(written) is { } failure) FailStage(failure);
+            else AfterWrite();
         }
 
         private void AfterWrite()

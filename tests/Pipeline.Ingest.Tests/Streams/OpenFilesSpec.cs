@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Ingest.Streams;
+
+namespace Pipeline.Ingest.Tests.Streams;
+
+public sealed class OpenFilesSpec : IDisposable
+{
+    private static readonly Schema Source = new([new Field("id", Int64Type.Default, nullable: false)], null);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("open-files-");
+    private readonly OpenFiles _files = new(new IngestOptions(), TimeProvider.System);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Lets_go_of_every_file_when_one_cannot_be_deleted()
+    {
+        var (store, table) = await OpenAsync();
+        string[] complete = [await CompleteAsync(table), await CompleteAsync(table), await CompleteAsync(table)];
+        await _files.OpenAsync(table, Cancel);
+        var first = new InvalidOperationException("a defect");
+        var asked = new ConcurrentQueue<string>();
+        store.Break = path =>
+        {
+            asked.Enqueue(path);
+            return asked.Count == 1 ? first : null;
+        };
+
+        Assert.Same(first, await Assert.ThrowsAsync<InvalidOperationException>(async () => await _files.DisposeAsync()));
+
+        Assert.Equal(complete.Select(path => $"{table.Delta.Path}/{path}").Order(StringComparer.Ordinal), asked.Order(StringComparer.Ordinal));
+        Assert.Single(DataFiles());
+    }
+
+    [Fact]
+    public async Task Leaves_what_was_handed_over_and_deletes_the_rest()
+    {
+        var (_, table) = await OpenAsync();
+        var open = await _files.OpenAsync(table, Cancel);
+        open.Writer.Write(Row());
+        var handed = await _files.CompleteAsync(open, Cancel);
+        await CompleteAsync(table);
+
+        _files.HandOver([handed]);
+        await _files.DisposeAsync();
+
+        Assert.Equal([Path.GetFileName(handed.Path)], DataFiles());
+    }
+
+    [Fact]
+    public async Task A_file_of_a_graph_that_has_ended_cannot_be_completed()
+    {
+        var (_, table) = await OpenAsync();
+        var open = await _files.OpenAsync(table, Cancel);
+        open.Writer.Write(Row());
+        await _files.DisposeAsync();
+
+        await Assert.ThrowsAsync<OperationCanceledException>(async () => await _files.CompleteAsync(open, Cancel));
+        Assert.Empty(DataFiles());
+    }
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    private async Task<(UnreliableStore Store, BronzeTable Table)> OpenAsync()
+    {
+        var store = new UnreliableStore(new LocalObjectStore(_directory.FullName), seed: 1);
+        return (store, await BronzeTable.OpenAsync(new Lake(store, TimeProvider.System), TableId.Bronze("app", "users"), Source, Cancel));
+    }
+
+    private async Task<string> CompleteAsync(BronzeTable table)
+    {
+        var open = await _files.OpenAsync(table, Cancel);
+        open.Writer.Write(Row());
+        return (await _files.CompleteAsync(open, Cancel)).Path;
+    }
+
+    private string?[] DataFiles() => [.. _directory.GetFiles("*.parquet", SearchOption.AllDirectories).Select(file => file.Name)];
+
+    private static RecordBatch Row() => new(new Schema([.. Source.FieldsList, BronzeColumns.IngestedAtField], null),
+        [new Int64Array.Builder().Append(1).Build(), new TimestampArray.Builder(BronzeColumns.Timestamp).Append(DateTimeOffset.UnixEpoch).Build()], 1);
+}
