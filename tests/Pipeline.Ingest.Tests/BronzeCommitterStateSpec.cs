@@ -1,20 +1,11 @@
-using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest.Tests;
 
-public sealed class BronzeCommitterStateSpec
+public sealed class BronzeCommitterStateSpec : CommitterScene
 {
-    private const string Table = "bronze/test/orders";
-    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
-    private static readonly CommitterLimits Limits = new(TimeSpan.FromMilliseconds(200), FilesMax: 4, StagesMax: 10,
-        new RetryPolicy { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(4), AttemptsMax = 3 });
-
-    private BronzeCommitterState _state = new(Table, Limits);
-    private DateTimeOffset _now = Noon;
-
     [Fact]
     public void Opens_the_table_before_it_answers()
     {
@@ -35,7 +26,7 @@ public sealed class BronzeCommitterStateSpec
         var done = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
         var second = When(Stage("a", 10, 20));
         var third = When(Stage("a", 20, 30));
-        _now += Limits.CommitInterval;
+        Now += Limits.CommitInterval;
         var due = When(new CommitterEvent.FlushDue());
 
         Assert.Single(Commit(first));
@@ -52,7 +43,7 @@ public sealed class BronzeCommitterStateSpec
         When(Stage("a", null, 10));
         When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
 
-        _now -= TimeSpan.FromHours(1);
+        Now -= TimeSpan.FromHours(1);
         var next = When(Stage("a", 10, 20));
 
         Assert.Single(Commit(next));
@@ -163,7 +154,7 @@ public sealed class BronzeCommitterStateSpec
         When(Stage("b", null, 5));
 
         var effects = When(new CommitterEvent.Superseded(View(version: 1, ("a", 12))));
-        _now += Limits.CommitInterval;
+        Now += Limits.CommitInterval;
         var due = When(new CommitterEvent.FlushDue());
 
         Assert.Equal(2, Replies(effects).OfType<StageRefused>().Count());
@@ -212,7 +203,7 @@ public sealed class BronzeCommitterStateSpec
     [Fact]
     public void Waits_for_a_store_that_is_away_for_as_long_as_it_takes()
     {
-        _state = new BronzeCommitterState(Table, Limits with { Retry = new IngestOptions().Retry });
+        State = new BronzeCommitterState(Table, Limits with { Retry = new IngestOptions().Retry });
         Given(View(version: 0));
         When(Stage("a", null, 10));
         for (var i = 0; i < 5_000; i++)
@@ -222,12 +213,12 @@ public sealed class BronzeCommitterStateSpec
             When(new CommitterEvent.RetryDue());
         }
 
-        _now += Limits.CommitInterval;
+        Now += Limits.CommitInterval;
         When(new CommitterEvent.Opened(View(version: 0)));
         var committed = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
 
         Assert.IsType<StageCommitted>(Assert.Single(Replies(committed)));
-        Assert.Equal(0, _state.Failures);
+        Assert.Equal(0, State.Failures);
     }
 
     [Fact]
@@ -239,7 +230,7 @@ public sealed class BronzeCommitterStateSpec
         var given = When(new CommitterEvent.Failed(Fault.Of($"Table {Table}", new InvalidOperationException("no such element"))));
 
         Assert.Equal(FaultKind.Defect, Replies(given).OfType<StageFailed>().Single().Fault.Kind);
-        Assert.Equal(CommitterPhase.Closed, _state.Phase);
+        Assert.Equal(CommitterPhase.Closed, State.Phase);
     }
 
     [Fact]
@@ -271,47 +262,10 @@ public sealed class BronzeCommitterStateSpec
         When(new CommitterEvent.Staged(new PendingStage(StageOf("a", null, 10) with { Schema = [1] }, ActorRefs.Nobody)));
         When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 10, 20) with { Schema = [1] }, ActorRefs.Nobody)));
         When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 20, 30) with { Schema = [2] }, ActorRefs.Nobody)));
-        _now += Limits.CommitInterval;
+        Now += Limits.CommitInterval;
 
         var second = When(new CommitterEvent.Committed(View(version: 1, ("z", 1))));
 
         Assert.Equal(2, Commit(second).Count);
-    }
-
-    private void Given(ITableView view)
-    {
-        When(Ask(tag: 0));
-        When(new CommitterEvent.Opened(view));
-    }
-
-    private ImmutableList<CommitterEffect> When(CommitterEvent message)
-    {
-        (_state, var effects) = BronzeCommitterState.Decide(_state, message, _now);
-        return effects;
-    }
-
-    private static CommitterEvent Ask(long tag, params string[] splits) =>
-        new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, tag, [.. splits]), ActorRefs.Nobody));
-
-    private static CommitterEvent Stage(string split, long? from, long to) =>
-        new CommitterEvent.Staged(new PendingStage(StageOf(split, from, to), ActorRefs.Nobody));
-
-    private static StageFiles StageOf(string split, long? from, long to) => new(Table, Guid.NewGuid(), [new StagedRange(split, from, to)],
-        [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, Noon, Stats: null)], to - (from ?? 0), null, null);
-
-    private static FakeView View(long version, params (string Split, long Position)[] positions) =>
-        new(version, positions.ToDictionary(pair => pair.Split, pair => pair.Position), []);
-
-    private static IEnumerable<object> Replies(IEnumerable<CommitterEffect> effects) => effects.OfType<CommitterEffect.Reply>().Select(reply => reply.Message);
-
-    private static ImmutableList<PendingStage> Commit(IEnumerable<CommitterEffect> effects) => effects.OfType<CommitterEffect.Commit>().Single().Batch;
-
-    private sealed class FakeView(long version, Dictionary<string, long> positions, HashSet<string> files) : ITableView
-    {
-        public long Version => version;
-
-        public long? Position(string split) => positions.TryGetValue(split, out var position) ? position : null;
-
-        public bool Contains(string path) => files.Contains(path);
     }
 }

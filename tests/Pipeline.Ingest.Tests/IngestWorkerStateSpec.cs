@@ -5,18 +5,8 @@ using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Tests;
 
-public sealed class IngestWorkerStateSpec
+public sealed class IngestWorkerStateSpec : WorkerScene
 {
-    private const string Orders = "bronze/test/orders";
-    private const string Lines = "bronze/test/lines";
-    private const string Dead = "bronze/test/_dead_letter";
-    private static readonly Split Single = new(new SplitId("test", "orders/0"), ["orders"]);
-    private static readonly Split Slot = new(new SplitId("test", "slot"), ["orders", "lines"]);
-    private static readonly Fault Outage = new(FaultKind.Unreachable, "Broker", "does not answer", "Wait.");
-    private static readonly Fault WrongPassword = new(FaultKind.NotAuthorised, "Broker", "wrong password", "Correct it.");
-
-    private IngestWorkerState _state = new(TableId.DeadLetter("test"), new IngestOptions());
-
     [Fact]
     public void Asks_every_table_and_reads_from_the_smallest_position()
     {
@@ -88,7 +78,7 @@ public sealed class IngestWorkerStateSpec
         Assert.Equal(stage.Files[0].Path, refused.OfType<WorkerEffect.DeleteFiles>().Single().Files[0].Path);
         Assert.DoesNotContain(late, effect => effect is WorkerEffect.Send);
         Assert.Equal(2, ended.OfType<WorkerEffect.Locate>().Single().Epoch);
-        Assert.Empty(_state.Positions);
+        Assert.Empty(State.Positions);
     }
 
     [Fact]
@@ -122,7 +112,7 @@ public sealed class IngestWorkerStateSpec
         When(Committed(stage));
 
         Assert.Equal([200, 400, 800], pauses.Select(pause => pause.TotalMilliseconds));
-        Assert.Equal((0, null), (_state.Failures, _state.LastFault));
+        Assert.Equal((0, null), (State.Failures, State.LastFault));
     }
 
     [Fact]
@@ -132,7 +122,7 @@ public sealed class IngestWorkerStateSpec
 
         var halted = When(new WorkerEvent.GraphEnded(1, WrongPassword));
         Assert.Empty(halted);
-        Assert.Equal(WorkerPhase.Halted, _state.Phase);
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
         var resumed = When(new WorkerEvent.ResumeAsked());
 
         Assert.IsType<WorkerEffect.Locate>(Assert.Single(resumed));
@@ -218,42 +208,10 @@ public sealed class IngestWorkerStateSpec
         GivenReading(Single, 10);
         When(new WorkerEvent.GraphEnded(1, Outage));
         When(new WorkerEvent.RetryDue());
-        var before = _state;
+        var before = State;
 
         Assert.Empty(When(new WorkerEvent.Located(1, [Single])));
         Assert.Empty(When(new WorkerEvent.GraphEnded(1, WrongPassword)));
-        Assert.Equal(before, _state);
+        Assert.Equal(before, State);
     }
-
-    private void GivenReading(Split split, long position)
-    {
-        When(new WorkerEvent.Started());
-        Read(split, position, epoch: 1);
-    }
-
-    private void Read(Split split, long position, long epoch)
-    {
-        When(new WorkerEvent.Located(epoch, [split]));
-        foreach (var table in split.Tables) When(new WorkerEvent.PositionsKnown(epoch, $"bronze/test/{table}", Positions((split, position))));
-        When(new WorkerEvent.PositionsKnown(epoch, Dead, Positions()));
-        Assert.Equal(WorkerPhase.Reading, _state.Phase);
-    }
-
-    private ImmutableList<WorkerEffect> When(WorkerEvent message)
-    {
-        (_state, var effects) = IngestWorkerState.Decide(_state, message);
-        return effects;
-    }
-
-    private static WorkerEvent Known(string table, params (Split Split, long Position)[] positions) => new WorkerEvent.PositionsKnown(1, table, Positions(positions));
-
-    private static ImmutableDictionary<string, long> Positions(params (Split Split, long Position)[] positions) =>
-        positions.ToImmutableDictionary(pair => pair.Split.Id.ToString(), pair => pair.Position);
-
-    private static WorkerEvent Committed(StageFiles stage) =>
-        new WorkerEvent.Committed(new StageCommitted(stage.Id, stage.Table, Version: 1, DateTimeOffset.UnixEpoch));
-
-    private static StageFiles StageOf(string table, Split split, long? from, long to) => new(table, Guid.NewGuid(),
-        [new StagedRange(split.Id.ToString(), from, to)],
-        [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)], 10, null, null);
 }

@@ -33,7 +33,7 @@ internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction
         while (_checkedVersion < snapshot.Version)
         {
             var version = _checkedVersion + 1;
-            if (await LookAtAsync(version, snapshot, cancellationToken) is { } reason) return new CommitResult.Conflicted(reason, snapshot);
+            if (await LookAtAsync(version, cancellationToken) is { } reason) return new CommitResult.Conflicted(reason, snapshot);
             _checkedVersion = version;
         }
 
@@ -47,20 +47,20 @@ internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction
     }
 
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
-    private async ValueTask<string?> LookAtAsync(long version, Snapshot snapshot, CancellationToken cancellationToken)
+    private async ValueTask<string?> LookAtAsync(long version, CancellationToken cancellationToken)
     {
         var effect = await log.TryReadEffectAsync(version, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Path}",
                 $"version {version} is not in its log (any more), and the commit has read version {_readVersion}", "Read the table again.");
         if (effect.ChangesProtocol) return $"version {version} changed the protocol";
-        if (effect.Metadata is { } metadata && !Tolerates(metadata, snapshot)) return $"version {version} changed the schema or the table's properties";
+        if (effect.Metadata is { } metadata && !Tolerates(metadata)) return $"version {version} changed the schema or the table's properties";
         if (transaction.Isolation != Isolation.ReadTable) return null;
         if (effect.AddsRows) return $"version {version} added rows";
         return effect.RemovesRows ? $"version {version} removed rows" : null;
     }
 
-    /// <summary>Appended rows that say which columns they have fit a table that gained other ones.</summary>
-    private bool Tolerates(MetadataAction metadata, Snapshot snapshot) =>
+    /// <summary>Appended rows that say which columns they have fit a table that gained other ones and is partitioned as it was.</summary>
+    private bool Tolerates(MetadataAction metadata) =>
         transaction.Isolation == Isolation.BlindAppend && transaction.Schema is not null
-        && metadata.PartitionColumns.SequenceEqual(snapshot.Metadata.PartitionColumns);
+        && metadata.PartitionColumns.SequenceEqual(start.Metadata.PartitionColumns);
 }

@@ -114,9 +114,8 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
 
         return Phase switch
         {
-            CommitterPhase.Closed => (this with { Arrived = Arrived.Add(stage) }).Open(effects),
             CommitterPhase.Opening or CommitterPhase.BackingOff => this with { Arrived = Arrived.Add(stage) },
-            // The worker makes the table before it stages: what we know is out of date.
+            // Nothing is known, or it is out of date: the worker makes the table before it stages.
             _ when View.Version < 0 => (this with { Arrived = Arrived.Add(stage) }).Open(effects),
             _ => Judge(stage, isFresh: false, effects),
         };

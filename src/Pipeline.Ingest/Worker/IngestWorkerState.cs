@@ -142,7 +142,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         effects.Add(new WorkerEffect.Locate(Epoch + 1, OpenedTables.None));
         return this with
         {
-            Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, InHand = null, IsAborted = false, Splits = [], Tables = OpenedTables.None,
+            Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, IsAborted = false, Splits = [], Tables = OpenedTables.None,
             Positions = Positions.Clear(), Unanswered = Unanswered.Clear(),
         };
     }
@@ -159,7 +159,6 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         switch (Phase)
         {
             case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)):
-            case WorkerPhase.Idle when splits.IsEmpty:
                 effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
                 return this;
             case WorkerPhase.Reading:
@@ -324,7 +323,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState BackOff(TimeSpan delay, ImmutableList<WorkerEffect>.Builder effects)
     {
         effects.Add(new WorkerEffect.RetryAfter(delay));
-        return this with { Phase = WorkerPhase.BackingOff, After = AfterGraph.Decide };
+        return this with { Phase = WorkerPhase.BackingOff };
     }
 
     private IngestWorkerState Rest(ImmutableList<WorkerEffect>.Builder effects)

@@ -87,6 +87,18 @@ public sealed class AmbiguitySpec
         return await committing;
     }
 
+    [Fact]
+    public async Task A_write_that_is_not_allowed_is_no_lost_answer()
+    {
+        var store = new ScriptedStore(new MemoryStore());
+        var table = await TestTables.OpenAsync(store);
+        store.Always = "not allowed";
+
+        var error = await Assert.ThrowsAsync<PipelineException>(async () => await table.CommitAsync(Move(null, 5), Cancel));
+
+        Assert.Equal(FaultKind.NotAuthorised, error.Kind);
+    }
+
     private static Transaction Move(long? from, long to) => new("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("s/0", from, to)] };
 
     private sealed class ScriptedStore(IObjectStore inner) : StoreDecorator(inner)
@@ -129,6 +141,8 @@ public sealed class AmbiguitySpec
                 case "landed, connection broken":
                     await Inner.PutIfAbsentAsync(path, content, cancellationToken);
                     throw new PipelineException(FaultKind.Unreachable, path, "the connection broke", "Try again.");
+                case "not allowed":
+                    throw new PipelineException(FaultKind.NotAuthorised, path, "access is denied", "Grant it.");
                 case "lost on the way":
                     return PutOutcome.Ambiguous;
                 case "arrives during the second attempt":

@@ -1,24 +1,10 @@
-using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
-public sealed class MedallionStateSpec
+public sealed class MedallionStateSpec : MedallionScene
 {
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    private static readonly TransformOptions Options = new()
-    {
-        IntervalMin = TimeSpan.FromSeconds(2), LagMax = TimeSpan.FromSeconds(30), RowsThreshold = 1000, JobsMax = 2,
-        Retry = new RetryPolicy { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(60), Jitter = 0, AttemptsMax = 3 },
-    };
-
-    private DateTimeOffset _now = Start;
-
-    private MedallionState _state = MedallionState.Start([("silver/users", ["bronze/app/users"]), ("silver/orders", ["bronze/crm/orders", "silver/users"]),
-        ("gold/sales", ["silver/orders", "silver/users"])], Options, Start);
-
     [Fact]
     public void Looks_at_every_table_at_the_start_as_far_as_jobs_are_free()
     {
@@ -34,10 +20,10 @@ public sealed class MedallionStateSpec
     public void Writes_down_a_job_before_it_runs_and_announces_its_result()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
         Assert.Equal(["plan silver/users"], Tick());
 
-        var decision = MedallionState.Decide(_state, new JobPlanned("silver/users", Pins("silver/users", 1)), _now);
+        var decision = MedallionState.Decide(State, new JobPlanned("silver/users", Pins("silver/users", 1)), Now);
         Assert.IsType<JobRequested>(Assert.Single(decision.Events));
         Assert.Equal(["run silver/users#1"], Take(decision));
         Assert.Equal(TableActivity.Running, Status("silver/users").Activity);
@@ -50,7 +36,7 @@ public sealed class MedallionStateSpec
     public void Runs_what_is_made_from_a_table_after_it()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
         Tick();
         Planned("silver/users", 1);
         Assert.Empty(Tick());
@@ -66,12 +52,12 @@ public sealed class MedallionStateSpec
         Settle();
         Run("silver/users", 1, bronzeVersion: 5, rows: 10);
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 3, 10, _now));
+        Decide(new InputSeen("bronze/crm/orders", 3, 10, Now));
         Tick();
         Failed("silver/orders", isTransient: true);
 
-        _now -= TimeSpan.FromHours(2);
-        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+        Now -= TimeSpan.FromHours(2);
+        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
 
         Assert.Equal(["plan silver/orders", "plan silver/users"], Tick().Order(StringComparer.Ordinal));
     }
@@ -80,10 +66,10 @@ public sealed class MedallionStateSpec
     public void Who_waits_since_before_the_clock_was_set_back_comes_first()
     {
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 3, 10, _now));
+        Decide(new InputSeen("bronze/crm/orders", 3, 10, Now));
 
-        _now -= TimeSpan.FromHours(1);
-        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+        Now -= TimeSpan.FromHours(1);
+        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
 
         Assert.Equal(["plan silver/orders", "plan silver/users"], Tick());
     }
@@ -93,13 +79,13 @@ public sealed class MedallionStateSpec
     {
         Settle();
         Run("silver/users", 1, bronzeVersion: 5, rows: 10);
-        Decide(new InputSeen("bronze/app/users", 6, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
         Assert.DoesNotContain("plan silver/users", Tick());
         Settle();
-        _now += TimeSpan.FromSeconds(1.9);
+        Now += TimeSpan.FromSeconds(1.9);
         Assert.DoesNotContain("plan silver/users", Tick());
 
-        Decide(new InputSeen("bronze/app/users", 7, 990, _now));
+        Decide(new InputSeen("bronze/app/users", 7, 990, Now));
 
         Assert.Contains("plan silver/users", Tick());
     }
@@ -111,16 +97,16 @@ public sealed class MedallionStateSpec
     public void Lets_a_table_rest_as_long_as_its_last_run_took(double tookSeconds, double dueAfterSeconds)
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Tick();
         Planned("silver/users", 1);
         Decide(new JobEnded("silver/users", new JobResult("silver/users", 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
-        Decide(new InputSeen("bronze/app/users", 6, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
         Settle();
-        _now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
+        Now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
         Assert.DoesNotContain("plan silver/users", Tick());
 
-        _now += TimeSpan.FromMilliseconds(1);
+        Now += TimeSpan.FromMilliseconds(1);
 
         Assert.Contains("plan silver/users", Tick());
     }
@@ -129,7 +115,7 @@ public sealed class MedallionStateSpec
     public void Goes_on_at_once_with_what_a_run_has_left()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
         Tick();
         Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
         Ended("silver/users", 1, version: 1);
@@ -145,13 +131,13 @@ public sealed class MedallionStateSpec
     public void Lets_a_gold_table_wait_for_a_running_input_but_not_for_ever()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
         Assert.Equal(["plan silver/users"], Tick());
         Planned("silver/users", 1);
-        Decide(new InputSeen("silver/orders", 9, 0, _now));
+        Decide(new InputSeen("silver/orders", 9, 0, Now));
         Assert.Empty(Tick());
 
-        _now += Options.LagMax;
+        Now += Options.LagMax;
 
         Assert.Equal(["plan gold/sales"], Tick());
     }
@@ -162,25 +148,25 @@ public sealed class MedallionStateSpec
         Settle();
         foreach (var seconds in new[] { 1, 2 })
         {
-            Decide(new InputSeen("bronze/app/users", _state.Heads.GetValueOrDefault("bronze/app/users") + 1, 1, _now));
-            _now += TimeSpan.FromMinutes(2);
+            Decide(new InputSeen("bronze/app/users", State.Heads.GetValueOrDefault("bronze/app/users") + 1, 1, Now));
+            Now += TimeSpan.FromMinutes(2);
             Assert.Equal(["plan silver/users"], Tick());
             Planned("silver/users", 1);
             Failed("silver/users", isTransient: true);
-            _now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
+            Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
             Assert.Equal(TableActivity.BackingOff, Status("silver/users").Activity);
-            Decide(new InputSeen("bronze/crm/orders", _state.Heads.GetValueOrDefault("bronze/crm/orders") + 1, 1, _now));
+            Decide(new InputSeen("bronze/crm/orders", State.Heads.GetValueOrDefault("bronze/crm/orders") + 1, 1, Now));
             Assert.Equal(["plan silver/orders"], Tick());
             Planned("silver/orders");
         }
 
-        _now += TimeSpan.FromMinutes(2);
+        Now += TimeSpan.FromMinutes(2);
         Tick();
         Planned("silver/users", 1);
         Failed("silver/users", isTransient: true);
 
         Assert.Equal((TableActivity.Stopped, "silver/users: broken. Mend it."), (Status("silver/users").Activity, Status("silver/users").Error));
-        _now += TimeSpan.FromHours(1);
+        Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
         Decide(new TriggerTable("silver/users"));
         Assert.Equal(["plan silver/users"], Tick());
@@ -190,14 +176,14 @@ public sealed class MedallionStateSpec
     public void Stops_at_once_after_a_permanent_error_until_new_input_comes()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Tick();
         Planned("silver/users", 1);
         Failed("silver/users", isTransient: false);
-        _now += TimeSpan.FromHours(1);
+        Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
 
-        Decide(new InputSeen("bronze/app/users", 6, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -206,7 +192,7 @@ public sealed class MedallionStateSpec
     public void Reads_half_of_what_did_not_fit_at_once_and_then_more_and_more()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
         Assert.Equal([Options.RunRowsMax], PlannedRows("silver/users"));
         Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000, Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
         TooLarge("silver/users");
@@ -224,13 +210,13 @@ public sealed class MedallionStateSpec
     public void Stops_a_table_with_a_commit_that_does_not_fit_alone()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, _now));
+        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
         Tick();
         Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 1_000_000 }));
         TooLarge("silver/users");
 
         Assert.Equal((TableActivity.Stopped, "silver/users: too large. Read fewer rows."), (Status("silver/users").Activity, Status("silver/users").Error));
-        _now += TimeSpan.FromHours(1);
+        Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
     }
 
@@ -250,13 +236,13 @@ public sealed class MedallionStateSpec
     public void Knows_after_a_restart_how_much_fits()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Tick();
         Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000 }));
         TooLarge("silver/users");
 
-        _state = MedallionState.Start(_state.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, _now).Restore(_state.ToSnapshot());
-        _now += Options.IntervalMin;
+        State = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, Now).Restore(State.ToSnapshot());
+        Now += Options.IntervalMin;
 
         Assert.Equal([40_000], PlannedRows("silver/users"));
     }
@@ -265,11 +251,11 @@ public sealed class MedallionStateSpec
     public void Plans_again_without_an_error_when_another_run_got_there_first()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Tick();
         Planned("silver/users", 1);
         Decide(JobEnded.Failed("silver/users", new JobSupersededException("run 1 is taken")));
-        _now += Options.IntervalMin;
+        Now += Options.IntervalMin;
 
         Assert.Null(Status("silver/users").Error);
         Assert.Equal(["plan silver/users"], Tick());
@@ -279,10 +265,10 @@ public sealed class MedallionStateSpec
     public void Repeats_after_a_restart_the_jobs_that_have_no_outcome()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Tick();
-        var requested = (JobRequested)MedallionState.Decide(_state, new JobPlanned("silver/users", Pins("silver/users", 3)), _now).Events[0];
-        var fresh = MedallionState.Start(_state.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, _now);
+        var requested = (JobRequested)MedallionState.Decide(State, new JobPlanned("silver/users", Pins("silver/users", 3)), Now).Events[0];
+        var fresh = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, Now);
 
         var fromEvents = fresh.Apply(requested);
         var fromSnapshot = fresh.Restore(fromEvents.ToSnapshot());
@@ -296,7 +282,7 @@ public sealed class MedallionStateSpec
     {
         Settle();
         Decide(new PauseTable("silver/users"));
-        Decide(new InputSeen("bronze/app/users", 5, 1, _now));
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
         Assert.Empty(Tick());
 
         Decide(new ResumeTable("silver/users"));
@@ -314,63 +300,6 @@ public sealed class MedallionStateSpec
         Planned("gold/sales", 1);
         Ended("gold/sales", 1, 2);
 
-        Assert.Equal([Start.AddSeconds(-3), Start.AddSeconds(-9), Start.AddSeconds(-9)], _state.ToStatus(_now).Tables.Select(table => table.ReflectsUntil));
+        Assert.Equal([Start.AddSeconds(-3), Start.AddSeconds(-9), Start.AddSeconds(-9)], State.ToStatus(Now).Tables.Select(table => table.ReflectsUntil));
     }
-
-    /// <summary>Every table has been looked at and had nothing to do.</summary>
-    private void Settle()
-    {
-        for (var round = 0; round < 2; round++)
-        {
-            Tick();
-            foreach (var table in _state.Tables.Where(table => table.IsPlanning).ToList()) Planned(table.Table);
-        }
-    }
-
-    private void Run(string table, long run, long bronzeVersion, long rows, string bronze = "bronze/app/users", DateTimeOffset? reflects = null)
-    {
-        Decide(new InputSeen(bronze, bronzeVersion, rows, _now));
-        Assert.Contains($"plan {table}", Tick());
-        foreach (var other in _state.Tables.Where(t => t.IsPlanning && t.Table != table).ToList()) Planned(other.Table);
-        Decide(new JobPlanned(table, Pins(table, run) with { ReflectsUntil = reflects }));
-        Ended(table, run, bronzeVersion);
-    }
-
-    private List<string> Tick() => Decide(Transform.Coordination.Tick.Instance);
-
-    private List<string> Planned(string table, long? run = null) => Decide(new JobPlanned(table, run is { } number ? Pins(table, number) : null)).Where(effect => !effect.StartsWith("run ", StringComparison.Ordinal)).ToList();
-
-    private List<string> Ended(string table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
-
-    private void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table, "broken", "Mend it.")));
-
-    private void TooLarge(string table) => Decide(new JobEnded(table, null, new Fault(FaultKind.TooLarge, table, "too large", "Read fewer rows.")));
-
-    /// <summary>The rows that the table's next run may read, if it is due now.</summary>
-    private List<long> PlannedRows(string table)
-    {
-        var decision = MedallionState.Decide(_state, Transform.Coordination.Tick.Instance, _now);
-        Take(decision);
-        return [.. decision.Effects.OfType<MedallionEffect.Plan>().Where(plan => plan.Table == table).Select(plan => plan.RowsMax)];
-    }
-
-    private List<string> Decide(object message) => Take(MedallionState.Decide(_state, message, _now));
-
-    private List<string> Take(Decision decision)
-    {
-        _state = decision.Events.Aggregate(decision.State, (state, happened) => state.Apply(happened));
-        return [.. decision.Effects.Select(Name)];
-    }
-
-    private TableStatus Status(string table) => _state.ToStatus(_now).Tables.Single(status => status.Table == table);
-
-    private JobPins Pins(string table, long run) => new() { Table = table, Run = run, RequestedAt = _now, Inputs = [], Targets = [] };
-
-    private static string Name(MedallionEffect effect) => effect switch
-    {
-        MedallionEffect.Plan plan => $"plan {plan.Table}",
-        MedallionEffect.Run run => $"run {run.Pins.Id}",
-        MedallionEffect.Announce announce => $"announce {announce.Advanced.Table}@{announce.Advanced.Version}",
-        _ => throw new ArgumentException("Unknown effect.", nameof(effect)),
-    };
 }

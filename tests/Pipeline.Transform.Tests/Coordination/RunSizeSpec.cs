@@ -34,6 +34,13 @@ public sealed class RunSizeSpec
     }
 
     [Fact]
+    public void Has_grown_back_with_the_run_that_reaches_what_is_configured()
+    {
+        Assert.Equal(10, RunSize.Larger(8, configured: 11));
+        Assert.Null(RunSize.Larger(8, configured: 10));
+    }
+
+    [Fact]
     public void Whatever_fits_as_single_commits_is_read_to_its_end_and_few_runs_are_in_vain()
     {
         Gen.Select(Gen.Int[1, 20_000].Array[1, 60], Gen.Long[1, 300_000]).Sample((commits, slack) =>

@@ -111,6 +111,27 @@ public sealed class PendingReadsSpec
         Assert.Empty(pending);
     }
 
+    [Fact]
+    public async Task A_table_is_held_by_every_table_that_is_behind_from_where_the_slowest_of_them_stands()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            a { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            b { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            """));
+        await AppendTeamAsync(lake, "red");
+        await lake.RunAsync("silver/a");
+        var slowest = (await lake.Tables.TryOpenAsync(TableId.Parse("bronze/app/teams"), TestContext.Current.CancellationToken))!.Current.Version;
+        await AppendTeamAsync(lake, "blue");
+        await lake.RunAsync("silver/b");
+        await AppendTeamAsync(lake, "green");
+
+        var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("a"), TableId.Silver("b")], TestContext.Current.CancellationToken);
+
+        var (table, reads) = Assert.Single(pending);
+        Assert.Equal(("bronze/app/teams", slowest), (table.ToString(), reads.ChangesAfter));
+        Assert.Equal(["silver/a", "silver/b"], reads.By);
+    }
+
     private static async Task<List<long>> VacuumAsync(TestLake lake, IEnumerable<string> tables)
     {
         var files = new List<long>();

@@ -1,0 +1,182 @@
+using Pipeline.Ingest.Committer;
+using static Pipeline.Ingest.Tests.Streams.RollScene;
+
+namespace Pipeline.Ingest.Tests.Streams;
+
+/// <summary>Which rows a roll holds and which positions it moves.</summary>
+public sealed class RollerSpec
+{
+    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public async Task A_table_that_is_ahead_of_the_reading_gets_only_what_it_lacks()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(orders: 13, lines: 10, from: 10);
+
+        await scene.AddAsync(Slot, "orders", 10, 15, [10, 12, 13, 14]);
+        var stages = await scene.CloseAsync();
+
+        Assert.Equal([new StagedRange(Slot.ToString(), 13, 15)], Of(stages, Orders).Ranges);
+        Assert.Equal([13, 14], await scene.PositionsAsync(Of(stages, Orders)));
+        Assert.Equal([new StagedRange(Slot.ToString(), 10, 15)], Of(stages, Lines).Ranges);
+        Assert.Empty(Of(stages, Lines).Files);
+    }
+
+    [Fact]
+    public async Task Until_the_reading_reaches_a_table_that_is_ahead_the_table_has_nothing_to_commit()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(orders: 13, lines: 10, from: 10);
+
+        await scene.AddAsync(Slot, "orders", 10, 13, [10, 11, 12]);
+
+        Assert.False(scene.Roller.HasRows);
+        Assert.Equal(Lines, Assert.Single(await scene.CloseAsync()).Table);
+        await scene.AddAsync(Slot, "orders", 13, 14, [13]);
+        Assert.Equal([new StagedRange(Slot.ToString(), 13, 14)], Of(await scene.CloseAsync(), Orders).Ranges);
+    }
+
+    [Fact]
+    public async Task The_next_roll_starts_where_the_one_before_has_ended()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 12, [10, 11], newestEventAt: Noon);
+        await scene.AddAsync(Slot, "orders", 12, 13, [12], newestEventAt: Noon.AddSeconds(-1));
+
+        var first = Of(await scene.CloseAsync(), Orders);
+        await scene.AddAsync(Slot, "orders", 13, 14, [13]);
+        var second = Of(await scene.CloseAsync(), Orders);
+
+        Assert.Equal((3L, Noon, new StagedRange(Slot.ToString(), 10, 13)), (first.Rows, first.NewestEventAt, Assert.Single(first.Ranges)));
+        Assert.Equal((1L, null, new StagedRange(Slot.ToString(), 13, 14)), (second.Rows, second.NewestEventAt, Assert.Single(second.Ranges)));
+        Assert.Empty(await scene.CloseAsync());
+    }
+
+    [Fact]
+    public async Task Rows_in_the_middle_of_a_transaction_are_committed_with_its_end_and_keep_nobody_waiting()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 10, [10, 11], newestEventAt: Noon);
+        Assert.Equal((false, false), (scene.Roller.HasRows, scene.Roller.HasProgress));
+        await scene.AddAsync(Other, "orders", 0, 1, [0]);
+
+        var others = Of(await scene.CloseAsync(), Orders);
+        await scene.AddAsync(Slot, "orders", 10, 20, [12]);
+        var whole = Of(await scene.CloseAsync(), Orders);
+
+        Assert.Equal((1L, new StagedRange(Other.ToString(), 0, 1)), (others.Rows, Assert.Single(others.Ranges)));
+        Assert.Equal((3L, Noon, new StagedRange(Slot.ToString(), 10, 20)), (whole.Rows, whole.NewestEventAt, Assert.Single(whole.Ranges)));
+        Assert.Equal([10, 11, 12], await scene.PositionsAsync(whole));
+    }
+
+    [Fact]
+    public async Task A_transaction_ends_beside_rows_of_others_in_files_of_both()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 10, [10]);
+        await scene.AddAsync(Other, "orders", 0, 1, [0]);
+        await scene.AddAsync(Slot, "orders", 10, 20, [11]);
+        await scene.AddAsync(Slot, "orders", 20, 21, [20]);
+
+        var stage = Of(await scene.CloseAsync(), Orders);
+
+        Assert.Equal((4L, 2), (stage.Rows, stage.Files.Length));
+        Assert.Equal([0, 10, 11, 20], await scene.PositionsAsync(stage));
+    }
+
+    [Fact]
+    public async Task A_transaction_larger_than_a_file_is_written_into_several()
+    {
+        await using var scene = new RollScene(new IngestOptions { FileBytesMax = 1, RowGroupBytesMax = 1 });
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 10, [10]);
+        await scene.AddAsync(Slot, "orders", 10, 10, [11]);
+        await scene.AddAsync(Slot, "orders", 10, 20, [12]);
+
+        Assert.True(scene.Roller.IsFull);
+        var stage = Of(await scene.CloseAsync(), Orders);
+
+        Assert.Equal((3L, 3), (stage.Rows, stage.Files.Length));
+        Assert.False(scene.Roller.IsFull);
+    }
+
+    [Fact]
+    public async Task Files_that_wait_for_the_end_of_the_roll_hold_no_more_than_a_row_group_together()
+    {
+        await using var scene = new RollScene(new IngestOptions { RowGroupBytesMax = 1 });
+        await scene.StartAsync();
+        await scene.AddAsync(Other, "orders", 0, 1, [0]);
+        await scene.AddAsync(Slot, "orders", 10, 10, [10]);
+        await scene.AddAsync(Slot, "orders", 10, 20, [11]);
+
+        var closing = scene.Roller.Close(withIdle: false);
+
+        var part = Assert.Single(closing.Tables).Part;
+        Assert.Equal((1, 1), (part.Complete.Count, part.Open.Count));
+    }
+
+    [Fact]
+    public async Task Progress_without_rows_is_committed_when_asked_for()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 20, []);
+
+        Assert.Equal((false, true), (scene.Roller.HasRows, scene.Roller.HasProgress));
+        Assert.Empty(await scene.CloseAsync(withIdle: false));
+        Assert.Equal([Orders, Lines], (await scene.CloseAsync(withIdle: true)).Select(stage => stage.Table));
+    }
+
+    [Fact]
+    public async Task Dead_letters_come_first_with_the_positions_of_those_splits_that_brought_them()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(dead: 4);
+        await scene.AddAsync(Other, "orders", 0, 1, [0]);
+        await scene.AddAsync(Slot, "orders", 10, 12, [11], dead: [10]);
+        await scene.AddAsync(Slot, "orders", 12, 14, [12]);
+        await scene.AddAsync(Other, "orders", 1, 2, [1]);
+        Assert.True(scene.Roller.HasRows);
+
+        var stages = await scene.CloseAsync(withIdle: false);
+        await scene.AddAsync(Slot, "orders", 14, 15, [14]);
+        var next = await scene.CloseAsync();
+        await scene.AddAsync(Slot, "orders", 15, 16, [15]);
+        await scene.AddAsync(Other, "orders", 2, 3, [], dead: [2]);
+        var others = await scene.CloseAsync();
+
+        Assert.Equal(Other.ToString(), Assert.Single(Of(others, Dead).Ranges).Split);
+        Assert.Equal([Dead, Orders], stages.Select(stage => stage.Table));
+        Assert.Equal((1L, new StagedRange(Slot.ToString(), 4, 14)), (stages[0].Rows, Assert.Single(stages[0].Ranges)));
+        Assert.DoesNotContain(next, stage => stage.Table == Dead);
+    }
+
+    [Fact]
+    public async Task Dead_letters_that_the_table_has_are_not_written_again()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(dead: 12);
+
+        await scene.AddAsync(Slot, "orders", 10, 14, [], dead: [10, 11, 12, 13]);
+
+        Assert.Equal([12, 13], await scene.PositionsAsync(Of(await scene.CloseAsync(), Dead)));
+    }
+
+    [Fact]
+    public async Task A_chunk_gives_its_bytes_back_when_it_is_written_and_when_it_cannot_be()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+
+        await scene.AddAsync(Slot, "orders", 10, 12, [10, 11]);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => scene.AddAsync(Slot, "unknown", 12, 13, [12]));
+
+        Assert.Equal(0, scene.Budget.BytesUsed);
+    }
+
+    private static StageFiles Of(IEnumerable<StageFiles> stages, string table) => stages.Single(stage => stage.Table == table);
+}

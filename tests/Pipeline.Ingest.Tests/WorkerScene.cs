@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>A worker of two tables and the words to tell what happens to it.</summary>
+public abstract class WorkerScene
+{
+    protected const string Orders = "bronze/test/orders";
+    protected const string Lines = "bronze/test/lines";
+    protected const string Dead = "bronze/test/_dead_letter";
+    protected static readonly Split Single = new(new SplitId("test", "orders/0"), ["orders"]);
+    protected static readonly Split Slot = new(new SplitId("test", "slot"), ["orders", "lines"]);
+    protected static readonly Fault Outage = new(FaultKind.Unreachable, "Broker", "does not answer", "Wait.");
+    protected static readonly Fault WrongPassword = new(FaultKind.NotAuthorised, "Broker", "wrong password", "Correct it.");
+
+    protected static Fault Gap(Split split) => new(FaultKind.Gap, $"Split {split.Id}", "its next records have expired", "Accept the gap.", split.Id.ToString());
+
+    /// <summary>What has become of the worker.</summary>
+    protected IngestWorkerState State { get; private set; } = new(TableId.DeadLetter("test"), new IngestOptions());
+
+    protected void GivenReading(Split split, long position)
+    {
+        When(new WorkerEvent.Started());
+        Read(split, position, epoch: 1);
+    }
+
+    protected void Read(Split split, long position, long epoch)
+    {
+        When(new WorkerEvent.Located(epoch, [split]));
+        foreach (var table in split.Tables) When(new WorkerEvent.PositionsKnown(epoch, $"bronze/test/{table}", Positions((split, position))));
+        When(new WorkerEvent.PositionsKnown(epoch, Dead, Positions()));
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
+    }
+
+    protected ImmutableList<WorkerEffect> When(WorkerEvent message)
+    {
+        (State, var effects) = IngestWorkerState.Decide(State, message);
+        return effects;
+    }
+
+    protected static WorkerEvent Known(string table, params (Split Split, long Position)[] positions) => new WorkerEvent.PositionsKnown(1, table, Positions(positions));
+
+    protected static ImmutableDictionary<string, long> Positions(params (Split Split, long Position)[] positions) =>
+        positions.ToImmutableDictionary(pair => pair.Split.Id.ToString(), pair => pair.Position);
+
+    protected static WorkerEvent Committed(StageFiles stage) =>
+        new WorkerEvent.Committed(new StageCommitted(stage.Id, stage.Table, Version: 1, DateTimeOffset.UnixEpoch));
+
+    protected static StageFiles StageOf(string table, Split split, long? from, long to) => new(table, Guid.NewGuid(),
+        [new StagedRange(split.Id.ToString(), from, to)],
+        [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)], 10, null, null);
+}

@@ -1,0 +1,36 @@
+namespace Pipeline.Mutation.Tests;
+
+/// <summary>Code that decides, and the specs that have to notice when it decides otherwise.</summary>
+/// <param name="Assembly">The project under <c>src</c>.</param>
+/// <param name="Files">Files of the project that hold decisions; <c>*</c> stands for any part of a name.</param>
+/// <param name="Tests">The project under <c>tests</c>.</param>
+/// <param name="Specs">Its classes, or single tests as <c>Class.Test</c>; the quick ones first.</param>
+internal sealed record MutationTarget(string Assembly, string[] Files, string Tests, string[] Specs)
+{
+    public static readonly MutationTarget Ingest = new("Pipeline.Ingest",
+        ["Worker/IngestWorkerState.cs", "Worker/SplitDivision.cs", "Committer/BronzeCommitterState.cs", "Committer/TableView.cs", "Streams/RollPositions.cs"],
+        "Pipeline.Ingest.Tests",
+        ["IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "SplitDivisionSpec", "BronzeCommitterStateSpec",
+            "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "TableViewSpec", "RollerSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history"]);
+
+    public static readonly MutationTarget Delta = new("Pipeline.Delta",
+        ["Log/ConflictCheck.cs", "Log/TransactionActions.cs", "Log/CommitEffects.cs", "Log/Committer.cs"],
+        "Pipeline.Delta.Tests",
+        ["CommitEffectSpec", "ConflictSpec", "CommitSpec", "AmbiguitySpec", "SchemaSpec"]);
+
+    public static readonly MutationTarget Transform = new("Pipeline.Transform",
+        ["Coordination/MedallionState.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs"],
+        "Pipeline.Transform.Tests",
+        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "RunSizeSpec", "PendingReadsSpec"]);
+
+    public static readonly MutationTarget Core = new("Pipeline.Core", ["Buffers/ByteBudget.cs"], "Pipeline.Core.Tests", ["ByteBudgetSpec"]);
+
+    public static readonly IReadOnlyList<MutationTarget> All = [Ingest, Delta, Transform, Core];
+
+    public string TestAssembly => Find($"tests/{Tests}/bin/Release/net10.0", $"{Tests}.dll");
+
+    /// <summary>A file that a build has made; where the system's name is part of the path, any will do.</summary>
+    public static string Find(string directory, string name) =>
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, directory), name, SearchOption.AllDirectories).Order(StringComparer.Ordinal).FirstOrDefault(File.Exists)
+        ?? throw new InvalidOperationException($"There is no {name} in {directory}: build the solution first.");
+}

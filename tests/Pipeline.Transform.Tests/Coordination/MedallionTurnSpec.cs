@@ -1,0 +1,268 @@
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>Whose turn it is, and who has to wait.</summary>
+public sealed class MedallionTurnSpec : MedallionScene
+{
+    [Fact]
+    public void Runs_no_more_jobs_at_once_than_allowed()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Decide(new TriggerTable("gold/sales"));
+        Decide(new TriggerTable("silver/users"));
+
+        Assert.Equal(["plan silver/users", "plan gold/sales"], Tick().OrderDescending(StringComparer.Ordinal));
+        Assert.Empty(Tick());
+        Planned("silver/users", 1);
+        Assert.Empty(Tick());
+        Planned("gold/sales");
+
+        Assert.Equal(["plan silver/orders"], Tick());
+    }
+
+    [Fact]
+    public void Who_was_triggered_comes_first_then_who_has_waited_longest()
+    {
+        State = Fresh(Options with { JobsMax = 1 }, Start);
+        Settle();
+        Settle();
+        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Now += TimeSpan.FromSeconds(1);
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Now += TimeSpan.FromSeconds(1);
+        Decide(new TriggerTable("gold/sales"));
+
+        Assert.Equal(["plan gold/sales"], Tick());
+        Planned("gold/sales");
+        Assert.Equal(["plan silver/orders"], Tick());
+        Planned("silver/orders");
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void Triggering_does_not_make_a_table_lose_its_place()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Now += TimeSpan.FromSeconds(1);
+        Decide(new TriggerTable("silver/users"));
+        Now += TimeSpan.FromSeconds(1);
+        Decide(new TriggerTable("silver/orders"));
+
+        Assert.Equal(["plan silver/orders", "plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void A_triggered_table_runs_without_rest_and_once()
+    {
+        Settle();
+        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Settle();
+        Assert.Empty(Tick());
+
+        Decide(new TriggerTable("silver/users"));
+        Assert.Equal(["plan silver/users"], Tick());
+        Planned("silver/users", 2);
+        Ended("silver/users", 2, version: 6);
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
+    public void A_triggered_table_that_has_nothing_to_do_rests_again()
+    {
+        Settle();
+        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Settle();
+        Decide(new TriggerTable("silver/users"));
+        Tick();
+        Planned("silver/users");
+
+        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
+    public void A_triggered_table_that_fails_backs_off()
+    {
+        Settle();
+        Decide(new TriggerTable("silver/users"));
+        Tick();
+        Planned("silver/users", 1);
+
+        Failed("silver/users", isTransient: true);
+
+        Assert.Empty(Tick());
+        Assert.Equal(TableActivity.BackingOff, Status("silver/users").Activity);
+    }
+
+    [Fact]
+    public void Triggering_forgets_earlier_failures()
+    {
+        Settle();
+        Decide(new TriggerTable("silver/users"));
+        Tick();
+        Planned("silver/users", 1);
+        Failed("silver/users", isTransient: false);
+
+        Decide(new TriggerTable("silver/users"));
+
+        Assert.Equal((TableActivity.Waiting, 0), (Status("silver/users").Activity, Status("silver/users").FailedAttempts));
+        Tick();
+        Planned("silver/users");
+        Decide(new InputSeen("bronze/app/users", 1, Options.RowsThreshold, Now));
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void What_polling_finds_counts_as_if_it_had_been_announced()
+    {
+        Settle();
+
+        Decide(new InputsPolled([new InputSeen("bronze/app/users", 1, 3, Now), new InputSeen("bronze/crm/orders", 1, 4, Now)]));
+
+        Assert.Equal((3L, 4L), (Status("silver/users").PendingRows, Status("silver/orders").PendingRows));
+    }
+
+    [Fact]
+    public void A_version_counts_once_and_the_first_one_is_zero()
+    {
+        Settle();
+
+        Decide(new InputSeen("bronze/app/users", 0, 3, Now));
+        Now += TimeSpan.FromSeconds(1);
+        Decide(new InputSeen("bronze/app/users", 0, 3, Now));
+        Decide(new InputSeen("bronze/app/users", 1, 4, Now));
+
+        Assert.Equal((7L, Start), (Status("silver/users").PendingRows, Status("silver/users").PendingSince));
+        Tick();
+        Assert.Equal(0, Status("silver/users").PendingRows);
+    }
+
+    [Fact]
+    public void A_running_table_is_not_planned_again_and_what_comes_meanwhile_waits()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+
+        Now += TimeSpan.FromSeconds(5);
+        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+        Assert.Empty(Tick());
+        Ended("silver/users", 1, version: 1);
+
+        Assert.Equal(Start.AddSeconds(5), Status("silver/users").PendingSince);
+        Assert.Contains("plan silver/users", Tick());
+    }
+
+    [Fact]
+    public void A_silver_table_does_not_wait_for_the_tables_it_refers_to()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+
+        Assert.Equal(["plan silver/orders"], Tick());
+    }
+
+    [Fact]
+    public void A_gold_table_that_waits_since_before_the_clock_was_set_back_waits_for_nobody()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+        Decide(new InputSeen("silver/orders", 1, 1, Now));
+        Assert.Empty(Tick());
+
+        Now -= TimeSpan.FromHours(1);
+
+        Assert.Equal(["plan gold/sales"], Tick());
+    }
+
+    [Fact]
+    public void Is_tried_again_when_its_pause_is_over_and_not_before()
+    {
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+        Failed("silver/users", isTransient: true);
+        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+
+        Now += Options.Retry.BackoffMin - TimeSpan.FromMilliseconds(1);
+        Assert.Empty(Tick());
+        Now += TimeSpan.FromMilliseconds(1);
+
+        Assert.Equal(TableActivity.Waiting, Status("silver/users").Activity);
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
+    public void The_longest_pause_is_kept()
+    {
+        State = Fresh(Options with { Retry = Options.Retry with { BackoffMin = Options.Retry.BackoffMax } }, Start);
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+        Failed("silver/users", isTransient: true);
+
+        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
+    public void Pauses_double_up_to_the_longest_however_often_it_fails()
+    {
+        State = Fresh(Options with { Retry = Options.Retry with { AttemptsMax = 100 } }, Start);
+        Settle();
+        var pauses = new List<double>();
+        for (var i = 0; i < 40; i++)
+        {
+            Decide(new TriggerTable("gold/sales"));
+            Decide(new InputSeen("bronze/app/users", i, Options.RowsThreshold, Now));
+            Now += Options.Retry.BackoffMax;
+            Assert.Contains("plan silver/users", Tick());
+            Planned("gold/sales");
+            Planned("silver/users", 1);
+            Failed("silver/users", isTransient: true);
+            pauses.Add((State.Find("silver/users")!.NotBefore - Now).TotalSeconds);
+        }
+
+        Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60], pauses.Take(8));
+        Assert.All(pauses.Skip(8), pause => Assert.Equal(60, pause));
+    }
+
+    [Theory]
+    [InlineData(30, 30)]
+    [InlineData(60, 60)]
+    public void A_shortest_interval_beyond_the_largest_lag_is_kept_and_no_run_makes_it_longer_than_needed(int intervalSeconds, int dueAfterSeconds)
+    {
+        State = Fresh(Options with { IntervalMin = TimeSpan.FromSeconds(intervalSeconds) }, Start);
+        Settle();
+        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Tick();
+        Planned("silver/users", 1);
+        Decide(new JobEnded("silver/users", new JobResult("silver/users", 1, 1, 1, null, TimeSpan.FromSeconds(intervalSeconds == 30 ? 60 : 1)), null));
+        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Settle();
+
+        Now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
+        Assert.DoesNotContain("plan silver/users", Tick());
+        Now += TimeSpan.FromMilliseconds(1);
+
+        Assert.Contains("plan silver/users", Tick());
+    }
+}
