@@ -118,8 +118,7 @@ internal sealed record MutatedAssembly(string Path, IReadOnlyList<Mutant> Mutant
 internal sealed record MutatedFile(CSharpCompilation Compilation, SemanticModel Model, SyntaxTree Tree, int FirstId)
 {
     /// <summary>
-    /// Where mutants are no C# (a variable that a pattern would have set), each of the members that do not compile is tried
-    /// with one mutant at a time.
+    /// Where mutants are no C# (a variable that a pattern would have set), they are sought in the members that do not compile.
     /// </summary>
     public (SyntaxTree Changed, IReadOnlyList<Mutant> Accepted, IReadOnlyList<Mutant> Rejected) Change(CancellationToken cancellationToken)
     {
@@ -128,8 +127,8 @@ internal sealed record MutatedFile(CSharpCompilation Compilation, SemanticModel 
         if (broken.Count == 0) return (all, found, []);
 
         var members = Members(Tree, cancellationToken);
-        var rejected = found.Where(mutant => broken.Contains(MemberAt(members, mutant))
-            && IsBroken(With(id => id == mutant.Id, cancellationToken).Changed, MemberAt(members, mutant), cancellationToken)).Select(mutant => mutant.Id).ToHashSet();
+        var rejected = found.GroupBy(mutant => MemberAt(members, mutant)).Where(member => broken.Contains(member.Key))
+            .SelectMany(member => Rejected([.. member.Select(mutant => mutant.Id)], member.Key, cancellationToken)).ToHashSet();
         var (changed, _) = With(id => !rejected.Contains(id), cancellationToken);
         return (changed, [.. found.Where(mutant => !rejected.Contains(mutant.Id))], [.. found.Where(mutant => rejected.Contains(mutant.Id))]);
     }
@@ -152,6 +151,13 @@ internal sealed record MutatedFile(CSharpCompilation Compilation, SemanticModel 
             .. Compilation.ReplaceSyntaxTree(Tree, changed).GetSemanticModel(changed).GetDiagnostics(cancellationToken: cancellationToken)
                 .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Select(diagnostic => MemberAt(members, diagnostic.Location.SourceSpan)),
         ];
+    }
+
+    /// <summary>Those of a member's mutants that are no C#: half of them at a time, as few of them are.</summary>
+    private IEnumerable<int> Rejected(int[] mutants, int member, CancellationToken cancellationToken)
+    {
+        if (!IsBroken(With(mutants.Contains, cancellationToken).Changed, member, cancellationToken)) return [];
+        return mutants.Length == 1 ? mutants : Rejected(mutants[..(mutants.Length / 2)], member, cancellationToken).Concat(Rejected(mutants[(mutants.Length / 2)..], member, cancellationToken));
     }
 
     private bool IsBroken(SyntaxTree changed, int member, CancellationToken cancellationToken) =>

@@ -104,6 +104,18 @@ public sealed class MedallionTurnSpec : MedallionScene
     }
 
     [Fact]
+    public void A_triggered_table_that_cannot_be_planned_backs_off()
+    {
+        Settle();
+        Decide(new TriggerTable("silver/users"));
+        Tick();
+
+        Failed("silver/users", isTransient: true);
+
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
     public void Triggering_forgets_earlier_failures()
     {
         Settle();

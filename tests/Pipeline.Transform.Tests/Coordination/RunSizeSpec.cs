@@ -11,6 +11,7 @@ public sealed class RunSizeSpec
     public void Halves_the_rows_of_the_run_that_did_not_fit_not_those_it_might_have_read()
     {
         Assert.Equal(400, RunSize.Smaller(rows: 800, rowsMax: Configured));
+        Assert.Equal(400, RunSize.Smaller(rows: 800, rowsMax: 800));
     }
 
     [Theory]
