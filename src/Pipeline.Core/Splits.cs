@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Pipeline.Core;
 
 /// <summary>
@@ -9,6 +12,7 @@ namespace Pipeline.Core;
 /// tables can be dropped and made again under the same name puts their identity into <paramref name="Name"/>, so that a
 /// new table starts at its own beginning.
 /// </remarks>
+[JsonConverter(typeof(SplitIdConverter))]
 public readonly record struct SplitId(string Source, string Name)
 {
     public override string ToString() => $"{Source}/{Name}";
@@ -43,4 +47,16 @@ public readonly record struct PositionRange(long From, long To)
     public bool IsAdvancing => To > From;
 
     public override string ToString() => $"[{From}, {To})";
+}
+
+/// <summary>Its text form, as a value and as a key.</summary>
+internal sealed class SplitIdConverter : JsonConverter<SplitId>
+{
+    public override SplitId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => SplitId.Parse(reader.GetString()!);
+
+    public override SplitId ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => SplitId.Parse(reader.GetString()!);
+
+    public override void Write(Utf8JsonWriter writer, SplitId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+
+    public override void WriteAsPropertyName(Utf8JsonWriter writer, SplitId value, JsonSerializerOptions options) => writer.WritePropertyName(value.ToString());
 }

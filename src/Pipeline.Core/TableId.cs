@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Pipeline.Core;
 
 /// <summary>Bronze holds records as received, Silver cleaned, Gold modelled.</summary>
@@ -12,6 +15,7 @@ public enum Layer
 /// A table of the lake. Its text form is its directory below the lake's root: <c>bronze/crm/customer_orders</c>,
 /// <c>silver/users</c>, <c>gold/dim_date</c>.
 /// </summary>
+[JsonConverter(typeof(TableIdConverter))]
 public sealed record TableId
 {
     public const string DeadLetterName = "_dead_letter";
@@ -58,4 +62,12 @@ public sealed record TableId
         Layer == Layer.Bronze ? $"bronze/{Source}/{Name}" : $"{LayerName}/{Name}";
 
     private string LayerName => Layer == Layer.Silver ? "silver" : "gold";
+}
+
+/// <summary>Its text form.</summary>
+internal sealed class TableIdConverter : JsonConverter<TableId>
+{
+    public override TableId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => TableId.Parse(reader.GetString()!);
+
+    public override void Write(Utf8JsonWriter writer, TableId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
 }

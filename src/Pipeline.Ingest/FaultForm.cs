@@ -8,7 +8,7 @@ namespace Pipeline.Ingest;
 /// A <see cref="Fault"/> as it crosses nodes. Readers of the release before know no defects and do with them what they do
 /// with a dependency that is away, which is to start clean: they are told that kind, and others the truth beside it.
 /// </summary>
-internal sealed record FaultForm(FaultKind Kind, string Thing, string Cause, string NextStep, string? Split, string? Dependency, bool? IsDefect)
+internal sealed record FaultForm(FaultKind Kind, string Thing, string Cause, string NextStep, SplitId? Split, string? Dependency, bool? IsDefect)
 {
     private static FaultForm Of(Fault fault) => fault.Kind == FaultKind.Defect
         ? new FaultForm(FaultKind.Unreachable, fault.Thing, fault.Cause, fault.NextStep, fault.Split, fault.Dependency, IsDefect: true)

@@ -23,7 +23,7 @@ public static class GapAcceptance
     {
         if (await lake.TryOpenAsync(TableId.Bronze(source.Name, table), cancellationToken) is not { } bronze) return [];
         var splits = await source.ListSplitsAsync(table, cancellationToken);
-        return await source.FindGapsAsync([.. splits.Select(split => new SplitPosition(split.Id, bronze.Current.Position(split.Id.ToString())))], cancellationToken);
+        return await source.FindGapsAsync([.. splits.Select(split => new SplitPosition(split.Id, bronze.Current.Position(split.Id)))], cancellationToken);
     }
 
     /// <summary>Moves each split to its gap's end, each in a commit of its own.</summary>

@@ -29,7 +29,7 @@ public sealed class IngestMeter : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    internal void Committed(string table, long rows, long bytes, TimeSpan took, TimeSpan? freshness)
+    internal void Committed(TableId table, long rows, long bytes, TimeSpan took, TimeSpan? freshness)
     {
         _rows.Add(rows, Instruments.IngestRows.Tagged(table));
         _bytes.Add(bytes, Instruments.IngestBytes.Tagged(table));
@@ -37,7 +37,7 @@ public sealed class IngestMeter : IDisposable
         if (freshness is { } age) _freshnessSeconds.Record(age.TotalSeconds, Instruments.Freshness.Tagged(table));
     }
 
-    internal void Refused(string table) => _refusals.Add(1, Instruments.Refusals.Tagged(table));
+    internal void Refused(TableId table) => _refusals.Add(1, Instruments.Refusals.Tagged(table.ToString()));
 
     internal void DeadLettered(Split split, string table, long records) =>
         _deadLetters.Add(records, Instruments.DeadLetters.Tagged(TableId.Bronze(split.Id.Source, table).ToString()));

@@ -17,8 +17,8 @@ internal sealed class PositionlessCommitterActor : ReceiveActor
 {
     private readonly Lake _lake;
     private readonly TimeSpan _commitInterval;
-    private readonly Dictionary<string, DeltaTable> _tables = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Table, string Split), long> _positions = [];
+    private readonly Dictionary<TableId, DeltaTable> _tables = [];
+    private readonly Dictionary<(TableId Table, SplitId Split), long> _positions = [];
     private long? _committedAt;
 
     public PositionlessCommitterActor(Lake lake, TimeSpan commitInterval)
@@ -49,10 +49,10 @@ internal sealed class PositionlessCommitterActor : ReceiveActor
         sender.Tell(new StageCommitted(stage.Id, stage.Table, committed.Snapshot.Version, TimeProvider.System.GetUtcNow()));
     }
 
-    private async Task<DeltaTable?> FindAsync(string name)
+    private async Task<DeltaTable?> FindAsync(TableId name)
     {
         if (_tables.TryGetValue(name, out var known)) return known;
-        if (await _lake.TryOpenAsync(TableId.Parse(name), CancellationToken.None) is { } table) _tables.Add(name, table);
+        if (await _lake.TryOpenAsync(name, CancellationToken.None) is { } table) _tables.Add(name, table);
         return _tables.GetValueOrDefault(name);
     }
 }

@@ -101,7 +101,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
     {
         Given(View(version: 3, ("a", 40)));
 
-        var judged = When(Staged(new StagedRange("b", null, 10), new StagedRange("a", 50, 60)));
+        var judged = When(Staged(new StagedRange(Id("b"), null, 10), new StagedRange(Id("a"), 50, 60)));
 
         Assert.IsType<CommitterEffect.Open>(Assert.Single(judged));
     }
@@ -111,7 +111,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
     {
         Given(View(version: 3, ("a", 40)));
 
-        var judged = When(Staged(new StagedRange("b", null, 10), new StagedRange("a", 30, 60)));
+        var judged = When(Staged(new StagedRange(Id("b"), null, 10), new StagedRange(Id("a"), 30, 60)));
 
         Assert.True(Assert.IsType<StageRefused>(Assert.Single(Replies(judged))).IsFinal);
     }
@@ -121,7 +121,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
     {
         var stage = StageOf("a", null, 10);
         stage = stage with { Files = [.. stage.Files, .. StageOf("a", null, 10).Files] };
-        Given(new FakeView(5, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path]));
+        Given(new FakeView(5, new Dictionary<SplitId, long> { [Id("a")] = 10 }, [stage.Files[0].Path]));
 
         Assert.IsType<StageRefused>(Assert.Single(Replies(When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody))))));
     }
@@ -130,8 +130,8 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
     public void A_stage_is_in_the_table_when_the_table_has_reached_all_its_ends()
     {
         var stage = StageOf("a", null, 10);
-        stage = stage with { Ranges = [.. stage.Ranges, new StagedRange("b", null, 10)] };
-        Given(new FakeView(5, new Dictionary<string, long> { ["a"] = 10, ["b"] = 5 }, [stage.Files[0].Path]));
+        stage = stage with { Ranges = [.. stage.Ranges, new StagedRange(Id("b"), null, 10)] };
+        Given(new FakeView(5, new Dictionary<SplitId, long> { [Id("a")] = 10, [Id("b")] = 5 }, [stage.Files[0].Path]));
 
         Assert.IsType<StageRefused>(Assert.Single(Replies(When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody))))));
     }
@@ -142,7 +142,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
         Given(View(version: 0));
         var stage = StageOf("a", null, 10);
         When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody)));
-        When(new CommitterEvent.Committed(new FakeView(1, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path])));
+        When(new CommitterEvent.Committed(new FakeView(1, new Dictionary<SplitId, long> { [Id("a")] = 10 }, [stage.Files[0].Path])));
         Now += TimeSpan.FromMinutes(1);
 
         var again = When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody)));
@@ -160,7 +160,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
 
         var committed = When(new CommitterEvent.Committed(View(version: 2, ("a", 20))));
 
-        Assert.Equal(new BronzeCommitted(Table, 2, 10, Noon.AddSeconds(3), Now), committed.OfType<CommitterEffect.Announce>().Single().Event);
+        Assert.Equal(new BronzeCommitted(Table.ToString(), 2, 10, Noon.AddSeconds(3), Now), committed.OfType<CommitterEffect.Announce>().Single().Event);
     }
 
     [Fact]
@@ -179,7 +179,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
         When(Stage("a", null, 10));
         var (one, other) = (new NamedRef("one"), new NamedRef("other"));
         foreach (var (tag, asker) in new[] { (1, one), (2, other), (3, one) })
-            When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, tag, ["a"]), asker)));
+            When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, tag, [Id("a")]), asker)));
 
         var committed = When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
 

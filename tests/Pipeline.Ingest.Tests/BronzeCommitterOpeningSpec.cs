@@ -62,7 +62,7 @@ public sealed class BronzeCommitterOpeningSpec : CommitterScene
 
         var opened = When(new CommitterEvent.Opened(View(version: 1, ("b", 7))));
 
-        Assert.Equal(7, Assert.IsType<StageRefused>(Assert.Single(Replies(opened))).Positions["b"]);
+        Assert.Equal(7, Assert.IsType<StageRefused>(Assert.Single(Replies(opened))).Positions[Id("b")]);
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class BronzeCommitterOpeningSpec : CommitterScene
 
         var opened = When(new CommitterEvent.Opened(View(version: 1, ("b", 5))));
 
-        Assert.Equal([("a", null, 10L), ("a", 10L, 20L), ("b", 5L, 6L)],
+        Assert.Equal([(Id("a"), null, 10L), (Id("a"), 10L, 20L), (Id("b"), 5L, 6L)],
             Commit(opened).Select(pending => (pending.Stage.Ranges[0].Split, pending.Stage.Ranges[0].From, pending.Stage.Ranges[0].To)));
         Assert.Empty(Replies(opened));
     }

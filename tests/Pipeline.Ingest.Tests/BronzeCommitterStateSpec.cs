@@ -9,12 +9,12 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     [Fact]
     public void Opens_the_table_before_it_answers()
     {
-        var asked = When(Ask(tag: 7, "test/orders/0"));
-        var opened = When(new CommitterEvent.Opened(View(version: 3, ("test/orders/0", 40))));
+        var asked = When(Ask(tag: 7, "orders/0"));
+        var opened = When(new CommitterEvent.Opened(View(version: 3, ("orders/0", 40))));
 
         Assert.IsType<CommitterEffect.Open>(Assert.Single(asked));
         var answer = Assert.IsType<PositionsFound>(Assert.Single(Replies(opened)));
-        Assert.Equal((7, 3, 40), (answer.Tag, answer.Version, answer.Positions["test/orders/0"]));
+        Assert.Equal((7, 3, 40), (answer.Tag, answer.Version, answer.Positions[Id("orders/0")]));
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     {
         var transaction = BronzeCommitterActor.TransactionOf([StageOf("a", null, 10), StageOf("a", 10, 25), StageOf("b", 5, 6)]);
 
-        Assert.Equal([("a", null, 25L), ("b", 5L, 6L)], transaction.Moves.Select(move => (move.AppId, move.From, move.To)));
+        Assert.Equal([("test/a", null, 25L), ("test/b", 5L, 6L)], transaction.Moves.Select(move => (move.AppId, move.From, move.To)));
         Assert.Equal(3, transaction.Adds.Length);
     }
 
@@ -67,7 +67,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
 
         var refused = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", from, 50)))));
 
-        Assert.Equal(40, refused.Positions["a"]);
+        Assert.Equal(40, refused.Positions[Id("a")]);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     public void A_stage_whose_files_are_in_the_table_is_answered_as_committed()
     {
         var stage = StageOf("a", null, 10);
-        Given(new FakeView(5, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path]));
+        Given(new FakeView(5, new Dictionary<SplitId, long> { [Id("a")] = 10 }, [stage.Files[0].Path]));
 
         var replies = Replies(When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody))));
 
@@ -142,7 +142,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
 
         Assert.Empty(early);
         Assert.Equal(2, Assert.IsType<PositionsFound>(Assert.Single(Replies(other))).Tag);
-        Assert.Equal(10, Replies(done).OfType<PositionsFound>().Single().Positions["a"]);
+        Assert.Equal(10, Replies(done).OfType<PositionsFound>().Single().Positions[Id("a")]);
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
         var due = When(new CommitterEvent.FlushDue());
 
         Assert.Equal(2, Replies(effects).OfType<StageRefused>().Count());
-        Assert.Equal("b", Assert.Single(Commit(due)).Stage.Ranges[0].Split);
+        Assert.Equal(Id("b"), Assert.Single(Commit(due)).Stage.Ranges[0].Split);
     }
 
     [Fact]
@@ -170,7 +170,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
 
         var failed = When(new CommitterEvent.Failed(new Fault(FaultKind.Unreachable, "Store", "time-out", "Wait.")));
         var retry = When(new CommitterEvent.RetryDue());
-        var opened = When(new CommitterEvent.Opened(new FakeView(1, new Dictionary<string, long> { ["a"] = 10 }, [stage.Files[0].Path])));
+        var opened = When(new CommitterEvent.Opened(new FakeView(1, new Dictionary<SplitId, long> { [Id("a")] = 10 }, [stage.Files[0].Path])));
 
         Assert.Equal(TimeSpan.FromSeconds(1), Assert.IsType<CommitterEffect.RetryAfter>(Assert.Single(failed)).Delay);
         Assert.IsType<CommitterEffect.Open>(Assert.Single(retry));
@@ -236,7 +236,7 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     [Fact]
     public void One_who_asks_again_while_the_store_is_away_is_answered_once()
     {
-        for (var i = 0; i < 1_000; i++) When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, i, ["a"]), ActorRefs.Nobody)));
+        for (var i = 0; i < 1_000; i++) When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, i, [Id("a")]), ActorRefs.Nobody)));
 
         var answers = Replies(When(new CommitterEvent.Opened(View(version: 1, ("a", 10)))));
 

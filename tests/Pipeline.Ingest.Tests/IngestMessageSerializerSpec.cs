@@ -13,17 +13,20 @@ public sealed class IngestMessageSerializerSpec : IDisposable
     private static readonly Guid Id = Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
     private static readonly DateTimeOffset At = new(2026, 3, 1, 12, 30, 0, TimeSpan.Zero);
 
+    private static readonly TableId Users = TableId.Bronze("app", "users");
+    private static readonly SplitId UsersSplit = new("app", "users");
+
     private static readonly object[] Messages =
     [
-        new GetPositions("bronze/app/users", 7, ["app/users"]),
-        new PositionsFound("bronze/app/users", 7, 41, ImmutableDictionary<string, long>.Empty.Add("app/users", 1_000)),
-        new PositionsUnavailable("bronze/app/users", 7, new Fault(FaultKind.StorageFull, "Bucket b", "it is full", "Make room.")),
-        new StageFiles("bronze/app/users", Id, [new StagedRange("app/users", null, 1_000), new StagedRange("app/more", 5, 6)],
+        new GetPositions(Users, 7, [UsersSplit]),
+        new PositionsFound(Users, 7, 41, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 1_000)),
+        new PositionsUnavailable(Users, 7, new Fault(FaultKind.StorageFull, "Bucket b", "it is full", "Make room.")),
+        new StageFiles(Users, Id, [new StagedRange(UsersSplit, null, 1_000), new StagedRange(new SplitId("app", "more"), 5, 6)],
             [new StagedFile("_ingest_date=2026-03-01/part-0.parquet", ImmutableDictionary<string, string?>.Empty.Add("_ingest_date", "2026-03-01"), 4_096, At, "{\"numRecords\":3}")],
             3, At, [1, 2, 3]),
-        new StageCommitted(Id, "bronze/app/users", 42, At),
-        new StageRefused(Id, "bronze/app/users", ImmutableDictionary<string, long>.Empty.Add("app/users", 2_000), IsFinal: true),
-        new StageFailed(Id, "bronze/app/users", new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", "events/e/3")),
+        new StageCommitted(Id, Users, 42, At),
+        new StageRefused(Id, Users, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 2_000), IsFinal: true),
+        new StageFailed(Id, Users, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
         new BronzeCommitted("bronze/app/users", 42, 3, At, At),
     ];
 
@@ -44,7 +47,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
     public void A_defect_is_told_to_nodes_of_the_release_before_as_something_that_passes()
     {
         var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
-        var failed = new StageFailed(Id, "bronze/app/users", Fault.Of("Table bronze/app/users", new InvalidOperationException("no such index")));
+        var failed = new StageFailed(Id, Users, Fault.Of("Table bronze/app/users", new InvalidOperationException("no such index")));
 
         var written = serializer.ToBinary(failed);
 

@@ -190,7 +190,7 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
         When(Known(Lines));
         When(Known(Dead));
         var stage = StageOf(Orders, Single, 10, 20);
-        stage = stage with { Ranges = stage.Ranges.Add(new StagedRange(Slot.Id.ToString(), 10, 30)) };
+        stage = stage with { Ranges = stage.Ranges.Add(new StagedRange(Slot.Id, 10, 30)) };
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
         var committed = When(Committed(stage));
@@ -222,7 +222,7 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
     {
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(epoch, new Roll([stage])));
-        When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: true)));
+        When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
         return stage;
     }
 }

@@ -17,9 +17,9 @@ public sealed class IngestWorkerLocatingSpec : WorkerScene
 
         var asked = When(new WorkerEvent.Located(1, [Single, line])).OfType<WorkerEffect.AskPositions>().ToDictionary(ask => ask.Table, ask => ask.Splits);
 
-        Assert.Equal([Single.Id.ToString()], asked[Orders]);
-        Assert.Equal([line.Id.ToString()], asked[Lines]);
-        Assert.Equal([Single.Id.ToString(), line.Id.ToString()], asked[Dead]);
+        Assert.Equal([Single.Id], asked[Orders]);
+        Assert.Equal([line.Id], asked[Lines]);
+        Assert.Equal([Single.Id, line.Id], asked[Dead]);
     }
 
     [Fact]

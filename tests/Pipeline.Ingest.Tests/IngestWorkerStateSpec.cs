@@ -70,7 +70,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: true)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
         var late = When(new WorkerEvent.RollClosed(1, new Roll([StageOf(Orders, Single, 20, 30)])));
         var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
 
@@ -82,6 +82,66 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     }
 
     [Fact]
+    public void Asks_a_committer_again_until_it_answers()
+    {
+        When(new WorkerEvent.Started());
+        var asked = When(new WorkerEvent.Located(1, [Single]));
+        var again = When(new WorkerEvent.AnswerOverdue(1, Orders));
+        When(Known(Orders, (Single, 10)));
+        var answered = When(new WorkerEvent.AnswerOverdue(1, Orders));
+        var stale = When(new WorkerEvent.AnswerOverdue(0, Dead));
+
+        Assert.Equal(asked.Where(effect => effect is WorkerEffect.AskPositions { Table: var table } && table == Orders).OfType<WorkerEffect.AskPositions>().Single().Splits,
+            again.OfType<WorkerEffect.AskPositions>().Single().Splits);
+        Assert.Equal([Dead, Orders], asked.OfType<WorkerEffect.AskAgainAfter>().Select(later => later.Table));
+        Assert.Equal(new WorkerEffect.AskAgainAfter(1, Orders, State.Options.AnswerTimeout), again.OfType<WorkerEffect.AskAgainAfter>().Single());
+        Assert.Empty(answered);
+        Assert.Empty(stale);
+    }
+
+    [Fact]
+    public void Asks_nobody_any_more_when_a_table_cannot_be_opened()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]));
+        When(new WorkerEvent.PositionsFailed(1, Outage));
+
+        Assert.Empty(When(new WorkerEvent.AnswerOverdue(1, Orders)));
+    }
+
+    [Fact]
+    public void Says_whether_a_stage_is_sent_for_the_first_time()
+    {
+        GivenReading(Single, 10);
+        var (dead, rows) = (StageOf(Dead, Single, null, 20), StageOf(Orders, Single, 10, 20));
+
+        var first = When(new WorkerEvent.RollClosed(1, new Roll([dead, rows])));
+        var again = When(new WorkerEvent.ResendDue());
+        var second = When(Committed(dead));
+
+        Assert.Equal([false, true, false], first.Concat(again).Concat(second).OfType<WorkerEffect.Send>().Select(send => send.IsAgain));
+        Assert.Equal(dead, second.OfType<WorkerEffect.CountCommit>().Single().Stage);
+    }
+
+    [Fact]
+    public void Keeps_tables_open_that_it_has_and_opens_them_anew_when_it_starts_over()
+    {
+        var opened = new OpenedTables(OpenedTables.None.ByName);
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]) { Tables = opened });
+        When(Known(Orders));
+        var started = When(Known(Dead));
+
+        var listed = When(new WorkerEvent.RelistDue());
+        When(new WorkerEvent.GraphEnded(1, Outage));
+        var anew = When(new WorkerEvent.RetryDue());
+
+        Assert.Same(opened, started.OfType<WorkerEffect.StartGraph>().Single().Tables);
+        Assert.Same(opened, listed.OfType<WorkerEffect.Locate>().Single().Known);
+        Assert.Same(OpenedTables.None, anew.OfType<WorkerEffect.Locate>().Single().Known);
+    }
+
+    [Fact]
     public void A_file_that_was_staged_twice_is_left_for_vacuum()
     {
         GivenReading(Single, 10);
@@ -89,7 +149,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
         var again = When(new WorkerEvent.ResendDue());
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: true)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
 
         Assert.Equal(stage, again.OfType<WorkerEffect.Send>().Single().Stage);
         Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
@@ -137,10 +197,10 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         When(Known(Orders, (Single, 10), (other, 10)));
         When(Known(Dead));
 
-        When(new WorkerEvent.GraphEnded(1, new Fault(FaultKind.Gap, "Partition 0", "expired", "Accept it.", Single.Id.ToString())));
+        When(new WorkerEvent.GraphEnded(1, new Fault(FaultKind.Gap, "Partition 0", "expired", "Accept it.", Single.Id)));
         When(new WorkerEvent.Located(2, [Single, other]));
-        When(new WorkerEvent.PositionsKnown(2, Orders, ImmutableDictionary<string, long>.Empty.Add(other.Id.ToString(), 10)));
-        var started = When(new WorkerEvent.PositionsKnown(2, Dead, ImmutableDictionary<string, long>.Empty));
+        When(new WorkerEvent.PositionsKnown(2, Orders, ImmutableDictionary<SplitId, long>.Empty.Add(other.Id, 10)));
+        var started = When(new WorkerEvent.PositionsKnown(2, Dead, ImmutableDictionary<SplitId, long>.Empty));
 
         Assert.Equal(other, started.OfType<WorkerEffect.StartGraph>().Single().Starts.Single().Split);
     }
@@ -197,7 +257,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<string, long>.Empty, IsFinal: false)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: false)));
 
         Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
     }

@@ -113,6 +113,6 @@ public sealed class StoreAwaySpec : IAsyncDisposable
     private sealed class ByTable : ReceiveActor
     {
         public ByTable(IActorRef orders, IActorRef deadLetters) =>
-            Receive<IBronzeCommand>(command => (command.Table == Orders.ToString() ? orders : deadLetters).Forward(command));
+            Receive<IBronzeCommand>(command => (command.Table == Orders ? orders : deadLetters).Forward(command));
     }
 }

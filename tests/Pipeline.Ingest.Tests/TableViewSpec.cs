@@ -12,7 +12,7 @@ public sealed class TableViewSpec
     [Fact]
     public void A_table_that_nobody_has_made_holds_nothing()
     {
-        Assert.Equal((-1L, null), (MissingTableView.Instance.Version, MissingTableView.Instance.Position("a")));
+        Assert.Equal((-1L, null), (MissingTableView.Instance.Version, MissingTableView.Instance.Position(new SplitId("test", "a"))));
         Assert.False(MissingTableView.Instance.Contains("part-1.parquet"));
     }
 
@@ -25,13 +25,13 @@ public sealed class TableViewSpec
             ImmutableDictionary<string, string>.Empty, cancel);
         await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend)
         {
-            Moves = [new TxnMove("a", From: null, To: 10)],
+            Moves = [new TxnMove("test/a", From: null, To: 10)],
             Adds = [new AddFile("part-1.parquet", ImmutableDictionary<string, string?>.Empty, Size: 1, DateTimeOffset.UnixEpoch, DataChange: true, Stats: null)],
         }, cancel);
 
         var view = new SnapshotView(table, table.Current);
 
-        Assert.Equal((1L, 10L, null), (view.Version, view.Position("a"), view.Position("b")));
+        Assert.Equal((1L, 10L, null), (view.Version, view.Position(new SplitId("test", "a")), view.Position(new SplitId("test", "b"))));
         Assert.True(view.Contains("part-1.parquet"));
         Assert.False(view.Contains("part-2.parquet"));
     }

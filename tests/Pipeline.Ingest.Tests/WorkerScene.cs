@@ -8,15 +8,15 @@ namespace Pipeline.Ingest.Tests;
 /// <summary>A worker of two tables and the words to tell what happens to it.</summary>
 public abstract class WorkerScene
 {
-    protected const string Orders = "bronze/test/orders";
-    protected const string Lines = "bronze/test/lines";
-    protected const string Dead = "bronze/test/_dead_letter";
+    protected static readonly TableId Orders = TableId.Bronze("test", "orders");
+    protected static readonly TableId Lines = TableId.Bronze("test", "lines");
+    protected static readonly TableId Dead = TableId.DeadLetter("test");
     protected static readonly Split Single = new(new SplitId("test", "orders/0"), ["orders"]);
     protected static readonly Split Slot = new(new SplitId("test", "slot"), ["orders", "lines"]);
     protected static readonly Fault Outage = new(FaultKind.Unreachable, "Broker", "does not answer", "Wait.");
     protected static readonly Fault WrongPassword = new(FaultKind.NotAuthorised, "Broker", "wrong password", "Correct it.");
 
-    protected static Fault Gap(Split split) => new(FaultKind.Gap, $"Split {split.Id}", "its next records have expired", "Accept the gap.", split.Id.ToString());
+    protected static Fault Gap(Split split) => new(FaultKind.Gap, $"Split {split.Id}", "its next records have expired", "Accept the gap.", split.Id);
 
     /// <summary>What has become of the worker.</summary>
     protected IngestWorkerState State { get; private set; } = new(TableId.DeadLetter("test"), new IngestOptions());
@@ -30,7 +30,7 @@ public abstract class WorkerScene
     protected void Read(Split split, long position, long epoch)
     {
         When(new WorkerEvent.Located(epoch, [split]));
-        foreach (var table in split.Tables) When(new WorkerEvent.PositionsKnown(epoch, $"bronze/test/{table}", Positions((split, position))));
+        foreach (var table in split.Tables) When(new WorkerEvent.PositionsKnown(epoch, TableId.Bronze("test", table), Positions((split, position))));
         When(new WorkerEvent.PositionsKnown(epoch, Dead, Positions()));
         Assert.Equal(WorkerPhase.Reading, State.Phase);
     }
@@ -41,15 +41,15 @@ public abstract class WorkerScene
         return effects;
     }
 
-    protected static WorkerEvent Known(string table, params (Split Split, long Position)[] positions) => new WorkerEvent.PositionsKnown(1, table, Positions(positions));
+    protected static WorkerEvent Known(TableId table, params (Split Split, long Position)[] positions) => new WorkerEvent.PositionsKnown(1, table, Positions(positions));
 
-    protected static ImmutableDictionary<string, long> Positions(params (Split Split, long Position)[] positions) =>
-        positions.ToImmutableDictionary(pair => pair.Split.Id.ToString(), pair => pair.Position);
+    protected static ImmutableDictionary<SplitId, long> Positions(params (Split Split, long Position)[] positions) =>
+        positions.ToImmutableDictionary(pair => pair.Split.Id, pair => pair.Position);
 
     protected static WorkerEvent Committed(StageFiles stage) =>
         new WorkerEvent.Committed(new StageCommitted(stage.Id, stage.Table, Version: 1, DateTimeOffset.UnixEpoch));
 
-    protected static StageFiles StageOf(string table, Split split, long? from, long to) => new(table, Guid.NewGuid(),
-        [new StagedRange(split.Id.ToString(), from, to)],
+    protected static StageFiles StageOf(TableId table, Split split, long? from, long to) => new(table, Guid.NewGuid(),
+        [new StagedRange(split.Id, from, to)],
         [new StagedFile($"part-{Guid.NewGuid()}.parquet", ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)], 10, null, null);
 }

@@ -11,7 +11,7 @@ namespace Pipeline.Core;
 /// The system that did not answer, where <paramref name="Thing"/> is a piece of it that differs from one try to the next
 /// (an object of a bucket): the same dependency away is one outage, whatever pieces were asked for. Null: the thing itself.
 /// </param>
-public sealed record Fault(FaultKind Kind, string Thing, string Cause, string NextStep, string? Split = null, string? Dependency = null)
+public sealed record Fault(FaultKind Kind, string Thing, string Cause, string NextStep, SplitId? Split = null, string? Dependency = null)
 {
     /// <summary>Whether trying again later can help without anybody doing anything here.</summary>
     [JsonIgnore]
@@ -33,7 +33,7 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
     /// <param name="exception">Not the caller's own cancellation: that is no fault.</param>
     public static Fault Of(string thing, Exception exception) => exception switch
     {
-        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split?.ToString(), said.Dependency),
+        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split, said.Dependency),
         AggregateException { InnerExceptions: [var one] } => Of(thing, one),
         TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
             new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),

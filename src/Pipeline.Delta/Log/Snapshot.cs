@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Pipeline.Core;
 
 namespace Pipeline.Delta.Log;
 
@@ -40,8 +41,11 @@ public sealed class Snapshot
 
     public ImmutableDictionary<string, TxnAction> Txns { get; }
 
-    /// <summary>The position that application or split <paramref name="appId"/> has reached; null if never seen.</summary>
+    /// <summary>The position that application <paramref name="appId"/> has reached; null if never seen.</summary>
     public long? Position(string appId) => Txns.TryGetValue(appId, out var txn) ? txn.Version : null;
+
+    /// <summary>The position that a split has reached; null if never seen.</summary>
+    public long? Position(SplitId split) => Position(split.ToString());
 
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
     public long? RowCount => _files.RowCount;

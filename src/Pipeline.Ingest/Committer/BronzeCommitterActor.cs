@@ -30,7 +30,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         _time = time;
         _options = options;
         _waiter = outages.Waiter();
-        _state = new BronzeCommitterState(id.ToString(), new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
+        _state = new BronzeCommitterState(id, new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
 
         Receive<GetPositions>(OnCommand);
         Receive<StageFiles>(OnCommand);
@@ -131,9 +131,9 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     /// <summary>One commit of all stages; the chain of a split's stages becomes one move from its first start to its last end.</summary>
     internal static Transaction TransactionOf(IReadOnlyList<StageFiles> stages)
     {
-        var moves = new Dictionary<string, TxnMove>(StringComparer.Ordinal);
+        var moves = new Dictionary<SplitId, TxnMove>();
         foreach (var range in stages.SelectMany(stage => stage.Ranges))
-            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split, range.From, range.To);
+            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split.ToString(), range.From, range.To);
 
         return new Transaction("WRITE", Isolation.BlindAppend)
         {

@@ -7,20 +7,19 @@ namespace Pipeline.Ingest.Committer;
 /// <summary>Asks the committer of <see cref="Table"/>, wherever in the cluster it is.</summary>
 public interface IBronzeCommand
 {
-    /// <summary>The table's directory in the lake: <c>bronze/crm/customer_orders</c>.</summary>
-    string Table { get; }
+    TableId Table { get; }
 }
 
 /// <summary>Asks where splits stand. Answered when nothing staged for them is still undecided.</summary>
 /// <param name="Tag">Comes back with the answer.</param>
-public sealed record GetPositions(string Table, long Tag, ImmutableArray<string> Splits) : IBronzeCommand;
+public sealed record GetPositions(TableId Table, long Tag, ImmutableArray<SplitId> Splits) : IBronzeCommand;
 
 /// <summary>Where splits stand in the table's log; a split it has never seen is absent.</summary>
 /// <param name="Version">The table's version; -1 when there is no table yet.</param>
-public sealed record PositionsFound(string Table, long Tag, long Version, ImmutableDictionary<string, long> Positions);
+public sealed record PositionsFound(TableId Table, long Tag, long Version, ImmutableDictionary<SplitId, long> Positions);
 
 /// <summary>The table cannot be opened.</summary>
-public sealed record PositionsUnavailable(string Table, long Tag, Fault Fault);
+public sealed record PositionsUnavailable(TableId Table, long Tag, Fault Fault);
 
 /// <summary>
 /// Asks for complete data files to become part of the table together with the positions they reach. May be sent again
@@ -29,12 +28,12 @@ public sealed record PositionsUnavailable(string Table, long Tag, Fault Fault);
 /// <param name="Ranges">One per split; each starts where the table, or the stage before this one, stands.</param>
 /// <param name="Files">None: only positions move.</param>
 /// <param name="Schema">An Arrow IPC schema when the files have columns that the table lacks; null otherwise.</param>
-public sealed record StageFiles(string Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
+public sealed record StageFiles(TableId Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
     DateTimeOffset? NewestEventAt, byte[]? Schema) : IBronzeCommand;
 
 /// <summary>The half-open range <c>[From, To)</c> that a stage covers of one split.</summary>
 /// <param name="From">Null: the table holds no position for the split yet.</param>
-public readonly record struct StagedRange(string Split, long? From, long To);
+public readonly record struct StagedRange(SplitId Split, long? From, long To);
 
 /// <summary>A complete data file that waits to be committed: what its <see cref="AddFile"/> says, without the rows.</summary>
 public sealed record StagedFile(string Path, ImmutableDictionary<string, string?> PartitionValues, long Size, DateTimeOffset ModifiedAt,
@@ -46,17 +45,17 @@ public sealed record StagedFile(string Path, ImmutableDictionary<string, string?
 }
 
 /// <summary>The stage is part of the table: its rows are durable.</summary>
-public sealed record StageCommitted(Guid Id, string Table, long Version, DateTimeOffset CommittedAt);
+public sealed record StageCommitted(Guid Id, TableId Table, long Version, DateTimeOffset CommittedAt);
 
 /// <summary>
 /// The stage does not start where the table stands: somebody else has moved a split, or is about to. The worker drops what
 /// it has and asks again.
 /// </summary>
 /// <param name="IsFinal">The table has moved past the stage's start without its files: they can never become part of it.</param>
-public sealed record StageRefused(Guid Id, string Table, ImmutableDictionary<string, long> Positions, bool IsFinal);
+public sealed record StageRefused(Guid Id, TableId Table, ImmutableDictionary<SplitId, long> Positions, bool IsFinal);
 
 /// <summary>
 /// The stage could not be committed for now or ever, see <see cref="Fault.IsTriedAgain"/>. Whether it has been is unknown
 /// until the positions are asked for: its files must not be deleted.
 /// </summary>
-public sealed record StageFailed(Guid Id, string Table, Fault Fault);
+public sealed record StageFailed(Guid Id, TableId Table, Fault Fault);

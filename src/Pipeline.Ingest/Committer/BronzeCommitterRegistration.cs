@@ -31,6 +31,6 @@ public static class BronzeCommitterRegistration
 
     private sealed class TableExtractor() : HashCodeMessageExtractor(maxNumberOfShards: 64)
     {
-        public override string? EntityId(object message) => (message as IBronzeCommand)?.Table.Replace('/', TableSeparator);
+        public override string? EntityId(object message) => (message as IBronzeCommand)?.Table.ToString().Replace('/', TableSeparator);
     }
 }

@@ -45,7 +45,7 @@ public sealed record CommitterLimits(TimeSpan CommitInterval, int FilesMax, int 
 /// known or too old), <see cref="Gathered"/> (fits, waits for the next commit) and <see cref="InCommit"/>. Order is never changed, so
 /// that the chain of a split's stages stays a chain.
 /// </remarks>
-public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
+public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
 {
     public CommitterPhase Phase { get; init; } = CommitterPhase.Closed;
 
@@ -145,7 +145,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
     }
 
     /// <summary>Where a split will stand when everything that is gathered or under way is committed.</summary>
-    private long? Reached(string split)
+    private long? Reached(SplitId split)
     {
         foreach (var list in (ReadOnlySpan<ImmutableList<PendingStage>>)[Gathered, InCommit])
             for (var i = list.Count - 1; i >= 0; i--)
@@ -168,7 +168,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         var version = committed.View.Version;
         foreach (var pending in InCommit)
             effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(pending.Stage.Id, Table, version, now)));
-        effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table, version, InCommit.Sum(pending => pending.Stage.Rows),
+        effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table.ToString(), version, InCommit.Sum(pending => pending.Stage.Rows),
             InCommit.Max(pending => pending.Stage.NewestEventAt), now)));
         return (this with { Phase = CommitterPhase.Ready, View = committed.View, InCommit = [], Failures = 0 }).JudgeArrived(isFresh: false, effects);
     }
@@ -242,7 +242,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         if (Questions.Count == 0 || Phase is not (CommitterPhase.Ready or CommitterPhase.Committing)) return this;
 
         var undecided = Gathered.Concat(InCommit).SelectMany(pending => pending.Stage.Ranges).Select(range => range.Split)
-            .ToHashSet(StringComparer.Ordinal);
+            .ToHashSet();
         var waiting = ImmutableList.CreateBuilder<PendingQuestion>();
         foreach (var question in Questions)
         {
@@ -270,7 +270,7 @@ public sealed record BronzeCommitterState(string Table, CommitterLimits Limits)
         || InCommit.Exists(pending => pending.Stage.Id == id);
 
     private static bool IsSame(PendingQuestion earlier, PendingQuestion question) =>
-        earlier.ReplyTo.Equals(question.ReplyTo) && earlier.Question.Splits.SequenceEqual(question.Question.Splits, StringComparer.Ordinal);
+        earlier.ReplyTo.Equals(question.ReplyTo) && earlier.Question.Splits.SequenceEqual(question.Question.Splits);
 
     /// <summary>A stage sent again: its answer goes to where it came from last.</summary>
     private BronzeCommitterState ReplyTo(PendingStage again) =>

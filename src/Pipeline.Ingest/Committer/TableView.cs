@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 
@@ -11,7 +12,7 @@ public interface ITableView
     long Version { get; }
 
     /// <summary>Where a split stands; null if the table has never seen it.</summary>
-    long? Position(string split);
+    long? Position(SplitId split);
 
     /// <summary>Whether a data file is part of the table.</summary>
     bool Contains(string path);
@@ -24,7 +25,7 @@ public sealed class SnapshotView(DeltaTable table, Snapshot snapshot) : ITableVi
 
     public long Version => snapshot.Version;
 
-    public long? Position(string split) => snapshot.Position(split);
+    public long? Position(SplitId split) => snapshot.Position(split);
 
     public bool Contains(string path) => snapshot.FilesByPath.ContainsKey(path);
 }
@@ -36,7 +37,7 @@ public sealed class MissingTableView : ITableView
 
     public long Version => -1;
 
-    public long? Position(string split) => null;
+    public long? Position(SplitId split) => null;
 
     public bool Contains(string path) => false;
 }
@@ -44,9 +45,9 @@ public sealed class MissingTableView : ITableView
 internal static class TableViewPositions
 {
     /// <summary>The positions of those of <paramref name="splits"/> that the table has seen.</summary>
-    public static ImmutableDictionary<string, long> PositionsOf(this ITableView view, IEnumerable<string> splits)
+    public static ImmutableDictionary<SplitId, long> PositionsOf(this ITableView view, IEnumerable<SplitId> splits)
     {
-        var positions = ImmutableDictionary.CreateBuilder<string, long>(StringComparer.Ordinal);
+        var positions = ImmutableDictionary.CreateBuilder<SplitId, long>();
         foreach (var split in splits)
             if (view.Position(split) is { } position) positions[split] = position;
         return positions.ToImmutable();

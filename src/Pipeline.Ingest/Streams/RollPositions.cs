@@ -49,7 +49,7 @@ internal sealed class RollPositions(bool isSparse)
     /// <summary>What a roll covers; the next one starts behind it.</summary>
     public ImmutableArray<StagedRange> Close()
     {
-        var ranges = _reached.Select(pair => new StagedRange(pair.Key.ToString(), _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
+        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
         foreach (var (split, to) in _reached) _startsAt[split] = to;
         _reached.Clear();
         _withRows.Clear();

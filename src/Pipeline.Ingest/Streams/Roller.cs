@@ -90,17 +90,15 @@ internal sealed class Roller
     {
         var table = await _openDeadLetters(cancellationToken);
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: true);
-        var name = table.Id.ToString();
-        foreach (var start in _starts.Values) roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(name), start.From);
+        foreach (var start in _starts.Values) roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From);
         return roll;
     }
 
     private TableRoll NewRoll(BronzeTable table)
     {
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: false);
-        var name = table.Id.ToString();
         foreach (var start in _starts.Values.Where(start => start.Split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
-            roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(name), start.From);
+            roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From);
         return roll;
     }
 }

@@ -144,7 +144,7 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables)
         foreach (var closing in Tables)
         {
             foreach (var open in closing.Part.Open) closing.Part.Complete.Add(await files.CompleteAsync(open, cancellationToken));
-            stages.Add(new StageFiles(closing.Table.Id.ToString(), Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
+            stages.Add(new StageFiles(closing.Table.Id, Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
                 closing.Part.NewestEventAt, closing.Table.AddedSchema));
         }
 

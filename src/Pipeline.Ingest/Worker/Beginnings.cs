@@ -19,14 +19,13 @@ internal static class Beginnings
         foreach (var split in splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
         {
             if (split.Beginning is not { } beginning) continue;
-            var id = split.Id.ToString();
-            while (table.Delta.Current.Position(id) is null)
+            while (table.Delta.Current.Position(split.Id) is null)
             {
                 KillPoint.Reach(KillPoint.BeforeBeginning);
                 await table.Delta.CommitAsync(new Transaction(Operation, Isolation.BlindAppend)
                 {
-                    Moves = [new TxnMove(id, From: null, beginning)],
-                    Parameters = ImmutableDictionary<string, string>.Empty.Add("split", id).Add("at", beginning.ToString(CultureInfo.InvariantCulture)),
+                    Moves = [new TxnMove(split.Id.ToString(), From: null, beginning)],
+                    Parameters = ImmutableDictionary<string, string>.Empty.Add("split", split.Id.ToString()).Add("at", beginning.ToString(CultureInfo.InvariantCulture)),
                 }, cancellationToken);
             }
         }

@@ -43,7 +43,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
     private long _stagedAt;
-    private ImmutableDictionary<string, Tally> _tallies = ImmutableDictionary<string, Tally>.Empty;
+    private ImmutableDictionary<TableId, Tally> _tallies = ImmutableDictionary<TableId, Tally>.Empty;
     private ImmutableArray<WorkerStatus> _reported = [];
 
     public IngestWorkerActor(IngestWorkerSetup setup, int worker)
@@ -121,7 +121,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 _setup.Committers.Tell(new GetPositions(ask.Table, ask.Epoch, ask.Splits), Self);
                 break;
             case WorkerEffect.AskAgainAfter again:
-                Timers.StartSingleTimer(again.Table, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table), again.Delay);
+                Timers.StartSingleTimer(again.Table.ToString(), new WorkerEvent.AnswerOverdue(again.Epoch, again.Table), again.Delay);
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
@@ -254,7 +254,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>What is away is said by the node's watch.</summary>
     private void LogFault(Fault fault)
     {
-        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split ?? _table, fault);
+        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split?.ToString() ?? _table, fault);
         else if (!fault.IsTransient) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
     }
 
@@ -269,8 +269,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private void Count(StageFiles stage, long version, DateTimeOffset now)
     {
         _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), now - stage.NewestEventAt);
-        var isDead = stage.Table == _setup.DeadLetters.ToString();
-        var table = isDead ? _table : stage.Table;
+        var isDead = stage.Table == _setup.DeadLetters;
+        var table = isDead ? _setup.Bronze : stage.Table;
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
         _tallies = _tallies.SetItem(table, isDead
             ? tally with { DeadLetters = tally.DeadLetters + stage.Rows }
@@ -286,23 +286,23 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         var state = StateOf(_state);
         var fault = _state.LastFault ?? _state.HaltedSplits.Values.FirstOrDefault();
-        var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name).ToString())
-            .Concat(_tallies.Keys).Append(_table).Distinct(StringComparer.Ordinal);
+        var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
+            .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
         ImmutableArray<WorkerStatus> report = [.. tables.Select(table => StatusOf(table, state, fault))];
         if (report.SequenceEqual(_reported)) return;
         _reported = report;
         _setup.Monitor?.Tell(new WorkerReport(report), Self);
     }
 
-    private WorkerStatus StatusOf(string table, IngestState state, Fault? fault)
+    private WorkerStatus StatusOf(TableId table, IngestState state, Fault? fault)
     {
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
-        var known = _reported.FirstOrDefault(status => status.Table == table);
-        var positions = _state.Positions.Where(pair => pair.Key.Table == table).ToImmutableDictionary(pair => pair.Key.Split, pair => pair.Value, StringComparer.Ordinal);
+        var known = _reported.FirstOrDefault(status => status.Table == table.ToString());
+        var positions = _state.Positions.Where(pair => pair.Key.Table == table).ToImmutableDictionary(pair => pair.Key.Split.ToString(), pair => pair.Value, StringComparer.Ordinal);
         // The same dictionary when nothing moved: reports are compared.
         if (known is not null && known.Positions.Count == positions.Count && positions.All(pair => known.Positions.TryGetValue(pair.Key, out var old) && old == pair.Value))
             positions = known.Positions;
-        return new WorkerStatus(table, _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
+        return new WorkerStatus(table.ToString(), _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
     }
 
     private static IngestState StateOf(IngestWorkerState state) => state.Phase switch

@@ -13,7 +13,7 @@ public sealed record Roll(ImmutableArray<StageFiles> Stages);
 /// <summary>Where a reading starts in one split.</summary>
 /// <param name="From">The smallest position of its tables; null when one of them has none: from the beginning.</param>
 /// <param name="Tables">Where each table of the split stands, the dead-letter table included; null: no position yet.</param>
-public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<string, long?> Tables);
+public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<TableId, long?> Tables);
 
 /// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>
 public abstract record WorkerEvent
@@ -32,12 +32,12 @@ public abstract record WorkerEvent
 
     public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
 
-    public sealed record PositionsKnown(long Epoch, string Table, ImmutableDictionary<string, long> Positions) : WorkerEvent;
+    public sealed record PositionsKnown(long Epoch, TableId Table, ImmutableDictionary<SplitId, long> Positions) : WorkerEvent;
 
     public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
 
     /// <summary>No answer of a table's committer for too long.</summary>
-    public sealed record AnswerOverdue(long Epoch, string Table) : WorkerEvent;
+    public sealed record AnswerOverdue(long Epoch, TableId Table) : WorkerEvent;
 
     /// <summary>The graph has closed its open files and waits until they are committed.</summary>
     public sealed record RollClosed(long Epoch, Roll Roll) : WorkerEvent;
@@ -106,10 +106,10 @@ public abstract record WorkerEffect
     public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect;
 
     /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>
-    public sealed record AskPositions(long Epoch, string Table, ImmutableArray<string> Splits) : WorkerEffect;
+    public sealed record AskPositions(long Epoch, TableId Table, ImmutableArray<SplitId> Splits) : WorkerEffect;
 
     /// <summary>Come back with AnswerOverdue. One a table: the newest counts.</summary>
-    public sealed record AskAgainAfter(long Epoch, string Table, TimeSpan Delay) : WorkerEffect;
+    public sealed record AskAgainAfter(long Epoch, TableId Table, TimeSpan Delay) : WorkerEffect;
 
     /// <summary>Read, write and roll from there; answer with RollClosed, at last with GraphEnded.</summary>
     public sealed record StartGraph(long Epoch, ImmutableArray<SplitStart> Starts, OpenedTables Tables) : WorkerEffect;
@@ -136,7 +136,7 @@ public abstract record WorkerEffect
     public sealed record ReleaseRoll : WorkerEffect;
 
     /// <summary>Files that can never become part of a table.</summary>
-    public sealed record DeleteFiles(string Table, ImmutableArray<StagedFile> Files) : WorkerEffect;
+    public sealed record DeleteFiles(TableId Table, ImmutableArray<StagedFile> Files) : WorkerEffect;
 
     public sealed record ResendAfter(TimeSpan Delay) : WorkerEffect;
 

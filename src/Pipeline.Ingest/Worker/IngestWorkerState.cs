@@ -80,15 +80,15 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     public OpenedTables Tables { get; init; } = OpenedTables.None;
 
     /// <summary>Where each (table, split) stands, as far as this worker knows.</summary>
-    public ImmutableDictionary<(string Table, string Split), long> Positions { get; init; } = ImmutableDictionary<(string, string), long>.Empty;
+    public ImmutableDictionary<(TableId Table, SplitId Split), long> Positions { get; init; } = ImmutableDictionary<(TableId, SplitId), long>.Empty;
 
     /// <summary>Tables whose answer is waited for while Asking.</summary>
-    public ImmutableHashSet<string> Unanswered { get; init; } = [];
+    public ImmutableHashSet<TableId> Unanswered { get; init; } = [];
 
     public RollInHand? InHand { get; init; }
 
     /// <summary>Splits that an operator has to look at; the others are read.</summary>
-    public ImmutableDictionary<string, Fault> HaltedSplits { get; init; } = ImmutableDictionary<string, Fault>.Empty;
+    public ImmutableDictionary<SplitId, Fault> HaltedSplits { get; init; } = ImmutableDictionary<SplitId, Fault>.Empty;
 
     public Fault? LastFault { get; init; }
 
@@ -155,7 +155,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState OnLocated(ImmutableArray<Split> found, ImmutableList<WorkerEffect>.Builder effects)
     {
-        var splits = found.RemoveAll(split => HaltedSplits.ContainsKey(split.Id.ToString()));
+        var splits = found.RemoveAll(split => HaltedSplits.ContainsKey(split.Id));
         switch (Phase)
         {
             case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)):
@@ -168,18 +168,18 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
                 return this with { Phase = HaltedSplits.IsEmpty ? WorkerPhase.Idle : WorkerPhase.Halted };
             case WorkerPhase.Locating or WorkerPhase.Idle:
-                var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet(StringComparer.Ordinal);
-                return tables.Order(StringComparer.Ordinal).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
+                var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet();
+                return tables.OrderBy(table => table.ToString(), StringComparer.Ordinal).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
                     (asking, table) => asking.Ask(table, effects));
             default:
                 return this;
         }
     }
 
-    private IngestWorkerState Ask(string table, ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState Ask(TableId table, ImmutableList<WorkerEffect>.Builder effects)
     {
         effects.Add(new WorkerEffect.AskPositions(Epoch, table,
-            [.. Splits.Where(split => TablesOf(split).Contains(table, StringComparer.Ordinal)).Select(split => split.Id.ToString())]));
+            [.. Splits.Where(split => TablesOf(split).Contains(table)).Select(split => split.Id)]));
         effects.Add(new WorkerEffect.AskAgainAfter(Epoch, table, Options.AnswerTimeout));
         return this;
     }
@@ -209,7 +209,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     }
 
     private SplitStart StartOf(Split split) => new(split, Durable(split),
-        TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id.ToString()), StringComparer.Ordinal));
+        TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)));
 
     /// <summary>The position that every table of the split has reached; null when one has none.</summary>
     private long? Durable(Split split)
@@ -217,7 +217,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         long? smallest = long.MaxValue;
         foreach (var table in split.Tables)
         {
-            if (PositionOf(BronzeName(split, table), split.Id.ToString()) is not { } position) return null;
+            if (PositionOf(BronzeOf(split, table), split.Id) is not { } position) return null;
             smallest = Math.Min(smallest.Value, position);
         }
 
@@ -251,10 +251,10 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         if (InHand.Index + 1 < InHand.Roll.Stages.Length)
             return (next with { InHand = InHand with { Index = InHand.Index + 1, Sends = 0 } }).SendStage(effects);
 
-        var moved = InHand.Roll.Stages.SelectMany(done => done.Ranges).Select(range => range.Split).ToHashSet(StringComparer.Ordinal);
+        var moved = InHand.Roll.Stages.SelectMany(done => done.Ranges).Select(range => range.Split).ToHashSet();
         effects.Add(new WorkerEffect.Acknowledge(Epoch,
         [
-            .. Splits.Where(split => moved.Contains(split.Id.ToString()) && next.Durable(split) is not null)
+            .. Splits.Where(split => moved.Contains(split.Id) && next.Durable(split) is not null)
                 .Select(split => (split.Id, next.Durable(split)!.Value)),
         ]));
         return next with { InHand = null };
@@ -316,8 +316,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         var failed = this with { LastFault = fault, Failures = Failures + 1 };
         if (fault.IsTriedAgain) return failed.BackOff(Options.Retry.Delay(failed.Failures), effects);
-        if (fault.Split is null) return failed with { Phase = WorkerPhase.Halted };
-        return (failed with { HaltedSplits = HaltedSplits.SetItem(fault.Split, fault) }).StartOver(effects);
+        if (fault.Split is not { } halted) return failed with { Phase = WorkerPhase.Halted };
+        return (failed with { HaltedSplits = HaltedSplits.SetItem(halted, fault) }).StartOver(effects);
     }
 
     private IngestWorkerState BackOff(TimeSpan delay, ImmutableList<WorkerEffect>.Builder effects)
@@ -351,9 +351,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private bool Waits(Guid stage) => InHand is not null && InHand.Stage.Id == stage;
 
-    private long? PositionOf(string table, string split) => Positions.TryGetValue((table, split), out var position) ? position : null;
+    private long? PositionOf(TableId table, SplitId split) => Positions.TryGetValue((table, split), out var position) ? position : null;
 
-    private IEnumerable<string> TablesOf(Split split) => split.Tables.Select(table => BronzeName(split, table)).Append(DeadLetters.ToString());
+    private IEnumerable<TableId> TablesOf(Split split) => split.Tables.Select(table => BronzeOf(split, table)).Append(DeadLetters);
 
-    private static string BronzeName(Split split, string table) => TableId.Bronze(split.Id.Source, table).ToString();
+    private static TableId BronzeOf(Split split, string table) => TableId.Bronze(split.Id.Source, table);
 }

@@ -35,7 +35,7 @@ public sealed class FaultSpec
     {
         var said = new PipelineException(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.") { Split = new SplitId("events", "e/3"), Dependency = "Source events" };
 
-        Assert.Equal(new Fault(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.", "events/e/3", "Source events"), Fault.Of(Thing, new AggregateException(said)));
+        Assert.Equal(new Fault(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.", new SplitId("events", "e/3"), "Source events"), Fault.Of(Thing, new AggregateException(said)));
     }
 
     [Fact]

@@ -9,7 +9,7 @@ internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable t
 {
     private static readonly Fault Outage = new(FaultKind.Unreachable, "Storage", "did not answer", "Wait.");
 
-    private BronzeCommitterState _state = new(table.Name, new CommitterLimits(TimeSpan.FromMilliseconds(200), FilesMax: 20, StagesMax: 50,
+    private BronzeCommitterState _state = new(table.Id, new CommitterLimits(TimeSpan.FromMilliseconds(200), FilesMax: 20, StagesMax: 50,
         new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 2 }));
 
     private readonly int _name = simulation.NextName();
@@ -24,7 +24,7 @@ internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable t
         if (_isDead) return;
         var before = _state.Phase;
         (_state, var effects) = BronzeCommitterState.Decide(_state, message, DateTimeOffset.UnixEpoch + simulation.Time.Now);
-        simulation.Trace($"committer {_name} of {table.Name}: {message} {before} -> {_state.Phase}: {string.Join(", ", effects)}");
+        simulation.Trace($"committer {_name} of {table.Id}: {message} {before} -> {_state.Phase}: {string.Join(", ", effects)}");
         foreach (var effect in effects) Perform(effect);
     }
 

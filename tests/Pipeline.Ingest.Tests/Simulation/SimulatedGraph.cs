@@ -13,15 +13,15 @@ internal sealed class SimulatedGraph
     private readonly SimulatedWorker _worker;
     private readonly long _epoch;
     private readonly ImmutableArray<SplitStart> _starts;
-    private readonly Dictionary<string, long> _next;
-    private readonly SimulatedRoll _deadLetters = new(Simulation.DeadLetters.ToString(), isSparse: true);
-    private readonly Dictionary<string, SimulatedRoll> _tables = new(StringComparer.Ordinal);
+    private readonly Dictionary<SplitId, long> _next;
+    private readonly SimulatedRoll _deadLetters = new(Simulation.DeadLetters, isSparse: true);
+    private readonly Dictionary<TableId, SimulatedRoll> _tables = [];
     private bool _isWaiting;
     private bool _isDraining;
     private bool _hasEnded;
 
     /// <param name="remembered">Told how far each split has been read.</param>
-    public SimulatedGraph(Simulation simulation, SimulatedWorker worker, long epoch, ImmutableArray<SplitStart> starts, Dictionary<string, long> remembered)
+    public SimulatedGraph(Simulation simulation, SimulatedWorker worker, long epoch, ImmutableArray<SplitStart> starts, Dictionary<SplitId, long> remembered)
     {
         _simulation = simulation;
         _worker = worker;
@@ -30,7 +30,7 @@ internal sealed class SimulatedGraph
         _next = remembered;
         foreach (var start in starts)
         {
-            _next[start.Split.Id.ToString()] = start.From ?? 0;
+            _next[start.Split.Id] = start.From ?? 0;
             foreach (var (table, position) in start.Tables) RollOf(table).Positions.Start(start.Split.Id, position, start.From);
         }
 
@@ -67,37 +67,37 @@ internal sealed class SimulatedGraph
 
     private void Roll()
     {
-        foreach (var start in _starts) Read(_simulation.SplitOf(start.Split.Id.ToString()), start);
+        foreach (var start in _starts) Read(_simulation.SplitOf(start.Split.Id), start);
 
         // Tables without rows move their positions only now and then.
-        var closing = RollOrder.ToClose(_deadLetters, _tables.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value),
+        var closing = RollOrder.ToClose(_deadLetters, _tables.OrderBy(pair => pair.Key.ToString(), StringComparer.Ordinal).Select(pair => pair.Value),
             withIdle: _simulation.Random.NextDouble() < 0.2);
         if (_simulation.Mutation == Mutation.DeadLettersLast) closing = closing.Reverse();
         var stages = closing.Select(Stage).ToImmutableArray();
         if (stages.IsEmpty) return;
 
         if (_simulation.Mutation == Mutation.AcknowledgeBeforeCommit)
-            foreach (var start in _starts) _simulation.Acknowledge(start.Split.Id.ToString(), _next[start.Split.Id.ToString()]);
+            foreach (var start in _starts) _simulation.Acknowledge(start.Split.Id, _next[start.Split.Id]);
         _isWaiting = true;
         _simulation.Soon(() => _worker.Apply(new WorkerEvent.RollClosed(_epoch, new Roll(stages))));
     }
 
     private void Read(SimulatedSplit split, SplitStart start)
     {
-        var from = _next[split.Name];
+        var from = _next[split.Id];
         var to = Math.Min(split.Records, from + split.Group * _simulation.Random.Next(0, 5));
         if (to == from) return;
 
         for (var position = Math.Max(from, split.Acknowledged); position < to; position++)
         {
-            var roll = RollOf(split.IsDead(position) ? _deadLetters.Table : TableId.Bronze(split.Split.Id.Source, split.TableOf(position)).ToString());
-            if (!RollPositions.Lacks(position, roll.Positions.SkipBelow(split.Split.Id))) continue;
-            roll.Written.Add(new SimulatedRow(roll.Table, split.Name, position));
-            roll.Positions.Wrote(split.Split.Id);
+            var roll = RollOf(split.IsDead(position) ? _deadLetters.Table : TableId.Bronze(split.Id.Source, split.TableOf(position)));
+            if (!RollPositions.Lacks(position, roll.Positions.SkipBelow(split.Id))) continue;
+            roll.Written.Add(new SimulatedRow(roll.Table, split.Id, position));
+            roll.Positions.Wrote(split.Id);
         }
 
-        _next[split.Name] = to;
-        foreach (var table in start.Tables.Keys) RollOf(table).Positions.Advance(split.Split.Id, to);
+        _next[split.Id] = to;
+        foreach (var table in start.Tables.Keys) RollOf(table).Positions.Advance(split.Id, to);
     }
 
     private StageFiles Stage(SimulatedRoll roll)
@@ -110,7 +110,7 @@ internal sealed class SimulatedGraph
         return stage;
     }
 
-    private SimulatedRoll RollOf(string table)
+    private SimulatedRoll RollOf(TableId table)
     {
         if (table == _deadLetters.Table) return _deadLetters;
         if (!_tables.TryGetValue(table, out var roll)) _tables.Add(table, roll = new SimulatedRoll(table, isSparse: false));
@@ -118,9 +118,9 @@ internal sealed class SimulatedGraph
     }
 
     /// <summary>What has been written for one table and not yet handed over: the product's positions, rows in place of files.</summary>
-    private sealed class SimulatedRoll(string table, bool isSparse) : IRolledTable
+    private sealed class SimulatedRoll(TableId table, bool isSparse) : IRolledTable
     {
-        public string Table => table;
+        public TableId Table => table;
 
         public RollPositions Positions { get; } = new(isSparse);
 

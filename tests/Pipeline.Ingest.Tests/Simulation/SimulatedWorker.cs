@@ -21,7 +21,7 @@ internal sealed class SimulatedWorker
     private readonly SimulatedRef _self;
     private readonly int _name;
     private readonly Dictionary<string, long> _timers = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _remembered = new(StringComparer.Ordinal);
+    private readonly Dictionary<SplitId, long> _remembered = [];
     private IngestWorkerState _state = new(Simulation.DeadLetters, Options);
     private SimulatedGraph? _graph;
     private bool _isDead;
@@ -74,7 +74,7 @@ internal sealed class SimulatedWorker
                 _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
                 break;
             case WorkerEffect.AskAgainAfter again:
-                Timer(again.Table, again.Delay, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table));
+                Timer(again.Table.ToString(), again.Delay, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table));
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
@@ -89,7 +89,7 @@ internal sealed class SimulatedWorker
                 _simulation.ToCommitter(send.Stage, _self);
                 break;
             case WorkerEffect.Acknowledge acknowledge:
-                foreach (var (split, position) in acknowledge.Positions) _simulation.Acknowledge(split.ToString(), position);
+                foreach (var (split, position) in acknowledge.Positions) _simulation.Acknowledge(split, position);
                 _simulation.Soon(() => Apply(new WorkerEvent.Acknowledged(acknowledge.Epoch)));
                 break;
             case WorkerEffect.ReleaseRoll:
@@ -116,7 +116,7 @@ internal sealed class SimulatedWorker
     private void StartGraph(WorkerEffect.StartGraph start)
     {
         var starts = _simulation.Mutation == Mutation.ResumeFromMemory
-            ? [.. start.Starts.Select(at => _remembered.TryGetValue(at.Split.Id.ToString(), out var position) ? at with { From = position } : at)]
+            ? [.. start.Starts.Select(at => _remembered.TryGetValue(at.Split.Id, out var position) ? at with { From = position } : at)]
             : start.Starts;
         _graph = new SimulatedGraph(_simulation, this, start.Epoch, starts, _remembered);
     }

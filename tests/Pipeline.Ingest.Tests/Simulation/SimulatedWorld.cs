@@ -29,7 +29,7 @@ internal enum Mutation
 }
 
 /// <summary>One row: a record of a split, found in a table.</summary>
-internal readonly record struct SimulatedRow(string Table, string Split, long Position);
+internal readonly record struct SimulatedRow(TableId Table, SplitId Split, long Position);
 
 /// <summary>
 /// The records of a split. A reader of the log below what was acknowledged finds nothing: the source has let it go.
@@ -38,7 +38,7 @@ internal sealed class SimulatedSplit(Split split, int records, int group)
 {
     public Split Split => split;
 
-    public string Name { get; } = split.Id.ToString();
+    public SplitId Id => split.Id;
 
     public int Records => records;
 
@@ -53,13 +53,13 @@ internal sealed class SimulatedSplit(Split split, int records, int group)
 }
 
 /// <summary>A table of the lake: atomic commits with compare-and-set, as the Delta log gives them.</summary>
-internal sealed class SimulatedTable(string name, bool hasCompareAndSet)
+internal sealed class SimulatedTable(TableId id, bool hasCompareAndSet)
 {
     private ImmutableDictionary<string, long> _positions = ImmutableDictionary<string, long>.Empty;
     private ImmutableHashSet<string> _files = [];
     private long _version = -1;
 
-    public string Name => name;
+    public TableId Id => id;
 
     public ImmutableHashSet<string> Files => _files;
 
@@ -83,7 +83,7 @@ internal sealed class SimulatedTable(string name, bool hasCompareAndSet)
     {
         long ITableView.Version => version;
 
-        public long? Position(string split) => positions.TryGetValue(split, out var position) ? position : null;
+        public long? Position(SplitId split) => positions.TryGetValue(split.ToString(), out var position) ? position : null;
 
         public bool Contains(string path) => files.Contains(path);
     }

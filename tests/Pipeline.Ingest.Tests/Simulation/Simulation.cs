@@ -19,11 +19,11 @@ internal sealed class Simulation
     private static readonly TimeSpan GivesUp = TimeSpan.FromMinutes(10);
 
     private readonly TextWriter? _trace;
-    private readonly Dictionary<string, SimulatedSplit> _splits;
-    private readonly Dictionary<string, SimulatedTable> _tables;
+    private readonly Dictionary<SplitId, SimulatedSplit> _splits;
+    private readonly Dictionary<TableId, SimulatedTable> _tables;
     private readonly Dictionary<string, List<SimulatedRow>> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _deleted = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<SimulatedCommitter>> _committers = new(StringComparer.Ordinal);
+    private readonly Dictionary<TableId, List<SimulatedCommitter>> _committers = [];
     private readonly List<(ImmutableArray<SimulatedSplit> Splits, List<SimulatedWorker> Incarnations)> _workers = [];
     private long _fileNumber;
     private int _names;
@@ -39,13 +39,13 @@ internal sealed class Simulation
             new(new Split(new SplitId("sim", "orders/1"), ["orders"]), records: 90, group: 1),
             new(new Split(new SplitId("sim", "slot"), ["lines", "orders"]), records: 120, group: 3),
         ];
-        _splits = splits.ToDictionary(split => split.Name, StringComparer.Ordinal);
-        _tables = new[] { "bronze/sim/orders", "bronze/sim/lines", DeadLetters.ToString() }
-            .ToDictionary(name => name, name => new SimulatedTable(name, mutation != Mutation.NoCompareAndSet), StringComparer.Ordinal);
+        _splits = splits.ToDictionary(split => split.Id);
+        _tables = new[] { TableId.Bronze("sim", "orders"), TableId.Bronze("sim", "lines"), DeadLetters }
+            .ToDictionary(id => id, id => new SimulatedTable(id, mutation != Mutation.NoCompareAndSet));
         foreach (var table in _tables.Values)
         {
             table.Create();
-            _committers.Add(table.Name, [new SimulatedCommitter(this, table)]);
+            _committers.Add(table.Id, [new SimulatedCommitter(this, table)]);
         }
 
         foreach (ImmutableArray<SimulatedSplit> share in new ImmutableArray<SimulatedSplit>[] { [splits[0], splits[1]], [splits[2]] })
@@ -75,7 +75,7 @@ internal sealed class Simulation
 
     public void Trace(FormattableString line) => _trace?.WriteLine($"{Time.Now:mm\\:ss\\.fff} {line.ToString(CultureInfo.InvariantCulture)}");
 
-    public SimulatedSplit SplitOf(string name) => _splits[name];
+    public SimulatedSplit SplitOf(SplitId id) => _splits[id];
 
     public bool Happens(double probability) => IsChaos && Random.NextDouble() < probability;
 
@@ -99,7 +99,7 @@ internal sealed class Simulation
 
     public int NextName() => _names++;
 
-    public void Acknowledge(string split, long position) => _splits[split].Acknowledged = Math.Max(_splits[split].Acknowledged, position);
+    public void Acknowledge(SplitId split, long position) => _splits[split].Acknowledged = Math.Max(_splits[split].Acknowledged, position);
 
     public string WriteFile(List<SimulatedRow> rows)
     {
@@ -166,7 +166,7 @@ internal sealed class Simulation
 
     private void ReplaceCommitter(bool isZombie)
     {
-        var (name, incarnations) = Pick([.. _committers.OrderBy(pair => pair.Key, StringComparer.Ordinal)]);
+        var (name, incarnations) = Pick([.. _committers.OrderBy(pair => pair.Key.ToString(), StringComparer.Ordinal)]);
         if (incarnations.Count > 1) return;
         var old = incarnations[0];
         incarnations.Add(new SimulatedCommitter(this, _tables[name]));
@@ -187,17 +187,17 @@ internal sealed class Simulation
     private T Pick<T>(IReadOnlyList<T> list) => list[Random.Next(list.Count)];
 
     private bool IsComplete() => _splits.Values.All(split => split.Split.Tables.All(table =>
-        _tables[TableId.Bronze("sim", table).ToString()].View.Position(split.Name) >= split.Records));
+        _tables[TableId.Bronze("sim", table)].View.Position(split.Id) >= split.Records));
 
     private string? Judge()
     {
         if (!IsComplete()) return $"not everything was committed after {Time.Now}";
-        var counts = _splits.Values.SelectMany(split => Enumerable.Range(0, split.Records).Select(i => (split.Name, Position: (long)i)))
+        var counts = _splits.Values.SelectMany(split => Enumerable.Range(0, split.Records).Select(i => (Split: split.Id, Position: (long)i)))
             .ToDictionary(record => record, _ => 0);
         foreach (var table in _tables.Values)
             foreach (var path in table.Files)
             {
-                if (_deleted.Contains(path)) return $"file {path} of {table.Name} was deleted though it is part of the table";
+                if (_deleted.Contains(path)) return $"file {path} of {table.Id} was deleted though it is part of the table";
                 foreach (var row in _files[path]) counts[(row.Split, row.Position)]++;
             }
 

@@ -61,7 +61,7 @@ public sealed class IngestGraphEndSpec : TestKit
 
     private IngestGraph Run(EndlessSource source)
     {
-        var start = new SplitStart(new Split(new SplitId("app", "users/0"), ["users"]), From: null, ImmutableDictionary<string, long?>.Empty);
+        var start = new SplitStart(new Split(new SplitId("app", "users/0"), ["users"]), From: null, ImmutableDictionary<TableId, long?>.Empty);
         return IngestGraph.Run(new GraphSetup(source, [start], ImmutableDictionary<string, BronzeTable>.Empty, _ => throw new InvalidOperationException("no dead letters"),
             new IngestOptions(), _budget, new IngestMeter(_budget), TimeProvider.System, (_, _) => Task.CompletedTask), Sys.Materializer());
     }

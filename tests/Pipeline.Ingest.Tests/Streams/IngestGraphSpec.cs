@@ -168,7 +168,7 @@ public sealed class IngestGraphSpec : TestKit
     {
         var lake = store is null ? _oracle.Lake : new Pipeline.Delta.Lake(store, TimeProvider.System);
         var orders = await BronzeTable.OpenAsync(lake, TableId.Bronze("test", "orders"), RollScene.Rows(0).Schema, Cancel);
-        var start = new SplitStart(new Split(Split, ["orders"]), 0, ImmutableDictionary<string, long?>.Empty.Add(orders.Id.ToString(), 0));
+        var start = new SplitStart(new Split(Split, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(orders.Id, 0));
         var setup = new GraphSetup(source, [start], new Dictionary<string, BronzeTable>(StringComparer.Ordinal) { ["orders"] = orders },
             _ => throw new InvalidOperationException("No dead letter was expected."), options, _budget, _meter, TimeProvider.System, (roll, cancel) =>
             {

@@ -30,11 +30,11 @@ internal sealed class RollScene : IAsyncDisposable
 
     public static SplitId Other { get; } = new(Source, "orders/1");
 
-    public static string Orders { get; } = TableId.Bronze(Source, "orders").ToString();
+    public static TableId Orders { get; } = TableId.Bronze(Source, "orders");
 
-    public static string Lines { get; } = TableId.Bronze(Source, "lines").ToString();
+    public static TableId Lines { get; } = TableId.Bronze(Source, "lines");
 
-    public static string Dead { get; } = TableId.DeadLetter(Source).ToString();
+    public static TableId Dead { get; } = TableId.DeadLetter(Source);
 
     public LakeOracle Oracle { get; } = new();
 
@@ -57,8 +57,8 @@ internal sealed class RollScene : IAsyncDisposable
             ["lines"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "lines"), Columns, Cancel),
         };
         var slot = new SplitStart(new Split(Slot, ["orders", "lines"]), from,
-            ImmutableDictionary<string, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead));
-        var other = new SplitStart(new Split(Other, ["orders"]), 0, ImmutableDictionary<string, long?>.Empty.Add(Orders, 0).Add(Dead, null));
+            ImmutableDictionary<TableId, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead));
+        var other = new SplitStart(new Split(Other, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(Orders, 0).Add(Dead, null));
         Roller = new Roller(tables, cancel => BronzeTable.OpenAsync(Oracle.Lake, TableId.DeadLetter(Source), DeadLetterColumns.SourceSchema, cancel),
             [slot, other], Files, _share, Options, _meter, TimeProvider.System);
     }
@@ -77,9 +77,9 @@ internal sealed class RollScene : IAsyncDisposable
     /// <summary>The positions of the rows in a stage's files.</summary>
     public async Task<IEnumerable<long>> PositionsAsync(StageFiles stage)
     {
-        var table = (await Pipeline.Delta.DeltaTable.TryOpenAsync(Oracle.Lake.Store, stage.Table, TimeProvider.System, Cancel))!;
+        var table = (await Pipeline.Delta.DeltaTable.TryOpenAsync(Oracle.Lake.Store, stage.Table.ToString(), TimeProvider.System, Cancel))!;
         await table.CommitAsync(BronzeCommitterActor.TransactionOf([stage with { Ranges = [] }]), Cancel);
-        return (await Oracle.ColumnAsync(TableId.Parse(stage.Table), BronzeColumns.Position)).Select(long.Parse).Order();
+        return (await Oracle.ColumnAsync(stage.Table, BronzeColumns.Position)).Select(long.Parse).Order();
     }
 
     public async ValueTask DisposeAsync()

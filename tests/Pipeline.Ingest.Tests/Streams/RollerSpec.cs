@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 using static Pipeline.Ingest.Tests.Streams.RollScene;
 
@@ -17,9 +18,9 @@ public sealed class RollerSpec
         await scene.AddAsync(Slot, "orders", 10, 15, [10, 12, 13, 14]);
         var stages = await scene.CloseAsync();
 
-        Assert.Equal([new StagedRange(Slot.ToString(), 13, 15)], Of(stages, Orders).Ranges);
+        Assert.Equal([new StagedRange(Slot, 13, 15)], Of(stages, Orders).Ranges);
         Assert.Equal([13, 14], await scene.PositionsAsync(Of(stages, Orders)));
-        Assert.Equal([new StagedRange(Slot.ToString(), 10, 15)], Of(stages, Lines).Ranges);
+        Assert.Equal([new StagedRange(Slot, 10, 15)], Of(stages, Lines).Ranges);
         Assert.Empty(Of(stages, Lines).Files);
     }
 
@@ -34,7 +35,7 @@ public sealed class RollerSpec
         Assert.False(scene.Roller.HasRows);
         Assert.Equal(Lines, Assert.Single(await scene.CloseAsync()).Table);
         await scene.AddAsync(Slot, "orders", 13, 14, [13]);
-        Assert.Equal([new StagedRange(Slot.ToString(), 13, 14)], Of(await scene.CloseAsync(), Orders).Ranges);
+        Assert.Equal([new StagedRange(Slot, 13, 14)], Of(await scene.CloseAsync(), Orders).Ranges);
     }
 
     [Fact]
@@ -49,8 +50,8 @@ public sealed class RollerSpec
         await scene.AddAsync(Slot, "orders", 13, 14, [13]);
         var second = Of(await scene.CloseAsync(), Orders);
 
-        Assert.Equal((3L, Noon, new StagedRange(Slot.ToString(), 10, 13)), (first.Rows, first.NewestEventAt, Assert.Single(first.Ranges)));
-        Assert.Equal((1L, null, new StagedRange(Slot.ToString(), 13, 14)), (second.Rows, second.NewestEventAt, Assert.Single(second.Ranges)));
+        Assert.Equal((3L, Noon, new StagedRange(Slot, 10, 13)), (first.Rows, first.NewestEventAt, Assert.Single(first.Ranges)));
+        Assert.Equal((1L, null, new StagedRange(Slot, 13, 14)), (second.Rows, second.NewestEventAt, Assert.Single(second.Ranges)));
         Assert.Empty(await scene.CloseAsync());
     }
 
@@ -67,8 +68,8 @@ public sealed class RollerSpec
         await scene.AddAsync(Slot, "orders", 10, 20, [12]);
         var whole = Of(await scene.CloseAsync(), Orders);
 
-        Assert.Equal((1L, new StagedRange(Other.ToString(), 0, 1)), (others.Rows, Assert.Single(others.Ranges)));
-        Assert.Equal((3L, Noon, new StagedRange(Slot.ToString(), 10, 20)), (whole.Rows, whole.NewestEventAt, Assert.Single(whole.Ranges)));
+        Assert.Equal((1L, new StagedRange(Other, 0, 1)), (others.Rows, Assert.Single(others.Ranges)));
+        Assert.Equal((3L, Noon, new StagedRange(Slot, 10, 20)), (whole.Rows, whole.NewestEventAt, Assert.Single(whole.Ranges)));
         Assert.Equal([10, 11, 12], await scene.PositionsAsync(whole));
     }
 
@@ -149,9 +150,9 @@ public sealed class RollerSpec
         await scene.AddAsync(Other, "orders", 2, 3, [], dead: [2]);
         var others = await scene.CloseAsync();
 
-        Assert.Equal(Other.ToString(), Assert.Single(Of(others, Dead).Ranges).Split);
+        Assert.Equal(Other, Assert.Single(Of(others, Dead).Ranges).Split);
         Assert.Equal([Dead, Orders], stages.Select(stage => stage.Table));
-        Assert.Equal((1L, new StagedRange(Slot.ToString(), 4, 14)), (stages[0].Rows, Assert.Single(stages[0].Ranges)));
+        Assert.Equal((1L, new StagedRange(Slot, 4, 14)), (stages[0].Rows, Assert.Single(stages[0].Ranges)));
         Assert.DoesNotContain(next, stage => stage.Table == Dead);
     }
 
@@ -178,5 +179,5 @@ public sealed class RollerSpec
         Assert.Equal(0, scene.Budget.BytesUsed);
     }
 
-    private static StageFiles Of(IEnumerable<StageFiles> stages, string table) => stages.Single(stage => stage.Table == table);
+    private static StageFiles Of(IEnumerable<StageFiles> stages, TableId table) => stages.Single(stage => stage.Table == table);
 }

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text;
 using Akka.Actor;
 using Akka.Serialization;
+using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Transform.Coordination;
 
@@ -57,6 +58,8 @@ public static class MessageSamples
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type == typeof(string)) return Text(name);
+        if (type == typeof(TableId)) return TableId.Parse(Text("table"));
+        if (type == typeof(SplitId)) return SplitId.Parse(Text("split"));
         if (type == typeof(long)) return 1_234_567_890_123L;
         if (type == typeof(int)) return 42;
         if (type == typeof(bool)) return choice is not null;
