@@ -40,7 +40,7 @@ internal sealed class SnowflakeSource : ISource
         {
             SnowflakeAuth.OAuth oauth => new OAuthTokens(Name, oauth, _http, _options.Retry, _options.RequestTimeout, services.Secrets, services.Time),
             SnowflakeAuth.KeyPair keyPair => new KeyPairTokens(Name, keyPair, services.Secrets, services.Time),
-            var other => throw new ArgumentException($"Unknown authentication {other.GetType().Name}."),
+            var other => throw new InvalidOperationException($"Unknown authentication {other.GetType().Name}."),
         };
         _client = new SnowflakeClient(_options, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log);
         _tables = _options.Tables.ToDictionary(table => table.Name,

@@ -71,12 +71,12 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
         Assert.Equal(ExitCode.Usage, run.ExitCode);
         Assert.Empty(run.Data);
         Golden.Verify(golden, PlaceInMessage().Replace(run.Messages.Replace(_directory + "/", "", StringComparison.Ordinal),
-            place => $"{place.Groups[1].Value} «{LineOf(place.Groups[1].Value, int.Parse(place.Groups[2].Value))}»:"));
+            place => $"{place.Groups["file"].Value} «{LineOf(place.Groups["file"].Value, int.Parse(place.Groups["line"].Value))}»:"));
     }
 
     /// <summary>The text of the line that a message points to: it must be the right one, whatever its number.</summary>
     private string LineOf(string file, int line) => File.ReadLines(Path.Combine(_directory, file)).ElementAt(line - 1).Trim();
 
-    [GeneratedRegex("^([^ :]+):([0-9]+):", RegexOptions.Multiline)]
+    [GeneratedRegex("^(?<file>[^ :]+):(?<line>[0-9]+):", RegexOptions.Multiline)]
     private static partial Regex PlaceInMessage();
 }

@@ -52,7 +52,7 @@ internal sealed class ProtobufCase
 
         var text = new StringBuilder($"message {name} {{\n");
         foreach (var field in fields.Where(field => field.Oneof < 0))
-            text.AppendLine(field.Label switch { "map" => $"map<{field.Key}, {field.Type}>", "packed" => $"repeated {field.Type}", var label => $"{label} {field.Type}" } + $" {field.Name} = {field.Number};");
+            text.Append(field.Label switch { "map" => $"map<{field.Key}, {field.Type}>", "packed" => $"repeated {field.Type}", var label => $"{label} {field.Type}" }).AppendLine($" {field.Name} = {field.Number};");
         foreach (var oneof in fields.Where(field => field.Oneof >= 0).GroupBy(field => field.Oneof))
             text.AppendLine($"oneof o{oneof.Key} {{ {string.Concat(oneof.Select(field => $"{field.Type} {field.Name} = {field.Number};"))} }}");
         _declarations.Add(text.AppendLine("}").ToString());

@@ -47,7 +47,7 @@ internal sealed class ReadRecords
 
     public async Task ContinueAsync(IAsyncEnumerable<Chunk> chunks, int count)
     {
-        await foreach (var chunk in chunks)
+        await foreach (var chunk in chunks.WithCancellation(TestContext.Current.CancellationToken))
         {
             using (chunk) Take(chunk);
             if (Records.Count + DeadLetters.Count >= count) return;

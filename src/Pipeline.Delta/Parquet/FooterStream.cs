@@ -137,7 +137,7 @@ internal sealed class FooterStream(Stream output, KeyValuePair<string, string> e
     {
         bytes.WriteByte(0x18);
         var utf8 = System.Text.Encoding.UTF8.GetBytes(text);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(utf8.Length, 127);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(utf8.Length, 127, nameof(text));
         bytes.WriteByte((byte)utf8.Length);
         bytes.Write(utf8);
     }

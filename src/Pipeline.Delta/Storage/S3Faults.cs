@@ -37,14 +37,14 @@ internal static class S3Faults
     public static S3Fault? Classify(Exception e, CancellationToken caller) => e switch
     {
         OperationCanceledException => caller.IsCancellationRequested ? null : S3Fault.Transient,
-        AmazonServiceException service when service.StatusCode != default => Classify(service),
+        AmazonServiceException service when service.StatusCode != default => ClassifyAnswer(service),
         AmazonServiceException or AmazonClientException { InnerException: HttpRequestException or IOException or OperationCanceledException } => S3Fault.Transient,
         AmazonClientException => S3Fault.Permanent,
         HttpRequestException or IOException or TimeoutException => S3Fault.Transient,
         _ => null,
     };
 
-    private static S3Fault Classify(AmazonServiceException e) => (e.StatusCode, e.ErrorCode) switch
+    private static S3Fault ClassifyAnswer(AmazonServiceException e) => (e.StatusCode, e.ErrorCode) switch
     {
         (HttpStatusCode.PreconditionFailed, _) => S3Fault.PreconditionFailed,
         (HttpStatusCode.Conflict, "ConditionalRequestConflict" or "OperationAborted") => S3Fault.Conflict,

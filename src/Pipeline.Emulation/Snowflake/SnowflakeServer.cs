@@ -113,7 +113,7 @@ public sealed class SnowflakeServer : IAsyncDisposable
     }
 
     private static SnowflakeOperation OperationOf(HttpRequest request) =>
-        !request.Path.StartsWithSegments(StatementsPath) ? SnowflakeOperation.Token
+        !request.Path.StartsWithSegments(StatementsPath, StringComparison.OrdinalIgnoreCase) ? SnowflakeOperation.Token
         : request.Path.Value!.EndsWith("/cancel", StringComparison.Ordinal) ? SnowflakeOperation.Cancel
         : HttpMethods.IsPost(request.Method) ? SnowflakeOperation.Submit
         : request.Query["partition"].FirstOrDefault() is { } partition && partition != "0" ? SnowflakeOperation.Partition

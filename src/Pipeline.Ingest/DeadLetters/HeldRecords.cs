@@ -62,7 +62,7 @@ internal sealed class HeldRecords
         Int32Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
         Int64Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
         TimestampArray array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
-        _ => throw new ArgumentException($"A record cannot be told by a column of type {column.Data.DataType.Name}."),
+        _ => throw new ArgumentException($"A record cannot be told by a column of type {column.Data.DataType.Name}.", nameof(column)),
     };
 
     private static bool MayHold(AddFile file, long[] positions)

@@ -53,7 +53,7 @@ public static class LakeInventory
     public static async IAsyncEnumerable<(TableId Id, DeltaTable Table)> OpenAsync(Lake lake, IReadOnlyCollection<TableId>? tables,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var id in tables is { Count: > 0 } ? tables.ToAsyncEnumerable() : TablesAsync(lake, cancellationToken))
+        await foreach (var id in (tables is { Count: > 0 } ? tables.ToAsyncEnumerable() : TablesAsync(lake, cancellationToken)).WithCancellation(cancellationToken))
             yield return (id, await OpenAsync(lake, id, cancellationToken));
     }
 

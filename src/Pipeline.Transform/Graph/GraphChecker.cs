@@ -208,8 +208,8 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     }
 
     private static int LineOf(DuckDBException e) =>
-        LinePattern().Match(e.Message) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 1;
+        LinePattern().Match(e.Message) is { Success: true } match ? int.Parse(match.Groups["line"].Value, CultureInfo.InvariantCulture) : 1;
 
-    [GeneratedRegex(@"^LINE ([0-9]+):", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^LINE (?<line>[0-9]+):", RegexOptions.Multiline)]
     private static partial Regex LinePattern();
 }

@@ -31,7 +31,7 @@ public sealed class GoalSpec
     {
         foreach (var verdict in (Verdict[])[Goal.AtLeast("a", 0.90).Judge(ratio), Goal.AtMost("b", 1.10).Judge(ratio)])
         {
-            Assert.Matches(new Regex("^[a-z-]+: [0-9.]+ \\(goal at (least|most) [0-9.]+\\) (met|missed)$", RegexOptions.NonBacktracking), verdict.Line);
+            Assert.Matches(new Regex("^[a-z-]+: [0-9.]+ \\(goal at (?:least|most) [0-9.]+\\) (?:met|missed)$", RegexOptions.NonBacktracking), verdict.Line);
             Assert.Equal(verdict.IsMet, verdict.Line.EndsWith(" met", StringComparison.Ordinal));
         }
     }
