@@ -74,7 +74,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
         }
     }
 
-    private static async Task FillAsync(ScratchPostgres server, string table, string columns, string select, int rows, CancellationToken cancellationToken)
+    internal static async Task FillAsync(ScratchPostgres server, string table, string columns, string select, int rows, CancellationToken cancellationToken)
     {
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { CommandTimeout = 0 }.ConnectionString);
         foreach (var sql in new[]

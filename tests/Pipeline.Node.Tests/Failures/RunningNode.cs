@@ -37,17 +37,20 @@ internal sealed class RunningNode : IAsyncDisposable
     public string[] Log => [.. _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
         .Where(line => !line.Contains("heartbeat", StringComparison.OrdinalIgnoreCase))];
 
+    public ActorSystem System => _host!.System;
+
     /// <param name="sources">The section <c>sources</c>.</param>
-    public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null)
+    /// <param name="behind">Sections that say what is made of Bronze.</param>
+    public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null, string behind = "")
     {
-        var node = new RunningNode(await ConfigureAsync(directory, sources), lake ?? Path.Combine(directory, "lake"));
+        var node = new RunningNode(await ConfigureAsync(directory, sources, behind), lake ?? Path.Combine(directory, "lake"));
         var options = PipelineOptions.Load(node.ConfigPath, SourceKinds.All, node.LakeDirectory, _ => null);
         node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
         return node;
     }
 
-    /// <summary>Writes a configuration with these sources and nothing behind Bronze; returns its path.</summary>
-    public static async Task<string> ConfigureAsync(string directory, string sources)
+    /// <summary>Writes a configuration with these sources, and nothing behind Bronze unless it is given; returns its path.</summary>
+    public static async Task<string> ConfigureAsync(string directory, string sources, string behind = "")
     {
         var path = Path.Combine(directory, "pipeline.conf");
         await File.WriteAllTextAsync(path, $$"""
@@ -58,6 +61,7 @@ internal sealed class RunningNode : IAsyncDisposable
               sources {
                 {{sources}}
               }
+              {{behind}}
             }
             """);
         File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(directory, "akka.conf"));
