@@ -70,7 +70,7 @@ public sealed partial class ReadmeSpec
     [Theory, MemberData(nameof(Documents))]
     public void Every_path_that_is_named_exists(string document)
     {
-        foreach (var path in PathName().Matches(Prose(document)).Select(named => named.Groups["path"].Value).Where(path => !path.Contains("NAME", StringComparison.Ordinal) && !path.Contains('*', StringComparison.Ordinal) && path != ToBeWritten))
+        foreach (var path in PathName().Matches(Prose(document)).Select(named => named.Groups["path"].Value).Where(path => !Placeholder().IsMatch(path) && !path.Contains('*', StringComparison.Ordinal) && path != ToBeWritten))
             Assert.True(Path.Exists(Path.Combine(Repository.Root, path)), $"{document} names {path}");
     }
 
@@ -137,6 +137,10 @@ public sealed partial class ReadmeSpec
 
     [GeneratedRegex("`(?<name>[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*(?:[.][A-Z][A-Za-z0-9]+)?)`")]
     private static partial Regex TypeName();
+
+    /// <summary>Capitals stand for a name: NAME, YEAR-MONTH.</summary>
+    [GeneratedRegex("NAME|/[A-Z]+(?:-[A-Z]+)*(?:/|$)")]
+    private static partial Regex Placeholder();
 
     [GeneratedRegex("`(?<path>(?:src|tests|docs|hocon|docker|[.]ci)/[^` ]*)`")]
     private static partial Regex PathName();
