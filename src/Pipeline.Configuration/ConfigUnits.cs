@@ -57,6 +57,7 @@ public static class ConfigUnits
 
     internal static string FormatBytes(long value) => value switch
     {
+        >= 1L << 40 => $"{value / (double)(1L << 40):0.##} TiB",
         >= 1L << 30 => $"{value / (double)(1L << 30):0.##} GiB",
         >= 1L << 20 => $"{value / (double)(1L << 20):0.##} MiB",
         >= 1L << 10 => $"{value / (double)(1L << 10):0.##} KiB",
@@ -76,10 +77,14 @@ public static class ConfigUnits
         return text.ToString();
     }
 
-    internal static string Nearest(string wrong, IEnumerable<string> names)
+    internal static string Nearest(string wrong, IEnumerable<string> names) =>
+        NearestOf(wrong, names) is { } nearest ? $". Did you mean '{nearest}'?" : ".";
+
+    /// <summary>Null when none is near.</summary>
+    internal static string? NearestOf(string wrong, IEnumerable<string> names)
     {
         var best = names.Select(name => (name, distance: Distance(wrong, name))).OrderBy(pair => pair.distance).FirstOrDefault();
-        return best.name is not null && best.distance <= Math.Max(2, wrong.Length / 3) ? $". Did you mean '{best.name}'?" : ".";
+        return best.name is not null && best.distance <= Math.Max(2, wrong.Length / 3) ? best.name : null;
     }
 
     private static bool TrySplit(string text, out double number, out string unit)

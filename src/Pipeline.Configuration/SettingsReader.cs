@@ -9,14 +9,21 @@ namespace Pipeline.Configuration;
 /// </summary>
 public sealed class SettingsReader
 {
-    private readonly ConfigObject _section;
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
+    private ConfigObject _section;
 
     public SettingsReader(ConfigObject section, string path, List<ConfigProblem> problems)
+        : this(section, path, problems, new SettingsNotes())
+    {
+    }
+
+    private SettingsReader(ConfigObject section, string path, List<ConfigProblem> problems, SettingsNotes notes)
     {
         _section = section;
         Path = path;
         Problems = problems;
+        Notes = notes;
     }
 
     /// <summary>Full path of this section, empty for the root.</summary>
@@ -25,7 +32,27 @@ public sealed class SettingsReader
     /// <summary>Everything found wrong so far, shared by all readers of one configuration.</summary>
     public List<ConfigProblem> Problems { get; }
 
+    /// <summary>What else is worth knowing, shared by all readers of one configuration.</summary>
+    public SettingsNotes Notes { get; }
+
     public SourceLocation Location => _section.Location;
+
+    /// <summary>
+    /// Declares the name that a setting had in the release before, as a path below this section: it is read under its new name,
+    /// with a notice. Call it before the setting is asked for, and delete the call with the next release.
+    /// </summary>
+    /// <param name="note">What else has changed, e.g. its meaning; without a full stop.</param>
+    public void Renamed(string was, string now, string? note = null)
+    {
+        _renamed[was] = now;
+        if (ConfigPath.Find(_section, was) is not { } old) return;
+        if (ConfigPath.Find(_section, now) is { } given)
+            Problems.Add(new ConfigProblem(old.Location, PathOf(was), $"is the old name of {PathOf(now)}, which is given too ({given.Location}). Delete this one"));
+        else
+            Notes.Notices.Add(new ConfigNotice(old.Location, PathOf(was),
+                $"is called {PathOf(now)} now{(note is null ? "" : $", and {note}")}. The old name is read by this release, not by the next"));
+        _section = ConfigPath.Move(_section, was, now);
+    }
 
     public bool Has(string key)
     {
@@ -39,16 +66,16 @@ public sealed class SettingsReader
     /// <summary>A required string.</summary>
     public string String(string key) => OptionalString(key) ?? Missing(key, "a string", "");
 
-    public string? OptionalString(string key) => Scalar(key)?.Text;
+    public string? OptionalString(string key) => Scalar(key, SettingKind.Text)?.Text;
 
-    public string String(string key, string byDefault) => OptionalString(key) ?? byDefault;
+    public string String(string key, string byDefault) => Scalar(key, SettingKind.Text, byDefault)?.Text ?? byDefault;
 
     /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c> or <c>secret:aws:NAME</c>.</summary>
     public Secret Secret(string key) => new(String(key));
 
     public Secret? OptionalSecret(string key) => OptionalString(key) is { } text ? new Secret(text) : null;
 
-    public bool Bool(string key, bool byDefault) => Scalar(key) switch
+    public bool Bool(string key, bool byDefault) => Scalar(key, SettingKind.Flag, byDefault ? "true" : "false") switch
     {
         null => byDefault,
         { Text: "true" or "yes" or "on" } => true,
@@ -58,15 +85,14 @@ public sealed class SettingsReader
 
     public int Int(string key, int byDefault, int min = int.MinValue, int max = int.MaxValue) => (int)Long(key, byDefault, min, max);
 
-    public long Long(string key, long byDefault, long min = long.MinValue, long max = long.MaxValue) => Scalar(key) switch
-    {
-        null => byDefault,
-        var scalar when long.TryParse(scalar.Text, out var value) => InRange(scalar, key, value, min, max, value.ToString(), v => v.ToString()),
-        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a whole number", byDefault),
-    };
+    public long Long(string key, long byDefault, long min = long.MinValue, long max = long.MaxValue) => Number(key, SettingKind.Number, byDefault, min, max);
+
+    /// <summary>The port of an address.</summary>
+    public int Port(string key, int byDefault) => (int)Number(key, SettingKind.Port, byDefault, min: 1, max: 65_535);
 
     /// <summary>A duration with its unit: <c>250ms</c>, <c>5s</c>, <c>10 minutes</c>.</summary>
-    public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) => Scalar(key) switch
+    public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) =>
+        Scalar(key, SettingKind.Duration, ConfigUnits.Format(byDefault), ConfigUnits.Format(min ?? TimeSpan.Zero), max is { } most ? ConfigUnits.Format(most) : null) switch
     {
         null => byDefault,
         var scalar when ConfigUnits.TryDuration(scalar.Text, out var value) =>
@@ -75,7 +101,8 @@ public sealed class SettingsReader
     };
 
     /// <summary>A size in bytes with its unit: <c>64 MiB</c>, <c>512KiB</c>, <c>1g</c>.</summary>
-    public long Bytes(string key, long byDefault, long min = 0, long max = long.MaxValue) => Scalar(key) switch
+    public long Bytes(string key, long byDefault, long min = 0, long max = long.MaxValue) =>
+        Scalar(key, SettingKind.Size, ConfigUnits.FormatBytes(byDefault), ConfigUnits.FormatBytes(min), max < long.MaxValue ? ConfigUnits.FormatBytes(max) : null) switch
     {
         null => byDefault,
         var scalar when ConfigUnits.TryBytes(scalar.Text, out var value) => InRange(scalar, key, value, min, max, scalar.Text, ConfigUnits.FormatBytes),
@@ -85,7 +112,7 @@ public sealed class SettingsReader
     /// <summary>One of an enumeration's names, written in lower case with hyphens: <c>merge</c>, <c>read-only</c>.</summary>
     public T Choice<T>(string key, T? byDefault = null) where T : struct, Enum
     {
-        var scalar = Scalar(key);
+        var scalar = Scalar(key, SettingKind.Choice, byDefault is { } chosen ? ConfigUnits.Kebab(chosen.ToString()) : null, Choices<T>());
         if (scalar is null) return byDefault ?? Missing(key, $"one of {Choices<T>()}", default(T));
         foreach (var value in Enum.GetValues<T>())
             if (ConfigUnits.Kebab(value.ToString()) == scalar.Text) return value;
@@ -96,7 +123,7 @@ public sealed class SettingsReader
     /// <summary>A list of strings; a single string counts as a list of one. Empty when absent.</summary>
     public IReadOnlyList<string> Strings(string key)
     {
-        _known.Add(key);
+        Ask(key, SettingKind.Texts);
         switch (_section.Fields.GetValueOrDefault(key))
         {
             case null: return [];
@@ -109,12 +136,12 @@ public sealed class SettingsReader
     /// <summary>A list of sections, e.g. rules; empty when absent.</summary>
     public IReadOnlyList<SettingsReader> Sections(string key)
     {
-        _known.Add(key);
+        Ask(key, SettingKind.Sections);
         switch (_section.Fields.GetValueOrDefault(key))
         {
             case null: return [];
             case ConfigList list when list.Items.All(item => item is ConfigObject):
-                return [.. list.Items.Select((item, i) => new SettingsReader((ConfigObject)item, $"{PathOf(key)}[{i}]", Problems))];
+                return [.. list.Items.Select((item, i) => new SettingsReader((ConfigObject)item, $"{PathOf(key)}[{i}]", Problems, Notes))];
             case var other: return Wrong<IReadOnlyList<SettingsReader>>(other, key, "expected a list of { ... }", []);
         }
     }
@@ -122,11 +149,11 @@ public sealed class SettingsReader
     /// <summary>The section below <paramref name="key"/>; an empty one when absent.</summary>
     public SettingsReader Section(string key)
     {
-        _known.Add(key);
+        Ask(key, SettingKind.Section);
         var value = _section.Fields.GetValueOrDefault(key);
         if (value is null or ConfigObject)
-            return new SettingsReader(value as ConfigObject ?? Empty, PathOf(key), Problems);
-        return Wrong(value, key, "expected a section { ... }", new SettingsReader(Empty, PathOf(key), Problems));
+            return new SettingsReader(value as ConfigObject ?? Empty, PathOf(key), Problems, Notes);
+        return Wrong(value, key, "expected a section { ... }", new SettingsReader(Empty, PathOf(key), Problems, Notes));
     }
 
     /// <summary>All sections directly below, by name, where the names are free: sources, tables, columns.</summary>
@@ -157,7 +184,29 @@ public sealed class SettingsReader
         foreach (var (key, value) in _section.Fields)
             if (!_known.Contains(key))
                 Problems.Add(new ConfigProblem(value.Location, PathOf(key),
-                    $"there is no such setting{Nearest(key, _known)} Allowed: {string.Join(", ", _known.Order(StringComparer.Ordinal))}"));
+                    $"there is no such setting{Suggest(key)} Allowed: {string.Join(", ", _known.Order(StringComparer.Ordinal))}"));
+    }
+
+    /// <summary>The nearest setting, by its name now also when what was written is nearest to an old one.</summary>
+    private string Suggest(string key)
+    {
+        var names = _known.ToDictionary(name => name, name => name, StringComparer.Ordinal);
+        foreach (var (was, now) in _renamed) names.TryAdd(ConfigPath.First(was), was.Contains('.') ? ConfigPath.First(now) : now);
+        return ConfigUnits.NearestOf(key, names.Keys) is { } nearest ? $". Did you mean '{names[nearest]}'?" : ".";
+    }
+
+    private long Number(string key, SettingKind kind, long byDefault, long min, long max) => Scalar(key, kind, byDefault.ToString(),
+        min is > int.MinValue ? min.ToString() : null, max < int.MaxValue ? max.ToString() : null) switch
+    {
+        null => byDefault,
+        var scalar when long.TryParse(scalar.Text, out var value) => InRange(scalar, key, value, min, max, value.ToString(), v => v.ToString()),
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a whole number", byDefault),
+    };
+
+    private void Ask(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null)
+    {
+        _known.Add(key);
+        Notes.Asked.Add(new AskedSetting(PathOf(key), kind, byDefault, min, max));
     }
 
     private ConfigObject Empty => new(new Dictionary<string, ConfigValue>(StringComparer.Ordinal), Location);
@@ -166,9 +215,9 @@ public sealed class SettingsReader
 
     private static string Choices<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>().Select(ConfigUnits.Kebab));
 
-    private ConfigScalar? Scalar(string key)
+    private ConfigScalar? Scalar(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null)
     {
-        _known.Add(key);
+        Ask(key, kind, byDefault, min, max);
         return _section.Fields.GetValueOrDefault(key) switch
         {
             null => null,

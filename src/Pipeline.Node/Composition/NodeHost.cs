@@ -44,6 +44,8 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
+        var log = logs.CreateLogger<NodeHost>();
+        foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         lake = lake.Telling(logs);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, new LocalSecretStore()));
         var outages = NodeOutages.Watch(logs, time);

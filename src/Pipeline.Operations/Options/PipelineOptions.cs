@@ -30,6 +30,9 @@ public sealed record PipelineOptions
     /// <summary>Silver contracts and Gold queries, type-checked.</summary>
     public required TransformGraph Graph { get; init; }
 
+    /// <summary>What else was noted: settings under names of the release before, and all that were asked for.</summary>
+    public SettingsNotes Notes { get; init; } = new();
+
     /// <summary>Reads and validates; connects to nothing.</summary>
     /// <param name="kinds">The kinds of source that may be configured.</param>
     /// <param name="lakeLocation">Replaces the configured lake when given.</param>
@@ -43,7 +46,7 @@ public sealed record PipelineOptions
         if (!File.Exists(akkaFile)) problems.Add(new ConfigProblem(new SourceLocation(akkaFile, 1), "", "there is no such file; Akka's settings belong beside the configuration"));
         var options = Bind(root.Section(Root), kinds, lakeLocation, akkaFile);
         root.Complete();
-        return problems.Count == 0 ? options : throw new ConfigurationException(problems);
+        return problems.Count == 0 ? options with { Notes = root.Notes } : throw new ConfigurationException(problems);
     }
 
     private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string akkaFile)

@@ -1,0 +1,42 @@
+namespace Pipeline.Configuration;
+
+/// <summary>What was noted while a configuration was read, beside what is wrong with it.</summary>
+public sealed class SettingsNotes
+{
+    /// <summary>What is valid, and somebody should change all the same.</summary>
+    public List<ConfigNotice> Notices { get; } = [];
+
+    /// <summary>Every setting that was asked for, whether or not it is written.</summary>
+    public List<AskedSetting> Asked { get; } = [];
+}
+
+/// <summary>A setting that is written under the name it had in the release before.</summary>
+/// <param name="Location">File and line.</param>
+/// <param name="Path">The old name with its full path.</param>
+/// <param name="Message">The new name, and how long the old one is read.</param>
+public sealed record ConfigNotice(SourceLocation Location, string Path, string Message)
+{
+    public override string ToString() => $"{Location}: {Path}: {Message}";
+}
+
+/// <summary>A setting as the code that binds it knows it.</summary>
+/// <param name="Path">The full path.</param>
+/// <param name="Default">As it would be written; null when it is required or absent by default.</param>
+/// <param name="Min">The smallest value that is allowed, or all choices; null without a limit.</param>
+/// <param name="Max">The largest.</param>
+public sealed record AskedSetting(string Path, SettingKind Kind, string? Default, string? Min, string? Max);
+
+/// <summary>What is written after a setting's name.</summary>
+public enum SettingKind
+{
+    Text,
+    Texts,
+    Flag,
+    Choice,
+    Number,
+    Port,
+    Duration,
+    Size,
+    Section,
+    Sections,
+}
