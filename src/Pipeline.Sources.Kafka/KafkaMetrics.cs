@@ -23,7 +23,7 @@ internal sealed class KafkaMetrics : IDisposable
         _gaps = _meter.Counter(Instruments.KafkaGaps);
         _meter.Gauge(Instruments.LagRecords, () => Lags(partition => partition.LagRecords));
         _meter.Gauge(Instruments.LagSeconds, () => Lags(partition => partition.LagSeconds));
-        _meter.Gauge<long>(Instruments.InFlightBytes, () => [(_readers.Keys.Sum(reader => reader.InFlightBytes), [_source])]);
+        _meter.Gauge<long>(Instruments.KafkaInFlightBytes, () => [(_readers.Keys.Sum(reader => reader.InFlightBytes), [_source])]);
     }
 
     public void Read(string table, int records, long bytes)

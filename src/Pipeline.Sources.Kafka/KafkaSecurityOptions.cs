@@ -23,10 +23,13 @@ public sealed record KafkaSecurityOptions
         ["scram-sha-512"] = SaslMechanism.ScramSha512,
     };
 
+    /// <summary>Default <c>plaintext</c>.</summary>
     public KafkaProtocol Protocol { get; init; } = KafkaProtocol.Plaintext;
 
+    /// <summary>How the password is proven: <c>plain</c>, <c>scram-sha-256</c> or <c>scram-sha-512</c>. Default the last; the first only over TLS.</summary>
     public SaslMechanism Mechanism { get; init; } = SaslMechanism.ScramSha512;
 
+    /// <summary>Who we are, with a SASL protocol.</summary>
     public string? Username { get; init; }
 
     public Secret? Password { get; init; }
@@ -40,16 +43,19 @@ public sealed record KafkaSecurityOptions
     /// <summary>Our own certificate (PEM), where brokers ask for one.</summary>
     public string? CertificateFile { get; init; }
 
+    /// <summary>The same as PEM text.</summary>
     public Secret? CertificatePem { get; init; }
 
     /// <summary>The key of our certificate (PEM).</summary>
     public string? KeyFile { get; init; }
 
+    /// <summary>The same as PEM text.</summary>
     public Secret? KeyPem { get; init; }
 
+    /// <summary>For an encrypted key.</summary>
     public Secret? KeyPassword { get; init; }
 
-    /// <summary>Whether a broker's certificate must be made out to its host name. Off only for tunnels and tests.</summary>
+    /// <summary>Whether a broker's certificate must be made out to its host name. Default true; off only for tunnels and tests.</summary>
     public bool VerifyHostname { get; init; } = true;
 
     public bool HasSasl => Protocol is KafkaProtocol.SaslPlaintext or KafkaProtocol.SaslSsl;
@@ -58,14 +64,15 @@ public sealed record KafkaSecurityOptions
 
     internal static KafkaSecurityOptions Bind(SettingsReader settings)
     {
-        var mechanism = settings.String("mechanism", "scram-sha-512");
+        var byDefault = new KafkaSecurityOptions();
+        var mechanism = settings.String("mechanism", Mechanisms.Single(pair => pair.Value == byDefault.Mechanism).Key);
         if (!Mechanisms.ContainsKey(mechanism))
             settings.Report("mechanism", $"'{mechanism}' is not allowed. Allowed: {string.Join(", ", Mechanisms.Keys)}{SettingsReader.Nearest(mechanism, Mechanisms.Keys)}");
 
         var options = new KafkaSecurityOptions
         {
-            Protocol = settings.Choice<KafkaProtocol>("protocol", KafkaProtocol.Plaintext),
-            Mechanism = Mechanisms.GetValueOrDefault(mechanism, SaslMechanism.ScramSha512),
+            Protocol = settings.Choice<KafkaProtocol>("protocol", byDefault.Protocol),
+            Mechanism = Mechanisms.GetValueOrDefault(mechanism, byDefault.Mechanism),
             Username = settings.OptionalString("username"),
             Password = settings.OptionalSecret("password"),
             CaFile = settings.OptionalString("ca-file"),
@@ -75,7 +82,7 @@ public sealed record KafkaSecurityOptions
             KeyFile = settings.OptionalString("key-file"),
             KeyPem = settings.OptionalSecret("key-pem"),
             KeyPassword = settings.OptionalSecret("key-password"),
-            VerifyHostname = settings.Bool("verify-hostname", byDefault: true),
+            VerifyHostname = settings.Bool("verify-hostname", byDefault.VerifyHostname),
         };
 
         if (options.HasSasl)

@@ -13,7 +13,7 @@ namespace Pipeline.Sources.Kafka;
 /// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
 /// lake's positions: there is no consumer group and no rebalance.
 /// </summary>
-public sealed class KafkaSource : IGapSource, IRedriveSource
+internal sealed class KafkaSource : IGapSource, IRedriveSource
 {
     private readonly KafkaSourceOptions _options;
     private readonly TimeProvider _time;
@@ -26,21 +26,20 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
     private readonly ConcurrentDictionary<SplitId, KafkaReader> _reading = [];
     private int _isDisposed;
 
-    internal KafkaSource(string name, KafkaSourceOptions options, SourceServices services)
+    public KafkaSource(KafkaSourceDefinition definition, SourceServices services)
     {
-        Name = name;
-        _options = options;
+        Tables = definition.Tables;
+        _options = definition.Options;
         _time = services.Time;
         _log = services.Logs.CreateLogger<KafkaSource>();
-        _clients = new KafkaClients(name, options, services.Secrets);
-        _connections = new KafkaConnections(_clients, options, services.Time, _log);
-        _topics = new KafkaTopics(_clients, options.RequestTimeout, services.Time);
-        _metrics = new KafkaMetrics(name);
-        _schemas = options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(name, registry, services.Secrets, services.Time), services.Time) : null;
-        Tables = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
+        _clients = new KafkaClients(Name, _options, services.Secrets);
+        _connections = new KafkaConnections(_clients, _options, services.Time, _log);
+        _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
+        _metrics = new KafkaMetrics(Name);
+        _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Time), services.Time) : null;
     }
 
-    public string Name { get; }
+    public string Name => _options.Name;
 
     public IReadOnlyList<SourceTable> Tables { get; }
 
@@ -122,18 +121,8 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         return await Task.Run(() => LetterDecoding.Decode(options, partition, letters, formats.Of(options)), cancellationToken);
     }
 
-    public async ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var topics = await _topics.DescribeAsync([.. _options.Tables.Select(table => table.Topic)], cancellationToken);
-            return [new Finding(_clients.Thing, Ok: true, "brokers answer"), .. topics.Select(Check)];
-        }
-        catch (PipelineException e)
-        {
-            return [new Finding(e.Thing, Ok: false, e.Cause, e.NextStep)];
-        }
-    }
+    public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
+        new KafkaSourceCheck(_options, _topics).RunAsync(cancellationToken);
 
     public ValueTask DisposeAsync()
     {
@@ -142,14 +131,6 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         _metrics.Dispose();
         _schemas?.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private Finding Check(KafkaTopic topic)
-    {
-        var thing = TopicThing(topic.Name);
-        if (topic.Error is null) return new Finding(thing, Ok: true, $"{topic.Partitions} partitions");
-        var fault = KafkaFaults.Describe(thing, topic.Error);
-        return new Finding(fault.Thing, Ok: false, fault.Cause, fault.NextStep);
     }
 
     private async Task<bool> NextAsync(IAsyncEnumerator<Chunk> chunks)
@@ -186,21 +167,19 @@ public sealed class KafkaSource : IGapSource, IRedriveSource
         var topic = await TopicAsync(TableOf(name), cancellationToken);
         foreach (var id in ids)
             if (id is not null && topic.Id is not null && id != topic.Id)
-                throw new PipelineException(FaultKind.Missing, TopicThing(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
+                throw new PipelineException(FaultKind.Missing, _options.ThingOf(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
                     "Restart the table: the new topic's partitions are read from their beginning.");
     }
 
     private async Task<KafkaTopic> TopicAsync(KafkaTableOptions table, CancellationToken cancellationToken)
     {
         var topic = (await _topics.DescribeAsync([table.Topic], cancellationToken)).Single();
-        return topic.Error is { } error ? throw KafkaFaults.Describe(TopicThing(table.Topic), error) : topic;
+        return topic.Error is { } error ? throw KafkaFaults.Describe(_options.ThingOf(table.Topic), error) : topic;
     }
-
-    private string TopicThing(string topic) => $"Source {Name}, topic {topic}";
 
     private KafkaTableOptions Table(string name) => _options.Tables.FirstOrDefault(table => table.Name == name)
         ?? throw new PipelineException(FaultKind.Missing, $"Source {Name}, table {name}", "it is not configured", $"Configured are: {string.Join(", ", _options.Tables.Select(table => table.Name))}.");
 
     private KafkaTableOptions TableOf(string topic) => _options.Tables.FirstOrDefault(table => table.Topic == topic)
-        ?? throw new PipelineException(FaultKind.Missing, TopicThing(topic), "no table is configured for it", "Remove its split, or configure a table.");
+        ?? throw new PipelineException(FaultKind.Missing, _options.ThingOf(topic), "no table is configured for it", "Remove its split, or configure a table.");
 }

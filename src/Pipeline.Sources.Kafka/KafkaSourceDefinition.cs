@@ -3,15 +3,16 @@ using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka;
 
-public sealed class KafkaSourceDefinition(string name, KafkaSourceOptions options) : ISourceDefinition
+/// <summary>A Kafka source as configured.</summary>
+public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceDefinition
 {
-    public string Name { get; } = name;
+    public KafkaSourceOptions Options { get; } = options;
+
+    public string Name => Options.Name;
 
     public string Kind => "kafka";
 
-    public KafkaSourceOptions Options { get; } = options;
-
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers))];
 
-    public ISource Open(SourceServices services) => new KafkaSource(Name, Options, services);
+    public ISource Open(SourceServices services) => new KafkaSource(this, services);
 }

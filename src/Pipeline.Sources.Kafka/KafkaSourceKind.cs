@@ -7,5 +7,5 @@ public sealed class KafkaSourceKind : ISourceKind
 {
     public string Kind => "kafka";
 
-    public ISourceDefinition Bind(string name, SettingsReader settings) => new KafkaSourceDefinition(name, KafkaSourceOptions.Bind(name, settings));
+    public ISourceDefinition Bind(string name, SettingsReader settings) => new KafkaSourceDefinition(KafkaSourceOptions.Bind(name, settings));
 }

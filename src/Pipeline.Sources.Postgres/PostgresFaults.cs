@@ -24,18 +24,18 @@ internal static class PostgresFaults
         return error.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword =>
-                Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Username)} PASSWORD '...';"),
+                Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Security.Username)} PASSWORD '...';"),
             PostgresErrorCodes.InvalidAuthorizationSpecification =>
-                Fault(FaultKind.NotAuthorised, $"Let the role in: ALTER ROLE {Quote(options.Username)} LOGIN; and a line in pg_hba.conf for {options.Username}@{options.Database} with this kind of connection."),
+                Fault(FaultKind.NotAuthorised, $"Let the role in: ALTER ROLE {Quote(options.Security.Username)} LOGIN; and a line in pg_hba.conf for {options.Security.Username}@{options.Database} with this kind of connection."),
             PostgresErrorCodes.InvalidCatalogName => Fault(FaultKind.Missing, "Correct the database's name."),
             PostgresErrorCodes.UndefinedTable => Fault(FaultKind.Missing, "Correct the table's name or create the table."),
             PostgresErrorCodes.InvalidSchemaName => Fault(FaultKind.Missing, "Correct the schema's name or create the schema."),
             PostgresErrorCodes.UndefinedColumn => Fault(FaultKind.Missing, "Correct the column's name."),
             PostgresErrorCodes.UndefinedObject => Fault(FaultKind.Missing, "Correct the name or create the object."),
-            PostgresErrorCodes.InsufficientPrivilege => Fault(FaultKind.NotAuthorised, $"Grant the right to {Quote(options.Username)}; 'pipeline check' prints the SQL."),
+            PostgresErrorCodes.InsufficientPrivilege => Fault(FaultKind.NotAuthorised, $"Grant the right to {Quote(options.Security.Username)}; 'pipeline check' prints the SQL."),
             PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.ConfigurationLimitExceeded =>
                 Fault(FaultKind.Unreachable, "Lower connections-max of the source or raise max_connections of the server."),
-            PostgresErrorCodes.QueryCanceled => Fault(FaultKind.Unreachable, "Raise statement-timeout of the source if this repeats."),
+            PostgresErrorCodes.QueryCanceled => Fault(FaultKind.Unreachable, "Raise request-timeout of the source if this repeats."),
             { } state when state.StartsWith("XX001", StringComparison.Ordinal) || state.StartsWith("XX002", StringComparison.Ordinal) =>
                 Fault(FaultKind.Damaged, "The server's data is damaged: see the server's log."),
             // Connection failures, rollbacks, resources, operator intervention, system and internal errors.
@@ -51,10 +51,10 @@ internal static class PostgresFaults
 
         if (error is AuthenticationException || root is AuthenticationException || error.InnerException is AuthenticationException)
             return new PipelineException(FaultKind.NotAuthorised, thing, $"TLS with {options.Host}:{options.Port} is refused: {root.Message.TrimEnd('.')}",
-                "Check tls.ca-file, that the certificate names this host, and tls.mode.", error);
+                "Check security.ca-file, that the certificate names this host, and security.tls.", error);
         if (error.Message.Contains("No SSL enabled connection", StringComparison.Ordinal))
             return new PipelineException(FaultKind.NotAuthorised, thing, $"{options.Host}:{options.Port} offers no TLS",
-                "Turn it on (ssl = on in postgresql.conf) or set tls.mode = disable.", error);
+                "Turn it on (ssl = on in postgresql.conf) or set security.tls = disable.", error);
         if (root is SocketException socket)
             return new PipelineException(FaultKind.Unreachable, thing, $"{options.Host}:{options.Port} cannot be reached: {socket.Message.TrimEnd('.')}",
                 "Check host, port and firewall.", error) { Dependency = Server(options) };

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Core.Metrics;
 using Pipeline.Sources.Postgres.Reading.Capture;
 
@@ -11,12 +13,16 @@ internal sealed class PostgresMetrics : IDisposable
     private readonly PipelineMeter _meter = new(Instruments.PostgresMeter);
     private readonly string _source;
     private readonly ConcurrentDictionary<SnapshotProgress, byte> _snapshots = [];
+    private readonly ConcurrentDictionary<ChunkQueue, byte> _queues = [];
+    private readonly Counter<long> _records;
     private readonly Counter<long> _gaps;
     private volatile SlotState? _slot;
 
     public PostgresMetrics(string source)
     {
         _source = source;
+        _records = _meter.Counter(Instruments.PostgresRecords);
+        _meter.Gauge<long>(Instruments.PostgresInFlightBytes, () => [(_queues.Keys.Sum(queue => queue.Bytes), [_source])]);
         _gaps = _meter.Counter(Instruments.PostgresGaps);
         _meter.Gauge(Instruments.SlotRetainedBytes, () => Slot(slot => slot.RetainedBytes));
         _meter.Gauge(Instruments.SlotSafeBytes, () => Slot(slot => slot.SafeBytes));
@@ -27,6 +33,15 @@ internal sealed class PostgresMetrics : IDisposable
         _meter.Gauge(Instruments.SnapshotPercent, () => Snapshots<double>(snapshot => snapshot.Percent));
         _meter.Gauge(Instruments.SnapshotRemaining, () => Snapshots(snapshot => snapshot.Remaining?.TotalSeconds));
     }
+
+    public void Started(ChunkQueue queue) => _queues.TryAdd(queue, 0);
+
+    public void Read(Chunk chunk)
+    {
+        if (chunk.RowCount > 0) _records.Add(chunk.RowCount, Instruments.PostgresRecords.Tagged(_source, chunk.Table));
+    }
+
+    public void Stopped(ChunkQueue queue) => _queues.TryRemove(queue, out _);
 
     /// <param name="slot">As it was seen last; null when it is not read here any more.</param>
     public void Seen(SlotState? slot) => _slot = slot;

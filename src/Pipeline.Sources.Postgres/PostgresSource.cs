@@ -62,17 +62,23 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var queue = new ChunkQueue(_options.BufferBytesMax);
+        using var queue = new ChunkQueue(_options.ReadingBytesMax);
+        _metrics.Started(queue);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var readers = from.Select(position => ReadSplitAsync(position, queue, stop.Token)).ToList();
         try
         {
-            await foreach (var chunk in queue.TakeAllAsync(cancellationToken)) yield return chunk;
+            await foreach (var chunk in queue.TakeAllAsync(cancellationToken))
+            {
+                _metrics.Read(chunk);
+                yield return chunk;
+            }
         }
         finally
         {
             await stop.CancelAsync();
             await Task.WhenAll(readers);
+            _metrics.Stopped(queue);
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections)
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly List<Finding> _findings = [];
 
-    private string Role => Sql.Identifier(_options.Username);
+    private string Role => Sql.Identifier(_options.Security.Username);
 
     public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
     {

@@ -1,22 +1,7 @@
-using Pipeline.Core;
+using Pipeline.Configuration;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres;
-
-/// <summary>How the server's identity is checked, in PostgreSQL's own words.</summary>
-public enum TlsMode
-{
-    /// <summary>Certificate from the given authority, for the host that was dialled.</summary>
-    VerifyFull,
-
-    /// <summary>Certificate from the given authority, for any host.</summary>
-    VerifyCa,
-
-    /// <summary>Encrypted, towards whoever answers.</summary>
-    Require,
-
-    /// <summary>Not encrypted: for a network that is private by other means.</summary>
-    Disable,
-}
 
 /// <summary>How changes are found.</summary>
 public enum ReadMode
@@ -28,133 +13,140 @@ public enum ReadMode
     Cdc,
 }
 
-/// <summary>What becomes of a column that is added or dropped while changes are captured.</summary>
-public enum SchemaChanges
-{
-    /// <summary>New columns are added to Bronze; dropped ones are null from then on.</summary>
-    Evolve,
-
-    /// <summary>New columns are left out; dropped ones are null from then on.</summary>
-    Freeze,
-
-    /// <summary>Reading halts.</summary>
-    Fail,
-}
-
 /// <summary>One PostgreSQL database as configured.</summary>
 public sealed record PostgresSourceOptions
 {
+    /// <summary>Where the defaults of settings stand.</summary>
+    private static readonly PostgresSourceOptions Defaults = new() { Name = "", Host = "", Database = "", Security = new PostgresSecurityOptions { Username = "" } };
+
     public required string Name { get; init; }
 
     public required string Host { get; init; }
 
+    /// <summary>Default 5432.</summary>
     public int Port { get; init; } = 5432;
 
     public required string Database { get; init; }
 
-    public required string Username { get; init; }
+    public required PostgresSecurityOptions Security { get; init; }
 
-    /// <summary>Null with a client certificate.</summary>
-    public Secret? Password { get; init; }
-
-    public PostgresTls Tls { get; init; } = new();
-
+    /// <summary>How changes are found. Default <c>watermark</c>.</summary>
     public ReadMode Mode { get; init; } = ReadMode.Watermark;
 
-    /// <summary>Change capture: its slot, publication and habits.</summary>
+    /// <summary>With <see cref="ReadMode.Cdc"/>.</summary>
     public CaptureOptions Capture { get; init; } = new();
 
-    /// <summary>Pause between two looks for changed rows. Shorter is fresher and asks the server more often.</summary>
+    /// <summary>
+    /// With watermarks: pause between two looks for changed rows. Default 1 s, 10 ms to 1 day. Shorter is fresher and asks the
+    /// server more often.
+    /// </summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How far a window stays behind the server's clock: the longest a backend may take from choosing its transaction's
-    /// time to announcing it. Shorter is fresher; too short loses rows on a server that is out of processors.
+    /// With watermarks: how far a window stays behind the server's clock. Open transactions are seen beside it, so it is the
+    /// longest that a backend may take from choosing its transaction's time to announcing it. Default 500 ms, 0 to 1 day. Shorter
+    /// is fresher; too short loses rows on a server that is out of processors.
     /// </summary>
-    public TimeSpan Settle { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan CommitLag { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A chunk is closed when it holds this much; a row is never cut.</summary>
-    public long ChunkBytesMax { get; init; } = 4 << 20;
+    /// <summary>
+    /// Bytes of memory that one node holds of this source, fetched and not yet taken: each table has an equal share, and room for
+    /// one chunk at least. Default 64 MiB, 4 KiB to 4 GiB. Each table that is being read holds a chunk that is being filled beside
+    /// it, and <see cref="ReadersMax"/> more. More evens out a lake that is slow at times.
+    /// </summary>
+    public long ReadAheadBytesMax { get; init; } = 64L << 20;
 
-    /// <summary>Chunks waiting for the reader; each table being read holds one more.</summary>
-    public long BufferBytesMax { get; init; } = 16 << 20;
+    /// <summary>
+    /// Bytes of memory after which a chunk is handed on; a row is never cut. Default 4 MiB, 4 KiB to 1 GiB. Larger chunks cost
+    /// less a row and more memory.
+    /// </summary>
+    public long ChunkBytesMax { get; init; } = 4L << 20;
 
-    /// <summary>Tables looked at at once; each takes up to two connections. Tables beyond it wait for their turn.</summary>
+    /// <summary>
+    /// With change capture: how long changes may wait for more of them to share a chunk. Default 100 ms, 0 to 1 min. Longer makes
+    /// larger chunks of a thin flow.
+    /// </summary>
+    public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// With change capture: how many ranges of one table's snapshot are read at a time, each with a turn of
+    /// <see cref="ConnectionsMax"/>. Default 2, 1 to 64. More is faster while the server has processors and disks to spare; each
+    /// beyond the first may hold four chunks.
+    /// </summary>
+    public int ReadersMax { get; init; } = 2;
+
+    /// <summary>
+    /// Tables, or ranges of a snapshot, that are read at once; each takes up to two connections, and those beyond it wait for
+    /// their turn. Default 4, 1 to 100. Keep it below what the server has left of <c>max_connections</c>.
+    /// </summary>
     public int ConnectionsMax { get; init; } = 4;
 
+    /// <summary>How long a connection may take to be made. Default 15 s, 1 s to 10 min.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long the server may be silent: for a query its whole duration, for a window the pause between two rows.</summary>
-    public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>
+    /// How long an answer may take: for a query its whole duration, for a window the pause between two rows. Default 60 s, 100 ms
+    /// to 1 day. Longer lets a sort of a large table without an index end.
+    /// </summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     public IReadOnlyList<PostgresTableOptions> Tables { get; init; } = [];
 
     /// <summary>The source for error messages: never more than its name and address.</summary>
     public string Thing => $"Source {Name} (PostgreSQL {Host}:{Port}/{Database})";
+
+    /// <summary>One table's share of <see cref="ReadAheadBytesMax"/>.</summary>
+    internal long ReadingBytesMax => Math.Max(ChunkBytesMax, ReadAheadBytesMax / Math.Max(Tables.Count, 1));
+
+    public static PostgresSourceOptions Bind(string name, SettingsReader settings)
+    {
+        foreach (var (was, now, note) in OldNames) settings.Renamed(was, now, note);
+        _ = settings.OptionalString("type");
+        var mode = settings.Choice<ReadMode>("mode", Defaults.Mode);
+        var options = new PostgresSourceOptions
+        {
+            Name = name,
+            Host = settings.String("host"),
+            Port = settings.Port("port", Defaults.Port),
+            Database = settings.String("database"),
+            Security = PostgresSecurityOptions.Bind(settings.Section("security")),
+            Mode = mode,
+            ReadAheadBytesMax = settings.ReadAheadBytesMax(Defaults.ReadAheadBytesMax),
+            ChunkBytesMax = settings.ChunkBytesMax(Defaults.ChunkBytesMax),
+            ConnectionsMax = settings.Int("connections-max", Defaults.ConnectionsMax, min: 1, max: 100),
+            ConnectTimeout = settings.ConnectTimeout(Defaults.ConnectTimeout),
+            RequestTimeout = settings.RequestTimeout(Defaults.RequestTimeout),
+            Tables = [.. settings.Section("tables").Children().Select(child => PostgresTableOptions.Bind(child.Name, child.Settings, mode))],
+        };
+        options = mode == ReadMode.Cdc
+            ? options with
+            {
+                Capture = CaptureOptions.Bind(name, settings.Section("capture")),
+                ChunkAgeMax = settings.ChunkAgeMax(Defaults.ChunkAgeMax),
+                ReadersMax = settings.ReadersMax(Defaults.ReadersMax),
+            }
+            : options with
+            {
+                PollInterval = settings.PollInterval(Defaults.PollInterval),
+                CommitLag = settings.CommitLag(Defaults.CommitLag),
+            };
+        if (options.Tables.Count == 0) settings.Report("tables", "has no table. Write tables { NAME { table = SCHEMA.TABLE } }");
+        settings.Complete();
+        return options;
+    }
+
+    private static readonly (string Was, string Now, string? Note)[] OldNames =
+    [
+        ("username", "security.username", null),
+        ("password", "security.password", null),
+        ("tls.mode", "security.tls", null),
+        ("tls.ca-file", "security.ca-file", null),
+        ("tls.certificate-file", "security.certificate-file", null),
+        ("tls.key-file", "security.key-file", null),
+        ("settle", "commit-lag", null),
+        ("buffer-bytes-max", "read-ahead-bytes-max", "it is for all tables of the source together"),
+        ("statement-timeout", "request-timeout", null),
+        ("capture.chunk-age-max", "chunk-age-max", null),
+        ("capture.snapshot-readers", "readers-max", null),
+    ];
 }
-
-public sealed record PostgresTls
-{
-    public TlsMode Mode { get; init; } = TlsMode.VerifyFull;
-
-    /// <summary>PEM of the authorities to trust; null for the system's.</summary>
-    public string? CaFile { get; init; }
-
-    /// <summary>PEM of the client's certificate.</summary>
-    public string? CertificateFile { get; init; }
-
-    /// <summary>PEM of the client certificate's key.</summary>
-    public string? KeyFile { get; init; }
-}
-
-public sealed record CaptureOptions
-{
-    /// <summary>The replication slot; made when missing.</summary>
-    public string Slot { get; init; } = "";
-
-    /// <summary>The publication; made when missing, and tables added to it.</summary>
-    public string Publication { get; init; } = "";
-
-    /// <summary>Whether the rows that are there already are read beside the changes.</summary>
-    public bool Snapshot { get; init; } = true;
-
-    /// <summary>
-    /// How many ranges of one table's snapshot are read at a time, each with a turn of <see cref="PostgresSourceOptions.ConnectionsMax"/>.
-    /// More is faster while the server has processors and disks to spare; each beyond the first may hold four chunks.
-    /// </summary>
-    public int SnapshotReaders { get; init; } = 2;
-
-    /// <summary>
-    /// While nothing changes in the captured tables, their position moves on at this pace, so that the server can
-    /// release the WAL of others. Each move is a commit without rows.
-    /// </summary>
-    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>How long changes may wait for more of them to share a chunk.</summary>
-    public TimeSpan ChunkAgeMax { get; init; } = TimeSpan.FromMilliseconds(100);
-
-    public SchemaChanges SchemaChanges { get; init; }
-
-    /// <summary>Whether the slot is made so that standbys keep it too (version 17 on); ignored by older servers.</summary>
-    public bool Failover { get; init; } = true;
-
-    /// <summary>How often the slot is looked at while it is read: how late its loss is noticed at most.</summary>
-    public TimeSpan WalCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>A slot that makes the server keep more WAL than this is warned of.</summary>
-    public long RetainedWalWarn { get; init; } = 1L << 30;
-}
-
-/// <summary>One table as configured.</summary>
-/// <param name="Name">The name in the lake.</param>
-/// <param name="Table">The name in the database as SQL would have it: <c>public.users</c>, <c>"Sales"."Orders"</c>.</param>
-/// <param name="Watermark">
-/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (taken as UTC), or an integer. Empty
-/// with change capture.
-/// </param>
-/// <param name="Key">The columns that identify a row.</param>
-/// <param name="Overlap">
-/// Timestamp watermarks: how far each window reaches back before the last one's end, for values that come from clocks
-/// outside the server. Rows in it are read again; Silver keeps the latest.
-/// </param>
-public sealed record PostgresTableOptions(string Name, string Table, string Watermark, IReadOnlyList<string> Key, TimeSpan Overlap);

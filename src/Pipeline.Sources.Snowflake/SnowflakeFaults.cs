@@ -25,7 +25,7 @@ internal static class SnowflakeFaults
         return (status, header.Code, header.SqlState) switch
         {
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _, _) => (FaultKind.NotAuthorised, said,
-                "Check auth: the client or key pair, the user it stands for, and that the security integration accepts it."),
+                "Check security: the client or key pair, the user it stands for, and that the security integration accepts it."),
             (_, "390186" or "390189", _) => (FaultKind.NotAuthorised, said,
                 $"Grant the role: GRANT ROLE \"{options.Role}\" TO USER ...; names are case-sensitive, and the token's scope must allow the role."),
             (_, "003001", _) or (_, _, "42501") => (FaultKind.NotAuthorised, said,

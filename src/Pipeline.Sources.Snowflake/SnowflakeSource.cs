@@ -16,6 +16,7 @@ internal sealed class SnowflakeSource : ISource
     private readonly HttpClient _http;
     private readonly Tokens _tokens;
     private readonly SnowflakeClient _client;
+    private readonly SnowflakeMetrics _metrics;
     private readonly IReadOnlyDictionary<string, WatermarkTable> _tables;
 
     public SnowflakeSource(SnowflakeSourceDefinition definition, SourceServices services)
@@ -25,10 +26,10 @@ internal sealed class SnowflakeSource : ISource
         var log = services.Logs.CreateLogger<SnowflakeSource>();
         _http = new HttpClient(new SocketsHttpHandler
         {
-            ConnectTimeout = TimeSpan.FromSeconds(10),
+            ConnectTimeout = _options.ConnectTimeout,
             // Addresses behind an account's name change; tokens do not depend on connections.
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            MaxConnectionsPerServer = (_options.ParallelPartitions + 2) * Math.Max(1, _options.Tables.Count),
+            MaxConnectionsPerServer = (_options.ReadersMax + 2) * Math.Max(1, _options.Tables.Count),
             AutomaticDecompression = DecompressionMethods.None,
             UseCookies = false,
         })
@@ -36,15 +37,16 @@ internal sealed class SnowflakeSource : ISource
             // Every request has its own deadline.
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        _tokens = _options.Auth switch
+        _tokens = _options.Security switch
         {
-            SnowflakeAuth.OAuth oauth => new OAuthTokens(Name, oauth, _http, _options.Retry, _options.RequestTimeout, services.Secrets, services.Time),
-            SnowflakeAuth.KeyPair keyPair => new KeyPairTokens(Name, keyPair, services.Secrets, services.Time),
+            SnowflakeSecurityOptions.OAuth oauth => new OAuthTokens(Name, oauth, _http, _options.Retry, _options.RequestTimeout, services.Secrets, services.Time),
+            SnowflakeSecurityOptions.KeyPair keyPair => new KeyPairTokens(Name, keyPair, services.Secrets, services.Time),
             var other => throw new InvalidOperationException($"Unknown authentication {other.GetType().Name}."),
         };
-        _client = new SnowflakeClient(_options, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log);
+        _metrics = new SnowflakeMetrics(Name);
+        _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log);
         _tables = _options.Tables.ToDictionary(table => table.Name,
-            table => new WatermarkTable(Name, table, _options, _client, services.Time, log), StringComparer.Ordinal);
+            table => new WatermarkTable(Name, table, _options, _client, _metrics, services.Time, log), StringComparer.Ordinal);
     }
 
     public string Name => _options.Name;
@@ -70,6 +72,7 @@ internal sealed class SnowflakeSource : ISource
     {
         _http.Dispose();
         _tokens.Dispose();
+        _metrics.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -125,8 +125,8 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     /// <summary>Returns the stretch from the first to the last chunk.</summary>
     private static async Task<Usage.Stretch> ReadChunksAsync(KafkaBroker broker, CancellationToken cancellationToken)
     {
-        var options = new KafkaSourceOptions { Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
-        await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        var options = new KafkaSourceOptions { Name = "benchmark", Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
+        await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
         var splits = await source.ListSplitsAsync(KafkaBroker.Topic, cancellationToken);
         long records = 0;
         Usage.Start? start = null;

@@ -52,12 +52,13 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
             var options = new KafkaSourceOptions
             {
+                Name = "benchmark",
                 Bootstrap = broker.Bootstrap,
                 // The embedded broker lets the whole wait pass, where a broker answers as soon as a record comes.
                 FetchWaitMax = TimeSpan.FromMilliseconds(100),
                 Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }],
             };
-            await using var source = new KafkaSource("benchmark", options, new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+            await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
             using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);

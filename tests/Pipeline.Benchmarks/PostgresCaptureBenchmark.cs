@@ -5,6 +5,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Benchmarks;
 
@@ -116,9 +117,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
             Host = server.Host,
             Port = server.Port,
             Database = server.Database,
-            Username = server.User,
-            Password = new Secret(server.Password),
-            Tls = new PostgresTls { CaFile = server.CaFile },
+            Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
             Mode = ReadMode.Cdc,
             Capture = new CaptureOptions { Slot = slot, Publication = PublicationOf(table), Snapshot = false },
             Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],

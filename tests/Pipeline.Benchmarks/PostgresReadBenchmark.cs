@@ -5,6 +5,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Benchmarks;
 
@@ -103,7 +104,8 @@ public sealed class PostgresReadBenchmark : IBenchmark
     private static ISource OpenCapture(ScratchPostgres server, string table, int readers) => Open(Options(server) with
     {
         Mode = ReadMode.Cdc,
-        Capture = new CaptureOptions { Slot = $"bench_{Interlocked.Increment(ref _slots)}", Publication = $"bench_{table}", SnapshotReaders = readers },
+        Capture = new CaptureOptions { Slot = $"bench_{Interlocked.Increment(ref _slots)}", Publication = $"bench_{table}" },
+        ReadersMax = readers,
         Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],
     });
 
@@ -113,9 +115,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
         Host = server.Host,
         Port = server.Port,
         Database = server.Database,
-        Username = server.User,
-        Password = new Secret(server.Password),
-        Tls = new PostgresTls { CaFile = server.CaFile },
+        Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
     };
 
     private static ISource Open(PostgresSourceOptions options) => new PostgresSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));

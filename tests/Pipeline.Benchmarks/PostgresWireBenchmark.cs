@@ -70,9 +70,7 @@ public sealed class PostgresWireBenchmark : IBenchmark
             Host = server.Host,
             Port = server.Port,
             Database = server.Database,
-            Username = server.User,
-            Password = new Secret(server.Password),
-            Tls = new PostgresTls { CaFile = server.CaFile },
+            Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
         };
         using var connection = await WireConnection.OpenAsync(options, server.Password, ImmutableDictionary<string, string>.Empty, cancellationToken);
         var started = Stopwatch.GetTimestamp();

@@ -71,8 +71,8 @@ public sealed class PostgresMemorySpec : IAsyncLifetime
         sources {
           app {
             type = postgres, mode = cdc
-            host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}, username = {{_server.User}}, password = "{{_server.Password}}"
-            tls { ca-file = "{{_server.CaFile}}" }
+            host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}
+            security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
             capture { heartbeat-interval = 1s }
             tables { facts { table = public.facts } }
           }

@@ -49,8 +49,8 @@ internal sealed class PostgresScene : IAsyncDisposable
     /// <summary>How a source of the configuration reaches the server.</summary>
     public string ServerSettings => $$"""
         type = postgres, host = 127.0.0.1, port = {{Proxy.Port}}
-            database = {{_server.Database}}, username = {{_server.User}}, password = "{{_server.Password}}"
-            tls { mode = verify-full, ca-file = "{{_server.CaFile}}" }
+            database = {{_server.Database}}
+            security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
         """;
 
     /// <param name="rows">What each table has before anybody captures it.</param>
@@ -222,8 +222,8 @@ internal sealed class PostgresScene : IAsyncDisposable
         sources {
           app {
             {{ServerSettings}}
-            mode = cdc, chunk-bytes-max = 32 KiB, connect-timeout = 2s
-            capture { heartbeat-interval = 500ms, chunk-age-max = 20ms }
+            mode = cdc, chunk-bytes-max = 32 KiB, chunk-age-max = 20ms, connect-timeout = 2s
+            capture { heartbeat-interval = 500ms }
             tables { {{string.Join(", ", PostgresTable.All.Select(table => $"{table.Name} {{ table = public.{table.Name}, key = [id] }}"))}} }
           }
           {{More.Sources}}

@@ -31,7 +31,7 @@ internal static class ReadingsTable
         $$"""
         clocked {
             {{scene.ServerSettings}}
-            mode = watermark, poll-interval = 100ms, settle = 50ms
+            mode = watermark, poll-interval = 100ms, commit-lag = 50ms
             tables { readings { table = public.readings, watermark = changed, overlap = {{overlap.TotalSeconds.ToString(CultureInfo.InvariantCulture)}}s, key = [id] } }
           }
         """,

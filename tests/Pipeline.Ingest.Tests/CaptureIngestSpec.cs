@@ -65,9 +65,8 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
     {
         var text = $$"""
             type = postgres, mode = cdc, host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}
-            username = {{_server.User}}, password = "{{_server.Password}}"
-            tls { mode = verify-full, ca-file = "{{_server.CaFile}}" }
-            capture { snapshot = false, chunk-age-max = 20ms }
+            security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
+            chunk-age-max = 20ms, capture { snapshot = false }
             tables { users { table = public.users }, orders { table = public.orders } }
             """;
         var problems = new List<ConfigProblem>();

@@ -24,8 +24,8 @@ public sealed class GapAcceptanceSpec
             for (var i = 0; i < 10; i++)
                 await producer.ProduceAsync(new TopicPartition("user_events", i % 2), new Message<Null, byte[]> { Value = "{}"u8.ToArray() }, Cancel);
         var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
-        var options = new KafkaSourceOptions { Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
-        await using var source = (IGapSource)new KafkaSourceDefinition("events", options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        var options = new KafkaSourceOptions { Name = "events", Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
+        await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, "user_events", Cancel));
         await StandAtAsync(lake, source, ("events/user_events/0", 1), ("events/user_events/1", 1));
 

@@ -48,8 +48,9 @@ public sealed class KafkaIngestSpec : IDisposable
         Assert.Equal(rounds * perRound / 100, dead.Count);
     }
 
-    private static ISource Open(string bootstrap) => new KafkaSourceDefinition("events", new KafkaSourceOptions
+    private static ISource Open(string bootstrap) => new KafkaSourceDefinition(new KafkaSourceOptions
     {
+        Name = "events",
         Bootstrap = bootstrap,
         Group = "pipeline-events",
         ChunkAgeMax = TimeSpan.FromMilliseconds(5),

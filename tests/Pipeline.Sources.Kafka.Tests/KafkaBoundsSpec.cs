@@ -23,7 +23,7 @@ public sealed class KafkaBoundsSpec : KafkaSpec
         var payload = new string('x', 4000);
         await Task.WhenAll(Enumerable.Range(0, records).Select(number => fixture.ProduceAsync(number % 4, payload))).WaitAsync(Deadline);
         using var figures = new Measurements();
-        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap) with { BufferBytesMax = budget, ChunkBytesMax = 256 << 10 };
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap) with { ReadAheadBytesMax = budget, ChunkBytesMax = 256 << 10 };
         await using var source = fixture.Open(options);
         await using var chunks = source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline).GetAsyncEnumerator(Deadline);
         Assert.True(await chunks.MoveNextAsync());
@@ -48,7 +48,7 @@ public sealed class KafkaBoundsSpec : KafkaSpec
 
         Assert.Equal(records, read.Records.Select(record => (record.Partition, record.Offset)).Distinct().Count());
 
-        long InFlightBytes() => (long)(figures.Observe(Instruments.InFlightBytes) ?? 0);
+        long InFlightBytes() => (long)(figures.Observe(Instruments.KafkaInFlightBytes) ?? 0);
 
         void TakeCurrent()
         {

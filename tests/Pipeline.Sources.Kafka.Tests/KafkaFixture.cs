@@ -37,7 +37,7 @@ internal sealed class KafkaFixture : SourceFixture
     public override ISource Open() => Open(Options(Kafka.Bootstrap));
 
     public ISource Open(KafkaSourceOptions options, TimeProvider? time = null) =>
-        new KafkaSource("events", options, new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>Nothing listens on port 1.</summary>
     public override ISource OpenBroken() => Open(Options("127.0.0.1:1") with
@@ -49,6 +49,7 @@ internal sealed class KafkaFixture : SourceFixture
 
     public static KafkaSourceOptions Options(string bootstrap) => new()
     {
+        Name = "events",
         Bootstrap = bootstrap,
         Group = "pipeline-events",
         ChunkAgeMax = TimeSpan.FromMilliseconds(5),

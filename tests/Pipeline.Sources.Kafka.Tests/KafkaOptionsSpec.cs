@@ -10,7 +10,7 @@ public sealed class KafkaOptionsSpec
     public void Reads_every_setting()
     {
         var (definition, problems) = Bind("""
-            type = kafka, bootstrap = "a:9093,b:9093", group = lag, buffer-bytes-max = 128 MiB, chunk-bytes-max = 8 MiB, chunk-age-max = 50ms
+            type = kafka, bootstrap = "a:9093,b:9093", group = lag, read-ahead-bytes-max = 128 MiB, chunk-bytes-max = 8 MiB, chunk-age-max = 50ms
             fetch-wait-max = 200ms, request-timeout = 5s
             security { protocol = sasl-ssl, mechanism = scram-sha-256, username = pipeline, password = "secret:file:/run/password", ca-file = /etc/ca.pem
                        certificate-file = /etc/me.pem, key-file = /etc/me.key, key-password = "secret:file:/run/key", verify-hostname = false }
@@ -21,7 +21,7 @@ public sealed class KafkaOptionsSpec
         Assert.Equal(("events", "kafka"), (definition.Name, definition.Kind));
         Assert.Equal([new SourceTable("user_events", 4), new SourceTable("order_events", 1)], definition.Tables);
         var options = definition.Options;
-        Assert.Equal(("a:9093,b:9093", "lag", 128L << 20, 8L << 20), (options.Bootstrap, options.Group, options.BufferBytesMax, options.ChunkBytesMax));
+        Assert.Equal(("a:9093,b:9093", "lag", 128L << 20, 8L << 20), (options.Bootstrap, options.Group, options.ReadAheadBytesMax, options.ChunkBytesMax));
         Assert.Equal((50.0, 200.0, 5.0), (options.ChunkAgeMax.TotalMilliseconds, options.FetchWaitMax.TotalMilliseconds, options.RequestTimeout.TotalSeconds));
         Assert.Equal((KafkaProtocol.SaslSsl, SaslMechanism.ScramSha256, "pipeline", "/etc/ca.pem", "/etc/me.pem", "/etc/me.key", false),
             (options.Security.Protocol, options.Security.Mechanism, options.Security.Username, options.Security.CaFile, options.Security.CertificateFile, options.Security.KeyFile, options.Security.VerifyHostname));
@@ -47,7 +47,7 @@ public sealed class KafkaOptionsSpec
     [InlineData("bootstrap = a, tables { t { topics = x } }", "tables.t.topics: there is no such setting. Did you mean 'topic'?")]
     [InlineData("bootstrap = a, tables { t { format = jsn } }", "Did you mean 'json'?")]
     [InlineData("bootstrap = a, tables { t { topic = x }, u { topic = x } }", "topic x feeds t and u")]
-    [InlineData("bootstrap = a, chunk-bytes-max = 32 MiB, tables { t {} }", "chunk-bytes-max: is more than a quarter of buffer-bytes-max")]
+    [InlineData("bootstrap = a, chunk-bytes-max = 32 MiB, tables { t {} }", "chunk-bytes-max: is more than a quarter of read-ahead-bytes-max")]
     [InlineData("bootstrap = a, security { protocol = sasl-ssl }, tables { t {} }", "security.password: is required with a SASL protocol")]
     [InlineData("bootstrap = a, security { mechanism = scram-sha-521 }, tables { t {} }", "Did you mean 'scram-sha-512'?")]
     [InlineData("bootstrap = a, tables { t { format = avro } }", "registry: is required: table t has the format avro")]

@@ -236,14 +236,14 @@ public sealed class KafkaSharingSpec : KafkaSpec
 
         public KafkaGateway Gateway { get; }
 
-        public KafkaSource Open(TimeProvider? time = null) => new("events", KafkaFixture.Options(Gateway.Bootstrap) with
+        public KafkaSource Open(TimeProvider? time = null) => new(new KafkaSourceDefinition(KafkaFixture.Options(Gateway.Bootstrap) with
         {
-            BufferBytesMax = 8 << 20,
+            ReadAheadBytesMax = 8 << 20,
             ChunkBytesMax = 256 << 10,
             FetchWaitMax = _fetchWaitMax,
             RequestTimeout = TimeSpan.FromSeconds(5),
             Tables = [.. Enumerable.Range(0, _tables).Select(table => new KafkaTableOptions { Name = $"t{table}", Topic = $"t{table}" })],
-        }, new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        }), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
 
         /// <summary>Record N of a table goes to partition N mod their number.</summary>
         public async Task ProduceAsync(int table, int count, CancellationToken cancellationToken, string value = "")

@@ -25,7 +25,7 @@ public sealed class CaptureContract(PostgresServer server) : SourceContract
 
         public override ISource Open() => TestDatabase.Open(database.CaptureOptions(Table));
 
-        public override ISource OpenBroken() => TestDatabase.Open(database.CaptureOptions(Table) with { Password = new Secret(server.Scratch.Password + "!") });
+        public override ISource OpenBroken() => TestDatabase.Open(database.CaptureOptions(Table).Secured(security => security with { Password = new Secret(server.Scratch.Password + "!") }));
 
         public override ISource OpenWithMissingTable() => TestDatabase.Open(database.CaptureOptions("no_such_table"));
 

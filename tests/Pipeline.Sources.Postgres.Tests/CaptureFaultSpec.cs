@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
 using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
@@ -13,7 +14,7 @@ public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
         const int Rows = 5_000, Length = 4_000;
         await using var database = await CreateAsync("create table items (number bigint primary key, name text)");
         await using var proxy = new TcpProxy(server.Scratch.Port);
-        var options = database.CaptureOptions("items") with { Port = proxy.Port, BufferBytesMax = 4 << 10 };
+        var options = database.CaptureOptions("items") with { Port = proxy.Port, ReadAheadBytesMax = 4 << 10 };
         var first = await CaptureReading.StartAsync(options, from: null, Cancel);
         await database.ExecuteAsync("insert into items values (-1, 'before')", Cancel);
         await first.TakeAsync(1);

@@ -75,7 +75,7 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
     {
         const int Rows = 50_000;
         await using var database = await CreateAsync("create table items (id int primary key, name text)");
-        var options = database.CaptureOptions("items") with { ChunkBytesMax = 64 << 10, BufferBytesMax = 128 << 10 };
+        var options = database.CaptureOptions("items") with { ChunkBytesMax = 64 << 10, ReadAheadBytesMax = 128 << 10 };
         await using var source = TestDatabase.Open(options);
         var slot = (await source.ListSplitsAsync("items", Cancel))[0].Id;
         await database.ExecuteAsync($"insert into items select i, repeat('x', 100) from generate_series(1, {Rows}) i", Cancel);
@@ -218,7 +218,7 @@ public sealed class CaptureSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync("create table items (id int, name text)");
         var role = $"capturer_{database.Name}";
         await database.ExecuteAsync($"create role {role} login password 'capturer'", Cancel);
-        var options = database.CaptureOptions("items") with { Username = role, Password = new Secret("capturer") };
+        var options = database.CaptureOptions("items").Secured(security => security with { Username = role, Password = new Secret("capturer") });
         await using var source = TestDatabase.Open(options);
         await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("items", Cancel));
 

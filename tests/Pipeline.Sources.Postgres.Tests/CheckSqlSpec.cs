@@ -1,6 +1,7 @@
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -62,7 +63,7 @@ public sealed class CheckSqlSpec : PostgresSpec
             await using var admin = NpgsqlDataSource.Create(server.ConnectionString);
             await ExecuteAsync(admin, "create schema shop; create table shop.items (id int primary key, name text)");
             await RunAllAsync(admin, "ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'; SELECT pg_reload_conf()");
-            await using var source = TestDatabase.Open(Options(server) with { Username = server.User, Password = new Secret(server.Password) });
+            await using var source = TestDatabase.Open(Options(server).Secured(security => security with { Username = server.User, Password = new Secret(server.Password) }));
             await source.ListSplitsAsync("items", Cancel);
 
             Finding finding;
@@ -135,11 +136,10 @@ public sealed class CheckSqlSpec : PostgresSpec
         Host = server.Host,
         Port = server.Port,
         Database = server.Database,
-        Username = "reader",
-        Password = new Secret("reader"),
-        Tls = new PostgresTls { CaFile = server.CaFile },
+        Security = new PostgresSecurityOptions { Username = "reader", Password = new Secret("reader"), CaFile = server.CaFile },
         Mode = ReadMode.Cdc,
-        Capture = new CaptureOptions { Slot = "pipeline_app", Publication = "pipeline_app", Snapshot = false, ChunkAgeMax = TimeSpan.FromMilliseconds(20) },
+        Capture = new CaptureOptions { Slot = "pipeline_app", Publication = "pipeline_app", Snapshot = false },
+        ChunkAgeMax = TimeSpan.FromMilliseconds(20),
         Tables = [new PostgresTableOptions("items", "shop.items", Watermark: "", [], TimeSpan.Zero)],
     };
 }

@@ -7,7 +7,7 @@ public sealed class FailoverSlotSpec(PostgresServer server) : PostgresSpec
 {
     private static readonly PostgresSourceOptions Options = new()
     {
-        Name = "app", Host = "db", Database = "shop", Username = "reader", Mode = ReadMode.Cdc, Capture = new CaptureOptions { Slot = "pipeline_app" },
+        Name = "app", Host = "db", Database = "shop", Security = new PostgresSecurityOptions { Username = "reader" }, Mode = ReadMode.Cdc, Capture = new CaptureOptions { Slot = "pipeline_app" },
     };
 
     private static readonly PostgresSourceOptions Without = Options with { Capture = Options.Capture with { Failover = false } };

@@ -40,7 +40,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
     {
         await using var database = await CreateAsync();
         var role = await CreateRoleAsync(database, "connection limit 0");
-        var options = database.Options(TestDatabase.Table("items", "updated_at")) with { Username = role, Password = new Secret("guest") };
+        var options = database.Options(TestDatabase.Table("items", "updated_at")).Secured(security => security with { Username = role, Password = new Secret("guest") });
 
         var refused = await FailureAsync(options);
         await database.ExecuteAsync($"alter role {role} connection limit 2", Cancel);
@@ -59,7 +59,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         var role = await CreateRoleAsync(database, "");
         await database.ExecuteAsync($"alter role {role} set statement_timeout = '1ms'", Cancel);
 
-        await using var reading = await SourceReading.StartAsync(database.Options(TestDatabase.Table("items", "updated_at")) with { Username = role, Password = new Secret("guest") }, from: null, Cancel);
+        await using var reading = await SourceReading.StartAsync(database.Options(TestDatabase.Table("items", "updated_at")).Secured(security => security with { Username = role, Password = new Secret("guest") }), from: null, Cancel);
         await reading.TakeRowsAsync(50_000);
 
         Assert.Equal(50_000, reading.Rows.Distinct().Count());
@@ -69,14 +69,14 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
     public async Task A_server_that_is_silent_for_too_long_is_left_alone_and_asked_again()
     {
         await using var database = await CreateAsync();
-        var options = database.Options(TestDatabase.Table("items", "updated_at")) with { StatementTimeout = TimeSpan.FromSeconds(1) };
+        var options = database.Options(TestDatabase.Table("items", "updated_at")) with { RequestTimeout = TimeSpan.FromSeconds(1) };
         await using var blocker = await database.DataSource.OpenConnectionAsync(Cancel);
         await using var locked = await blocker.BeginTransactionAsync(Cancel);
         await using (var command = new NpgsqlCommand("lock table items in access exclusive mode", blocker)) await command.ExecuteNonQueryAsync(Cancel);
 
         var failure = await FailureAsync(options);
         await locked.RollbackAsync(Cancel);
-        await using var reading = await SourceReading.StartAsync(options with { StatementTimeout = TimeSpan.FromMinutes(1) }, from: null, Cancel);
+        await using var reading = await SourceReading.StartAsync(options with { RequestTimeout = TimeSpan.FromMinutes(1) }, from: null, Cancel);
         await reading.TakeRowsAsync(1);
         while (await database.ScalarAsync<long>($"{Backends} and wait_event_type = 'Lock'", Cancel) > 0) await Task.Delay(20, Cancel);
 
@@ -93,11 +93,11 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         await database.ExecuteAsync($"alter role {role} password null; grant create on database {database.Name} to {role}; alter table items owner to {role}", Cancel);
         var (certificate, key) = server.Scratch.Certificates.IssueClient(role);
         var directory = Directory.CreateTempSubdirectory("pipeline-certificate-");
-        var tls = new PostgresTls { CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
-        await File.WriteAllTextAsync(tls.CertificateFile, certificate, Cancel);
-        await File.WriteAllTextAsync(tls.KeyFile, key, Cancel);
+        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
+        await File.WriteAllTextAsync(certified.CertificateFile, certificate, Cancel);
+        await File.WriteAllTextAsync(certified.KeyFile, key, Cancel);
 
-        await using var reading = await CaptureReading.StartAsync(database.CaptureOptions("items") with { Username = role, Password = null, Tls = tls }, from: null, Cancel);
+        await using var reading = await CaptureReading.StartAsync(database.CaptureOptions("items") with { Security = certified }, from: null, Cancel);
         await database.ExecuteAsync("insert into items values (2, 'b')", Cancel);
         await reading.TakeAsync(1);
         var seen = await database.ScalarAsync<string[]>(
@@ -113,7 +113,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync();
         var role = await CreateRoleAsync(database, "replication");
         await database.ExecuteAsync($"grant create on database {database.Name} to {role}; alter table items owner to {role}", Cancel);
-        var options = database.CaptureOptions("items") with { Username = role, Password = new Secret("guest") };
+        var options = database.CaptureOptions("items").Secured(security => security with { Username = role, Password = new Secret("guest") });
 
         await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel);
         await database.ExecuteAsync("insert into items values (2, 'b')", Cancel);
@@ -131,7 +131,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync();
         await using var elsewhere = new TcpProxy(server.Scratch.Port, IPAddress.Parse("127.0.0.2"));
         var options = database.Options(TestDatabase.Table("items", "updated_at")) with { Host = "127.0.0.2", Port = elsewhere.Port };
-        var lenient = options with { Tls = options.Tls with { Mode = TlsMode.VerifyCa } };
+        var lenient = options with { Security = options.Security with { Tls = TlsMode.VerifyCa } };
 
         var failure = await FailureAsync(options);
         await Assert.ThrowsAsync<AuthenticationException>(async () => await OpenWireAsync(options, server.Scratch.Password));
@@ -140,7 +140,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         await reading.TakeRowsAsync(1);
 
         Assert.Equal(FaultKind.NotAuthorised, failure.Kind);
-        Assert.Contains("tls.ca-file", failure.NextStep, StringComparison.Ordinal);
+        Assert.Contains("security.ca-file", failure.NextStep, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync();
         var role = await CreateRoleAsync(database, "");
         await database.ExecuteAsync($"alter role {role} set default_transaction_read_only = on", Cancel);
-        var options = database.Options(TestDatabase.Table("items", "updated_at")) with { Username = role, Password = new Secret("guest") };
+        var options = database.Options(TestDatabase.Table("items", "updated_at")).Secured(security => security with { Username = role, Password = new Secret("guest") });
 
         await using var reading = await SourceReading.StartAsync(options, from: null, Cancel);
         await reading.TakeRowsAsync(1);

@@ -98,7 +98,7 @@ public sealed class LateCommitSpec(PostgresServer server) : PostgresSpec
     /// <summary>Waits until the source has looked at the server several times after everything until now could be read.</summary>
     private async Task ReadPastNowAsync(TestDatabase database)
     {
-        var settled = await database.ScalarAsync<DateTime>("select clock_timestamp()", Cancel) + Options(database).Settle;
+        var settled = await database.ScalarAsync<DateTime>("select clock_timestamp()", Cancel) + Options(database).CommitLag;
         var last = settled;
         for (var looks = 0; looks < 20;)
         {

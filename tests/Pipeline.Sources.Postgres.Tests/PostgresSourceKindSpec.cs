@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -10,14 +11,14 @@ public sealed class PostgresSourceKindSpec
     public void Understands_every_setting()
     {
         var options = Bind(Section(
-            ("type", Scalar("postgres")), ("host", Scalar("db")), ("port", Scalar("6432")), ("database", Scalar("app")), ("username", Scalar("pipeline")), ("password", Scalar("secret:file:/run/p")),
-            ("tls", Section(("mode", Scalar("verify-ca")), ("ca-file", Scalar("ca.crt")), ("certificate-file", Scalar("c.crt")), ("key-file", Scalar("c.key")))),
-            ("poll-interval", Scalar("2s")), ("settle", Scalar("100ms")), ("chunk-bytes-max", Scalar("1 MiB")), ("buffer-bytes-max", Scalar("8 MiB")), ("connections-max", Scalar("2")),
-            ("connect-timeout", Scalar("5s")), ("statement-timeout", Scalar("30s")),
+            ("type", Scalar("postgres")), ("host", Scalar("db")), ("port", Scalar("6432")), ("database", Scalar("app")),
+            ("security", Section(("username", Scalar("pipeline")), ("password", Scalar("secret:file:/run/p")), ("tls", Scalar("verify-ca")), ("ca-file", Scalar("ca.crt")), ("certificate-file", Scalar("c.crt")), ("key-file", Scalar("c.key")))),
+            ("poll-interval", Scalar("2s")), ("commit-lag", Scalar("100ms")), ("chunk-bytes-max", Scalar("1 MiB")), ("read-ahead-bytes-max", Scalar("8 MiB")), ("connections-max", Scalar("2")),
+            ("connect-timeout", Scalar("5s")), ("request-timeout", Scalar("30s")),
             ("tables", Section(("users", Section(("table", Scalar("public.users")), ("watermark", Scalar("updated_at")), ("key", Scalar("user_id")), ("overlap", Scalar("1m")))))))).Options;
 
         Assert.Empty(_problems);
-        Assert.Equal(("db", 6432, TlsMode.VerifyCa, 1L << 20, 2), (options.Host, options.Port, options.Tls.Mode, options.ChunkBytesMax, options.ConnectionsMax));
+        Assert.Equal(("db", 6432, TlsMode.VerifyCa, 1L << 20, 2), (options.Host, options.Port, options.Security.Tls, options.ChunkBytesMax, options.ConnectionsMax));
         var table = Assert.Single(options.Tables);
         Assert.Equal(("users", "public.users", "updated_at", TimeSpan.FromMinutes(1)), (table.Name, table.Table, table.Watermark, table.Overlap));
         Assert.DoesNotContain("/run/p", options.ToString(), StringComparison.Ordinal);
@@ -27,9 +28,9 @@ public sealed class PostgresSourceKindSpec
     public void Understands_change_capture_and_names_its_slot_after_the_source()
     {
         var options = Bind(Section(
-            ("type", Scalar("postgres")), ("host", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("pipeline")), ("password", Scalar("p")), ("mode", Scalar("cdc")),
+            ("type", Scalar("postgres")), ("host", Scalar("db")), ("database", Scalar("app")), ("security", Section(("username", Scalar("pipeline")), ("password", Scalar("p")))), ("mode", Scalar("cdc")), ("readers-max", Scalar("3")), ("chunk-age-max", Scalar("20ms")),
             ("capture", Section(("snapshot", Scalar("false")), ("heartbeat-interval", Scalar("30s")), ("schema-changes", Scalar("freeze")),
-                ("wal-check-interval", Scalar("5s")), ("retained-wal-warn", Scalar("2 GiB")), ("snapshot-readers", Scalar("3")), ("failover", Scalar("false")))),
+                ("wal-check-interval", Scalar("5s")), ("retained-wal-warn", Scalar("2 GiB")), ("failover", Scalar("false")))),
             ("tables", Section(("users", Section(("table", Scalar("public.users")))))))).Options;
 
         Assert.Empty(_problems);
@@ -37,14 +38,14 @@ public sealed class PostgresSourceKindSpec
             (options.Mode, options.Capture.Slot, options.Capture.Publication, options.Capture.Snapshot, options.Capture.SchemaChanges));
         Assert.Equal(TimeSpan.FromSeconds(30), options.Capture.HeartbeatInterval);
         Assert.False(options.Capture.Failover);
-        Assert.Equal((TimeSpan.FromSeconds(5), 2L << 30, 3), (options.Capture.WalCheckInterval, options.Capture.RetainedWalWarn, options.Capture.SnapshotReaders));
+        Assert.Equal((TimeSpan.FromSeconds(5), 2L << 30, 3), (options.Capture.WalCheckInterval, options.Capture.RetainedWalWarn, options.ReadersMax));
     }
 
     [Fact]
     public void Refuses_what_the_other_mode_needs()
     {
         Bind(Section(
-            ("host", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("u")), ("password", Scalar("p")), ("mode", Scalar("cdc")), ("capture", Section(("slot", Scalar("My-Slot")))),
+            ("host", Scalar("db")), ("database", Scalar("app")), ("security", Section(("username", Scalar("u")), ("password", Scalar("p")))), ("mode", Scalar("cdc")), ("capture", Section(("slot", Scalar("My-Slot")))),
             ("tables", Section(("users", Section(("watermark", Scalar("updated_at"))))))));
 
         Assert.Equal(["capture.slot", "tables.users.watermark"], _problems.Select(problem => problem.Path["sources.app.".Length..]).Order());
@@ -53,9 +54,9 @@ public sealed class PostgresSourceKindSpec
     [Fact]
     public void Reports_every_problem_at_once()
     {
-        Bind(Section(("hots", Scalar("db")), ("database", Scalar("app")), ("username", Scalar("u")), ("tls", Section(("mode", Scalar("verify")))), ("tables", Section(("users", Section())))));
+        Bind(Section(("hots", Scalar("db")), ("database", Scalar("app")), ("security", Section(("username", Scalar("u")), ("tls", Scalar("verify")))), ("tables", Section(("users", Section())))));
 
-        Assert.Equal(["host", "hots", "password", "tables.users.watermark", "tls.mode"], _problems.Select(problem => problem.Path["sources.app.".Length..]).Order());
+        Assert.Equal(["host", "hots", "security.password", "security.tls", "tables.users.watermark"], _problems.Select(problem => problem.Path["sources.app.".Length..]).Order());
     }
 
     private PostgresSourceDefinition Bind(ConfigObject section) =>

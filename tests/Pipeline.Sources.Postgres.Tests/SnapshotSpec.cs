@@ -152,7 +152,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync();
         var options = Options(database);
         var backends = new HashSet<int>();
-        await using var source = TestDatabase.Open(options with { Capture = options.Capture with { SnapshotReaders = Readers }, BufferBytesMax = 4 << 10 });
+        await using var source = TestDatabase.Open(options with { ReadersMax = Readers, ReadAheadBytesMax = 4 << 10 });
         var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
         var (numbers, reached) = (new List<long>(), 0L);
 
@@ -179,7 +179,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         var options = database.CaptureOptions("items", "others");
         await using var source = TestDatabase.Open(options with
         {
-            ConnectionsMax = 2, BufferBytesMax = 4 << 10, Capture = options.Capture with { Snapshot = true, SnapshotReaders = 3 },
+            ConnectionsMax = 2, ReadAheadBytesMax = 4 << 10, ReadersMax = 3, Capture = options.Capture with { Snapshot = true },
         });
         var splits = (await source.ListSplitsAsync("items", Cancel)).Concat((await source.ListSplitsAsync("others", Cancel)).Skip(1));
         var (rows, complete) = (0, 0);
@@ -201,7 +201,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
         await database.ExecuteAsync("analyze items", Cancel);
         using var figures = new Measurements("source", database.Name);
         using var logs = new LogLines();
-        await using var source = TestDatabase.Open(Options(database) with { Name = database.Name, BufferBytesMax = 4 << 10 }, logs);
+        await using var source = TestDatabase.Open(Options(database) with { Name = database.Name, ReadAheadBytesMax = 4 << 10 }, logs);
         var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
         var (percents, expected, remaining) = (new List<double>(), new HashSet<double>(), new List<double>());
 

@@ -4,6 +4,7 @@ using Npgsql;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -54,11 +55,9 @@ internal sealed class TestDatabase : IAsyncDisposable
         Host = _server.Host,
         Port = _server.Port,
         Database = Name,
-        Username = _server.User,
-        Password = new Secret(_server.Password),
-        Tls = new PostgresTls { CaFile = _server.CaFile },
+        Security = new PostgresSecurityOptions { Username = _server.User, Password = new Secret(_server.Password), CaFile = _server.CaFile },
         PollInterval = TimeSpan.FromMilliseconds(20),
-        Settle = TimeSpan.FromMilliseconds(250),
+        CommitLag = TimeSpan.FromMilliseconds(250),
         ChunkBytesMax = 4 << 10,
         ConnectTimeout = TimeSpan.FromSeconds(30),
         Tables = tables,
@@ -69,7 +68,8 @@ internal sealed class TestDatabase : IAsyncDisposable
         Options([.. tables.Select(table => new PostgresTableOptions(table, $"public.{table}", Watermark: "", [], TimeSpan.Zero))]) with
         {
             Mode = ReadMode.Cdc,
-            Capture = new CaptureOptions { Slot = $"slot_{Name}", Publication = $"publication_{Name}", Snapshot = false, ChunkAgeMax = TimeSpan.FromMilliseconds(20) },
+            Capture = new CaptureOptions { Slot = $"slot_{Name}", Publication = $"publication_{Name}", Snapshot = false },
+            ChunkAgeMax = TimeSpan.FromMilliseconds(20),
         };
 
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);

@@ -55,7 +55,7 @@ internal sealed class WatermarkFixture : SourceFixture
     public override ISource Open() => TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)));
 
     public override ISource OpenBroken() =>
-        TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)) with { Password = new Secret(_server.Scratch.Password + "!") });
+        TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)).Secured(security => security with { Password = new Secret(_server.Scratch.Password + "!") }));
 
     public override ISource OpenWithMissingTable() => TestDatabase.Open(_database.Options(TestDatabase.Table("no_such_table", _watermark)));
 

@@ -14,7 +14,7 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
         const int Rows = 20_000;
         await using var database = await CreateAsync($"insert into items (number, payload) select i, repeat('x', 1000) from generate_series(0, {Rows - 1}) i");
         await using var proxy = new TcpProxy(server.Scratch.Port);
-        var options = Options(database) with { Port = proxy.Port, BufferBytesMax = 4 << 10 };
+        var options = Options(database) with { Port = proxy.Port, ReadAheadBytesMax = 4 << 10 };
         var first = await SourceReading.StartAsync(options, from: null, Cancel);
         await first.TakeRowsAsync(1);
 
@@ -149,13 +149,13 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
         var otherCa = Path.GetTempFileName();
         await File.WriteAllTextAsync(otherCa, Emulation.Postgres.ScratchCertificates.Create(TimeProvider.System).AuthorityPem, Cancel);
 
-        var failure = await FailureAsync(Options(database) with { Tls = new PostgresTls { CaFile = otherCa } });
-        var missing = await FailureAsync(Options(database) with { Tls = new PostgresTls { CaFile = otherCa + ".no" } });
-        var plain = await FailureAsync(Options(database) with { Tls = new PostgresTls { Mode = TlsMode.Disable } });
+        var failure = await FailureAsync(Options(database).Secured(security => security with { CaFile = otherCa }));
+        var missing = await FailureAsync(Options(database).Secured(security => security with { CaFile = otherCa + ".no" }));
+        var plain = await FailureAsync(Options(database).Secured(security => security with { Tls = TlsMode.Disable }));
 
         File.Delete(otherCa);
         Assert.Equal(FaultKind.NotAuthorised, failure.Kind);
-        Assert.Contains("tls.ca-file", failure.NextStep, StringComparison.Ordinal);
+        Assert.Contains("security.ca-file", failure.NextStep, StringComparison.Ordinal);
         Assert.Equal(FaultKind.Missing, missing.Kind);
         Assert.Equal(FaultKind.NotAuthorised, plain.Kind);
     }
@@ -172,11 +172,11 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
             """, Cancel);
         var (certificate, key) = server.Scratch.Certificates.IssueClient(role);
         var directory = Directory.CreateTempSubdirectory("pipeline-certificate-");
-        var tls = new PostgresTls { CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
-        await File.WriteAllTextAsync(tls.CertificateFile, certificate, Cancel);
-        await File.WriteAllTextAsync(tls.KeyFile, key, Cancel);
+        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
+        await File.WriteAllTextAsync(certified.CertificateFile, certificate, Cancel);
+        await File.WriteAllTextAsync(certified.KeyFile, key, Cancel);
 
-        await using var reading = await SourceReading.StartAsync(Options(database) with { Username = role, Password = null, Tls = tls }, from: null, Cancel);
+        await using var reading = await SourceReading.StartAsync(Options(database) with { Security = certified }, from: null, Cancel);
         await reading.TakeRowsAsync(1);
 
         Assert.Equal([1], reading.Rows);
@@ -201,7 +201,7 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
         await using var database = await CreateAsync("insert into items (number) values (1); alter table items alter updated_at drop not null");
         var role = $"reader_{database.Name}";
         await database.ExecuteAsync($"create role {role} login password 'reader'; alter table items enable row level security; revoke all on schema public from public; grant usage on schema public to {role}", Cancel);
-        var options = Options(database) with { Username = role, Password = new Secret("reader") };
+        var options = Options(database).Secured(security => security with { Username = role, Password = new Secret("reader") });
         await using var source = TestDatabase.Open(options);
         Assert.Equal(FaultKind.NotAuthorised, (await FailureAsync(options)).Kind);
 

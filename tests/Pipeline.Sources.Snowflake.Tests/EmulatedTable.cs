@@ -48,7 +48,7 @@ internal sealed class EmulatedTable : SourceFixture
         {
             Name = "crm",
             AccountUrl = emulated.Url,
-            Auth = new SnowflakeAuth.OAuth(emulated.TokenUrl, "pipeline", new Secret("pipeline-secret"), "session:role:PIPELINE"),
+            Security = new SnowflakeSecurityOptions.OAuth(emulated.TokenUrl, "pipeline", new Secret("pipeline-secret"), "session:role:PIPELINE"),
             Role = "PIPELINE",
             Warehouse = "INGEST_WH",
             Database = "ENTERPRISE",
@@ -74,7 +74,7 @@ internal sealed class EmulatedTable : SourceFixture
 
     public override ISource OpenBroken() => Open(_options with
     {
-        Auth = new SnowflakeAuth.OAuth(Server.TokenUrl, "pipeline", new Secret(Secret), "session:role:PIPELINE"),
+        Security = new SnowflakeSecurityOptions.OAuth(Server.TokenUrl, "pipeline", new Secret(Secret), "session:role:PIPELINE"),
     });
 
     public override ISource OpenWithMissingTable() => Open(_options with

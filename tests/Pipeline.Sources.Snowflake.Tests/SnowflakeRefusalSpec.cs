@@ -18,11 +18,11 @@ public sealed class SnowflakeRefusalSpec
 
     [Fact]
     public Task A_scope_that_is_not_granted_is_not_authorised() => RefusesAsync(FaultKind.NotAuthorised, "scope 'session:role:OTHER'",
-        options => options with { Auth = ((SnowflakeAuth.OAuth)options.Auth) with { Scope = "session:role:OTHER" } });
+        options => options with { Security = ((SnowflakeSecurityOptions.OAuth)options.Security) with { Scope = "session:role:OTHER" } });
 
     [Fact]
     public Task A_wrong_client_secret_is_not_authorised_and_not_shown() => RefusesAsync(FaultKind.NotAuthorised, "client id 'pipeline' or its secret",
-        options => options with { Auth = ((SnowflakeAuth.OAuth)options.Auth) with { ClientSecret = new Secret("not-the-secret") } }, secret: "not-the-secret");
+        options => options with { Security = ((SnowflakeSecurityOptions.OAuth)options.Security) with { ClientSecret = new Secret("not-the-secret") } }, secret: "not-the-secret");
 
     [Fact]
     public Task A_wrong_warehouse_is_missing() => RefusesAsync(FaultKind.Missing, "warehouse 'OTHER_WH'", options => options with { Warehouse = "OTHER_WH" });
@@ -35,7 +35,7 @@ public sealed class SnowflakeRefusalSpec
 
     [Fact]
     public Task A_table_in_the_wrong_case_is_missing() => RefusesAsync(FaultKind.Missing, "'ENTERPRISE.CRM.orders'",
-        options => options with { Tables = [options.Tables[0] with { Path = "orders" }] });
+        options => options with { Tables = [options.Tables[0] with { Table = "orders" }] });
 
     [Fact]
     public Task A_wrong_watermark_is_missing_and_the_columns_are_told() => RefusesAsync(FaultKind.Missing, "NUMBER, NOTE, AMOUNT, UPDATED_AT, CHANGE",
@@ -47,7 +47,7 @@ public sealed class SnowflakeRefusalSpec
 
     [Fact]
     public Task A_private_key_that_is_none_is_not_shown() => RefusesAsync(FaultKind.NotAuthorised, "private key cannot be read",
-        options => options with { Auth = new SnowflakeAuth.KeyPair("EMULATED", "PIPELINE_SERVICE", new Secret("-----BEGIN NONSENSE-----"), null) }, secret: "NONSENSE");
+        options => options with { Security = new SnowflakeSecurityOptions.KeyPair("EMULATED", "PIPELINE_SERVICE", new Secret("-----BEGIN NONSENSE-----"), null) }, secret: "NONSENSE");
 
     [Fact]
     public async Task A_private_key_of_somebody_else_is_not_authorised()
@@ -55,7 +55,7 @@ public sealed class SnowflakeRefusalSpec
         var (publicPem, _) = EmulatedTable.NewKeyPair();
         var (_, privatePem) = EmulatedTable.NewKeyPair();
         await RefusesAsync(FaultKind.NotAuthorised, "JWT token is invalid",
-            options => options with { Auth = new SnowflakeAuth.KeyPair("EMULATED", "PIPELINE_SERVICE", new Secret(privatePem), null) },
+            options => options with { Security = new SnowflakeSecurityOptions.KeyPair("EMULATED", "PIPELINE_SERVICE", new Secret(privatePem), null) },
             new SnowflakeServerOptions { PublicKey = publicPem }, secret: privatePem);
     }
 
@@ -79,7 +79,7 @@ public sealed class SnowflakeRefusalSpec
         using var deadline = Reading.StartDeadline();
         var (publicPem, privatePem) = EmulatedTable.NewKeyPair();
         await using var table = await EmulatedTable.StartAsync(deadline.Token, new SnowflakeServerOptions { PublicKey = publicPem },
-            options => options with { Auth = new SnowflakeAuth.KeyPair("emulated", "pipeline_service", new Secret(privatePem), null) });
+            options => options with { Security = new SnowflakeSecurityOptions.KeyPair("emulated", "pipeline_service", new Secret(privatePem), null) });
         await table.AppendAsync(10, deadline.Token);
         await using var source = table.Open();
 

@@ -11,31 +11,31 @@ public sealed class SnowflakeSourceKindSpec
 
         Assert.Empty(problems);
         Assert.Equal(new Uri("https://org-account.snowflakecomputing.com"), options.AccountUrl);
-        var auth = Assert.IsType<SnowflakeAuth.OAuth>(options.Auth);
+        var auth = Assert.IsType<SnowflakeSecurityOptions.OAuth>(options.Security);
         Assert.Equal("session:role:PIPELINE", auth.Scope);
         Assert.Equal(TimeSpan.FromSeconds(30), options.CommitLag);
-        Assert.Equal(4, options.ParallelPartitions);
+        Assert.Equal(4, options.ReadersMax);
         var table = Assert.Single(options.Tables);
-        Assert.Equal(("customer_orders", "CUSTOMER_ORDERS", "UPDATED_AT"), (table.Name, table.Path, table.Watermark));
+        Assert.Equal(("customer_orders", "CUSTOMER_ORDERS", "UPDATED_AT"), (table.Name, table.Table, table.Watermark));
     }
 
     [Fact]
     public void Key_pair_settings_are_bound()
     {
         var settings = Minimal();
-        settings["auth"] = new Dictionary<string, object> { ["method"] = "key-pair", ["account"] = "ORG-ACCOUNT", ["user"] = "PIPELINE", ["private-key"] = "secret:file:key.pem" };
+        settings["security"] = new Dictionary<string, object> { ["method"] = "key-pair", ["account"] = "ORG-ACCOUNT", ["username"] = "PIPELINE", ["key-pem"] = "secret:file:key.pem" };
 
         var (options, problems) = Bind(settings);
 
         Assert.Empty(problems);
-        Assert.Equal("ORG-ACCOUNT", Assert.IsType<SnowflakeAuth.KeyPair>(options.Auth).Account);
+        Assert.Equal("ORG-ACCOUNT", Assert.IsType<SnowflakeSecurityOptions.KeyPair>(options.Security).Account);
         Assert.DoesNotContain("key.pem", options.ToString());
     }
 
     [Theory]
     [InlineData("account-url", "http://org-account.snowflakecomputing.com", "is not an https:// address")]
     [InlineData("poll-interval", "5 parsecs", "is not a duration")]
-    [InlineData("parallel-partitions", "0", "too small")]
+    [InlineData("readers-max", "0", "too small")]
     [InlineData("warehuose", "X", "there is no such setting. Did you mean 'warehouse'?")]
     public void A_wrong_setting_is_reported_with_its_path(string key, string value, string message)
     {
@@ -55,7 +55,7 @@ public sealed class SnowflakeSourceKindSpec
         var (_, problems) = Bind(new Dictionary<string, object> { ["type"] = "snowflake" });
 
         Assert.Superset(
-            new HashSet<string> { "sources.crm.account-url", "sources.crm.role", "sources.crm.warehouse", "sources.crm.database", "sources.crm.schema", "sources.crm.tables", "sources.crm.auth.method" },
+            new HashSet<string> { "sources.crm.account-url", "sources.crm.role", "sources.crm.warehouse", "sources.crm.database", "sources.crm.schema", "sources.crm.tables", "sources.crm.security.method" },
             problems.Select(problem => problem.Path).ToHashSet());
     }
 
@@ -67,7 +67,7 @@ public sealed class SnowflakeSourceKindSpec
         ["warehouse"] = "INGEST_WH",
         ["database"] = "ENTERPRISE",
         ["schema"] = "CRM",
-        ["auth"] = new Dictionary<string, object> { ["method"] = "oauth", ["token-url"] = "https://idp/token", ["client-id"] = "pipeline", ["client-secret"] = "s" },
+        ["security"] = new Dictionary<string, object> { ["method"] = "oauth", ["token-url"] = "https://idp/token", ["client-id"] = "pipeline", ["client-secret"] = "s" },
         ["tables"] = new Dictionary<string, object>
         {
             ["customer_orders"] = new Dictionary<string, object> { ["table"] = "CUSTOMER_ORDERS", ["watermark"] = "UPDATED_AT", ["key"] = "ORDER_ID" },

@@ -204,7 +204,7 @@ public sealed class WatermarkWindowSpec
     public async Task Partitions_are_fetched_only_a_few_ahead_of_the_reader()
     {
         using var deadline = Reading.StartDeadline();
-        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { ParallelPartitions = 3 });
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { ReadersMax = 3 });
         await table.AppendAsync(20_000, deadline.Token);
         await using var source = table.Open();
         await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
@@ -229,7 +229,7 @@ public sealed class WatermarkWindowSpec
     public async Task A_partition_larger_than_the_budget_is_fetched_alone()
     {
         using var deadline = Reading.StartDeadline();
-        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { BufferBytesMax = 1 });
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { ReadAheadBytesMax = 1 });
         await table.AppendAsync(3_000, deadline.Token);
         await using var source = table.Open();
 

@@ -9,6 +9,7 @@ public static class Instruments
     public const string IngestMeter = "Pipeline.Ingest";
     public const string KafkaMeter = "Pipeline.Sources.Kafka";
     public const string PostgresMeter = "Pipeline.Sources.Postgres";
+    public const string SnowflakeMeter = "Pipeline.Sources.Snowflake";
 
     private const string Gone = "records are gone before they were read";
     private const string Captured = "PostgreSQL is read by change capture";
@@ -35,11 +36,11 @@ public static class Instruments
     public static readonly InstrumentInfo BufferBytes = new(IngestMeter, "pipeline.ingest.buffer.bytes", InstrumentKind.Gauge, "By",
         [], "Memory held by chunks between source and data file");
 
-    public static readonly InstrumentInfo KafkaRecords = new(KafkaMeter, "pipeline.source.records", InstrumentKind.Counter, "{record}",
-        ["source", "table"], "Records read into chunks");
+    public static readonly InstrumentInfo KafkaRecords = Records(KafkaMeter);
 
-    public static readonly InstrumentInfo KafkaBytes = new(KafkaMeter, "pipeline.source.bytes", InstrumentKind.Counter, "By",
-        ["source", "table"], "Bytes of keys and values read");
+    public static readonly InstrumentInfo KafkaBytes = Bytes(KafkaMeter);
+
+    public static readonly InstrumentInfo KafkaInFlightBytes = InFlightBytes(KafkaMeter);
 
     public static readonly InstrumentInfo KafkaGaps = Gaps(KafkaMeter);
 
@@ -49,8 +50,9 @@ public static class Instruments
     public static readonly InstrumentInfo LagSeconds = new(KafkaMeter, "pipeline.source.lag.seconds", InstrumentKind.Gauge, "s",
         ["source", "table", "partition"], "Age of the newest record read while others wait behind it");
 
-    public static readonly InstrumentInfo InFlightBytes = new(KafkaMeter, "pipeline.source.in_flight.bytes", InstrumentKind.Gauge, "By",
-        ["source"], "Memory of chunks that are open or wait to be taken");
+    public static readonly InstrumentInfo PostgresRecords = Records(PostgresMeter);
+
+    public static readonly InstrumentInfo PostgresInFlightBytes = InFlightBytes(PostgresMeter);
 
     public static readonly InstrumentInfo PostgresGaps = Gaps(PostgresMeter);
 
@@ -78,14 +80,33 @@ public static class Instruments
     public static readonly InstrumentInfo SnapshotRemaining = new(PostgresMeter, "pipeline.source.snapshot.remaining.seconds", InstrumentKind.Gauge, "s",
         ["source", "table", "relation"], "Time left at the pace so far", Snapshotted);
 
+    public static readonly InstrumentInfo SnowflakeRecords = Records(SnowflakeMeter);
+
+    public static readonly InstrumentInfo SnowflakeBytes = Bytes(SnowflakeMeter);
+
+    public static readonly InstrumentInfo SnowflakeInFlightBytes = InFlightBytes(SnowflakeMeter);
+
+    public static readonly InstrumentInfo StatementDuration = new(SnowflakeMeter, "pipeline.source.statement.duration", InstrumentKind.Histogram, "s",
+        ["source"], "From sending a statement to its result, or its failure");
+
     public static readonly IReadOnlyList<InstrumentInfo> All =
     [
         IngestRows, IngestBytes, DeadLetters, Refusals, CommitDuration, Freshness, BufferBytes,
-        KafkaRecords, KafkaBytes, KafkaGaps, LagRecords, LagSeconds, InFlightBytes,
-        PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds,
+        PostgresRecords, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration,
     ];
 
-    /// <summary>One name for every source: whoever watches for gaps need not know the kinds of sources.</summary>
+    // One name for every source: whoever watches need not know their kinds.
+    private static InstrumentInfo Records(string meter) => new(meter, "pipeline.source.records", InstrumentKind.Counter, "{record}",
+        ["source", "table"], "Records or rows read into chunks");
+
+    private static InstrumentInfo Bytes(string meter) => new(meter, "pipeline.source.bytes", InstrumentKind.Counter, "By",
+        ["source", "table"], "Bytes read: of keys and values, or of answers with rows as they came");
+
+    private static InstrumentInfo InFlightBytes(string meter) => new(meter, "pipeline.source.in_flight.bytes", InstrumentKind.Gauge, "By",
+        ["source"], "Memory of what was fetched and waits to be taken");
+
     private static InstrumentInfo Gaps(string meter) => new(meter, "pipeline.source.gaps", InstrumentKind.Counter, "{gap}",
         ["source", "table"], "Readings of a table halted because what comes next is gone at the source", Gone);
 }

@@ -6,13 +6,16 @@ namespace Pipeline.Sources.Kafka.Formats;
 /// <summary>A Confluent Schema Registry, or one that answers like it.</summary>
 public sealed record SchemaRegistryOptions
 {
+    private static readonly SchemaRegistryOptions Defaults = new() { Url = new Uri("http://invalid/") };
+
+    /// <summary>Where it answers: <c>http://HOST:PORT</c> or <c>https://HOST:PORT</c>.</summary>
     public required Uri Url { get; init; }
 
     public string? Username { get; init; }
 
     public Secret? Password { get; init; }
 
-    /// <summary>How long one request may take. Default 10 s.</summary>
+    /// <summary>How long an answer may take. Default 10 s, 100 ms to 1 day.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How one request is tried again before reading fails and waits. Default: from 100 ms to 5 s, 5 attempts, 10 s.</summary>
@@ -23,17 +26,17 @@ public sealed record SchemaRegistryOptions
 
     internal static SchemaRegistryOptions Bind(SettingsReader settings)
     {
+        settings.Renamed("attempts-max", "retry.attempts-max");
         var text = settings.String("url");
         var options = new SchemaRegistryOptions
         {
-            Url = Uri.TryCreate(text.EndsWith('/') ? text : $"{text}/", UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : new Uri("http://invalid/"),
+            Url = Uri.TryCreate(text.EndsWith('/') ? text : $"{text}/", UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : Defaults.Url,
             Username = settings.OptionalString("username"),
             Password = settings.OptionalSecret("password"),
-            RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),
+            RequestTimeout = settings.RequestTimeout(Defaults.RequestTimeout),
+            Retry = RetrySettings.Bind(settings.Section("retry"), Defaults.Retry),
         };
-        // attempts-max of the registry itself is read for those who have it from before there was a section.
-        options = options with { Retry = RetrySettings.Bind(settings.Section("retry"), options.Retry with { AttemptsMax = settings.Int("attempts-max", 5, min: 1, max: 100) }) };
-        if (options.Url.Host == "invalid" && text.Length > 0) settings.Report("url", $"'{text}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
+        if (options.Url == Defaults.Url && text.Length > 0) settings.Report("url", $"'{text}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
         if (options.Username is null != options.Password is null) settings.Report("username", "and password belong together");
         settings.Complete();
         return options;

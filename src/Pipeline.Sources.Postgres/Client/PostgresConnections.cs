@@ -33,26 +33,26 @@ internal sealed class PostgresConnections : IAsyncDisposable
             Host = options.Host,
             Port = options.Port,
             Database = options.Database,
-            Username = options.Username,
+            Username = options.Security.Username,
             ApplicationName = ApplicationName,
-            SslMode = options.Tls.Mode switch
+            SslMode = options.Security.Tls switch
             {
                 TlsMode.VerifyFull => SslMode.VerifyFull,
                 TlsMode.VerifyCa => SslMode.VerifyCA,
                 TlsMode.Require => SslMode.Require,
                 _ => SslMode.Disable,
             },
-            RootCertificate = options.Tls.CaFile,
-            SslCertificate = options.Tls.CertificateFile,
-            SslKey = options.Tls.KeyFile,
+            RootCertificate = options.Security.CaFile,
+            SslCertificate = options.Security.CertificateFile,
+            SslKey = options.Security.KeyFile,
             Options = SessionSettings,
             MaxPoolSize = options.ConnectionsMax + 1,
             Timeout = Seconds(options.ConnectTimeout),
-            CommandTimeout = Seconds(options.StatementTimeout),
+            CommandTimeout = Seconds(options.RequestTimeout),
             KeepAlive = 0,
             TcpKeepAlive = true,
         }.ConnectionString);
-        if (options.Password is { } password)
+        if (options.Security.Password is { } password)
             builder.UsePasswordProvider(
                 _ => throw new NotSupportedException("Connections are opened asynchronously."),
                 (_, cancellationToken) => secrets.RevealAsync(password, cancellationToken));
@@ -132,7 +132,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// <summary>A connection outside of the turns; the caller disposes it.</summary>
     public async ValueTask<WireConnection> OpenWireAsync(bool replication, CancellationToken cancellationToken)
     {
-        var password = Options.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
+        var password = Options.Security.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = ApplicationName, ["options"] = SessionSettings };
         if (replication) parameters["replication"] = "database";
         return await WireConnection.OpenAsync(Options, password, parameters, cancellationToken);
@@ -146,9 +146,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     private void RequireFiles()
     {
-        foreach (var file in new[] { Options.Tls.CaFile, Options.Tls.CertificateFile, Options.Tls.KeyFile })
+        foreach (var file in new[] { Options.Security.CaFile, Options.Security.CertificateFile, Options.Security.KeyFile })
             if (file is not null && !File.Exists(file))
-                throw new PipelineException(FaultKind.Missing, Options.Thing, $"the file {file} does not exist", "Correct the paths below tls.");
+                throw new PipelineException(FaultKind.Missing, Options.Thing, $"the file {file} does not exist", "Correct the paths below security.");
     }
 
     private static int Seconds(TimeSpan value) => (int)Math.Ceiling(value.TotalSeconds);

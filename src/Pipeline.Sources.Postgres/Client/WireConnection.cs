@@ -188,10 +188,10 @@ internal sealed class WireConnection : IDisposable
         _socket.Connect(addresses, options.Port);
         _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
         _stream = new NetworkStream(_socket);
-        if (options.Tls.Mode != TlsMode.Disable) Encrypt(options);
+        if (options.Security.Tls != TlsMode.Disable) Encrypt(options);
         SendStart(options, parameters);
-        WireAuthentication.Run(this, options.Username, password);
-        _stream.ReadTimeout = (int)options.StatementTimeout.TotalMilliseconds;
+        WireAuthentication.Run(this, options.Security.Username, password);
+        _stream.ReadTimeout = (int)options.RequestTimeout.TotalMilliseconds;
     }
 
     private void Encrypt(PostgresSourceOptions options)
@@ -212,7 +212,7 @@ internal sealed class WireConnection : IDisposable
         var message = new ArrayBufferWriter<byte>();
         BinaryPrimitives.WriteInt32BigEndian(message.GetSpan(2 * sizeof(int))[sizeof(int)..], ProtocolVersion);
         message.Advance(2 * sizeof(int));
-        foreach (var (name, value) in parameters.Append(new("user", options.Username)).Append(new("database", options.Database)).Append(new("client_encoding", "UTF8")))
+        foreach (var (name, value) in parameters.Append(new("user", options.Security.Username)).Append(new("database", options.Database)).Append(new("client_encoding", "UTF8")))
             message.Write<byte>([.. Encoding.UTF8.GetBytes(name), 0, .. Encoding.UTF8.GetBytes(value), 0]);
         message.Write<byte>([0]);
         var bytes = message.WrittenSpan.ToArray();

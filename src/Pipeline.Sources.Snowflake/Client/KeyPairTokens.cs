@@ -7,7 +7,7 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>Signs JWTs (RS256) with the user's private key; Snowflake knows the public one.</summary>
-internal sealed class KeyPairTokens(string source, SnowflakeAuth.KeyPair auth, ISecretStore secrets, TimeProvider time) : Tokens(time)
+internal sealed class KeyPairTokens(string source, SnowflakeSecurityOptions.KeyPair auth, ISecretStore secrets, TimeProvider time) : Tokens(time)
 {
     /// <summary>Snowflake accepts at most an hour, by its own clock.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(55);
@@ -17,8 +17,8 @@ internal sealed class KeyPairTokens(string source, SnowflakeAuth.KeyPair auth, I
     protected override async ValueTask<AccessToken> CreateAsync(CancellationToken cancellationToken)
     {
         using var key = RSA.Create();
-        var pem = await secrets.RevealAsync(auth.PrivateKey, cancellationToken);
-        var passphrase = auth.Passphrase is { } secret ? await secrets.RevealAsync(secret, cancellationToken) : null;
+        var pem = await secrets.RevealAsync(auth.KeyPem, cancellationToken);
+        var passphrase = auth.KeyPassword is { } secret ? await secrets.RevealAsync(secret, cancellationToken) : null;
         try
         {
             if (passphrase is not null) key.ImportFromEncryptedPem(pem, passphrase);
@@ -28,10 +28,10 @@ internal sealed class KeyPairTokens(string source, SnowflakeAuth.KeyPair auth, I
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
             throw new PipelineException(FaultKind.NotAuthorised, $"Source {source}", "the private key cannot be read",
-                "auth.private-key must be an RSA key in PEM form; an encrypted one needs auth.private-key-passphrase.");
+                "security.key-pem must be an RSA key in PEM form; an encrypted one needs security.key-password.");
         }
 
-        var subject = $"{auth.Account.ToUpperInvariant().Replace('.', '-')}.{auth.User.ToUpperInvariant()}";
+        var subject = $"{auth.Account.ToUpperInvariant().Replace('.', '-')}.{auth.Username.ToUpperInvariant()}";
         var fingerprint = Convert.ToBase64String(SHA256.HashData(key.ExportSubjectPublicKeyInfo()));
         var now = Time.GetUtcNow();
         var claims = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>(StringComparer.Ordinal)

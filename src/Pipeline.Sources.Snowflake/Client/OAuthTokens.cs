@@ -5,7 +5,7 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Snowflake.Client;
 
 /// <summary>Asks the identity provider for tokens: client credentials in the form (RFC 6749, sections 2.3.1 and 4.4).</summary>
-internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpClient http, RetryPolicy retry, TimeSpan requestTimeout,
+internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth auth, HttpClient http, RetryPolicy retry, TimeSpan requestTimeout,
     ISecretStore secrets, TimeProvider time) : Tokens(time)
 {
     /// <summary>For an answer that does not say how long its token is good.</summary>
@@ -49,7 +49,7 @@ internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpC
     }
 
     private PipelineException Unanswered(string cause, TimeSpan? retryAfter, Exception? inner) => new(FaultKind.Unreachable, Thing, $"no token can be had: {cause}",
-        "Check auth.token-url and the network path to the identity provider.", inner) { RetryAfter = retryAfter };
+        "Check security.token-url and the network path to the identity provider.", inner) { RetryAfter = retryAfter };
 
     private string Thing => $"Source {source}, token endpoint {auth.TokenUrl.GetLeftPart(UriPartial.Path)}";
 
@@ -67,18 +67,18 @@ internal sealed class OAuthTokens(string source, SnowflakeAuth.OAuth auth, HttpC
         // The answer may hold a token: nothing of it is passed on.
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new PipelineException(FaultKind.Invalid, Thing, "the answer is not a token response", "Check auth.token-url.");
+            throw new PipelineException(FaultKind.Invalid, Thing, "the answer is not a token response", "Check security.token-url.");
         }
     }
 
     private PipelineException Refused(HttpStatusCode status, byte[] body) => ErrorOf(body) switch
     {
         "invalid_client" or "unauthorized_client" => new PipelineException(FaultKind.NotAuthorised, Thing,
-            $"the client id '{auth.ClientId}' or its secret is refused", "Correct auth.client-id and auth.client-secret."),
+            $"the client id '{auth.ClientId}' or its secret is refused", "Correct security.client-id and security.client-secret."),
         "invalid_scope" => new PipelineException(FaultKind.NotAuthorised, Thing, $"the scope '{auth.Scope}' is refused",
-            "Correct role or auth.scope, or allow the scope for this client at the identity provider."),
+            "Correct role or security.scope, or allow the scope for this client at the identity provider."),
         var error => new PipelineException(FaultKind.NotAuthorised, Thing, $"the request is refused with {(int)status} {error}",
-            "Check auth.token-url, auth.client-id and auth.scope."),
+            "Check security.token-url, security.client-id and security.scope."),
     };
 
     private static string ErrorOf(byte[] body)

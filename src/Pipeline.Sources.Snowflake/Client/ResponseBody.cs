@@ -17,6 +17,9 @@ internal sealed class ResponseBody : IDisposable
 
     private ResponseBody(bool isCompressed) => _isCompressed = isCompressed;
 
+    /// <summary>Bytes as they came.</summary>
+    public long Length => _length;
+
     public static async Task<ResponseBody> ReadAsync(HttpContent content, CancellationToken cancellationToken)
     {
         var body = new ResponseBody(content.Headers.ContentEncoding.Contains("gzip"));

@@ -15,7 +15,7 @@ internal sealed record StatementResult(string Handle, ResultMetadata Metadata, R
 /// Snowflake's SQL API, version 2. A statement has one request id for all its attempts; those after a lost answer carry
 /// <c>retry=true</c>, so that Snowflake does not execute it again.
 /// </summary>
-internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeHttp http, TimeProvider time, ILogger log)
+internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeMetrics metrics, SnowflakeHttp http, TimeProvider time, ILogger log)
 {
     private static readonly RetryPolicy Polls = new() { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromSeconds(5) };
     private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
@@ -25,19 +25,13 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
     /// so that cancelling <paramref name="cancellationToken"/> cancels it in Snowflake too.
     /// </summary>
     /// <param name="thing">For errors.</param>
-    public async Task<StatementResult> ExecuteAsync(string thing, string sql, CancellationToken cancellationToken)
-    {
-        var requestId = Guid.NewGuid();
-        var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous: true, requestId, isRetry), isPartition: false, cancellationToken);
-        return await ResultAsync(thing, answer, cancellationToken);
-    }
+    public Task<StatementResult> ExecuteAsync(string thing, string sql, CancellationToken cancellationToken) =>
+        RunAsync(thing, sql, isAsynchronous: true, cancellationToken);
 
     /// <summary>Executes a small query and returns its cells as text.</summary>
     public async Task<IReadOnlyList<string?[]>> QueryAsync(string thing, string sql, CancellationToken cancellationToken)
     {
-        var requestId = Guid.NewGuid();
-        var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous: false, requestId, isRetry), isPartition: false, cancellationToken);
-        using var result = await ResultAsync(thing, answer, cancellationToken);
+        using var result = await RunAsync(thing, sql, isAsynchronous: false, cancellationToken);
         return ResultHeader.Rows(result.First);
     }
 
@@ -47,6 +41,21 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeH
         var answer = await http.SendAsync(thing, _ => Get(handle, $"&partition={partition}"), isPartition: true, cancellationToken);
         if (answer.Status == HttpStatusCode.OK) return answer.Body;
         using (answer) throw SnowflakeFaults.Describe(thing, answer.Status, answer.Header ?? ResultHeader.Read(answer.Body), options);
+    }
+
+    private async Task<StatementResult> RunAsync(string thing, string sql, bool isAsynchronous, CancellationToken cancellationToken)
+    {
+        var requestId = Guid.NewGuid();
+        var sent = time.GetTimestamp();
+        try
+        {
+            var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous, requestId, isRetry), isPartition: false, cancellationToken);
+            return await ResultAsync(thing, answer, cancellationToken);
+        }
+        finally
+        {
+            metrics.Executed(time.GetElapsedTime(sent));
+        }
     }
 
     private async Task<StatementResult> ResultAsync(string thing, Answer answer, CancellationToken cancellationToken)

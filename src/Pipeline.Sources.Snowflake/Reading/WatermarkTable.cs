@@ -13,7 +13,7 @@ namespace Pipeline.Sources.Snowflake.Reading;
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
 internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
-    TimeProvider time, ILogger log)
+    SnowflakeMetrics metrics, TimeProvider time, ILogger log)
 {
     private TableShape? _shape;
 
@@ -22,9 +22,9 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     public SplitId Split { get; } = new(source, table.Name);
 
     /// <summary>How messages call it.</summary>
-    public string Thing { get; } = $"Source {source}, table {table.Name} ({table.Path})";
+    public string Thing { get; } = $"Source {source}, table {table.Name} ({table.Table})";
 
-    private string QuotedTable => string.Join('.', table.Path.Split('.').Select(Quote));
+    private string QuotedTable => string.Join('.', table.Table.Split('.').Select(Quote));
 
     private string QuotedWatermark => Quote(table.Watermark);
 
@@ -59,6 +59,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
                 {
                     from = chunk.Range.To;
+                    metrics.Read(chunk);
                     yield return chunk;
                 }
             }
@@ -78,7 +79,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         }
 
         if (result.Metadata.Partitions.Sum(partition => partition.Rows) == 0) yield break;
-        await using var partitions = new PartitionPrefetch(client, Thing, result, options.ParallelPartitions, options.BufferBytesMax, cancellationToken);
+        await using var partitions = new PartitionPrefetch(client, Thing, result, options.ReadersMax, options.ReadingBytesMax, metrics, cancellationToken);
         var chunk = new ChunkAssembler(shape);
         try
         {
@@ -86,6 +87,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             {
                 using (body)
                 {
+                    metrics.Fetched(table.Name, body.Length);
                     using var rows = Open(shape, body);
                     while (Read(rows, chunk))
                     {

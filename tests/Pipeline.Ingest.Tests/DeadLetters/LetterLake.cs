@@ -37,8 +37,9 @@ internal sealed class LetterLake : IDisposable
         new() { Name = Name, Topic = Name, RecordBytesMax = recordBytesMax, Format = format };
 
     public static IRedriveSource Source(KafkaTableOptions? table = null, Uri? registry = null) =>
-        (IRedriveSource)new KafkaSourceDefinition("events", new KafkaSourceOptions
+        (IRedriveSource)new KafkaSourceDefinition(new KafkaSourceOptions
         {
+            Name = "events",
             Bootstrap = "127.0.0.1:1",
             Tables = [table ?? Table()],
             Registry = registry is null ? null : new SchemaRegistryOptions { Url = registry, Retry = new RetryPolicy { AttemptsMax = 1 } },

@@ -31,7 +31,7 @@ public sealed class FailureSpec(HealthySources sources) : IDisposable
     [Fact]
     public async Task A_wrong_password_halts_its_source_only()
     {
-        await using var node = await StartAsync("app.password = wrong");
+        await using var node = await StartAsync("app.security.password = wrong");
 
         await ExpectHaltedAsync(node, Users, FaultKind.NotAuthorised, "password");
         await ExpectRowsAsync(node, Clicks, Orders);
@@ -52,7 +52,7 @@ public sealed class FailureSpec(HealthySources sources) : IDisposable
     [Fact]
     public async Task A_token_that_is_refused_halts_its_source_only()
     {
-        await using var node = await StartAsync("crm.auth.client-secret = expired");
+        await using var node = await StartAsync("crm.security.client-secret = expired");
 
         await ExpectHaltedAsync(node, Orders, FaultKind.NotAuthorised, "client");
         await ExpectRowsAsync(node, Users, Clicks);

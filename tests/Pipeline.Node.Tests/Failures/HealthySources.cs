@@ -35,7 +35,7 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
         }
         crm {
           type = snowflake, account-url = "{{_snowflake!.Url}}", role = PIPELINE, warehouse = INGEST_WH, database = ENTERPRISE, schema = CRM
-          auth { method = oauth, token-url = "{{_snowflake.TokenUrl}}", client-id = pipeline, client-secret = pipeline-secret }
+          security { method = oauth, token-url = "{{_snowflake.TokenUrl}}", client-id = pipeline, client-secret = pipeline-secret }
           poll-interval = 100ms, commit-lag = 0s, watch-transactions = true
           tables { orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] } }
         }
@@ -54,7 +54,7 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     private string AppServer => $$"""
         type = postgres, host = "{{_postgres!.Host}}", port = {{_postgres.Port}}, database = "{{_postgres.Database}}"
-        username = "{{_postgres.User}}", password = "{{_postgres.Password}}", tls { mode = verify-full, ca-file = "{{_postgres.CaFile}}" }
+        security { username = "{{_postgres.User}}", password = "{{_postgres.Password}}", ca-file = "{{_postgres.CaFile}}" }
         """;
 
     public async ValueTask InitializeAsync()

@@ -30,7 +30,7 @@ public sealed class PlanSpec(HealthySources sources) : IDisposable
     }
 
     [Theory]
-    [InlineData("app.password = wrong", ExitCode.NotAuthorised)]
+    [InlineData("app.security.password = wrong", ExitCode.NotAuthorised)]
     [InlineData("app.port = 1", ExitCode.CannotConnect)]
     [InlineData("app.tables.ghosts { table = \"public.ghosts\", watermark = updated_at, key = [id] }", ExitCode.Failed)]
     public async Task What_goes_wrong_decides_the_exit_code(string mistake, int exitCode)

@@ -11,7 +11,7 @@ internal static class CaptureCheck
 
     public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresSourceOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
-        var role = Sql.Identifier(options.Username);
+        var role = Sql.Identifier(options.Security.Username);
         await using (var command = new NpgsqlCommand("""
             select current_setting('wal_level'), current_setting('server_version_num')::int,
                    (select rolreplication or rolsuper from pg_catalog.pg_roles where rolname = current_user),
@@ -59,7 +59,7 @@ internal static class CaptureCheck
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
 
-        var role = Sql.Identifier(options.Username);
+        var role = Sql.Identifier(options.Security.Username);
         Add("kind", reader.GetChar(1) is 'r' or 'p', reader.GetChar(1) is 'r' or 'p' ? "table" : "no ordinary table", "Capture the tables below it.");
         var identity = reader.GetChar(0);
         Add("replica identity", identity is 'f' or 'i' || (identity == 'd' && table.PrimaryKey.Count > 0),

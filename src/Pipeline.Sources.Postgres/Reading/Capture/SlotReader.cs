@@ -104,7 +104,7 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
     private bool IsDue(long since)
     {
         if (_hasUnfinishedPieces) return true;
-        var left = options.Capture.ChunkAgeMax - time.GetElapsedTime(since);
+        var left = options.ChunkAgeMax - time.GetElapsedTime(since);
         return left <= TimeSpan.Zero || (!stream.HasMessage && !stream.Poll(left));
     }
 

@@ -51,7 +51,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         metrics.Started(_progress);
         try
         {
-            await Task.WhenAll(Enumerable.Range(0, _options.Capture.SnapshotReaders).Select(_ => ReadRangesAsync(table, stop)));
+            await Task.WhenAll(Enumerable.Range(0, _options.ReadersMax).Select(_ => ReadRangesAsync(table, stop)));
         }
         catch (Exception) when (_failure is not null)
         {

@@ -15,7 +15,7 @@ internal sealed record TransactionObservation(DateTimeOffset Clock, DateTimeOffs
 /// observation before the first that saw it prepared it was either open, and counted, or it began later. So the horizon
 /// of that observation is below its start, and holds until it is gone.
 /// </remarks>
-internal sealed class TransactionHorizon(TimeSpan settle, DateTimeOffset? readUpTo)
+internal sealed class TransactionHorizon(TimeSpan commitLag, DateTimeOffset? readUpTo)
 {
     private readonly Dictionary<string, DateTimeOffset?> _bounds = new(StringComparer.Ordinal);
 
@@ -34,7 +34,7 @@ internal sealed class TransactionHorizon(TimeSpan settle, DateTimeOffset? readUp
         foreach (var gone in _bounds.Keys.Except(now.Prepared, StringComparer.Ordinal).ToList()) _bounds.Remove(gone);
         foreach (var name in now.Prepared) _bounds.TryAdd(name, _last);
 
-        var open = now.Clock - settle;
+        var open = now.Clock - commitLag;
         if (now.OldestTransaction < open) open = now.OldestTransaction.Value;
         _last = open;
 

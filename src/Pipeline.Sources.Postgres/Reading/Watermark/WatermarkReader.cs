@@ -85,7 +85,7 @@ internal sealed class WatermarkReader(
     {
         RequireSightOfTransactions(moment, watermark);
         RequireClockAhead(moment, watermark);
-        _horizon ??= new TransactionHorizon(connections.Options.Settle, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
+        _horizon ??= new TransactionHorizon(connections.Options.CommitLag, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
         var horizon = _horizon.Observe(moment.Transactions);
         if (watermark.IsTimestamp) return horizon is { } time ? WatermarkColumn.PositionOf(time) : null;
 
@@ -107,7 +107,7 @@ internal sealed class WatermarkReader(
                 "Connect to the primary, or set 'overlap' to more than the longest transaction.");
         if (!moment.SeesAllTransactions)
             throw new PipelineException(FaultKind.NotAuthorised, _thing, "the role cannot see other roles' open transactions: late commits would be lost",
-                $"GRANT pg_read_all_stats TO {Sql.Identifier(connections.Options.Username)};");
+                $"GRANT pg_read_all_stats TO {Sql.Identifier(connections.Options.Security.Username)};");
     }
 
     /// <summary>A clock that is set back stamps changes with times that have been read: nobody would look there again.</summary>

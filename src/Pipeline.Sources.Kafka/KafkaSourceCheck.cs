@@ -1,0 +1,28 @@
+using Pipeline.Core;
+
+namespace Pipeline.Sources.Kafka;
+
+/// <summary>Looks at everything that reading needs and tells what puts it right.</summary>
+internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics topics)
+{
+    public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var described = await topics.DescribeAsync([.. options.Tables.Select(table => table.Topic)], cancellationToken);
+            return [new Finding(options.Thing, Ok: true, "brokers answer"), .. described.Select(CheckTopic)];
+        }
+        catch (PipelineException e)
+        {
+            return [new Finding(e.Thing, Ok: false, e.Cause, e.NextStep)];
+        }
+    }
+
+    private Finding CheckTopic(KafkaTopic topic)
+    {
+        var thing = options.ThingOf(topic.Name);
+        if (topic.Error is null) return new Finding(thing, Ok: true, $"{topic.Partitions} partitions");
+        var fault = KafkaFaults.Describe(thing, topic.Error);
+        return new Finding(fault.Thing, Ok: false, fault.Cause, fault.NextStep);
+    }
+}

@@ -1,0 +1,69 @@
+using Pipeline.Configuration;
+
+namespace Pipeline.Sources.Kafka;
+
+/// <summary>What a topic's record values are.</summary>
+public enum KafkaFormat
+{
+    /// <summary>UTF-8 text, by convention JSON. Whether it is well-formed JSON is Silver's matter.</summary>
+    Json,
+
+    /// <summary>Anything: column <c>value</c> is binary.</summary>
+    Bytes,
+
+    /// <summary>
+    /// Avro in Confluent's wire format: column <c>value</c> is JSON text, column <c>_schema_id</c> the schema's number in the
+    /// registry. Each record is read by the schema it was written with.
+    /// </summary>
+    Avro,
+
+    /// <summary>
+    /// Protobuf in Confluent's wire format: columns as for <see cref="Avro"/>. JSON is the language's own mapping: names in
+    /// lowerCamelCase, 64-bit integers as text, fields without presence also at their default.
+    /// </summary>
+    Protobuf,
+}
+
+/// <summary>One topic and the table it feeds.</summary>
+public sealed record KafkaTableOptions
+{
+    private static readonly KafkaTableOptions Defaults = new() { Name = "", Topic = "" };
+
+    /// <summary>The name in the lake.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The topic's name. Default: the table's.</summary>
+    public required string Topic { get; init; }
+
+    /// <summary>What the topic's values are. Default <c>json</c>.</summary>
+    public KafkaFormat Format { get; init; } = KafkaFormat.Json;
+
+    /// <summary>Whether each value names a schema in the registry.</summary>
+    internal bool HasSchemas => Format is KafkaFormat.Avro or KafkaFormat.Protobuf;
+
+    /// <summary>
+    /// Ingest workers that share the topic's partitions. Default 1, 1 to 256. More use more cores and nodes, and make more,
+    /// smaller files.
+    /// </summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>
+    /// Bytes of key and value above which a record goes to the dead letters instead of the table. Default 1 MiB, 1 B to 256 MiB.
+    /// A larger limit lets a single record take more memory than a chunk.
+    /// </summary>
+    public long RecordBytesMax { get; init; } = 1L << 20;
+
+    internal static KafkaTableOptions Bind(string name, SettingsReader settings)
+    {
+        var options = new KafkaTableOptions
+        {
+            Name = name,
+            Topic = settings.String("topic", name),
+            Format = settings.Choice<KafkaFormat>("format", Defaults.Format),
+            Workers = settings.Int("workers", Defaults.Workers, min: 1, max: 256),
+            RecordBytesMax = settings.Bytes("record-bytes-max", Defaults.RecordBytesMax, min: 1, max: 256L << 20),
+        };
+        settings.Complete();
+        return options;
+    }
+}

@@ -1,0 +1,27 @@
+using Pipeline.Configuration;
+
+namespace Pipeline.Sources.Postgres;
+
+/// <summary>One table as configured.</summary>
+/// <param name="Name">The name in the lake.</param>
+/// <param name="Table">The name in the database as SQL would have it: <c>public.users</c>, <c>"Sales"."Orders"</c>. Default: the name in the lake.</param>
+/// <param name="Watermark">
+/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (taken as UTC), or an integer. Empty
+/// with change capture.
+/// </param>
+/// <param name="Key">The columns that identify a row.</param>
+/// <param name="Overlap">
+/// Timestamp watermarks: how far each window reaches back before the last one's end, for values that come from clocks
+/// outside the server. Default 0, up to 30 days. Rows in it are read again; Silver keeps the latest.
+/// </param>
+public sealed record PostgresTableOptions(string Name, string Table, string Watermark, IReadOnlyList<string> Key, TimeSpan Overlap)
+{
+    internal static PostgresTableOptions Bind(string name, SettingsReader settings, ReadMode mode)
+    {
+        var isWatermark = mode == ReadMode.Watermark;
+        var table = new PostgresTableOptions(name, settings.String("table", name), isWatermark ? settings.String("watermark") : "", settings.Strings("key"),
+            isWatermark ? settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)) : TimeSpan.Zero);
+        settings.Complete();
+        return table;
+    }
+}

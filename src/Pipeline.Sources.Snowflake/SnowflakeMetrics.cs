@@ -1,0 +1,40 @@
+using System.Diagnostics.Metrics;
+using Pipeline.Core;
+using Pipeline.Core.Metrics;
+
+namespace Pipeline.Sources.Snowflake;
+
+/// <summary>What one source measures.</summary>
+internal sealed class SnowflakeMetrics : IDisposable
+{
+    private readonly PipelineMeter _meter = new(Instruments.SnowflakeMeter);
+    private readonly string _source;
+    private readonly Counter<long> _records;
+    private readonly Counter<long> _bytes;
+    private readonly Histogram<double> _statements;
+    private long _bytesAhead;
+
+    public SnowflakeMetrics(string source)
+    {
+        _source = source;
+        _records = _meter.Counter(Instruments.SnowflakeRecords);
+        _bytes = _meter.Counter(Instruments.SnowflakeBytes);
+        _statements = _meter.Histogram(Instruments.StatementDuration);
+        _meter.Gauge<long>(Instruments.SnowflakeInFlightBytes, () => [(Interlocked.Read(ref _bytesAhead), [_source])]);
+    }
+
+    public void Read(Chunk chunk)
+    {
+        if (chunk.RowCount > 0) _records.Add(chunk.RowCount, Instruments.SnowflakeRecords.Tagged(_source, chunk.Table));
+    }
+
+    /// <param name="bytes">Of an answer with rows.</param>
+    public void Fetched(string table, long bytes) => _bytes.Add(bytes, Instruments.SnowflakeBytes.Tagged(_source, table));
+
+    /// <param name="bytes">Of partitions that are fetched from now on; negative when they have been taken.</param>
+    public void Ahead(long bytes) => Interlocked.Add(ref _bytesAhead, bytes);
+
+    public void Executed(TimeSpan took) => _statements.Record(took.TotalSeconds, Instruments.StatementDuration.Tagged(_source));
+
+    public void Dispose() => _meter.Dispose();
+}
