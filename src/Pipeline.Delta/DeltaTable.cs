@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
-using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta;
 
@@ -15,42 +15,26 @@ namespace Pipeline.Delta;
 /// <remarks>Errors are <see cref="PipelineException"/> that name the table or object and the version.</remarks>
 public sealed class DeltaTable
 {
-    /// <summary>
-    /// After so long without a look at the whole log it is listed again: the commits after ours may have been cleaned up.
-    /// Far shorter than any retention.
-    /// </summary>
-    private static readonly TimeSpan AdvanceMax = TimeSpan.FromHours(1);
-
-    private readonly LogReader _log;
     private readonly Committer _committer;
     private readonly CheckpointSchedule _checkpoints;
-    private readonly SemaphoreSlim _refreshing = new(1, 1);
-    private volatile Snapshot _current;
-    private long _readAt;
 
-    private DeltaTable(IObjectStore store, string path, TimeProvider time, ILogger told, LogReader log, Snapshot current)
+    private DeltaTable(TableHandle handle, ILogger told)
     {
-        Store = store;
-        Path = path;
-        Time = time;
-        _log = log;
-        _current = current;
-        _readAt = time.GetTimestamp();
-        _committer = new Committer(this, log);
-        _checkpoints = new CheckpointSchedule(this, told);
+        Handle = handle;
+        _committer = new Committer(handle);
+        _checkpoints = new CheckpointSchedule(handle, told);
     }
 
-    public IObjectStore Store { get; }
+    public IObjectStore Store => Handle.Store;
 
     /// <summary>The table's directory below the store's root.</summary>
-    public string Path { get; }
+    public string Path => Handle.Path;
 
-    internal TimeProvider Time { get; }
-
-    internal LogReader Log => _log;
+    /// <summary>What the parts of the table share.</summary>
+    internal TableHandle Handle { get; }
 
     /// <summary>The newest snapshot this object has seen.</summary>
-    public Snapshot Current => _current;
+    public Snapshot Current => Handle.Current;
 
     /// <summary>
     /// Checkpoints are written after commits, by a task of their own. This is the running one, or the last. It never fails;
@@ -70,7 +54,7 @@ public sealed class DeltaTable
     public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
         var log = new LogReader(store, path);
-        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(store, path, time, told, log, snapshot) : null;
+        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
     }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>
@@ -94,39 +78,23 @@ public sealed class DeltaTable
     }
 
     /// <summary>Reads the log from where <see cref="Current"/> is to its end.</summary>
-    public async ValueTask<Snapshot> RefreshAsync(CancellationToken cancellationToken)
-    {
-        await _refreshing.WaitAsync(cancellationToken);
-        try
-        {
-            var newest = Time.GetElapsedTime(_readAt) < AdvanceMax
-                ? await _log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
-                : await _log.LoadAsync(version: null, cancellationToken)
-                    ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
-            _readAt = Time.GetTimestamp();
-            return Publish(newest);
-        }
-        finally
-        {
-            _refreshing.Release();
-        }
-    }
+    public ValueTask<Snapshot> RefreshAsync(CancellationToken cancellationToken) => Handle.RefreshAsync(cancellationToken);
 
     /// <summary>The table as of <paramref name="version"/>.</summary>
     /// <exception cref="PipelineException">There is no such version, or no longer.</exception>
     public async ValueTask<Snapshot> AtVersionAsync(long version, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(version);
-        var current = _current;
+        var current = Current;
         if (version == current.Version) return current;
-        return await _log.LoadAsync(version, cancellationToken)
+        return await Handle.Log.LoadAsync(version, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
     }
 
     /// <summary>The table as of the last commit at or before <paramref name="at"/>.</summary>
     /// <exception cref="PipelineException">The table, or what is left of its log, is younger.</exception>
     public async ValueTask<Snapshot> AtTimeAsync(DateTimeOffset at, CancellationToken cancellationToken) =>
-        await AtVersionAsync(await TimeTravel.VersionAtAsync(_log, Path, at, cancellationToken), cancellationToken);
+        await AtVersionAsync(await TimeTravel.VersionAtAsync(Handle.Log, Path, at, cancellationToken), cancellationToken);
 
     /// <summary>Commits, rebasing over winners of a race where the isolation allows it.</summary>
     /// <exception cref="PipelineException">
@@ -142,7 +110,7 @@ public sealed class DeltaTable
 
     /// <summary>The table's schema after a commit that needs these columns.</summary>
     /// <exception cref="PipelineException">They contradict the table's; the message is the diff.</exception>
-    public Schema SchemaWith(Schema needed) => SchemaEvolution.Merge(Path, _current.Schema, needed);
+    public Schema SchemaWith(Schema needed) => SchemaEvolution.Merge(Path, Current.Schema, needed);
 
     /// <summary>The actions of the commits in <c>(after, upTo]</c>, one list a version, in order; for incremental readers.</summary>
     /// <exception cref="PipelineException">A version is not there (any more).</exception>
@@ -151,7 +119,7 @@ public sealed class DeltaTable
     {
         for (var version = after + 1; version <= upTo; version++)
         {
-            var actions = await _log.TryReadCommitAsync(version, cancellationToken)
+            var actions = await Handle.Log.TryReadCommitAsync(version, cancellationToken)
                 ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", $"the changes of version {version} are not in its log (any more)",
                     "Read the whole table instead.");
             yield return (version, actions);
@@ -164,7 +132,7 @@ public sealed class DeltaTable
         var newest = await RefreshAsync(cancellationToken);
         for (var version = newest.Version; version >= 0; version--)
         {
-            if (await _log.TryReadCommitAsync(version, cancellationToken) is not { } actions) yield break;
+            if (await Handle.Log.TryReadCommitAsync(version, cancellationToken) is not { } actions) yield break;
             yield return (version, actions.OfType<CommitInfo>().FirstOrDefault());
         }
     }
@@ -173,21 +141,8 @@ public sealed class DeltaTable
     /// <param name="schema">The columns of the file; partition columns may be among them and are left out.</param>
     /// <param name="partitionValues">A value for each partition column of the table.</param>
     public ValueTask<DataFileWriter> OpenDataFileAsync(Schema schema, IReadOnlyDictionary<string, string?> partitionValues, DataFileOptions options,
-        CancellationToken cancellationToken) => DataFiles.OpenAsync(this, schema, partitionValues, options, cancellationToken);
+        CancellationToken cancellationToken) => DataFiles.OpenAsync(Handle, schema, partitionValues, options, cancellationToken);
 
     /// <summary>Until disposed, vacuum in this process deletes none of the snapshot's files.</summary>
-    public IDisposable Pin(Snapshot snapshot) => SnapshotPins.Add(this, snapshot);
-
-    /// <summary>Makes a snapshot the current one unless a newer one is; returns the current one.</summary>
-    internal Snapshot Publish(Snapshot snapshot)
-    {
-        while (true)
-        {
-            var current = _current;
-            if (snapshot.Version <= current.Version) return current;
-#pragma warning disable CS0420 // Interlocked gives what the volatile field needs.
-            if (Interlocked.CompareExchange(ref _current, snapshot, current) == current) return snapshot;
-#pragma warning restore CS0420
-        }
-    }
+    public IDisposable Pin(Snapshot snapshot) => SnapshotPins.Add(Handle, snapshot);
 }

@@ -4,7 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
-using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.DuckDb;
 
@@ -26,9 +26,9 @@ internal sealed class PredicateDelete(DuckDbSession session, DeltaTable table, S
     public static async ValueTask<CommitResult?> RunAsync(DeltaTable table, string predicate, DuckDbSettings engine, CancellationToken cancellationToken)
     {
         var snapshot = await table.RefreshAsync(cancellationToken);
-        using var pin = SnapshotPins.Add(table, snapshot);
+        using var pin = table.Pin(snapshot);
         using var session = DuckDbSession.Open(engine, cancellationToken);
-        var files = await new PredicateDelete(session, table, snapshot).WriteAsync(predicate, LogTime.Now(table.Time), cancellationToken);
+        var files = await new PredicateDelete(session, table, snapshot).WriteAsync(predicate, LogTime.Now(table.Handle.Time), cancellationToken);
         if (files.Removes.Count == 0) return null;
 
         var result = await table.CommitAsync(Transaction(snapshot, files), cancellationToken);

@@ -32,7 +32,7 @@ public static class ZOrder
         var snapshot = await table.RefreshAsync(cancellationToken);
         ProtocolSupport.CheckWritable(table.Path, snapshot);
         var columns = DataColumns(table, snapshot, options.Columns);
-        using var pin = SnapshotPins.Add(table, snapshot);
+        using var pin = table.Pin(snapshot);
         var parameters = ActionReader.NoStrings.Add("zOrderBy", string.Join(",", options.Columns));
         var result = new CompactionResult(0, 0, 0, 0, 0, snapshot.Version);
         foreach (var partition in snapshot.Files.GroupBy(CompactionBins.PartitionKey, StringComparer.Ordinal))

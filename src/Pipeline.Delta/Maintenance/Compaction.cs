@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Maintenance;
 
@@ -27,7 +28,7 @@ public static class Compaction
     {
         var snapshot = await table.RefreshAsync(cancellationToken);
         ProtocolSupport.CheckWritable(table.Path, snapshot);
-        using var pin = SnapshotPins.Add(table, snapshot);
+        using var pin = table.Pin(snapshot);
         var result = new CompactionResult(0, 0, 0, 0, 0, snapshot.Version);
         foreach (var bin in CompactionBins.Of(snapshot.Files, options))
         {
@@ -102,7 +103,7 @@ internal static class RearrangeCommit
     public static async ValueTask<long?> TryAsync(DeltaTable table, Snapshot snapshot, string operation, IReadOnlyList<AddFile> old,
         IReadOnlyList<AddFile> added, ImmutableDictionary<string, string> parameters, CancellationToken cancellationToken)
     {
-        var now = LogTime.Now(table.Time);
+        var now = LogTime.Now(table.Handle.Time);
         var result = await table.CommitAsync(new Transaction(operation, Isolation.Rearrange)
         {
             ReadVersion = snapshot.Version,

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Maintenance;
 
@@ -43,7 +44,7 @@ public static class Vacuum
             throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"a retention of {retention} is below its {TableProperties.DeletedFileRetentionKey} of {least}",
                 "Choose a longer one, or allow it when no other reader or writer is at work.");
 
-        var now = table.Time.GetUtcNow();
+        var now = table.Handle.Time.GetUtcNow();
         var cutoff = now - retention;
         var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);
         var (files, bytes) = (0L, 0L);
@@ -80,11 +81,11 @@ public static class Vacuum
     {
         HashSet<string> needed = new(snapshot.FilesByPath.Keys, StringComparer.Ordinal);
         needed.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
-        foreach (var pinned in SnapshotPins.Of(table)) needed.UnionWith(pinned.FilesByPath.Keys);
+        foreach (var pinned in SnapshotPins.Of(table.Handle)) needed.UnionWith(pinned.FilesByPath.Keys);
         foreach (var version in options.PinnedVersions ?? [])
             needed.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
         // Backwards, since what the log no longer tells cannot be read as changes either.
-        for (var version = snapshot.Version; version > options.ChangesAfter && await table.Log.TryReadCommitAsync(version, cancellationToken) is { } actions; version--)
+        for (var version = snapshot.Version; version > options.ChangesAfter && await table.Handle.Log.TryReadCommitAsync(version, cancellationToken) is { } actions; version--)
             needed.UnionWith(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
         return needed;
     }

@@ -4,8 +4,8 @@ using ParquetSharp;
 using ParquetSharp.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
-using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Reading;
 
@@ -34,7 +34,7 @@ public static class TableReader
     {
         var schema = options.Columns is null ? snapshot.Schema : Select(table, snapshot.Schema, options.Columns);
         var mapping = ColumnMapping.Of(snapshot.Metadata);
-        using var pin = SnapshotPins.Add(table, snapshot);
+        using var pin = table.Pin(snapshot);
         foreach (var file in files)
         {
             await foreach (var batch in ReadFileAsync(table, snapshot, file, schema, mapping, options, cancellationToken)) yield return batch;

@@ -1,5 +1,6 @@
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
+using Pipeline.Delta.Table;
 using Pipeline.Delta.Tests.Storage;
 
 namespace Pipeline.Delta.Tests.Log;

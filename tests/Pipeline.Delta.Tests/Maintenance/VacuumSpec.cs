@@ -4,6 +4,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Tests.Maintenance;
 
@@ -167,7 +168,7 @@ public sealed class VacuumSpec : IDisposable
         SetAge(0, 7, TimeSpan.FromDays(20));
         SetAge(8, 12, TimeSpan.FromDays(2));
 
-        var deleted = await LogCleanup.RunAsync(table, table.Current, Cancel);
+        var deleted = await LogCleanup.RunAsync(table.Handle, table.Current, Cancel);
 
         // 7 was the newest ten days ago: it is rebuilt from the checkpoint of 5.
         Assert.Equal(5, deleted);

@@ -1,14 +1,15 @@
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>
 /// Writes transactions as the next version. One at a time in this process; other processes race, and the loser looks at
 /// what the winners did before it tries again. Only lost races are tried again here: a store that is away is waited for by
 /// whoever wants the commit.
 /// </summary>
-internal sealed class Committer(DeltaTable table, LogReader log)
+internal sealed class Committer(TableHandle table)
 {
     /// <summary>Short and all chance: writers that met once shall not meet again.</summary>
     private static readonly RetryPolicy Races = new()
@@ -24,7 +25,7 @@ internal sealed class Committer(DeltaTable table, LogReader log)
         await _committing.WaitAsync(cancellationToken);
         try
         {
-            var attempts = new CommitAttempts(transaction, start, table, log);
+            var attempts = new CommitAttempts(transaction, start, table);
             return await Races.RunAsync(table.Time, attempts.TryAsync, cancellationToken, isAgain: result => result is null, isTransient: _ => false)
                 ?? throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}",
                     $"its next version could not be written: other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
@@ -37,7 +38,7 @@ internal sealed class Committer(DeltaTable table, LogReader log)
 }
 
 /// <summary>The attempts to write one transaction, from the first to the one that settles it.</summary>
-internal sealed class CommitAttempts(Transaction transaction, Snapshot start, DeltaTable table, LogReader log)
+internal sealed class CommitAttempts(Transaction transaction, Snapshot start, TableHandle table)
 {
     /// <summary>
     /// A write whose answer was lost, which no layer below may repeat: only its id tells whether it arrived. Within the time
@@ -49,7 +50,7 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, De
     };
 
     private readonly Guid _id = Guid.NewGuid();
-    private readonly ConflictCheck _conflicts = new(table, log, transaction, start);
+    private readonly ConflictCheck _conflicts = new(table, transaction, start);
     private Snapshot _snapshot = table.Current;
 
     /// <summary>Whether <see cref="_snapshot"/> was the newest when this transaction looked last.</summary>
@@ -115,7 +116,7 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, De
         }
 
         // "Exists" may be an earlier attempt of ours whose answer was lost, here or below us in the store's client.
-        if (await log.TryReadCommitAsync(version, cancellationToken) is not { } found) return PutOutcome.Ambiguous;
+        if (await table.Log.TryReadCommitAsync(version, cancellationToken) is not { } found) return PutOutcome.Ambiguous;
         return found.OfType<CommitInfo>().FirstOrDefault()?.TxnId == _id ? PutOutcome.Created : PutOutcome.Exists;
     }
 }

@@ -1,6 +1,7 @@
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Finds the version of a moment by the times that commits carry, reading few of them.</summary>
 internal static class TimeTravel

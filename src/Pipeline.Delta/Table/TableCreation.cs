@@ -1,9 +1,10 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Writes the first version of a table.</summary>
 internal static class TableCreation

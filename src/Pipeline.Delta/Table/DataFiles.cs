@@ -2,9 +2,10 @@ using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 
-namespace Pipeline.Delta.Parquet;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Names and opens new data files.</summary>
 internal static class DataFiles
@@ -13,7 +14,7 @@ internal static class DataFiles
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._");
 
     /// <exception cref="PipelineException">The partition values are not those of the table's partition columns.</exception>
-    public static async ValueTask<DataFileWriter> OpenAsync(DeltaTable table, Schema schema, IReadOnlyDictionary<string, string?> partitionValues,
+    public static async ValueTask<DataFileWriter> OpenAsync(TableHandle table, Schema schema, IReadOnlyDictionary<string, string?> partitionValues,
         DataFileOptions options, CancellationToken cancellationToken)
     {
         var metadata = table.Current.Metadata;

@@ -2,10 +2,11 @@ using System.Collections.Immutable;
 using Apache.Arrow;
 using ParquetSharp;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>
 /// Reads V1 checkpoints, batch by batch. See PROTOCOL.md, section "Checkpoints". Columns we have no use for (parsed

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Makes snapshots from what lies in a table's log. See PROTOCOL.md, section "Action Reconciliation".</summary>
 internal sealed class LogReader(IObjectStore store, string table)

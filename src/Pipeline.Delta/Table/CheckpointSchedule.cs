@@ -2,11 +2,11 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 
-namespace Pipeline.Delta.Maintenance;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Writes checkpoints when they are due, beside the commits: one at a time, the newest due version wins.</summary>
 /// <remarks>One that fails is told and, after a pause that doubles, made again with the next commit.</remarks>
-internal sealed partial class CheckpointSchedule(DeltaTable table, ILogger log)
+internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
 {
     /// <summary>Between two looks for expired log objects: each lists the whole log.</summary>
     private static readonly TimeSpan CleanupInterval = TimeSpan.FromHours(1);

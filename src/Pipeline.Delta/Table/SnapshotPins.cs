@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Pipeline.Delta.Log;
 
-namespace Pipeline.Delta.Maintenance;
+namespace Pipeline.Delta.Table;
 
 /// <summary>
 /// The versions that somebody in this process is reading: vacuum leaves their files alone. One list for the process,
@@ -11,14 +11,14 @@ internal static class SnapshotPins
 {
     private static readonly ConcurrentDictionary<Pin, byte> Pins = new();
 
-    public static IDisposable Add(DeltaTable table, Snapshot snapshot)
+    public static IDisposable Add(TableHandle table, Snapshot snapshot)
     {
         var pin = new Pin(table.Store.Location, table.Path, snapshot);
         Pins[pin] = 0;
         return pin;
     }
 
-    public static IEnumerable<Snapshot> Of(DeltaTable table) =>
+    public static IEnumerable<Snapshot> Of(TableHandle table) =>
         Pins.Keys.Where(pin => pin.Location == table.Store.Location && pin.Path == table.Path).Select(pin => pin.Snapshot);
 
     // Compared by reference: two pins of one snapshot are two.

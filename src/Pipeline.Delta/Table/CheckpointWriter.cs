@@ -2,10 +2,11 @@ using System.Globalization;
 using Apache.Arrow;
 using ParquetSharp;
 using ParquetSharp.Arrow;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>Writes classic single-file checkpoints, batch by batch. See PROTOCOL.md, section "V1 Spec".</summary>
 internal static class CheckpointWriter

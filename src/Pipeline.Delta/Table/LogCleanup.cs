@@ -1,6 +1,6 @@
 using Pipeline.Delta.Log;
 
-namespace Pipeline.Delta.Maintenance;
+namespace Pipeline.Delta.Table;
 
 /// <summary>
 /// Deletes log objects that no version inside <c>delta.logRetentionDuration</c> needs. See PROTOCOL.md, section
@@ -9,7 +9,7 @@ namespace Pipeline.Delta.Maintenance;
 internal static class LogCleanup
 {
     /// <summary>Returns how many objects were deleted.</summary>
-    public static async ValueTask<int> RunAsync(DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    public static async ValueTask<int> RunAsync(TableHandle table, Snapshot snapshot, CancellationToken cancellationToken)
     {
         if (!TableProperties.CleansLog(snapshot.Metadata)) return 0;
         var cutoff = table.Time.GetUtcNow() - TableProperties.LogRetention(snapshot.Metadata);

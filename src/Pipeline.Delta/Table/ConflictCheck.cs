@@ -1,12 +1,13 @@
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 
-namespace Pipeline.Delta.Log;
+namespace Pipeline.Delta.Table;
 
 /// <summary>
 /// Whether a transaction may become the version after a snapshot. Positions and removed files are compared with the
 /// snapshot itself, which holds the effect of every winner; what winners did to rows is read from their commits.
 /// </summary>
-internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction transaction, Snapshot start)
+internal sealed class ConflictCheck(TableHandle table, Transaction transaction, Snapshot start)
 {
     private readonly long _readVersion = transaction.ReadVersion ?? start.Version;
 
@@ -49,7 +50,7 @@ internal sealed class ConflictCheck(DeltaTable table, LogReader log, Transaction
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
     private async ValueTask<string?> LookAtAsync(long version, CancellationToken cancellationToken)
     {
-        var effect = await log.TryReadEffectAsync(version, cancellationToken)
+        var effect = await table.Log.TryReadEffectAsync(version, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Path}",
                 $"version {version} is not in its log (any more), and the commit has read version {_readVersion}", "Read the table again.");
         if (effect.ChangesProtocol) return $"version {version} changed the protocol";

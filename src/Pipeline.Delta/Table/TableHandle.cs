@@ -1,0 +1,64 @@
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Delta.Table;
+
+/// <summary>
+/// A table as this process knows it, for the parts that work on it: where it is, its log, and the newest snapshot that any of
+/// them has seen.
+/// </summary>
+internal sealed class TableHandle(IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot opened)
+{
+    /// <summary>
+    /// After so long without a look at the whole log it is listed again: the commits after ours may have been cleaned up.
+    /// Far shorter than any retention.
+    /// </summary>
+    private static readonly TimeSpan AdvanceMax = TimeSpan.FromHours(1);
+
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private volatile Snapshot _current = opened;
+    private long _readAt = time.GetTimestamp();
+
+    public IObjectStore Store { get; } = store;
+
+    public string Path { get; } = path;
+
+    public TimeProvider Time { get; } = time;
+
+    public LogReader Log { get; } = log;
+
+    public Snapshot Current => _current;
+
+    /// <summary>Reads the log from where <see cref="Current"/> is to its end.</summary>
+    public async ValueTask<Snapshot> RefreshAsync(CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            var newest = Time.GetElapsedTime(_readAt) < AdvanceMax
+                ? await Log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
+                : await Log.LoadAsync(version: null, cancellationToken)
+                    ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
+            _readAt = Time.GetTimestamp();
+            return Publish(newest);
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    /// <summary>Makes a snapshot the current one unless a newer one is; returns the current one.</summary>
+    public Snapshot Publish(Snapshot snapshot)
+    {
+        while (true)
+        {
+            var current = _current;
+            if (snapshot.Version <= current.Version) return current;
+#pragma warning disable CS0420 // Interlocked gives what the volatile field needs.
+            if (Interlocked.CompareExchange(ref _current, snapshot, current) == current) return snapshot;
+#pragma warning restore CS0420
+        }
+    }
+}
