@@ -1,16 +1,26 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Pipeline.Core.Metrics;
-using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka;
+
+/// <summary>How far behind a partition is; what is not known yet is null.</summary>
+internal readonly record struct PartitionLag(string Table, int Partition, long? Records, double? Seconds);
+
+/// <summary>What a reading that runs can be asked at any time.</summary>
+internal interface IReadingFigures
+{
+    long InFlightBytes { get; }
+
+    IEnumerable<PartitionLag> Lags { get; }
+}
 
 /// <summary>What one source measures.</summary>
 internal sealed class KafkaMetrics : IDisposable
 {
     private readonly PipelineMeter _meter = new(Instruments.KafkaMeter);
     private readonly string _source;
-    private readonly ConcurrentDictionary<KafkaReader, byte> _readers = [];
+    private readonly ConcurrentDictionary<IReadingFigures, byte> _readings = [];
     private readonly Counter<long> _records;
     private readonly Counter<long> _bytes;
     private readonly Counter<long> _gaps;
@@ -21,9 +31,9 @@ internal sealed class KafkaMetrics : IDisposable
         _records = _meter.Counter(Instruments.KafkaRecords);
         _bytes = _meter.Counter(Instruments.KafkaBytes);
         _gaps = _meter.Counter(Instruments.KafkaGaps);
-        _meter.Gauge(Instruments.LagRecords, () => Lags(partition => partition.LagRecords));
-        _meter.Gauge(Instruments.LagSeconds, () => Lags(partition => partition.LagSeconds));
-        _meter.Gauge<long>(Instruments.KafkaInFlightBytes, () => [(_readers.Keys.Sum(reader => reader.InFlightBytes), [_source])]);
+        _meter.Gauge(Instruments.LagRecords, () => Lags(lag => lag.Records));
+        _meter.Gauge(Instruments.LagSeconds, () => Lags(lag => lag.Seconds));
+        _meter.Gauge<long>(Instruments.KafkaInFlightBytes, () => [(_readings.Keys.Sum(reading => reading.InFlightBytes), [_source])]);
     }
 
     public void Read(string table, int records, long bytes)
@@ -34,16 +44,15 @@ internal sealed class KafkaMetrics : IDisposable
 
     public void Gap(string table) => _gaps.Add(1, Instruments.KafkaGaps.Tagged(_source, table));
 
-    public void Started(KafkaReader reader) => _readers.TryAdd(reader, 0);
+    public void Started(IReadingFigures reading) => _readings.TryAdd(reading, 0);
 
-    public void Stopped(KafkaReader reader) => _readers.TryRemove(reader, out _);
+    public void Stopped(IReadingFigures reading) => _readings.TryRemove(reading, out _);
 
     public void Dispose() => _meter.Dispose();
 
-    private IEnumerable<(T, object[])> Lags<T>(Func<PartitionReading, T?> lag) where T : struct
+    private IEnumerable<(T, object[])> Lags<T>(Func<PartitionLag, T?> figure) where T : struct
     {
-        foreach (var reader in _readers.Keys)
-            foreach (var partition in reader.Partitions)
-                if (lag(partition) is { } value) yield return (value, [_source, partition.Table, partition.Partition]);
+        foreach (var lag in _readings.Keys.SelectMany(reading => reading.Lags))
+            if (figure(lag) is { } value) yield return (value, [_source, lag.Table, lag.Partition]);
     }
 }

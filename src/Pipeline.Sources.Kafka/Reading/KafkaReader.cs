@@ -9,7 +9,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// without anybody else waiting. Ends with the first error that the client does not get over by itself, after handing on
 /// what was good.
 /// </summary>
-internal sealed class KafkaReader : IAsyncDisposable
+internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
 {
     private const int BatchMax = 4096;
     private const int IdleWaitMs = 200;
@@ -46,6 +46,9 @@ internal sealed class KafkaReader : IAsyncDisposable
     }
 
     public IReadOnlyList<PartitionReading> Partitions { get; }
+
+    public IEnumerable<PartitionLag> Lags =>
+        Partitions.Select(partition => new PartitionLag(partition.Table, partition.Partition, partition.LagRecords, partition.LagSeconds));
 
     public long InFlightBytes => _queue.Bytes + Volatile.Read(ref _openBytes);
 
