@@ -28,7 +28,7 @@ public static class BronzeColumns
     public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
 
     public static readonly Field OpField = new(Op, StringType.Default, nullable: false);
-    public static readonly Field PositionField = new(Position, Int64Type.Default, nullable: false);
+    public static readonly Field PositionField = new Field(Position, Int64Type.Default, nullable: false).As(BronzeRole.Position);
     public static readonly Field IngestedAtField = new(IngestedAt, Timestamp, nullable: false);
     public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
     public static readonly Field RedrivenFromField = new(RedrivenFrom, StringType.Default, nullable: true);

@@ -26,16 +26,11 @@ public sealed class DecodedLetters(RecordBatch? rows, IReadOnlyList<RecordReject
 
 /// <summary>
 /// A source that can decode a record from its dead letter, without reading the record again. A position of its splits names
-/// one record.
+/// one record, and its columns say which of them tell a record from every other (<see cref="BronzeRole.Identifies"/>):
+/// integers, timestamps or text.
 /// </summary>
 public interface IRedriveSource : ISource
 {
-    /// <summary>
-    /// Columns whose values, with <c>_position</c>, tell a record of a table from every other, also from one at the same
-    /// place of an earlier thing of that name. Integers, timestamps or text.
-    /// </summary>
-    IReadOnlyList<string> RecordColumns { get; }
-
     /// <summary>Decodes letters of one split of a table as the source is configured now.</summary>
     /// <exception cref="PipelineException">The table is not configured; something needed for decoding does not answer.</exception>
     ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken);

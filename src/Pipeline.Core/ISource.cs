@@ -37,7 +37,11 @@ public interface ISource : IAsyncDisposable
 /// <param name="Name">The name in the lake: <c>bronze/SOURCE/Name</c>.</param>
 /// <param name="Workers">How many ingest workers share its splits.</param>
 /// <param name="RowsMayRepeat">Rows are read again on purpose (an overlap), so Bronze holds some more than once.</param>
-public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = false);
+public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = false)
+{
+    /// <summary>Columns that the source adds to the table's own, and by which rows may be ordered.</summary>
+    public IReadOnlyList<string> TechnicalColumns { get; init; } = [];
+}
 
 /// <summary>One thing that a check looked at.</summary>
 /// <param name="Thing">What was looked at.</param>

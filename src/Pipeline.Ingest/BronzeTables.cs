@@ -3,12 +3,13 @@ using Apache.Arrow;
 using Apache.Arrow.Ipc;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Ingest;
 
 /// <summary>A Bronze table that can be written.</summary>
 /// <param name="FileSchema">Columns of its data files: the source's and <c>_ingested_at</c>.</param>
-/// <param name="AddedSchema">The table's schema as Arrow IPC when it has to learn columns from our files; null otherwise.</param>
+/// <param name="AddedSchema">The table's schema as Arrow IPC when it has to learn columns from our files, or what its columns mean; null otherwise.</param>
 public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema, byte[]? AddedSchema)
 {
     private static readonly ImmutableDictionary<string, string> Properties = ImmutableDictionary<string, string>.Empty
@@ -21,7 +22,7 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
         var wanted = BronzeColumns.TableSchema(sourceSchema);
         var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
         return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null),
-            Covers(delta.Current.Schema, wanted) ? null : await ToIpcAsync(wanted, cancellationToken));
+            SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : await ToIpcAsync(wanted, cancellationToken));
     }
 
     /// <summary>The schema that <see cref="AddedSchema"/> carries.</summary>
@@ -39,16 +40,4 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
         await writer.WriteEndAsync(cancellationToken);
         return stream.ToArray();
     }
-
-    private static bool Covers(Schema table, Schema wanted)
-    {
-        var known = table.FieldsList.ToDictionary(field => field.Name, StringComparer.OrdinalIgnoreCase);
-        return wanted.FieldsList.All(field => known.TryGetValue(field.Name, out var other) && TypeName(other) == TypeName(field));
-    }
-
-    private static string TypeName(Field field) => field.DataType switch
-    {
-        Apache.Arrow.Types.Decimal128Type type => $"decimal({type.Precision},{type.Scale})",
-        var type => type.Name,
-    };
 }

@@ -9,6 +9,9 @@ internal static class KafkaSchemas
 {
     public const string SchemaId = "_schema_id";
 
+    /// <summary>By which a contract may order rows.</summary>
+    public static readonly IReadOnlyList<string> Ordering = ["_timestamp", "_partition", "_offset"];
+
     private static readonly Schema Text = Make(StringType.Default);
     private static readonly Schema Binary = Make(BinaryType.Default);
     private static readonly Schema Registered = Make(StringType.Default, new Field(SchemaId, Int32Type.Default, nullable: true));
@@ -22,13 +25,13 @@ internal static class KafkaSchemas
 
     private static Schema Make(IArrowType value, params ReadOnlySpan<Field> more) => new(
     [
-        new Field("_partition", Int32Type.Default, nullable: false),
-        new Field("_offset", Int64Type.Default, nullable: false),
-        new Field("_timestamp", BronzeColumns.Timestamp, nullable: true),
+        new Field("_partition", Int32Type.Default, nullable: false).As(BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split),
+        new Field("_offset", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Number),
+        new Field("_timestamp", BronzeColumns.Timestamp, nullable: true).As(BronzeRole.Identifies),
         new Field("_key", StringType.Default, nullable: true),
         new Field("_headers", StringType.Default, nullable: true),
         // Null for a tombstone.
-        new Field("value", value, nullable: true),
+        new Field("value", value, nullable: true).As(BronzeRole.Document),
         .. more,
         BronzeColumns.OpField,
         BronzeColumns.PositionField,

@@ -47,7 +47,6 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     internal int OpenClients => _connections.Count;
 
     /// <summary>An offset of a partition; the time tells it from the one in a topic that had the name before.</summary>
-    public IReadOnlyList<string> RecordColumns { get; } = ["_partition", "_timestamp"];
 
     public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table).Format));
 

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Sources.Postgres.Catalog;
 
 namespace Pipeline.Sources.Postgres;
 
@@ -13,7 +14,10 @@ public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : IS
     public string Kind => "postgres";
 
     /// <summary>Splits are few and ordered: more than one worker a table would have nothing to do.</summary>
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero))];
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero)
+    {
+        TechnicalColumns = options.Mode == ReadMode.Cdc ? [ChangeColumns.SequenceField.Name] : [],
+    })];
 
     public ISource Open(SourceServices services) => new PostgresSource(this, services);
 }

@@ -130,9 +130,11 @@ public sealed class TransformBenchmark : IBenchmark
     {
         IReadOnlyList<Field> columns =
         [
-            .. new[] { ("_partition", "int"), ("_offset", "long"), ("_timestamp", "timestamp"), ("value", "string") }.Select(c => new Field(c.Item1, ColumnType.TryParse(c.Item2)!, nullable: true)),
+            Of("_partition", "int", BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split), Of("_offset", "long", BronzeRole.Orders | BronzeRole.Number),
+            Of("_timestamp", "timestamp", BronzeRole.Identifies), Of("value", "string", BronzeRole.Document),
             BronzeColumns.OpField, BronzeColumns.PositionField, BronzeColumns.IngestedAtField,
         ];
+        static Field Of(string name, string type, BronzeRole roles) => new Field(name, ColumnType.TryParse(type)!, nullable: true).As(roles);
         var bronze = await lake.OpenOrCreateAsync(TableId.Bronze("events", "events"), new Schema(columns, null), [], new Dictionary<string, string>(), cancellationToken);
         using var session = DuckDbSession.Open(DuckDbEngine.SettingsOf(options), cancellationToken);
         for (var part = 0; part < Files; part++)

@@ -13,7 +13,11 @@ namespace Pipeline.Node.Tests;
 internal sealed class LakeFixture : IDisposable
 {
     private static readonly Schema People = new([new Field("id", Int64Type.Default, nullable: false), new Field("name", StringType.Default, nullable: true)], null);
-    private static readonly Schema Records = new([new Field("_partition", Int32Type.Default, nullable: false), new Field("_offset", Int64Type.Default, nullable: false), BronzeColumns.PositionField], null);
+    private static readonly Schema Records = new(
+    [
+        new Field("_partition", Int32Type.Default, nullable: false).As(BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split),
+        new Field("_offset", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Number), BronzeColumns.PositionField,
+    ], null);
 
     private static readonly Schema Letters = new([new Field(DeadLetterColumns.Table, StringType.Default, nullable: false), new Field(DeadLetterColumns.Split, StringType.Default, nullable: false), BronzeColumns.PositionField], null);
 

@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Pipeline.Core;
 using Pipeline.Configuration;
 
 namespace Pipeline.Sources.Kafka.Tests;
@@ -19,7 +18,8 @@ public sealed class KafkaOptionsSpec
 
         Assert.Empty(problems);
         Assert.Equal(("events", "kafka"), (definition.Name, definition.Kind));
-        Assert.Equal([new SourceTable("user_events", 4), new SourceTable("order_events", 1)], definition.Tables);
+        Assert.Equal([("user_events", 4), ("order_events", 1)], definition.Tables.Select(table => (table.Name, table.Workers)));
+        Assert.All(definition.Tables, table => Assert.Equal(["_timestamp", "_partition", "_offset"], table.TechnicalColumns));
         var options = definition.Options;
         Assert.Equal(("a:9093,b:9093", "lag", 128L << 20, 8L << 20), (options.Bootstrap, options.Group, options.ReadAheadBytesMax, options.ChunkBytesMax));
         Assert.Equal((50.0, 200.0, 5.0), (options.ChunkAgeMax.TotalMilliseconds, options.FetchWaitMax.TotalMilliseconds, options.RequestTimeout.TotalSeconds));

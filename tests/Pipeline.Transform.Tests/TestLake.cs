@@ -53,12 +53,22 @@ internal sealed class TestLake : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>Columns as <c>name type</c>, followed by those that every Bronze table has.</summary>
+    /// <summary>
+    /// Columns as <c>name type</c>, followed by those that every Bronze table has; without roles, as tables had them before
+    /// sources declared any.
+    /// </summary>
     public static IReadOnlyList<Field> BronzeColumns(params string[] columns) =>
     [
         .. columns.Select(column => column.Split(' ')).Select(words => new Field(words[0], Transform.Contracts.ColumnType.TryParse(words[1])!, nullable: true)),
-        Core.BronzeColumns.OpField, Core.BronzeColumns.PositionField, Core.BronzeColumns.IngestedAtField,
+        Core.BronzeColumns.OpField, new Field(Core.BronzeColumns.Position, Apache.Arrow.Types.Int64Type.Default, nullable: false), Core.BronzeColumns.IngestedAtField,
     ];
+
+    /// <summary>The same columns with roles that their source declares, as <c>name role role</c>.</summary>
+    public static IReadOnlyList<Field> Declared(IReadOnlyList<Field> columns, params string[] roles)
+    {
+        var byName = roles.Select(line => line.Split(' ')).ToDictionary(words => words[0], words => words[1..].Aggregate(BronzeRole.None, (all, word) => all | Enum.Parse<BronzeRole>(word)));
+        return [.. columns.Select(field => field.Name == Core.BronzeColumns.Position ? field.As(BronzeRole.Position) : byName.TryGetValue(field.Name, out var given) ? field.As(given) : field)];
+    }
 
     /// <summary>Commits rows to a Bronze table: a SELECT with its columns, without <c>_ingested_at</c>.</summary>
     public async Task<long> AppendAsync(string table, IReadOnlyList<Field> columns, string query)

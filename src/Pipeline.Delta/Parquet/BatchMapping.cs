@@ -1,13 +1,12 @@
 using Apache.Arrow;
 using Pipeline.Core;
-using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Parquet;
 
 /// <summary>Brings batches into the columns of a file: matched by name, missing nullable ones filled with null.</summary>
 internal sealed class BatchMapping(string path, Schema schema)
 {
-    private readonly string[] _typeNames = [.. schema.FieldsList.Select(field => SchemaJson.Name(field.DataType))];
+    private readonly string[] _typeNames = [.. schema.FieldsList.Select(field => LakeType.Name(field.DataType))];
     private Schema? _lastSource;
     private int[] _lastColumns = [];
 
@@ -46,7 +45,7 @@ internal sealed class BatchMapping(string path, Schema schema)
                 continue;
             }
 
-            var found = SchemaJson.Name(source.GetFieldByIndex(columns[i]).DataType);
+            var found = LakeType.Name(source.GetFieldByIndex(columns[i]).DataType);
             if (found != _typeNames[i]) throw Refused($"column {field.Name} is {_typeNames[i]}, and the rows have {found}");
         }
 

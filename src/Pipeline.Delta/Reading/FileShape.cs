@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
-using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Reading;
 
@@ -80,8 +80,8 @@ internal sealed class FileShape
                         [Fit(entries.Children[0], to.KeyField.DataType, path + ".key"), Fit(entries.Children[1], to.ValueField.DataType, path + ".value")]),
                 ]);
             default:
-                return SchemaJson.Name(data.DataType) == SchemaJson.Name(type) ? data : ColumnCast.To(data, type)
-                    ?? throw new FormatException($"its column {path} is {SchemaJson.Name(data.DataType)}, and the table's is {SchemaJson.Name(type)}");
+                return LakeType.Name(data.DataType) == LakeType.Name(type) ? data : ColumnCast.To(data, type)
+                    ?? throw new FormatException($"its column {path} is {LakeType.Name(data.DataType)}, and the table's is {LakeType.Name(type)}");
         }
     }
 }

@@ -5,8 +5,9 @@ using Pipeline.Core;
 namespace Pipeline.Delta.Schemas;
 
 /// <summary>
-/// Makes one schema of a table's and a commit's: new columns come nullable at the end, and a column that is said to have
-/// no statistics has none from then on. Protocol (1, 2) has no type widening, so any other type than the table's is refused.
+/// Makes one schema of a table's and a commit's: new columns come nullable at the end, a column learns what it has not yet
+/// said of itself (its metadata), and one that is said to have no statistics has none from then on. Protocol (1, 2) has no type
+/// widening, so any other type than the table's is refused.
 /// </summary>
 internal static class SchemaEvolution
 {
@@ -43,17 +44,26 @@ internal static class SchemaEvolution
             if (!string.Equals(known.Name, field.Name, StringComparison.Ordinal))
                 differences.Add($"column {path}{known.Name} would be named {field.Name}");
             var type = MergeType(known.DataType, field.DataType, path + known.Name, differences);
-            var loses = TableColumns.HasStatistics(known) && !TableColumns.HasStatistics(field);
-            if (type is null && !loses) continue;
-            merged[at] = new Field(known.Name, type ?? known.DataType, known.IsNullable, loses ? Marked(known) : known.HasMetadata ? known.Metadata : null);
+            var metadata = MergeMetadata(known, field);
+            if (type is null && metadata is null) continue;
+            merged[at] = new Field(known.Name, type ?? known.DataType, known.IsNullable, metadata ?? (known.HasMetadata ? known.Metadata : null));
             isChanged = true;
         }
 
         return isChanged ? merged : null;
     }
 
-    private static Dictionary<string, string> Marked(Field field) =>
-        new(field.HasMetadata ? field.Metadata : new Dictionary<string, string>(), StringComparer.Ordinal) { [TableColumns.StatisticsKey] = TableColumns.NoStatistics };
+    /// <summary>Null when it stays. What the table says is not contradicted: a writer of another release may say something else.</summary>
+    private static Dictionary<string, string>? MergeMetadata(Field current, Field needed)
+    {
+        if (!needed.HasMetadata) return null;
+        var merged = new Dictionary<string, string>(current.HasMetadata ? current.Metadata : new Dictionary<string, string>(), StringComparer.Ordinal);
+        var isChanged = false;
+        foreach (var (key, value) in needed.Metadata) isChanged |= merged.TryAdd(key, value);
+        if (TableColumns.HasStatistics(needed) || !TableColumns.HasStatistics(current)) return isChanged ? merged : null;
+        merged[TableColumns.StatisticsKey] = TableColumns.NoStatistics;
+        return merged;
+    }
 
     /// <summary>Null when the type stays.</summary>
     private static IArrowType? MergeType(IArrowType current, IArrowType needed, string path, List<string> differences)
@@ -71,7 +81,7 @@ internal static class SchemaEvolution
                 return key is null && value is null ? null : new MapType(new Field("key", key ?? a.KeyField.DataType, nullable: false),
                     new Field("value", value ?? a.ValueField.DataType, a.ValueField.IsNullable));
             default:
-                var (from, to) = (SchemaJson.Name(current), SchemaJson.Name(needed));
+                var (from, to) = (LakeType.Name(current), LakeType.Name(needed));
                 if (from != to) differences.Add($"column {path} is {from}, not {to}");
                 return null;
         }

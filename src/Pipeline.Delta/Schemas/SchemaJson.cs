@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Apache.Arrow;
@@ -17,9 +16,6 @@ internal static class SchemaJson
 {
     /// <summary>Marks field metadata whose value is JSON other than a string, so that it is written back as it was.</summary>
     private const string RawPrefix = "json:";
-
-    private static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
-    private static readonly TimestampType TimestampNtz = new(TimeUnit.Microsecond, (string?)null);
 
     /// <exception cref="PipelineException">A column has a type that Delta lacks; or two names differ by case only.</exception>
     public static string Write(Schema schema)
@@ -49,16 +45,6 @@ internal static class SchemaJson
             throw new PipelineException(FaultKind.Invalid, $"Table {table}", e.Message, "Read it with a newer version of pipeline.", e);
         }
     }
-
-    /// <summary>The type as schemas name it: <c>long</c>, <c>decimal(10,2)</c>, <c>array&lt;string&gt;</c>; for messages.</summary>
-    public static string Name(IArrowType type) => type switch
-    {
-        ListType list => $"array<{Name(list.ValueDataType)}>",
-        MapType map => $"map<{Name(map.KeyField.DataType)},{Name(map.ValueField.DataType)}>",
-        StructType structure => $"struct<{string.Join(",", structure.Fields.Select(field => $"{field.Name}:{Name(field.DataType)}"))}>",
-        TimestampType { Unit: not TimeUnit.Microsecond } timestamp => $"Arrow's timestamp[{timestamp.Unit}]",
-        _ => Primitive(type) ?? $"Arrow's {type.Name}",
-    };
 
     private static void WriteStruct(Utf8JsonWriter json, IReadOnlyList<Field> fields, string path)
     {
@@ -130,29 +116,11 @@ internal static class SchemaJson
                 json.WriteEndObject();
                 break;
             default:
-                json.WriteStringValue(Primitive(type) ?? throw new PipelineException(FaultKind.Invalid, $"Column {path}",
-                    $"Delta has no type for {Name(type)}", "Cast it to a type that Delta has."));
+                json.WriteStringValue(LakeType.Primitive(type) ?? throw new PipelineException(FaultKind.Invalid, $"Column {path}",
+                    $"Delta has no type for {LakeType.Name(type)}", "Cast it to a type that Delta has."));
                 break;
         }
     }
-
-    private static string? Primitive(IArrowType type) => type switch
-    {
-        StringType => "string",
-        Int64Type => "long",
-        Int32Type => "integer",
-        Int16Type => "short",
-        Int8Type => "byte",
-        FloatType => "float",
-        DoubleType => "double",
-        BooleanType => "boolean",
-        BinaryType => "binary",
-        Date32Type => "date",
-        Decimal128Type { Precision: <= 38 } number => $"decimal({number.Precision},{number.Scale})",
-        TimestampType { Unit: TimeUnit.Microsecond, Timezone: null or "" } => "timestamp_ntz",
-        TimestampType { Unit: TimeUnit.Microsecond, Timezone: "UTC" or "Etc/UTC" or "+00:00" or "Z" } => "timestamp",
-        _ => null,
-    };
 
     private static List<Field> ReadFields(JsonElement structure) =>
         [.. structure.GetProperty("fields").EnumerateArray().Select(field => new Field(Text(field, "name"), ReadType(field.GetProperty("type")),
@@ -182,31 +150,11 @@ internal static class SchemaJson
 
     private static IArrowType ReadPrimitive(string name) => name switch
     {
-        "string" => StringType.Default,
-        "long" => Int64Type.Default,
-        "integer" => Int32Type.Default,
-        "short" => Int16Type.Default,
-        "byte" => Int8Type.Default,
-        "float" => FloatType.Default,
-        "double" => DoubleType.Default,
-        "boolean" => BooleanType.Default,
-        "binary" => BinaryType.Default,
-        "date" => Date32Type.Default,
-        "timestamp" => Timestamp,
-        "timestamp_ntz" => TimestampNtz,
-        _ when name.StartsWith("decimal", StringComparison.Ordinal) => ReadDecimal(name),
-        _ => throw new NotSupportedException($"its schema has the type {name}, which this version does not know"),
+        "decimal" => new Decimal128Type(10, 0),
+        _ => LakeType.TryParse(name) ?? throw (name.StartsWith("decimal", StringComparison.Ordinal)
+            ? new FormatException($"'{name}' is no type")
+            : new NotSupportedException($"its schema has the type {name}, which this version does not know")),
     };
-
-    private static Decimal128Type ReadDecimal(string name)
-    {
-        if (name is "decimal") return new Decimal128Type(10, 0);
-        if (!name.StartsWith("decimal(", StringComparison.Ordinal) || !name.EndsWith(')')) throw new FormatException($"'{name}' is no type");
-        var parts = name["decimal(".Length..^1].Split(',');
-        if (parts.Length != 2) throw new FormatException($"'{name}' is no type");
-        return new Decimal128Type(int.Parse(parts[0], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture),
-            int.Parse(parts[1], NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture));
-    }
 
     private static string Text(JsonElement body, string name) =>
         body.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");

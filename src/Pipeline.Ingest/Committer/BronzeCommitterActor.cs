@@ -5,6 +5,7 @@ using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Ingest.Committer;
 
@@ -113,12 +114,15 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         return new CommitterEvent.Opened(opened is null ? MissingTableView.Instance : new SnapshotView(opened, opened.Current));
     }
 
-    private static async ValueTask<CommitterEvent> CommitAsync(CommitterEffect.Commit commit, CancellationToken cancellationToken)
+    private async ValueTask<CommitterEvent> CommitAsync(CommitterEffect.Commit commit, CancellationToken cancellationToken)
     {
         KillPoint.Reach(KillPoint.BeforeLogEntry);
         var table = ((SnapshotView)commit.Table).Table;
+        var schema = table.Current.Schema;
         var result = await table.CommitAsync(TransactionOf([.. commit.Batch.Select(pending => pending.Stage)]), cancellationToken);
         KillPoint.Reach(KillPoint.AfterLogEntry);
+        if (result is CommitResult.Committed { Snapshot: var snapshot } && SchemaDifference.Of(schema, snapshot.Schema) is { IsEmpty: false } change)
+            _log.Info("The schema of {Table} is another from version {Version} on: {Change}", _id, snapshot.Version, change);
         return result switch
         {
             CommitResult.Committed committed => new CommitterEvent.Committed(new SnapshotView(table, committed.Snapshot)),

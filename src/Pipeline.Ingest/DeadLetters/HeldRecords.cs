@@ -20,10 +20,9 @@ internal sealed class HeldRecords
     /// Looks at the rows of a snapshot at the letters' positions. Files whose positions are all elsewhere are not opened;
     /// memory does not grow with the table.
     /// </summary>
-    /// <param name="recordColumns">Those of <see cref="IRedriveSource.RecordColumns"/>.</param>
-    public static async ValueTask<HeldRecords> FindAsync(DeltaTable table, Snapshot snapshot, IReadOnlyList<string> recordColumns,
-        IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    public static async ValueTask<HeldRecords> FindAsync(DeltaTable table, Snapshot snapshot, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
     {
+        var recordColumns = BronzeShape.Of(snapshot.Schema).Identifying;
         var held = new HeldRecords(recordColumns);
         long[] positions = [.. letters.Select(letter => letter.Position).Distinct().Order()];
         var wanted = positions.ToHashSet();

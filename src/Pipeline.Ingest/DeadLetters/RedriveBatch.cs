@@ -24,7 +24,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     /// <param name="isDryRun">Nothing is written.</param>
     public async ValueTask DecideAsync(IReadOnlyList<DeadLetter> letters, bool isDryRun, CancellationToken cancellationToken)
     {
-        var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, source.RecordColumns, letters, cancellationToken);
+        var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, letters, cancellationToken);
         foreach (var split in letters.GroupBy(letter => letter.Split))
         {
             var waiting = new List<DeadLetter>();

@@ -15,21 +15,20 @@ internal sealed record OpenFile(BronzeTable Table, DataFileWriter Writer);
 /// </summary>
 internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsyncDisposable
 {
-    /// <summary>Columns whose values rarely repeat: a dictionary costs time and saves nothing.</summary>
-    private static readonly string[] NoDictionary = [BronzeColumns.Position, "_offset", "value"];
-
     private readonly Lock _lock = new();
     private readonly HashSet<DataFileWriter> _writers = [];
     private readonly Dictionary<string, BronzeTable> _complete = new(StringComparer.Ordinal);
     private bool _hasEnded;
     private readonly DataFileOptions _fileOptions =
-        new(options.RowGroupBytesMax, options.Compression == Compression.Zstd ? "zstd" : "snappy", NoDictionary: NoDictionary);
+        new(options.RowGroupBytesMax, options.Compression == Compression.Zstd ? "zstd" : "snappy");
 
     public async ValueTask<OpenFile> OpenAsync(BronzeTable table, CancellationToken cancellationToken)
     {
         var today = time.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var partition = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, today);
-        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, _fileOptions, cancellationToken);
+        // A dictionary of values that rarely repeat costs time and saves nothing.
+        var fileOptions = _fileOptions with { NoDictionary = BronzeShape.Of(table.FileSchema).Distinct };
+        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, fileOptions, cancellationToken);
         lock (_lock) _writers.Add(writer);
         return new OpenFile(table, writer);
     }

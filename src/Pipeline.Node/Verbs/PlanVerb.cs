@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Apache.Arrow.Types;
 using Microsoft.Extensions.Logging;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Planning;
 
@@ -24,12 +24,11 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
     {
         PlannedChangeKind.Create => "create",
         PlannedChangeKind.AddColumns => "add columns",
+        PlannedChangeKind.DescribeColumns => "describe columns",
         _ => "change types",
     };
 
     private static string Describe(PlannedColumn column) => column.Present is { } present
-        ? $"{column.Name} {TypeName(present)} -> {TypeName(column.Wanted)}"
-        : $"{column.Name} {TypeName(column.Wanted)}";
-
-    private static string TypeName(IArrowType type) => type is Decimal128Type number ? $"decimal({number.Precision},{number.Scale})" : type.Name;
+        ? $"{column.Name} {LakeType.Name(present)} -> {LakeType.Name(column.Wanted)}"
+        : $"{column.Name} {LakeType.Name(column.Wanted)}";
 }

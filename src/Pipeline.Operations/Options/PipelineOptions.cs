@@ -61,7 +61,7 @@ public sealed record PipelineOptions
             Transform = TransformOptions.Bind(pipeline.Section("transform")),
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
             Sources = sources,
-            Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null),
+            Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };
         pipeline.Complete();
         return options;
@@ -69,6 +69,10 @@ public sealed record PipelineOptions
 
     private static List<TableId> BronzeTablesOf(IReadOnlyList<ISourceDefinition> sources) =>
         [.. sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)))];
+
+    private static Dictionary<TableId, IReadOnlyList<string>> TechnicalColumnsOf(IReadOnlyList<ISourceDefinition> sources) =>
+        sources.SelectMany(source => source.Tables.Select(table => (Id: TableId.Bronze(source.Name, table.Name), table.TechnicalColumns)))
+            .DistinctBy(table => table.Id).ToDictionary(table => table.Id, table => table.TechnicalColumns);
 
     private static string? ReadFile(string path) => File.Exists(path) ? File.ReadAllText(path) : null;
 }

@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Schemas;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 
@@ -17,6 +18,9 @@ public enum PlannedChangeKind
     AddColumns,
 
     ChangeTypes,
+
+    /// <summary>The columns stay as they are; what the log says of them changes.</summary>
+    DescribeColumns,
 }
 
 /// <param name="Present">The column's type in the lake, where it is another.</param>
@@ -54,22 +58,13 @@ public static class PlanTables
         if (await lake.TryOpenAsync(id, cancellationToken) is not { } table)
             return [new PlannedChange(id, PlannedChangeKind.Create, [.. wanted.FieldsList.Select(field => new PlannedColumn(field.Name, field.DataType))])];
 
-        var present = table.Current.Schema.FieldsList.ToDictionary(field => field.Name, StringComparer.OrdinalIgnoreCase);
-        var changes = new List<PlannedChange>();
-        PlannedColumn[] added = [.. wanted.FieldsList.Where(field => !present.ContainsKey(field.Name)).Select(field => new PlannedColumn(field.Name, field.DataType))];
-        if (added.Length > 0) changes.Add(new PlannedChange(id, PlannedChangeKind.AddColumns, added));
-        PlannedColumn[] retyped =
+        var difference = SchemaDifference.Of(table.Current.Schema, wanted);
+        PlannedChange[] changes =
         [
-            .. wanted.FieldsList.Where(field => present.TryGetValue(field.Name, out var old) && !IsSame(old.DataType, field.DataType))
-                .Select(field => new PlannedColumn(field.Name, field.DataType, present[field.Name].DataType)),
+            new(id, PlannedChangeKind.AddColumns, [.. difference.Added.Select(field => new PlannedColumn(field.Name, field.DataType))]),
+            new(id, PlannedChangeKind.ChangeTypes, [.. difference.Retyped.Select(pair => new PlannedColumn(pair.Present.Name, pair.Wanted.DataType, pair.Present.DataType))]),
+            new(id, PlannedChangeKind.DescribeColumns, [.. difference.Described.Select(field => new PlannedColumn(field.Name, field.DataType))]),
         ];
-        if (retyped.Length > 0) changes.Add(new PlannedChange(id, PlannedChangeKind.ChangeTypes, retyped));
-        return changes;
+        return [.. changes.Where(change => change.Columns.Count > 0)];
     }
-
-    private static bool IsSame(IArrowType a, IArrowType b) => (a, b) switch
-    {
-        (Decimal128Type x, Decimal128Type y) => x.Precision == y.Precision && x.Scale == y.Scale,
-        _ => a.Name == b.Name,
-    };
 }

@@ -20,8 +20,7 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
     {
         var thing = $"{id} positions";
         var oldest = await OldestCommitAsync(table, cancellationToken);
-        // Captured rows carry places in the server's log, while the splits of their snapshot count blocks.
-        var areRowsInRange = !snapshot.Schema.FieldsLookup.Contains("_sequence");
+        var areRowsInRange = BronzeShape.Of(snapshot.Schema).ArePositionsInRange;
         var positions = new Dictionary<string, long>(StringComparer.Ordinal);
         var moves = 0;
         long? redrives = oldest == 0 ? 0 : null;
@@ -54,29 +53,32 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
         return new Finding(thing, Ok: true, $"{positions.Count} splits, {moves:#,0} ranges without gap or overlap{since}");
     }
 
-    /// <summary>For Kafka tables: no record twice, and no record missing up to the position. Null for others.</summary>
-    public async Task<Finding?> CheckOffsetsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    /// <summary>Where records are numbered: none twice, and none missing up to the position. Null elsewhere.</summary>
+    public async Task<Finding?> CheckNumbersAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
     {
-        if (!snapshot.Schema.FieldsLookup.Contains("_offset")) return null;
-        var thing = $"{id} offsets";
+        if (BronzeShape.Of(snapshot.Schema).Numbering is not var (splitColumn, numberColumn)) return null;
+        // The words of the source.
+        var (part, number) = (splitColumn.Trim('_'), numberColumn.Trim('_'));
+        var thing = $"{id} {number}s";
         var dead = await DeadLettersAsync(id, snapshot, cancellationToken);
         // A re-driven record is a dead letter and a row.
         var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
         long missing = 0, records = 0;
-        foreach (var row in await query.RowsAsync(table, snapshot, $"_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset), {redriven}", "GROUP BY _partition"))
+        var name = Sql.Name(numberColumn);
+        foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}", "GROUP BY 1"))
         {
-            var (partition, rows, offsets, first, last) = (Number(row[0]), Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
-            if (offsets < rows) return Broken(thing, $"partition {partition} holds {rows - offsets} records twice");
-            var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, partition)).Select(txn => (long?)txn.Version).Max();
-            if (position is { } end && last >= end) return Broken(thing, $"partition {partition} holds offset {last}, but its position is {end}");
-            var before = dead.GetValueOrDefault(partition);
+            var (split, rows, numbers, first, last) = ((string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
+            if (numbers < rows) return Broken(thing, $"{part} {split} holds {rows - numbers} records twice");
+            var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, split)).Select(txn => (long?)txn.Version).Max();
+            if (position is { } end && last >= end) return Broken(thing, $"{part} {split} holds {number} {last}, but its position is {end}");
+            var before = dead.GetValueOrDefault(split);
             records += rows;
             missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - (before.Count - Number(row[5]));
         }
 
         return missing >= 0
             ? new Finding(thing, Ok: true, $"{records:#,0} records, none twice"
-                + (missing == 0 ? ", none missing" : $"; {missing:#,0} offsets hold no record (compacted away, or marks of transactions)"))
+                + (missing == 0 ? ", none missing" : $"; {missing:#,0} {number}s hold no record (compacted away, or marks of transactions)"))
             : Broken(thing, $"{-missing} dead letters are in the table too");
     }
 
@@ -107,21 +109,21 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
     private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
 
     /// <summary>
-    /// Dead letters of a table by partition: how many, and the first offset. They are committed before the table: those
+    /// Dead letters of a table by the end of their split's name: how many, and the first number. They are committed before the table: those
     /// that it has not passed do not count.
     /// </summary>
-    private async Task<Dictionary<long, (long Count, long? First)>> DeadLettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
+    private async Task<Dictionary<string, (long Count, long? First)>> DeadLettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
     {
-        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
+        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return new(StringComparer.Ordinal);
         var positions = string.Concat(passed.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal))
             .Select(txn => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(txn.AppId)} THEN _position < {txn.Version}")));
-        var rows = await query.RowsAsync(table, table.Current, "CAST(regexp_extract(_split, '[0-9]+$') AS BIGINT), count(*), min(_position)",
+        var rows = await query.RowsAsync(table, table.Current, "regexp_extract(_split, '[^/]+$'), count(*), min(_position)",
             $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1");
-        return rows.ToDictionary(row => Number(row[0]), row => (Number(row[1]), (long?)Number(row[2])));
+        return rows.ToDictionary(row => (string)row[0]!, row => (Number(row[1]), (long?)Number(row[2])), StringComparer.Ordinal);
     }
 
-    private static bool IsSplit(string appId, TableId id, long partition) =>
-        appId.StartsWith($"{id.Source}/", StringComparison.Ordinal) && appId.EndsWith($"/{partition}", StringComparison.Ordinal);
+    private static bool IsSplit(string appId, TableId id, string name) =>
+        appId.StartsWith($"{id.Source}/", StringComparison.Ordinal) && appId.EndsWith($"/{name}", StringComparison.Ordinal);
 
     private static async Task<long> OldestCommitAsync(DeltaTable table, CancellationToken cancellationToken)
     {

@@ -37,7 +37,7 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
             if (id.Layer == Layer.Bronze)
             {
                 yield return await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken);
-                if (await bronze.CheckOffsetsAsync(id, table, snapshot, cancellationToken) is { } offsets) yield return offsets;
+                if (await bronze.CheckNumbersAsync(id, table, snapshot, cancellationToken) is { } numbers) yield return numbers;
                 if (await bronze.CheckRedrivenAsync(id, table, snapshot, cancellationToken) is { } redriven) yield return redriven;
             }
             else if (graph.TrySilver(id) is { } contract)

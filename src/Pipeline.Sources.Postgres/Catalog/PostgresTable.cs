@@ -57,8 +57,11 @@ internal static class ChangeColumns
     /// The columns that the row carries, separated by commas; null when it carries all. The server does not send large
     /// values (TOAST) that an update has left alone: those are null here and keep their value downstream.
     /// </summary>
-    public static readonly Field ChangedField = new("_changed", StringType.Default, nullable: true);
+    public static readonly Field ChangedField = new Field("_changed", StringType.Default, nullable: true).As(BronzeRole.Changed);
 
-    /// <summary>Orders the changes of one transaction, which share their position.</summary>
-    public static readonly Field SequenceField = new("_sequence", Int64Type.Default, nullable: false);
+    /// <summary>
+    /// Orders the changes of one transaction, which share their position: a place in the server's log, also for rows of a
+    /// snapshot, whose splits count blocks.
+    /// </summary>
+    public static readonly Field SequenceField = new Field("_sequence", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog);
 }

@@ -56,14 +56,14 @@ public enum RecordFormat
     /// <summary>One Bronze column each.</summary>
     Columns,
 
-    /// <summary>One JSON document in the Bronze column <c>value</c>.</summary>
+    /// <summary>One JSON document in the Bronze column that holds the record.</summary>
     Json,
 }
 
 /// <summary>One column of a Silver table.</summary>
-/// <param name="From">The Bronze column it is read from.</param>
+/// <param name="From">The Bronze column it is read from; null: the one that holds the whole record.</param>
 /// <param name="Path">Where in that column's JSON document, e.g. <c>$.device.os</c>; null for a plain column.</param>
-public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired, Classification Classification, Mask Mask, string From, string? Path)
+public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired, Classification Classification, Mask Mask, string? From, string? Path)
 {
     /// <summary>The type in the Silver table: masked values are text.</summary>
     public IArrowType StoredType => Mask == Mask.None ? Type : StringType.Default;

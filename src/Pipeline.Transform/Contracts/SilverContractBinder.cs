@@ -8,17 +8,19 @@ namespace Pipeline.Transform.Contracts;
 /// <summary>Reads the <c>silver { … }</c> section: one child a table. Every problem is noted in the reader.</summary>
 internal static partial class SilverContractBinder
 {
-    /// <summary>Bronze columns that <c>order-by</c> may name beside the contract's own.</summary>
-    private static readonly string[] TechnicalColumns = [BronzeColumns.Position, BronzeColumns.IngestedAt, "_timestamp", "_partition", "_offset"];
+    /// <summary>Bronze columns that <c>order-by</c> may name beside the contract's own and the source's.</summary>
+    private static readonly string[] TechnicalColumns = [BronzeColumns.Position, BronzeColumns.IngestedAt];
 
     /// <param name="bronzeTables">The tables that sources fill; null when they are not known here.</param>
-    public static IReadOnlyList<SilverContract> Bind(SettingsReader silver, IReadOnlyCollection<TableId>? bronzeTables)
+    /// <param name="technical">What <see cref="SourceTable.TechnicalColumns"/> says of the tables that are known.</param>
+    public static IReadOnlyList<SilverContract> Bind(SettingsReader silver, IReadOnlyCollection<TableId>? bronzeTables,
+        IReadOnlyDictionary<TableId, IReadOnlyList<string>> technical)
     {
         var bound = new List<(SilverContract Contract, SettingsReader Settings)>();
         foreach (var (name, settings) in silver.Children())
         {
             if (!NamePattern().IsMatch(name)) silver.Report(name, $"'{name}' is not a table name. Use lower-case letters, digits and _");
-            bound.Add((BindTable(name, settings, bronzeTables), settings));
+            bound.Add((BindTable(name, settings, bronzeTables, technical), settings));
         }
 
         var contracts = bound.Select(table => table.Contract).ToList();
@@ -26,7 +28,8 @@ internal static partial class SilverContractBinder
         return contracts;
     }
 
-    private static SilverContract BindTable(string name, SettingsReader settings, IReadOnlyCollection<TableId>? bronzeTables)
+    private static SilverContract BindTable(string name, SettingsReader settings, IReadOnlyCollection<TableId>? bronzeTables,
+        IReadOnlyDictionary<TableId, IReadOnlyList<string>> technical)
     {
         var from = Bronze(settings, bronzeTables);
         var format = settings.Choice<RecordFormat>("format", RecordFormat.Columns);
@@ -39,7 +42,7 @@ internal static partial class SilverContractBinder
         foreach (var column in columns.Where(column => key.Contains(column.Name) && column.Mask == Mask.Redact))
             settings.Report("key", $"'{column.Name}' is redacted, so it cannot tell rows apart. Use mask = hash or another key");
 
-        var orderBy = settings.Has("order-by") ? Known(settings, "order-by", [.. names, .. TechnicalColumns]) : [BronzeColumns.Position];
+        var orderBy = settings.Has("order-by") ? Known(settings, "order-by", [.. names, .. TechnicalColumns, .. technical.GetValueOrDefault(from, [])]) : [BronzeColumns.Position];
         foreach (var column in columns.Where(column => orderBy.Contains(column.Name) && column.Mask != Mask.None))
             settings.Report("order-by", $"'{column.Name}' is masked, so its order is lost. Order by another column");
 
@@ -86,11 +89,12 @@ internal static partial class SilverContractBinder
 
         var from = settings.OptionalString("from");
         var path = settings.OptionalString("path");
-        if (from is null && format == RecordFormat.Json) (from, path) = ("value", path ?? $"$.{name}");
+        var isDocument = from is null && format == RecordFormat.Json;
+        if (isDocument) path ??= $"$.{name}";
         if (path is not null && !PathPattern().IsMatch(path)) settings.Report("path", $"'{path}' is not a path. Write $.name.name or $.name[0]");
 
         var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
-            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), from ?? name, path);
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument ? null : from ?? name, path);
         settings.Complete();
         return column;
     }

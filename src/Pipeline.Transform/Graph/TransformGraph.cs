@@ -53,9 +53,11 @@ public sealed class TransformGraph
     /// problems the graph is not to be used.
     /// </summary>
     /// <param name="bronzeTables">The tables that sources fill; null when they are not known here.</param>
-    public static TransformGraph Bind(SettingsReader silver, SettingsReader gold, IReadOnlyCollection<TableId>? bronzeTables)
+    /// <param name="technical">What <see cref="SourceTable.TechnicalColumns"/> says of the tables that are known.</param>
+    public static TransformGraph Bind(SettingsReader silver, SettingsReader gold, IReadOnlyCollection<TableId>? bronzeTables,
+        IReadOnlyDictionary<TableId, IReadOnlyList<string>>? technical = null)
     {
-        var contracts = SilverContractBinder.Bind(silver, bronzeTables);
+        var contracts = SilverContractBinder.Bind(silver, bronzeTables, technical ?? new Dictionary<TableId, IReadOnlyList<string>>());
         var tables = GoldTableBinder.Bind(gold);
         using var checker = new GraphChecker(silver.Problems);
         return new TransformGraph(contracts, checker.Check(contracts, tables));

@@ -125,7 +125,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
-                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf)),
+                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), BronzeShape.Of(snapshot.Schema).Sequence),
             TimelyWithin = options.LagMax,
         };
     }

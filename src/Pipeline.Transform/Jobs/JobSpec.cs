@@ -37,7 +37,9 @@ public enum JobKind
 }
 
 /// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
-public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions);
+/// <param name="Sequence">The column that orders changes of one position; null when there is none.</param>
+public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions,
+    string? Sequence = null);
 
 /// <summary>
 /// One run of a transform as a document: pinned input versions with explicit file lists, SQL, output table, keys. Any

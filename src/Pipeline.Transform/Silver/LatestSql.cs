@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Core;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
 
@@ -12,8 +13,8 @@ namespace Pipeline.Transform.Silver;
 /// The engine provides <c>checked</c>, the result of <see cref="SilverSql.Checked"/>; <c>existing</c> and
 /// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it; <c>existing</c> without those that
 /// come before a truncate in <c>checked</c>.
-/// The order is total and does not depend on how rows were spread over runs: <c>order-by</c>, then position, sequence,
-/// partition and offset as far as Bronze has them, then the values themselves. Rows that tie in all of it are the same
+/// The order is total and does not depend on how rows were spread over runs: <c>order-by</c>, then position and the
+/// other columns that order Bronze, then the values themselves. Rows that tie in all of it are the same
 /// row twice. A row of the table whose columns are not all known, because the change that made it left them out, is
 /// filled from an older row that comes later, as those of a snapshot do beside the stream.
 /// </remarks>
@@ -21,7 +22,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
 {
     private readonly IReadOnlyList<Field> _fields = SilverTables.Columns(contract, bronze);
     private readonly IReadOnlyList<string> _ordering = SilverTables.OrderingColumns(contract, bronze);
-    private readonly bool _hasChanged = bronze.FieldsLookup.Contains("_changed");
+    private readonly BronzeShape _shape = BronzeShape.Of(bronze);
 
     private string Key => Sql.Names(contract.Key);
 
@@ -37,12 +38,12 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
             var columns = Sql.Names(_fields.Select(f => f.Name));
             return $"""
                 WITH candidates AS (
-                  SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_hasChanged ? " AND _op <> 't' AND NOT _truncated" : "")}
+                  SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_shape.Changed is not null ? " AND _op <> 't' AND NOT _truncated" : "")}
                   UNION ALL
                   SELECT {columns}, 'r', true FROM existing
                   UNION ALL
                   SELECT {columns}, 'd', true FROM tombstones
-                ){(_hasChanged ? WithCarried(columns) : WithoutCarried(columns))}
+                ){(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
                 """;
         }
     }
@@ -54,15 +55,15 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
         WHERE _rank = 1
         """;
 
-    private string WithCarried(string columns)
+    private string WithCarried(string columns, string changed)
     {
         var carried = Values.Select((name, i) =>
-            $"max(CASE WHEN _n > _gone AND carries(_changed, {Sql.Text(contract.Column(name).From)}) THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
+            $"max(CASE WHEN _n > _gone AND carries({changed}, {Sql.Text(From(name))}) THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
         var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {Sql.Name(name)} END) OVER (PARTITION BY {Key}) AS {Sql.Name(name)}");
-        var known = Values.Select((name, i) => (From: contract.Column(name).From, Source: $"_from_{i}")).ToList();
+        var known = Values.Select((name, i) => (From: From(name), Source: $"_from_{i}")).ToList();
         var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
         var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {Sql.Text(column.From)} END"))}) END";
-        var rest = _fields.Select(field => field.Name).Except([.. Values, SilverTables.Changed], StringComparer.Ordinal);
+        var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
         return $"""
             ,
             numbered AS (
@@ -76,19 +77,22 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
               FROM cut
             ),
             filled AS (
-              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", $"{SilverTables.Changed} AS _before", $"{list} AS {SilverTables.Changed}", .. filled])}
+              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", $"{changed} AS _before", $"{list} AS {changed}", .. filled])}
               FROM carried
             )
-            SELECT {columns}, _op, _existing AND _before IS NOT DISTINCT FROM {SilverTables.Changed} AS _existing
+            SELECT {columns}, _op, _existing AND _before IS NOT DISTINCT FROM {changed} AS _existing
             FROM filled
             WHERE _n = _last
             """;
     }
 
+    /// <summary>The Bronze column that a column is read from.</summary>
+    private string From(string column) => contract.Column(column).From ?? _shape.Document!;
+
     private string Order(string direction)
     {
-        // Kafka's partition and offset already name one record.
-        var values = _ordering.Contains("_offset") ? [] : Values.Except(contract.OrderBy, StringComparer.Ordinal);
+        // Where records are numbered, split and number already name one.
+        var values = _shape.Numbering is not null ? [] : Values.Except(contract.OrderBy, StringComparer.Ordinal);
         return string.Join(", ", contract.OrderBy.Concat(_ordering).Distinct(StringComparer.Ordinal).Concat(values)
             .Select(name => $"{Sql.Name(name)} {direction}").Append($"_existing {direction}"));
     }

@@ -28,7 +28,7 @@ public static class Prelude
         CREATE MACRO json_texts(t, paths) AS json_extract_string(t, paths);
         CREATE MACRO get_json_object(t, path) AS CASE WHEN json_valid(t) THEN json_extract_string(t, path) END;
 
-        -- Whether a change-capture row carries a column; _changed lists the carried ones, null means all.
+        -- Whether a change-capture row carries a column, by its list of those that it does; null means all.
         CREATE MACRO carries(changed, name) AS changed IS NULL OR contains(',' || changed || ',', ',' || name || ',');
 
         CREATE MACRO regexp_like(t, pattern) AS regexp_matches(t, pattern);

@@ -28,6 +28,7 @@ public sealed class SilverSql
 {
     private readonly SilverContract _contract;
     private readonly IReadOnlyList<Field> _bronze;
+    private readonly BronzeShape _shape;
     private readonly bool _hasChanged;
     private readonly List<Document> _documents = [];
     private readonly List<Source> _sources = [];
@@ -37,7 +38,8 @@ public sealed class SilverSql
     {
         _contract = contract;
         _bronze = BronzeFields(bronze);
-        _hasChanged = _bronze.Any(field => field.Name == "_changed");
+        _shape = BronzeShape.Of(bronze);
+        _hasChanged = _shape.Changed is not null;
         SilverFields = SilverTables.Columns(contract, bronze);
         foreach (var column in contract.Columns) _sources.Add(Resolve(column));
     }
@@ -106,16 +108,15 @@ public sealed class SilverSql
     {
         get
         {
-            var hasSequence = _bronze.Any(f => f.Name == "_sequence");
-            var sequence = hasSequence ? "_s__sequence" : "0";
-            var isInSameTransaction = hasSequence ? " OR (typed._position = truncation._position AND typed._sequence < truncation._sequence)" : "";
+            var place = _shape.Sequence is { } column ? Raw(column) : "0";
+            var isInSameTransaction = _shape.Sequence is { } sequence ? $" OR (typed._position = truncation._position AND typed.{sequence} < truncation._place)" : "";
             return $"""
 
                 truncation AS (
-                  SELECT _s__position AS _position, {sequence} AS _sequence FROM source WHERE _s__op = 't'
+                  SELECT _s__position AS _position, {place} AS _place FROM source WHERE _s__op = 't'
                   UNION ALL
                   SELECT _position, 0 FROM truncated
-                  ORDER BY _position DESC, _sequence DESC LIMIT 1
+                  ORDER BY _position DESC, _place DESC LIMIT 1
                 ),
                 placed AS (
                   SELECT typed.*, COALESCE(typed._position < truncation._position{isInSameTransaction}, false) AS _truncated
@@ -150,7 +151,7 @@ public sealed class SilverSql
     {
         var name = Sql.Name(source.Column.Name);
         var isKey = _contract.Key.Contains(source.Column.Name);
-        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND carries(_changed, {Sql.Text(source.Column.From)}) AND " : "_op <> 'd' AND ";
+        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND carries({_shape.Changed}, {Sql.Text(source.From)}) AND " : "_op <> 'd' AND ";
         if (source.Value.CanFail) yield return $"CASE WHEN {applies}{name} IS NULL AND {source.Given} IS NOT NULL THEN '{SilverContract.TypeRule(source.Column.Name)}' END";
         if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
     }
@@ -189,17 +190,21 @@ public sealed class SilverSql
     /// <summary>Finds where a column comes from and how it becomes its type.</summary>
     private Source Resolve(SilverColumn column)
     {
-        var field = _bronze.FirstOrDefault(f => string.Equals(f.Name, column.From, StringComparison.OrdinalIgnoreCase))
+        var from = column.From ?? _shape.Document
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
-                $"{_contract.From} has no column '{column.From}' ({_contract.Location})",
-                $"Correct from{SettingsReader.Nearest(column.From, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        if (column.Path is null) return new Source(column, Raw(field.Name), Conversion.Of(Raw(field.Name), field.DataType, column.Type));
+                $"no column of {_contract.From} holds a whole record ({_contract.Location})",
+                $"Remove format = json, or say with from which column holds the document. It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
+        var field = _bronze.FirstOrDefault(f => string.Equals(f.Name, from, StringComparison.OrdinalIgnoreCase))
+            ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
+                $"{_contract.From} has no column '{from}' ({_contract.Location})",
+                $"Correct from{SettingsReader.Nearest(from, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
+        if (column.Path is null) return new Source(column, from, Raw(field.Name), Conversion.Of(Raw(field.Name), field.DataType, column.Type));
 
         var document = _documents.Find(d => d.Field == field);
-        if (document is null) _documents.Add(document = new Document(field, []));
+        if (document is null) _documents.Add(document = new Document(field, field.Name == _shape.Document, []));
         document.Paths.Add(column.Path);
         var text = $"{document.Parsed}[{document.Paths.Count}]";
-        return new Source(column, text, Conversion.Of(text, StringType.Default, column.Type));
+        return new Source(column, from, text, Conversion.Of(text, StringType.Default, column.Type));
     }
 
     private static string Parse(Document document) =>
@@ -224,15 +229,15 @@ public sealed class SilverSql
     private static string Lines(string indent, IEnumerable<string> items) => string.Join($",\n{indent}", items);
 
     /// <summary>A Bronze column that holds JSON, and the paths that are read from it in one pass.</summary>
-    private sealed record Document(Field Field, List<string> Paths)
+    /// <param name="IsRecord">It holds the whole record.</param>
+    private sealed record Document(Field Field, bool IsRecord, List<string> Paths)
     {
         public string Raw => SilverSql.Raw(Field.Name);
 
         public string Parsed => $"_json_{Field.Name}";
-
-        public bool IsRecord => Field.Name == "value";
     }
 
+    /// <param name="From">The Bronze column as the contract names it.</param>
     /// <param name="Given">The value as received: null only when there is none.</param>
-    private sealed record Source(SilverColumn Column, string Given, Conversion Value);
+    private sealed record Source(SilverColumn Column, string From, string Given, Conversion Value);
 }

@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
@@ -19,31 +20,34 @@ public static class SilverTables
     /// </summary>
     public const string TruncatedAppId = "truncated";
 
-    /// <summary>The column that lists which columns a change carries.</summary>
-    public const string Changed = "_changed";
-
-    /// <summary>Technical Bronze columns that order rows; a table has those that its Bronze table has.</summary>
-    private static readonly string[] Ordering = [BronzeColumns.Position, "_sequence", "_partition", "_offset"];
-
     /// <summary>Where deletes go.</summary>
     public static TableId Deleted(TableId silver) => TableId.Silver(silver.Name + DeletedSuffix);
 
     /// <summary>
     /// Columns of the Silver table and of its deletes: those of the contract, then the ordering ones and
-    /// <c>_ingested_at</c>; with change capture <c>_changed</c>, the columns whose value is known: null means all. Personal
-    /// ones get no bounds. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
+    /// <c>_ingested_at</c>; with change capture the one that lists the columns whose value is known: null means all.
+    /// Personal ones get no bounds. Everything may be null as far as Delta is concerned; the contract's rules see to the rest.
     /// </summary>
+    /// <exception cref="PipelineException">Bronze does not have a column that the contract orders by.</exception>
     public static IReadOnlyList<Field> Columns(SilverContract contract, Schema bronze)
     {
         var fields = contract.Columns.Select(column => column.ToField()).ToList();
-        foreach (var name in OrderingColumns(contract, bronze).Append(BronzeColumns.IngestedAt).Concat(bronze.FieldsLookup.Contains(Changed) ? [Changed] : System.Array.Empty<string>()))
-            if (fields.TrueForAll(field => field.Name != name)) fields.Add(new Field(name, bronze.GetFieldByName(name).DataType, nullable: true));
+        string[] technical = [.. OrderingColumns(contract, bronze), BronzeColumns.IngestedAt, .. BronzeShape.Of(bronze).Changed is { } changed ? [changed] : System.Array.Empty<string>()];
+        foreach (var name in technical)
+        {
+            if (fields.Exists(field => field.Name == name)) continue;
+            var column = bronze.FieldsList.FirstOrDefault(field => field.Name == name)
+                ?? throw new PipelineException(FaultKind.Invalid, $"Table {contract.Table}, order-by", $"{contract.From} has no column '{name}' ({contract.Location})",
+                    $"Correct order-by{SettingsReader.Nearest(name, bronze.FieldsList.Select(field => field.Name))}");
+            fields.Add(new Field(name, column.DataType, nullable: true));
+        }
+
         return fields;
     }
 
     /// <summary>Technical columns that decide which of two rows is newer.</summary>
     public static IReadOnlyList<string> OrderingColumns(SilverContract contract, Schema bronze) =>
-        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(Ordering.Where(name => bronze.FieldsLookup.Contains(name))).Distinct(StringComparer.Ordinal)];
+        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(BronzeShape.Of(bronze).Ordering).Distinct(StringComparer.Ordinal)];
 
     /// <summary>
     /// Columns of the quarantine: the key as text, the broken rules separated by commas, whether only references are

@@ -29,8 +29,8 @@ public sealed class SilverContractSpec
         Assert.Equal((TableId.Bronze("events", "events"), RecordFormat.Json), (contract.From, contract.Format));
         Assert.Equal(
         [
-            ("event_id", "value", "$.event_id", true, Mask.Hash, Classification.Personal),
-            ("parent_id", "value", "$.parent.id", false, Mask.None, Classification.Internal),
+            ("event_id", (string?)null, "$.event_id", true, Mask.Hash, Classification.Personal),
+            ("parent_id", null, "$.parent.id", false, Mask.None, Classification.Internal),
             ("received_at", "_timestamp", null, true, Mask.None, Classification.Internal),
         ], contract.Columns.Select(c => (c.Name, c.From, c.Path, c.IsRequired, c.Mask, c.Classification)));
         Assert.Equal(["received_at", "_position"], contract.OrderBy);

@@ -37,10 +37,10 @@ typed AS (
   FROM parsed
 ),
 truncation AS (
-  SELECT _s__position AS _position, 0 AS _sequence FROM source WHERE _s__op = 't'
+  SELECT _s__position AS _position, 0 AS _place FROM source WHERE _s__op = 't'
   UNION ALL
   SELECT _position, 0 FROM truncated
-  ORDER BY _position DESC, _sequence DESC LIMIT 1
+  ORDER BY _position DESC, _place DESC LIMIT 1
 ),
 placed AS (
   SELECT typed.*, COALESCE(typed._position < truncation._position, false) AS _truncated

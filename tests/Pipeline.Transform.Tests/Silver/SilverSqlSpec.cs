@@ -61,7 +61,16 @@ public sealed class SilverSqlSpec
     {
         var contract = TestGraph.Of(contracts).TrySilver(TableId.Silver("users"))!;
         var bronze = name switch { "table" => Table, "topic" => Topic, _ => Changes };
+        var declared = new Schema(TestLake.Declared(bronze.FieldsList, name switch
+        {
+            "topic" => ["_partition Identifies Orders Split", "_offset Orders Number", "_timestamp Identifies", "value Document"],
+            "changes" => ["_changed Changed"],
+            _ => [],
+        }), null);
 
+        // A table from before sources declared roles is read as it was, and as one whose source declares them.
+        Assert.Equal(new SilverSql(contract, bronze).Checked, new SilverSql(contract, declared).Checked);
+        Assert.Equal(new LatestSql(contract, bronze).Query, new LatestSql(contract, declared).Query);
         Golden.Verify($"{name}.checked.sql", new SilverSql(contract, bronze).Checked);
         Golden.Verify($"{name}.latest.sql", new LatestSql(contract, bronze).Query);
     }
@@ -76,6 +85,27 @@ public sealed class SilverSqlSpec
         Assert.Contains("Table silver/users, column mail: bronze/app/users has no column 'emial' (", fault.Message);
         Assert.Contains("Did you mean 'email'? It has: user_id, email, team_id", fault.Message);
         Assert.False(fault.IsTransient);
+    }
+
+    [Fact]
+    public void Names_the_order_column_that_bronze_does_not_have()
+    {
+        var contract = TestGraph.Of("users {\n from = bronze/app/users\n columns { user_id { type = long } }\n key = [user_id] }").Silver[0] with { OrderBy = ["_offset"] };
+
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+
+        Assert.Contains("Table silver/users, order-by: bronze/app/users has no column '_offset' (", fault.Message);
+    }
+
+    [Fact]
+    public void Says_when_no_column_holds_the_document()
+    {
+        var contract = TestGraph.Of("users {\n from = bronze/app/users\n format = json\n columns { user_id { type = long } }\n key = [user_id] }").Silver[0];
+
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+
+        Assert.Contains("Table silver/users, column user_id: no column of bronze/app/users holds a whole record (", fault.Message);
+        Assert.Contains("say with from which column holds the document", fault.Message);
     }
 
     private static Schema Bronze(params string[] columns) => new([.. TestLake.BronzeColumns(columns), BronzeColumns.IngestDateField], null);

@@ -92,7 +92,7 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
         session.Rows($"SELECT _position, {Sequence} FROM checked WHERE _op = 't' ORDER BY 1 DESC, 2 DESC LIMIT 1") is [var last]
             ? (Convert.ToInt64(last[0]), Convert.ToInt64(last[1])) : null;
 
-    private string Sequence => _columns.Any(column => column.Name == "_sequence") ? "COALESCE(_sequence, 0)" : "0";
+    private string Sequence => spec.Silver!.Sequence is { } column ? $"COALESCE({column}, 0)" : "0";
 
     /// <summary>Makes <c>emptied</c>: the keys of the table's rows that a truncate of this run removes.</summary>
     private async ValueTask FindEmptiedAsync(JobTarget silver, (long Position, long Sequence)? truncate, CancellationToken cancellationToken)
