@@ -4,7 +4,10 @@ using Apache.Arrow;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Core.Buffers;
+using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Client;
+using Pipeline.Sources.Kafka.Decoding;
 using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka;

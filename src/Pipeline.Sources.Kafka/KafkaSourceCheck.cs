@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Catalog;
 
 namespace Pipeline.Sources.Kafka;
 

@@ -1,5 +1,5 @@
 using Pipeline.Configuration;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka;
 

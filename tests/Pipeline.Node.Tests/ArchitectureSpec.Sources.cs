@@ -23,6 +23,10 @@ public sealed partial class ArchitectureSpec
     };
 
     [Fact]
+    public void The_sources_have_files_and_folders_of_the_same_names() =>
+        Assert.All(SourceSibling.All, sibling => Assert.Equal(SourceSibling.All[0].Files, sibling.Files));
+
+    [Fact]
     public void Sources_have_the_same_options_but_for_those_that_have_a_reason()
     {
         var lonely = SourceSibling.All.SelectMany(sibling => sibling.Measured

@@ -36,7 +36,8 @@ internal sealed record SourceSibling(string Project, string Prefix, ISourceKind 
             return
             [
                 .. files.Select(file => file.StartsWith(Prefix, StringComparison.Ordinal) ? $"KIND{file[Prefix.Length..]}" : file).Order(StringComparer.Ordinal),
-                .. Directory.GetDirectories(root).Select(folder => $"{Path.GetFileName(folder)}/").Except(["bin/", "obj/"]).Order(StringComparer.Ordinal),
+                .. Directory.GetDirectories(root).Where(folder => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Any())
+                    .Select(folder => $"{Path.GetFileName(folder)}/").Except(["bin/", "obj/"]).Order(StringComparer.Ordinal),
             ];
         }
     }

@@ -4,7 +4,7 @@ using Avro;
 using Avro.Generic;
 using Avro.IO;
 using CsCheck;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Tests;
 

@@ -1,6 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Tests;
 

@@ -1,7 +1,7 @@
 using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Tests;
 

@@ -1,4 +1,5 @@
 using Pipeline.Testing;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -7,5 +8,5 @@ public sealed class KafkaSourceContractSpec : SourceContract
     protected override ValueTask<SourceFixture> StartAsync(CancellationToken cancellationToken) => ValueTask.FromResult<SourceFixture>(new KafkaFixture());
 
     [Fact]
-    public void The_calls_on_librdkafka_are_there() => Assert.Null(Native.LibRdKafka.Unavailable);
+    public void The_calls_on_librdkafka_are_there() => Assert.Null(LibRdKafka.Unavailable);
 }

@@ -1,6 +1,7 @@
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka.Tests;
@@ -151,7 +152,7 @@ public sealed class PartitionReadingSpec
         public void Dispose()
         {
             Reading.Abandon();
-            _queue.Stop();
+            _queue.Dispose();
             _metrics.Dispose();
         }
     }

@@ -6,7 +6,7 @@ using CsCheck;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Tests;
 

@@ -11,18 +11,14 @@ namespace Pipeline.Core.Buffers;
 public sealed class ChunkQueue : IDisposable
 {
     private readonly Channel<Chunk> _chunks = Channel.CreateUnbounded<Chunk>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly ByteBudget _budget;
     private readonly ByteShare _share;
+    private long _bytes;
 
-    /// <param name="bytesMax">Bytes of chunks that nobody has taken yet.</param>
-    public ChunkQueue(long bytesMax)
-    {
-        _budget = new ByteBudget(bytesMax);
-        _share = _budget.OpenShare();
-    }
+    /// <param name="bytesMax">Bytes of chunks that wait to be taken.</param>
+    public ChunkQueue(long bytesMax) => _share = new ByteBudget(bytesMax).OpenShare();
 
-    /// <summary>Bytes of chunks that nobody has taken yet.</summary>
-    public long Bytes => _budget.BytesUsed;
+    /// <summary>Bytes of chunks that nobody has taken yet, those that wait for room among them.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>
     /// Adds a chunk, blocking the calling thread until there is room. The chunk is disposed when it cannot be added: the queue
@@ -30,7 +26,7 @@ public sealed class ChunkQueue : IDisposable
     /// </summary>
     public void Add(Chunk chunk, CancellationToken cancellationToken = default)
     {
-        var room = _share.AcquireAsync(chunk.Bytes);
+        var room = AcquireAsync(chunk);
         if (!room.IsCompleted) room.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
         Put(chunk, room, cancellationToken);
     }
@@ -38,7 +34,7 @@ public sealed class ChunkQueue : IDisposable
     /// <summary>As <see cref="Add"/>, for readers without a thread of their own.</summary>
     public async ValueTask AddAsync(Chunk chunk, CancellationToken cancellationToken)
     {
-        var room = _share.AcquireAsync(chunk.Bytes);
+        var room = AcquireAsync(chunk);
         if (!room.IsCompleted) await room.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Put(chunk, room, cancellationToken);
     }
@@ -51,6 +47,7 @@ public sealed class ChunkQueue : IDisposable
     {
         await foreach (var chunk in _chunks.Reader.ReadAllAsync(cancellationToken))
         {
+            Interlocked.Add(ref _bytes, -chunk.Bytes);
             _share.Release(chunk.Bytes);
             yield return chunk;
         }
@@ -60,7 +57,13 @@ public sealed class ChunkQueue : IDisposable
     {
         _chunks.Writer.TryComplete();
         _share.Dispose();
-        while (_chunks.Reader.TryRead(out var chunk)) chunk.Dispose();
+        while (_chunks.Reader.TryRead(out var chunk)) Drop(chunk);
+    }
+
+    private Task AcquireAsync(Chunk chunk)
+    {
+        Interlocked.Add(ref _bytes, chunk.Bytes);
+        return _share.AcquireAsync(chunk.Bytes);
     }
 
     private void Put(Chunk chunk, Task room, CancellationToken cancellationToken)
@@ -71,7 +74,13 @@ public sealed class ChunkQueue : IDisposable
         var bytes = chunk.Bytes;
         _ = room.ContinueWith(_ => _share.Release(bytes), CancellationToken.None, 
             TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        chunk.Dispose();
+        Drop(chunk);
         cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private void Drop(Chunk chunk)
+    {
+        Interlocked.Add(ref _bytes, -chunk.Bytes);
+        chunk.Dispose();
     }
 }

@@ -1,4 +1,4 @@
-using Pipeline.Sources.Kafka.Native;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -2,7 +2,7 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
-using Pipeline.Sources.Kafka.Native;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

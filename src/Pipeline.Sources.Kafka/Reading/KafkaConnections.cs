@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -71,10 +72,9 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     {
         _isStopping = true;
         _records.Wake();
-        _queue.Stop();
+        _queue.Dispose();
         await _ended.Task;
         _metrics.Stopped(this);
-        _queue.Stop();
         _records.Dispose();
         await _connections.LeaveAsync(_connection, [.. Partitions.Select(partition => partition.Place)]);
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using Pipeline.Core;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -1,6 +1,8 @@
 using Confluent.Kafka;
 using Pipeline.Core;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Core.Buffers;
+using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
+using Pipeline.Sources.Kafka.Catalog;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -1,7 +1,7 @@
+using Pipeline.Sources.Kafka.Client;
 using System.Runtime.InteropServices;
 using System.Text;
 using Confluent.Kafka;
-using Pipeline.Sources.Kafka.Native;
 
 namespace Pipeline.Sources.Kafka.Reading;
 

@@ -9,7 +9,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Ingest.DeadLetters;
 using Pipeline.Sources.Kafka;
-using Pipeline.Sources.Kafka.Formats;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Ingest.Tests.DeadLetters;
 

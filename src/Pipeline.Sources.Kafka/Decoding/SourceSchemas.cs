@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>The schemas that a source's records refer to, by language; shared by all its readings.</summary>
 internal sealed class SourceSchemas(SchemaRegistry registry, TimeProvider time) : IDisposable

@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>The messages and enums declared so far, by their full names.</summary>
 internal sealed class ProtobufTypes

@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>
 /// Finds the fields of one record's messages: on the wire they come in any order, repeatedly and in pieces. Notes where

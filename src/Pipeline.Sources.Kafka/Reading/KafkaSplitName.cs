@@ -1,6 +1,6 @@
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Kafka;
+namespace Pipeline.Sources.Kafka.Reading;
 
 /// <summary>
 /// A partition as the name of a split: <c>TOPIC/PARTITION</c>, or <c>TOPIC@ID/PARTITION</c> where the cluster gives its

@@ -2,7 +2,7 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Kafka;
+namespace Pipeline.Sources.Kafka.Catalog;
 
 /// <summary>The columns of a topic's chunks.</summary>
 internal static class KafkaSchemas

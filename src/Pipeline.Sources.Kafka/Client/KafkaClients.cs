@@ -1,7 +1,7 @@
 using Confluent.Kafka;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Kafka;
+namespace Pipeline.Sources.Kafka.Client;
 
 /// <summary>Makes clients for one source: addresses, encryption and credentials as they are now.</summary>
 internal sealed class KafkaClients(string source, KafkaSourceOptions options, ISecretStore secrets)

@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>The decoders of one reading, one for each table that needs one. For its reading thread.</summary>
 internal sealed class ValueFormats(SourceSchemas? schemas, CancellationToken stopping) : IDisposable

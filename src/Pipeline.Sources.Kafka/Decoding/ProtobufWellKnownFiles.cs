@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>
 /// The files that every schema may import without a registry having them; what a registry has under their names is not

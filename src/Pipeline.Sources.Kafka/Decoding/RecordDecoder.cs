@@ -2,7 +2,7 @@ using System.Text.Unicode;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Reading;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>Decides whether a record can be a row of its table, and what its value is there. For one thread.</summary>
 internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? registered)

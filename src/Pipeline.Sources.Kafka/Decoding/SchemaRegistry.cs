@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>Asks a Schema Registry over HTTP, and again when it falters. For reading threads: calls block.</summary>
 internal sealed class SchemaRegistry : IDisposable

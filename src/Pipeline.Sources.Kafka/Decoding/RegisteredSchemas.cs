@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Pipeline.Core;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>
 /// The schemas of one language in a registry, read and ready for use. A schema never changes, so each is asked for once;

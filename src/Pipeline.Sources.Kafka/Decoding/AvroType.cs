@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>A type of an Avro schema, ready to be walked beside the bytes that it describes.</summary>
 internal abstract class AvroType;

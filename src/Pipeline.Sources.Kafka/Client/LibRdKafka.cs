@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Confluent.Kafka;
 
-namespace Pipeline.Sources.Kafka.Native;
+namespace Pipeline.Sources.Kafka.Client;
 
 /// <summary>A record or an event of a partition as librdkafka hands it out: <c>rd_kafka_message_t</c> of rdkafka.h.</summary>
 [StructLayout(LayoutKind.Sequential)]

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>The words, numbers, texts and signs of a .proto file, without white space and comments.</summary>
 internal sealed class ProtobufTokens(string text)

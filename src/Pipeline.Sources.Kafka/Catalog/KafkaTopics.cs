@@ -1,8 +1,9 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Client;
 
-namespace Pipeline.Sources.Kafka;
+namespace Pipeline.Sources.Kafka.Catalog;
 
 /// <summary>A topic as the cluster knows it.</summary>
 /// <param name="Id">What tells it from another that had its name before; null from brokers older than 2.8.</param>

@@ -1,7 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Configuration;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>A Confluent Schema Registry, or one that answers like it.</summary>
 public sealed record SchemaRegistryOptions

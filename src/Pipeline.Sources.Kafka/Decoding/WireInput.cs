@@ -1,6 +1,6 @@
 using System.Text.Unicode;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>The bytes of a value that are left to be read. Every read is checked against the end.</summary>
 internal ref struct WireInput(ReadOnlySpan<byte> bytes, int from, int to)

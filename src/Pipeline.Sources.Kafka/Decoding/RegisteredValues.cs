@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>
 /// Values in Confluent's wire format: a zero byte, the schema's id (four bytes, most significant first), then the encoded

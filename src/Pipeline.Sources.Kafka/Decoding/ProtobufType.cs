@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>What one schema text declares.</summary>
 /// <param name="Messages">Outermost ones, in order: the indexes before a value count them.</param>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>Timestamps as RFC 3339 text and durations as seconds, with as many digits of a second as they need: none, 3, 6 or 9.</summary>
 internal static class ProtobufMoments

@@ -1,4 +1,4 @@
-namespace Pipeline.Sources.Kafka.Formats;
+namespace Pipeline.Sources.Kafka.Decoding;
 
 /// <summary>Writes values of one encoding as JSON text, one at a time.</summary>
 internal interface IValueWriter<in TSchema> : IDisposable
