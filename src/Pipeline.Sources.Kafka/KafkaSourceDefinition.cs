@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Catalog;
 
 namespace Pipeline.Sources.Kafka;
 

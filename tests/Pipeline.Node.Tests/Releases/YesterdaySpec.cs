@@ -25,7 +25,13 @@ public sealed partial class YesterdaySpec
         var release = Release.Of(name);
 
         foreach (var file in Directory.EnumerateFiles(release.Configurations, "*.conf").Where(file => Path.GetFileName(file) != "akka.conf"))
-            Assert.NotEmpty(PipelineOptions.Load(file, SourceKinds.All, lakeLocation: null, _ => null).Sources);
+        {
+            var options = PipelineOptions.Load(file, SourceKinds.All, lakeLocation: null, _ => null);
+
+            Assert.NotEmpty(options.Sources);
+            // It sets options by the names that they had, and each is told.
+            if (Path.GetFileName(file) == "every-option.conf") Assert.NotEmpty(options.Notes.Notices);
+        }
     }
 
     [Theory, MemberData(nameof(Releases))]
