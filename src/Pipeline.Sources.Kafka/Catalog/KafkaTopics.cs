@@ -13,6 +13,9 @@ internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error
 /// <summary>Asks the cluster about topics. Safe to use from several threads.</summary>
 internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
+    /// <summary>The longest that the client takes for an answer.</summary>
+    private static readonly TimeSpan AskingMax = TimeSpan.FromHours(1);
+
     /// <summary>How long the other brokers get when one cannot be reached.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
@@ -82,7 +85,7 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
     {
         try
         {
-            var result = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = requestTimeout });
+            var result = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = requestTimeout < AskingMax ? requestTimeout : AskingMax });
             return [.. result.TopicDescriptions.Select(Read)];
         }
         catch (DescribeTopicsException e)

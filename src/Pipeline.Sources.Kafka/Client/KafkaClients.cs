@@ -17,7 +17,7 @@ internal sealed class KafkaClients(string source, KafkaSourceOptions options, IS
             ClientId = $"pipeline-{source}",
             SecurityProtocol = Enum.Parse<SecurityProtocol>(security.Protocol.ToString()),
             SocketKeepaliveEnable = true,
-            SocketTimeoutMs = Math.Max(10_000, (int)options.RequestTimeout.TotalMilliseconds),
+            SocketTimeoutMs = (int)Math.Clamp(options.RequestTimeout.TotalMilliseconds, 10_000, 300_000),
             ReconnectBackoffMs = 100,
             ReconnectBackoffMaxMs = 5_000,
             // Brokers close idle connections; that is not worth a log line.
