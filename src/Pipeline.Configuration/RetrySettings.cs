@@ -11,8 +11,8 @@ public static class RetrySettings
     {
         var policy = byDefault with
         {
-            BackoffMin = settings.Duration("backoff-min", byDefault.BackoffMin, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-            BackoffMax = settings.Duration("backoff-max", byDefault.BackoffMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            BackoffMin = settings.Duration("backoff-min", byDefault.BackoffMin, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            BackoffMax = settings.Duration("backoff-max", byDefault.BackoffMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)),
             AttemptsMax = settings.Int("attempts-max", byDefault.AttemptsMax ?? 0, 0, 1_000) is > 0 and var attempts ? attempts : null,
             TimeMax = byDefault.TimeMax is { } timeMax ? settings.Duration("time-max", timeMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)) : null,
         };
