@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -20,6 +21,25 @@ public sealed class KafkaRecordSpec : KafkaSpec
 
         Assert.Equal(new ReadRecord(1, 0, at, null, null, "first", "c", 0), read.Records[0]);
         Assert.Equal(new ReadRecord(1, 1, at, "clé", """{"trace":["1-\"2\"","again"],"raw":{"base64":"/wA="},"none":null}""", "{\"ü\":\"😀\"}", "c", 1), read.Records[1]);
+    }
+
+    [Fact]
+    public void The_client_in_use_is_the_one_whose_messages_are_described_here() => Assert.True(LibRdKafka.IsLayoutKnown);
+
+    [Fact]
+    public async Task Records_with_and_without_headers_are_told_apart_whatever_their_value()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        byte[]?[] values = [null, [], [0], ""u8.ToArray(), ReadRecords.Utf8(new string('x', 100_000))];
+        foreach (var value in values)
+            foreach (var headers in new Headers?[] { null, new Headers(), new Headers { { "", null } }, new Headers { { "a", [] } } })
+                await fixture.ProduceAsync(0, value, headers: headers);
+        await using var source = fixture.Open();
+
+        var read = await ReadRecords.ReadAsync(source, values.Length * 4, Deadline);
+
+        string?[] each = [null, null, """{"":null}""", """{"a":""}"""];
+        Assert.Equal(Enumerable.Repeat(each, values.Length).SelectMany(all => all), read.Records.Select(record => record.Headers));
     }
 
     [Fact]

@@ -23,16 +23,44 @@ internal unsafe struct NativeMessage
 }
 
 /// <summary>
+/// What librdkafka keeps behind a fetched message, <c>rd_kafka_msg_t</c> of rdkafka_msg.h: private, so it may be looked at
+/// in the version it was read from only (<see cref="LibRdKafka.IsLayoutKnown"/>).
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeFetchedMessage
+{
+    public NativeMessage Message;
+    private readonly nint _next;
+    private readonly nint _previous;
+    private readonly int _flags;
+    private readonly int _timestampType;
+    private readonly long _timestamp;
+    private readonly nint _headers;
+    private readonly int _status;
+    private readonly int _brokerId;
+
+    /// <summary>Bytes of the unparsed headers: their number as a varint, then the headers.</summary>
+    public int HeaderBytes;
+
+    /// <summary>Where they begin: right behind the value.</summary>
+    public byte* Headers;
+}
+
+/// <summary>
 /// The calls of librdkafka that Confluent.Kafka does not offer, on the very library it has loaded. One batch call
 /// replaces an object, two arrays and a dozen native calls for each record.
 /// </summary>
 internal static unsafe class LibRdKafka
 {
+    // 2.16.0, as rd_kafka_version() says it.
+    private const int KnownLayout = 0x021000ff;
+
     private static readonly string[] Needed =
     [
         "rd_kafka_queue_get_consumer", "rd_kafka_queue_get_partition", "rd_kafka_queue_new", "rd_kafka_queue_forward", "rd_kafka_queue_length",
         "rd_kafka_queue_destroy", "rd_kafka_queue_yield", "rd_kafka_consume_batch_queue", "rd_kafka_conf", "rd_kafka_conf_set",
         "rd_kafka_message_destroy", "rd_kafka_message_timestamp", "rd_kafka_message_headers", "rd_kafka_header_get_all", "rd_kafka_topic_name",
+        "rd_kafka_version",
     ];
 
     private static readonly delegate* unmanaged[Cdecl]<nint, nint> QueueGetConsumer;
@@ -91,7 +119,12 @@ internal static unsafe class LibRdKafka
         ConfOf = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_conf");
         ConfSet = (delegate* unmanaged[Cdecl]<nint, byte*, byte*, byte*, nuint, int>)NativeLibrary.GetExport(library, "rd_kafka_conf_set");
         TopicNameOf = (delegate* unmanaged[Cdecl]<nint, byte*>)NativeLibrary.GetExport(library, "rd_kafka_topic_name");
+        var version = ((delegate* unmanaged[Cdecl]<int>)NativeLibrary.GetExport(library, "rd_kafka_version"))();
+        IsLayoutKnown = version == KnownLayout && sizeof(nint) == 8;
     }
+
+    /// <summary>Whether this is the librdkafka whose <see cref="NativeFetchedMessage"/> is described here.</summary>
+    public static bool IsLayoutKnown { get; }
 
     /// <summary>Why the calls cannot be used here; null when they can.</summary>
     public static string? Unavailable { get; }
@@ -164,11 +197,20 @@ internal static unsafe class LibRdKafka
     }
 
     /// <summary>The record's headers, owned by the message; zero when it has none.</summary>
+    /// <remarks>
+    /// librdkafka builds a buffer object to read how many there are, which costs a record without any as much as all the
+    /// rest of its way through here.
+    /// </remarks>
     public static nint Headers(NativeMessage* message)
     {
+        if (IsLayoutKnown && HasNone((NativeFetchedMessage*)message)) return 0;
         nint headers;
         return MessageHeaders(message, &headers) == ErrorCode.NoError ? headers : 0;
     }
+
+    /// <summary>Only their number is there, so it is zero. Where they begin proves that this is the place.</summary>
+    private static bool HasNone(NativeFetchedMessage* fetched) =>
+        fetched->HeaderBytes == 1 && fetched->Message.Payload is not null && fetched->Headers == fetched->Message.Payload + fetched->Message.PayloadLength;
 
     public static bool TryGetHeader(nint headers, int index, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value, out bool isNull)
     {
