@@ -84,6 +84,9 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
             case CommitterEffect.Reply reply:
                 reply.To.Tell(reply.Message, Self);
                 break;
+            case CommitterEffect.TellTurnedAway turned:
+                _log.Warning("{Fault}", turned.Fault);
+                break;
             case CommitterEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Event));
                 _log.Debug("Committed {Table} version {Version}: {Rows} rows", _id, announce.Event.Version, announce.Event.Rows);
@@ -117,6 +120,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private async ValueTask<CommitterEvent> CommitAsync(CommitterEffect.Commit commit, CancellationToken cancellationToken)
     {
         KillPoint.Reach(KillPoint.BeforeLogEntry);
+        if (await StagedFiles.UnfoundedAsync(_lake, _id, commit.Batch, cancellationToken) is { IsEmpty: false } faults) return new CommitterEvent.Unfounded(faults);
         var table = ((SnapshotView)commit.Table).Table;
         var schema = table.Current.Schema;
         var result = await table.CommitAsync(TransactionOf([.. commit.Batch.Select(pending => pending.Stage)]), cancellationToken);

@@ -24,6 +24,10 @@ public abstract record CommitterEvent
     /// <summary>The commit under way was not made: another writer moved one of its splits, or changed the table.</summary>
     public sealed record Superseded(ITableView View) : CommitterEvent;
 
+    /// <summary>The commit under way was not made: files of these stages are not in our lake, or not as they were staged.</summary>
+    /// <param name="Faults">Why, by the stage's id.</param>
+    public sealed record Unfounded(ImmutableDictionary<Guid, Fault> Faults) : CommitterEvent;
+
     /// <summary>Opening or committing failed; a commit may have been made nevertheless.</summary>
     public sealed record Failed(Fault Fault) : CommitterEvent;
 
@@ -56,6 +60,9 @@ public abstract record CommitterEffect
     public sealed record Commit(ImmutableList<PendingStage> Batch, ITableView Table) : CommitterEffect;
 
     public sealed record Reply(IActorRef To, object Message) : CommitterEffect;
+
+    /// <summary>Tell that a stage was turned away which no worker of ours sends.</summary>
+    public sealed record TellTurnedAway(Fault Fault) : CommitterEffect;
 
     public sealed record Announce(BronzeCommitted Event) : CommitterEffect;
 

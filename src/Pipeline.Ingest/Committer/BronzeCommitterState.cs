@@ -79,6 +79,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
             CommitterEvent.Failed failed => state.OnFailed(failed.Fault, effects),
             CommitterEvent.Committed committed => state.OnCommitted(committed, now, effects),
             CommitterEvent.Superseded superseded => state.OnSuperseded(superseded.View, effects),
+            CommitterEvent.Unfounded unfounded => state.OnUnfounded(unfounded.Faults, effects),
             CommitterEvent.FlushDue => state with { IsFlushScheduled = false },
             CommitterEvent.RetryDue when state.Phase == CommitterPhase.BackingOff => state.Open(effects),
             _ => state,
@@ -104,6 +105,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
 
     private BronzeCommitterState OnStaged(PendingStage stage, ImmutableList<CommitterEffect>.Builder effects)
     {
+        if (StageCheck.FaultOf(Table, stage.Stage) is { } fault) return TurnAway(stage, fault, effects);
         if (IsPending(stage.Stage.Id)) return ReplyTo(stage);
         if (Arrived.Count + Gathered.Count + InCommit.Count >= Limits.StagesMax)
         {
@@ -177,6 +179,23 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
     private BronzeCommitterState OnSuperseded(ITableView view, ImmutableList<CommitterEffect>.Builder effects) =>
         (this with { Phase = CommitterPhase.Ready, View = view, Arrived = [.. InCommit, .. Gathered, .. Arrived], InCommit = [], Gathered = [] })
         .JudgeArrived(isFresh: true, effects);
+
+    /// <summary>The stages whose files are not there are turned away; the others are judged again without them.</summary>
+    private BronzeCommitterState OnUnfounded(ImmutableDictionary<Guid, Fault> faults, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        var others = InCommit.Where(pending => !faults.ContainsKey(pending.Stage.Id));
+        foreach (var pending in InCommit)
+            if (faults.TryGetValue(pending.Stage.Id, out var fault)) TurnAway(pending, fault, effects);
+        return (this with { Phase = CommitterPhase.Ready, Arrived = [.. others, .. Gathered, .. Arrived], InCommit = [], Gathered = [] })
+            .JudgeArrived(isFresh: true, effects);
+    }
+
+    private BronzeCommitterState TurnAway(PendingStage pending, Fault fault, ImmutableList<CommitterEffect>.Builder effects)
+    {
+        effects.Add(new CommitterEffect.TellTurnedAway(fault));
+        effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageFailed(pending.Stage.Id, Table, fault)));
+        return this;
+    }
 
     /// <summary>
     /// What is away is waited for here, and nowhere else. Everything else goes back to the workers: an error that people must
