@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
@@ -17,7 +18,7 @@ internal static class DemoReportPrinter
         return outcome.Report switch
         {
             null => ExitCode.Interrupted,
-            { IsBalanced: true } when outcome.IsSound => ExitCode.Done,
+            { IsBalanced: true } when outcome.Verified.IsSound => ExitCode.Done,
             _ => ExitCode.Failed,
         };
     }
@@ -34,15 +35,18 @@ internal static class DemoReportPrinter
         outcome.Report?.Tables,
         outcome.Report?.Dirt,
         outcome.Report?.Gold,
-        Verify = new { Checks = outcome.Findings.Count, outcome.IsSound, Broken = outcome.Findings.Where(finding => !finding.Ok) },
+        Verify = new { Checks = outcome.Verified.Checks.Count, outcome.Verified.IsSound, Broken = Broken(outcome) },
     };
 
     private static void PrintForPeople(DemoOutcome outcome, NodeContext context)
     {
         if (outcome.Report is { } report) PrintReport(report, context);
-        context.Data.WriteLine($"verify: {outcome.Findings.Count} checks of files, positions, fates and keys, {outcome.Findings.Count(finding => !finding.Ok)} failed");
-        foreach (var finding in outcome.Findings.Where(finding => !finding.Ok)) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
+        var broken = Broken(outcome);
+        context.Data.WriteLine($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates and keys, {broken.Count} failed");
+        foreach (var finding in broken) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
     }
+
+    private static List<Finding> Broken(DemoOutcome outcome) => [.. outcome.Verified.Checks.Where(check => !check.IsSound).Select(VerificationText.Of)];
 
     private static void PrintReport(DemoReport report, NodeContext context)
     {
@@ -67,7 +71,7 @@ internal static class DemoReportPrinter
         return outcome.Report switch
         {
             null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume --lake {lake}",
-            { IsBalanced: true } when outcome.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
+            { IsBalanced: true } when outcome.Verified.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
             { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: pipeline verify --lake {lake}",
             var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: pipeline verify --lake {lake}",
         };

@@ -15,13 +15,10 @@ namespace Pipeline.Demo.Session;
 
 /// <summary>How a demo ended.</summary>
 /// <param name="Report">Null when it was interrupted before everything could arrive.</param>
-/// <param name="Findings">What <c>verify</c> says about the lake, interrupted or not.</param>
+/// <param name="Verified">What <c>verify</c> finds in the lake, interrupted or not.</param>
 /// <param name="FirstGoldAfter">From the start of the process's demo to the first rows of a Gold table.</param>
-internal sealed record DemoOutcome(DemoReport? Report, IReadOnlyList<Finding> Findings, DemoProgress Progress, TimeSpan Took, TimeSpan? FirstGoldAfter,
-    TimeSpan? AllGoldAfter)
-{
-    public bool IsSound => Findings.All(finding => finding.Ok);
-}
+internal sealed record DemoOutcome(DemoReport? Report, VerifyLakeResult Verified, DemoProgress Progress, TimeSpan Took, TimeSpan? FirstGoldAfter,
+    TimeSpan? AllGoldAfter);
 
 /// <summary>
 /// One demo: the sources that are filled, a whole node that reads them, and somebody who watches both. The node is the
@@ -103,8 +100,8 @@ internal sealed class DemoSession : IAsyncDisposable
 
         var took = Elapsed;
         await _node.StopAsync();
-        var findings = await LakeVerifier.Of(_options, _lake).VerifyAsync(CancellationToken.None).ToListAsync(CancellationToken.None);
-        return new DemoOutcome(report, findings, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
+        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(), _options, _lake, CancellationToken.None);
+        return new DemoOutcome(report, verified, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
     }
 
     public async ValueTask DisposeAsync()

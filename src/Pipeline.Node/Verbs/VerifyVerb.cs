@@ -8,16 +8,11 @@ internal sealed class VerifyVerb() : Verb("verify", "Prove from the lake that no
 {
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = invocation.Load();
-        var listing = new Listing("thing", "ok", "detail", "next step");
-        var isSound = true;
-        await foreach (var finding in LakeVerifier.Of(options, invocation.OpenLake()).VerifyAsync(cancellationToken))
-        {
-            listing.Add(finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
-            isSound &= finding.Ok;
-        }
+        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(), invocation.Load(), invocation.OpenLake(), cancellationToken);
 
+        var listing = new Listing("thing", "ok", "detail", "next step");
+        foreach (var (thing, ok, detail, nextStep) in verified.Checks.Select(VerificationText.Of)) listing.Add(thing, ok, detail, nextStep);
         invocation.Print(listing);
-        return isSound ? ExitCode.Done : ExitCode.Failed;
+        return verified.IsSound ? ExitCode.Done : ExitCode.Failed;
     }
 }

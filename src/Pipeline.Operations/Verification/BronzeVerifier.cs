@@ -16,12 +16,24 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
     /// exactly that range. A redrive brings rows without moving a split; its number goes up by one. Commits that a clean-up
     /// has removed are not looked at.
     /// </summary>
-    public async Task<Finding> CheckPositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    public async Task<CheckedTable> CheckPositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken) =>
+        new(id, new TableCheck.Positions(), await PositionsAsync(id, table, snapshot, cancellationToken));
+
+    /// <summary>Where records are numbered: none twice, and none missing up to the position. Null elsewhere.</summary>
+    public async Task<CheckedTable?> CheckNumbersAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken) =>
+        BronzeShape.Of(snapshot.Schema).Numbering is var (split, number)
+            ? new CheckedTable(id, new TableCheck.Numbers(split, number), await NumbersAsync(id, table, snapshot, split, number, cancellationToken))
+            : null;
+
+    /// <summary>Where rows were re-driven: each once and with its dead letter. Null elsewhere.</summary>
+    public async Task<CheckedTable?> CheckRedrivenAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken) =>
+        HasRedriven(snapshot) ? new CheckedTable(id, new TableCheck.Redriven(), await RedrivenAsync(id, table, snapshot, cancellationToken)) : null;
+
+    private async Task<Evidence> PositionsAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
     {
-        var thing = $"{id} positions";
         var oldest = await OldestCommitAsync(table, cancellationToken);
         var areRowsInRange = BronzeShape.Of(snapshot.Schema).ArePositionsInRange;
-        var positions = new Dictionary<string, long>(StringComparer.Ordinal);
+        var positions = new Dictionary<SplitId, long>();
         var moves = 0;
         long? redrives = oldest == 0 ? 0 : null;
         await foreach (var (version, actions) in table.ChangesAsync(oldest - 1, snapshot.Version, cancellationToken))
@@ -29,37 +41,32 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
             var ranges = new List<(long? From, long To)>();
             foreach (var txn in actions.OfType<TxnAction>().Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)))
             {
-                long? from = positions.TryGetValue(txn.AppId, out var known) ? known : null;
-                if (txn.Version <= from) return Broken(thing, $"version {version} takes split {txn.AppId} from {from} to {txn.Version}");
-                positions[txn.AppId] = txn.Version;
+                var split = SplitId.Parse(txn.AppId);
+                long? from = positions.TryGetValue(split, out var known) ? known : null;
+                if (txn.Version <= from) return new PositionWentBack(version, split, from.Value, txn.Version);
+                positions[split] = txn.Version;
                 ranges.Add((from, txn.Version));
                 moves++;
             }
 
             if (actions.OfType<TxnAction>().FirstOrDefault(txn => txn.AppId == Redrive.AppId) is { } redrive)
             {
-                if (redrive.Version != (redrives ?? redrive.Version - 1) + 1) return Broken(thing, $"version {version} takes the redrives from {redrives} to {redrive.Version}");
+                if (redrive.Version != (redrives ?? redrive.Version - 1) + 1) return new RedriveIsOutOfTurn(version, redrives, redrive.Version);
                 redrives = redrive.Version;
                 continue;
             }
 
             foreach (var file in actions.OfType<AddFile>().Where(file => file.DataChange && areRowsInRange))
-                if (Outside(file, ranges, mayRepeat: repeating.Contains(id)) is { } reason) return Broken(thing, $"version {version} {reason}");
+                if (Outside(version, file, ranges, mayRepeat: repeating.Contains(id)) is { } flaw) return flaw;
         }
 
         foreach (var (split, position) in positions)
-            if (snapshot.Position(split) != position) return Broken(thing, $"split {split} is at {snapshot.Position(split)}, its commits end at {position}");
-        var since = oldest == 0 ? "" : $" since version {oldest}";
-        return new Finding(thing, Ok: true, $"{positions.Count} splits, {moves:#,0} ranges without gap or overlap{since}");
+            if (snapshot.Position(split) != position) return new PositionDiffers(split, snapshot.Position(split), position);
+        return new PositionsFollow(positions.Count, moves, oldest == 0 ? null : oldest);
     }
 
-    /// <summary>Where records are numbered: none twice, and none missing up to the position. Null elsewhere.</summary>
-    public async Task<Finding?> CheckNumbersAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    private async Task<Evidence> NumbersAsync(TableId id, DeltaTable table, Snapshot snapshot, string splitColumn, string numberColumn, CancellationToken cancellationToken)
     {
-        if (BronzeShape.Of(snapshot.Schema).Numbering is not var (splitColumn, numberColumn)) return null;
-        // The words of the source.
-        var (part, number) = (splitColumn.Trim('_'), numberColumn.Trim('_'));
-        var thing = $"{id} {number}s";
         var dead = await DeadLettersAsync(id, snapshot, cancellationToken);
         // A re-driven record is a dead letter and a row.
         var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
@@ -68,25 +75,19 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
         foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}", "GROUP BY 1"))
         {
             var (split, rows, numbers, first, last) = ((string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
-            if (numbers < rows) return Broken(thing, $"{part} {split} holds {rows - numbers} records twice");
+            if (numbers < rows) return new RecordsAreThereTwice(split, rows - numbers);
             var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, split)).Select(txn => (long?)txn.Version).Max();
-            if (position is { } end && last >= end) return Broken(thing, $"{part} {split} holds {number} {last}, but its position is {end}");
+            if (position is { } end && last >= end) return new RecordIsBeyondPosition(split, last, end);
             var before = dead.GetValueOrDefault(split);
             records += rows;
             missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - rows - (before.Count - Number(row[5]));
         }
 
-        return missing >= 0
-            ? new Finding(thing, Ok: true, $"{records:#,0} records, none twice"
-                + (missing == 0 ? ", none missing" : $"; {missing:#,0} {number}s hold no record (compacted away, or marks of transactions)"))
-            : Broken(thing, $"{-missing} dead letters are in the table too");
+        return missing >= 0 ? new RecordsAreThereOnce(records, missing) : new DeadLettersAreRows(-missing);
     }
 
-    /// <summary>Where rows were re-driven: each once and with its dead letter. Null elsewhere.</summary>
-    public async Task<Finding?> CheckRedrivenAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    private async Task<Evidence> RedrivenAsync(TableId id, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
     {
-        if (!HasRedriven(snapshot)) return null;
-        var thing = $"{id} redriven";
         string[] files = [.. snapshot.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
         var letters = await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken);
         var dead = letters is null ? "SELECT '' AS _table, '' AS _split, 0 AS _position WHERE false"
@@ -100,10 +101,8 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
             FROM redriven
             """)[0];
         var (rows, records, strangers) = (Number(row[0]), Number(row[1]), Number(row[2]));
-        if (records < rows) return Broken(thing, $"{rows - records} records were re-driven twice");
-        return strangers == 0
-            ? new Finding(thing, Ok: true, $"{rows:#,0} rows, each once and with its dead letter")
-            : Broken(thing, $"{strangers} re-driven rows have no dead letter");
+        if (records < rows) return new RedrivenAreThereTwice(rows - records);
+        return strangers == 0 ? new RedrivenAreThereOnce(rows) : new RedrivenHaveNoLetter(strangers);
     }
 
     private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
@@ -133,18 +132,15 @@ public sealed class BronzeVerifier(Lake lake, LakeQuery query, IReadOnlySet<Tabl
     }
 
     /// <summary>What is wrong with a file's rows by its statistics; null: nothing, or it has none.</summary>
-    private static string? Outside(AddFile file, List<(long? From, long To)> ranges, bool mayRepeat)
+    private static Flaw? Outside(long version, AddFile file, List<(long? From, long To)> ranges, bool mayRepeat)
     {
         if (file.RowCount is 0 || file.Stats is null) return null;
-        if (ranges.Count == 0) return $"adds {file.Path} without moving a position";
+        if (ranges.Count == 0) return new FileMovesNothing(version, file.Path);
         if (Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max)) return null;
         var to = ranges.Max(range => range.To);
         long? from = mayRepeat || ranges.Exists(range => range.From is null) ? null : ranges.Min(range => range.From);
-        return max >= to || min < from ? $"adds rows at positions {min} to {max} for the range [{from?.ToString(CultureInfo.InvariantCulture) ?? "beginning"}, {to})" : null;
+        return max >= to || min < from ? new FileIsOutsideItsRange(version, min, max, from, to) : null;
     }
-
-    private static Finding Broken(string thing, string detail) =>
-        new(thing, Ok: false, detail, "Another program has written this table, or a defect has: keep the lake as it is and report it with 'pipeline history'.");
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 }

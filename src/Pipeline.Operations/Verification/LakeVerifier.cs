@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
-using Pipeline.Operations.Options;
 using Pipeline.Operations.Inspection;
 using Pipeline.Transform.Graph;
 
@@ -16,12 +15,8 @@ namespace Pipeline.Operations.Verification;
 /// <param name="repeating">Bronze tables whose source reads rows again on purpose.</param>
 public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<TableId> repeating)
 {
-    /// <summary>The verifier of a configured pipeline.</summary>
-    public static LakeVerifier Of(PipelineOptions options, Lake lake) => new(lake, options.Graph, options.Sources
-        .SelectMany(source => source.Tables.Where(table => table.RowsMayRepeat).Select(table => TableId.Bronze(source.Name, table.Name))).ToHashSet());
-
-    /// <summary>A finding a check and table, as they are made.</summary>
-    public async IAsyncEnumerable<Finding> VerifyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>What each check of each table finds, as they are made.</summary>
+    public async IAsyncEnumerable<CheckedTable> VerifyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var query = new LakeQuery(cancellationToken);
         var bronze = new BronzeVerifier(lake, query, repeating);
@@ -33,7 +28,7 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
             var files = await CheckFilesAsync(id, table, snapshot, query, cancellationToken);
             yield return files;
             // What damaged files hold cannot be judged.
-            if (!files.Ok) continue;
+            if (!files.IsSound) continue;
             if (id.Layer == Layer.Bronze)
             {
                 yield return await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken);
@@ -52,31 +47,25 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
         }
     }
 
-    private static async Task<Finding> CheckFilesAsync(TableId id, DeltaTable table, Snapshot snapshot, LakeQuery query, CancellationToken cancellationToken)
+    private static async Task<CheckedTable> CheckFilesAsync(TableId id, DeltaTable table, Snapshot snapshot, LakeQuery query, CancellationToken cancellationToken)
     {
         foreach (var file in snapshot.Files)
         {
             var found = await table.Store.TryStatAsync($"{table.Path}/{file.Path}", cancellationToken);
-            if (found?.Size == file.Size) continue;
-            return new Finding($"{id} files", Ok: false,
-                found is null ? $"{file.Path} is in version {snapshot.Version} but not in the lake" : $"{file.Path} has {found.Value.Size} bytes, the log says {file.Size}",
-                "Restore the file from a backup, or the table to an older version.");
+            if (found is null) return Found(new FileIsMissing(file.Path, snapshot.Version));
+            if (found.Value.Size != file.Size) return Found(new FileHasOtherSize(file.Path, found.Value.Size, file.Size));
         }
 
         var rows = await query.CountAsync(table, snapshot);
-        return rows == (snapshot.RowCount ?? rows)
-            ? new Finding($"{id} files", Ok: true, $"{rows:#,0} rows in {snapshot.FilesByPath.Count} files")
-            : new Finding($"{id} files", Ok: false, $"its files hold {rows} rows, its log says {snapshot.RowCount}", "Restore the table to an older version.");
+        return Found(rows == (snapshot.RowCount ?? rows) ? new FilesAreThere(rows, snapshot.FilesByPath.Count) : new FilesHoldOtherRows(rows, snapshot.RowCount));
+
+        CheckedTable Found(Evidence evidence) => new(id, new TableCheck.Files(), evidence);
     }
 
-    private static async Task<Finding> CheckKeyAsync(TableId id, DeltaTable table, Snapshot snapshot, IReadOnlyList<string> key, LakeQuery query)
+    private static async Task<CheckedTable> CheckKeyAsync(TableId id, DeltaTable table, Snapshot snapshot, IReadOnlyList<string> key, LakeQuery query)
     {
         var names = DuckDb.Sql.Names(key);
         var doubled = await query.RowsAsync(table, snapshot, $"{names}, count(*)", $"GROUP BY {names} HAVING count(*) > 1 LIMIT 1");
-        var keyText = string.Join(", ", key);
-        return doubled.Count == 0
-            ? new Finding($"{id} key", Ok: true, $"one row for each {keyText}")
-            : new Finding($"{id} key", Ok: false, $"{keyText} = {string.Join(", ", doubled[0][..^1])} occurs {doubled[0][^1]} times",
-                "Please report this with the table's history; then delete the table so that it is made again.");
+        return new CheckedTable(id, new TableCheck.Key(key), doubled.Count == 0 ? new KeysAreUnique() : new KeyOccursAgain(doubled[0][..^1], Convert.ToInt64(doubled[0][^1])));
     }
 }

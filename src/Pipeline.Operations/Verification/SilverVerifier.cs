@@ -18,11 +18,13 @@ public sealed class SilverVerifier(Lake lake, LakeQuery query)
     /// Balances the table as of its last complete run. A run that was cut off has its rows counted nowhere yet; the next
     /// start of the pipeline finishes it.
     /// </summary>
-    public async Task<Finding> CheckFatesAsync(SilverContract contract, DeltaTable table, CancellationToken cancellationToken)
+    public async Task<CheckedTable> CheckFatesAsync(SilverContract contract, DeltaTable table, CancellationToken cancellationToken) =>
+        new(contract.Table, new TableCheck.Fates(contract.From), await FatesAsync(contract, table, cancellationToken));
+
+    private async Task<Evidence> FatesAsync(SilverContract contract, DeltaTable table, CancellationToken cancellationToken)
     {
-        var thing = $"{contract.Table} = {contract.From}";
         if (await lake.TryOpenAsync(QualityTable.Id, cancellationToken) is not { } qualityTable || qualityTable.Current.Position(contract.Table.ToString()) is not { } run)
-            return new Finding(thing, Ok: true, "no run is complete yet");
+            return new NoRunIsComplete();
 
         var silver = await AsOfRunAsync(table, run, cancellationToken);
         long quarantined = 0;
@@ -30,13 +32,10 @@ public sealed class SilverVerifier(Lake lake, LakeQuery query)
             quarantined = (await AsOfRunAsync(quarantine, run, cancellationToken)).RowCount ?? 0;
         var counts = await CountsAsync(qualityTable, contract.Table, run);
         var bronze = await BronzeRowsAsync(contract.From, silver, cancellationToken);
+        if (counts.Read != bronze) return new RunsReadOtherRows(bronze, counts.Read);
 
-        var fates = counts with { Silver = silver.RowCount ?? 0, Quarantined = quarantined };
-        if (fates.RowsIn != bronze)
-            return Broken(thing, $"Bronze holds {bronze} rows as of the last run, but the runs have read {fates.RowsIn}");
-        return fates.Sum == bronze
-            ? new Finding(thing, Ok: true, $"{bronze:#,0} = {fates}")
-            : Broken(thing, $"{bronze} Bronze rows, but {fates} are {fates.Sum}");
+        var fates = new RowFates(silver.RowCount ?? 0, quarantined, counts.Superseded, counts.Deleted);
+        return fates.Sum == bronze ? new FatesBalance(bronze, fates) : new FatesDoNotBalance(bronze, fates);
     }
 
     /// <summary>The table as of its last commit of a run not later than <paramref name="run"/>.</summary>
@@ -53,26 +52,15 @@ public sealed class SilverVerifier(Lake lake, LakeQuery query)
         return (await bronze.AtVersionAsync(version, cancellationToken)).RowCount ?? 0;
     }
 
-    private async Task<Fates> CountsAsync(DeltaTable quality, TableId table, long run)
+    private async Task<(long Read, long Superseded, long Deleted)> CountsAsync(DeltaTable quality, TableId table, long run)
     {
         // A quality log of an earlier build, which knew no truncates.
         var truncated = quality.Current.Schema.FieldsLookup.Contains("truncated") ? "coalesce(truncated, 0)" : "0";
         var row = (await query.RowsAsync(quality, quality.Current,
             $"coalesce(sum(rows_in), 0), coalesce(sum(superseded + replaced), 0), coalesce(sum(deleted + {truncated}), 0)",
             $"WHERE table_name = {Sql.Text(table.ToString())} AND run <= {run.ToString(CultureInfo.InvariantCulture)}"))[0];
-        return new Fates(Number(row[0]), 0, 0, Number(row[1]), Number(row[2]));
+        return (Number(row[0]), Number(row[1]), Number(row[2]));
     }
-
-    private static Finding Broken(string thing, string detail) =>
-        new(thing, Ok: false, detail, "Keep the lake as it is and report this with 'pipeline history'; deleting the Silver table has it made again.");
 
     private static long Number(object? value) => value is BigInteger big ? (long)big : Convert.ToInt64(value, CultureInfo.InvariantCulture);
-
-    private sealed record Fates(long RowsIn, long Silver, long Quarantined, long Superseded, long Deleted)
-    {
-        public long Sum => Silver + Quarantined + Superseded + Deleted;
-
-        public override string ToString() =>
-            $"{Silver:#,0} in Silver + {Quarantined:#,0} quarantined + {Superseded:#,0} superseded + {Deleted:#,0} deleted";
-    }
 }

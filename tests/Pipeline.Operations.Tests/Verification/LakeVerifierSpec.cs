@@ -10,6 +10,9 @@ public sealed class LakeVerifierSpec : IDisposable
 {
     private static readonly TableId Events = TableId.Bronze("events", "clicks");
 
+    private static readonly SplitId Split = new("events", "clicks/0");
+    private static readonly TableCheck Offsets = new TableCheck.Numbers("_partition", "_offset");
+
     private readonly LakeFixture _lake = new();
 
     public void Dispose() => _lake.Dispose();
@@ -20,12 +23,12 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.AppendRecordsAsync(Events, from: null, to: 3, 0, 1, 2);
         await _lake.AppendRecordsAsync(Events, from: 3, to: 5, 3, 4);
 
-        Assert.Equal(
+        Assert.Equal<CheckedTable>(
         [
-            "bronze/events/clicks files: 5 rows in 2 files",
-            "bronze/events/clicks positions: 1 splits, 2 ranges without gap or overlap",
-            "bronze/events/clicks offsets: 5 records, none twice, none missing",
-        ], (await VerifyAsync()).Select(finding => $"{finding.Thing}: {finding.Detail}"));
+            new(Events, new TableCheck.Files(), new FilesAreThere(5, 2)),
+            new(Events, new TableCheck.Positions(), new PositionsFollow(1, 2, Since: null)),
+            new(Events, Offsets, new RecordsAreThereOnce(5, 0)),
+        ], await VerifyAsync());
     }
 
     [Fact]
@@ -36,8 +39,8 @@ public sealed class LakeVerifierSpec : IDisposable
 
         var broken = await BrokenAsync();
 
-        Assert.Contains(broken, finding => finding.Thing == "bronze/events/clicks offsets" && finding.Detail == "partition 0 holds 1 records twice");
-        Assert.Contains(broken, finding => finding.Detail == "version 2 adds rows at positions 2 to 4 for the range [3, 5)");
+        Assert.Contains(new CheckedTable(Events, Offsets, new RecordsAreThereTwice("0", 1)), broken);
+        Assert.Contains(new CheckedTable(Events, new TableCheck.Positions(), new FileIsOutsideItsRange(2, 2, 4, 3, 5)), broken);
     }
 
     [Fact]
@@ -45,7 +48,7 @@ public sealed class LakeVerifierSpec : IDisposable
     {
         await _lake.AppendRecordsAsync(Events, from: null, to: 3, 0, 1, 5);
 
-        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "version 1 adds rows at positions 0 to 5 for the range [beginning, 3)");
+        Assert.Contains(new FileIsOutsideItsRange(1, 0, 5, From: null, 3), (await BrokenAsync()).Select(check => check.Found));
     }
 
     [Fact]
@@ -53,8 +56,7 @@ public sealed class LakeVerifierSpec : IDisposable
     {
         await _lake.AppendRecordsAsync(Events, from: null, to: 10, 0, 1, 2);
 
-        var offsets = Assert.Single(await VerifyAsync(), finding => finding.Thing.EndsWith("offsets", StringComparison.Ordinal));
-        Assert.Equal("3 records, none twice; 7 offsets hold no record (compacted away, or marks of transactions)", offsets.Detail);
+        Assert.Contains(new CheckedTable(Events, Offsets, new RecordsAreThereOnce(3, Unused: 7)), await VerifyAsync());
     }
 
     [Fact]
@@ -63,7 +65,7 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.AppendRecordsAsync(Events, from: null, to: 3, 0, 1, 2);
         await _lake.AppendRecordsAsync(Events, from: 3, to: 2, 1);
 
-        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "version 2 takes split events/clicks/0 from 3 to 2");
+        Assert.Contains(new PositionWentBack(2, Split, 3, 2), (await BrokenAsync()).Select(check => check.Found));
     }
 
     [Fact]
@@ -73,11 +75,7 @@ public sealed class LakeVerifierSpec : IDisposable
         var file = Assert.Single(_lake.DataFiles(Events));
         file.Delete();
 
-        var finding = Assert.Single(await VerifyAsync());
-
-        Assert.False(finding.Ok);
-        Assert.Contains(file.Name, finding.Detail);
-        Assert.EndsWith("is in version 1 but not in the lake", finding.Detail);
+        Assert.Equal(new CheckedTable(Events, new TableCheck.Files(), new FileIsMissing(PathOf(file), 1)), Assert.Single(await VerifyAsync()));
     }
 
     [Fact]
@@ -87,7 +85,7 @@ public sealed class LakeVerifierSpec : IDisposable
         var file = Assert.Single(_lake.DataFiles(Events));
         using (var stream = file.OpenWrite()) stream.SetLength(10);
 
-        Assert.EndsWith($"has 10 bytes, the log says {file.Length}", Assert.Single(await VerifyAsync()).Detail);
+        Assert.Equal(new FileHasOtherSize(PathOf(file), 10, file.Length), Assert.Single(await VerifyAsync()).Found);
     }
 
     [Fact]
@@ -97,7 +95,7 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.AppendRecordsAsync(orders, from: null, to: 3, 0, 1, 2);
         await _lake.AppendRecordsAsync(orders, from: 3, to: 5, 2, 3, 4);
 
-        Assert.DoesNotContain(await VerifyAsync(orders), finding => finding.Thing.EndsWith("positions", StringComparison.Ordinal) && !finding.Ok);
+        Assert.Contains(await VerifyAsync(orders), check => check is { Check: TableCheck.Positions, IsSound: true });
     }
 
     [Fact]
@@ -108,11 +106,11 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.AppendRecordsAsync(Events, from: 5, to: 6, 5);
         await _lake.RedriveAsync(Events, number: 2, 1);
 
-        var findings = await VerifyAsync();
+        var checks = await VerifyAsync();
 
-        Assert.All(findings, finding => Assert.True(finding.Ok, finding.ToString()));
-        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks redriven", Detail: "2 rows, each once and with its dead letter" });
-        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks offsets", Detail: "6 records, none twice, none missing" });
+        Assert.All(checks, check => Assert.True(check.IsSound, check.ToString()));
+        Assert.Contains(new CheckedTable(Events, new TableCheck.Redriven(), new RedrivenAreThereOnce(2)), checks);
+        Assert.Contains(new CheckedTable(Events, Offsets, new RecordsAreThereOnce(6, 0)), checks);
     }
 
     [Fact]
@@ -121,10 +119,10 @@ public sealed class LakeVerifierSpec : IDisposable
         await LettersAndRowsAsync();
         await _lake.AppendLettersAsync(Events, from: 5, to: 8, 5, 7);
 
-        var findings = await VerifyAsync();
+        var checks = await VerifyAsync();
 
-        Assert.All(findings, finding => Assert.True(finding.Ok, finding.ToString()));
-        Assert.Contains(findings, finding => finding is { Thing: "bronze/events/clicks offsets", Detail: "3 records, none twice, none missing" });
+        Assert.All(checks, check => Assert.True(check.IsSound, check.ToString()));
+        Assert.Contains(new CheckedTable(Events, Offsets, new RecordsAreThereOnce(3, 0)), checks);
     }
 
     [Fact]
@@ -134,10 +132,10 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.RedriveAsync(Events, number: 1, 2);
         await _lake.RedriveAsync(Events, number: 2, 2);
 
-        var broken = await BrokenAsync();
+        var broken = (await BrokenAsync()).Select(check => check.Found).ToList();
 
-        Assert.Contains(broken, finding => finding.Detail == "1 records were re-driven twice");
-        Assert.Contains(broken, finding => finding.Detail == "partition 0 holds 1 records twice");
+        Assert.Contains(new RedrivenAreThereTwice(1), broken);
+        Assert.Contains(new RecordsAreThereTwice("0", 1), broken);
     }
 
     [Fact]
@@ -146,7 +144,7 @@ public sealed class LakeVerifierSpec : IDisposable
         await LettersAndRowsAsync();
         await _lake.RedriveAsync(Events, number: 1, 3);
 
-        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "partition 0 holds 1 records twice");
+        Assert.Contains(new RecordsAreThereTwice("0", 1), (await BrokenAsync()).Select(check => check.Found));
     }
 
     [Fact]
@@ -155,7 +153,7 @@ public sealed class LakeVerifierSpec : IDisposable
         await LettersAndRowsAsync();
         await _lake.RedriveAsync(Events, number: 1, 4);
 
-        Assert.Contains(await BrokenAsync(), finding => finding.Detail == "1 re-driven rows have no dead letter");
+        Assert.Contains(new RedrivenHaveNoLetter(1), (await BrokenAsync()).Select(check => check.Found));
     }
 
     [Fact]
@@ -164,7 +162,7 @@ public sealed class LakeVerifierSpec : IDisposable
         await LettersAndRowsAsync();
         await _lake.RedriveAsync(Events, number: null, 2);
 
-        Assert.Contains(await BrokenAsync(), finding => finding.Detail.StartsWith("version 2 adds", StringComparison.Ordinal) && finding.Detail.EndsWith("without moving a position", StringComparison.Ordinal));
+        Assert.Contains(await BrokenAsync(), check => check.Found is FileMovesNothing { Version: 2 });
     }
 
     /// <summary>Offsets 1 and 2 are dead, 0, 3 and 4 are rows.</summary>
@@ -174,10 +172,13 @@ public sealed class LakeVerifierSpec : IDisposable
         await _lake.AppendRecordsAsync(Events, from: null, to: 5, 0, 3, 4);
     }
 
-    private async Task<List<Finding>> VerifyAsync(params TableId[] repeating) =>
+    private async Task<List<CheckedTable>> VerifyAsync(params TableId[] repeating) =>
         await new LakeVerifier(_lake.Lake, EmptyGraph(), repeating.ToHashSet()).VerifyAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
 
-    private async Task<List<Finding>> BrokenAsync() => [.. (await VerifyAsync()).Where(finding => !finding.Ok)];
+    private async Task<List<CheckedTable>> BrokenAsync() => [.. (await VerifyAsync()).Where(check => !check.IsSound)];
+
+    /// <summary>As the table's log names it.</summary>
+    private string PathOf(FileInfo file) => Path.GetRelativePath(Path.Combine(_lake.Directory, Events.ToString()), file.FullName);
 
     private static TransformGraph EmptyGraph()
     {

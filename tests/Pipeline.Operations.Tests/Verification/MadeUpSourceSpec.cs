@@ -61,14 +61,14 @@ public sealed class MadeUpSourceSpec : IDisposable
         await RunAsync(graph);
 
         Assert.Equal(["1|c|L3", "2|b|L2"], await RowsAsync("id, reading, label"));
-        var findings = await VerifyAsync(graph);
-        Assert.All(findings, finding => Assert.True(finding.Ok, $"{finding.Thing}: {finding.Detail}"));
-        Assert.Contains(findings, finding => finding is { Thing: "bronze/machines/readings serials", Detail: "3 records, none twice, none missing" });
-        Assert.Contains(findings, finding => finding.Thing == "silver/readings = bronze/machines/readings" && finding.Detail.StartsWith("3 = 2 in Silver", StringComparison.Ordinal));
+        var checks = await VerifyAsync(graph);
+        Assert.All(checks, check => Assert.True(check.IsSound, check.ToString()));
+        Assert.Contains(new CheckedTable(Readings, new TableCheck.Numbers("_shard", "_serial"), new RecordsAreThereOnce(3, 0)), checks);
+        Assert.Contains(new CheckedTable(TableId.Silver("readings"), new TableCheck.Fates(Readings), new FatesBalance(3, new RowFates(2, 0, 1, 0))), checks);
 
         await AppendAsync(Records, [new("machines/readings/0", 2, 3)], """0, 1, '{"id":2,"reading":"b"}', 8, 'L2', 'c', 2""");
 
-        Assert.Contains(await VerifyAsync(graph), finding => finding is { Ok: false, Detail: "shard 0 holds 1 records twice" });
+        Assert.Contains(new RecordsAreThereTwice("0", 1), (await VerifyAsync(graph)).Select(check => check.Found));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class MadeUpSourceSpec : IDisposable
 
         Assert.Equal(["1|kept", "2|new"], before);
         Assert.Equal(["4|after"], await RowsAsync("id, name"));
-        Assert.All(await VerifyAsync(graph), finding => Assert.True(finding.Ok, $"{finding.Thing}: {finding.Detail}"));
+        Assert.All(await VerifyAsync(graph), check => Assert.True(check.IsSound, check.ToString()));
     }
 
     private static Field Of(string name, IArrowType type) => new(name, type, nullable: true);
@@ -132,7 +132,7 @@ public sealed class MadeUpSourceSpec : IDisposable
         return [.. session.Rows($"SELECT {columns} FROM ({rows}) ORDER BY 1").Select(row => string.Join('|', row))];
     }
 
-    private async Task<List<Finding>> VerifyAsync(TransformGraph graph) => await new LakeVerifier(_lake, graph, new HashSet<TableId>()).VerifyAsync(Cancel).ToListAsync(Cancel);
+    private async Task<List<CheckedTable>> VerifyAsync(TransformGraph graph) => await new LakeVerifier(_lake, graph, new HashSet<TableId>()).VerifyAsync(Cancel).ToListAsync(Cancel);
 
     private DuckDbSession OpenSession() => DuckDbSession.Open(new DuckDbSettings(256L << 20, 2, _options.TempDirectory), Cancel);
 }
