@@ -94,15 +94,16 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     }
 
     [Fact]
-    public void A_refusal_is_final_only_when_the_table_has_moved_past_the_stage()
+    public void A_stage_whose_commit_landed_unheard_and_was_compacted_since_is_refused_with_where_the_table_stands()
     {
         Given(View(version: 3, ("a", 40)));
-        When(Stage("a", 40, 50));
+        Commit(When(Stage("a", 40, 50)));
+        When(new CommitterEvent.Failed(new Fault(FaultKind.Unreachable, "Store", "time-out", "Wait.")));
+        When(new CommitterEvent.RetryDue());
 
-        var behindAnother = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", 40, 55)))));
-        var past = Assert.IsType<StageRefused>(Assert.Single(Replies(When(Stage("a", 39, 55)))));
+        var refused = Assert.IsType<StageRefused>(Assert.Single(Replies(When(new CommitterEvent.Opened(View(version: 5, ("a", 50)))))));
 
-        Assert.Equal((false, true), (behindAnother.IsFinal, past.IsFinal));
+        Assert.Equal(50, Assert.Single(refused.Positions).Value);
     }
 
     [Fact]

@@ -60,30 +60,16 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
     }
 
     [Fact]
-    public void A_stage_without_files_leaves_none_to_delete()
+    public void Of_a_refused_roll_only_what_was_never_sent_is_deleted()
     {
         GivenReading(Single, 10);
-        var stage = StageOf(Orders, Single, 10, 20) with { Files = [] };
-        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
-
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, Positions(), IsFinal: true)));
-
-        Assert.Single(refused.OfType<WorkerEffect.AbortGraph>());
-        Assert.Empty(refused.OfType<WorkerEffect.DeleteFiles>());
-    }
-
-    [Fact]
-    public void A_stage_that_follows_one_sent_twice_has_been_sent_once()
-    {
-        GivenReading(Single, 10);
-        var (dead, rows) = (StageOf(Dead, Single, null, 20), StageOf(Orders, Single, 10, 20));
-        When(new WorkerEvent.RollClosed(1, new Roll([dead, rows])));
-        When(new WorkerEvent.ResendDue());
+        var (dead, rows, behind) = (StageOf(Dead, Single, null, 20), StageOf(Orders, Single, 10, 20), StageOf(Orders, Single, 20, 30));
+        When(new WorkerEvent.RollClosed(1, new Roll([dead, rows, behind, StageOf(Orders, Single, 30, 40) with { Files = [] }])));
         When(Committed(dead));
 
-        var refused = When(new WorkerEvent.Refused(new StageRefused(rows.Id, Orders, Positions(), IsFinal: true)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(rows.Id, Orders, Positions())));
 
-        Assert.Equal(Orders, refused.OfType<WorkerEffect.DeleteFiles>().Single().Table);
+        Assert.Equal(behind.Files, Assert.Single(refused.OfType<WorkerEffect.DeleteFiles>()).Files);
     }
 
     [Fact]
@@ -210,7 +196,7 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
         var committed = When(Committed(stage));
         var next = StageOf(Orders, Single, 20, 30);
         When(new WorkerEvent.RollClosed(1, new Roll([next])));
-        var refused = When(new WorkerEvent.Refused(new StageRefused(next.Id, Orders, Positions(), IsFinal: false)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(next.Id, Orders, Positions())));
 
         Assert.Equal((false, true), (first.OfType<WorkerEffect.Send>().Single().IsAgain, again.OfType<WorkerEffect.Send>().Single().IsAgain));
         Assert.Equal(stage, committed.OfType<WorkerEffect.CountCommit>().Single().Stage);
@@ -222,7 +208,7 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
     {
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(epoch, new Roll([stage])));
-        When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
+        When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty)));
         return stage;
     }
 }

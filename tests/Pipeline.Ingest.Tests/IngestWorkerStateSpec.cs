@@ -64,18 +64,18 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     }
 
     [Fact]
-    public void A_refused_worker_drops_its_files_and_asks_again_instead_of_trusting_itself()
+    public void A_refused_worker_leaves_its_files_for_vacuum_and_asks_again_instead_of_trusting_itself()
     {
         GivenReading(Single, 10);
         var stage = StageOf(Orders, Single, 10, 20);
         When(new WorkerEvent.RollClosed(1, new Roll([stage])));
 
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
+        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty)));
         var late = When(new WorkerEvent.RollClosed(1, new Roll([StageOf(Orders, Single, 20, 30)])));
         var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
 
         Assert.Contains(refused, effect => effect is WorkerEffect.AbortGraph);
-        Assert.Equal(stage.Files[0].Path, refused.OfType<WorkerEffect.DeleteFiles>().Single().Files[0].Path);
+        Assert.Empty(refused.OfType<WorkerEffect.DeleteFiles>());
         Assert.DoesNotContain(late, effect => effect is WorkerEffect.Send);
         Assert.Equal(2, ended.OfType<WorkerEffect.Locate>().Single().Epoch);
         Assert.Empty(State.Positions);
@@ -139,20 +139,6 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         Assert.Same(opened, started.OfType<WorkerEffect.StartGraph>().Single().Tables);
         Assert.Same(opened, listed.OfType<WorkerEffect.Locate>().Single().Known);
         Assert.Same(OpenedTables.None, anew.OfType<WorkerEffect.Locate>().Single().Known);
-    }
-
-    [Fact]
-    public void A_file_that_was_staged_twice_is_left_for_vacuum()
-    {
-        GivenReading(Single, 10);
-        var stage = StageOf(Orders, Single, 10, 20);
-        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
-
-        var again = When(new WorkerEvent.ResendDue());
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: true)));
-
-        Assert.Equal(stage, again.OfType<WorkerEffect.Send>().Single().Stage);
-        Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
     }
 
     [Fact]
@@ -248,18 +234,6 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         var ended = When(new WorkerEvent.GraphEnded(1, Fault: null));
 
         Assert.IsType<WorkerEffect.Locate>(Assert.Single(ended));
-    }
-
-    [Fact]
-    public void Files_are_kept_when_the_refusal_is_not_final()
-    {
-        GivenReading(Single, 10);
-        var stage = StageOf(Orders, Single, 10, 20);
-        When(new WorkerEvent.RollClosed(1, new Roll([stage])));
-
-        var refused = When(new WorkerEvent.Refused(new StageRefused(stage.Id, Orders, ImmutableDictionary<SplitId, long>.Empty, IsFinal: false)));
-
-        Assert.DoesNotContain(refused, effect => effect is WorkerEffect.DeleteFiles);
     }
 
     [Fact]

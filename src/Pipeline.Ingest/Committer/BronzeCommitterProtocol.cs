@@ -49,10 +49,11 @@ public sealed record StageCommitted(Guid Id, TableId Table, long Version, DateTi
 
 /// <summary>
 /// The stage does not start where the table stands: somebody else has moved a split, or is about to. The worker drops what
-/// it has and asks again.
+/// it has and asks again. Its files must not be deleted: another committer may be about to commit them, and a commit whose
+/// answer was lost may have made them part of the table before they were compacted away.
 /// </summary>
-/// <param name="IsFinal">The table has moved past the stage's start without its files: they can never become part of it.</param>
-public sealed record StageRefused(Guid Id, TableId Table, ImmutableDictionary<SplitId, long> Positions, bool IsFinal);
+/// <param name="IsFinal">For workers of the release before, which delete the files of a refusal that says so: none does.</param>
+public sealed record StageRefused(Guid Id, TableId Table, ImmutableDictionary<SplitId, long> Positions, bool IsFinal = false);
 
 /// <summary>
 /// The stage could not be committed for now or ever, see <see cref="Fault.IsTriedAgain"/>. Whether it has been is unknown

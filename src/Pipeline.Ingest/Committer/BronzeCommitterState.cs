@@ -140,9 +140,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
         if (!isFresh && stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) < 0))
             return (this with { Arrived = Arrived.Add(pending) }).OpenUnlessCommitting(effects);
 
-        var isFinal = stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) > 0);
-        effects.Add(new CommitterEffect.Reply(pending.ReplyTo,
-            new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)), isFinal)));
+        effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)))));
         return this;
     }
 

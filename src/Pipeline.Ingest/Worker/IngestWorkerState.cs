@@ -269,10 +269,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState OnRefused(StageRefused answer, ImmutableList<WorkerEffect>.Builder effects)
     {
         effects.Add(new WorkerEffect.TellRefusal(answer));
-        // Unless the refusal is final the stage may still be committed through another committer; one sent twice may have
-        // been committed and compacted since. Their files stay for vacuum to decide.
-        var isNeverCommitted = answer.IsFinal && InHand!.Sends == 1;
-        DeleteFiles(InHand!.Roll.Stages[(isNeverCommitted ? InHand.Index : InHand.Index + 1)..], effects);
+        // What was sent may have been committed, and compacted since, or may yet be through another committer: whether somebody
+        // still needs its files is for vacuum to decide. Only what was never sent is nobody's.
+        DeleteFiles(InHand!.Roll.Stages[(InHand.Index + 1)..], effects);
         return (this with
         {
             Phase = WorkerPhase.Stopping, After = After == AfterGraph.Rest ? AfterGraph.Rest : AfterGraph.StartOver, Failures = Failures + 1,

@@ -47,10 +47,17 @@ internal sealed class SimulatedWorker
 
     public void Receive(object message)
     {
-        if (_state.InHand is { } hand && (_simulation.Mutation, message) is (Mutation.DeleteAfterFailure, StageFailed) or (Mutation.DeleteAfterAnyRefusal, StageRefused))
-            _simulation.DeleteFiles(hand.Stage.Files.Select(file => file.Path));
+        if (_state.InHand is { } hand && DeletesFiles(hand, message)) _simulation.DeleteFiles(hand.Stage.Files.Select(file => file.Path));
         Apply(WorkerEvent.Of(message));
     }
+
+    private bool DeletesFiles(RollInHand hand, object message) => (_simulation.Mutation, message) switch
+    {
+        (Mutation.DeleteAfterFailure, StageFailed) or (Mutation.DeleteAfterAnyRefusal, StageRefused) => true,
+        (Mutation.DeleteAfterFinalRefusal, StageRefused refused) when refused.Id == hand.Stage.Id && hand.Sends == 1 =>
+            hand.Stage.Ranges.Any(range => refused.Positions.TryGetValue(range.Split, out var position) && !(position <= range.From)),
+        _ => false,
+    };
 
     internal void Apply(WorkerEvent message)
     {

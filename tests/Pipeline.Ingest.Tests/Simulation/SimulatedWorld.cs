@@ -24,8 +24,11 @@ internal enum Mutation
     /// <summary>A worker deletes the files of a stage whose commit is said to have failed.</summary>
     DeleteAfterFailure,
 
-    /// <summary>A worker takes every refusal for final and deletes the refused files.</summary>
+    /// <summary>A worker deletes the files of every stage that is refused.</summary>
     DeleteAfterAnyRefusal,
+
+    /// <summary>A worker deletes the refused files when the table has moved past the stage's start and it was sent once.</summary>
+    DeleteAfterFinalRefusal,
 }
 
 /// <summary>One row: a record of a split, found in a table.</summary>
@@ -57,11 +60,15 @@ internal sealed class SimulatedTable(TableId id, bool hasCompareAndSet)
 {
     private ImmutableDictionary<string, long> _positions = ImmutableDictionary<string, long>.Empty;
     private ImmutableHashSet<string> _files = [];
+    private ImmutableHashSet<string> _replaced = [];
     private long _version = -1;
 
     public TableId Id => id;
 
     public ImmutableHashSet<string> Files => _files;
+
+    /// <summary>Files that compaction has taken out of the table: older versions, and what Silver has yet to read, are made of them.</summary>
+    public ImmutableHashSet<string> Replaced => _replaced;
 
     public ITableView View => new Version(_version, _positions, _files);
 
@@ -77,6 +84,15 @@ internal sealed class SimulatedTable(TableId id, bool hasCompareAndSet)
         foreach (var add in transaction.Adds) _files = _files.Add(add.Path);
         _version++;
         return true;
+    }
+
+    /// <summary>Puts what is there into one file.</summary>
+    public void Compact(Func<IEnumerable<string>, string> rewrite)
+    {
+        if (_files.Count < 2) return;
+        _replaced = _replaced.Union(_files);
+        _files = [rewrite(_files.Order(StringComparer.Ordinal))];
+        _version++;
     }
 
     private sealed class Version(long version, ImmutableDictionary<string, long> positions, ImmutableHashSet<string> files) : ITableView

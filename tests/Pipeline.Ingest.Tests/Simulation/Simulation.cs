@@ -8,8 +8,8 @@ namespace Pipeline.Ingest.Tests.Simulation;
 
 /// <summary>
 /// Workers and committers of two tables and a dead-letter table in virtual time: the real decisions, with messages that
-/// are delayed, lost, repeated and overtaken, commits whose answer is lost, processes that die, and processes that were
-/// replaced but go on. One seed, one history.
+/// are delayed, lost, repeated and overtaken, commits whose answer is lost, files that are compacted away, processes that die,
+/// and processes that were replaced but go on. One seed, one history.
 /// </summary>
 internal sealed class Simulation
 {
@@ -66,6 +66,7 @@ internal sealed class Simulation
     {
         var simulation = new Simulation(seed, mutation, trace);
         simulation.ScheduleChaos();
+        simulation.ScheduleCompaction();
         while (!(simulation.Time.Now > ChaosEnds && simulation.IsComplete()) && simulation.Time.Step(GivesUp))
         {
         }
@@ -144,6 +145,15 @@ internal sealed class Simulation
         ScheduleChaos();
     });
 
+    private void ScheduleCompaction() => Time.After(TimeSpan.FromMilliseconds(Random.Next(100, 5_000)), () =>
+    {
+        if (!IsChaos) return;
+        var table = Pick([.. _tables.Values.OrderBy(table => table.Id.ToString(), StringComparer.Ordinal)]);
+        Trace($"compacts {table.Id}");
+        table.Compact(paths => WriteFile([.. paths.SelectMany(path => _files[path])]));
+        ScheduleCompaction();
+    });
+
     /// <summary>The old one dies at once, or goes on for a while beside its replacement.</summary>
     private void ReplaceWorker(bool isZombie)
     {
@@ -195,11 +205,11 @@ internal sealed class Simulation
         var counts = _splits.Values.SelectMany(split => Enumerable.Range(0, split.Records).Select(i => (Split: split.Id, Position: (long)i)))
             .ToDictionary(record => record, _ => 0);
         foreach (var table in _tables.Values)
-            foreach (var path in table.Files)
-            {
-                if (_deleted.Contains(path)) return $"file {path} of {table.Id} was deleted though it is part of the table";
-                foreach (var row in _files[path]) counts[(row.Split, row.Position)]++;
-            }
+        {
+            if (table.Files.Union(table.Replaced).FirstOrDefault(_deleted.Contains) is { } path)
+                return $"file {path} of {table.Id} was deleted though it {(table.Files.Contains(path) ? "is" : "was")} part of the table";
+            foreach (var row in table.Files.SelectMany(file => _files[file])) counts[(row.Split, row.Position)]++;
+        }
 
         foreach (var ((split, position), count) in counts)
             if (count != 1) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split} is {count} times in the lake after {Time.Now}");

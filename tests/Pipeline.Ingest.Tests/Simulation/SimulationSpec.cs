@@ -45,6 +45,7 @@ public sealed class SimulationSpec
     [InlineData(Mutation.DeadLettersLast)]
     [InlineData(Mutation.DeleteAfterFailure)]
     [InlineData(Mutation.DeleteAfterAnyRefusal)]
+    [InlineData(Mutation.DeleteAfterFinalRefusal)]
     public void What_is_broken_on_purpose_is_noticed(object mutation)
     {
         const int histories = 60;
