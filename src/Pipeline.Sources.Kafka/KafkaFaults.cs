@@ -3,7 +3,10 @@ using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka;
 
-/// <summary>librdkafka's errors in our words.</summary>
+/// <summary>
+/// librdkafka's errors in our words. What nobody can mend but by acting is listed here; every other code, one of a later
+/// broker or client too, may pass.
+/// </summary>
 internal static class KafkaFaults
 {
     /// <summary>Errors that librdkafka retries by itself, without losing its place.</summary>
@@ -14,7 +17,7 @@ internal static class KafkaFaults
         or ErrorCode.BrokerNotAvailable or ErrorCode.ReplicaNotAvailable or ErrorCode.NetworkException
         or ErrorCode.KafkaStorageError or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
         or ErrorCode.OffsetNotAvailable or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup
-        or ErrorCode.GroupLoadInProgress or ErrorCode.Local_LogTruncation or ErrorCode.Local_MaxPollExceeded;
+        or ErrorCode.GroupLoadInProgress or ErrorCode.Local_MaxPollExceeded;
 
     public static bool IsRefusal(ErrorCode code) => code is
         ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed or ErrorCode.UnsupportedSaslMechanism
@@ -28,8 +31,12 @@ internal static class KafkaFaults
         var cause = (detail ?? error.Reason).TrimEnd('.');
         return error.Code switch
         {
-            ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition or ErrorCode.TopicException => new(FaultKind.Missing,
+            ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition => new(FaultKind.Missing,
                 thing, "the cluster has no such topic or partition", "Create the topic, or correct the table's setting topic.", inner),
+            ErrorCode.TopicException => new(FaultKind.Invalid, thing, "the cluster does not take this for the name of a topic", "Correct the table's setting topic.", inner),
+            ErrorCode.UnsupportedForMessageFormat => new(FaultKind.Invalid, thing, $"the topic's records are of a format without what is asked for: {cause}",
+                "Raise the topic's message format.", inner),
+            ErrorCode.Local_InvalidArg or ErrorCode.Local_NotImplemented => new(FaultKind.Invalid, thing, $"the client refuses a setting: {cause}", "Correct the source's settings.", inner),
             ErrorCode.TopicAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "reading the topic is not allowed",
                 "Grant the user READ and DESCRIBE on the topic (kafka-acls --add --operation Read --topic ...).", inner),
             ErrorCode.ClusterAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "the cluster does not allow this user",
@@ -42,7 +49,7 @@ internal static class KafkaFaults
                 "Check security.username, security.password and security.mechanism.", inner),
             var code when IsPassing(code) => new(FaultKind.Unreachable, thing, $"no broker answers: {cause}",
                 "Check bootstrap, the network and security.protocol.", inner),
-            _ => new(FaultKind.Invalid, thing, $"{cause} ({error.Code})", "See the brokers' logs.", inner),
+            _ => new(FaultKind.Unreachable, thing, $"{cause} ({error.Code})", "See the brokers' logs.", inner),
         };
     }
 }
