@@ -1,10 +1,10 @@
 namespace Pipeline.Core;
 
 /// <summary>A commit to a Bronze table is durable.</summary>
-public sealed record BronzeCommitted(string Table, long Version, long Rows, DateTimeOffset? NewestEventAt, DateTimeOffset CommittedAt);
+public sealed record BronzeCommitted(TableId Table, long Version, long Rows, DateTimeOffset? NewestEventAt, DateTimeOffset CommittedAt);
 
 /// <summary>A Silver or Gold table has a new version.</summary>
-public sealed record TableAdvanced(string Table, long Version, long Rows, DateTimeOffset CommittedAt);
+public sealed record TableAdvanced(TableId Table, long Version, long Rows, DateTimeOffset CommittedAt);
 
 /// <summary>
 /// The topic of the cluster's publish-subscribe on which <see cref="BronzeCommitted"/> and <see cref="TableAdvanced"/>

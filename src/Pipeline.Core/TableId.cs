@@ -28,6 +28,9 @@ public sealed record TableId
         Name = name;
     }
 
+    /// <summary>The order of the text forms.</summary>
+    public static IComparer<TableId> ByName { get; } = Comparer<TableId>.Create((a, b) => string.CompareOrdinal(a.ToString(), b.ToString()));
+
     public Layer Layer { get; }
 
     /// <summary>The source a Bronze table comes from; null in the other layers.</summary>

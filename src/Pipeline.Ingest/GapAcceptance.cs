@@ -19,33 +19,32 @@ public static class GapAcceptance
     public const string Operation = "ACCEPT GAP";
 
     /// <summary>The gaps in front of where the table stands.</summary>
-    public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, IGapSource source, string table, CancellationToken cancellationToken)
+    public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, IGapSource source, TableId table, CancellationToken cancellationToken)
     {
-        if (await lake.TryOpenAsync(TableId.Bronze(source.Name, table), cancellationToken) is not { } bronze) return [];
-        var splits = await source.ListSplitsAsync(table, cancellationToken);
+        if (await lake.TryOpenAsync(table, cancellationToken) is not { } bronze) return [];
+        var splits = await source.ListSplitsAsync(table.Name, cancellationToken);
         return await source.FindGapsAsync([.. splits.Select(split => new SplitPosition(split.Id, bronze.Current.Position(split.Id)))], cancellationToken);
     }
 
     /// <summary>Moves each split to its gap's end, each in a commit of its own.</summary>
     /// <param name="gaps">As <see cref="FindAsync"/> found them.</param>
     /// <exception cref="PipelineException">A split has moved since; those before it in the list are accepted.</exception>
-    public static async Task AcceptAsync(Lake lake, IGapSource source, string table, IReadOnlyList<SplitGap> gaps, CancellationToken cancellationToken)
+    public static async Task AcceptAsync(Lake lake, TableId table, IReadOnlyList<SplitGap> gaps, CancellationToken cancellationToken)
     {
-        var id = TableId.Bronze(source.Name, table);
-        var bronze = await lake.TryOpenAsync(id, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Missing, $"Table {id}", "it does not exist", "There is nothing to accept for it.");
+        var bronze = await lake.TryOpenAsync(table, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "it does not exist", "There is nothing to accept for it.");
         foreach (var (split, range) in gaps)
         {
             var transaction = new Transaction(Operation, Isolation.BlindAppend)
             {
-                Moves = [new TxnMove(split.ToString(), range.From, range.To)],
+                Moves = [new TxnMove(split, range.From, range.To)],
                 Parameters = ImmutableDictionary<string, string>.Empty
                     .Add("split", split.ToString())
                     .Add("from", range.From.ToString(CultureInfo.InvariantCulture))
                     .Add("to", range.To.ToString(CultureInfo.InvariantCulture)),
             };
             if (await bronze.CommitAsync(transaction, cancellationToken) is not CommitResult.Committed)
-                throw new PipelineException(FaultKind.Invalid, $"Table {id}, split {split}", "it has moved since the gap was looked at", "Look again.");
+                throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {split}", "it has moved since the gap was looked at", "Look again.");
         }
     }
 }

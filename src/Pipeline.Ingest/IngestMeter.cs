@@ -37,8 +37,7 @@ public sealed class IngestMeter : IDisposable
         if (freshness is { } age) _freshnessSeconds.Record(age.TotalSeconds, Instruments.Freshness.Tagged(table));
     }
 
-    internal void Refused(TableId table) => _refusals.Add(1, Instruments.Refusals.Tagged(table.ToString()));
+    internal void Refused(TableId table) => _refusals.Add(1, Instruments.Refusals.Tagged(table));
 
-    internal void DeadLettered(Split split, string table, long records) =>
-        _deadLetters.Add(records, Instruments.DeadLetters.Tagged(TableId.Bronze(split.Id.Source, table).ToString()));
+    internal void DeadLettered(TableId table, long records) => _deadLetters.Add(records, Instruments.DeadLetters.Tagged(table));
 }

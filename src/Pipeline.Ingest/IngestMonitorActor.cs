@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
 
@@ -74,7 +75,7 @@ public sealed class IngestMonitorActor : ReceiveActor
         _drainAskers.Clear();
     }
 
-    private void TellWorkers(string? table, object message)
+    private void TellWorkers(TableId? table, object message)
     {
         foreach (var (worker, tables) in _workers)
             if (table is null || tables.Any(status => status.Table == table)) worker.Tell(message);
@@ -82,7 +83,7 @@ public sealed class IngestMonitorActor : ReceiveActor
 
     private IngestStatus Status() => new(
     [
-        .. _workers.Values.SelectMany(tables => tables).GroupBy(worker => worker.Table, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
+        .. _workers.Values.SelectMany(tables => tables).GroupBy(worker => worker.Table).OrderBy(group => group.Key, TableId.ByName)
             .Select(group => TableStatus.Of(group.Key, [.. group])),
     ], _budget.BytesUsed);
 }

@@ -30,18 +30,18 @@ public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables);
 /// <param name="Version">Version of the table's newest commit by this worker; -1 before the first.</param>
 /// <param name="Positions">Durable positions by split.</param>
 /// <param name="NewestEventAt">When the newest committed record happened at its source.</param>
-public sealed record WorkerStatus(string Table, int Worker, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
-    ImmutableDictionary<string, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt);
+public sealed record WorkerStatus(TableId Table, int Worker, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
+    ImmutableDictionary<SplitId, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt);
 
 /// <summary>One Bronze table as seen by the node that was asked: its workers together.</summary>
-public sealed record TableStatus(string Table, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
-    ImmutableDictionary<string, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
+public sealed record TableStatus(TableId Table, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
+    ImmutableDictionary<SplitId, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
 {
     /// <summary>The workers' reports as one: the worst state, the sum of rows, the newest times.</summary>
-    public static TableStatus Of(string table, IReadOnlyCollection<WorkerStatus> workers) => new(table,
+    public static TableStatus Of(TableId table, IReadOnlyCollection<WorkerStatus> workers) => new(table,
         workers.Max(worker => worker.State), workers.Sum(worker => worker.Rows), workers.Sum(worker => worker.DeadLetters),
         workers.Max(worker => worker.Version), workers.OrderBy(worker => worker.State).Last().LastFault,
-        workers.SelectMany(worker => worker.Positions).Aggregate(ImmutableDictionary<string, long>.Empty,
+        workers.SelectMany(worker => worker.Positions).Aggregate(ImmutableDictionary<SplitId, long>.Empty,
             (all, pair) => all.SetItem(pair.Key, Math.Max(pair.Value, all.GetValueOrDefault(pair.Key, long.MinValue)))),
         workers.Max(worker => worker.NewestEventAt), workers.Max(worker => worker.LastCommitAt));
 }
@@ -58,7 +58,7 @@ public sealed record DrainNode;
 public sealed record NodeDrained;
 
 /// <summary>Lets halted or paused workers go on: of one table, or of all when <paramref name="Table"/> is null.</summary>
-public sealed record ResumeIngest(string? Table);
+public sealed record ResumeIngest(TableId? Table);
 
 /// <summary>Commits what is open and pauses: one table, or all when <paramref name="Table"/> is null.</summary>
-public sealed record PauseIngest(string? Table);
+public sealed record PauseIngest(TableId? Table);

@@ -160,7 +160,7 @@ public sealed class BronzeCommitterJudgementSpec : CommitterScene
 
         var committed = When(new CommitterEvent.Committed(View(version: 2, ("a", 20))));
 
-        Assert.Equal(new BronzeCommitted(Table.ToString(), 2, 10, Noon.AddSeconds(3), Now), committed.OfType<CommitterEffect.Announce>().Single().Event);
+        Assert.Equal(new BronzeCommitted(Table, 2, 10, Noon.AddSeconds(3), Now), committed.OfType<CommitterEffect.Announce>().Single().Event);
     }
 
     [Fact]

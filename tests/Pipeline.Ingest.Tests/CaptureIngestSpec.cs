@@ -45,7 +45,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
             await node.UntilAsync(_ => SlotHasBegun());
             for (var i = round * transactions; i < (round + 1) * transactions; i++)
                 await ExecuteAsync($"begin; insert into users values ({i}, 'u{i}'); insert into orders values ({2 * i}, {i}), ({2 * i + 1}, {i}); update users set name = 'v{i}' where id = {i}; commit");
-            await node.UntilAsync(status => status.Tables.Any(table => table.Table == Orders.ToString() && table.Rows > 0));
+            await node.UntilAsync(status => status.Tables.Any(table => table.Table == Orders && table.Rows > 0));
             await node.KillAsync();
         }
 

@@ -26,13 +26,13 @@ public sealed class GapAcceptanceSpec
         var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
         var options = new KafkaSourceOptions { Name = "events", Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
         await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
-        Assert.Empty(await GapAcceptance.FindAsync(lake, source, "user_events", Cancel));
+        Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
         await StandAtAsync(lake, source, ("events/user_events/0", 1), ("events/user_events/1", 1));
 
         // The broker forgets partition 1's first three records; one of them was read.
         kafka.DeleteRecords("user_events", 1, beforeOffset: 3);
-        var gaps = await GapAcceptance.FindAsync(lake, source, "user_events", Cancel);
-        await GapAcceptance.AcceptAsync(lake, source, "user_events", gaps, Cancel);
+        var gaps = await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel);
+        await GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, Cancel);
 
         var gap = Assert.Single(gaps);
         Assert.Equal(new SplitGap(new SplitId("events", "user_events/1"), new PositionRange(1, 3)), gap);
@@ -44,8 +44,8 @@ public sealed class GapAcceptanceSpec
         Assert.Equal("3", newest.Info.OperationParameters["to"].Trim('"'));
 
         // A second decision about the same records is none.
-        await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, source, "user_events", gaps, Cancel));
-        Assert.Empty(await GapAcceptance.FindAsync(lake, source, "user_events", Cancel));
+        await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, Cancel));
+        Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
         directory.Delete(recursive: true);
     }
 

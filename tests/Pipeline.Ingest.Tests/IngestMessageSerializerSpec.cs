@@ -27,7 +27,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
         new StageCommitted(Id, Users, 42, At),
         new StageRefused(Id, Users, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 2_000), IsFinal: true),
         new StageFailed(Id, Users, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
-        new BronzeCommitted("bronze/app/users", 42, 3, At, At),
+        new BronzeCommitted(TableId.Bronze("app", "users"), 42, 3, At, At),
     ];
 
     private readonly ActorSystem _system = ActorSystem.Create("serializer");

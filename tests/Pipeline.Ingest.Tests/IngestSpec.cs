@@ -153,11 +153,11 @@ public sealed class IngestSpec : IDisposable
 
         await using var node = await StartAsync();
         var status = await node.UntilAsync(status => Rows(status, Orders) == 100 && State(status, Lines) == IngestState.Halted);
-        Assert.Equal(FaultKind.NotAuthorised, status.Tables.Single(table => table.Table == Lines.ToString()).LastFault!.Kind);
+        Assert.Equal(FaultKind.NotAuthorised, status.Tables.Single(table => table.Table == Lines).LastFault!.Kind);
         _system.AppendRows(orders, "orders", 50);
         await node.UntilAsync(status => Rows(status, Orders) == 150);
         _system.Faults.Clear();
-        node.Monitor.Tell(new ResumeIngest(Lines.ToString()), Akka.Actor.ActorRefs.NoSender);
+        node.Monitor.Tell(new ResumeIngest(Lines), Akka.Actor.ActorRefs.NoSender);
         await node.UntilAsync(status => Rows(status, Lines) == 100 && State(status, Lines) == IngestState.Running);
 
         Assert.Equal(Expected([lines], 100), (await _oracle.IdsAsync(Lines)).Order(StringComparer.Ordinal));
@@ -311,7 +311,7 @@ public sealed class IngestSpec : IDisposable
     private static IEnumerable<string> Expected(IEnumerable<SplitId> splits, int count) =>
         splits.SelectMany(split => Enumerable.Range(0, count).Select(i => $"{split.Name}:{i}")).Order(StringComparer.Ordinal);
 
-    private static long Rows(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table.ToString())?.Rows ?? 0;
+    private static long Rows(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table)?.Rows ?? 0;
 
-    private static IngestState? State(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table.ToString())?.State;
+    private static IngestState? State(IngestStatus status, TableId table) => status.Tables.FirstOrDefault(entry => entry.Table == table)?.State;
 }

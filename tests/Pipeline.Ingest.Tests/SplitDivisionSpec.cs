@@ -19,10 +19,10 @@ public sealed class SplitDivisionSpec
     {
         var slot = new Split(new SplitId("postgres", "slot"), ["orders", "lines"]);
 
-        Assert.Equal([slot], SplitDivision.ShareOf("orders", worker: 0, workers: 1, [slot]));
-        Assert.Empty(SplitDivision.ShareOf("lines", worker: 0, workers: 1, [slot]));
+        Assert.Equal([slot], SplitDivision.ShareOf(TableId.Bronze("app", "orders"), worker: 0, workers: 1, [slot]));
+        Assert.Empty(SplitDivision.ShareOf(TableId.Bronze("app", "lines"), worker: 0, workers: 1, [slot]));
     }
 
     private static IEnumerable<string> ShareOf(int worker, int workers) =>
-        SplitDivision.ShareOf("events", worker, workers, Partitions).Select(split => split.Id.Name);
+        SplitDivision.ShareOf(TableId.Bronze("app", "events"), worker, workers, Partitions).Select(split => split.Id.Name);
 }

@@ -47,6 +47,9 @@ public sealed class Snapshot
     /// <summary>The position that a split has reached; null if never seen.</summary>
     public long? Position(SplitId split) => Position(split.ToString());
 
+    /// <summary>The version that this table reflects of another; null if never seen.</summary>
+    public long? Position(TableId table) => Position(table.ToString());
+
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
     public long? RowCount => _files.RowCount;
 

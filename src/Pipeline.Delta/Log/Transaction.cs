@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
+using Pipeline.Core;
 
 namespace Pipeline.Delta.Log;
 
@@ -18,8 +19,19 @@ public enum Isolation
 }
 
 /// <summary>A position to be moved: the commit succeeds only while the table still holds <paramref name="From"/>.</summary>
+/// <param name="AppId">Delta's word for whose position it is: a split's, another table's, or a name that a writer has for its own count.</param>
 /// <param name="From">Null: the table holds none yet.</param>
-public readonly record struct TxnMove(string AppId, long? From, long To);
+public readonly record struct TxnMove(string AppId, long? From, long To)
+{
+    public TxnMove(SplitId split, long? from, long to) : this(split.ToString(), from, to)
+    {
+    }
+
+    /// <summary>To the version of another table that this one reflects.</summary>
+    public TxnMove(TableId table, long? from, long to) : this(table.ToString(), from, to)
+    {
+    }
+}
 
 /// <summary>Everything one commit does. Immutable; <see cref="DeltaTable.CommitAsync"/> writes it.</summary>
 public sealed record Transaction(string Operation, Isolation Isolation)

@@ -176,28 +176,28 @@ internal sealed class DemoSession : IAsyncDisposable
             [
                 .. BronzeTables.Select(bronze => new SourceTableProgress(bronze, sent.TryGetValue(bronze, out var rows) ? rows : null, glances[bronze],
                     glances.GetValueOrDefault(TableId.Silver(bronze.Name), TableGlance.Absent), glances.GetValueOrDefault(TableId.Quarantine(bronze.Name), TableGlance.Absent),
-                    states.GetValueOrDefault(bronze.ToString(), "starting"))),
+                    states.GetValueOrDefault(bronze, "starting"))),
             ],
-            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table.ToString(), "starting")))]);
+            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table, "starting")))]);
 
         if (progress.GoldTablesWithRows > 0) _firstGoldAfter ??= progress.Elapsed;
         if (progress.GoldTablesWithRows == progress.Gold.Count) _allGoldAfter ??= progress.Elapsed;
         return progress;
     }
 
-    private async Task<IReadOnlyDictionary<string, string>> IngestStatesAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<TableId, string>> IngestStatesAsync(CancellationToken cancellationToken)
     {
-        if (_node.Terminated.IsCompleted) return new Dictionary<string, string>(StringComparer.Ordinal);
+        if (_node.Terminated.IsCompleted) return new Dictionary<TableId, string>();
         var status = await _node.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5), cancellationToken);
         return status.Tables.ToDictionary(table => table.Table,
             table => table.State is IngestState.Retrying or IngestState.Halted && table.LastFault is { } fault
                 ? $"{table.State.ToString().ToLowerInvariant()}: {fault.Cause}"
-                : table.State.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+                : table.State.ToString().ToLowerInvariant());
     }
 
-    private async Task<IReadOnlyDictionary<string, string>> TransformStatesAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<TableId, string>> TransformStatesAsync(CancellationToken cancellationToken)
     {
-        var states = new Dictionary<string, string>(StringComparer.Ordinal);
+        var states = new Dictionary<TableId, string>();
         if (_node.Terminated.IsCompleted) return states;
         try
         {

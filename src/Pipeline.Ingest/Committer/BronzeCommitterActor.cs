@@ -141,7 +141,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         var moves = new Dictionary<SplitId, TxnMove>();
         foreach (var range in stages.SelectMany(stage => stage.Ranges))
-            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split.ToString(), range.From, range.To);
+            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split, range.From, range.To);
 
         return new Transaction("WRITE", Isolation.BlindAppend)
         {

@@ -168,7 +168,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
         var version = committed.View.Version;
         foreach (var pending in InCommit)
             effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(pending.Stage.Id, Table, version, now)));
-        effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table.ToString(), version, InCommit.Sum(pending => pending.Stage.Rows),
+        effects.Add(new CommitterEffect.Announce(new BronzeCommitted(Table, version, InCommit.Sum(pending => pending.Stage.Rows),
             InCommit.Max(pending => pending.Stage.NewestEventAt), now)));
         return (this with { Phase = CommitterPhase.Ready, View = committed.View, InCommit = [], Failures = 0 }).JudgeArrived(isFresh: false, effects);
     }

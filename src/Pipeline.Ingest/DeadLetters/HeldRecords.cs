@@ -10,7 +10,7 @@ namespace Pipeline.Ingest.DeadLetters;
 /// <summary>Which of some dead letters' records a Bronze table holds already.</summary>
 internal sealed class HeldRecords
 {
-    private readonly HashSet<(string Split, long Position)> _redriven = [];
+    private readonly HashSet<(SplitId Split, long Position)> _redriven = [];
     private readonly HashSet<string> _asRead = new(StringComparer.Ordinal);
     private readonly IReadOnlyList<string> _recordColumns;
 
@@ -35,7 +35,7 @@ internal sealed class HeldRecords
     }
 
     /// <summary>Whether the letter was re-driven.</summary>
-    public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split.ToString(), letter.Position));
+    public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split, letter.Position));
 
     /// <summary>Whether the record of a decoded row is in the table as it was read.</summary>
     public bool IsAsRead(RecordBatch decoded, int row) => _asRead.Contains(RecordOf(decoded, row));
@@ -47,7 +47,7 @@ internal sealed class HeldRecords
         {
             var position = positions.GetValue(row)!.Value;
             if (!wanted.Contains(position)) continue;
-            if (marks?.GetString(row) is { } split) _redriven.Add((split, position));
+            if (marks?.GetString(row) is { } split) _redriven.Add((SplitId.Parse(split), position));
             else _asRead.Add(RecordOf(batch, row));
         }
     }

@@ -12,8 +12,7 @@ internal static class LetterReader
 {
     private static readonly ReadOptions Options = new([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name)]);
 
-    /// <param name="table">The table's name within the source.</param>
-    public static async IAsyncEnumerable<DeadLetter> ReadAsync(DeltaTable letters, string table, LetterSelection selection,
+    public static async IAsyncEnumerable<DeadLetter> ReadAsync(DeltaTable letters, TableId table, LetterSelection selection,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var snapshot = letters.Current;
@@ -21,7 +20,7 @@ internal static class LetterReader
         {
             using (batch)
                 for (var row = 0; row < batch.Length; row++)
-                    if (Text(batch, DeadLetterColumns.Table, row) == table && IsSelected(batch, row, selection))
+                    if (Text(batch, DeadLetterColumns.Table, row) == table.Name && IsSelected(batch, row, selection))
                         yield return Read(batch, table, row);
         }
     }
@@ -32,7 +31,7 @@ internal static class LetterReader
     private static bool IsSelected(RecordBatch batch, int row, LetterSelection selection) =>
         selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row));
 
-    private static DeadLetter Read(RecordBatch batch, string table, int row) => new(table, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
+    private static DeadLetter Read(RecordBatch batch, TableId table, int row) => new(table.Name, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
         Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Reason, row)!, Bytes(batch, DeadLetterColumns.Key, row), Bytes(batch, DeadLetterColumns.Value, row),
         Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row));
 

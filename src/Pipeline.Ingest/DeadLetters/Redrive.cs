@@ -52,19 +52,18 @@ public sealed class Redrive
     /// The table does not exist or does not take rows as the source decodes them now; or the lake or the source's schema
     /// registry does not answer.
     /// </exception>
-    public static async Task<RedriveReport> RunAsync(Lake lake, IRedriveSource source, string table, LetterSelection selection, bool isDryRun,
+    public static async Task<RedriveReport> RunAsync(Lake lake, IRedriveSource source, TableId table, LetterSelection selection, bool isDryRun,
         IngestOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
-        var id = TableId.Bronze(source.Name, table);
-        if (await lake.TryOpenAsync(id, cancellationToken) is not { } known)
-            throw new PipelineException(FaultKind.Missing, $"Table {id}", $"the lake {lake.Store.Location} has no such table", "See 'pipeline tables' for those it has.");
+        if (await lake.TryOpenAsync(table, cancellationToken) is not { } known)
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", $"the lake {lake.Store.Location} has no such table", "See 'pipeline tables' for those it has.");
         var report = new RedriveReport();
         if (await lake.TryOpenAsync(TableId.DeadLetter(source.Name), cancellationToken) is not { } letters) return report;
 
-        var described = await source.DescribeAsync(table, cancellationToken);
+        var described = await source.DescribeAsync(table.Name, cancellationToken);
         var schema = new Schema([.. described.FieldsList, BronzeColumns.RedrivenFromField], null);
         known.SchemaWith(BronzeColumns.TableSchema(schema));
-        var redrive = new Redrive(await BronzeTable.OpenAsync(lake, id, schema, cancellationToken), source, options, time);
+        var redrive = new Redrive(await BronzeTable.OpenAsync(lake, table, schema, cancellationToken), source, options, time);
         var (batch, bytes) = (new List<DeadLetter>(), 0L);
         await foreach (var letter in LetterReader.ReadAsync(letters, table, selection, cancellationToken))
         {

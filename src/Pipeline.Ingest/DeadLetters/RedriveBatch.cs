@@ -28,7 +28,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
         foreach (var split in letters.GroupBy(letter => letter.Split))
         {
             var waiting = new List<DeadLetter>();
-            var position = snapshot.Position(split.Key.ToString());
+            var position = snapshot.Position(split.Key);
             foreach (var letter in split)
             {
                 if (held.IsRedriven(letter)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.InTable));

@@ -78,7 +78,7 @@ internal sealed class Roller
         {
             _deadLetters ??= await OpenDeadLettersAsync(cancellationToken);
             await _deadLetters.WriteAsync(split, dead, isOpenEnded, newestEventAt: null, cancellationToken);
-            _meter.DeadLettered(start.Split, chunk.Table, dead.Length);
+            _meter.DeadLettered(TableId.Bronze(start.Split.Id.Source, chunk.Table), dead.Length);
         }
 
         if (isOpenEnded) return;

@@ -24,7 +24,7 @@ internal static class Beginnings
                 KillPoint.Reach(KillPoint.BeforeBeginning);
                 await table.Delta.CommitAsync(new Transaction(Operation, Isolation.BlindAppend)
                 {
-                    Moves = [new TxnMove(split.Id.ToString(), From: null, beginning)],
+                    Moves = [new TxnMove(split.Id, from: null, beginning)],
                     Parameters = ImmutableDictionary<string, string>.Empty.Add("split", split.Id.ToString()).Add("at", beginning.ToString(CultureInfo.InvariantCulture)),
                 }, cancellationToken);
             }

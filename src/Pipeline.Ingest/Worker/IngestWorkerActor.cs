@@ -33,7 +33,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     private readonly IngestWorkerSetup _setup;
     private readonly int _worker;
-    private readonly string _table;
+    private readonly TableId _table;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IMaterializer _materializer = Context.Materializer();
     private readonly CancellationTokenSource _stopped = new();
@@ -51,7 +51,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _setup = setup;
         _worker = worker;
         _state = new IngestWorkerState(setup.DeadLetters, setup.Options);
-        _table = setup.Bronze.ToString();
+        _table = setup.Bronze;
         _outages = new WorkerOutages(setup.Outages.Waiter());
 
         Receive<RollHandedOver>(OnRoll);
@@ -178,7 +178,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => Guarded(async cancel =>
     {
         var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
-        var mine = SplitDivision.ShareOf(_setup.Table.Name, _worker, _setup.Table.Workers, listed);
+        var mine = SplitDivision.ShareOf(_setup.Bronze, _worker, _setup.Table.Workers, listed);
         var tables = locate.Known.ByName;
         foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !locate.Known.ByName.ContainsKey(name)))
             tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
@@ -254,7 +254,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>What is away is said by the node's watch.</summary>
     private void LogFault(Fault fault)
     {
-        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split?.ToString() ?? _table, fault);
+        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split?.ToString() ?? _table.ToString(), fault);
         else if (!fault.IsTransient) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
     }
 
@@ -297,12 +297,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private WorkerStatus StatusOf(TableId table, IngestState state, Fault? fault)
     {
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
-        var known = _reported.FirstOrDefault(status => status.Table == table.ToString());
-        var positions = _state.Positions.Where(pair => pair.Key.Table == table).ToImmutableDictionary(pair => pair.Key.Split.ToString(), pair => pair.Value, StringComparer.Ordinal);
+        var known = _reported.FirstOrDefault(status => status.Table == table);
+        var positions = _state.Positions.Where(pair => pair.Key.Table == table).ToImmutableDictionary(pair => pair.Key.Split, pair => pair.Value);
         // The same dictionary when nothing moved: reports are compared.
         if (known is not null && known.Positions.Count == positions.Count && positions.All(pair => known.Positions.TryGetValue(pair.Key, out var old) && old == pair.Value))
             positions = known.Positions;
-        return new WorkerStatus(table.ToString(), _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
+        return new WorkerStatus(table, _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
     }
 
     private static IngestState StateOf(IngestWorkerState state) => state.Phase switch

@@ -169,7 +169,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 return this with { Phase = HaltedSplits.IsEmpty ? WorkerPhase.Idle : WorkerPhase.Halted };
             case WorkerPhase.Locating or WorkerPhase.Idle:
                 var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet();
-                return tables.OrderBy(table => table.ToString(), StringComparer.Ordinal).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
+                return tables.Order(TableId.ByName).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
                     (asking, table) => asking.Ask(table, effects));
             default:
                 return this;
@@ -354,5 +354,5 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IEnumerable<TableId> TablesOf(Split split) => split.Tables.Select(table => BronzeOf(split, table)).Append(DeadLetters);
 
-    private static TableId BronzeOf(Split split, string table) => TableId.Bronze(split.Id.Source, table);
+    private static TableId BronzeOf(Split split, string name) => TableId.Bronze(split.Id.Source, name);
 }

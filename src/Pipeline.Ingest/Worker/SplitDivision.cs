@@ -10,9 +10,9 @@ public static class SplitDivision
     /// The share of worker <paramref name="worker"/> (from zero) of <paramref name="workers"/>. A split that feeds several
     /// tables belongs to the first of them.
     /// </summary>
-    public static ImmutableArray<Split> ShareOf(string table, int worker, int workers, IEnumerable<Split> splits) =>
+    public static ImmutableArray<Split> ShareOf(TableId table, int worker, int workers, IEnumerable<Split> splits) =>
     [
-        .. splits.Where(split => split.Tables[0] == table)
+        .. splits.Where(split => split.Tables[0] == table.Name)
             // Numbered names in the order of their numbers: partitions that are added later move none of the others.
             .OrderBy(split => split.Id.Name.Length).ThenBy(split => split.Id.Name, StringComparer.Ordinal)
             .Where((_, index) => index % workers == worker),

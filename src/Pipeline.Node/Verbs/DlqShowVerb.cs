@@ -31,7 +31,7 @@ internal sealed class DlqShowVerb : Verb
         var listing = new Listing("table", "split", "position", "code", "reason", "arrived at", "record at", "headers",
             isJson ? "key base64" : "key", isJson ? "value base64" : "value", "redriven");
         foreach (var letter in shown.Letters)
-            listing.Add(letter.Table.ToString(), letter.Split, letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
+            listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
                 letter.RecordAt is { } time ? CellText.Of(time) : null, letter.Headers, Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
 
         if (listing.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");

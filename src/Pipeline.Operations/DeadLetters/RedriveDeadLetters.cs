@@ -20,6 +20,6 @@ public static class RedriveDeadLetters
         if (sources.OfType<IRedriveSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == request.Table.Name)) is not { } source)
             throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can decode dead letters feeds it", "Name a Kafka table: bronze/SOURCE/TABLE.");
 
-        return await Redrive.RunAsync(lake, source, request.Table.Name, request.Selection, request.IsDryRun, options.Ingest, services.Time, cancellationToken);
+        return await Redrive.RunAsync(lake, source, request.Table, request.Selection, request.IsDryRun, options.Ingest, services.Time, cancellationToken);
     }
 }

@@ -13,12 +13,11 @@ namespace Pipeline.Operations.DeadLetters;
 public sealed record ShowDeadLettersRequest(string Source, TableId? Table, LetterSelection Selection, int LettersMax);
 
 /// <summary>A dead letter with its raw bytes, which may be personal data.</summary>
-/// <param name="Split">The split's name.</param>
 /// <param name="ArrivedAt">When it was set aside.</param>
 /// <param name="RecordAt">The record's own time; null when it has none.</param>
 /// <param name="Headers">JSON.</param>
 /// <param name="IsRedriven">Whether its record is a row of the table by now.</param>
-public sealed record ShownDeadLetter(TableId Table, string Split, long Position, string Code, string Reason, LakeTimestamp ArrivedAt, LakeTimestamp? RecordAt,
+public sealed record ShownDeadLetter(TableId Table, SplitId Split, long Position, string Code, string Reason, LakeTimestamp ArrivedAt, LakeTimestamp? RecordAt,
     string? Headers, byte[]? Key, byte[]? Value, bool IsRedriven);
 
 public sealed record ShowDeadLettersResult(IReadOnlyList<ShownDeadLetter> Letters);
@@ -38,7 +37,7 @@ public static class ShowDeadLetters
             foreach (var row in await letters.RowsAsync(source,
                 "_table, _split, _position, code, reason, epoch_us(_ingested_at), epoch_us(record_timestamp), headers, to_base64(key), to_base64(value), _redriven",
                 $"{Where(request)} ORDER BY _table, _split, _position LIMIT {request.LettersMax.ToString(CultureInfo.InvariantCulture)}"))
-                shown.Add(new ShownDeadLetter(TableId.Bronze(source, (string)row[0]!), (string)row[1]!, (long)row[2]!, (string)row[3]!, (string)row[4]!,
+                shown.Add(new ShownDeadLetter(TableId.Bronze(source, (string)row[0]!), SplitId.Parse((string)row[1]!), (long)row[2]!, (string)row[3]!, (string)row[4]!,
                     Time(row[5])!.Value, Time(row[6]), (string?)row[7], Bytes(row[8]), Bytes(row[9]), (bool)row[10]!));
         }
 

@@ -24,8 +24,8 @@ public static class ResumeTable
             throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can lose records feeds it",
                 "Name a table of Kafka or of PostgreSQL: bronze/SOURCE/TABLE.");
 
-        var gaps = await GapAcceptance.FindAsync(lake, source, request.Table.Name, cancellationToken);
-        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, source, request.Table.Name, gaps, cancellationToken);
+        var gaps = await GapAcceptance.FindAsync(lake, source, request.Table, cancellationToken);
+        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, request.Table, gaps, cancellationToken);
         return new ResumeTableResult(gaps, request.AcceptsGaps);
     }
 }

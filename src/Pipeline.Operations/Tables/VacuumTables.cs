@@ -29,7 +29,7 @@ public static class VacuumTables
         {
             var reads = pending.GetValueOrDefault(id, PendingReads.None);
             var result = await Vacuum.RunAsync(table, new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter), cancellationToken);
-            tables.Add(new VacuumedTable(id, result, [.. reads.By.Select(TableId.Parse)]));
+            tables.Add(new VacuumedTable(id, result, [.. reads.By]));
         }
 
         return new VacuumTablesResult(tables);

@@ -23,7 +23,7 @@ public sealed class SilverVerifier(Lake lake, LakeQuery query)
 
     private async Task<Evidence> FatesAsync(SilverContract contract, DeltaTable table, CancellationToken cancellationToken)
     {
-        if (await lake.TryOpenAsync(QualityTable.Id, cancellationToken) is not { } qualityTable || qualityTable.Current.Position(contract.Table.ToString()) is not { } run)
+        if (await lake.TryOpenAsync(QualityTable.Id, cancellationToken) is not { } qualityTable || qualityTable.Current.Position(contract.Table) is not { } run)
             return new NoRunIsComplete();
 
         var silver = await AsOfRunAsync(table, run, cancellationToken);
@@ -48,7 +48,7 @@ public sealed class SilverVerifier(Lake lake, LakeQuery query)
 
     private async Task<long> BronzeRowsAsync(TableId id, Snapshot silver, CancellationToken cancellationToken)
     {
-        if (silver.Position(id.ToString()) is not { } version || await lake.TryOpenAsync(id, cancellationToken) is not { } bronze) return 0;
+        if (silver.Position(id) is not { } version || await lake.TryOpenAsync(id, cancellationToken) is not { } bronze) return 0;
         return (await bronze.AtVersionAsync(version, cancellationToken)).RowCount ?? 0;
     }
 

@@ -28,7 +28,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
     private readonly IJobEngine _engine;
     private readonly OutageWatch _outages;
     private readonly OutageWaiter _polls;
-    private readonly Dictionary<string, OutageWaiter> _runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<TableId, OutageWaiter> _runs = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _stopping = new();
     private MedallionState _state;
@@ -44,7 +44,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         _polls = outages.Waiter();
         _time = time;
         _planner = new JobPlanner(tables, graph, options, time);
-        _state = MedallionState.Start(graph.Tables.Select(table => (table.ToString(), graph.InputsOf(table).Select(input => input.ToString()))), options, time.GetUtcNow());
+        _state = MedallionState.Start(graph.Tables.Select(table => (table, graph.InputsOf(table).AsEnumerable())), options, time.GetUtcNow());
         JournalPluginId = TransformRegistration.JournalPlugin;
         SnapshotPluginId = TransformRegistration.SnapshotPlugin;
         Recovering();
@@ -129,7 +129,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         else _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
     }
 
-    private OutageWaiter RunsOf(string table)
+    private OutageWaiter RunsOf(TableId table)
     {
         if (!_runs.TryGetValue(table, out var waiter)) _runs[table] = waiter = _outages.Waiter();
         return waiter;
@@ -144,7 +144,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         RunsOf(ended.Table).Failed(fault);
     }
 
-    private void Obey(string table, object command)
+    private void Obey(TableId table, object command)
     {
         if (_state.Find(table) is null)
         {
@@ -209,7 +209,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         }
     }
 
-    private async Task<JobPlanned> PlanAsync(string table, long rowsMax) => new(table, await _planner.PlanAsync(TableId.Parse(table), rowsMax, _stopping.Token));
+    private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax) => new(table, await _planner.PlanAsync(table, rowsMax, _stopping.Token));
 
     /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>
     private void Poll()
@@ -225,7 +225,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         var seen = new List<InputSeen>();
         foreach (var id in _graph.Tables.SelectMany(_graph.InputsOf).Distinct())
             if (await _tables.TryOpenAsync(id, cancellationToken) is { } table)
-                seen.Add(new InputSeen(id.ToString(), table.Current.Version, 0, table.Current.CommittedAt));
+                seen.Add(new InputSeen(id, table.Current.Version, 0, table.Current.CommittedAt));
         return new InputsPolled(seen);
     }
 

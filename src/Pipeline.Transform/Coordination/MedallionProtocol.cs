@@ -8,16 +8,16 @@ namespace Pipeline.Transform.Coordination;
 public sealed record GetMedallionStatus;
 
 /// <summary>Runs a table as soon as a job is free, even when it is stopped or waits after an error. Answer: <see cref="Accepted"/> or <see cref="UnknownTable"/>.</summary>
-public sealed record TriggerTable(string Table);
+public sealed record TriggerTable(TableId Table);
 
 /// <summary>Starts no more runs of a table until <see cref="ResumeTable"/>; remembered over restarts.</summary>
-public sealed record PauseTable(string Table);
+public sealed record PauseTable(TableId Table);
 
-public sealed record ResumeTable(string Table);
+public sealed record ResumeTable(TableId Table);
 
-public sealed record Accepted(string Table);
+public sealed record Accepted(TableId Table);
 
-public sealed record UnknownTable(string Table, string[] Known);
+public sealed record UnknownTable(TableId Table, TableId[] Known);
 
 /// <summary>What a table is doing.</summary>
 public enum TableActivity
@@ -45,7 +45,7 @@ public enum TableActivity
 /// <param name="ReflectsUntil">Every Bronze row committed up to this time is reflected; null before the first run.</param>
 /// <param name="PendingRows">New Bronze rows announced and not yet reflected, as far as is known.</param>
 /// <param name="Error">Why the last run failed; null when it did not.</param>
-public sealed record TableStatus(string Table, TableActivity Activity, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
+public sealed record TableStatus(TableId Table, TableActivity Activity, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
     DateTimeOffset? ReflectsUntil, long PendingRows, DateTimeOffset? PendingSince, int FailedAttempts, string? Error);
 
 /// <summary>All Silver and Gold tables, Silver first.</summary>
@@ -53,19 +53,19 @@ public sealed record MedallionStatus(TableStatus[] Tables);
 
 /// <summary>An input of some table is at this version.</summary>
 /// <param name="Rows">New rows; 0 when unknown.</param>
-internal sealed record InputSeen(string Table, long Version, long Rows, DateTimeOffset CommittedAt) : INoSerializationVerificationNeeded;
+internal sealed record InputSeen(TableId Table, long Version, long Rows, DateTimeOffset CommittedAt) : INoSerializationVerificationNeeded;
 
 /// <summary>What the logs say about the inputs: found by polling.</summary>
 internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerializationVerificationNeeded;
 
 /// <summary>The plan of a table is made; null: it has nothing to do.</summary>
-internal sealed record JobPlanned(string Table, JobPins? Pins) : INoSerializationVerificationNeeded;
+internal sealed record JobPlanned(TableId Table, JobPins? Pins) : INoSerializationVerificationNeeded;
 
 /// <summary>A run ended, or could not be planned: with a result, with a fault, or because another run got there first.</summary>
 /// <param name="Superseded">What the other run did: plan again, nothing is wrong.</param>
-internal sealed record JobEnded(string Table, JobResult? Result, Fault? Fault, string? Superseded = null) : INoSerializationVerificationNeeded
+internal sealed record JobEnded(TableId Table, JobResult? Result, Fault? Fault, string? Superseded = null) : INoSerializationVerificationNeeded
 {
-    public static JobEnded Failed(string table, Exception cause) => cause switch
+    public static JobEnded Failed(TableId table, Exception cause) => cause switch
     {
         JobSupersededException superseded => new JobEnded(table, Result: null, Fault: null, superseded.Message),
         AggregateException { InnerExceptions: [var one] } => Failed(table, one),
@@ -80,31 +80,31 @@ internal sealed record Tick : INoSerializationVerificationNeeded
 }
 
 /// <summary>What the coordinator remembers. The manifest of each is in <see cref="TransformMessageSerializer"/>.</summary>
-public abstract record MedallionEvent(string Table, DateTimeOffset At);
+public abstract record MedallionEvent(TableId Table, DateTimeOffset At);
 
 /// <summary>A run is decided; written before anything is started.</summary>
-public sealed record JobRequested(string Table, DateTimeOffset At, JobPins Pins) : MedallionEvent(Table, At);
+public sealed record JobRequested(TableId Table, DateTimeOffset At, JobPins Pins) : MedallionEvent(Table, At);
 
-public sealed record JobSucceeded(string Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took) : MedallionEvent(Table, At);
+public sealed record JobSucceeded(TableId Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took) : MedallionEvent(Table, At);
 
 /// <param name="IsFinal">It is not tried again by itself.</param>
-public sealed record JobFailed(string Table, DateTimeOffset At, long Run, string Message, bool IsFinal) : MedallionEvent(Table, At);
+public sealed record JobFailed(TableId Table, DateTimeOffset At, long Run, string Message, bool IsFinal) : MedallionEvent(Table, At);
 
 /// <summary>The run's plan no longer holds; the table is planned again.</summary>
-public sealed record JobDropped(string Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
+public sealed record JobDropped(TableId Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
 
 /// <summary>The run did not fit into memory.</summary>
 /// <param name="RowsMax">Bronze rows of the table's next run.</param>
-public sealed record JobTooLarge(string Table, DateTimeOffset At, long Run, long RowsMax, string Reason) : MedallionEvent(Table, At);
+public sealed record JobTooLarge(TableId Table, DateTimeOffset At, long Run, long RowsMax, string Reason) : MedallionEvent(Table, At);
 
-public sealed record TablePaused(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
+public sealed record TablePaused(TableId Table, DateTimeOffset At) : MedallionEvent(Table, At);
 
-public sealed record TableResumed(string Table, DateTimeOffset At) : MedallionEvent(Table, At);
+public sealed record TableResumed(TableId Table, DateTimeOffset At) : MedallionEvent(Table, At);
 
 /// <summary>Everything remembered, so that older events can go.</summary>
 public sealed record MedallionSnapshot(RememberedTable[] Tables);
 
 /// <summary>A table in <see cref="MedallionSnapshot"/>.</summary>
 /// <param name="RowsMax">Bronze rows of its next run; null: as many as configured.</param>
-public sealed record RememberedTable(string Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
+public sealed record RememberedTable(TableId Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
     DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null);

@@ -9,7 +9,7 @@ internal abstract record MedallionEffect
 {
     /// <summary>Finds out what a run of the table would do; answered by <see cref="JobPlanned"/>.</summary>
     /// <param name="RowsMax">Bronze rows of that run.</param>
-    public sealed record Plan(string Table, long RowsMax) : MedallionEffect;
+    public sealed record Plan(TableId Table, long RowsMax) : MedallionEffect;
 
     /// <summary>Runs a job whose request is durable; answered by <see cref="JobEnded"/>.</summary>
     public sealed record Run(JobPins Pins) : MedallionEffect;
@@ -25,7 +25,7 @@ internal sealed record Decision(MedallionState State, ImmutableArray<MedallionEv
 
 /// <summary>What the coordinator knows of one table.</summary>
 /// <param name="Inputs">Tables it is made from.</param>
-internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
+internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
 {
     /// <summary>Its plan is being made.</summary>
     public bool IsPlanning { get; init; }
@@ -72,7 +72,7 @@ internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
 
     public bool IsBusy => IsPlanning || Running is not null;
 
-    public bool IsGold => Table.StartsWith("gold/", StringComparison.Ordinal);
+    public bool IsGold => Table.Layer == Layer.Gold;
 }
 
 /// <summary>
@@ -80,13 +80,13 @@ internal sealed record TableState(string Table, ImmutableArray<string> Inputs)
 /// logs are only hints that a table may have something to do; what it has to do is planned from the logs themselves.
 /// </summary>
 /// <param name="Heads">The newest version seen of each input.</param>
-internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<string, long> Heads, TransformOptions Options)
+internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<TableId, long> Heads, TransformOptions Options)
 {
     /// <summary>Nothing known: every table is looked at once.</summary>
-    public static MedallionState Start(IEnumerable<(string Table, IEnumerable<string> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
-        new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<string, long>.Empty, options);
+    public static MedallionState Start(IEnumerable<(TableId Table, IEnumerable<TableId> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
+        new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, long>.Empty, options);
 
-    public TableState? Find(string table) => Tables.FirstOrDefault(state => state.Table == table);
+    public TableState? Find(TableId table) => Tables.FirstOrDefault(state => state.Table == table);
 
     /// <summary>What follows from a message. Reads no clock and draws no random number.</summary>
     public static Decision Decide(MedallionState state, object message, DateTimeOffset now) => message switch
@@ -214,7 +214,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     private bool HasMore(JobPins? pins) => pins is not null && pins.Inputs.Any(input => Heads.TryGetValue(input.Table, out var head) && head > input.Version);
 
     /// <summary>A Gold table is as fresh as the stalest table it is made from.</summary>
-    private DateTimeOffset? InputsReflectUntil(string table)
+    private DateTimeOffset? InputsReflectUntil(TableId table)
     {
         var inputs = Find(table)!.Inputs.Select(input => Find(input)?.ReflectsUntil).ToList();
         return inputs.Exists(at => at is null) ? null : inputs.Min();
@@ -241,6 +241,6 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     private long RowsMax(TableState table) => table.RowsMax ?? Options.RunRowsMax;
 
-    private MedallionState With(string table, Func<TableState, TableState> change) =>
+    private MedallionState With(TableId table, Func<TableState, TableState> change) =>
         this with { Tables = [.. Tables.Select(state => state.Table == table ? change(state) : state)] };
 }

@@ -7,11 +7,11 @@ namespace Pipeline.Transform.Jobs;
 
 /// <summary>A version of a table that a job reads.</summary>
 /// <param name="After">The version that the previous run has read; null: none. Silver reads only what came after it.</param>
-public sealed record PinnedInput(string Table, long? After, long Version);
+public sealed record PinnedInput(TableId Table, long? After, long Version);
 
 /// <summary>A table that a job writes.</summary>
 /// <param name="Version">The version it starts from; null: the table does not exist.</param>
-public sealed record PinnedTarget(string Table, long? Version);
+public sealed record PinnedTarget(TableId Table, long? Version);
 
 /// <summary>
 /// What identifies one run of a transform: everything its result depends on. Running the same pins again gives the same
@@ -26,7 +26,7 @@ public sealed record JobPins
     public const string Parameter = "job";
 
     /// <summary>The table: <c>silver/users</c>.</summary>
-    public required string Table { get; init; }
+    public required TableId Table { get; init; }
 
     /// <summary>Counted from 1; the table's log says which was the last.</summary>
     public required long Run { get; init; }
@@ -48,12 +48,9 @@ public sealed record JobPins
     [JsonIgnore]
     public string Id => $"{Table}#{Run}";
 
-    [JsonIgnore]
-    public TableId TableId => TableId.Parse(Table);
+    public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 
-    public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table.ToString());
-
-    public long? TargetVersion(TableId table) => Targets.FirstOrDefault(target => target.Table == table.ToString())?.Version;
+    public long? TargetVersion(TableId table) => Targets.FirstOrDefault(target => target.Table == table)?.Version;
 
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 

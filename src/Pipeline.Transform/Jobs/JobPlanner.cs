@@ -33,8 +33,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
     /// <summary>The document of a run; the same for the same pins.</summary>
     public async ValueTask<JobSpec> ExpandAsync(JobPins pins, CancellationToken cancellationToken) =>
-        graph.TrySilver(pins.TableId) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
-        : await ExpandGoldAsync(graph.TryGold(pins.TableId)!, pins, cancellationToken);
+        graph.TrySilver(pins.Table) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
+        : await ExpandGoldAsync(graph.TryGold(pins.Table)!, pins, cancellationToken);
 
     private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
     {
@@ -55,7 +55,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
         {
-            Table = contract.Table.ToString(),
+            Table = contract.Table,
             Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
             Rows = rows,
@@ -63,9 +63,9 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Inputs = [.. inputs],
             Targets =
             [
-                new PinnedTarget(contract.Table.ToString(), silver?.Current.Version),
-                new PinnedTarget(TableId.Quarantine(contract.Table.Name).ToString(), quarantine?.Current.Version),
-                new PinnedTarget(SilverTables.Deleted(contract.Table).ToString(), deleted?.Current.Version),
+                new PinnedTarget(contract.Table, silver?.Current.Version),
+                new PinnedTarget(TableId.Quarantine(contract.Table.Name), quarantine?.Current.Version),
+                new PinnedTarget(SilverTables.Deleted(contract.Table), deleted?.Current.Version),
             ],
         };
     }
@@ -79,11 +79,11 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
         return new JobPins
         {
-            Table = node.Table.ToString(),
+            Table = node.Table,
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
             Inputs = [.. inputs],
-            Targets = [new PinnedTarget(node.Table.ToString(), gold?.Current.Version)],
+            Targets = [new PinnedTarget(node.Table, gold?.Current.Version)],
         };
     }
 
@@ -96,11 +96,11 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         foreach (var id in graph.InputsOf(table))
         {
             if (await tables.TryOpenAsync(id, cancellationToken) is not { } input) continue;
-            var after = made?.Current.Position(id.ToString());
+            var after = made?.Current.Position(id);
             if (after > input.Current.Version)
                 throw new PipelineException(FaultKind.Damaged, $"Table {table}", $"it was made from version {after} of {id}, which is now at version {input.Current.Version}",
                     $"If {id} was made anew, remove {table} so that it is made anew too.");
-            inputs.Add(new PinnedInput(id.ToString(), after, input.Current.Version));
+            inputs.Add(new PinnedInput(id, after, input.Current.Version));
         }
 
         return inputs;
@@ -153,7 +153,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// <summary>A whole table at its pinned version; empty when it did not exist.</summary>
     private async ValueTask<JobInput> InputAsync(TableId id, JobPins pins, CancellationToken cancellationToken)
     {
-        if (pins.Input(id) is not { } pinned) return new JobInput(id.ToString(), JobColumn.Of(graph.ColumnsOf(id)), []);
+        if (pins.Input(id) is not { } pinned) return new JobInput(id, JobColumn.Of(graph.ColumnsOf(id)), []);
         var table = (await tables.TryOpenAsync(id, cancellationToken))!;
         var snapshot = await table.AtVersionAsync(pinned.Version, cancellationToken);
         return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);

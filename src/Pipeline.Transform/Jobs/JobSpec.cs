@@ -21,7 +21,7 @@ public sealed record JobColumn(string Name, string Type, bool HasStatistics = tr
 
 /// <summary>The files to read from one table. No files: an empty table of these columns.</summary>
 /// <param name="Files">Paths relative to the table.</param>
-public sealed record JobInput(string Table, ImmutableArray<JobColumn> Columns, ImmutableArray<string> Files);
+public sealed record JobInput(TableId Table, ImmutableArray<JobColumn> Columns, ImmutableArray<string> Files);
 
 /// <summary>How a job's result becomes a table.</summary>
 public enum JobKind
@@ -70,7 +70,7 @@ public sealed record JobSpec
     public TimeSpan TimelyWithin { get; init; }
 
     [JsonIgnore]
-    public TableId Table => Pins.TableId;
+    public TableId Table => Pins.Table;
 
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 
@@ -81,7 +81,7 @@ public sealed record JobSpec
 /// <param name="Version">The table's version that holds the result.</param>
 /// <param name="Rows">The table's rows after the run; null when unknown.</param>
 /// <param name="Quality">For Silver.</param>
-public sealed record JobResult(string Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took)
+public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 }

@@ -16,9 +16,9 @@ namespace Pipeline.Transform.Jobs;
 /// pins of its run. A run that has not committed anything to its table is not known here and need not be: what it reads of
 /// Bronze is what the table has not taken in, and where it finds files of other tables gone, it fails and is planned anew.
 /// </remarks>
-public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> Versions, ImmutableSortedSet<string> By)
+public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> Versions, ImmutableSortedSet<TableId> By)
 {
-    public static readonly PendingReads None = new(null, [], ImmutableSortedSet<string>.Empty.WithComparer(StringComparer.Ordinal));
+    public static readonly PendingReads None = new(null, [], ImmutableSortedSet<TableId>.Empty.WithComparer(TableId.ByName));
 
     /// <summary>By table, for those of which something is to be read.</summary>
     /// <param name="silver">Tables of the layer that exist, also those that are no contract's own.</param>
@@ -35,9 +35,9 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
                 if (await tables.TryOpenAsync(bronze, cancellationToken) is { } input && input.Current.Version > version) Add(bronze, reads => reads.After(version), id);
             if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) continue;
 
-            foreach (var input in run.Inputs) Add(TableId.Parse(input.Table), reads => reads.Again(input), id);
+            foreach (var input in run.Inputs) Add(input.Table, reads => reads.Again(input), id);
             foreach (var target in run.Targets.Where(target => target.Version is not null))
-                Add(TableId.Parse(target.Table), reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
+                Add(target.Table, reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
         }
 
         return found;
@@ -45,7 +45,7 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
         void Add(TableId read, Func<PendingReads, PendingReads> more, TableId by)
         {
             var reads = more(found.GetValueOrDefault(read, None));
-            found = found.SetItem(read, reads with { By = reads.By.Add(by.ToString()) });
+            found = found.SetItem(read, reads with { By = reads.By.Add(by) });
         }
     }
 
@@ -56,7 +56,7 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
     private PendingReads After(long version) => this with { ChangesAfter = Math.Min(version, ChangesAfter ?? version) };
 
     /// <summary>A run reads its Bronze table from where the one before had ended, everything else as a whole.</summary>
-    private PendingReads Again(PinnedInput input) => input.After is { } after && input.Table.StartsWith("bronze/", StringComparison.Ordinal)
+    private PendingReads Again(PinnedInput input) => input.After is { } after && input.Table.Layer == Layer.Bronze
         ? After(after)
         : this with { Versions = Versions.Add(input.Version) };
 }

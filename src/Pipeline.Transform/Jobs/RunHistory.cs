@@ -32,7 +32,7 @@ internal static class RunHistory
     public static async ValueTask<JobPins?> UnfinishedAsync(OpenTables tables, TableId id, DeltaTable silver, CancellationToken cancellationToken)
     {
         if (silver.Current.Position(JobPins.RunAppId) is not { } run) return null;
-        if (await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is { } quality && quality.Current.Position(id.ToString()) >= run) return null;
+        if (await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is { } quality && quality.Current.Position(id) >= run) return null;
         return (await FindAsync(silver, run, cancellationToken))?.Pins ?? throw new PipelineException(FaultKind.Damaged, $"Table {silver.Path}",
             $"run {run} has not finished and its commit is no longer in the log", "Restore the log or rebuild the table.");
     }

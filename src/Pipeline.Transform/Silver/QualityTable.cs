@@ -44,7 +44,7 @@ public static class QualityTable
         var bronze = pins.Inputs[0];
         string[] values =
         [
-            Sql.Text(pins.Table), Number(pins.Run), $"TIMESTAMPTZ {Sql.Text(pins.RequestedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}",
+            Sql.Text(pins.Table.ToString()), Number(pins.Run), $"TIMESTAMPTZ {Sql.Text(pins.RequestedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}",
             bronze.After is { } after ? Number(after) : "NULL", Number(bronze.Version),
             Number(quality.RowsIn), Number(quality.Released), Number(quality.Accepted), Number(quality.Quarantined), Number(quality.Superseded),
             Number(quality.Deleted), Number(quality.Replaced),

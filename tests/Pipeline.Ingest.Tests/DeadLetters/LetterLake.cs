@@ -53,7 +53,7 @@ internal sealed class LetterLake : IDisposable
     {
         await using var source = Source(table, registry);
         var lake = new Lake(Lake.Store, TimeProvider.System);
-        return await Redrive.RunAsync(lake, source, Name, selection ?? new LetterSelection(), isDryRun, IngestNode.Fast, TimeProvider.System, Cancel);
+        return await Redrive.RunAsync(lake, source, Clicks, selection ?? new LetterSelection(), isDryRun, IngestNode.Fast, TimeProvider.System, Cancel);
     }
 
     /// <summary>Commits dead letters and, unless told otherwise, takes the table behind them.</summary>

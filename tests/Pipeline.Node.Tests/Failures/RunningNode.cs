@@ -70,7 +70,7 @@ internal sealed class RunningNode : IAsyncDisposable
 
     /// <summary>Waits until a table's ingest is in a state; fails with what it was last.</summary>
     public Task<TableStatus> WaitForStateAsync(string table, params IngestState[] states) =>
-        WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == table),
+        WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == TableId.Parse(table)),
             status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}", () => _log.ToString())!;
 
     /// <summary>Waits until the log, which is written behind the actors' backs, holds a line with this text.</summary>

@@ -37,7 +37,7 @@ public sealed class JobRunnerActorSpec : TestKit
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
-        Assert.Equal(JobEnded.Failed("silver/users", thrown), ended);
+        Assert.Equal(JobEnded.Failed(TableId.Silver("users"), thrown), ended);
         Assert.Equal((kind, kind is null ? thrown.Message : null), (ended.Fault?.Kind, ended.Superseded));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
     }
@@ -46,10 +46,10 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task Tells_its_parent_the_result_and_stops()
     {
         var parent = CreateTestProbe();
-        var result = new JobResult("silver/users", 1, 0, 1, null, TimeSpan.Zero);
+        var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
         var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => Task.FromResult(result))), Cancel));
 
-        Assert.Equal(new JobEnded("silver/users", result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
+        Assert.Equal(new JobEnded(TableId.Silver("users"), result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
     }
 
@@ -57,7 +57,7 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task Tells_what_cannot_even_be_planned()
     {
         var parent = CreateTestProbe();
-        var pins = await PinsAsync() with { Table = "silver/unknown" };
+        var pins = await PinsAsync() with { Table = TableId.Silver("unknown") };
 
         parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Engine), Cancel);
 

@@ -18,6 +18,8 @@ namespace Pipeline.Transform.Tests.Coordination;
 public sealed class MedallionCoordinatorSpec
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TableId Silver = TableId.Silver("users");
+    private static readonly TableId Countries = TableId.Gold("countries");
     private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "country string");
 
     private readonly TestLake _lake = new(TestGraph.Of("""
@@ -32,16 +34,16 @@ public sealed class MedallionCoordinatorSpec
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT * FROM (VALUES (1, 'DE', 'r', 1), (2, 'FR', 'r', 2), (3, 'DE', 'r', 3)) AS v(user_id, country, _op, _position)");
         await using var node = await Node.StartAsync(lake, lake.Engine);
-        await node.UntilAsync("gold/totals", run: 1);
+        await node.UntilAsync(TableId.Gold("totals"), run: 1);
         Assert.Equal(["3"], await lake.RowsAsync("SELECT users FROM gold.totals"));
 
         var version = await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
-        node.Publish(new BronzeCommitted("bronze/app/users", version, 1, null, lake.Time.GetUtcNow()));
-        await node.UntilAsync("gold/totals", run: 2);
+        node.Publish(new BronzeCommitted(TableId.Bronze("app", "users"), version, 1, null, lake.Time.GetUtcNow()));
+        await node.UntilAsync(TableId.Gold("totals"), run: 2);
 
         Assert.Equal(["4"], await lake.RowsAsync("SELECT users FROM gold.totals"));
         Assert.Equal(["DE|2", "FR|2"], await lake.RowsAsync("SELECT country, users FROM gold.countries ORDER BY 1"));
-        var users = (await node.StatusAsync()).Tables.Single(table => table.Table == "silver/users");
+        var users = (await node.StatusAsync()).Tables.Single(table => table.Table == Silver);
         Assert.Equal((2L, 4L, 0, null), (users.Run, users.Rows, users.FailedAttempts, users.Error));
         Assert.Equal((await lake.Tables.TryOpenAsync(TableId.Bronze("app", "users"), TestContext.Current.CancellationToken))!.Current.CommittedAt, users.ReflectsUntil);
     }
@@ -54,7 +56,7 @@ public sealed class MedallionCoordinatorSpec
 
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
 
-        await node.UntilAsync("silver/users", run: 1);
+        await node.UntilAsync(Silver, run: 1);
     }
 
     [Fact]
@@ -68,7 +70,7 @@ public sealed class MedallionCoordinatorSpec
 
         var working = new RecordingEngine(lake.Engine);
         await using var node = await Node.StartAsync(lake, working);
-        await node.UntilAsync("silver/users", run: 1);
+        await node.UntilAsync(Silver, run: 1);
 
         Assert.Equal(hanging.Specs.First().Pins.ToJson(), working.Specs.First().Pins.ToJson());
         Assert.Equal(["4|FR"], await lake.RowsAsync("SELECT user_id, country FROM silver.users"));
@@ -79,16 +81,16 @@ public sealed class MedallionCoordinatorSpec
     {
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
-        var broken = new RecordingEngine(lake.Engine) { FailFor = "gold/countries" };
+        var broken = new RecordingEngine(lake.Engine) { FailFor = Countries };
         await using var node = await Node.StartAsync(lake, broken);
-        await node.UntilAsync("silver/users", run: 1);
+        await node.UntilAsync(Silver, run: 1);
 
-        var status = await node.UntilAsync(tables => tables.Single(table => table.Table == "gold/countries").Error is not null);
+        var status = await node.UntilAsync(tables => tables.Single(table => table.Table == Countries).Error is not null);
 
-        var countries = status.Tables.Single(table => table.Table == "gold/countries");
+        var countries = status.Tables.Single(table => table.Table == Countries);
         Assert.Equal((TableActivity.Stopped, 1), (countries.Activity, countries.FailedAttempts));
         Assert.Equal("Table gold/countries: the query is wrong. Correct it.", countries.Error);
-        Assert.Null(status.Tables.Single(table => table.Table == "silver/users").Error);
+        Assert.Null(status.Tables.Single(table => table.Table == Silver).Error);
     }
 
     [Fact]
@@ -100,13 +102,13 @@ public sealed class MedallionCoordinatorSpec
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var engine = new RecordingEngine(lake.Engine) { Away = new PipelineException(FaultKind.Unreachable, "Object a", "connection refused", "Check it.") { Dependency = "Lake a" } };
         await using var node = await Node.StartAsync(lake, engine, outages);
-        await node.UntilAsync(tables => tables.Single(table => table.Table == "silver/users").FailedAttempts > 0);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).FailedAttempts > 0);
 
         lake.Time.Advance(Outages.SayAfter);
-        await node.UntilAsync(tables => tables.Single(table => table.Table == "silver/users").FailedAttempts > 1);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).FailedAttempts > 1);
         engine.Away = null;
         lake.Time.Advance(lake.Options.Retry.BackoffMax);
-        await node.UntilAsync("silver/users", run: 1);
+        await node.UntilAsync(Silver, run: 1);
 
         Assert.Equal([OutageStage.Away, OutageStage.Away, OutageStage.Returned], said.Select(notice => notice.Stage));
         Assert.All(said, notice => Assert.Equal("Lake a", notice.Thing));
@@ -177,7 +179,7 @@ public sealed class MedallionCoordinatorSpec
         public async Task<MedallionStatus> StatusAsync() => await _coordinator.Ask<MedallionStatus>(new GetMedallionStatus(), Deadline);
 
         /// <summary>Waits until a table has finished a run, woken by what the coordinator announces.</summary>
-        public Task UntilAsync(string table, long run) => UntilAsync(tables => tables.Single(status => status.Table == table).Run >= run);
+        public Task UntilAsync(TableId table, long run) => UntilAsync(tables => tables.Single(status => status.Table == table).Run >= run);
 
         public async Task<MedallionStatus> UntilAsync(Func<TableStatus[], bool> condition)
         {
@@ -218,7 +220,7 @@ public sealed class MedallionCoordinatorSpec
 
         public string Name => "recording";
 
-        public string? FailFor { get; init; }
+        public TableId? FailFor { get; init; }
 
         /// <summary>Thrown by every run.</summary>
         public PipelineException? Away { get; set; }

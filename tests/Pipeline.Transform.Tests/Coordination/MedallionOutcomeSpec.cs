@@ -14,7 +14,7 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     {
         Settle();
 
-        var decision = MedallionState.Decide(State, new JobPlanned("silver/users", Pins("silver/users", 1)), Now);
+        var decision = MedallionState.Decide(State, new JobPlanned(Users, Pins(Users, 1)), Now);
 
         Assert.Empty(decision.Events);
         Assert.Empty(decision.Effects);
@@ -24,16 +24,16 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     public void Success_is_announced_with_its_rows_and_adds_none_to_what_waits()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
+        Planned(Users, 1);
 
-        var decision = MedallionState.Decide(State, new JobEnded("silver/users", new JobResult("silver/users", 1, 7, 42, null, TimeSpan.FromSeconds(3)), null), Now);
+        var decision = MedallionState.Decide(State, new JobEnded(Users, new JobResult(Users, 1, 7, 42, null, TimeSpan.FromSeconds(3)), null), Now);
         Take(decision);
 
         Assert.Equal(42, Assert.IsType<MedallionEffect.Announce>(Assert.Single(decision.Effects)).Advanced.Rows);
-        Assert.Equal((7L, 42L, TimeSpan.FromSeconds(3)), (Status("silver/users").Version, Status("silver/users").Rows, Status("silver/users").LastTook));
-        Assert.Equal(0, Status("silver/orders").PendingRows);
+        Assert.Equal((7L, 42L, TimeSpan.FromSeconds(3)), (Status(Users).Version, Status(Users).Rows, Status(Users).LastTook));
+        Assert.Equal(0, Status(Orders).PendingRows);
     }
 
     [Fact]
@@ -42,11 +42,11 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         FailOnce();
         Now += TimeSpan.FromMinutes(1);
         Tick();
-        Planned("silver/users", 1);
+        Planned(Users, 1);
 
-        Ended("silver/users", 1, version: 1);
+        Ended(Users, 1, version: 1);
 
-        Assert.Equal((0, null), (Status("silver/users").FailedAttempts, Status("silver/users").Error));
+        Assert.Equal((0, null), (Status(Users).FailedAttempts, Status(Users).Error));
     }
 
     [Fact]
@@ -56,9 +56,9 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Now += TimeSpan.FromMinutes(1);
         Tick();
 
-        Planned("silver/users");
+        Planned(Users);
 
-        Assert.Equal((0, null), (Status("silver/users").FailedAttempts, Status("silver/users").Error));
+        Assert.Equal((0, null), (Status(Users).FailedAttempts, Status(Users).Error));
     }
 
     [Fact]
@@ -68,17 +68,17 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Now -= TimeSpan.FromHours(2);
         Tick();
 
-        Planned("silver/users");
+        Planned(Users);
 
-        Assert.Equal(TableActivity.Current, Status("silver/users").Activity);
+        Assert.Equal(TableActivity.Current, Status(Users).Activity);
     }
 
     [Fact]
     public void A_success_in_the_journal_makes_good_the_end_that_was_before_it()
     {
         var state = Fresh(Options, Start)
-            .Apply(new JobFailed("silver/users", Now, 1, "broken", IsFinal: true))
-            .Apply(new JobSucceeded("silver/users", Now, 1, 1, 1, TimeSpan.Zero));
+            .Apply(new JobFailed(Users, Now, 1, "broken", IsFinal: true))
+            .Apply(new JobSucceeded(Users, Now, 1, 1, 1, TimeSpan.Zero));
 
         Assert.NotEqual(TableActivity.Stopped, state.ToStatus(Now).Tables[0].Activity);
     }
@@ -87,16 +87,16 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     public void A_failure_keeps_since_when_the_table_waits_and_when_it_ran()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
         Now += TimeSpan.FromSeconds(5);
-        Planned("silver/users", 1);
-        Decide(new InputSeen("bronze/app/users", 2, 1, Now));
+        Planned(Users, 1);
+        Decide(new InputSeen(AppUsers, 2, 1, Now));
         Now += TimeSpan.FromSeconds(5);
 
-        Failed("silver/users", isTransient: true);
+        Failed(Users, isTransient: true);
 
-        Assert.Equal((Start.AddSeconds(5), Start.AddSeconds(10)), (Status("silver/users").PendingSince, Status("silver/users").LastRunAt));
+        Assert.Equal((Start.AddSeconds(5), Start.AddSeconds(10)), (Status(Users).PendingSince, Status(Users).LastRunAt));
     }
 
     [Theory]
@@ -105,27 +105,27 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     public void What_came_while_a_run_was_in_vain_waits_since_then(bool isTooLarge)
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 1_000 }));
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 1_000 }));
         Now += TimeSpan.FromSeconds(5);
-        Decide(new InputSeen("bronze/app/users", 2, 1, Now));
+        Decide(new InputSeen(AppUsers, 2, 1, Now));
         Now += TimeSpan.FromSeconds(5);
 
-        if (isTooLarge) TooLarge("silver/users");
-        else Decide(JobEnded.Failed("silver/users", new JobSupersededException("overtaken")));
+        if (isTooLarge) TooLarge(Users);
+        else Decide(JobEnded.Failed(Users, new JobSupersededException("overtaken")));
 
-        Assert.Equal(Start.AddSeconds(5), Status("silver/users").PendingSince);
+        Assert.Equal(Start.AddSeconds(5), Status(Users).PendingSince);
     }
 
     [Fact]
     public void A_plan_that_was_overtaken_is_made_again()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
 
-        Decide(JobEnded.Failed("silver/users", new JobSupersededException("overtaken")));
+        Decide(JobEnded.Failed(Users, new JobSupersededException("overtaken")));
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -134,15 +134,15 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     public void A_failure_names_the_run_that_failed_and_one_of_planning_the_run_that_was_to_be()
     {
         Settle();
-        Run("silver/users", 4, bronzeVersion: 5, rows: 10);
+        Run(Users, 4, bronzeVersion: 5, rows: 10);
         Settle();
         Now += TimeSpan.FromMinutes(1);
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
         Tick();
-        var planning = MedallionState.Decide(State, new JobEnded("silver/users", null, Broken), Now);
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 9) with { Rows = 80_000 }));
+        var planning = MedallionState.Decide(State, new JobEnded(Users, null, Broken), Now);
+        Decide(new JobPlanned(Users, Pins(Users, 9) with { Rows = 80_000 }));
 
-        var running = MedallionState.Decide(State, new JobEnded("silver/users", null, Broken), Now);
+        var running = MedallionState.Decide(State, new JobEnded(Users, null, Broken), Now);
 
         Assert.Equal(5, Assert.IsType<JobFailed>(Assert.Single(planning.Events)).Run);
         Assert.Equal(9, Assert.IsType<JobFailed>(Assert.Single(running.Events)).Run);
@@ -152,41 +152,41 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     public void A_run_that_cannot_say_how_fresh_it_is_leaves_what_is_known()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
+        Run(Users, 1, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
         Settle();
         Now += TimeSpan.FromMinutes(1);
-        Run("silver/users", 2, bronzeVersion: 6, rows: 10);
+        Run(Users, 2, bronzeVersion: 6, rows: 10);
 
-        Assert.Equal(Start.AddSeconds(-3), Status("silver/users").ReflectsUntil);
+        Assert.Equal(Start.AddSeconds(-3), Status(Users).ReflectsUntil);
     }
 
     [Fact]
     public void A_gold_table_is_of_unknown_freshness_while_that_of_an_input_is()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
+        Run(Users, 1, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
         Settle();
         Now += TimeSpan.FromMinutes(1);
-        Decide(new InputSeen("silver/users", 99, 1, Now));
+        Decide(new InputSeen(Users, 99, 1, Now));
         Tick();
-        Planned("gold/sales", 1);
-        Ended("gold/sales", 1, 2);
+        Planned(Sales, 1);
+        Ended(Sales, 1, 2);
 
-        Assert.Null(Status("gold/sales").ReflectsUntil);
+        Assert.Null(Status(Sales).ReflectsUntil);
     }
 
     [Fact]
     public void Everything_that_is_told_of_a_table_is_remembered_over_a_restart()
     {
         Settle();
-        Run("silver/users", 4, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
-        Decide(new PauseTable("silver/users"));
+        Run(Users, 4, bronzeVersion: 5, rows: 10, reflects: Start.AddSeconds(-3));
+        Decide(new PauseTable(Users));
         Settle();
-        Assert.Equal(TableActivity.Paused, Status("silver/users").Activity);
+        Assert.Equal(TableActivity.Paused, Status(Users).Activity);
 
         var restored = Fresh(Options, Now).Restore(State.ToSnapshot()).ToStatus(Now).Tables[0];
 
-        Assert.Equal(Status("silver/users") with { PendingSince = Now }, restored);
+        Assert.Equal(Status(Users) with { PendingSince = Now }, restored);
         Assert.Equal((4L, 5L, 1L), (restored.Run, restored.Version, restored.Rows));
         Assert.NotNull(restored.LastRunAt);
         Assert.NotNull(restored.LastTook);
@@ -196,10 +196,10 @@ public sealed class MedallionOutcomeSpec : MedallionScene
     private void FailOnce()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: true);
-        Assert.Equal((1, Broken.ToString()), (Status("silver/users").FailedAttempts, Status("silver/users").Error));
+        Planned(Users, 1);
+        Failed(Users, isTransient: true);
+        Assert.Equal((1, Broken.ToString()), (Status(Users).FailedAttempts, Status(Users).Error));
     }
 }

@@ -7,6 +7,12 @@ namespace Pipeline.Transform.Tests.Coordination;
 /// <summary>A coordinator of three tables and the words to tell what happens to it.</summary>
 public abstract class MedallionScene
 {
+    private protected static readonly TableId AppUsers = TableId.Bronze("app", "users");
+    private protected static readonly TableId CrmOrders = TableId.Bronze("crm", "orders");
+    private protected static readonly TableId Users = TableId.Silver("users");
+    private protected static readonly TableId Orders = TableId.Silver("orders");
+    private protected static readonly TableId Sales = TableId.Gold("sales");
+
     private protected static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private protected static readonly TransformOptions Options = new()
@@ -20,8 +26,8 @@ public abstract class MedallionScene
     private protected MedallionState State { get; set; } = Fresh(Options, Start);
 
     /// <summary>Two Silver tables, one of which refers to the other, and a Gold table of both.</summary>
-    private protected static MedallionState Fresh(TransformOptions options, DateTimeOffset now) => MedallionState.Start([("silver/users", ["bronze/app/users"]),
-        ("silver/orders", ["bronze/crm/orders", "silver/users"]), ("gold/sales", ["silver/orders", "silver/users"])], options, now);
+    private protected static MedallionState Fresh(TransformOptions options, DateTimeOffset now) => MedallionState.Start([(Users, [AppUsers]),
+        (Orders, [CrmOrders, Users]), (Sales, [Orders, Users])], options, now);
 
     /// <summary>Every table has been looked at and had nothing to do.</summary>
     private protected void Settle()
@@ -33,9 +39,9 @@ public abstract class MedallionScene
         }
     }
 
-    private protected void Run(string table, long run, long bronzeVersion, long rows, string bronze = "bronze/app/users", DateTimeOffset? reflects = null)
+    private protected void Run(TableId table, long run, long bronzeVersion, long rows, TableId? bronze = null, DateTimeOffset? reflects = null)
     {
-        Decide(new InputSeen(bronze, bronzeVersion, rows, Now));
+        Decide(new InputSeen(bronze ?? AppUsers, bronzeVersion, rows, Now));
         Assert.Contains($"plan {table}", Tick());
         foreach (var other in State.Tables.Where(t => t.IsPlanning && t.Table != table).ToList()) Planned(other.Table);
         Decide(new JobPlanned(table, Pins(table, run) with { ReflectsUntil = reflects }));
@@ -44,16 +50,16 @@ public abstract class MedallionScene
 
     private protected List<string> Tick() => Decide(Transform.Coordination.Tick.Instance);
 
-    private protected List<string> Planned(string table, long? run = null) => Decide(new JobPlanned(table, run is { } number ? Pins(table, number) : null)).Where(effect => !effect.StartsWith("run ", StringComparison.Ordinal)).ToList();
+    private protected List<string> Planned(TableId table, long? run = null) => Decide(new JobPlanned(table, run is { } number ? Pins(table, number) : null)).Where(effect => !effect.StartsWith("run ", StringComparison.Ordinal)).ToList();
 
-    private protected List<string> Ended(string table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
+    private protected List<string> Ended(TableId table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
 
-    private protected void Failed(string table, bool isTransient) => Decide(new JobEnded(table, null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table, "broken", "Mend it.")));
+    private protected void Failed(TableId table, bool isTransient) => Decide(new JobEnded(table, null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table.ToString(), "broken", "Mend it.")));
 
-    private protected void TooLarge(string table) => Decide(new JobEnded(table, null, new Fault(FaultKind.TooLarge, table, "too large", "Read fewer rows.")));
+    private protected void TooLarge(TableId table) => Decide(new JobEnded(table, null, new Fault(FaultKind.TooLarge, table.ToString(), "too large", "Read fewer rows.")));
 
     /// <summary>The rows that the table's next run may read, if it is due now.</summary>
-    private protected List<long> PlannedRows(string table)
+    private protected List<long> PlannedRows(TableId table)
     {
         var decision = MedallionState.Decide(State, Transform.Coordination.Tick.Instance, Now);
         Take(decision);
@@ -68,9 +74,9 @@ public abstract class MedallionScene
         return [.. decision.Effects.Select(Name)];
     }
 
-    private protected TableStatus Status(string table) => State.ToStatus(Now).Tables.Single(status => status.Table == table);
+    private protected TableStatus Status(TableId table) => State.ToStatus(Now).Tables.Single(status => status.Table == table);
 
-    private protected JobPins Pins(string table, long run) => new() { Table = table, Run = run, RequestedAt = Now, Inputs = [], Targets = [] };
+    private protected JobPins Pins(TableId table, long run) => new() { Table = table, Run = run, RequestedAt = Now, Inputs = [], Targets = [] };
 
     private protected static string Name(MedallionEffect effect) => effect switch
     {

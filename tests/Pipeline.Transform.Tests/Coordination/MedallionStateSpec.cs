@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 
@@ -10,8 +11,8 @@ public sealed class MedallionStateSpec : MedallionScene
     {
         Assert.Equal(["plan silver/users", "plan silver/orders"], Tick());
         Assert.Empty(Tick());
-        Assert.Empty(Planned("silver/users"));
-        Assert.Empty(Planned("silver/orders"));
+        Assert.Empty(Planned(Users));
+        Assert.Empty(Planned(Orders));
 
         Assert.Equal(["plan gold/sales"], Tick());
     }
@@ -20,28 +21,28 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Writes_down_a_job_before_it_runs_and_announces_its_result()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
+        Decide(new InputSeen(AppUsers, 5, 10, Now));
         Assert.Equal(["plan silver/users"], Tick());
 
-        var decision = MedallionState.Decide(State, new JobPlanned("silver/users", Pins("silver/users", 1)), Now);
+        var decision = MedallionState.Decide(State, new JobPlanned(Users, Pins(Users, 1)), Now);
         Assert.IsType<JobRequested>(Assert.Single(decision.Events));
         Assert.Equal(["run silver/users#1"], Take(decision));
-        Assert.Equal(TableActivity.Running, Status("silver/users").Activity);
+        Assert.Equal(TableActivity.Running, Status(Users).Activity);
 
-        Assert.Equal(["announce silver/users@7"], Ended("silver/users", 1, version: 7));
-        Assert.Equal((TableActivity.Current, 1L, 7L), (Status("silver/users").Activity, Status("silver/users").Run, Status("silver/users").Version));
+        Assert.Equal(["announce silver/users@7"], Ended(Users, 1, version: 7));
+        Assert.Equal((TableActivity.Current, 1L, 7L), (Status(Users).Activity, Status(Users).Run, Status(Users).Version));
     }
 
     [Fact]
     public void Runs_what_is_made_from_a_table_after_it()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
+        Decide(new InputSeen(AppUsers, 5, 10, Now));
         Tick();
-        Planned("silver/users", 1);
+        Planned(Users, 1);
         Assert.Empty(Tick());
 
-        Ended("silver/users", 1, version: 7);
+        Ended(Users, 1, version: 7);
 
         Assert.Equal(["plan silver/orders", "plan gold/sales"], Tick());
     }
@@ -50,14 +51,14 @@ public sealed class MedallionStateSpec : MedallionScene
     public void A_clock_that_is_set_back_holds_no_table_up()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 3, 10, Now));
+        Decide(new InputSeen(CrmOrders, 3, 10, Now));
         Tick();
-        Failed("silver/orders", isTransient: true);
+        Failed(Orders, isTransient: true);
 
         Now -= TimeSpan.FromHours(2);
-        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
+        Decide(new InputSeen(AppUsers, 6, 10, Now));
 
         Assert.Equal(["plan silver/orders", "plan silver/users"], Tick().Order(StringComparer.Ordinal));
     }
@@ -66,10 +67,10 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Who_waits_since_before_the_clock_was_set_back_comes_first()
     {
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 3, 10, Now));
+        Decide(new InputSeen(CrmOrders, 3, 10, Now));
 
         Now -= TimeSpan.FromHours(1);
-        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
+        Decide(new InputSeen(AppUsers, 6, 10, Now));
 
         Assert.Equal(["plan silver/orders", "plan silver/users"], Tick());
     }
@@ -78,14 +79,14 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Leaves_the_shortest_interval_between_two_runs_unless_many_rows_wait()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
-        Decide(new InputSeen("bronze/app/users", 6, 10, Now));
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
+        Decide(new InputSeen(AppUsers, 6, 10, Now));
         Assert.DoesNotContain("plan silver/users", Tick());
         Settle();
         Now += TimeSpan.FromSeconds(1.9);
         Assert.DoesNotContain("plan silver/users", Tick());
 
-        Decide(new InputSeen("bronze/app/users", 7, 990, Now));
+        Decide(new InputSeen(AppUsers, 7, 990, Now));
 
         Assert.Contains("plan silver/users", Tick());
     }
@@ -97,11 +98,11 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Lets_a_table_rest_as_long_as_its_last_run_took(double tookSeconds, double dueAfterSeconds)
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Decide(new JobEnded("silver/users", new JobResult("silver/users", 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Planned(Users, 1);
+        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
         Settle();
         Now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
         Assert.DoesNotContain("plan silver/users", Tick());
@@ -115,14 +116,14 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Goes_on_at_once_with_what_a_run_has_left()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
+        Decide(new InputSeen(AppUsers, 9, 10, Now));
         Tick();
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
-        Ended("silver/users", 1, version: 1);
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Inputs = [new PinnedInput(AppUsers, null, 4)] }));
+        Ended(Users, 1, version: 1);
         Assert.Contains("plan silver/users", Tick());
 
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 2) with { Inputs = [new PinnedInput("bronze/app/users", 4, 9)] }));
-        Ended("silver/users", 2, version: 2);
+        Decide(new JobPlanned(Users, Pins(Users, 2) with { Inputs = [new PinnedInput(AppUsers, 4, 9)] }));
+        Ended(Users, 2, version: 2);
 
         Assert.DoesNotContain("plan silver/users", Tick());
     }
@@ -131,10 +132,10 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Lets_a_gold_table_wait_for_a_running_input_but_not_for_ever()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 10, Now));
+        Decide(new InputSeen(AppUsers, 5, 10, Now));
         Assert.Equal(["plan silver/users"], Tick());
-        Planned("silver/users", 1);
-        Decide(new InputSeen("silver/orders", 9, 0, Now));
+        Planned(Users, 1);
+        Decide(new InputSeen(Orders, 9, 0, Now));
         Assert.Empty(Tick());
 
         Now += Options.LagMax;
@@ -148,27 +149,27 @@ public sealed class MedallionStateSpec : MedallionScene
         Settle();
         foreach (var seconds in new[] { 1, 2 })
         {
-            Decide(new InputSeen("bronze/app/users", State.Heads.GetValueOrDefault("bronze/app/users") + 1, 1, Now));
+            Decide(new InputSeen(AppUsers, State.Heads.GetValueOrDefault(AppUsers) + 1, 1, Now));
             Now += TimeSpan.FromMinutes(2);
             Assert.Equal(["plan silver/users"], Tick());
-            Planned("silver/users", 1);
-            Failed("silver/users", isTransient: true);
+            Planned(Users, 1);
+            Failed(Users, isTransient: true);
             Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
-            Assert.Equal(TableActivity.BackingOff, Status("silver/users").Activity);
-            Decide(new InputSeen("bronze/crm/orders", State.Heads.GetValueOrDefault("bronze/crm/orders") + 1, 1, Now));
+            Assert.Equal(TableActivity.BackingOff, Status(Users).Activity);
+            Decide(new InputSeen(CrmOrders, State.Heads.GetValueOrDefault(CrmOrders) + 1, 1, Now));
             Assert.Equal(["plan silver/orders"], Tick());
-            Planned("silver/orders");
+            Planned(Orders);
         }
 
         Now += TimeSpan.FromMinutes(2);
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: true);
+        Planned(Users, 1);
+        Failed(Users, isTransient: true);
 
-        Assert.Equal((TableActivity.Stopped, "silver/users: broken. Mend it."), (Status("silver/users").Activity, Status("silver/users").Error));
+        Assert.Equal((TableActivity.Stopped, "silver/users: broken. Mend it."), (Status(Users).Activity, Status(Users).Error));
         Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Assert.Equal(["plan silver/users"], Tick());
     }
 
@@ -176,14 +177,14 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Stops_at_once_after_a_permanent_error_until_new_input_comes()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: false);
+        Planned(Users, 1);
+        Failed(Users, isTransient: false);
         Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
 
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -192,30 +193,30 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Reads_half_of_what_did_not_fit_at_once_and_then_more_and_more()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
-        Assert.Equal([Options.RunRowsMax], PlannedRows("silver/users"));
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000, Inputs = [new PinnedInput("bronze/app/users", null, 4)] }));
-        TooLarge("silver/users");
+        Decide(new InputSeen(AppUsers, 9, 10, Now));
+        Assert.Equal([Options.RunRowsMax], PlannedRows(Users));
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 80_000, Inputs = [new PinnedInput(AppUsers, null, 4)] }));
+        TooLarge(Users);
 
         // At once, without an error or an attempt that counts.
-        Assert.Equal((TableActivity.Waiting, 0, null), (Status("silver/users").Activity, Status("silver/users").FailedAttempts, Status("silver/users").Error));
-        Assert.Equal([40_000], PlannedRows("silver/users"));
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 40_000, Inputs = [new PinnedInput("bronze/app/users", null, 2)] }));
-        Ended("silver/users", 1, version: 1);
+        Assert.Equal((TableActivity.Waiting, 0, null), (Status(Users).Activity, Status(Users).FailedAttempts, Status(Users).Error));
+        Assert.Equal([40_000], PlannedRows(Users));
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 40_000, Inputs = [new PinnedInput(AppUsers, null, 2)] }));
+        Ended(Users, 1, version: 1);
 
-        Assert.Equal([45_001], PlannedRows("silver/users"));
+        Assert.Equal([45_001], PlannedRows(Users));
     }
 
     [Fact]
     public void Stops_a_table_with_a_commit_that_does_not_fit_alone()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 9, 10, Now));
+        Decide(new InputSeen(AppUsers, 9, 10, Now));
         Tick();
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 1_000_000 }));
-        TooLarge("silver/users");
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 1_000_000 }));
+        TooLarge(Users);
 
-        Assert.Equal((TableActivity.Stopped, "silver/users: too large. Read fewer rows."), (Status("silver/users").Activity, Status("silver/users").Error));
+        Assert.Equal((TableActivity.Stopped, "silver/users: too large. Read fewer rows."), (Status(Users).Activity, Status(Users).Error));
         Now += TimeSpan.FromHours(1);
         Assert.Empty(Tick());
     }
@@ -224,40 +225,40 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Stops_a_gold_table_that_does_not_fit()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
         Tick();
-        Planned("gold/sales", 1);
-        TooLarge("gold/sales");
+        Planned(Sales, 1);
+        TooLarge(Sales);
 
-        Assert.Equal(TableActivity.Stopped, Status("gold/sales").Activity);
+        Assert.Equal(TableActivity.Stopped, Status(Sales).Activity);
     }
 
     [Fact]
     public void Knows_after_a_restart_how_much_fits()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        Decide(new JobPlanned("silver/users", Pins("silver/users", 1) with { Rows = 80_000 }));
-        TooLarge("silver/users");
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 80_000 }));
+        TooLarge(Users);
 
-        State = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, Now).Restore(State.ToSnapshot());
+        State = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<TableId>)t.Inputs)), Options, Now).Restore(State.ToSnapshot());
         Now += Options.IntervalMin;
 
-        Assert.Equal([40_000], PlannedRows("silver/users"));
+        Assert.Equal([40_000], PlannedRows(Users));
     }
 
     [Fact]
     public void Plans_again_without_an_error_when_another_run_got_there_first()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Decide(JobEnded.Failed("silver/users", new JobSupersededException("run 1 is taken")));
+        Planned(Users, 1);
+        Decide(JobEnded.Failed(Users, new JobSupersededException("run 1 is taken")));
         Now += Options.IntervalMin;
 
-        Assert.Null(Status("silver/users").Error);
+        Assert.Null(Status(Users).Error);
         Assert.Equal(["plan silver/users"], Tick());
     }
 
@@ -265,10 +266,10 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Repeats_after_a_restart_the_jobs_that_have_no_outcome()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        var requested = (JobRequested)MedallionState.Decide(State, new JobPlanned("silver/users", Pins("silver/users", 3)), Now).Events[0];
-        var fresh = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<string>)t.Inputs)), Options, Now);
+        var requested = (JobRequested)MedallionState.Decide(State, new JobPlanned(Users, Pins(Users, 3)), Now).Events[0];
+        var fresh = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<TableId>)t.Inputs)), Options, Now);
 
         var fromEvents = fresh.Apply(requested);
         var fromSnapshot = fresh.Restore(fromEvents.ToSnapshot());
@@ -281,11 +282,11 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Starts_nothing_for_a_paused_table()
     {
         Settle();
-        Decide(new PauseTable("silver/users"));
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new PauseTable(Users));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Assert.Empty(Tick());
 
-        Decide(new ResumeTable("silver/users"));
+        Decide(new ResumeTable(Users));
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -294,11 +295,11 @@ public sealed class MedallionStateSpec : MedallionScene
     public void Knows_how_fresh_each_table_is()
     {
         Settle();
-        Run("silver/users", 1, 5, 10, reflects: Start.AddSeconds(-3));
-        Run("silver/orders", 1, 5, 10, "bronze/crm/orders", reflects: Start.AddSeconds(-9));
+        Run(Users, 1, 5, 10, reflects: Start.AddSeconds(-3));
+        Run(Orders, 1, 5, 10, CrmOrders, reflects: Start.AddSeconds(-9));
         Tick();
-        Planned("gold/sales", 1);
-        Ended("gold/sales", 1, 2);
+        Planned(Sales, 1);
+        Ended(Sales, 1, 2);
 
         Assert.Equal([Start.AddSeconds(-3), Start.AddSeconds(-9), Start.AddSeconds(-9)], State.ToStatus(Now).Tables.Select(table => table.ReflectsUntil));
     }

@@ -10,16 +10,16 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void Runs_no_more_jobs_at_once_than_allowed()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
-        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
-        Decide(new TriggerTable("gold/sales"));
-        Decide(new TriggerTable("silver/users"));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Decide(new InputSeen(CrmOrders, 1, 1, Now));
+        Decide(new TriggerTable(Sales));
+        Decide(new TriggerTable(Users));
 
         Assert.Equal(["plan silver/users", "plan gold/sales"], Tick().OrderDescending(StringComparer.Ordinal));
         Assert.Empty(Tick());
-        Planned("silver/users", 1);
+        Planned(Users, 1);
         Assert.Empty(Tick());
-        Planned("gold/sales");
+        Planned(Sales);
 
         Assert.Equal(["plan silver/orders"], Tick());
     }
@@ -30,16 +30,16 @@ public sealed class MedallionTurnSpec : MedallionScene
         State = Fresh(Options with { JobsMax = 1 }, Start);
         Settle();
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Decide(new InputSeen(CrmOrders, 1, 1, Now));
         Now += TimeSpan.FromSeconds(1);
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Now += TimeSpan.FromSeconds(1);
-        Decide(new TriggerTable("gold/sales"));
+        Decide(new TriggerTable(Sales));
 
         Assert.Equal(["plan gold/sales"], Tick());
-        Planned("gold/sales");
+        Planned(Sales);
         Assert.Equal(["plan silver/orders"], Tick());
-        Planned("silver/orders");
+        Planned(Orders);
         Assert.Equal(["plan silver/users"], Tick());
     }
 
@@ -47,11 +47,11 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void Triggering_does_not_make_a_table_lose_its_place()
     {
         Settle();
-        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Decide(new InputSeen(CrmOrders, 1, 1, Now));
         Now += TimeSpan.FromSeconds(1);
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Now += TimeSpan.FromSeconds(1);
-        Decide(new TriggerTable("silver/orders"));
+        Decide(new TriggerTable(Orders));
 
         Assert.Equal(["plan silver/orders", "plan silver/users"], Tick());
     }
@@ -60,16 +60,16 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void A_triggered_table_runs_without_rest_and_once()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
         Settle();
         Assert.Empty(Tick());
 
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Assert.Equal(["plan silver/users"], Tick());
-        Planned("silver/users", 2);
-        Ended("silver/users", 2, version: 6);
+        Planned(Users, 2);
+        Ended(Users, 2, version: 6);
         Settle();
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
 
         Assert.Empty(Tick());
     }
@@ -78,13 +78,13 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void A_triggered_table_that_has_nothing_to_do_rests_again()
     {
         Settle();
-        Run("silver/users", 1, bronzeVersion: 5, rows: 10);
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
         Settle();
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Tick();
-        Planned("silver/users");
+        Planned(Users);
 
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
 
         Assert.Empty(Tick());
     }
@@ -93,24 +93,24 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void A_triggered_table_that_fails_backs_off()
     {
         Settle();
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Tick();
-        Planned("silver/users", 1);
+        Planned(Users, 1);
 
-        Failed("silver/users", isTransient: true);
+        Failed(Users, isTransient: true);
 
         Assert.Empty(Tick());
-        Assert.Equal(TableActivity.BackingOff, Status("silver/users").Activity);
+        Assert.Equal(TableActivity.BackingOff, Status(Users).Activity);
     }
 
     [Fact]
     public void A_triggered_table_that_cannot_be_planned_backs_off()
     {
         Settle();
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Tick();
 
-        Failed("silver/users", isTransient: true);
+        Failed(Users, isTransient: true);
 
         Assert.Empty(Tick());
     }
@@ -119,17 +119,17 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void Triggering_forgets_earlier_failures()
     {
         Settle();
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: false);
+        Planned(Users, 1);
+        Failed(Users, isTransient: false);
 
-        Decide(new TriggerTable("silver/users"));
+        Decide(new TriggerTable(Users));
 
-        Assert.Equal((TableActivity.Waiting, 0), (Status("silver/users").Activity, Status("silver/users").FailedAttempts));
+        Assert.Equal((TableActivity.Waiting, 0), (Status(Users).Activity, Status(Users).FailedAttempts));
         Tick();
-        Planned("silver/users");
-        Decide(new InputSeen("bronze/app/users", 1, Options.RowsThreshold, Now));
+        Planned(Users);
+        Decide(new InputSeen(AppUsers, 1, Options.RowsThreshold, Now));
         Assert.Equal(["plan silver/users"], Tick());
     }
 
@@ -138,9 +138,9 @@ public sealed class MedallionTurnSpec : MedallionScene
     {
         Settle();
 
-        Decide(new InputsPolled([new InputSeen("bronze/app/users", 1, 3, Now), new InputSeen("bronze/crm/orders", 1, 4, Now)]));
+        Decide(new InputsPolled([new InputSeen(AppUsers, 1, 3, Now), new InputSeen(CrmOrders, 1, 4, Now)]));
 
-        Assert.Equal((3L, 4L), (Status("silver/users").PendingRows, Status("silver/orders").PendingRows));
+        Assert.Equal((3L, 4L), (Status(Users).PendingRows, Status(Orders).PendingRows));
     }
 
     [Fact]
@@ -148,30 +148,30 @@ public sealed class MedallionTurnSpec : MedallionScene
     {
         Settle();
 
-        Decide(new InputSeen("bronze/app/users", 0, 3, Now));
+        Decide(new InputSeen(AppUsers, 0, 3, Now));
         Now += TimeSpan.FromSeconds(1);
-        Decide(new InputSeen("bronze/app/users", 0, 3, Now));
-        Decide(new InputSeen("bronze/app/users", 1, 4, Now));
+        Decide(new InputSeen(AppUsers, 0, 3, Now));
+        Decide(new InputSeen(AppUsers, 1, 4, Now));
 
-        Assert.Equal((7L, Start), (Status("silver/users").PendingRows, Status("silver/users").PendingSince));
+        Assert.Equal((7L, Start), (Status(Users).PendingRows, Status(Users).PendingSince));
         Tick();
-        Assert.Equal(0, Status("silver/users").PendingRows);
+        Assert.Equal(0, Status(Users).PendingRows);
     }
 
     [Fact]
     public void A_running_table_is_not_planned_again_and_what_comes_meanwhile_waits()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
+        Planned(Users, 1);
 
         Now += TimeSpan.FromSeconds(5);
-        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+        Decide(new InputSeen(AppUsers, 2, Options.RowsThreshold, Now));
         Assert.Empty(Tick());
-        Ended("silver/users", 1, version: 1);
+        Ended(Users, 1, version: 1);
 
-        Assert.Equal(Start.AddSeconds(5), Status("silver/users").PendingSince);
+        Assert.Equal(Start.AddSeconds(5), Status(Users).PendingSince);
         Assert.Contains("plan silver/users", Tick());
     }
 
@@ -179,10 +179,10 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void A_silver_table_does_not_wait_for_the_tables_it_refers_to()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Decide(new InputSeen("bronze/crm/orders", 1, 1, Now));
+        Planned(Users, 1);
+        Decide(new InputSeen(CrmOrders, 1, 1, Now));
 
         Assert.Equal(["plan silver/orders"], Tick());
     }
@@ -191,10 +191,10 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void A_gold_table_that_waits_since_before_the_clock_was_set_back_waits_for_nobody()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Decide(new InputSeen("silver/orders", 1, 1, Now));
+        Planned(Users, 1);
+        Decide(new InputSeen(Orders, 1, 1, Now));
         Assert.Empty(Tick());
 
         Now -= TimeSpan.FromHours(1);
@@ -206,17 +206,17 @@ public sealed class MedallionTurnSpec : MedallionScene
     public void Is_tried_again_when_its_pause_is_over_and_not_before()
     {
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: true);
-        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+        Planned(Users, 1);
+        Failed(Users, isTransient: true);
+        Decide(new InputSeen(AppUsers, 2, Options.RowsThreshold, Now));
 
         Now += Options.Retry.BackoffMin - TimeSpan.FromMilliseconds(1);
         Assert.Empty(Tick());
         Now += TimeSpan.FromMilliseconds(1);
 
-        Assert.Equal(TableActivity.Waiting, Status("silver/users").Activity);
+        Assert.Equal(TableActivity.Waiting, Status(Users).Activity);
         Assert.Equal(["plan silver/users"], Tick());
     }
 
@@ -225,12 +225,12 @@ public sealed class MedallionTurnSpec : MedallionScene
     {
         State = Fresh(Options with { Retry = Options.Retry with { BackoffMin = Options.Retry.BackoffMax } }, Start);
         Settle();
-        Decide(new InputSeen("bronze/app/users", 1, 1, Now));
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Failed("silver/users", isTransient: true);
+        Planned(Users, 1);
+        Failed(Users, isTransient: true);
 
-        Decide(new InputSeen("bronze/app/users", 2, Options.RowsThreshold, Now));
+        Decide(new InputSeen(AppUsers, 2, Options.RowsThreshold, Now));
 
         Assert.Empty(Tick());
     }
@@ -243,14 +243,14 @@ public sealed class MedallionTurnSpec : MedallionScene
         var pauses = new List<double>();
         for (var i = 0; i < 40; i++)
         {
-            Decide(new TriggerTable("gold/sales"));
-            Decide(new InputSeen("bronze/app/users", i, Options.RowsThreshold, Now));
+            Decide(new TriggerTable(Sales));
+            Decide(new InputSeen(AppUsers, i, Options.RowsThreshold, Now));
             Now += Options.Retry.BackoffMax;
             Assert.Contains("plan silver/users", Tick());
-            Planned("gold/sales");
-            Planned("silver/users", 1);
-            Failed("silver/users", isTransient: true);
-            pauses.Add((State.Find("silver/users")!.NotBefore - Now).TotalSeconds);
+            Planned(Sales);
+            Planned(Users, 1);
+            Failed(Users, isTransient: true);
+            pauses.Add((State.Find(Users)!.NotBefore - Now).TotalSeconds);
         }
 
         Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60], pauses.Take(8));
@@ -264,11 +264,11 @@ public sealed class MedallionTurnSpec : MedallionScene
     {
         State = Fresh(Options with { IntervalMin = TimeSpan.FromSeconds(intervalSeconds) }, Start);
         Settle();
-        Decide(new InputSeen("bronze/app/users", 5, 1, Now));
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
-        Planned("silver/users", 1);
-        Decide(new JobEnded("silver/users", new JobResult("silver/users", 1, 1, 1, null, TimeSpan.FromSeconds(intervalSeconds == 30 ? 60 : 1)), null));
-        Decide(new InputSeen("bronze/app/users", 6, 1, Now));
+        Planned(Users, 1);
+        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(intervalSeconds == 30 ? 60 : 1)), null));
+        Decide(new InputSeen(AppUsers, 6, 1, Now));
         Settle();
 
         Now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);

@@ -12,27 +12,29 @@ public sealed class TransformMessageSerializerSpec
 {
     private static readonly DateTimeOffset At = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
+    private static readonly TableId Users = TableId.Silver("users");
+
     private static readonly JobPins Pins = new()
     {
-        Table = "silver/users", Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1), Rows = 500,
-        Inputs = [new PinnedInput("bronze/app/users", 4, 9), new PinnedInput("silver/teams", null, 2)],
-        Targets = [new PinnedTarget("silver/users", 7), new PinnedTarget("silver/users__quarantine", null)],
+        Table = Users, Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1), Rows = 500,
+        Inputs = [new PinnedInput(TableId.Bronze("app", "users"), 4, 9), new PinnedInput(TableId.Silver("teams"), null, 2)],
+        Targets = [new PinnedTarget(Users, 7), new PinnedTarget(TableId.Quarantine("users"), null)],
     };
 
     private static readonly object[] Messages =
     [
-        new TableAdvanced("silver/users", 7, 100, At),
+        new TableAdvanced(Users, 7, 100, At),
         new GetMedallionStatus(),
-        new MedallionStatus([new TableStatus("silver/users", TableActivity.BackingOff, 3, 7, 100, At, TimeSpan.FromSeconds(1.5), At, 5, At, 2, "no space is left")]),
-        new TriggerTable("silver/users"), new PauseTable("silver/users"), new ResumeTable("silver/users"),
-        new Accepted("silver/users"), new UnknownTable("silver/user", ["silver/users"]),
-        new JobRequested("silver/users", At, Pins),
-        new JobSucceeded("silver/users", At, 3, 8, 101, TimeSpan.FromMilliseconds(250)),
-        new JobFailed("silver/users", At, 3, "no space is left", IsFinal: false),
-        new JobDropped("silver/users", At, 3, "run 3 is taken"),
-        new JobTooLarge("silver/users", At, 3, 250, "the query needs more memory than it may use"),
-        new TablePaused("silver/users", At), new TableResumed("silver/users", At),
-        new MedallionSnapshot([new RememberedTable("silver/users", Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250)]),
+        new MedallionStatus([new TableStatus(Users, TableActivity.BackingOff, 3, 7, 100, At, TimeSpan.FromSeconds(1.5), At, 5, At, 2, "no space is left")]),
+        new TriggerTable(Users), new PauseTable(Users), new ResumeTable(Users),
+        new Accepted(Users), new UnknownTable(TableId.Silver("user"), [Users]),
+        new JobRequested(Users, At, Pins),
+        new JobSucceeded(Users, At, 3, 8, 101, TimeSpan.FromMilliseconds(250)),
+        new JobFailed(Users, At, 3, "no space is left", IsFinal: false),
+        new JobDropped(Users, At, 3, "run 3 is taken"),
+        new JobTooLarge(Users, At, 3, 250, "the query needs more memory than it may use"),
+        new TablePaused(Users, At), new TableResumed(Users, At),
+        new MedallionSnapshot([new RememberedTable(Users, Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250)]),
     ];
 
     [Fact]

@@ -129,7 +129,7 @@ public sealed class PendingReadsSpec
 
         var (table, reads) = Assert.Single(pending);
         Assert.Equal(("bronze/app/teams", slowest), (table.ToString(), reads.ChangesAfter));
-        Assert.Equal(["silver/a", "silver/b"], reads.By);
+        Assert.Equal<TableId>([TableId.Silver("a"), TableId.Silver("b")], [.. reads.By]);
     }
 
     private static async Task<List<long>> VacuumAsync(TestLake lake, IEnumerable<string> tables)

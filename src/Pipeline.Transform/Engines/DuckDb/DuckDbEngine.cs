@@ -35,7 +35,7 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
     /// <summary>A view over an input's files under the name that the SQL uses: <c>silver.users</c>, <c>gold.dim_date</c>.</summary>
     internal static async ValueTask CreateViewAsync(DuckDbSession session, OpenTables tables, JobInput input, string name, bool withOrigin, CancellationToken cancellationToken)
     {
-        var rows = await TableFiles.RelationAsync(session, tables.Lake.Store, input.Table, [.. input.Columns.Select(column => column.ToField())], input.Files, withOrigin, cancellationToken);
+        var rows = await TableFiles.RelationAsync(session, tables.Lake.Store, input.Table.ToString(), [.. input.Columns.Select(column => column.ToField())], input.Files, withOrigin, cancellationToken);
         session.Execute($"CREATE VIEW {name} AS {rows}");
     }
 

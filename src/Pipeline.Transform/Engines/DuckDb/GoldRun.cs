@@ -22,7 +22,7 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
         }
 
         foreach (var input in spec.Inputs)
-            await DuckDbEngine.CreateViewAsync(session, tables, input, DuckDbEngine.ViewName(TableId.Parse(input.Table)), withOrigin: false, cancellationToken);
+            await DuckDbEngine.CreateViewAsync(session, tables, input, DuckDbEngine.ViewName(input.Table), withOrigin: false, cancellationToken);
         var files = spec.Kind == JobKind.Merge ? await MergeAsync(gold, cancellationToken) : await ReplaceAsync(gold, cancellationToken);
         var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         var definition = gold.Before.Position(JobPlanner.DefinitionAppId);

@@ -72,7 +72,7 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
         session.Execute($"CREATE VIEW truncated AS SELECT CAST({truncated ?? 0} AS BIGINT) AS _position WHERE {(truncated is null ? "false" : "true")}");
         await DuckDbEngine.CreateViewAsync(session, tables, spec.Inputs[0], "bronze", withOrigin: true, cancellationToken);
         foreach (var parent in spec.Inputs.Skip(1))
-            await DuckDbEngine.CreateViewAsync(session, tables, parent, DuckDbEngine.ViewName(TableId.Parse(parent.Table)), withOrigin: false, cancellationToken);
+            await DuckDbEngine.CreateViewAsync(session, tables, parent, DuckDbEngine.ViewName(parent.Table), withOrigin: false, cancellationToken);
         var quarantined = await TableFiles.RelationAsync(session, tables.Lake.Store, quarantine.Table.Path, _quarantineColumns,
             [.. quarantine.Before.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
         session.Execute($"CREATE VIEW held AS SELECT * FROM ({quarantined}) WHERE _held");
