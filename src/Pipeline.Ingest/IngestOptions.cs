@@ -78,6 +78,13 @@ public sealed record IngestOptions
     /// </summary>
     public RetryPolicy Retry { get; init; } = new();
 
+    /// <summary>
+    /// How often what is halted, since somebody has to mend something, is looked at again without being told. Default: after
+    /// 10 s, then less and less often, up to every 5 min; 100 ms to 1 day. A look costs a question to the source and, where
+    /// other splits of the table are read, a new beginning of their reading.
+    /// </summary>
+    public RetryPolicy HaltRetry { get; init; } = new() { BackoffMin = TimeSpan.FromSeconds(10), BackoffMax = TimeSpan.FromMinutes(5) };
+
     /// <summary>What a profile decides; the rest is as documented at each setting.</summary>
     public static IngestOptions Of(IngestProfile profile) => profile switch
     {
@@ -104,6 +111,7 @@ public sealed record IngestOptions
     public static IngestOptions Bind(SettingsReader settings)
     {
         var defaults = Of(settings.Choice<IngestProfile>("profile", IngestProfile.Balanced));
+        var retry = settings.Section("retry");
         var options = new IngestOptions
         {
             Profile = defaults.Profile,
@@ -120,8 +128,14 @@ public sealed record IngestOptions
             SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
             AnswerTimeout = settings.Duration("answer-timeout", defaults.AnswerTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
             DrainTimeout = settings.Duration("drain-timeout", defaults.DrainTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
-            Retry = RetrySettings.Bind(settings.Section("retry"), defaults.Retry),
+            HaltRetry = defaults.HaltRetry with
+            {
+                BackoffMin = retry.Duration("halted-min", defaults.HaltRetry.BackoffMin, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
+                BackoffMax = retry.Duration("halted-max", defaults.HaltRetry.BackoffMax, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
+            },
+            Retry = RetrySettings.Bind(retry, defaults.Retry),
         };
+        if (options.HaltRetry.BackoffMax < options.HaltRetry.BackoffMin) settings.Report("retry.halted-max", "is shorter than halted-min");
         settings.Complete();
         return options;
     }

@@ -164,6 +164,22 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_right_that_is_given_back_is_used_without_a_word()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        _system.AppendRows(split, "orders", 100);
+        var reads = 0;
+        _system.Faults[split] = _ => ++reads <= 3 ? new PipelineException(FaultKind.NotAuthorised, "System test, table orders", "access denied", "Grant it.") : null;
+
+        await using var node = await StartAsync(IngestNode.Fast with { HaltRetry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100) } });
+        await node.UntilAsync(status => Rows(status, Orders) == 100 && State(status, Orders) == IngestState.Running);
+
+        Assert.Equal(Expected([split], 100), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
+        Assert.True(reads > 3);
+    }
+
+    [Fact]
     public async Task An_outage_is_retried_and_loses_nothing()
     {
         _system.WithTable("orders");

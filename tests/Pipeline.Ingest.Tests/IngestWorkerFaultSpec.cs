@@ -86,7 +86,7 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
 
         Assert.IsType<WorkerEffect.AbortGraph>(Assert.Single(lost));
         Assert.Equal(WorkerPhase.Stopping, phase);
-        Assert.Empty(ended);
+        Assert.Equal(WrongPassword, Assert.Single(ended.OfType<WorkerEffect.TellHalt>()).Fault);
         Assert.Equal((WorkerPhase.Halted, WrongPassword), (State.Phase, State.LastFault));
     }
 

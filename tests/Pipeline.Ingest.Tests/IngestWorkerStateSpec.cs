@@ -167,7 +167,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         GivenReading(Single, 10);
 
         var halted = When(new WorkerEvent.GraphEnded(1, WrongPassword));
-        Assert.Empty(halted);
+        Assert.Equal(WrongPassword, Assert.Single(halted.OfType<WorkerEffect.TellHalt>()).Fault);
         Assert.Equal(WorkerPhase.Halted, State.Phase);
         var resumed = When(new WorkerEvent.ResumeAsked());
 

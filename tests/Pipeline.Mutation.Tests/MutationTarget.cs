@@ -8,9 +8,9 @@ namespace Pipeline.Mutation.Tests;
 internal sealed record MutationTarget(string Assembly, string[] Files, string Tests, string[] Specs)
 {
     public static readonly MutationTarget Ingest = new("Pipeline.Ingest",
-        ["Worker/IngestWorkerState.cs", "Worker/SplitDivision.cs", "Committer/BronzeCommitterState.cs", "Committer/TableView.cs", "Streams/RollPositions.cs"],
+        ["Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Committer/BronzeCommitterState.cs", "Committer/TableView.cs", "Streams/RollPositions.cs"],
         "Pipeline.Ingest.Tests",
-        ["IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "SplitDivisionSpec", "BronzeCommitterStateSpec",
+        ["IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "SplitDivisionSpec", "BronzeCommitterStateSpec",
             "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "TableViewSpec", "RollerSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history"]);
 
     public static readonly MutationTarget Delta = new("Pipeline.Delta",

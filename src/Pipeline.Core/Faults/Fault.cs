@@ -21,6 +21,13 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
     [JsonIgnore]
     public bool IsTriedAgain => Kind.IsTriedAgain();
 
+    /// <summary>
+    /// Whether only somebody's word ends it: looking again may find it gone by chance, as a position beyond an end that grows
+    /// again. Known where it was met, and not sent on.
+    /// </summary>
+    [JsonIgnore]
+    public bool AwaitsWord { get; init; }
+
     /// <summary>What is away while this lasts.</summary>
     [JsonIgnore]
     public string Outage => Dependency ?? Thing;
@@ -33,7 +40,7 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
     /// <param name="exception">Not the caller's own cancellation: that is no fault.</param>
     public static Fault Of(string thing, Exception exception) => exception switch
     {
-        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split, said.Dependency),
+        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split, said.Dependency) { AwaitsWord = said is { Kind: FaultKind.Gap, Gap: null } },
         AggregateException { InnerExceptions: [var one] } => Of(thing, one),
         TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
             new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),

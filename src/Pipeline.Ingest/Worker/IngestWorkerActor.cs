@@ -62,7 +62,6 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(OnAnswer);
         Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
-        Receive<ReadingQuietly>(quiet => _outages.OnQuiet(quiet, _state));
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
         Receive<ResumeWorker>(_ => Apply(new WorkerEvent.ResumeAsked()));
@@ -104,7 +103,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         var before = _state;
         (_state, var effects) = IngestWorkerState.Decide(_state, message);
-        if (_state.LastFault is { } fault && fault != before.LastFault) LogFault(fault);
+        if (_state.LastFault is { Kind: FaultKind.Defect } fault && fault != before.LastFault) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
         _outages.On(message, before, _state);
         foreach (var effect in effects) Perform(effect);
         ReportChange();
@@ -125,7 +124,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
             case WorkerEffect.StartGraph start:
                 StartGraph(start);
-                if (_outages.WaitsForReading) Timers.StartSingleTimer(nameof(ReadingQuietly), new ReadingQuietly(start.Epoch), Outages.SayEvery);
+                Timers.StartSingleTimer(nameof(WorkerEvent.ReadQuietly), new WorkerEvent.ReadQuietly(start.Epoch), Outages.SayEvery);
                 break;
             case WorkerEffect.DrainGraph:
                 _graph?.Drain();
@@ -161,6 +160,22 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
             case WorkerEffect.RelistAfter relist:
                 Timers.StartSingleTimer(nameof(WorkerEvent.RelistDue), new WorkerEvent.RelistDue(), relist.Delay);
+                break;
+            case WorkerEffect.LookAfter look:
+                Timers.StartSingleTimer(nameof(WorkerEvent.LookDue), new WorkerEvent.LookDue(), _setup.Options.HaltRetry.Spread(look.Delay, Random.Shared.NextDouble()));
+                break;
+            case WorkerEffect.TellHalt halt:
+                _log.Error("{Table} is halted: {Fault} {Next}", NameOf(halt.Fault), halt.Fault, halt.Fault.AwaitsWord
+                    ? "It goes on when it is resumed." : $"It is looked at again in {_setup.Options.HaltRetry.BackoffMin.TotalSeconds:0.#} s, then less often, and at once when it is resumed.");
+                break;
+            case WorkerEffect.TellHaltEnded ended:
+                _log.Info("{Table} is halted no more. It was: {Cause}", NameOf(ended.Fault), ended.Fault.Cause);
+                break;
+            case WorkerEffect.TellListing { IsBack: false } listing:
+                _log.Error("{Table}: what is new at the source is not found any more; what is known is read on. {Fault}", _table, listing.Fault);
+                break;
+            case WorkerEffect.TellListing listing:
+                _log.Info("{Table}: what is new at the source is found again. It was: {Cause}", _table, listing.Fault.Cause);
                 break;
             case WorkerEffect.DrainWithin drain:
                 Timers.StartSingleTimer(nameof(WorkerEvent.DrainOverdue), new WorkerEvent.DrainOverdue(), drain.Limit);
@@ -251,12 +266,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>What is away is said by the node's watch.</summary>
-    private void LogFault(Fault fault)
-    {
-        if (_state.Phase == WorkerPhase.Halted || fault.Split is not null) _log.Error("{Table} is halted: {Fault}", fault.Split?.ToString() ?? _table.ToString(), fault);
-        else if (!fault.IsTransient) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
-    }
+    private string NameOf(Fault fault) => fault.Split?.ToString() ?? _table.ToString();
 
     private void Tell(StageRefused refusal)
     {
@@ -285,7 +295,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private void ReportChange()
     {
         var state = StateOf(_state);
-        var fault = _state.LastFault ?? _state.HaltedSplits.Values.FirstOrDefault();
+        var fault = _state.Halts.Reason ?? _state.LastFault;
         var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
             .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
         ImmutableArray<WorkerStatus> report = [.. tables.Select(table => StatusOf(table, state, fault))];
@@ -310,7 +320,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         WorkerPhase.Halted => IngestState.Halted,
         WorkerPhase.Drained => IngestState.Paused,
         WorkerPhase.Stopping when state.After == AfterGraph.Rest => IngestState.Draining,
-        _ when !state.HaltedSplits.IsEmpty => IngestState.Halted,
+        _ when state.Halts.IsWaiting => IngestState.Halted,
         _ when state.LastFault is not null || state.InHand?.Sends > SendsExpected => IngestState.Retrying,
         WorkerPhase.Locating or WorkerPhase.Asking => IngestState.Starting,
         _ => IngestState.Running,

@@ -63,6 +63,12 @@ public abstract record WorkerEvent
 
     public sealed record RelistDue : WorkerEvent;
 
+    /// <summary>What is halted may have been mended.</summary>
+    public sealed record LookDue : WorkerEvent;
+
+    /// <summary>Reading has gone on for a while.</summary>
+    public sealed record ReadQuietly(long Epoch) : WorkerEvent;
+
     public sealed record DrainOverdue : WorkerEvent;
 
     /// <summary>Commit what is open and pause.</summary>
@@ -144,6 +150,19 @@ public abstract record WorkerEffect
     public sealed record RetryAfter(TimeSpan Delay) : WorkerEffect;
 
     public sealed record RelistAfter(TimeSpan Delay) : WorkerEffect;
+
+    /// <summary>Come back with LookDue.</summary>
+    /// <param name="Delay">The longest that the pause may be: chance shortens it.</param>
+    public sealed record LookAfter(TimeSpan Delay) : WorkerEffect;
+
+    /// <summary>Tell that somebody has to act, once for each reason.</summary>
+    public sealed record TellHalt(Fault Fault) : WorkerEffect;
+
+    /// <summary>Tell that it does not hold any more.</summary>
+    public sealed record TellHaltEnded(Fault Fault) : WorkerEffect;
+
+    /// <summary>Tell that new splits are not found any more, or again, while the known ones are read.</summary>
+    public sealed record TellListing(Fault Fault, bool IsBack) : WorkerEffect;
 
     public sealed record DrainWithin(TimeSpan Limit) : WorkerEffect;
 

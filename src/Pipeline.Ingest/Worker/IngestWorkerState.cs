@@ -25,7 +25,7 @@ public enum WorkerPhase
     /// <summary>Failed and tries again when the timer fires.</summary>
     BackingOff,
 
-    /// <summary>Failed for good: an operator has to act.</summary>
+    /// <summary>Failed for a reason that somebody has to mend; looked at again slowly, and at once when told.</summary>
     Halted,
 
     /// <summary>Everything open is committed; waits to be resumed or stopped.</summary>
@@ -60,7 +60,7 @@ public sealed record RollInHand(Roll Roll, int Index, int Sends)
 /// <remarks>
 /// <code>
 ///   Locating ──▶ Asking ──▶ Reading ──▶ Stopping ──▶ Locating | Drained | BackingOff | Halted
-///      ▲  ▲__________________________________│            BackingOff ──▶ Locating
+///      ▲  ▲__________________________________│            BackingOff | Halted ──▶ Locating
 /// </code>
 /// The source is told of a position only after every table of the split has committed it. A refused stage is never
 /// retried: the worker drops what it has and starts over from what the tables say.
@@ -87,8 +87,14 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     public RollInHand? InHand { get; init; }
 
-    /// <summary>Splits that an operator has to look at; the others are read.</summary>
-    public ImmutableDictionary<SplitId, Fault> HaltedSplits { get; init; } = ImmutableDictionary<SplitId, Fault>.Empty;
+    /// <summary>What somebody has to look at; the rest is read.</summary>
+    public Halts Halts { get; init; } = Halts.None;
+
+    /// <summary>A word to go on came while that was being tried: should it fail, it is tried once more.</summary>
+    public bool IsResumeAsked { get; init; }
+
+    /// <summary>Why splits cannot be listed any more, though those that are known are read; null: they can, or it may pass.</summary>
+    public Fault? ListFault { get; init; }
 
     public Fault? LastFault { get; init; }
 
@@ -122,16 +128,20 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 failed.Fault.IsTriedAgain ? (state with { LastFault = failed.Fault }).Release(effects) : state.Drop(failed.Fault, effects),
             WorkerEvent.GraphEnded ended when ended.Epoch == state.Epoch => state.OnGraphEnded(ended.Fault, effects),
             WorkerEvent.RetryDue when state.Phase is WorkerPhase.BackingOff => state.StartOver(effects),
-            WorkerEvent.RelistDue when state.Phase is WorkerPhase.Reading or WorkerPhase.Idle => state.Relist(effects),
+            WorkerEvent.RelistDue when state.Phase is WorkerPhase.Reading or WorkerPhase.Idle || state.IsHaltedBySplits => state.Relist(effects),
+            WorkerEvent.LookDue when state.Phase is not WorkerPhase.Drained && !state.Halts.IsEmpty => (state with { Halts = state.Halts.Try() }).LookAgain(effects),
+            WorkerEvent.ReadQuietly quiet when quiet.Epoch == state.Epoch && state is { Phase: WorkerPhase.Reading, InHand: null } => state.EndHalts(_ => true, effects),
             WorkerEvent.DrainAsked => state.Rest(effects),
             WorkerEvent.StopAsked => (state with { IsStopAsked = true }).Rest(effects),
             WorkerEvent.DrainOverdue when state.Phase == WorkerPhase.Stopping => state.Abort(effects),
             WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Drained or WorkerPhase.Halted or WorkerPhase.BackingOff or WorkerPhase.Idle =>
-                (state with { HaltedSplits = state.HaltedSplits.Clear(), Failures = 0 }).StartOver(effects),
+                (state with { Halts = state.Halts.TryAll(), Failures = 0 }).StartOver(effects),
             WorkerEvent.ResumeAsked when state is { Phase: WorkerPhase.Stopping, After: AfterGraph.Rest, IsStopAsked: false } =>
                 state with { After = AfterGraph.StartOver },
-            WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Reading && !state.HaltedSplits.IsEmpty =>
-                (state with { HaltedSplits = state.HaltedSplits.Clear() }).Relist(effects),
+            WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Locating or WorkerPhase.Asking =>
+                state with { Halts = state.Halts.TryAll(), IsResumeAsked = true },
+            WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Reading && !state.Halts.IsEmpty =>
+                (state with { Halts = state.Halts.TryAll() }).Relist(effects),
             _ => state,
         };
         return (next, effects.ToImmutable());
@@ -155,7 +165,14 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState OnLocated(ImmutableArray<Split> found, ImmutableList<WorkerEffect>.Builder effects)
     {
-        var splits = found.RemoveAll(split => HaltedSplits.ContainsKey(split.Id));
+        var halts = Halts.OnlyOf(found.Select(split => split.Id).ToHashSet(), out var gone);
+        effects.AddRange(gone.Select(fault => new WorkerEffect.TellHaltEnded(fault)));
+        if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
+        return (this with { Halts = halts, ListFault = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), effects);
+    }
+
+    private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableList<WorkerEffect>.Builder effects)
+    {
         switch (Phase)
         {
             case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)):
@@ -164,10 +181,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             case WorkerPhase.Reading:
                 effects.Add(new WorkerEffect.DrainGraph());
                 return this with { Phase = WorkerPhase.Stopping, After = AfterGraph.StartOver };
-            case WorkerPhase.Locating or WorkerPhase.Idle when splits.IsEmpty:
+            case WorkerPhase.Halted when !IsHaltedBySplits:
+                return this;
+            case WorkerPhase.Locating or WorkerPhase.Idle or WorkerPhase.Halted when splits.IsEmpty:
                 effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
-                return this with { Phase = HaltedSplits.IsEmpty ? WorkerPhase.Idle : WorkerPhase.Halted };
-            case WorkerPhase.Locating or WorkerPhase.Idle:
+                return this with { Phase = Halts.IsWaiting ? WorkerPhase.Halted : WorkerPhase.Idle };
+            case WorkerPhase.Locating or WorkerPhase.Idle or WorkerPhase.Halted:
                 var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet();
                 return tables.Order(TableId.ByName).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
                     (asking, table) => asking.Ask(table, effects));
@@ -187,10 +206,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState OnLocateFailed(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
     {
         if (Phase == WorkerPhase.Locating) return Fail(fault, effects);
-        if (Phase is not (WorkerPhase.Reading or WorkerPhase.Idle)) return this;
+        if (Phase is not (WorkerPhase.Reading or WorkerPhase.Idle) && !IsHaltedBySplits) return this;
         // What is being read goes on: reading itself notices when its source is gone.
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
-        return this;
+        if (fault.IsTriedAgain) return this;
+        if (ListFault is null) effects.Add(new WorkerEffect.TellListing(fault, IsBack: false));
+        return this with { ListFault = fault };
     }
 
     private IngestWorkerState OnPositions(WorkerEvent.PositionsKnown known, ImmutableList<WorkerEffect>.Builder effects)
@@ -205,7 +226,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
         effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)], Tables));
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
-        return next with { Phase = WorkerPhase.Reading };
+        return next with { Phase = WorkerPhase.Reading, IsResumeAsked = false };
     }
 
     private SplitStart StartOf(Split split) => new(split, Durable(split),
@@ -243,7 +264,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         var stage = InHand!.Stage;
         effects.Add(new WorkerEffect.CountCommit(stage, answer));
-        var next = this with
+        var next = EndHalts(split => stage.Ranges.Any(range => range.Split == split), effects) with
         {
             Failures = 0, LastFault = null,
             Positions = Positions.SetItems(stage.Ranges.Select(range => KeyValuePair.Create((stage.Table, range.Split), range.To))),
@@ -314,9 +335,33 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState Fail(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
     {
         var failed = this with { LastFault = fault, Failures = Failures + 1 };
-        if (fault.IsTriedAgain) return failed.BackOff(Options.Retry.Delay(failed.Failures), effects);
-        if (fault.Split is not { } halted) return failed with { Phase = WorkerPhase.Halted };
-        return (failed with { HaltedSplits = HaltedSplits.SetItem(halted, fault) }).StartOver(effects);
+        return fault.IsTriedAgain ? failed.BackOff(Options.Retry.Delay(failed.Failures), effects) : failed.Halt(fault, effects);
+    }
+
+    /// <summary>The other splits, if it is of one, are read on.</summary>
+    private IngestWorkerState Halt(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        var halted = this with { Halts = Halts.Add(fault, out var looks, out var isNews), Phase = WorkerPhase.Halted, IsResumeAsked = false };
+        if (isNews) effects.Add(new WorkerEffect.TellHalt(fault));
+        if (!fault.AwaitsWord) effects.Add(new WorkerEffect.LookAfter(Options.HaltRetry.Delay(looks + 1)));
+        if (IsResumeAsked) return (halted with { Halts = halted.Halts.TryAll() }).StartOver(effects);
+        return fault.Split is null ? halted : halted.StartOver(effects);
+    }
+
+    private IngestWorkerState LookAgain(ImmutableList<WorkerEffect>.Builder effects) => Phase switch
+    {
+        WorkerPhase.Halted => StartOver(effects),
+        WorkerPhase.Reading or WorkerPhase.Idle => Relist(effects),
+        // They are among those that are found next.
+        _ => this,
+    };
+
+    /// <summary>What is tried has gone well, of those splits and of the worker.</summary>
+    private IngestWorkerState EndHalts(Func<SplitId, bool> isWell, ImmutableList<WorkerEffect>.Builder effects)
+    {
+        var halts = Halts.Without(isWell, out var ended);
+        effects.AddRange(ended.Select(fault => new WorkerEffect.TellHaltEnded(fault)));
+        return this with { Halts = halts };
     }
 
     private IngestWorkerState BackOff(TimeSpan delay, ImmutableList<WorkerEffect>.Builder effects)
@@ -347,6 +392,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         if (IsStopAsked) effects.Add(new WorkerEffect.StopSelf());
         return this with { Phase = WorkerPhase.Drained };
     }
+
+    /// <summary>Nothing hinders the worker but what hinders each of its splits: there may be others now.</summary>
+    private bool IsHaltedBySplits => Phase == WorkerPhase.Halted && Halts.Worker is null or { IsTried: true };
 
     private bool Waits(Guid stage) => InHand is not null && InHand.Stage.Id == stage;
 

@@ -2,9 +2,6 @@ using Pipeline.Core;
 
 namespace Pipeline.Ingest.Worker;
 
-/// <summary>A worker's reading has gone on for a while since it was started again after an outage.</summary>
-internal sealed record ReadingQuietly(long Epoch);
-
 /// <summary>
 /// What a worker waits for, told from its events. An answer counts when it comes to the same question: that splits can be
 /// listed says nothing of a store that takes no file.
@@ -20,9 +17,6 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
     }
 
     private Question? _missed;
-
-    /// <summary>Reading failed. A source that has nothing new shows only by going on that it is back.</summary>
-    public bool WaitsForReading => _missed == Question.Records;
 
     public void On(WorkerEvent message, IngestWorkerState before, IngestWorkerState after)
     {
@@ -55,14 +49,13 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
             case WorkerEvent.Committed:
                 Answer(Question.Records);
                 break;
+            // A source that has nothing new shows only by going on that it is back.
+            case WorkerEvent.ReadQuietly quiet when quiet.Epoch == before.Epoch && before is { Phase: WorkerPhase.Reading, InHand: null }:
+                Answer(Question.Records);
+                break;
         }
 
         if (after.Phase is WorkerPhase.Locating && before.Phase is not WorkerPhase.Locating) waiter.Asks();
-    }
-
-    public void OnQuiet(ReadingQuietly quiet, IngestWorkerState state)
-    {
-        if (quiet.Epoch == state.Epoch && state is { Phase: WorkerPhase.Reading, InHand: null }) Answer(Question.Records);
     }
 
     public void Dispose() => waiter.Dispose();
@@ -70,7 +63,13 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
     /// <param name="isOfLocating">Missed since the locating began; everything else worked until just now.</param>
     private void Miss(Question question, Fault fault, bool isOfLocating = false)
     {
-        if (!fault.IsTransient) return;
+        if (!fault.IsTransient)
+        {
+            // Who refuses is not away.
+            if (fault.Kind != FaultKind.Defect && _missed is { } missed) Answer(missed);
+            return;
+        }
+
         if (!isOfLocating) waiter.Asks();
         _missed = question;
         waiter.Failed(fault);

@@ -114,6 +114,9 @@ internal sealed class SimulatedWorker
             case WorkerEffect.RelistAfter relist:
                 Timer(nameof(WorkerEvent.RelistDue), relist.Delay, new WorkerEvent.RelistDue());
                 break;
+            case WorkerEffect.LookAfter look:
+                Timer(nameof(WorkerEvent.LookDue), look.Delay, new WorkerEvent.LookDue());
+                break;
             case WorkerEffect.DrainWithin drain:
                 Timer(nameof(WorkerEvent.DrainOverdue), drain.Limit, new WorkerEvent.DrainOverdue());
                 break;

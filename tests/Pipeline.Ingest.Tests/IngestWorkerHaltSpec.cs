@@ -1,0 +1,303 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>What somebody has to mend: told once, looked at again slowly and when told, and its end is told.</summary>
+public sealed class IngestWorkerHaltSpec : WorkerScene
+{
+    private static readonly Split Other = new(new SplitId("test", "orders/1"), ["orders"]);
+    private static readonly Fault NoTopic = new(FaultKind.Missing, "Topic orders", "there is none", "Create it.");
+    private static readonly Fault NoRight = new(FaultKind.NotAuthorised, "Topic orders, partition 0", "reading is not allowed", "Grant it.", Single.Id);
+    private static readonly Fault BeyondTheEnd = Gap(Single) with { AwaitsWord = true };
+
+    [Fact]
+    public void What_only_somebody_can_mend_is_looked_at_again_less_and_less_often()
+    {
+        When(new WorkerEvent.Started());
+
+        var pauses = new List<double>();
+        for (var epoch = 1; epoch <= 7; epoch++)
+        {
+            pauses.Add(When(new WorkerEvent.LocateFailed(epoch, NoTopic)).OfType<WorkerEffect.LookAfter>().Single().Delay.TotalSeconds);
+            Assert.Equal(WorkerPhase.Halted, State.Phase);
+            Assert.Equal(epoch + 1, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(new WorkerEvent.LookDue()))).Epoch);
+        }
+
+        Assert.Equal([10, 20, 40, 80, 160, 300, 300], pauses);
+    }
+
+    [Fact]
+    public void It_is_told_once_for_each_reason_and_again_after_a_word()
+    {
+        When(new WorkerEvent.Started());
+
+        Assert.Equal([NoTopic], Told(new WorkerEvent.LocateFailed(1, NoTopic)));
+        When(new WorkerEvent.LookDue());
+        Assert.Empty(Told(new WorkerEvent.LocateFailed(2, NoTopic with { Cause = "there is none at 12:00" })));
+        When(new WorkerEvent.LookDue());
+        Assert.Equal([WrongPassword], Told(new WorkerEvent.LocateFailed(3, WrongPassword)));
+        When(new WorkerEvent.ResumeAsked());
+        Assert.Equal([WrongPassword], Told(new WorkerEvent.LocateFailed(4, WrongPassword)));
+        When(new WorkerEvent.LookDue());
+        Assert.Empty(Told(new WorkerEvent.LocateFailed(5, WrongPassword)));
+    }
+
+    [Fact]
+    public void Its_end_is_told_with_the_first_commit()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.LocateFailed(1, NoTopic));
+        When(new WorkerEvent.LookDue());
+        Read(Single, 10, epoch: 2);
+        var stage = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(2, new Roll([stage])));
+
+        var committed = When(Committed(stage));
+
+        Assert.Equal(NoTopic, Assert.Single(committed.OfType<WorkerEffect.TellHaltEnded>()).Fault);
+        Assert.True(State.Halts.IsEmpty);
+    }
+
+    [Fact]
+    public void Its_end_is_told_when_reading_has_gone_on_for_a_while_though_nothing_came()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.LocateFailed(1, NoTopic));
+        When(new WorkerEvent.LookDue());
+        Read(Single, 10, epoch: 2);
+
+        Assert.Empty(When(new WorkerEvent.ReadQuietly(1)));
+        Assert.Equal(NoTopic, Assert.IsType<WorkerEffect.TellHaltEnded>(Assert.Single(When(new WorkerEvent.ReadQuietly(2)))).Fault);
+        Assert.Empty(When(new WorkerEvent.ReadQuietly(2)));
+    }
+
+    [Fact]
+    public void Reading_with_a_roll_in_hand_is_not_quiet()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.LocateFailed(1, NoTopic));
+        When(new WorkerEvent.LookDue());
+        Read(Single, 10, epoch: 2);
+        When(new WorkerEvent.RollClosed(2, new Roll([StageOf(Orders, Single, 10, 20)])));
+
+        Assert.Empty(When(new WorkerEvent.ReadQuietly(2)));
+    }
+
+    [Fact]
+    public void A_split_that_is_halted_is_read_again_beside_the_others_and_its_own_commit_is_its_end()
+    {
+        GivenOneOfTwoHalted(NoRight);
+
+        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(new WorkerEvent.LookDue()))).Epoch);
+        Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(When(new WorkerEvent.Located(2, [Single, Other]))));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+        ReadBoth(epoch: 3);
+        var others = StageOf(Orders, Other, 10, 20);
+        When(new WorkerEvent.RollClosed(3, new Roll([others])));
+        Assert.Empty(When(Committed(others)).OfType<WorkerEffect.TellHaltEnded>());
+        var own = StageOf(Orders, Single, 10, 20);
+        When(new WorkerEvent.RollClosed(3, new Roll([own])));
+
+        Assert.Equal(NoRight, Assert.Single(When(Committed(own)).OfType<WorkerEffect.TellHaltEnded>()).Fault);
+    }
+
+    [Fact]
+    public void A_commit_of_others_does_not_make_the_looks_at_a_halted_split_more_frequent()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        var others = StageOf(Orders, Other, 10, 20);
+        When(new WorkerEvent.RollClosed(2, new Roll([others])));
+        When(Committed(others));
+        When(new WorkerEvent.LookDue());
+        When(new WorkerEvent.Located(2, [Single, Other]));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+        ReadBoth(epoch: 3);
+
+        var again = When(new WorkerEvent.GraphEnded(3, NoRight));
+
+        Assert.Equal(20, again.OfType<WorkerEffect.LookAfter>().Single().Delay.TotalSeconds);
+        Assert.Empty(again.OfType<WorkerEffect.TellHalt>());
+        Assert.Equal(WorkerPhase.Locating, State.Phase);
+    }
+
+    [Fact]
+    public void What_looking_may_find_gone_by_chance_waits_for_a_word()
+    {
+        GivenReading(Single, 10);
+
+        var halted = When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+        When(new WorkerEvent.Located(2, [Single]));
+        When(new WorkerEvent.LookDue());
+        Assert.Single(When(new WorkerEvent.Located(3, [Single])).OfType<WorkerEffect.RelistAfter>());
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+        When(new WorkerEvent.ResumeAsked());
+        var resumed = When(new WorkerEvent.Located(4, [Single]));
+
+        Assert.Empty(halted.OfType<WorkerEffect.LookAfter>());
+        Assert.Equal(2, resumed.OfType<WorkerEffect.AskPositions>().Count());
+    }
+
+    [Fact]
+    public void Splits_that_come_while_all_others_are_halted_are_read()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+        When(new WorkerEvent.Located(2, [Single]));
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+
+        var relisted = When(new WorkerEvent.RelistDue());
+        var located = When(new WorkerEvent.Located(2, [Single, Other]));
+
+        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(relisted)).Epoch);
+        Assert.Equal([Other.Id], located.OfType<WorkerEffect.AskPositions>().First().Splits);
+    }
+
+    [Fact]
+    public void A_list_that_fails_while_all_splits_are_halted_is_asked_for_again()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+        When(new WorkerEvent.Located(2, [Single]));
+        When(new WorkerEvent.RelistDue());
+
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(When(new WorkerEvent.LocateFailed(2, Outage))));
+    }
+
+    [Fact]
+    public void A_list_that_comes_late_does_not_start_a_worker_that_is_halted_as_a_whole()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.RelistDue());
+        When(new WorkerEvent.GraphEnded(1, WrongPassword));
+
+        Assert.Empty(When(new WorkerEvent.Located(1, [Single, Other])));
+        Assert.Empty(When(new WorkerEvent.LocateFailed(1, Outage)));
+        Assert.Empty(When(new WorkerEvent.RelistDue()));
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void A_split_that_is_listed_no_more_halts_nothing_unless_a_word_is_awaited()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, NoRight));
+
+        var located = When(new WorkerEvent.Located(2, [Other]));
+
+        Assert.Equal(NoRight, Assert.Single(located.OfType<WorkerEffect.TellHaltEnded>()).Fault);
+        Assert.True(State.Halts.IsEmpty);
+    }
+
+    [Fact]
+    public void A_split_that_awaits_a_word_awaits_it_though_it_was_not_listed_for_a_while()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+
+        Assert.Empty(When(new WorkerEvent.Located(2, [])).OfType<WorkerEffect.TellHaltEnded>());
+
+        When(new WorkerEvent.RelistDue());
+        Assert.Empty(When(new WorkerEvent.Located(2, [Single])).OfType<WorkerEffect.AskPositions>());
+    }
+
+    [Fact]
+    public void New_splits_that_cannot_be_listed_any_more_are_told_once_and_that_they_can_again()
+    {
+        GivenReading(Single, 10);
+
+        var failed = When(new WorkerEvent.LocateFailed(1, WrongPassword));
+        var again = When(new WorkerEvent.LocateFailed(1, WrongPassword));
+        var passing = When(new WorkerEvent.LocateFailed(1, Outage));
+        var found = When(new WorkerEvent.Located(1, [Single]));
+        var foundAgain = When(new WorkerEvent.Located(1, [Single]));
+
+        Assert.Equal((WrongPassword, false), failed.OfType<WorkerEffect.TellListing>().Select(told => (told.Fault, told.IsBack)).Single());
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(again));
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(passing));
+        Assert.Equal((WrongPassword, true), found.OfType<WorkerEffect.TellListing>().Select(told => (told.Fault, told.IsBack)).Single());
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(foundAgain));
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_word_that_comes_while_it_is_being_looked_at_is_not_lost(bool isAsking)
+    {
+        When(new WorkerEvent.Started());
+        if (isAsking) When(new WorkerEvent.Located(1, [Single]));
+
+        Assert.Empty(When(new WorkerEvent.ResumeAsked()));
+        var failed = isAsking ? When(new WorkerEvent.PositionsFailed(1, WrongPassword)) : When(new WorkerEvent.LocateFailed(1, WrongPassword));
+
+        Assert.Equal(2, failed.OfType<WorkerEffect.Locate>().Single().Epoch);
+        Assert.Empty(When(new WorkerEvent.LocateFailed(2, WrongPassword)).OfType<WorkerEffect.Locate>());
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void A_word_that_was_heard_before_reading_began_is_not_heard_twice()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.ResumeAsked());
+        Read(Single, 10, epoch: 1);
+
+        Assert.Empty(When(new WorkerEvent.GraphEnded(1, WrongPassword)).OfType<WorkerEffect.Locate>());
+    }
+
+    [Fact]
+    public void A_look_that_is_due_finds_nothing_to_do_where_nothing_is_halted_and_where_a_worker_rests()
+    {
+        GivenReading(Single, 10);
+        Assert.Empty(When(new WorkerEvent.LookDue()));
+
+        When(new WorkerEvent.GraphEnded(1, WrongPassword));
+        When(new WorkerEvent.DrainAsked());
+        Assert.Empty(When(new WorkerEvent.LookDue()));
+        Assert.Equal(WorkerPhase.Drained, State.Phase);
+    }
+
+    [Fact]
+    public void A_look_that_is_due_while_the_worker_stops_or_waits_is_taken_with_what_it_finds_next()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        When(new WorkerEvent.GraphEnded(2, Outage));
+
+        Assert.Empty(When(new WorkerEvent.LookDue()));
+        When(new WorkerEvent.RetryDue());
+
+        Assert.Equal(2, When(new WorkerEvent.Located(3, [Single, Other])).OfType<WorkerEffect.AskPositions>().First().Splits.Length);
+    }
+
+    [Fact]
+    public void People_see_why_it_is_halted_and_not_what_passed_meanwhile()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        When(new WorkerEvent.AcknowledgeFailed(2, Outage));
+
+        Assert.Equal((true, NoRight), (State.Halts.IsWaiting, State.Halts.Reason));
+        When(new WorkerEvent.LookDue());
+        Assert.Equal((false, null), (State.Halts.IsWaiting, State.Halts.Reason));
+    }
+
+    private void GivenOneOfTwoHalted(Fault fault)
+    {
+        When(new WorkerEvent.Started());
+        ReadBoth(epoch: 1);
+        Assert.Equal([fault], Told(new WorkerEvent.GraphEnded(1, fault)));
+        When(new WorkerEvent.Located(2, [Single, Other]));
+        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(2, table, Positions((Other, 10))));
+        Assert.Equal((WorkerPhase.Reading, 1), (State.Phase, State.Splits.Length));
+    }
+
+    private void ReadBoth(long epoch)
+    {
+        When(new WorkerEvent.Located(epoch, [Single, Other]));
+        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(epoch, table, Positions((Single, 10), (Other, 10))));
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
+    }
+
+    private ImmutableList<Fault> Told(WorkerEvent message) => [.. When(message).OfType<WorkerEffect.TellHalt>().Select(told => told.Fault)];
+}
