@@ -12,7 +12,13 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
 {
     private readonly ILogger _log = (logs ?? NullLoggerFactory.Instance).CreateLogger<Lake>();
 
+    private string? _id;
+
     public IObjectStore Store { get; } = store;
+
+    /// <summary>What tells this lake from every other, whatever its location is called; the first who asks gives it one.</summary>
+    /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
+    public async ValueTask<string> IdAsync(CancellationToken cancellationToken) => _id ??= await LakeId.OfAsync(Store, cancellationToken);
 
     /// <summary>The same lake, telling what goes wrong beside its commits.</summary>
     public Lake Telling(ILoggerFactory logs) => new(Store, time, logs);

@@ -9,8 +9,9 @@ namespace Pipeline.Ingest;
 
 /// <summary>A Bronze table that can be written.</summary>
 /// <param name="FileSchema">Columns of its data files: the source's and <c>_ingested_at</c>.</param>
+/// <param name="LakeId">Which lake it is in.</param>
 /// <param name="AddedSchema">The table's schema as Arrow IPC when it has to learn columns from our files, or what its columns mean; null otherwise.</param>
-public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema, byte[]? AddedSchema)
+public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema, string LakeId, byte[]? AddedSchema)
 {
     private static readonly ImmutableDictionary<string, string> Properties = ImmutableDictionary<string, string>.Empty
         // Commits come every few seconds: a checkpoint every tenth would write more than the commits do.
@@ -21,7 +22,7 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
     {
         var wanted = BronzeColumns.TableSchema(sourceSchema);
         var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
-        return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null),
+        return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null), await lake.IdAsync(cancellationToken),
             SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : await ToIpcAsync(wanted, cancellationToken));
     }
 

@@ -6,6 +6,7 @@ using Akka.Hosting;
 using Akka.Serialization;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
+using Pipeline.Remoting.Wire;
 
 namespace Pipeline.Ingest;
 
@@ -44,13 +45,13 @@ public sealed class IngestMessageSerializer(ExtendedActorSystem system) : Serial
 
     public override string Manifest(object o) => ManifestsByType.TryGetValue(o.GetType(), out var manifest)
         ? manifest
-        : throw new ArgumentException($"{o.GetType()} is not a message of ingest.", nameof(o));
+        : throw new MessageRefusedException($"{o.GetType()} is not a message of ingest that crosses nodes.");
 
     public override byte[] ToBinary(object obj) => JsonSerializer.SerializeToUtf8Bytes(obj, obj.GetType(), Json);
 
     public override object FromBinary(byte[] bytes, string manifest) => TypesByManifest.TryGetValue(manifest, out var type)
         ? JsonSerializer.Deserialize(bytes, type, Json)!
-        : throw new ArgumentException($"Manifest {manifest} is not known here: the sending node runs a newer release.", nameof(manifest));
+        : throw new MessageRefusedException($"A message with manifest {MessageRefusedException.Shown(manifest)} is not known here: it is of a newer release, or a stranger's.");
 }
 
 internal static class IngestSerializerRegistration

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using Pipeline.Core;
 
 namespace Pipeline.Ingest;
@@ -23,7 +24,7 @@ public enum IngestState
 }
 
 /// <summary>A worker's report: one status for each table that its splits feed.</summary>
-public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables);
+public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables) : INoSerializationVerificationNeeded;
 
 /// <summary>What one worker does for one table.</summary>
 /// <param name="Rows">Committed by this worker since it started.</param>
@@ -47,18 +48,18 @@ public sealed record TableStatus(TableId Table, IngestState State, long Rows, lo
 }
 
 /// <summary>Asks a node's <see cref="IngestMonitorActor"/>; answered with <see cref="IngestStatus"/>.</summary>
-public sealed record GetIngestStatus;
+public sealed record GetIngestStatus : INoSerializationVerificationNeeded;
 
 /// <summary>The tables whose workers run on this node, by name, and the memory their chunks hold.</summary>
-public sealed record IngestStatus(ImmutableArray<TableStatus> Tables, long BufferBytes);
+public sealed record IngestStatus(ImmutableArray<TableStatus> Tables, long BufferBytes) : INoSerializationVerificationNeeded;
 
 /// <summary>Drains all workers of this node; answered with <see cref="NodeDrained"/>.</summary>
-public sealed record DrainNode;
+public sealed record DrainNode : INoSerializationVerificationNeeded;
 
-public sealed record NodeDrained;
+public sealed record NodeDrained : INoSerializationVerificationNeeded;
 
 /// <summary>Lets halted or paused workers go on: of one table, or of all when <paramref name="Table"/> is null.</summary>
-public sealed record ResumeIngest(TableId? Table);
+public sealed record ResumeIngest(TableId? Table) : INoSerializationVerificationNeeded;
 
 /// <summary>Commits what is open and pauses: one table, or all when <paramref name="Table"/> is null.</summary>
-public sealed record PauseIngest(TableId? Table);
+public sealed record PauseIngest(TableId? Table) : INoSerializationVerificationNeeded;

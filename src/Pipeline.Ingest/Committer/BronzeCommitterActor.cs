@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Schemas;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Ingest.Committer;
 
@@ -53,7 +54,11 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         _waiter.Dispose();
     }
 
-    private void OnCommand(object command) => Apply(CommitterEvent.Of(command, Sender));
+    private void OnCommand(object command)
+    {
+        if (Context.IsFromCluster()) Apply(CommitterEvent.Of(command, Sender));
+        else _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", command.GetType().Name, _id, Sender.Path);
+    }
 
     private void Apply(CommitterEvent message)
     {

@@ -5,7 +5,7 @@ using Pipeline.Core;
 namespace Pipeline.Ingest.Committer;
 
 /// <summary>What a committer reacts to.</summary>
-public abstract record CommitterEvent
+public abstract record CommitterEvent : INoSerializationVerificationNeeded
 {
     private CommitterEvent()
     {

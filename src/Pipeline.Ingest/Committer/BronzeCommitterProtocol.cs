@@ -28,8 +28,9 @@ public sealed record PositionsUnavailable(TableId Table, long Tag, Fault Fault);
 /// <param name="Ranges">One per split; each starts where the table, or the stage before this one, stands.</param>
 /// <param name="Files">None: only positions move.</param>
 /// <param name="Schema">An Arrow IPC schema when the files have columns that the table lacks; null otherwise.</param>
+/// <param name="Lake">The id of the lake that the files are in; null from workers of the release before.</param>
 public sealed record StageFiles(TableId Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
-    DateTimeOffset? NewestEventAt, byte[]? Schema) : IBronzeCommand;
+    DateTimeOffset? NewestEventAt, byte[]? Schema, string? Lake = null) : IBronzeCommand;
 
 /// <summary>The half-open range <c>[From, To)</c> that a stage covers of one split.</summary>
 /// <param name="From">Null: the table holds no position for the split yet.</param>

@@ -145,7 +145,7 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables)
         {
             foreach (var open in closing.Part.Open) closing.Part.Complete.Add(await files.CompleteAsync(open, cancellationToken));
             stages.Add(new StageFiles(closing.Table.Id, Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
-                closing.Part.NewestEventAt, closing.Table.AddedSchema));
+                closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId));
         }
 
         return new Worker.Roll(stages.MoveToImmutable());

@@ -7,6 +7,7 @@ using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Ingest.Committer;
 using Pipeline.Ingest.Streams;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Ingest.Worker;
 
@@ -97,7 +98,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Apply(new WorkerEvent.RollClosed(handed.Epoch, handed.Roll));
     }
 
-    private void OnAnswer(object answer) => Apply(WorkerEvent.Of(answer));
+    private void OnAnswer(object answer)
+    {
+        if (Context.IsFromCluster()) Apply(WorkerEvent.Of(answer));
+        else _log.Warning("{Answer} for {Table} is not believed: {Sender} is no member of this cluster", answer.GetType().Name, _table, Sender.Path);
+    }
 
     private void Apply(WorkerEvent message)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 
@@ -16,7 +17,7 @@ public sealed record Roll(ImmutableArray<StageFiles> Stages);
 public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<TableId, long?> Tables);
 
 /// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>
-public abstract record WorkerEvent
+public abstract record WorkerEvent : INoSerializationVerificationNeeded
 {
     private WorkerEvent()
     {

@@ -11,6 +11,8 @@ using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
+using Pipeline.Remoting.Tls;
+using Pipeline.Remoting.Wire;
 using Pipeline.Transform;
 
 namespace Pipeline.Node.Composition;
@@ -27,12 +29,14 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly OpenSources _sources;
     private readonly OutageWatch _outages;
+    private readonly ClusterJoining _joining;
 
-    private NodeHost(IHost host, OpenSources sources, OutageWatch outages)
+    private NodeHost(IHost host, OpenSources sources, OutageWatch outages, ClusterJoining joining)
     {
         _host = host;
         _sources = sources;
         _outages = outages;
+        _joining = joining;
     }
 
     public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
@@ -42,13 +46,22 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <summary>Done when the actor system has ended, asked to or not.</summary>
     public Task Terminated => System.WhenTerminated;
 
+    /// <summary>Why it must not go on although its actor system does: what it was to join is another pipeline's.</summary>
+    public Task<PipelineException> Refused => _joining.Identity.Refused;
+
+    /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
+        if (options.RunProblems.Count > 0) throw new ConfigurationException(options.RunProblems);
         var log = logs.CreateLogger<NodeHost>();
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         lake = lake.Telling(logs);
-        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, new LocalSecretStore()));
+        var secrets = new LocalSecretStore();
+        var certificates = options.Cluster.Tls is { } tls ? await NodeCertificates.LoadAsync(tls, options.Name, secrets, time, cancellationToken) : null;
+        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets));
         var outages = NodeOutages.Watch(logs, time);
+        var joining = new ClusterJoining(options, lake, outages, time, log);
+        await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
@@ -61,7 +74,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 loggers.ClearLoggers();
                 loggers.AddLoggerFactory();
             })
-            .WithCluster(options.Cluster)
+            .WithCluster(options.Cluster, joining, certificates)
             .WithActors((system, _) =>
             {
                 system.ActorOf(Props.Create<MembershipActor>(), "membership");
@@ -71,7 +84,7 @@ internal sealed class NodeHost : IAsyncDisposable
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
-        return new NodeHost(host, sources, outages);
+        return new NodeHost(host, sources, outages, joining);
     }
 
     /// <summary>Drains and leaves the cluster; takes as long as the open files need, at most <see cref="ShutdownTimeout"/>.</summary>
@@ -79,6 +92,7 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _joining.Dispose();
         await StopAsync();
         if (_host is IAsyncDisposable host) await host.DisposeAsync();
         await _sources.DisposeAsync();
@@ -97,24 +111,16 @@ internal static class ClusterConfiguration
     }
 
     /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>
-    public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Operations.Options.ClusterOptions options)
+    /// <param name="certificates">Null: nodes talk in plain text, which only suits one machine.</param>
+    public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Operations.Options.ClusterOptions options, ClusterJoining joining, NodeCertificates? certificates)
     {
         akka
             .WithRemoting(options.Hostname, options.Port)
-            .WithClustering(new Akka.Cluster.Hosting.ClusterOptions
-            {
-                Roles = [.. options.Roles.Select(role => role.ToString().ToLowerInvariant())],
-                SeedNodes = [.. options.SeedNodes.Select(seed => $"akka.tcp://pipeline@{seed}")],
-            });
-        if (options.SeedNodes.Count == 0)
-        {
-            akka.AddStartup((system, _) =>
-            {
-                var cluster = Akka.Cluster.Cluster.Get(system);
-                cluster.Join(cluster.SelfAddress);
-            });
-        }
-
-        return akka;
+            // With it, which is Akka's choice outside Windows, a second process would listen on the same port and get some of the connections.
+            .AddHocon("akka.remote.dot-netty.tcp.tcp-reuse-addr = off", HoconAddMode.Prepend)
+            .WithClustering(new Akka.Cluster.Hosting.ClusterOptions { Roles = [.. options.Roles.Select(role => role.ToString().ToLowerInvariant())] })
+            .WithNarrowWire(joining.Identity)
+            .AddStartup((system, _) => joining.Start(system));
+        return certificates is null ? akka : akka.WithMutualTls(certificates);
     }
 }

@@ -1,11 +1,13 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using Pipeline.Remoting.Wire;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
+using Serilog.Parsing;
 
 namespace Pipeline.Node.Composition;
 
@@ -35,6 +37,19 @@ internal static partial class NodeLogs
     [GeneratedRegex("^akka://[^/]+/(user/|system/sharding/[^/]+/[^/]+/[^/]+)")]
     private static partial Regex OurActorPath();
 
+    /// <summary>What strangers try is told in one line each: a stack says nothing of them.</summary>
+    private static LogEvent OneLine(LogEvent entry)
+    {
+        if (entry.Exception is MessageRefusedException refused) return Saying(entry, refused.Message);
+        return entry.Level >= LogEventLevel.Warning && entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path } && IsOfRemoting(path)
+            ? Saying(entry, entry.RenderMessage().Split('\n')[0].TrimEnd()) : entry;
+    }
+
+    private static bool IsOfRemoting(string path) => path.Contains("/system/endpointManager", StringComparison.Ordinal) || path.StartsWith("Akka.Remote.", StringComparison.Ordinal);
+
+    private static LogEvent Saying(LogEvent entry, string text) =>
+        new(entry.Timestamp, entry.Level, exception: null, new MessageTemplate([new TextToken(text)]), []);
+
     private sealed class WriterSink(TextWriter writer, ITextFormatter formatter) : ILogEventSink
     {
         private readonly Lock _lock = new();
@@ -42,7 +57,7 @@ internal static partial class NodeLogs
         public void Emit(LogEvent logEvent)
         {
             using var text = new StringWriter();
-            formatter.Format(logEvent, text);
+            formatter.Format(OneLine(logEvent), text);
             lock (_lock) writer.Write(text.ToString());
         }
     }

@@ -31,7 +31,9 @@ internal sealed class RunVerb : Verb
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
-        if (await Task.WhenAny(stop.Task, node.Terminated) == node.Terminated)
+        var first = await Task.WhenAny(stop.Task, node.Refused, node.Terminated);
+        if (first == node.Refused) throw await node.Refused;
+        if (first == node.Terminated)
             throw new PipelineException(FaultKind.Invalid, "This node", "it was taken out of the cluster by the others, or its actor system failed",
                 "The log says why; start it again and it continues where the lake says.");
 

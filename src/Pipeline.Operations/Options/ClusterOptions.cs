@@ -1,4 +1,6 @@
+using System.Net;
 using Pipeline.Configuration;
+using Pipeline.Remoting.Tls;
 
 namespace Pipeline.Operations.Options;
 
@@ -24,6 +26,12 @@ public sealed record ClusterOptions
     /// <summary><c>host:port</c> of nodes to join; empty: this node starts a cluster of its own.</summary>
     public IReadOnlyList<string> SeedNodes { get; init; } = [];
 
+    /// <summary>How nodes recognise each other; null: not at all, which only suits nodes of one machine.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>Whether this node can be reached from its own machine only.</summary>
+    public bool IsLoopback => Hostname == "localhost" || (IPAddress.TryParse(Hostname, out var address) && IPAddress.IsLoopback(address));
+
     /// <summary>Default: all.</summary>
     public IReadOnlyList<NodeRole> Roles { get; init; } = Enum.GetValues<NodeRole>();
 
@@ -35,6 +43,7 @@ public sealed record ClusterOptions
             Hostname = settings.String("hostname", defaults.Hostname),
             Port = settings.Int("port", defaults.Port, 0, 65535),
             SeedNodes = settings.Strings("seed-nodes"),
+            Tls = TlsOptions.Bind(settings.Section("tls")),
             Roles = BindRoles(settings) is { Count: > 0 } roles ? roles : defaults.Roles,
         };
         foreach (var seed in options.SeedNodes)

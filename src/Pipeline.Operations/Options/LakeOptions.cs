@@ -12,6 +12,9 @@ public sealed record LakeOptions
     /// <summary>How a bucket is reached; not used for a directory.</summary>
     public S3Options S3 { get; init; } = new();
 
+    /// <summary>Whether it depends on where a process is started.</summary>
+    public bool IsRelative => !Location.Contains("://", StringComparison.Ordinal) && !Path.IsPathRooted(Location);
+
     internal static LakeOptions Bind(SettingsReader settings, string? location)
     {
         var configured = settings.String("location");

@@ -33,6 +33,9 @@ public sealed record PipelineOptions
     /// <summary>What else was noted: settings under names of the release before, and all that were asked for.</summary>
     public SettingsNotes Notes { get; init; } = new();
 
+    /// <summary>What keeps a node of this configuration from starting, though everything else can be done with it.</summary>
+    public IReadOnlyList<ConfigProblem> RunProblems { get; init; } = [];
+
     /// <summary>Reads and validates; connects to nothing.</summary>
     /// <param name="kinds">The kinds of source that may be configured.</param>
     /// <param name="lakeLocation">Replaces the configured lake when given.</param>
@@ -64,7 +67,18 @@ public sealed record PipelineOptions
             Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };
         pipeline.Complete();
-        return options;
+        return options with { RunProblems = [.. RunProblemsOf(options, pipeline)] };
+    }
+
+    private static IEnumerable<ConfigProblem> RunProblemsOf(PipelineOptions options, SettingsReader pipeline)
+    {
+        var (lake, cluster) = (pipeline.Section("lake"), pipeline.Section("cluster"));
+        if (!options.Cluster.IsLoopback && options.Cluster.Tls is null)
+            yield return new ConfigProblem(cluster.LocationOf("hostname"), $"{cluster.Path}.tls",
+                $"is required: whoever reaches {options.Cluster.Hostname} could give this node orders. Give ca-file, certificate-file and key-file, or set hostname to 127.0.0.1");
+        if (options.Cluster.SeedNodes.Count > 0 && options.Lake.IsRelative)
+            yield return new ConfigProblem(lake.LocationOf("location"), $"{lake.Path}.location",
+                $"'{options.Lake.Location}' is relative, and each node of a cluster would have a lake of its own. Write an absolute path or s3://bucket/prefix");
     }
 
     private static List<TableId> BronzeTablesOf(IReadOnlyList<ISourceDefinition> sources) =>

@@ -3,6 +3,7 @@ using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
 using Akka.Persistence;
 using Pipeline.Core;
+using Pipeline.Remoting.Joining;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 
@@ -146,6 +147,12 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
 
     private void Obey(TableId table, object command)
     {
+        if (!Context.IsFromCluster())
+        {
+            _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", command.GetType().Name, table, Sender.Path);
+            return;
+        }
+
         if (_state.Find(table) is null)
         {
             Sender.Tell(new UnknownTable(table, [.. _state.Tables.Select(known => known.Table)]));

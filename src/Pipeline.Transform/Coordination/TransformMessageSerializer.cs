@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Hosting;
 using Akka.Serialization;
 using Pipeline.Core;
+using Pipeline.Remoting.Wire;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
@@ -42,13 +43,13 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
 
     public override string Manifest(object o) => ManifestsByType.TryGetValue(o.GetType(), out var manifest)
         ? manifest
-        : throw new ArgumentException($"{o.GetType()} is not a message of transform.", nameof(o));
+        : throw new MessageRefusedException($"{o.GetType()} is not a message of transform that crosses nodes.");
 
     public override byte[] ToBinary(object obj) => JsonSerializer.SerializeToUtf8Bytes(obj, obj.GetType(), Json.Options);
 
     public override object FromBinary(byte[] bytes, string manifest) => TypesByManifest.TryGetValue(manifest, out var type)
         ? JsonSerializer.Deserialize(bytes, type, Json.Options)!
-        : throw new ArgumentException($"Manifest {manifest} is not known here: the sending node runs a newer release.", nameof(manifest));
+        : throw new MessageRefusedException($"A message with manifest {MessageRefusedException.Shown(manifest)} is not known here: it is of a newer release, or a stranger's.");
 }
 
 internal static class TransformSerializerRegistration

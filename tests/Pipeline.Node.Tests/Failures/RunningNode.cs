@@ -39,6 +39,15 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public ActorSystem System => _host!.System;
 
+    /// <summary>Why it must not go on.</summary>
+    public Task<PipelineException> Refused => _host!.Refused;
+
+    /// <summary>As others name it among their seeds.</summary>
+    public string Address => $"127.0.0.1:{Akka.Cluster.Cluster.Get(System).SelfAddress.Port}";
+
+    public Task WaitForMembersAsync(int members) => WaitAsync(() => Task.FromResult(Akka.Cluster.Cluster.Get(System).State.Members.Count(member => member.Status == Akka.Cluster.MemberStatus.Up)),
+        found => found == members, $"{members} nodes in the cluster", () => _log.ToString());
+
     /// <param name="sources">The section <c>sources</c>.</param>
     /// <param name="behind">Sections that say what is made of Bronze.</param>
     public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null, string behind = "")

@@ -1,0 +1,157 @@
+using System.Net;
+using System.Net.Sockets;
+using Akka.Cluster;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Configuration;
+using Pipeline.Delta.Storage;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Failures;
+using Pipeline.Remoting.Tls;
+
+namespace Pipeline.Node.Tests.Remoting;
+
+/// <summary>Who comes into a cluster, and who does not.</summary>
+public sealed class JoiningSpec : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-joining-").FullName;
+    private readonly NodeAuthority _authority = new("authority of sales");
+
+    public void Dispose()
+    {
+        _authority.Dispose();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [Fact]
+    public async Task Nodes_of_one_pipeline_find_each_other_over_mutual_tls()
+    {
+        await using var first = await StartAsync("a", "sales", lake: "lake", isTls: true);
+        await using var second = await StartAsync("b", "sales", lake: "lake", isTls: true, seed: first);
+
+        await Task.WhenAll(first.WaitForMembersAsync(2), second.WaitForMembersAsync(2));
+        Assert.Equal("akka.ssl.tcp", Cluster.Get(first.System).SelfAddress.Protocol);
+        Assert.DoesNotContain(first.Log.Concat(second.Log), line => line.Contains("refused", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("marketing", "lake", "belongs to the pipeline sales, and this node to marketing")]
+    [InlineData("sales", "other lake", "writes to the lake")]
+    public async Task A_node_with_the_seeds_of_another_pipeline_does_not_join_and_both_say_so(string name, string lake, string said)
+    {
+        await using var first = await StartAsync("a", "sales", lake: "lake");
+        await using var stranger = await StartAsync("b", name, lake, seed: first);
+
+        var refusal = await stranger.Refused.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+
+        Assert.Contains(said, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', refusal.Message);
+        Assert.Single(Cluster.Get(first.System).State.Members);
+    }
+
+    [Fact]
+    public async Task A_second_process_does_not_get_the_port_of_the_first()
+    {
+        await using var first = await StartAsync("a", "sales", lake: "lake");
+        var port = Cluster.Get(first.System).SelfAddress.Port!.Value;
+
+        var taken = await Assert.ThrowsAsync<PipelineException>(() => StartAsync("b", "sales", lake: "lake", port: port));
+
+        Assert.Contains($"127.0.0.1:{port}", taken.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', taken.Message);
+    }
+
+    [Fact]
+    public async Task A_node_that_was_reached_a_moment_ago_gets_its_own_port_again()
+    {
+        var first = await StartAsync("a", "sales", lake: "lake");
+        var port = Cluster.Get(first.System).SelfAddress.Port!.Value;
+        using (var reached = new TcpClient())
+        {
+            await reached.ConnectAsync(IPAddress.Loopback, port, TestContext.Current.CancellationToken);
+            // The server ends first, so that the connection lingers at its side.
+            await first.DisposeAsync();
+        }
+
+        await using var again = await StartAsync("b", "sales", lake: "lake", port: port);
+        Assert.Equal(port, Cluster.Get(again.System).SelfAddress.Port);
+    }
+
+    [Fact]
+    public async Task A_node_that_others_reach_starts_only_with_certificates()
+    {
+        var refused = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("a", "sales", lake: "lake", hostname: "0.0.0.0"));
+
+        var problem = Assert.Single(refused.Problems);
+        Assert.Equal("pipeline.cluster.tls", problem.Path);
+        Assert.Contains("is required", problem.Message, StringComparison.Ordinal);
+        await using var started = await StartAsync("b", "sales", lake: "lake", hostname: "0.0.0.0", isTls: true);
+    }
+
+    [Fact]
+    public async Task A_lake_that_depends_on_where_a_process_was_started_is_not_shared_by_a_cluster()
+    {
+        var refused = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("a", "sales", lake: null, behind: """cluster.seed-nodes = ["127.0.0.1:4053"]"""));
+
+        Assert.Equal("pipeline.lake.location", Assert.Single(refused.Problems).Path);
+    }
+
+    [Theory]
+    [InlineData("expired", "expired")]
+    [InlineData("of another pipeline", "pipeline://marketing")]
+    [InlineData("of another authority", "was not signed")]
+    public async Task A_node_whose_own_certificate_the_others_would_refuse_does_not_start(string which, string said)
+    {
+        using var other = new NodeAuthority("authority of others");
+        using var own = which switch
+        {
+            "expired" => _authority.Issue([NodeCertificates.UriOf("sales")], validFor: -1),
+            "of another pipeline" => _authority.Issue([NodeCertificates.UriOf("marketing")]),
+            _ => other.Issue([NodeCertificates.UriOf("sales")]),
+        };
+        var directory = Directory.CreateDirectory(Path.Combine(_root, "a")).FullName;
+
+        var refused = await Assert.ThrowsAsync<PipelineException>(() => RunningNode.StartAsync(directory, "", Path.Combine(_root, "lake"),
+            $"name = sales\ncluster {{ {_authority.Section(directory, "sales", own)} }}"));
+
+        Assert.Contains(said, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_lake_has_one_id_for_ever_whoever_asks_first()
+    {
+        var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => new Lake(new LocalObjectStore(Path.Combine(_root, "lake")), TimeProvider.System).IdAsync(TestContext.Current.CancellationToken).AsTask()));
+
+        Assert.Single(ids.Distinct());
+        Assert.NotEqual(ids[0], await new Lake(new LocalObjectStore(Path.Combine(_root, "other")), TimeProvider.System).IdAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task The_command_ends_with_what_keeps_the_node_from_joining()
+    {
+        await using var first = await StartAsync("a", "sales", lake: "lake");
+        var directory = Directory.CreateDirectory(Path.Combine(_root, "b")).FullName;
+        var config = await RunningNode.ConfigureAsync(directory, "", $"name = marketing\ncluster.seed-nodes = [\"{first.Address}\"]");
+
+        await using var process = NodeProcess.Start("run", "--config", config);
+        var run = await process.WaitForEndAsync();
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        Assert.Contains("belongs to the pipeline sales, and this node to marketing", run.Messages.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
+    }
+
+    private Task<RunningNode> StartAsync(string at, string name, string? lake, bool isTls = false, RunningNode? seed = null, int port = 0, string hostname = "127.0.0.1", string behind = "")
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(_root, at)).FullName;
+        return RunningNode.StartAsync(directory, "", lake is null ? "./lake" : Path.Combine(_root, lake), $$"""
+            name = {{name}}
+            cluster {
+              hostname = "{{hostname}}"
+              port = {{port}}
+              seed-nodes = [{{(seed is null ? "" : $"\"{seed.Address}\"")}}]
+              {{(isTls ? _authority.Section(directory, name) : "")}}
+            }
+            {{behind}}
+            """);
+    }
+}
