@@ -8,6 +8,8 @@ namespace Pipeline.Delta.Parquet;
 /// <summary>The native writer's settings for a data file.</summary>
 internal static class WriterSettings
 {
+    private const long PageBytes = 256L << 10;
+
     /// <exception cref="PipelineException">The compression has no such name.</exception>
     public static WriterProperties Build(Schema schema, DataFileOptions options)
     {
@@ -16,6 +18,8 @@ internal static class WriterSettings
         // Arrow's own allocator keeps what a closed file has used, for each thread: with a file open for every table that is
         // more than a hundred MiB.
         builder.MemoryPool(MemoryPool.SystemMemoryPool());
+        // A page is copied and compressed while it is in the processor's cache: the writer's own choice of 1 MiB is not.
+        builder.DataPagesize(PageBytes);
         // As Spark writes decimals of up to 18 digits; smaller and faster than fixed-length bytes.
         builder.EnableStoreDecimalAsInteger();
         // Rows are bounded by bytes already: the default limit of a million rows would only add small row groups.
