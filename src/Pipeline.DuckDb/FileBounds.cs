@@ -1,4 +1,7 @@
+using System.Text;
+using System.Text.Json;
 using Apache.Arrow;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 
 namespace Pipeline.DuckDb;
@@ -13,7 +16,48 @@ internal static class FileBounds
     {
         session.Execute($"CREATE OR REPLACE TEMP TABLE {Table} (path VARCHAR, stats VARCHAR)");
         foreach (var batch in files.Chunk(500))
-            session.Execute($"INSERT INTO {Table} VALUES {string.Join(", ", batch.Select(f => $"({Sql.Text(f.Path)}, {(f.Stats is null ? "NULL" : Sql.Text(f.Stats))})"))}");
+            session.Execute($"INSERT INTO {Table} VALUES {string.Join(", ", batch.Select(f => $"({Sql.Text(f.Path)}, {(Exact(f.Stats) is { } stats ? Sql.Text(stats) : "NULL")})"))}");
+    }
+
+    /// <summary>
+    /// Statistics with each number as text: DuckDB takes a number of JSON for a double, and bounds that lost digits rule out
+    /// files that hold the key. Null: there are none that can be read.
+    /// </summary>
+    private static string? Exact(string? stats)
+    {
+        if (stats is null) return null;
+        try
+        {
+            var utf8 = Encoding.UTF8.GetBytes(stats);
+            var reader = new Utf8JsonReader(utf8);
+            using var buffer = new MemoryStream();
+            using (var json = new Utf8JsonWriter(buffer))
+            {
+                while (reader.Read()) Copy(ref reader, json);
+            }
+
+            return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            return null;
+        }
+    }
+
+    private static void Copy(ref Utf8JsonReader reader, Utf8JsonWriter json)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject: json.WriteStartObject(); break;
+            case JsonTokenType.EndObject: json.WriteEndObject(); break;
+            case JsonTokenType.StartArray: json.WriteStartArray(); break;
+            case JsonTokenType.EndArray: json.WriteEndArray(); break;
+            case JsonTokenType.PropertyName: json.WritePropertyName(reader.GetString()!); break;
+            case JsonTokenType.String: json.WriteStringValue(reader.GetString()); break;
+            case JsonTokenType.Number: json.WriteStringValue(reader.ValueSpan); break;
+            case JsonTokenType.True or JsonTokenType.False: json.WriteBooleanValue(reader.GetBoolean()); break;
+            default: json.WriteNullValue(); break;
+        }
     }
 
     /// <summary>No value of the column is less; null when that is not known. At most the smallest value, so only good for ruling out.</summary>

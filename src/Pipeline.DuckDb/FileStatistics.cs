@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 
 namespace Pipeline.DuckDb;
@@ -13,18 +14,15 @@ namespace Pipeline.DuckDb;
 /// </summary>
 internal static class FileStatistics
 {
-    // Delta's own default (delta.dataSkippingNumIndexedCols).
-    private const int IndexedColumnsMax = 32;
-    private const int TextLengthMax = 32;
-
     /// <param name="columns">The table's columns in order.</param>
+    /// <param name="indexedColumns">So many of them have statistics, from the first; all when negative.</param>
     /// <param name="reported">For each column DuckDB's <c>min</c>, <c>max</c>, <c>null_count</c>, <c>has_nan</c>.</param>
-    public static string ToDelta(long rows, IEnumerable<Field> columns, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported)
+    public static string ToDelta(long rows, IReadOnlyCollection<Field> columns, int indexedColumns, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
-            var indexed = columns.Take(IndexedColumnsMax).Where(column => reported.ContainsKey(column.Name)).ToList();
+            var indexed = columns.Take(indexedColumns < 0 ? columns.Count : indexedColumns).Where(column => reported.ContainsKey(column.Name)).ToList();
             json.WriteStartObject();
             json.WriteNumber("numRecords", rows);
             WriteBounds(json, "minValues", indexed, reported, isMax: false);
@@ -63,30 +61,17 @@ internal static class FileStatistics
         Int8Type or Int16Type or Int32Type or Int64Type or Decimal128Type => text,
         FloatType or DoubleType => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? text : null,
         Date32Type => DateOnly.TryParseExact(text, "yyyy-MM-dd", out _) ? Quote(text) : null,
-        TimestampType => Timestamp(text, isMax),
-        StringType => isMax ? MaxText(text) : Quote(text[..CutAt(text, TextLengthMax)]),
+        TimestampType timestamp => Quote(Timestamp(text, isMax, hasZone: timestamp.Timezone is not null)),
+        StringType => Quote(isMax ? TextBounds.Maximum(Encoding.UTF8.GetBytes(text)) : TextBounds.Minimum(Encoding.UTF8.GetBytes(text))),
         _ => null,
     };
 
-    /// <summary>Milliseconds: the minimum rounded down, the maximum up, so that the bounds stay bounds.</summary>
-    private static string? Timestamp(string text, bool isMax)
+    private static string? Timestamp(string text, bool isMax, bool hasZone)
     {
         if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)) return null;
-        var floor = at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMillisecond));
-        if (isMax && floor < at) floor = floor.AddMilliseconds(1);
-        return Quote(floor.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        var microseconds = (at - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        return isMax ? CalendarText.Maximum(microseconds, hasZone) : CalendarText.Minimum(microseconds, hasZone);
     }
 
-    /// <summary>A cut maximum ends in a character that is greater than any it stands for.</summary>
-    private static string? MaxText(string text)
-    {
-        if (text.Length <= TextLengthMax) return Quote(text);
-        var cut = CutAt(text, TextLengthMax);
-        return Quote(text[..cut] + (text[cut] < '\u007F' ? "\u007F" : "\U0010FFFF"));
-    }
-
-    private static int CutAt(string text, int length) =>
-        text.Length <= length ? text.Length : char.IsHighSurrogate(text[length - 1]) ? length - 1 : length;
-
-    private static string Quote(string text) => JsonSerializer.Serialize(text);
+    private static string? Quote(string? text) => text is null ? null : JsonSerializer.Serialize(text);
 }

@@ -38,6 +38,7 @@ public static class ParquetCopy
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
+        var indexedColumns = TableProperties.IndexedColumns(table.Current.Metadata);
         var files = new List<AddFile>();
         foreach (var row in written)
         {
@@ -53,7 +54,7 @@ public static class ParquetCopy
             if (local is null) await UploadAsync(table, path, name, cancellationToken);
             else Flush(path);
             files.Add(new AddFile(name, ImmutableDictionary<string, string?>.Empty, bytes, now, DataChange: true,
-                FileStatistics.ToDelta(rows, columns, Reported(reported))));
+                FileStatistics.ToDelta(rows, columns, indexedColumns, Reported(reported))));
         }
 
         return files;

@@ -137,15 +137,13 @@ internal sealed class TimestampBounds(bool hasZone) : Bounds
         }
     }
 
-    public override void WriteMinimum(Utf8JsonWriter json, string name) => Write(json, name, FloorToMilliseconds(_minimum));
+    public override void WriteMinimum(Utf8JsonWriter json, string name) => Write(json, name, CalendarText.Minimum(_minimum, hasZone));
 
-    public override void WriteMaximum(Utf8JsonWriter json, string name) => Write(json, name, -FloorToMilliseconds(-_maximum));
+    public override void WriteMaximum(Utf8JsonWriter json, string name) => Write(json, name, CalendarText.Maximum(_maximum, hasZone));
 
-    private static long FloorToMilliseconds(long micros) => (micros / 1000) - (micros % 1000 < 0 ? 1 : 0);
-
-    private void Write(Utf8JsonWriter json, string name, long milliseconds)
+    private void Write(Utf8JsonWriter json, string name, string? text)
     {
-        if (_hasValue && CalendarText.Timestamp(milliseconds, hasZone) is { } text) json.WriteString(name, text);
+        if (_hasValue && text is not null) json.WriteString(name, text);
     }
 }
 
@@ -203,8 +201,15 @@ internal static class CalendarText
         ? null
         : DateOnly.FromDayNumber((int)daysSinceEpoch + EpochDay).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    /// <summary>Null outside of the calendar.</summary>
-    public static string? Timestamp(long millisecondsSinceEpoch, bool hasZone)
+    /// <summary>A bound in milliseconds that no moment from these microseconds on is below; null outside of the calendar.</summary>
+    public static string? Minimum(long microsecondsSinceEpoch, bool hasZone) => Timestamp(FloorToMilliseconds(microsecondsSinceEpoch), hasZone);
+
+    /// <summary>A bound in milliseconds that no moment up to these microseconds is above; null outside of the calendar.</summary>
+    public static string? Maximum(long microsecondsSinceEpoch, bool hasZone) => Timestamp(-FloorToMilliseconds(-microsecondsSinceEpoch), hasZone);
+
+    private static long FloorToMilliseconds(long micros) => (micros / 1000) - (micros % 1000 < 0 ? 1 : 0);
+
+    private static string? Timestamp(long millisecondsSinceEpoch, bool hasZone)
     {
         const long FirstMilliseconds = -EpochDay * 86_400_000L;
         const long LastMilliseconds = ((LastDay - EpochDay + 1) * 86_400_000L) - 1;

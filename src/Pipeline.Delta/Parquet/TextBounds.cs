@@ -50,30 +50,32 @@ internal sealed class TextBounds : Bounds
 
     public override void WriteMinimum(Utf8JsonWriter json, string name)
     {
-        if (_minimumLength < 0) return;
-        var value = _minimum.AsSpan(0, _minimumLength);
-        json.WriteString(name, Encoding.UTF8.GetString(value[..BytesOf(value, CharactersMax)]));
+        if (_minimumLength >= 0) json.WriteString(name, Minimum(_minimum.AsSpan(0, _minimumLength)));
     }
 
     public override void WriteMaximum(Utf8JsonWriter json, string name)
     {
-        if (_maximumLength < 0) return;
-        var value = _maximum.AsSpan(0, _maximumLength);
+        if (_maximumLength >= 0 && Maximum(_maximum.AsSpan(0, _maximumLength)) is { } bound) json.WriteString(name, bound);
+    }
+
+    /// <summary>A text that no text from this UTF-8 on is below.</summary>
+    public static string Minimum(ReadOnlySpan<byte> value) => Encoding.UTF8.GetString(value[..BytesOf(value, CharactersMax)]);
+
+    /// <summary>A text that no text up to this UTF-8 is above; null when there is no short one.</summary>
+    public static string? Maximum(ReadOnlySpan<byte> value)
+    {
         for (var characters = CharactersMax; characters <= CutMax; characters++)
         {
             var cut = BytesOf(value, characters);
-            if (cut == value.Length)
-            {
-                json.WriteString(name, Encoding.UTF8.GetString(value));
-                return;
-            }
+            if (cut == value.Length) return Encoding.UTF8.GetString(value);
 
             // The bound ends in a character above the first one that is cut off.
             _ = Rune.DecodeFromUtf8(value[cut..], out var cutOff, out _);
             if (cutOff.Value == 0x10FFFF) continue;
-            json.WriteString(name, Encoding.UTF8.GetString(value[..cut]) + (cutOff.Value < 0x7F ? "\u007F" : "\U0010FFFF"));
-            return;
+            return Encoding.UTF8.GetString(value[..cut]) + (cutOff.Value < 0x7F ? "\u007F" : "\U0010FFFF");
         }
+
+        return null;
     }
 
     /// <summary>Bytes of the first <paramref name="characters"/> characters.</summary>

@@ -83,6 +83,34 @@ public sealed class KeyMergeSpec
         Assert.Contains("1234567890123456.7891", stats);
     }
 
+    [Theory]
+    [InlineData("decimal(38,18)", "0.123456789012345678")]
+    [InlineData("decimal(38,18)", "-12345678901234567890.123456789012345678")]
+    [InlineData("decimal(38,0)", "99999999999999999999999999999999999998")]
+    [InlineData("long", "9007199254740993")]
+    [InlineData("long", "-9223372036854775808")]
+    [InlineData("double", "1.7976931348623157e308")]
+    [InlineData("double", "0.1")]
+    [InlineData("timestamp", "9999-12-31T23:59:59.999999Z")]
+    [InlineData("timestamp", "0001-01-01T00:00:00.000001Z")]
+    [InlineData("timestamp", "1969-12-31T23:59:59.999999Z")]
+    [InlineData("date", "9999-12-31")]
+    [InlineData("string", "{long}")]
+    [InlineData("string", "'quoted' \"twice\" \\ once")]
+    public async Task A_key_is_found_in_the_file_that_holds_it(string type, string text)
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        // 31 code points, of which each takes two UTF-16 units, and more behind the cut.
+        var value = text.Replace("{long}", string.Concat(Enumerable.Repeat("😀", 31)) + "yzé😀", StringComparison.Ordinal);
+        var columns = Fields($"id {type}", "name string");
+        var id = $"CAST({Sql.Text(value)} AS {Sql.Type(columns[0].DataType)}) AS id";
+        var table = await TableAsync(lake, columns, $"SELECT {id}, 'a' AS name");
+
+        var files = await MergeAsync(lake, table, $"SELECT {id}, 'b' AS name", null, columns);
+
+        Assert.Equal((1, 0L), (files.Removes.Count, files.RowsAdded));
+    }
+
     [Fact]
     public void Leaves_nothing_on_disk_not_even_of_a_process_that_was_killed()
     {
@@ -125,11 +153,11 @@ public sealed class KeyMergeSpec
         return table;
     }
 
-    private static async Task<MergeFiles> MergeAsync(TestLake lake, DeltaTable table, string upserts, string? deletes)
+    private static async Task<MergeFiles> MergeAsync(TestLake lake, DeltaTable table, string upserts, string? deletes, IReadOnlyList<Field>? columns = null)
     {
         using var session = lake.OpenSession();
-        session.Execute($"CREATE TABLE upserts AS {upserts}; CREATE TABLE deletes AS {deletes ?? "SELECT 1 AS id WHERE false"};");
-        var merge = new KeyMerge(session, table, table.Current, Columns, ["id"]);
+        session.Execute($"CREATE TABLE upserts AS {upserts}; CREATE TABLE deletes AS {deletes ?? "SELECT id FROM upserts WHERE false"};");
+        var merge = new KeyMerge(session, table, table.Current, columns ?? Columns, ["id"]);
         await merge.MatchAsync("(SELECT id FROM upserts UNION ALL SELECT id FROM deletes)", "matched", Cancel);
         return await merge.WriteAsync("matched", "upserts", "deletes", TestLake.Start, Cancel);
     }
