@@ -139,6 +139,10 @@ public sealed class DuckDbSession : IDisposable
             throw new PipelineException(FaultKind.TooLarge, "DuckDB", $"the query needs more memory than it may use ({e.Message.Split('\n')[0]})",
                 "Raise transform.memory-max, or lower transform.threads or transform.jobs-max.", e);
         }
+        catch (DuckDBException e) when (e.Message.StartsWith("IO Error", StringComparison.Ordinal) && e.Message.Contains("No files found", StringComparison.Ordinal))
+        {
+            throw new PipelineException(FaultKind.Damaged, "DuckDB", $"a data file is missing ({DataFaults.Cause(e)})", "Restore it from a backup, or the table to an older version.", e);
+        }
         catch (DuckDBException e) when (e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase))
         {
             throw new PipelineException(FaultKind.StorageFull, "DuckDB", "no space is left on the device", "Free space in the lake or the temp directory.", e);

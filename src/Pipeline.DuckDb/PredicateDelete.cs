@@ -33,7 +33,7 @@ internal sealed class PredicateDelete(DuckDbSession session, DeltaTable table, S
 
         var result = await table.CommitAsync(Transaction(snapshot, files), cancellationToken);
         if (result is not CommitResult.Committed)
-            foreach (var file in files.Adds) await table.Store.DeleteAsync(DataFiles.PathIn(table.Path, file.Path), cancellationToken);
+            foreach (var file in files.Adds) await table.Store.DeleteAsync(TableFilePath.In(table.Store, table.Path, file.Path), cancellationToken);
         return result;
     }
 

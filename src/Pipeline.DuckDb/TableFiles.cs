@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.DuckDb;
 
@@ -30,8 +31,14 @@ public static class TableFiles
         if (files.Count == 0) return empty;
 
         var paths = new List<string>(files.Count);
-        foreach (var file in files) paths.Add(await LocalPathAsync(session, store, $"{tablePath}/{file}", cancellationToken));
-        var scan = $"read_parquet([{string.Join(", ", paths.Select(Sql.Text))}], union_by_name = true, hive_partitioning = false";
+        foreach (var file in files)
+        {
+            // Rows are told apart by the file's path: one that the log calls otherwise than it lies cannot be.
+            if (withOrigin && TableFilePath.TryBelow(store, tablePath, file) != file) throw TableFilePath.Outside(tablePath, file);
+            paths.Add(await LocalPathAsync(session, store, TableFilePath.In(store, tablePath, file), cancellationToken));
+        }
+
+        var scan = $"read_parquet([{string.Join(", ", paths.Select(path => Sql.Text(Literal(path))))}], union_by_name = true, hive_partitioning = false";
         if (!withOrigin) return $"SELECT {names} FROM ({empty} UNION ALL BY NAME SELECT * FROM {scan}))";
 
         // Relative paths are the same on every machine; DuckDB reports where it read.
@@ -42,6 +49,10 @@ public static class TableFiles
               FROM {scan}, filename = true, file_row_number = true))
             """;
     }
+
+    /// <summary>A path as DuckDB takes it for itself: what it would match other files by stands in brackets.</summary>
+    private static string Literal(string path) =>
+        path.AsSpan().ContainsAny("*?[") ? string.Concat(path.Select(c => c is '*' or '?' or '[' ? $"[{c}]" : c.ToString())) : path;
 
     private static string CopyOf(DuckDbSession session, string path) => Path.Combine(session.ScratchDirectory, "files", path);
 

@@ -113,7 +113,7 @@ internal static class RearrangeCommit
             Metrics = ActionReader.NoStrings.Add("numRemovedFiles", $"{old.Count}").Add("numAddedFiles", $"{added.Count}"),
         }, cancellationToken);
         if (result is CommitResult.Committed committed) return committed.Snapshot.Version;
-        foreach (var file in added) await table.Store.DeleteAsync(DataFiles.PathIn(table.Path, file.Path), cancellationToken);
+        foreach (var file in added) await table.Store.DeleteAsync(TableFilePath.In(table.Store, table.Path, file.Path), cancellationToken);
         return null;
     }
 }

@@ -45,7 +45,7 @@ public static class Vacuum
                 "Choose a longer one, or allow it when no other reader or writer is at work.");
 
         var now = table.Handle.Time.GetUtcNow();
-        var cutoff = now - retention;
+        var cutoff = now.Minus(retention);
         var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);
         var (files, bytes) = (0L, 0L);
         List<string> paths = [];
@@ -76,18 +76,21 @@ public static class Vacuum
         }
     }
 
+    /// <exception cref="PipelineException">The log names files outside of the table.</exception>
     private static async ValueTask<HashSet<string>> NeededAsync(DeltaTable table, Snapshot snapshot, DateTimeOffset cutoff,
         VacuumOptions options, CancellationToken cancellationToken)
     {
-        HashSet<string> needed = new(snapshot.FilesByPath.Keys, StringComparer.Ordinal);
-        needed.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
-        foreach (var pinned in SnapshotPins.Of(table.Handle)) needed.UnionWith(pinned.FilesByPath.Keys);
+        HashSet<string> named = new(snapshot.FilesByPath.Keys, StringComparer.Ordinal);
+        named.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
+        foreach (var pinned in SnapshotPins.Of(table.Handle)) named.UnionWith(pinned.FilesByPath.Keys);
         foreach (var version in options.PinnedVersions ?? [])
-            needed.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
+            named.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
         // Backwards, since what the log no longer tells cannot be read as changes either.
         for (var version = snapshot.Version; version > options.ChangesAfter && await table.Handle.Log.TryReadCommitAsync(version, cancellationToken) is { } actions; version--)
-            needed.UnionWith(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
-        return needed;
+            named.UnionWith(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
+        // Files are listed as they lie below the table, however the log calls them. One that cannot be told from them ends it.
+        return named.Select(path => TableFilePath.TryBelow(table.Store, table.Path, path) ?? throw TableFilePath.Outside(table.Path, path))
+            .ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>Hidden directories and files belong to somebody else; a partition's directory may look like one.</summary>

@@ -45,11 +45,7 @@ public static class TableReader
         ColumnMapping mapping, ReadOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var what = $"version {snapshot.Version} of table {table.Path}";
-        if (file.Path.StartsWith('/') || file.Path.Contains("://", StringComparison.Ordinal))
-            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"{what} has a file outside of the table: {file.Path}",
-                "Copy the table with its files.");
-
-        var path = DataFiles.PathIn(table.Path, file.Path);
+        var path = TableFilePath.In(table.Store, table.Path, file.Path);
         using var reader = await ParquetSource.OpenAsync(table.Store, path, what, cancellationToken);
         var shape = new FileShape(schema, snapshot.Metadata.PartitionColumns, file, mapping, options.PartitionTimeZone ?? TimeZoneInfo.Utc);
         var columns = Columns(reader, shape);
@@ -66,7 +62,7 @@ public static class TableReader
             {
                 return await batches.ReadNextRecordBatchAsync(cancellationToken);
             }
-            catch (ParquetException e)
+            catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
             {
                 throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
             }
@@ -78,7 +74,7 @@ public static class TableReader
             {
                 return read();
             }
-            catch (Exception e) when (e is ParquetException or FormatException or OverflowException)
+            catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
             {
                 throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
             }

@@ -15,7 +15,14 @@ public sealed class LocalObjectStore : IObjectStore
 
     public string Location => _root;
 
-    public string LocalPath(string path) => Path.Combine(_root, path);
+    /// <exception cref="PipelineException">The path leads out of the store.</exception>
+    public string LocalPath(string path)
+    {
+        var local = Path.GetFullPath(Path.Combine(_root, path));
+        return local == _root || _root.EndsWith(Path.DirectorySeparatorChar) || (local.StartsWith(_root, StringComparison.Ordinal) && local[_root.Length] == Path.DirectorySeparatorChar)
+            ? local
+            : throw new PipelineException(FaultKind.Invalid, $"Lake {_root}", $"the path {path.ReplaceLineEndings(" ")} leads out of it", "Look who has written it: a table's log, or the configuration.");
+    }
 
     public ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
