@@ -45,6 +45,9 @@ public sealed class DeltaTable
     /// <summary>Why the last checkpoint was not written; null when it was. The table is whole without it, and opens slower.</summary>
     public Exception? CheckpointFailure => _checkpoints.Failure;
 
+    /// <summary>Why the newest checkpoint was passed over when the table was read; null when it was not, or a later one is written.</summary>
+    public PipelineException? DamagedCheckpoint => Handle.Log.DamagedCheckpoint;
+
     /// <summary>Opens a table; null when there is none.</summary>
     public static ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, CancellationToken cancellationToken) =>
         TryOpenAsync(store, path, time, NullLogger.Instance, cancellationToken);
@@ -53,7 +56,7 @@ public sealed class DeltaTable
     /// <param name="told">Told what goes wrong beside the commits.</param>
     public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
-        var log = new LogReader(store, path);
+        var log = new LogReader(store, path, told);
         return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
     }
 

@@ -35,6 +35,7 @@ public sealed partial class ArchitectureSpec
         ["Finding"] = "sources look at systems that they alone know, and say it in their words",
         ["SourceTrace"] = "sources look at systems that they alone know, and say it in their words",
         ["PipelineException"] = "a fault: thing, cause and next step",
+        ["Fault"] = "a fault: thing, cause and next step",
     };
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Data.Common;
+using System.Net.Sockets;
 using System.Text.Json.Serialization;
 
 namespace Pipeline.Core;
@@ -44,6 +46,9 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
         AggregateException { InnerExceptions: [var one] } => Of(thing, one),
         TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
             new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),
+        // Of any library: the other side of a connection is not there (any more).
+        SocketException or HttpRequestException or IOException { InnerException: SocketException } or DbException { IsTransient: true } =>
+            new Fault(FaultKind.Unreachable, thing, $"the connection failed: {OneLine(exception)}", "Check that what it connects to runs and can be reached."),
         OutOfMemoryException => new Fault(FaultKind.TooLarge, thing, "it needs more memory than this process may use", "Give the process more memory, or the work smaller pieces."),
         _ => new Fault(FaultKind.Defect, thing, $"an error that should not happen: {OneLine(exception)} ({exception.GetType().Name})", "Report it with its stack, which is in the log."),
     };

@@ -31,10 +31,9 @@ internal static class ActionReader
                 if (action is CommitInfo { ActionCount: { } count }) expected = count;
                 actions.Add(action);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException
-                or ArgumentException)
+            catch (Exception e) when (DataFaults.Are(e))
             {
-                throw Damaged(name, version, $"line {lines} is not an action: {e.Message.TrimEnd('.')}", e);
+                throw Damaged(name, version, $"line {lines} is not an action: {DataFaults.Cause(e)}", e);
             }
         }
 
@@ -106,7 +105,7 @@ internal static class ActionReader
         body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : null;
 
     private static DateTimeOffset? TimeOrNull(JsonElement body, string name) =>
-        NumberOrNull(body, name) is { } milliseconds ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
+        NumberOrNull(body, name) is { } milliseconds ? Moments.OfMilliseconds(milliseconds) : null;
 
     private static ImmutableArray<string>? Texts(JsonElement body, string name) =>
         body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array

@@ -47,6 +47,9 @@ internal sealed class SnapshotBuilder
     /// <summary>The last version applied; -1 before the first.</summary>
     public long Version => _version;
 
+    /// <summary>Whether it knows what every table has.</summary>
+    public bool IsComplete => _protocol is not null && _metadata is not null;
+
     /// <param name="modifiedAt">When the commit's object was written: its time if it does not say another.</param>
     public void ApplyCommit(long version, DateTimeOffset modifiedAt, IReadOnlyList<DeltaAction> actions)
     {
@@ -120,7 +123,7 @@ internal sealed class SnapshotBuilder
     private void PruneTombstones()
     {
         if (_metadata is null) return;
-        var keepFrom = _committedAt - TableProperties.DeletedFileRetention(_metadata);
+        var keepFrom = _committedAt.Minus(TableProperties.DeletedFileRetention(_metadata));
         foreach (var expired in _tombstones.Build().Values.Where(tombstone => tombstone.ModifiedAt < keepFrom)) _tombstones.Remove(expired.Path);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Delta.Log;
 
@@ -35,7 +36,7 @@ public static class Statistics
             using var document = JsonDocument.Parse(stats);
             return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement) : null;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
             return null;
         }

@@ -51,6 +51,8 @@ internal static class TableProperties
     private static bool Flag(MetadataAction metadata, string key, bool otherwise) =>
         metadata.Configuration.TryGetValue(key, out var text) && bool.TryParse(text, out var value) ? value : otherwise;
 
+    private static readonly TimeSpan Forever = TimeSpan.FromDays(365 * 2_000);
+
     /// <summary>Reads <c>interval 1 week</c>, <c>30 days</c>, <c>interval 1 day 12 hours</c>.</summary>
     private static TimeSpan Interval(MetadataAction metadata, string key, TimeSpan otherwise)
     {
@@ -63,7 +65,9 @@ internal static class TableProperties
         {
             if (!long.TryParse(words[i], CultureInfo.InvariantCulture, out var count) || !Units.TryGetValue(words[i + 1].TrimEnd('s'), out var unit))
                 return otherwise;
-            sum += unit * count;
+            // What no calendar holds counts as for ever.
+            var (total, longest) = ((double)unit.Ticks * count + sum.Ticks, (double)Forever.Ticks);
+            sum = Math.Abs(total) >= longest ? Forever : sum + unit * count;
         }
 
         return sum;

@@ -10,7 +10,7 @@ internal static class TransactionActions
     public static IReadOnlyList<DeltaAction> Build(string table, Transaction transaction, Snapshot snapshot, Guid id, DateTimeOffset now)
     {
         // Versions and times go together, whatever the clocks of the writers say.
-        var at = now > snapshot.CommittedAt ? now : snapshot.CommittedAt.AddMilliseconds(1);
+        var at = now > snapshot.CommittedAt ? now : snapshot.CommittedAt.Plus(TimeSpan.FromMilliseconds(1));
         List<DeltaAction> actions = [];
         if (transaction.Schema is { } needed)
         {

@@ -29,7 +29,7 @@ internal static class ParquetSource
                 ? new FileReader(local, null, properties)
                 : new FileReader(new ObjectStream(store, path, info.Size), null, properties);
         }
-        catch (ParquetException e)
+        catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
         {
             throw Damaged(store, path, what, FirstLine(e), e);
         }

@@ -35,14 +35,14 @@ internal static class SchemaJson
             using var document = JsonDocument.Parse(schemaString);
             return new Schema(ReadFields(document.RootElement), null);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
-        {
-            throw new PipelineException(FaultKind.Damaged, $"Table {table}", $"its schema cannot be read: {e.Message.TrimEnd('.')}",
-                "Restore the metadata of the table.", e);
-        }
         catch (NotSupportedException e)
         {
             throw new PipelineException(FaultKind.Invalid, $"Table {table}", e.Message, "Read it with a newer version of pipeline.", e);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw new PipelineException(FaultKind.Damaged, $"Table {table}", $"its schema cannot be read: {DataFaults.Cause(e)}",
+                "Restore the metadata of the table.", e);
         }
     }
 

@@ -37,7 +37,7 @@ internal static class CheckpointReader
                 using (batch) builder.ApplyCheckpoint(checkpoint.Version, checkpoint.ModifiedAt, new CheckpointBatch(batch).Actions());
             }
         }
-        catch (Exception e) when (e is ParquetException or FormatException or InvalidCastException)
+        catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
         {
             throw ParquetSource.Damaged(store, checkpoint.Path, what, ParquetSource.FirstLine(e), e);
         }
@@ -67,8 +67,8 @@ internal sealed class CheckpointBatch(RecordBatch batch)
         var (values, stats, tags) = (add.Maps("partitionValues"), add.TryTexts("stats"), add.TryMaps("tags"));
         foreach (var i in add.Rows())
         {
-            actions.Add(new AddFile(PathEncoding.Decode(path.GetString(i)), Values(values, i), size.GetValue(i) ?? 0,
-                DateTimeOffset.FromUnixTimeMilliseconds(modified.GetValue(i) ?? 0), DataChange: true,
+            actions.Add(new AddFile(PathEncoding.Decode(path.GetString(i) ?? throw new FormatException("a file has no path")), Values(values, i), size.GetValue(i) ?? 0,
+                Moments.OfMilliseconds(modified.GetValue(i) ?? 0), DataChange: true,
                 stats?.GetString(i), tags is null || tags.IsNull(i) ? null : Strings(tags, i)));
         }
     }
@@ -78,7 +78,7 @@ internal sealed class CheckpointBatch(RecordBatch batch)
         var (path, deleted, size) = (remove.Texts("path"), remove.TryLongs("deletionTimestamp"), remove.TryLongs("size"));
         foreach (var i in remove.Rows())
         {
-            actions.Add(new RemoveFile(PathEncoding.Decode(path.GetString(i)), DateTimeOffset.FromUnixTimeMilliseconds(deleted?.GetValue(i) ?? 0),
+            actions.Add(new RemoveFile(PathEncoding.Decode(path.GetString(i) ?? throw new FormatException("a file has no path")), Moments.OfMilliseconds(deleted?.GetValue(i) ?? 0),
                 DataChange: false, Size: size?.GetValue(i)));
         }
     }
@@ -87,7 +87,7 @@ internal sealed class CheckpointBatch(RecordBatch batch)
     {
         var (appId, version, updated) = (txn.Texts("appId"), txn.Longs("version"), txn.TryLongs("lastUpdated"));
         foreach (var i in txn.Rows())
-            actions.Add(new TxnAction(appId.GetString(i), version.GetValue(i) ?? 0, Time(updated?.GetValue(i))));
+            actions.Add(new TxnAction(appId.GetString(i) ?? throw new FormatException("a txn has no appId"), version.GetValue(i) ?? 0, Time(updated?.GetValue(i))));
     }
 
     private static void ReadMetadata(StructColumns metadata, List<DeltaAction> actions)
@@ -121,7 +121,7 @@ internal sealed class CheckpointBatch(RecordBatch batch)
         return index < 0 ? null : new StructColumns(name, batch.Column(index));
     }
 
-    private static DateTimeOffset? Time(long? milliseconds) => milliseconds is { } ms ? DateTimeOffset.FromUnixTimeMilliseconds(ms) : null;
+    private static DateTimeOffset? Time(long? milliseconds) => milliseconds is { } ms ? Moments.OfMilliseconds(ms) : null;
 
     private static ImmutableDictionary<string, string?> Values(MapArray maps, int row)
     {

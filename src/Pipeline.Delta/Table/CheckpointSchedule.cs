@@ -29,7 +29,7 @@ internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
     {
         lock (_lock)
         {
-            var isDue = snapshot.Version % TableProperties.CheckpointInterval(snapshot.Metadata) == 0;
+            var isDue = snapshot.Version % TableProperties.CheckpointInterval(snapshot.Metadata) == 0 || (table.Log.DamagedCheckpoint is not null && Failure is null);
             if (!isDue && (Failure is null || table.Time.GetElapsedTime(_failedAt) < Pauses.Delay(_failures))) return;
             _due = snapshot;
             if (_isRunning) return;
@@ -60,6 +60,7 @@ internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
             _failures = failure is null ? 0 : _failures + 1;
             if (failure is not null) _failedAt = table.Time.GetTimestamp();
             Failure = failure;
+            if (failure is null) table.Log.DamagedCheckpoint = null;
         }
 
         if (failure is not null) LogNotWritten(failure is PipelineException ? null : failure, table.Path, version, failure.Message, Pauses.Delay(_failures));

@@ -2,6 +2,7 @@ using System.Globalization;
 using Apache.Arrow;
 using ParquetSharp;
 using ParquetSharp.Arrow;
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
@@ -69,7 +70,7 @@ internal static class CheckpointWriter
         yield return snapshot.Metadata;
         foreach (var txn in snapshot.Txns.Values.OrderBy(txn => txn.AppId, StringComparer.Ordinal)) yield return txn;
         foreach (var file in snapshot.Files) yield return file;
-        var keepFrom = now - TableProperties.DeletedFileRetention(snapshot.Metadata);
+        var keepFrom = now.Minus(TableProperties.DeletedFileRetention(snapshot.Metadata));
         foreach (var tombstone in snapshot.Tombstones.Values)
         {
             if (tombstone.ModifiedAt >= keepFrom)

@@ -72,10 +72,19 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, Ta
             await RefreshAsync(cancellationToken);
         }
 
+        // A writer that slept longer than the log is kept finds the number behind its version free again: nobody is refused there.
+        if (!await table.Log.IsKeptAsync(_snapshot.Version, cancellationToken))
+        {
+            _hasLost = true;
+            return null;
+        }
+
         var version = _snapshot.Version + 1;
         var actions = TransactionActions.Build(table.Path, transaction, _snapshot, _id, LogTime.Now(table.Time));
         switch (await PutAsync(version, actions, cancellationToken))
         {
+            case PutOutcome.Created when !await table.Log.IsKeptAsync(_snapshot.Version, cancellationToken):
+                return await SettleAsync(cancellationToken);
             case PutOutcome.Created:
                 var builder = new SnapshotBuilder(table.Path, _snapshot);
                 builder.ApplyCommit(version, LogTime.Now(table.Time), actions);
@@ -89,6 +98,18 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, Ta
                 throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}", $"version {version} could not be written: the store answers no write",
                     $"Check {table.Store.Location}.") { Dependency = $"Lake {table.Store.Location}" };
         }
+    }
+
+    /// <summary>
+    /// The log was cleaned up around the write: whether before it, so that it went where nobody reads, or after, the table says
+    /// if it still has one of the files.
+    /// </summary>
+    private async ValueTask<CommitResult> SettleAsync(CancellationToken cancellationToken)
+    {
+        await RefreshAsync(cancellationToken);
+        if (transaction.Adds.Any(add => _snapshot.FilesByPath.ContainsKey(add.Path))) return new CommitResult.Committed(_snapshot);
+        throw new PipelineException(FaultKind.Unreachable, $"Table {table.Path}",
+            $"its log was cleaned up while version {_snapshot.Version + 1} was written", "Nothing to do: it is looked up where the table stands.");
     }
 
     private async ValueTask RefreshAsync(CancellationToken cancellationToken)

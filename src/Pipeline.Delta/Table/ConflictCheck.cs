@@ -50,9 +50,8 @@ internal sealed class ConflictCheck(TableHandle table, Transaction transaction, 
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
     private async ValueTask<string?> LookAtAsync(long version, CancellationToken cancellationToken)
     {
-        var effect = await table.Log.TryReadEffectAsync(version, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Path}",
-                $"version {version} is not in its log (any more), and the commit has read version {_readVersion}", "Read the table again.");
+        if (await table.Log.TryReadEffectAsync(version, cancellationToken) is not { } effect)
+            return $"version {version} is not in the table's log any more, and the commit has read version {_readVersion}";
         if (effect.ChangesProtocol) return $"version {version} changed the protocol";
         if (effect.Metadata is { } metadata && !Tolerates(metadata)) return $"version {version} changed the schema or the table's properties";
         if (transaction.Isolation != Isolation.ReadTable) return null;

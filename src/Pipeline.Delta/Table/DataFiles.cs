@@ -27,7 +27,7 @@ internal static class DataFiles
         var columns = new Schema(schema.FieldsList.Where(field => !partitionValues.ContainsKey(field.Name)), null);
         var path = PartitionDirectory(metadata.PartitionColumns, partitionValues)
             + $"part-00000-{Guid.NewGuid()}.c000.{WriterSettings.Extension(options.Compression)}";
-        var upload = await table.Store.OpenUploadAsync(TableFilePath.Join(table.Path, path), cancellationToken);
+        var upload = await table.Store.OpenUploadAsync(PathIn(table.Path, path), cancellationToken);
         try
         {
             return new ArrowDataFileWriter(path, columns, ActionReader.NoValues.AddRange(partitionValues),
@@ -45,6 +45,9 @@ internal static class DataFiles
     private static IEnumerable<string> WithoutStatistics(Schema schema) => schema.FieldsList
         .Where(field => !TableColumns.HasStatistics(field))
         .Select(field => field.Name);
+
+    /// <summary>Below the store's root.</summary>
+    public static string PathIn(string table, string path) => table.Length == 0 ? path : $"{table}/{path}";
 
     /// <summary>
     /// <c>name=value/</c> for each column; nothing when one of them would need escaping, about which engines disagree.

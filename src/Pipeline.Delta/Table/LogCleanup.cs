@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Delta.Log;
 
 namespace Pipeline.Delta.Table;
@@ -12,7 +13,7 @@ internal static class LogCleanup
     public static async ValueTask<int> RunAsync(TableHandle table, Snapshot snapshot, CancellationToken cancellationToken)
     {
         if (!TableProperties.CleansLog(snapshot.Metadata)) return 0;
-        var cutoff = table.Time.GetUtcNow() - TableProperties.LogRetention(snapshot.Metadata);
+        var cutoff = table.Time.GetUtcNow().Minus(TableProperties.LogRetention(snapshot.Metadata));
         var listing = await table.Log.ListAsync(0, cancellationToken);
         // Written before the cutoff: the last such version can still be asked for, so its checkpoint and all after it stay.
         var newestExpired = listing.Commits.Where(commit => commit.ModifiedAt < cutoff).Select(commit => (long?)commit.Version).Max();

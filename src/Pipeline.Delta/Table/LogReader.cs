@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
@@ -7,13 +9,19 @@ using Pipeline.Delta.Storage;
 namespace Pipeline.Delta.Table;
 
 /// <summary>Makes snapshots from what lies in a table's log. See PROTOCOL.md, section "Action Reconciliation".</summary>
-internal sealed class LogReader(IObjectStore store, string table)
+internal sealed partial class LogReader(IObjectStore store, string table, ILogger told)
 {
     /// <summary>Commits fetched at the same time: hides the latency of a bucket, bounds memory.</summary>
     private const int CommitsInFlight = 16;
 
+    /// <summary>Those that this process has told of: several parts of it may open one table.</summary>
+    private static readonly ConcurrentDictionary<string, bool> ToldOf = new(StringComparer.Ordinal);
+
     /// <summary>What the newest commits did, for writers who lose races to them.</summary>
     private readonly CommitEffects _effects = new();
+
+    /// <summary>Why the newest checkpoint was passed over; null since one was written that can be read.</summary>
+    public PipelineException? DamagedCheckpoint { get; set; }
 
     public string Name(string path) => $"Object {store.Location}/{path}";
 
@@ -21,33 +29,33 @@ internal sealed class LogReader(IObjectStore store, string table)
     /// <exception cref="PipelineException">The log is damaged, or does not reach back to the version.</exception>
     public async ValueTask<Snapshot?> LoadAsync(long? version, CancellationToken cancellationToken)
     {
+        var search = new CheckpointSearch(store, table, version);
         var hint = await ReadHintAsync(cancellationToken);
         var log = hint is { } from && (version is null || from <= version) ? await ListAsync(from, cancellationToken) : null;
-        var checkpoint = log?.NewestCheckpoint(version);
-        // The hint may name a checkpoint that is not there (any more).
-        if (checkpoint is null)
+        var builder = log is null ? null : await search.ReadAsync(log, cancellationToken);
+        // The hint may name a checkpoint that is not there (any more), or cannot be read.
+        if (builder is null)
         {
             log = await ListAsync(0, cancellationToken);
-            checkpoint = log.NewestCheckpoint(version);
+            builder = await search.ReadAsync(log, cancellationToken) ?? new SnapshotBuilder(table);
         }
 
         if (log!.IsEmpty) return null;
-        var builder = new SnapshotBuilder(table);
-        if (checkpoint is not null)
-        {
-            foreach (var part in checkpoint) await CheckpointReader.ReadAsync(store, part, builder, cancellationToken);
-        }
-
-        if (version is { } wanted) CheckReachable(log, builder.Version, wanted);
-        var commits = Contiguous(log, builder.Version, version);
+        var commits = Commits(log, builder.Version, version, search);
         await foreach (var (commit, actions) in ReadCommitsAsync(commits, cancellationToken))
             builder.ApplyCommit(commit.Version, commit.ModifiedAt, actions);
-        return builder.Build();
+        var snapshot = builder.Build();
+        if (version is null) DamagedCheckpoint = search.Damage;
+        if (search.Damage is { } damage && told.IsEnabled(LogLevel.Warning) && ToldOf.TryAdd(damage.Thing, true)) LogPassedOver(damage.Thing, damage.Cause);
+        return snapshot;
     }
 
-    /// <summary>Moves a snapshot forward to the end of the log; the same object when there is nothing new.</summary>
+    /// <summary>
+    /// Moves a snapshot forward to the end of the log; the same object when there is nothing new. Null when the log no longer
+    /// begins where the snapshot is: what stands behind it, or does not, says nothing then.
+    /// </summary>
     /// <param name="progress">Gets what was reached when the store fails on the way, so that nothing is read twice.</param>
-    public async ValueTask<Snapshot> AdvanceAsync(Snapshot snapshot, Action<Snapshot> progress, CancellationToken cancellationToken)
+    public async ValueTask<Snapshot?> AdvanceAsync(Snapshot snapshot, Action<Snapshot> progress, CancellationToken cancellationToken)
     {
         SnapshotBuilder? builder = null;
         try
@@ -55,7 +63,9 @@ internal sealed class LogReader(IObjectStore store, string table)
             for (var next = snapshot.Version + 1; ; next++)
             {
                 var path = LogNames.Commit(table, next);
-                if (await store.TryGetAsync(path, cancellationToken) is not { } content) return builder is null ? snapshot : builder.Build();
+                var content = await store.TryGetAsync(path, cancellationToken);
+                if (builder is null && !await IsKeptAsync(snapshot.Version, cancellationToken)) return null;
+                if (content is null) return builder is null ? snapshot : builder.Build();
                 var actions = ActionReader.Read(Name(path), next, content);
                 _effects.Add(next, actions);
                 var modifiedAt = await CommitTimeAsync(path, actions, cancellationToken);
@@ -68,6 +78,18 @@ internal sealed class LogReader(IObjectStore store, string table)
             if (builder is not null) progress(builder.Build());
             throw;
         }
+    }
+
+    /// <summary>
+    /// Whether the log still reaches back to a version. Asked after looking at the version behind it, or after writing that,
+    /// it says whether this was done at the log's end: clean-up goes from the oldest commit on, so while one is there, so is
+    /// all behind it. Where it is not, the numbers behind it are free and mean nothing.
+    /// </summary>
+    public async ValueTask<bool> IsKeptAsync(long version, CancellationToken cancellationToken)
+    {
+        if (await store.TryStatAsync(LogNames.Commit(table, version), cancellationToken) is not null) return true;
+        // A table may begin with a checkpoint alone.
+        return !(await ListAsync(version + 1, cancellationToken)).Files.Any(file => file.Kind != LogFileKind.Commit);
     }
 
     /// <summary>Null when there is no such version (any more).</summary>
@@ -91,7 +113,9 @@ internal sealed class LogReader(IObjectStore store, string table)
         await foreach (var found in store.ListAsync(LogNames.Prefix(table), LogNames.From(table, version), cancellationToken))
         {
             if (LogNames.Parse(table, found.Path, found.ModifiedAt) is not { } file) continue;
-            if (found.Path.EndsWith('/') || found.Path.AsSpan(LogNames.Prefix(table).Length).Contains('/'))
+            var isDirectory = found.Path.EndsWith('/') || found.Path.AsSpan(LogNames.Prefix(table).Length).Contains('/');
+            if (isDirectory && file.Kind != LogFileKind.Commit) continue;
+            if (isDirectory)
                 throw new PipelineException(FaultKind.Damaged, Name(found.Path), $"version {file.Version} of the table is a directory, not an object",
                     "Move the directory away and restore the object.");
             files.Add(file);
@@ -114,16 +138,32 @@ internal sealed class LogReader(IObjectStore store, string table)
     /// <summary>The version in <c>_last_checkpoint</c>; null when there is none or it cannot be understood: it is only a hint.</summary>
     private async ValueTask<long?> ReadHintAsync(CancellationToken cancellationToken)
     {
-        if (await store.TryGetAsync(LogNames.LastCheckpoint(table), cancellationToken) is not { } content) return null;
         try
         {
+            if (await store.TryGetAsync(LogNames.LastCheckpoint(table), cancellationToken) is not { } content) return null;
             using var hint = JsonDocument.Parse(content);
             return hint.RootElement.ValueKind == JsonValueKind.Object && hint.RootElement.TryGetProperty("version", out var version)
                 && version.ValueKind == JsonValueKind.Number && version.TryGetInt64(out var number) && number >= 0 ? number : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (DataFaults.Are(e) || e is PipelineException { Kind: FaultKind.Damaged })
         {
             return null;
+        }
+    }
+
+    /// <summary>The commits that lead from a checkpoint to a version or the end.</summary>
+    /// <exception cref="PipelineException">They do not; where a checkpoint is damaged that would, that is the reason.</exception>
+    private List<LogFile> Commits(LogListing log, long after, long? version, CheckpointSearch search)
+    {
+        try
+        {
+            if (version is { } wanted) CheckReachable(log, after, wanted);
+            var commits = Contiguous(log, after, version);
+            return commits is [.., var last] && last.Version >= search.DamagedVersion || after >= search.DamagedVersion ? commits : throw search.Damage!;
+        }
+        catch (PipelineException) when (search.Damage is not null)
+        {
+            throw search.Damage;
         }
     }
 
@@ -163,6 +203,9 @@ internal sealed class LogReader(IObjectStore store, string table)
         : new PipelineException(FaultKind.Damaged, Name(LogNames.Commit(table, version)),
             $"version {version} of the table is missing, and no checkpoint replaces it", "Restore the object from a backup.");
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Checkpoint}: {Cause}. The table is whole without it and opens slower; its next commit writes a new one.")]
+    private partial void LogPassedOver(string checkpoint, string cause);
+
     private async IAsyncEnumerable<(LogFile Commit, List<DeltaAction> Actions)> ReadCommitsAsync(List<LogFile> commits,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -196,11 +239,13 @@ internal sealed class LogListing(IReadOnlyList<LogFile> files)
     public bool HasV2Checkpoint => files.Any(file => file.Kind == LogFileKind.CheckpointV2);
 
     /// <summary>All parts of the newest complete checkpoint at or before a version; null when there is none.</summary>
-    public ImmutableArray<LogFile>? NewestCheckpoint(long? upTo) =>
+    public ImmutableArray<LogFile>? NewestCheckpoint(long? upTo) => Checkpoints(upTo).Select(parts => (ImmutableArray<LogFile>?)parts).FirstOrDefault();
+
+    /// <summary>The complete checkpoints at or before a version, the newest first.</summary>
+    public IEnumerable<ImmutableArray<LogFile>> Checkpoints(long? upTo) =>
         files.Where(file => file.Kind is LogFileKind.Checkpoint or LogFileKind.CheckpointPart && (upTo is null || file.Version <= upTo))
             .GroupBy(file => (file.Version, file.Kind, file.Parts))
             .Where(parts => parts.Select(part => part.Part).Distinct().Count() == parts.Key.Parts)
             .OrderByDescending(parts => parts.Key.Version)
-            .Select(parts => (ImmutableArray<LogFile>?)[.. parts.OrderBy(part => part.Part)])
-            .FirstOrDefault();
+            .Select(parts => parts.OrderBy(part => part.Part).ToImmutableArray());
 }

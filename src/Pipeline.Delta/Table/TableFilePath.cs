@@ -14,11 +14,11 @@ namespace Pipeline.Delta.Table;
 public static class TableFilePath
 {
     /// <summary>The path below the table; null when the log's is none.</summary>
-    /// <param name="table">The table's directory below the store's root.</param>
+    /// <param name="directory">The table's, below the store's root.</param>
     /// <param name="path">As an action has it, decoded.</param>
-    public static string? TryBelow(IObjectStore store, string table, string path)
+    public static string? TryBelow(IObjectStore store, string directory, string path)
     {
-        foreach (var root in Roots(store, table))
+        foreach (var root in Roots(store, directory))
         {
             if (!path.StartsWith(root, StringComparison.Ordinal)) continue;
             path = path[root.Length..];
@@ -30,20 +30,18 @@ public static class TableFilePath
 
     /// <summary>The path below the store's root.</summary>
     /// <exception cref="PipelineException">The log's path is none of a file below the table.</exception>
-    public static string In(IObjectStore store, string table, string path) => TryBelow(store, table, path) is { } below ? Join(table, below) : throw Outside(table, path);
+    public static string In(IObjectStore store, string directory, string path) => TryBelow(store, directory, path) is { } below ? DataFiles.PathIn(directory, below) : throw Outside(directory, path);
 
-    public static PipelineException Outside(string table, string path) => new(FaultKind.Invalid, $"Table {table}",
+    public static PipelineException Outside(string directory, string path) => new(FaultKind.Invalid, $"Table {directory}",
         $"its log has a file outside of the table: {path.ReplaceLineEndings(" ")}", "Copy the table with its files, or restore its log if it was tampered with.");
 
-    internal static string Join(string table, string path) => table.Length == 0 ? path : $"{table}/{path}";
-
-    private static IEnumerable<string> Roots(IObjectStore store, string table)
+    private static IEnumerable<string> Roots(IObjectStore store, string directory)
     {
-        if (store.LocalPath(table) is { } local) yield return local.Replace('\\', '/').TrimEnd('/') + "/";
+        if (store.LocalPath(directory) is { } local) yield return local.Replace('\\', '/').TrimEnd('/') + "/";
         const string scheme = "s3://";
         if (!store.Location.StartsWith(scheme, StringComparison.Ordinal)) yield break;
         // Hadoop's names of the same bucket.
-        foreach (var alias in (string[])[scheme, "s3a://", "s3n://"]) yield return $"{alias}{Join(store.Location[scheme.Length..].TrimEnd('/'), table)}/";
+        foreach (var alias in (string[])[scheme, "s3a://", "s3n://"]) yield return $"{alias}{DataFiles.PathIn(store.Location[scheme.Length..].TrimEnd('/'), directory)}/";
     }
 
     /// <summary>Names of directories and of a file, each of them there to be listed: none that goes up, stands still or begins elsewhere.</summary>

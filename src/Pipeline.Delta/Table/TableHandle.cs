@@ -10,15 +10,8 @@ namespace Pipeline.Delta.Table;
 /// </summary>
 internal sealed class TableHandle(IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot opened)
 {
-    /// <summary>
-    /// After so long without a look at the whole log it is listed again: the commits after ours may have been cleaned up.
-    /// Far shorter than any retention.
-    /// </summary>
-    private static readonly TimeSpan AdvanceMax = TimeSpan.FromHours(1);
-
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private volatile Snapshot _current = opened;
-    private long _readAt = time.GetTimestamp();
 
     public IObjectStore Store { get; } = store;
 
@@ -36,12 +29,9 @@ internal sealed class TableHandle(IObjectStore store, string path, TimeProvider 
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            var newest = Time.GetElapsedTime(_readAt) < AdvanceMax
-                ? await Log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
-                : await Log.LoadAsync(version: null, cancellationToken)
-                    ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
-            _readAt = Time.GetTimestamp();
-            return Publish(newest);
+            return Publish(await Log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
+                ?? await Log.LoadAsync(version: null, cancellationToken)
+                ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}."));
         }
         finally
         {

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Cli;
 
@@ -21,10 +22,21 @@ internal static class Faults
             case OperationCanceledException when context.Interruption is { Signal: not null }:
                 context.Messages.WriteLine("Interrupted.");
                 return ExitCode.Interrupted;
+            case var _ when Fault.Of("pipeline", error) is { Kind: not FaultKind.Defect } outside:
+                context.Messages.WriteLine(outside);
+                if (isVerbose) context.Messages.WriteLine(error);
+                return CodeOf(outside.Kind);
             default:
                 context.Messages.WriteLine(isVerbose ? error.ToString() : $"pipeline: an error that should not happen: {error.Message} ({error.GetType().Name}). Run the command again with --verbose to see where.");
                 return ExitCode.Failed;
         }
+    }
+
+    /// <summary>The tables of which a verb's work could not be done, each by itself; the code of the first.</summary>
+    public static int Report(NodeContext context, IReadOnlyList<FailedTable> failed)
+    {
+        foreach (var (_, fault) in failed) context.Messages.WriteLine(fault);
+        return failed is [var first, ..] ? CodeOf(first.Fault.Kind) : ExitCode.Done;
     }
 
     public static int CodeOf(FaultKind kind) => kind switch

@@ -6,7 +6,7 @@ namespace Pipeline.Node.Cli;
 /// <summary>What verification has found, as people read it.</summary>
 internal static class VerificationText
 {
-    public static Finding Of(CheckedTable check) => new(Thing(check), check.IsSound, Detail(check.Check, check.Found), check.Found is Flaw flaw ? NextStep(flaw.NextStep) : null);
+    public static Finding Of(CheckedTable check) => new(Thing(check), check.IsSound, Detail(check.Check, check.Found), check.Found is CannotBeRead { Fault.NextStep: var step } ? step : check.Found is Flaw flaw ? NextStep(flaw.NextStep) : null);
 
     private static string Thing(CheckedTable check) => check.Check switch
     {
@@ -21,6 +21,7 @@ internal static class VerificationText
 
     private static string Detail(TableCheck check, Evidence found) => (check, found) switch
     {
+        (_, CannotBeRead(var fault)) => $"{fault.Thing}: {fault.Cause}",
         (_, FilesAreThere(var rows, var files)) => $"{rows:#,0} rows in {files} files",
         (_, FileIsMissing(var path, var version)) => $"{path} is in version {version} but not in the lake",
         (_, FileHasOtherSize(var path, var bytes, var logged)) => $"{path} has {bytes} bytes, the log says {logged}",

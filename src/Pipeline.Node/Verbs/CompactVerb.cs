@@ -22,6 +22,6 @@ internal sealed class CompactVerb : Verb
         foreach (var (table, result) in compacted.Tables)
             listing.Add(table.ToString(), result.FilesRemoved, result.FilesAdded, result.BytesRemoved, result.BytesAdded, result.Version);
         invocation.Print(listing);
-        return ExitCode.Done;
+        return Faults.Report(invocation.Context, compacted.Failed);
     }
 }

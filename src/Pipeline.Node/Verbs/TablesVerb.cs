@@ -12,8 +12,8 @@ internal sealed class TablesVerb() : Verb("tables", "List the lake's tables: ver
 
         var listing = new Listing("table", "version", "rows", "files", "bytes", "committed at", "age");
         foreach (var table in found.Tables) listing.Add(table.Table.ToString(), table.Version, table.Rows, table.Files, table.Bytes, table.CommittedAt, table.Age);
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"The lake {found.Lake} has no tables yet.");
+        if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {found.Lake} has no tables yet.");
         invocation.Print(listing);
-        return ExitCode.Done;
+        return Faults.Report(invocation.Context, found.Failed);
     }
 }

@@ -26,6 +26,6 @@ internal sealed class VacuumVerb : Verb
         var listing = new Listing("table", request.IsDryRun ? "files to delete" : "files deleted", "bytes", "unread by");
         foreach (var (table, result, unreadBy) in vacuumed.Tables) listing.Add(table.ToString(), result.Files, result.Bytes, string.Join(", ", unreadBy));
         invocation.Print(listing);
-        return ExitCode.Done;
+        return Faults.Report(invocation.Context, vacuumed.Failed);
     }
 }

@@ -48,13 +48,29 @@ public static class LakeInventory
                 : $"See 'pipeline tables' for those it has{SettingsReader.Nearest(table.ToString(), names)}");
     }
 
-    /// <summary>The given tables; all of the lake when none is given.</summary>
-    /// <exception cref="PipelineException">One of them does not exist.</exception>
-    public static async IAsyncEnumerable<(TableId Id, DeltaTable Table)> OpenAsync(Lake lake, IReadOnlyCollection<TableId>? tables,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The given tables, or all of the lake, each opened or with what keeps it from being: one says nothing about the others.</summary>
+    /// <exception cref="PipelineException">The lake itself cannot be listed.</exception>
+    public static async IAsyncEnumerable<FoundTable> FindAsync(Lake lake, IReadOnlyCollection<TableId>? tables, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var id in (tables is { Count: > 0 } ? tables.ToAsyncEnumerable() : TablesAsync(lake, cancellationToken)).WithCancellation(cancellationToken))
-            yield return (id, await OpenAsync(lake, id, cancellationToken));
+        {
+            var (table, fault) = await TryAsync(() => OpenAsync(lake, id, cancellationToken));
+            yield return new FoundTable(id, table, fault);
+        }
+    }
+
+    /// <summary>What is done with one table, or why it was not.</summary>
+    public static async Task<(T? Result, Fault? Fault)> TryAsync<T>(Func<Task<T>> work)
+        where T : class
+    {
+        try
+        {
+            return (await work(), null);
+        }
+        catch (PipelineException e)
+        {
+            return (null, Fault.Of(e.Thing, e));
+        }
     }
 
     private static async Task<string?> FirstAsync(IObjectStore store, string prefix, string? startAt, CancellationToken cancellationToken)
@@ -63,3 +79,10 @@ public static class LakeInventory
         return null;
     }
 }
+
+/// <summary>A table of a lake.</summary>
+/// <param name="Table">Null: it cannot be read, and <paramref name="Fault"/> says why.</param>
+public sealed record FoundTable(TableId Id, DeltaTable? Table, Fault? Fault);
+
+/// <summary>A table of which a verb's work could not be done.</summary>
+public sealed record FailedTable(TableId Table, Fault Fault);

@@ -1,3 +1,5 @@
+using DuckDB.NET.Data;
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
@@ -33,7 +35,19 @@ public sealed class LakeQuery : IDisposable
         return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
     }
 
-    public IReadOnlyList<object?[]> Rows(string sql) => _session.Rows(sql);
+    /// <exception cref="PipelineException">A file of the tables that it names cannot be read.</exception>
+    public IReadOnlyList<object?[]> Rows(string sql)
+    {
+        try
+        {
+            return _session.Rows(sql);
+        }
+        catch (DuckDBException e)
+        {
+            throw new PipelineException(FaultKind.Damaged, "Lake", $"a question to its files failed: {DataFaults.Cause(e)}",
+                "Restore the file that it names from a backup, or the table to an older version.", e);
+        }
+    }
 
     public void Dispose() => _session.Dispose();
 }

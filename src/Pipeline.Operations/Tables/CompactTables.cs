@@ -11,17 +11,24 @@ public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables);
 
 public sealed record CompactedTable(TableId Table, CompactionResult Result);
 
-public sealed record CompactTablesResult(IReadOnlyList<CompactedTable> Tables);
+/// <param name="Failed">The tables that could not be compacted; the others are.</param>
+public sealed record CompactTablesResult(IReadOnlyList<CompactedTable> Tables, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>Puts small files together. What a table holds does not change.</summary>
 public static class CompactTables
 {
-    /// <exception cref="PipelineException">A table does not exist or cannot be read; those before it are done.</exception>
+    /// <exception cref="PipelineException">The lake cannot be listed.</exception>
     public static async Task<CompactTablesResult> RunAsync(CompactTablesRequest request, Lake lake, CancellationToken cancellationToken)
     {
-        var tables = new List<CompactedTable>();
-        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, request.Tables, cancellationToken))
-            tables.Add(new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), cancellationToken)));
-        return new CompactTablesResult(tables);
+        var (tables, failed) = (new List<CompactedTable>(), new List<FailedTable>());
+        await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
+        {
+            var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(async () =>
+                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), cancellationToken)));
+            if (done is not null) tables.Add(done);
+            else failed.Add(new FailedTable(id, fault!));
+        }
+
+        return new CompactTablesResult(tables, failed);
     }
 }

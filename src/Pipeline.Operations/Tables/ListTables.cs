@@ -13,24 +13,31 @@ public sealed record TableState(TableId Table, long Version, long? Rows, int Fil
 
 /// <param name="Lake">Where it is.</param>
 /// <param name="Tables">By layer, then by name.</param>
-public sealed record ListTablesResult(string Lake, IReadOnlyList<TableState> Tables);
+/// <param name="Failed">Those whose log cannot be read.</param>
+public sealed record ListTablesResult(string Lake, IReadOnlyList<TableState> Tables, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>The tables that a lake has, whatever the configuration says.</summary>
 public static class ListTables
 {
-    /// <exception cref="PipelineException">The lake cannot be reached, or a table's log cannot be read.</exception>
+    /// <exception cref="PipelineException">The lake cannot be listed.</exception>
     public static async Task<ListTablesResult> RunAsync(ListTablesRequest request, Lake lake, TimeProvider time, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var now = time.GetUtcNow();
-        var tables = new List<TableState>();
-        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, tables: null, cancellationToken))
+        var (tables, failed) = (new List<TableState>(), new List<FailedTable>());
+        await foreach (var (id, table, fault) in LakeInventory.FindAsync(lake, tables: null, cancellationToken))
         {
+            if (table is null)
+            {
+                failed.Add(new FailedTable(id, fault!));
+                continue;
+            }
+
             var snapshot = table.Current;
             tables.Add(new TableState(id, snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size),
                 snapshot.CommittedAt, now - snapshot.CommittedAt));
         }
 
-        return new ListTablesResult(lake.Store.Location, tables);
+        return new ListTablesResult(lake.Store.Location, tables, failed);
     }
 }

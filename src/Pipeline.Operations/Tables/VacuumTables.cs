@@ -14,24 +14,28 @@ public sealed record VacuumTablesRequest(IReadOnlyCollection<TableId>? Tables, T
 /// <param name="UnreadBy">The tables that have not read all of it yet, for which files are kept.</param>
 public sealed record VacuumedTable(TableId Table, VacuumResult Result, IReadOnlyList<TableId> UnreadBy);
 
-public sealed record VacuumTablesResult(IReadOnlyList<VacuumedTable> Tables);
+/// <param name="Failed">The tables that could not be vacuumed; the others are.</param>
+public sealed record VacuumTablesResult(IReadOnlyList<VacuumedTable> Tables, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>Deletes files that no version within the retention and no Silver table needs, and what killed writers left.</summary>
 public static class VacuumTables
 {
-    /// <exception cref="PipelineException">A table does not exist or cannot be read; those before it are done.</exception>
+    /// <exception cref="PipelineException">The lake cannot be listed.</exception>
     public static async Task<VacuumTablesResult> RunAsync(VacuumTablesRequest request, Lake lake, CancellationToken cancellationToken)
     {
         var silver = await LakeInventory.TablesAsync(lake, cancellationToken).Where(id => id.Layer == Layer.Silver).ToListAsync(cancellationToken);
-        var pending = await PendingReads.FindAsync(new OpenTables(lake), silver, cancellationToken);
-        var tables = new List<VacuumedTable>();
-        await foreach (var (id, table) in LakeInventory.OpenAsync(lake, request.Tables, cancellationToken))
+        var unknown = new List<TableId>();
+        var pending = await PendingReads.FindAsync(new OpenTables(lake), silver, (id, _) => unknown.Add(id), cancellationToken);
+        var (tables, failed) = (new List<VacuumedTable>(), new List<FailedTable>());
+        await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
-            var reads = pending.GetValueOrDefault(id, PendingReads.None);
-            var result = await Vacuum.RunAsync(table, new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter), cancellationToken);
-            tables.Add(new VacuumedTable(id, result, [.. reads.By]));
+            var reads = unknown.Aggregate(pending.GetValueOrDefault(id, PendingReads.None), (reads, reader) => reads.AndUnknown(reader));
+            var (result, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(async () =>
+                await Vacuum.RunAsync(table, new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter), cancellationToken));
+            if (result is not null) tables.Add(new VacuumedTable(id, result, [.. reads.By]));
+            else failed.Add(new FailedTable(id, fault!));
         }
 
-        return new VacuumTablesResult(tables);
+        return new VacuumTablesResult(tables, failed);
     }
 }

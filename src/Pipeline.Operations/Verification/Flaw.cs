@@ -19,10 +19,16 @@ public enum Remedy
 
     /// <summary>Report the table's history, then delete the table: it is made again.</summary>
     ReportAndRemake,
+
+    /// <summary>What the fault that was met says.</summary>
+    AsTheFaultSays,
 }
 
 /// <summary>What is not as it must be, and what to do about it.</summary>
 public abstract record Flaw(Remedy NextStep) : Evidence;
+
+/// <summary>A check could not be made.</summary>
+public sealed record CannotBeRead(Fault Fault) : Flaw(Remedy.AsTheFaultSays);
 
 /// <param name="Version">The newest version, which the file is part of.</param>
 public sealed record FileIsMissing(string Path, long Version) : Flaw(Remedy.RestoreFileOrTable);

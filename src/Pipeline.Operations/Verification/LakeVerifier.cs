@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
 using Pipeline.Operations.Inspection;
 using Pipeline.Transform.Graph;
 
@@ -21,29 +22,54 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
         using var query = new LakeQuery(cancellationToken);
         var bronze = new BronzeVerifier(lake, query, repeating);
         var silver = new SilverVerifier(lake, query);
-        await foreach (var id in LakeInventory.TablesAsync(lake, cancellationToken))
+        await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, tables: null, cancellationToken))
         {
-            var table = await LakeInventory.OpenAsync(lake, id, cancellationToken);
+            if (table is null)
+            {
+                yield return new CheckedTable(id, new TableCheck.Files(), new CannotBeRead(unreadable!));
+                continue;
+            }
+
             var snapshot = table.Current;
-            var files = await CheckFilesAsync(id, table, snapshot, query, cancellationToken);
-            yield return files;
+            var files = await FoundByAsync(id, new TableCheck.Files(), async () => await CheckFilesAsync(id, table, snapshot, query, cancellationToken));
+            yield return files!;
             // What damaged files hold cannot be judged.
-            if (!files.IsSound) continue;
+            if (!files!.IsSound) continue;
+            foreach (var (check, find) in Checks(id, table, snapshot))
+                if (await FoundByAsync(id, check, find) is { } found) yield return found;
+        }
+
+        IEnumerable<(TableCheck Check, Func<Task<CheckedTable?>> Find)> Checks(TableId id, DeltaTable table, Snapshot snapshot)
+        {
             if (id.Layer == Layer.Bronze)
             {
-                yield return await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken);
-                if (await bronze.CheckNumbersAsync(id, table, snapshot, cancellationToken) is { } numbers) yield return numbers;
-                if (await bronze.CheckRedrivenAsync(id, table, snapshot, cancellationToken) is { } redriven) yield return redriven;
+                yield return (new TableCheck.Positions(), async () => await bronze.CheckPositionsAsync(id, table, snapshot, cancellationToken));
+                if (BronzeShape.Of(snapshot.Schema).Numbering is var (split, number))
+                    yield return (new TableCheck.Numbers(split, number), () => bronze.CheckNumbersAsync(id, table, snapshot, cancellationToken));
+                yield return (new TableCheck.Redriven(), () => bronze.CheckRedrivenAsync(id, table, snapshot, cancellationToken));
             }
             else if (graph.TrySilver(id) is { } contract)
             {
-                yield return await silver.CheckFatesAsync(contract, table, cancellationToken);
-                yield return await CheckKeyAsync(id, table, snapshot, contract.Key, query);
+                yield return (new TableCheck.Fates(contract.From), async () => await silver.CheckFatesAsync(contract, table, cancellationToken));
+                yield return (new TableCheck.Key(contract.Key), async () => await CheckKeyAsync(id, table, snapshot, contract.Key, query));
             }
             else if (graph.TryGold(id) is { Gold.Key.Count: > 0 } gold)
             {
-                yield return await CheckKeyAsync(id, table, snapshot, gold.Gold.Key, query);
+                yield return (new TableCheck.Key(gold.Gold.Key), async () => await CheckKeyAsync(id, table, snapshot, gold.Gold.Key, query));
             }
+        }
+    }
+
+    /// <summary>What a check finds; what keeps it from being made is a flaw of this table alone.</summary>
+    private static async Task<CheckedTable?> FoundByAsync(TableId id, TableCheck check, Func<Task<CheckedTable?>> find)
+    {
+        try
+        {
+            return await find();
+        }
+        catch (PipelineException e)
+        {
+            return new CheckedTable(id, check, new CannotBeRead(Fault.Of(e.Thing, e)));
         }
     }
 
@@ -51,7 +77,7 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
     {
         foreach (var file in snapshot.Files)
         {
-            var found = await table.Store.TryStatAsync($"{table.Path}/{file.Path}", cancellationToken);
+            var found = await table.Store.TryStatAsync(TableFilePath.In(table.Store, table.Path, file.Path), cancellationToken);
             if (found is null) return Found(new FileIsMissing(file.Path, snapshot.Version));
             if (found.Value.Size != file.Size) return Found(new FileHasOtherSize(file.Path, found.Value.Size, file.Size));
         }

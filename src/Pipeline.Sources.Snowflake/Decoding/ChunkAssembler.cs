@@ -84,7 +84,7 @@ internal sealed class ChunkAssembler : IDisposable
     {
         var rows = _position.Length == 0 ? null : new RecordBatch(_shape.Schema,
             [.. _cells.Select(cell => cell.Builder.Build()), _op.Build(), _position.Build()], _position.Length);
-        var newest = _shape.IsTimestamp && LastPosition is { } micros ? DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond) : (DateTimeOffset?)null;
+        var newest = _shape.IsTimestamp && LastPosition is { } micros ? Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros) : (DateTimeOffset?)null;
         return new Chunk(split, table, range, rows, _deadLetters?.Build(), _memory.Bytes, newest, _memory);
     }
 

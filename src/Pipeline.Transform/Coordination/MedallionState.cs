@@ -186,9 +186,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (table.IsTriggered) return true;
         // A moment further ahead than anything is put off was written before the clock was set back: it is no reason to wait.
         if (table.IsStopped || (now < table.NotBefore && table.NotBefore - now <= Options.Retry.BackoffMax)) return false;
-        if (table.LastRunAt is { } last && last <= now && now < last + Interval(table) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
+        if (table.LastRunAt is { } last && last <= now && now < last.Plus(Interval(table)) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
         // A Gold table waits for the runs of its inputs, to make one run out of many.
-        return !table.IsGold || since > now || now >= since + Options.LagMax || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
+        return !table.IsGold || since > now || now >= since.Plus(Options.LagMax) || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
     }
 
     /// <summary>A table rests for as long as its last run took, so that a few large ones do not keep the small from running; never beyond the largest lag.</summary>

@@ -22,25 +22,44 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
 
     /// <summary>By table, for those of which something is to be read.</summary>
     /// <param name="silver">Tables of the layer that exist, also those that are no contract's own.</param>
-    public static async ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver, CancellationToken cancellationToken)
+    /// <exception cref="PipelineException">What one of them has read cannot be found out.</exception>
+    public static ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver, CancellationToken cancellationToken) =>
+        FindAsync(tables, silver, (_, cause) => throw cause, cancellationToken);
+
+    /// <inheritdoc cref="FindAsync(OpenTables, IEnumerable{TableId}, CancellationToken)"/>
+    /// <param name="onUnreadable">Told of the tables of which it cannot be found out what they have read: see <see cref="AndUnknown"/>.</param>
+    public static async ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver,
+        Action<TableId, PipelineException> onUnreadable, CancellationToken cancellationToken)
     {
         var found = ImmutableDictionary<TableId, PendingReads>.Empty;
         foreach (var id in silver)
         {
-            if (await tables.TryOpenAsync(id, cancellationToken) is not { } table) continue;
+            try
+            {
+                await FindOfAsync(id);
+            }
+            catch (PipelineException e)
+            {
+                onUnreadable(id, e);
+            }
+        }
+
+        return found;
+
+        async ValueTask FindOfAsync(TableId id)
+        {
+            if (await tables.TryOpenAsync(id, cancellationToken) is not { } table) return;
             var taken = TakenIn(table);
-            if (taken.IsEmpty) continue;
+            if (taken.IsEmpty) return;
 
             foreach (var (bronze, version) in taken)
                 if (await tables.TryOpenAsync(bronze, cancellationToken) is { } input && input.Current.Version > version) Add(bronze, reads => reads.After(version), id);
-            if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) continue;
+            if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) return;
 
             foreach (var input in run.Inputs) Add(input.Table, reads => reads.Again(input), id);
             foreach (var target in run.Targets.Where(target => target.Version is not null))
                 Add(target.Table, reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
         }
-
-        return found;
 
         void Add(TableId read, Func<PendingReads, PendingReads> more, TableId by)
         {
@@ -52,6 +71,9 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
     /// <summary>The Bronze versions that a table reflects; only a contract's own table has any.</summary>
     private static ImmutableArray<(TableId Bronze, long Version)> TakenIn(DeltaTable silver) =>
         [.. silver.Current.Txns.Values.Where(txn => txn.AppId.StartsWith("bronze/", StringComparison.Ordinal)).Select(txn => (TableId.Parse(txn.AppId), txn.Version))];
+
+    /// <summary>Also what a table may have yet to read of which nobody can say what it has: everything that is still told.</summary>
+    public PendingReads AndUnknown(TableId reader) => this with { ChangesAfter = -1, By = By.Add(reader) };
 
     private PendingReads After(long version) => this with { ChangesAfter = Math.Min(version, ChangesAfter ?? version) };
 

@@ -72,34 +72,93 @@ public sealed class DamageSpec : IDisposable
         Assert.Contains("00000000000000000004.json", error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_checkpoint_that_is_no_parquet_file()
+    public static TheoryData<string, string?, bool> DamagedCheckpoints
     {
-        await TableAsync(commits: 10);
-        await File.WriteAllTextAsync(LogFile(10, "checkpoint.parquet"), "not a Parquet file at all", Cancel);
+        get
+        {
+            var data = new TheoryData<string, string?, bool>();
+            foreach (var isOlderOneThere in (bool[])[false, true])
+            {
+                data.Add("no Parquet file", "cannot be read", isOlderOneThere);
+                data.Add("cut off", "cannot be read", isOlderOneThere);
+                data.Add("another schema", "cannot be read: it has no column add", isOlderOneThere);
+                data.Add("empty", "cannot be read", isOlderOneThere);
+                // What is no checkpoint at all is none that could be damaged.
+                data.Add("a directory", null, isOlderOneThere);
+                data.Add("one of two parts", null, isOlderOneThere);
+            }
+
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(DamagedCheckpoints))]
+    public async Task A_damaged_checkpoint_stops_nothing_while_commits_or_an_older_one_say_the_same(string damage, string? cause, bool isOlderOneThere)
+    {
+        var table = await TableAsync(commits: 25);
+        if (!isOlderOneThere) File.Delete(LogFile(10, "checkpoint.parquet"));
+        else for (var version = 0; version < 10; version++) File.Delete(LogFile(version, "json"));
+        Damage(table, LogFile(20, "checkpoint.parquet"), damage);
+        var told = new LogLines();
+
+        var opened = await DeltaTable.TryOpenAsync(_scratch.Store(), "t", TimeProvider.System, told, Cancel);
+        await DeltaTable.TryOpenAsync(_scratch.Store(), "t", TimeProvider.System, told, Cancel);
+
+        Assert.Equal((25L, 25), (opened!.Current.Version, opened.Current.FilesByPath.Count));
+        Assert.Equal(cause is not null, opened.DamagedCheckpoint is not null);
+        if (cause is not null) Assert.Contains(cause, Assert.Single(told.Warnings), StringComparison.Ordinal);
+        await TestTables.AppendAsync(opened, 26);
+        await opened.PendingCheckpoint;
+        var again = await DeltaTable.TryOpenAsync(_scratch.Store(), "t", TimeProvider.System, told, Cancel);
+        Assert.Equal((26L, 26), (again!.Current.Version, again.Current.FilesByPath.Count));
+        Assert.Null(again.DamagedCheckpoint);
+    }
+
+    [Fact]
+    public async Task A_damaged_checkpoint_that_nothing_replaces_is_the_reason()
+    {
+        var table = await TableAsync(commits: 12);
+        for (var version = 0; version < 10; version++) File.Delete(LogFile(version, "json"));
+        Damage(table, LogFile(10, "checkpoint.parquet"), "cut off");
 
         await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read");
     }
 
     [Fact]
-    public async Task A_checkpoint_of_the_wrong_schema()
+    public async Task A_table_whose_commits_end_before_its_damaged_checkpoint_is_not_taken_for_an_older_one()
     {
-        var table = await TableAsync(commits: 10);
-        var dataFile = table.Store.LocalPath($"t/{table.Current.Files.First().Path}")!;
-        File.Copy(dataFile, LogFile(10, "checkpoint.parquet"), overwrite: true);
+        var table = await TableAsync(commits: 20);
+        File.Delete(LogFile(20, "json"));
+        Damage(table, LogFile(20, "checkpoint.parquet"), "cut off");
 
-        await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read: it has no column add");
+        await AssertDamagedAsync("00000000000000000020.checkpoint.parquet", "the checkpoint of version 20 cannot be read");
     }
 
-    [Fact]
-    public async Task A_checkpoint_cut_off()
+    private static void Damage(DeltaTable table, string checkpoint, string damage)
     {
-        await TableAsync(commits: 10);
-        var checkpoint = LogFile(10, "checkpoint.parquet");
-        var bytes = await File.ReadAllBytesAsync(checkpoint, Cancel);
-        await File.WriteAllBytesAsync(checkpoint, bytes[..(bytes.Length / 2)], Cancel);
-
-        await AssertDamagedAsync("00000000000000000010.checkpoint.parquet", "the checkpoint of version 10 cannot be read");
+        var bytes = File.ReadAllBytes(checkpoint);
+        switch (damage)
+        {
+            case "no Parquet file":
+                File.WriteAllText(checkpoint, "not a Parquet file at all");
+                break;
+            case "cut off":
+                File.WriteAllBytes(checkpoint, bytes[..(bytes.Length / 2)]);
+                break;
+            case "another schema":
+                File.Copy(table.Store.LocalPath($"t/{table.Current.Files.First().Path}")!, checkpoint, overwrite: true);
+                break;
+            case "empty":
+                File.WriteAllBytes(checkpoint, []);
+                break;
+            case "a directory":
+                File.Delete(checkpoint);
+                Directory.CreateDirectory(checkpoint);
+                break;
+            case "one of two parts":
+                File.Move(checkpoint, checkpoint.Replace(".checkpoint.parquet", ".checkpoint.0000000001.0000000002.parquet", StringComparison.Ordinal));
+                break;
+        }
     }
 
     [Fact]
@@ -133,7 +192,7 @@ public sealed class DamageSpec : IDisposable
     {
         await TableAsync(commits: 25);
         var hint = Path.Combine(_scratch.Root, "t", "_delta_log", "_last_checkpoint");
-        string?[] hints = [null, """{"version":10,"size":1}""", """{"version":99,"size":1}""", "{", "[]", "", """{"version":"x"}"""];
+        string?[] hints = [null, new string('[', 100), """{"version":1e400}""", """{"version":10,"size":1}""", """{"version":99,"size":1}""", "{", "[]", "", """{"version":"x"}"""];
 
         foreach (var text in hints)
         {

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
@@ -99,20 +98,6 @@ public sealed class CheckpointScheduleSpec : IDisposable
             if (Thrown is not null) throw Thrown;
             Written.Add(long.Parse(Path.GetFileName(path).Split('.')[0]));
             return Inner.OpenUploadAsync(path, cancellationToken);
-        }
-    }
-
-    private sealed class LogLines : ILogger
-    {
-        public List<string> Warnings { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (logLevel >= LogLevel.Warning) Warnings.Add(formatter(state, exception));
         }
     }
 }

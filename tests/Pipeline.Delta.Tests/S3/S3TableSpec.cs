@@ -1,4 +1,5 @@
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Tests.Log;
 using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.S3;
@@ -46,6 +47,14 @@ public sealed class S3TableSpec(S3StandIn s3)
         var reopened = await DeltaTable.TryOpenAsync(bucket.Open(), "t", TimeProvider.System, Cancel);
         Assert.Equal(1, reopened!.Current.Version);
         Assert.Equal([1L], await S3Tables.KeysAsync(bucket.Store, reopened));
+    }
+
+    [Fact]
+    public async Task A_writer_that_slept_longer_than_the_log_is_kept_does_not_write_where_nobody_reads()
+    {
+        await using var bucket = await s3.BucketAsync(Cancel);
+
+        await SleepingWriterSpec.SleepAndCommitAsync(bucket.Store, bucket.Open());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.Node.Cli;
@@ -40,6 +41,24 @@ public sealed class FaultsSpec
         Assert.Equal(ExitCode.Failed, code);
         Assert.Equal("pipeline: an error that should not happen: Oops (InvalidOperationException). Run the command again with --verbose to see where.\n", brief);
         Assert.StartsWith("System.InvalidOperationException: Oops", full);
+    }
+
+    public static TheoryData<Exception, int> Outside => new()
+    {
+        { new TimeoutException("too slow"), ExitCode.CannotConnect },
+        { new SocketException((int)SocketError.ConnectionRefused), ExitCode.CannotConnect },
+        { new HttpRequestException("no such host"), ExitCode.CannotConnect },
+        { new IOException("reset", new SocketException((int)SocketError.ConnectionReset)), ExitCode.CannotConnect },
+        { new AggregateException(new PipelineException(FaultKind.NotAuthorised, "Source app", "it is refused", "Ask.")), ExitCode.NotAuthorised },
+    };
+
+    [Theory, MemberData(nameof(Outside))]
+    public void What_happens_outside_is_no_error_that_should_not_happen(Exception error, int exitCode)
+    {
+        var (code, messages) = Report(error);
+
+        Assert.Equal(exitCode, code);
+        Assert.DoesNotContain("should not happen", messages);
     }
 
     private static (int Code, string Messages) Report(Exception error, bool isVerbose = false)

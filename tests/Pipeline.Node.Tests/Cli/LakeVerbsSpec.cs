@@ -98,6 +98,48 @@ public sealed class LakeVerbsSpec : IDisposable
         Assert.Empty(run.Data);
     }
 
+    [Theory]
+    [InlineData("tables", 4)]
+    [InlineData("compact", 4)]
+    [InlineData("vacuum", 4)]
+    public async Task A_table_that_cannot_be_read_keeps_no_other_from_its_outcome(string verb, int readable)
+    {
+        TableId[] tables = [TableId.Bronze("app", "people"), TableId.Bronze("crm", "people"), TableId.Silver("people"), TableId.Silver("teams"), TableId.Gold("totals")];
+        foreach (var damaged in tables)
+        {
+            using var lake = new LakeFixture();
+            foreach (var table in tables) await lake.AppendAsync(table, "Ada");
+            await File.WriteAllTextAsync(Path.Combine(lake.Directory, damaged.ToString(), "_delta_log", $"{1:D20}.json"), "{", TestContext.Current.CancellationToken);
+
+            var run = await NodeRun.OfAsync(verb, "--lake", lake.Directory, "-o", "json");
+
+            Assert.Equal(ExitCode.Failed, run.ExitCode);
+            var shown = JsonNode.Parse(run.Data)!.AsArray().Select(row => (string)row!["table"]!).ToList();
+            Assert.Equal(readable, shown.Count);
+            Assert.DoesNotContain(damaged.ToString(), shown);
+            Assert.Contains($"{damaged}/_delta_log/{1:D20}.json: version 1 of the table cannot be read", Assert.Single(run.Messages.Trim().Split('\n')));
+        }
+    }
+
+    [Fact]
+    public async Task While_nobody_can_say_what_a_Silver_table_has_read_vacuum_leaves_all_that_it_may_not_have()
+    {
+        var (bronze, silver) = (TableId.Bronze("crm", "people"), TableId.Silver("people"));
+        foreach (var name in (string[])["Ada", "Grace", "Edsger"]) await _lake.AppendAsync(bronze, name);
+        await _lake.TakeInAsync(silver, bronze, null, 1);
+        await RunAsync(_lake.Time, "compact", "bronze/crm/people");
+        foreach (var file in _lake.DataFiles(bronze)) file.LastWriteTimeUtc = _lake.Time.GetUtcNow().UtcDateTime;
+        _lake.Time.Advance(TimeSpan.FromDays(8));
+        await File.WriteAllTextAsync(Path.Combine(_lake.Directory, "silver/people/_delta_log", $"{1:D20}.json"), "{", TestContext.Current.CancellationToken);
+
+        var run = await RunAsync(_lake.Time, "vacuum", "-o", "json");
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        var row = Assert.Single(JsonNode.Parse(run.Data)!.AsArray())!;
+        Assert.Equal(("bronze/crm/people", 0, "silver/people"), ((string)row["table"]!, (int)row["files_deleted"]!, (string)row["unread_by"]!));
+        Assert.Equal(4, _lake.DataFiles(bronze).Count());
+    }
+
     [Fact]
     public async Task Vacuum_leaves_what_a_Silver_table_has_not_read_and_says_which()
     {

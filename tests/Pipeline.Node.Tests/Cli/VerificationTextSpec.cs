@@ -24,6 +24,7 @@ public sealed class VerificationTextSpec
         new(Clicks, Files, new FileIsMissing("_ingest_date=2026-03-02/a.parquet", 12)),
         new(Clicks, Files, new FileHasOtherSize("a.parquet", 1000, 12345)),
         new(Clicks, Files, new FilesHoldOtherRows(1000, 12345)),
+        new(Clicks, Files, new CannotBeRead(new Fault(FaultKind.Damaged, "Object /lake/bronze/events/clicks/_delta_log/1.json", "version 1 of the table cannot be read: it is empty", "Restore the object from a backup."))),
         new(Clicks, Positions, new PositionsFollow(3, 12345, Since: null)),
         new(Clicks, Positions, new PositionsFollow(3, 12345, Since: 1200)),
         new(Clicks, Positions, new PositionWentBack(12, Split, 3000, 2000)),

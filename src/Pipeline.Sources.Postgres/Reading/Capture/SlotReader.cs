@@ -138,5 +138,5 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
         return bytes;
     }
 
-    private static DateTimeOffset TimeOf(long postgresMicroseconds) => new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero).AddTicks(postgresMicroseconds * TimeSpan.TicksPerMicrosecond);
+    private static DateTimeOffset TimeOf(long postgresMicroseconds) => Moments.OfMicroseconds(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero), postgresMicroseconds);
 }

@@ -75,7 +75,7 @@ internal sealed class WatermarkColumn
 
     public static long PositionOf(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
-    public static DateTimeOffset TimeOf(long position) => DateTimeOffset.UnixEpoch.AddTicks(position * TimeSpan.TicksPerMicrosecond);
+    public static DateTimeOffset TimeOf(long position) => Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, position);
 
     private static string Iso(long position) => TimeOf(position).ToString("yyyy-MM-ddTHH:mm:ss.ffffff", CultureInfo.InvariantCulture);
 }

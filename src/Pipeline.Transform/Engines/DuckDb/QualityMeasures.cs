@@ -11,7 +11,7 @@ internal static class QualityMeasures
 {
     public static RunQuality Of(DuckDbSession session, JobSpec spec, MergeFiles files)
     {
-        var timely = spec.Pins.RequestedAt - spec.TimelyWithin;
+        var timely = spec.Pins.RequestedAt.Minus(spec.TimelyWithin);
         const string isGone = "(_truncated OR _op IN ('d', 't'))";
         var counts = session.Rows($"""
             SELECT count(*) FILTER (_held_rules IS NULL), count(*) FILTER (_held_rules IS NOT NULL AND _rules = ''),

@@ -1,0 +1,24 @@
+namespace Pipeline.Core;
+
+/// <summary>Moments out of numbers that others wrote: what lies beyond the calendar counts as its end, and adding to one never fails.</summary>
+public static class Moments
+{
+    private static readonly long FirstMs = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
+    private static readonly long LastMs = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
+    /// <summary>Milliseconds since 1970; before the year 1 and after 9999 the first and the last that there are.</summary>
+    public static DateTimeOffset OfMilliseconds(long sinceEpoch) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(sinceEpoch, FirstMs, LastMs));
+
+    /// <summary>Microseconds after a moment.</summary>
+    public static DateTimeOffset OfMicroseconds(DateTimeOffset epoch, long since) =>
+        Plus(epoch, new TimeSpan(Math.Clamp(since, TimeSpan.MinValue.Ticks / TimeSpan.TicksPerMicrosecond, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerMicrosecond)
+            * TimeSpan.TicksPerMicrosecond));
+
+    public static DateTimeOffset Plus(this DateTimeOffset moment, TimeSpan span)
+    {
+        var (first, last) = (DateTimeOffset.MinValue - moment, DateTimeOffset.MaxValue - moment);
+        return moment + (span < first ? first : span > last ? last : span);
+    }
+
+    public static DateTimeOffset Minus(this DateTimeOffset moment, TimeSpan span) => moment.Plus(span == TimeSpan.MinValue ? TimeSpan.MaxValue : -span);
+}
