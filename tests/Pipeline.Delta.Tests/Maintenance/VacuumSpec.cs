@@ -163,8 +163,12 @@ public sealed class VacuumSpec : IDisposable
     {
         var table = await TestTables.OpenAsync(_scratch.Store(), time: TimeProvider.System,
             configuration: new Dictionary<string, string> { ["delta.checkpointInterval"] = "5", ["delta.logRetentionDuration"] = "interval 10 days" });
-        for (var key = 1; key <= 12; key++) await TestTables.AppendAsync(table, key);
-        await table.PendingCheckpoint;
+        for (var key = 1; key <= 12; key++)
+        {
+            await TestTables.AppendAsync(table, key);
+            await table.PendingCheckpoint;
+        }
+
         SetAge(0, 7, TimeSpan.FromDays(20));
         SetAge(8, 12, TimeSpan.FromDays(2));
 
