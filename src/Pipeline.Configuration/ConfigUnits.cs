@@ -6,6 +6,9 @@ namespace Pipeline.Configuration;
 /// <summary>How units and names are written in HOCON.</summary>
 public static class ConfigUnits
 {
+    /// <summary>The longest duration that is a setting: a moment so far away, or so long ago, is still a date.</summary>
+    public static readonly TimeSpan DurationMax = TimeSpan.FromDays(36_500);
+
     /// <summary>A number and a unit: <c>250ms</c>, <c>1.5 s</c>, <c>10 minutes</c>.</summary>
     public static bool TryDuration(string text, out TimeSpan value)
     {

@@ -90,13 +90,13 @@ public sealed class SettingsReader
     /// <summary>The port of an address.</summary>
     public int Port(string key, int byDefault) => (int)Number(key, SettingKind.Port, byDefault, min: 1, max: 65_535);
 
-    /// <summary>A duration with its unit: <c>250ms</c>, <c>5s</c>, <c>10 minutes</c>.</summary>
+    /// <summary>A duration with its unit: <c>250ms</c>, <c>5s</c>, <c>10 minutes</c>; at most <see cref="ConfigUnits.DurationMax"/>.</summary>
     public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) =>
         Scalar(key, SettingKind.Duration, ConfigUnits.Format(byDefault), ConfigUnits.Format(min ?? TimeSpan.Zero), max is { } most ? ConfigUnits.Format(most) : null) switch
     {
         null => byDefault,
         var scalar when ConfigUnits.TryDuration(scalar.Text, out var value) =>
-            InRange(scalar, key, value, min ?? TimeSpan.Zero, max ?? TimeSpan.MaxValue, scalar.Text, ConfigUnits.Format),
+            InRange(scalar, key, value, min ?? TimeSpan.Zero, max ?? ConfigUnits.DurationMax, scalar.Text, ConfigUnits.Format),
         var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a duration. Write a number with a unit: ms, s, m, h, d", byDefault),
     };
 

@@ -19,6 +19,9 @@ public sealed class DuckDbSession : IDisposable
 {
     private const string ScratchPrefix = "duckdb-";
 
+    private static readonly string[] RowErrors =
+        ["Conversion Error", "Decimal Error", "Divide by Zero Error", "Invalid Input Error", "Invalid Type Error", "Mismatch Type Error", "Object Size Error", "Out of Range Error"];
+
     private readonly DuckDBConnection _connection;
     private readonly CancellationToken _cancellationToken;
 
@@ -72,6 +75,22 @@ public sealed class DuckDbSession : IDisposable
             if (int.TryParse(Path.GetFileName(scratch).Split('-')[1], out var owner) && !running.Contains(owner)) Directory.Delete(scratch, recursive: true);
     }
 
+    /// <summary>
+    /// From now on statements reach these files and directories, what is spilled and <see cref="ScratchDirectory"/>, and
+    /// nothing else of the machine; and none can change that, or another setting.
+    /// </summary>
+    public void Confine(IEnumerable<string> files, IEnumerable<string> directories)
+    {
+        var open = directories.Append(ScratchDirectory).Select(directory => directory.TrimEnd('/')).ToList();
+        // A directory itself is a path too: that is where COPY writes to.
+        Execute($"""
+            SET allowed_paths = [{string.Join(", ", files.Concat(open).Select(Sql.Text))}];
+            SET allowed_directories = [{string.Join(", ", open.Select(directory => Sql.Text(directory + "/")))}];
+            SET enable_external_access = false;
+            SET lock_configuration = true;
+            """);
+    }
+
     public void Execute(string sql)
     {
         using var command = Command(sql);
@@ -109,6 +128,9 @@ public sealed class DuckDbSession : IDisposable
             return rows;
         });
     }
+
+    /// <summary>Whether a statement has ended because of what a row holds: a text that is no number, an overflow, a pattern that is none.</summary>
+    public static bool IsOfARow(DuckDBException e) => RowErrors.Any(kind => e.Message.StartsWith(kind, StringComparison.Ordinal));
 
     public void Dispose()
     {

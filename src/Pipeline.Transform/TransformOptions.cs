@@ -34,11 +34,17 @@ public sealed record TransformOptions
     /// <summary>Jobs at once on the node that coordinates. Default 1, from 1 to 16. More shortens queues and divides the memory.</summary>
     public int JobsMax { get; init; } = 1;
 
-    /// <summary>Shortest time between two runs of a table. Default 2 s. Shorter is fresher and makes more and smaller files.</summary>
+    /// <summary>
+    /// How long one run may take. Default 30 min, from 1 s to 24 h. What takes longer is cancelled and counts as too large: a
+    /// Silver run is followed by one of half as many rows, others by the policy; meanwhile the other tables have their turn.
+    /// </summary>
+    public TimeSpan JobTimeMax { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Shortest time between two runs of a table. Default 2 s, at most a year. Shorter is fresher and makes more and smaller files.</summary>
     public TimeSpan IntervalMin { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// How long a table may wait for its inputs to come to rest before it runs anyway. Default 30 s. Rows that reach
+    /// How long a table may wait for its inputs to come to rest before it runs anyway. Default 30 s, at most a year. Rows that reach
     /// Silver within this time count as timely.
     /// </summary>
     public TimeSpan LagMax { get; init; } = TimeSpan.FromSeconds(30);
@@ -58,11 +64,17 @@ public sealed record TransformOptions
 
     /// <summary>
     /// When a failed run is made again. Default: from 1 s to 1 min, without chance, because the journal must be read the same
-    /// way twice; after 20 in a row a table stops until its inputs advance again or an operator triggers it.
+    /// way twice; after 20 in a row a table stops, and is tried again slowly.
     /// </summary>
     public RetryPolicy Retry { get; init; } = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromMinutes(1), Jitter = 0, AttemptsMax = 20 };
 
-    /// <summary>How often the tables' logs are looked at, so that a lost announcement costs only this. Default 5 s.</summary>
+    /// <summary>
+    /// How often a table that has stopped, since somebody has to mend something, is tried again without being told: after 10 s,
+    /// and less often each time, up to every 5 min.
+    /// </summary>
+    public RetryPolicy HaltRetry { get; init; } = new() { BackoffMin = TimeSpan.FromSeconds(10), BackoffMax = TimeSpan.FromMinutes(5), Jitter = 0 };
+
+    /// <summary>How often the tables' logs are looked at, so that a lost announcement costs only this. Default 5 s, from 10 ms to 1 h.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>For spilled data and copies of remote files; emptied after each job.</summary>
@@ -83,13 +95,14 @@ public sealed record TransformOptions
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
             Threads = settings.Int("threads", byDefault.Threads, 1, 64),
             JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),
+            JobTimeMax = settings.Duration("job-time-max", byDefault.JobTimeMax, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             IntervalMin = settings.Duration("interval-min", byDefault.IntervalMin, TimeSpan.Zero, TimeSpan.FromDays(366)),
             LagMax = settings.Duration("lag-max", byDefault.LagMax, TimeSpan.Zero, TimeSpan.FromDays(366)),
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
             RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
             RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
             Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
-            PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10)),
+            PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             TempDirectory = settings.String("temp-directory", byDefault.TempDirectory),
             JournalProvider = journal.Choice<JournalProvider>("provider", byDefault.JournalProvider),
             JournalConnection = journal.String("connection", byDefault.JournalConnection),

@@ -13,8 +13,8 @@ internal static class DurationOption
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (ConfigUnits.TryDuration(text, out var duration)) return duration;
-            result.AddError($"'{text}' is not a duration. Write a number with a unit: ms, s, m, h, d.");
+            if (ConfigUnits.TryDuration(text, out var duration) && duration <= ConfigUnits.DurationMax) return duration;
+            result.AddError($"'{text}' is not a duration. Write a number with a unit, ms, s, m, h or d, of at most {ConfigUnits.Format(ConfigUnits.DurationMax)}.");
             return null;
         },
     };

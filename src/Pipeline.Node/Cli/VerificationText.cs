@@ -16,6 +16,7 @@ internal static class VerificationText
         TableCheck.Redriven => $"{check.Table} redriven",
         TableCheck.Fates fates => $"{check.Table} = {fates.From}",
         TableCheck.Key => $"{check.Table} key",
+        TableCheck.Query => $"{check.Table} query",
         _ => throw NoText(check.Check),
     };
 
@@ -49,6 +50,12 @@ internal static class VerificationText
         (_, FatesBalance(var bronze, var fates)) => $"{bronze:#,0} = {Fates(fates)}",
         (_, RunsReadOtherRows(var bronze, var read)) => $"Bronze holds {bronze} rows as of the last run, but the runs have read {read}",
         (_, FatesDoNotBalance(var bronze, var fates)) => $"{bronze} Bronze rows, but {Fates(fates)} are {fates.Sum}",
+
+        (_, QueryReturnsTheSame(var rows)) => $"{rows:#,0} rows, as its query returns",
+        (_, DefinitionHasChanged) => "its definition has changed: the next run makes it again",
+        (_, InputIsNotKept(var input, var version)) => $"made from version {version} of {input}, which is not kept any more",
+        (_, QueryReturnsOthers(var rows, var queryRows, var missing, var strange)) =>
+            $"it holds {rows} rows, its query returns {queryRows}: {missing} keys are missing, {strange} should not be there",
 
         (TableCheck.Key key, KeysAreUnique) => $"one row for each {Columns(key)}",
         (TableCheck.Key key, KeyOccursAgain(var values, var times)) => $"{Columns(key)} = {string.Join(", ", values)} occurs {times} times",

@@ -1,3 +1,5 @@
+using Pipeline.Core;
+
 namespace Pipeline.Operations.Verification;
 
 /// <summary>What a check found: figures of what is as it must be, or a <see cref="Flaw"/>.</summary>
@@ -20,6 +22,15 @@ public sealed record NoRunIsComplete : Evidence;
 public sealed record FatesBalance(long Bronze, RowFates Fates) : Evidence;
 
 public sealed record KeysAreUnique : Evidence;
+
+/// <summary>A Gold table holds as many rows as its query returns, and the same keys.</summary>
+public sealed record QueryReturnsTheSame(long Rows) : Evidence;
+
+/// <summary>A Gold table was made by another definition than today's: its next run makes it again.</summary>
+public sealed record DefinitionHasChanged : Evidence;
+
+/// <summary>A version that a Gold table was made from is not kept any more, so that its query cannot be asked again.</summary>
+public sealed record InputIsNotKept(TableId Input, long Version) : Evidence;
 
 /// <summary>What became of the rows of Bronze that runs have read.</summary>
 /// <param name="Superseded">A later row of the same key came.</param>

@@ -74,3 +74,9 @@ public sealed record FatesDoNotBalance(long Bronze, RowFates Fates) : Flaw(Remed
 
 /// <param name="Values">The key's, in the order of its columns.</param>
 public sealed record KeyOccursAgain(IReadOnlyList<object?> Values, long Times) : Flaw(Remedy.ReportAndRemake);
+
+/// <param name="Rows">Of the table.</param>
+/// <param name="QueryRows">Of its query.</param>
+/// <param name="Missing">Keys that the query returns and the table does not hold.</param>
+/// <param name="Strange">Keys that the table holds and the query does not return.</param>
+public sealed record QueryReturnsOthers(long Rows, long QueryRows, long Missing, long Strange) : Flaw(Remedy.ReportAndRemake);

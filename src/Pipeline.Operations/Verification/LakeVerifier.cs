@@ -10,7 +10,7 @@ namespace Pipeline.Operations.Verification;
 
 /// <summary>
 /// Proves from the lake alone that nothing was lost or doubled on its way: files are there, positions follow each other
-/// without gap or overlap, every Bronze row has one fate in Silver, keys are unique. Safe beside a running pipeline: each
+/// without gap or overlap, every Bronze row has one fate in Silver, keys are unique, Gold holds what its queries return. Safe beside a running pipeline: each
 /// table is looked at as of one version.
 /// </summary>
 /// <param name="repeating">Bronze tables whose source reads rows again on purpose.</param>
@@ -53,9 +53,10 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
                 yield return (new TableCheck.Fates(contract.From), async () => await silver.CheckFatesAsync(contract, table, cancellationToken));
                 yield return (new TableCheck.Key(contract.Key), async () => await CheckKeyAsync(id, table, snapshot, contract.Key, query));
             }
-            else if (graph.TryGold(id) is { Gold.Key.Count: > 0 } gold)
+            else if (graph.TryGold(id) is { } gold)
             {
-                yield return (new TableCheck.Key(gold.Gold.Key), async () => await CheckKeyAsync(id, table, snapshot, gold.Gold.Key, query));
+                if (gold.Gold.Key.Count > 0) yield return (new TableCheck.Key(gold.Gold.Key), async () => await CheckKeyAsync(id, table, snapshot, gold.Gold.Key, query));
+                yield return (new TableCheck.Query(), async () => await GoldVerifier.CheckQueryAsync(lake, graph, gold, table, snapshot, cancellationToken));
             }
         }
     }

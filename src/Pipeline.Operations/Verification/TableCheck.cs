@@ -25,6 +25,9 @@ public abstract record TableCheck
     /// <summary>Silver: each row of Bronze has become one thing.</summary>
     public sealed record Fates(TableId From) : TableCheck;
 
+    /// <summary>Gold: it holds what its query returns.</summary>
+    public sealed record Query : TableCheck;
+
     /// <summary>Silver and Gold: no two rows have the same key.</summary>
     public sealed record Key(IReadOnlyList<string> Columns) : TableCheck;
 }

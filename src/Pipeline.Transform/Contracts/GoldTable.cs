@@ -9,7 +9,7 @@ public enum Materialization
     /// <summary>Every run replaces all rows.</summary>
     Full,
 
-    /// <summary>Rows are inserted and updated by key; keys that the query no longer returns stay.</summary>
+    /// <summary>Only what differs is written: rows are inserted, updated and deleted by key.</summary>
     Merge,
 }
 

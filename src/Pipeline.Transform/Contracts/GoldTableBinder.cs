@@ -18,7 +18,8 @@ internal static class GoldTableBinder
             if (relative.Length > 0)
             {
                 if (File.Exists(file)) sql = File.ReadAllText(file);
-                else settings.Report("sql", $"there is no file '{file}'. Paths are relative to the file that names them");
+                if (File.Exists(file) && string.IsNullOrWhiteSpace(sql)) settings.Report("sql", $"the file '{file}' is empty. Write one SELECT");
+                if (!File.Exists(file)) settings.Report("sql", $"there is no file '{file}'. Paths are relative to the file that names them");
             }
 
             var table = new GoldTable(TableId.Gold(name), sql.TrimEnd().TrimEnd(';'), file, settings.Choice<Materialization>("materialization", Materialization.Full),

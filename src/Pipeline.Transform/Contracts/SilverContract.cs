@@ -119,6 +119,9 @@ public sealed record SilverContract
     /// <summary>Name of the built-in rule that a value can be read as its column's type.</summary>
     public static string TypeRule(string column) => $"type:{column}";
 
+    /// <summary>Name under which a row breaks a rule that cannot be evaluated for it: a value that is no number, a pattern that is none.</summary>
+    public static string ErrorRule(string rule) => $"error:{rule}";
+
     /// <summary>Name of the built-in rule that a record is a JSON object.</summary>
     public const string MalformedJsonRule = "malformed_json";
 
@@ -126,5 +129,5 @@ public sealed record SilverContract
     public Dimension DimensionOf(string rule) =>
         rule.StartsWith("required:", StringComparison.Ordinal) ? Dimension.Completeness
         : References.Any(reference => reference.Name == rule) ? Dimension.Consistency
-        : Rules.FirstOrDefault(r => r.Name == rule)?.Dimension ?? Dimension.Validity;
+        : Rules.FirstOrDefault(r => r.Name == rule || ErrorRule(r.Name) == rule)?.Dimension ?? Dimension.Validity;
 }

@@ -107,6 +107,7 @@ internal static partial class SilverContractBinder
             var rule = new Rule(settings.String("name"), settings.String("check"), settings.Choice<Severity>("severity", Severity.Quarantine),
                 settings.Choice<Dimension>("dimension", Dimension.Validity), settings.LocationOf("check"));
             if (rule.Name.Length > 0 && !NamePattern().IsMatch(rule.Name)) settings.Report("name", $"'{rule.Name}' is not a rule name. Use lower-case letters, digits and _");
+            if (settings.Has("check") && string.IsNullOrWhiteSpace(rule.Check)) settings.Report("check", "is empty. Write a condition on the columns of a row");
             if (rules.Any(other => other.Name == rule.Name)) settings.Report("name", $"there are two rules '{rule.Name}'. Give each its own name");
             settings.Complete();
             rules.Add(rule);
@@ -128,6 +129,7 @@ internal static partial class SilverContractBinder
             if (parentText.Length > 0 && parent is not { Layer: Layer.Silver })
                 settings.Report("table", $"'{parentText}' is not a Silver table. Write silver/TABLE");
             var name = settings.String("name", $"{column}_exists");
+            if (!NamePattern().IsMatch(name)) settings.Report("name", $"'{name}' is not a rule name. Use lower-case letters, digits and _");
             var to = settings.String("to", column);
             var severity = settings.Choice<Severity>("severity", Severity.Quarantine);
             settings.Complete();

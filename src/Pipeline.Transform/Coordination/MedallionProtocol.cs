@@ -33,7 +33,7 @@ public enum TableActivity
     /// <summary>The last run failed; it is tried again later.</summary>
     BackingOff,
 
-    /// <summary>It has failed for good, until its inputs advance or somebody triggers it.</summary>
+    /// <summary>Somebody has to mend something: it is tried again slowly, or when its inputs advance or somebody triggers it.</summary>
     Stopped,
 
     Paused,
@@ -85,15 +85,16 @@ public abstract record MedallionEvent(TableId Table, DateTimeOffset At);
 /// <summary>A run is decided; written before anything is started.</summary>
 public sealed record JobRequested(TableId Table, DateTimeOffset At, JobPins Pins) : MedallionEvent(Table, At);
 
-public sealed record JobSucceeded(TableId Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took) : MedallionEvent(Table, At);
+/// <param name="IsBehind">It left rows of the quarantine for the next run; null: it did not.</param>
+public sealed record JobSucceeded(TableId Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took, bool? IsBehind = null) : MedallionEvent(Table, At);
 
-/// <param name="IsFinal">It is not tried again by itself.</param>
+/// <param name="IsFinal">Somebody has to mend something: it is tried again slowly.</param>
 public sealed record JobFailed(TableId Table, DateTimeOffset At, long Run, string Message, bool IsFinal) : MedallionEvent(Table, At);
 
 /// <summary>The run's plan no longer holds; the table is planned again.</summary>
 public sealed record JobDropped(TableId Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
 
-/// <summary>The run did not fit into memory.</summary>
+/// <summary>The run did not fit into memory, or into the time that a run may take.</summary>
 /// <param name="RowsMax">Bronze rows of the table's next run.</param>
 public sealed record JobTooLarge(TableId Table, DateTimeOffset At, long Run, long RowsMax, string Reason) : MedallionEvent(Table, At);
 

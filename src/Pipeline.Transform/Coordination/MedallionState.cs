@@ -55,8 +55,11 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     /// <summary>After an error: not to be tried earlier.</summary>
     public DateTimeOffset NotBefore { get; init; }
 
-    /// <summary>Not tried again until something changes.</summary>
+    /// <summary>Somebody has to mend something: it is tried again slowly, sooner when something changes.</summary>
     public bool IsStopped { get; init; }
+
+    /// <summary>How often in a row it has stopped.</summary>
+    public int Halts { get; init; }
 
     public bool IsPaused { get; init; }
 
@@ -98,7 +101,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobEnded ended => state.OnEnded(ended, now),
         TriggerTable trigger => Decision.Of(state.With(trigger.Table, table => table with
         {
-            IsTriggered = true, IsStopped = false, FailedAttempts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
+            IsTriggered = true, IsStopped = false, FailedAttempts = 0, Halts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
         })),
         PauseTable pause => new Decision(state, [new TablePaused(pause.Table, now)], []),
         ResumeTable resume => new Decision(state, [new TableResumed(resume.Table, now)], []),
@@ -111,17 +114,17 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, LastRunAt = requested.At, IsTriggered = false },
         JobSucceeded succeeded => table with
         {
-            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Error = null, IsStopped = false,
+            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
             // A run reads a bounded piece of what has piled up: the rest is due next.
-            PendingSince = table.PendingSince ?? (HasMore(table.Running) ? succeeded.At : null),
-            IsBehind = HasMore(table.Running),
+            PendingSince = table.PendingSince ?? (IsBehind(table, succeeded) ? succeeded.At : null),
+            IsBehind = IsBehind(table, succeeded),
             RowsMax = RunSize.Larger(table.RowsMax, Options.RunRowsMax),
         },
         JobFailed failed => table with
         {
             Running = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
-            NotBefore = failed.At + Options.Retry.Delay(table.FailedAttempts + 1), PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
+            NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
         },
         JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
         JobTooLarge tooLarge => table with { Running = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
@@ -144,6 +147,18 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         RowsMax = r.RowsMax,
     }));
 
+    /// <summary>
+    /// Takes over what was remembered and came too late to begin with: what the tables' logs do not say. Runs are in the logs.
+    /// </summary>
+    /// <param name="ordered">Tables that were paused or resumed meanwhile.</param>
+    public MedallionState TakeOver(MedallionState remembered, IReadOnlySet<TableId> ordered) => this with
+    {
+        Tables = [.. Tables.Select(table => remembered.Find(table.Table) is not { } known ? table : table with
+        {
+            IsPaused = ordered.Contains(table.Table) ? table.IsPaused : known.IsPaused, RowsMax = table.RowsMax ?? known.RowsMax,
+        })],
+    };
+
     public MedallionStatus ToStatus(DateTimeOffset now) => new([.. Tables.Select(table => new TableStatus(table.Table,
         table.Running is not null ? TableActivity.Running
         : table.IsPaused ? TableActivity.Paused
@@ -165,6 +180,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
                 PendingRows = table.PendingRows + input.Rows,
                 // New input may be what a stopped table needs, but it is no reason to hurry.
                 IsStopped = false,
+                NotBefore = table.IsStopped && table.NotBefore > now + Options.Retry.BackoffMax ? now + Options.Retry.BackoffMax : table.NotBefore,
             })],
         };
     }
@@ -185,7 +201,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
         if (table.IsTriggered) return true;
         // A moment further ahead than anything is put off was written before the clock was set back: it is no reason to wait.
-        if (table.IsStopped || (now < table.NotBefore && table.NotBefore - now <= Options.Retry.BackoffMax)) return false;
+        if (now < table.NotBefore && table.NotBefore - now <= (table.IsStopped ? Options.HaltRetry : Options.Retry).BackoffMax) return false;
         if (table.LastRunAt is { } last && last <= now && now < last.Plus(Interval(table)) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;
         // A Gold table waits for the runs of its inputs, to make one run out of many.
         return !table.IsGold || since > now || now >= since.Plus(Options.LagMax) || !table.Inputs.Any(input => Find(input) is { IsBusy: true });
@@ -208,8 +224,10 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
             return new Decision(this, [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins)]);
         }
 
-        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Error = null }));
+        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Halts = 0, IsStopped = false, Error = null }));
     }
+
+    private bool IsBehind(TableState table, JobSucceeded succeeded) => succeeded.IsBehind == true || HasMore(table.Running);
 
     private bool HasMore(JobPins? pins) => pins is not null && pins.Inputs.Any(input => Heads.TryGetValue(input.Table, out var head) && head > input.Version);
 
@@ -226,18 +244,23 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (ended.Result is { } result)
         {
             var advanced = new TableAdvanced(ended.Table, result.Version, result.Rows ?? 0, now);
-            return new Decision(See(new InputSeen(ended.Table, result.Version, 0, now), now), [new JobSucceeded(ended.Table, now, result.Run, result.Version, result.Rows, result.Took)],
+            return new Decision(See(new InputSeen(ended.Table, result.Version, 0, now), now), [new JobSucceeded(ended.Table, now, result.Run, result.Version, result.Rows, result.Took, result.IsBehind ? true : null)],
                 [new MedallionEffect.Announce(advanced)]);
         }
 
         var run = table.Running?.Run ?? table.Run + 1;
         if (ended.Superseded is { } reason) return new Decision(this, [new JobDropped(ended.Table, now, run, reason)], []);
         var fault = ended.Fault!;
-        if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(table.Running?.Rows, RowsMax(table)) is { } rowsMax)
+        if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(RowsOf(table.Running), RowsMax(table)) is { } rowsMax)
             return new Decision(this, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.ToString())], []);
-        var isFinal = !fault.IsTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
+        // What did not fit, or took too long, may fit when less goes on beside it.
+        var isTriedAgain = fault.IsTriedAgain || fault.Kind == FaultKind.TooLarge;
+        var isFinal = !isTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
         return new Decision(this, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal)], []);
     }
+
+    /// <summary>What a run reads of what has piled up, in Bronze or in the quarantine; null for Gold.</summary>
+    private static long? RowsOf(JobPins? pins) => pins?.Rows is { } rows ? Math.Max(rows, pins.HeldRowsMax ?? 0) : null;
 
     private long RowsMax(TableState table) => table.RowsMax ?? Options.RunRowsMax;
 

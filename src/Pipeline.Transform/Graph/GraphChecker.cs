@@ -30,11 +30,12 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     {
         _session.Execute(Prelude.DuckDb);
         _session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
+        _session.Confine([], []);
         foreach (var contract in silver)
         {
             if (contract.Columns.Count == 0) continue;
             _session.Execute($"CREATE TABLE silver.{Sql.Name(contract.Table.Name)} AS {Sql.Empty(Columns(contract))}");
-            foreach (var rule in contract.Rules.Where(rule => rule.Check.Length > 0)) CheckRule(contract, rule);
+            foreach (var rule in contract.Rules.Where(rule => !string.IsNullOrWhiteSpace(rule.Check))) CheckRule(contract, rule);
         }
 
         var nodes = new List<GoldNode>();
@@ -56,13 +57,28 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     {
         // Rules see values before they are masked.
         var columns = contract.Columns.Select(column => new Field(column.Name, column.Type, nullable: true)).Concat(Columns(contract).Where(field => field.Name[0] == '_'));
+        var (tree, fault) = SqlTree.Parse(_session, $"SELECT {rule.Check}");
+        var faults = tree is null ? [fault!] : SqlJudge.Rule(tree);
+        // One mistake is told once.
+        if (faults.Count > 0) Report(faults[0].Message);
+        else if (TypeOf(rule.Check, columns, out var error) is not { } type) Report(error!);
+        else if (type != "BOOLEAN") Report($"it is a value of type {type}, not a condition. Compare it with something");
+
+        void Report(string message) => problems.Add(new ConfigProblem(rule.Location, $"silver.{contract.Table.Name}.rules.{rule.Name}", message));
+    }
+
+    /// <summary>The type of an expression over these columns; null: it cannot be bound.</summary>
+    private string? TypeOf(string expression, IEnumerable<Field> columns, out string? error)
+    {
+        error = null;
         try
         {
-            _session.Execute($"EXPLAIN SELECT NOT ({rule.Check}) FROM ({Sql.Empty(columns)})");
+            return (string)_session.Rows($"DESCRIBE SELECT ({expression}\n) AS value FROM ({Sql.Empty(columns)})")[0][1]!;
         }
         catch (DuckDBException e)
         {
-            problems.Add(new ConfigProblem(rule.Location, $"silver.{contract.Table.Name}.rules.{rule.Name}", Reason(e)));
+            error = Reason(e);
+            return null;
         }
     }
 
@@ -71,13 +87,13 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     {
         var known = silver.Select(contract => contract.Table).Concat(gold.Select(table => table.Table)).ToHashSet();
         var waiting = new List<(GoldTable Table, IReadOnlyList<TableId> Inputs)>();
-        foreach (var table in gold.Where(table => table.Sql.Length > 0))
+        foreach (var table in gold.Where(table => !string.IsNullOrWhiteSpace(table.Sql)))
         {
-            var (references, fault) = SqlReferences.Of(_session, table.Sql);
+            var (tree, fault) = SqlTree.Parse(_session, table.Sql);
             var faults = problems.Count;
-            if (fault is not null) Report(table, fault.Line, fault.Message);
+            if ((tree is null ? fault : SqlJudge.Query(tree).FirstOrDefault()) is { } first) Report(table, first.Line, first.Message);
             var inputs = new List<TableId>();
-            foreach (var reference in references)
+            foreach (var reference in tree is null || problems.Count > faults ? [] : SqlReferences.Of(tree))
             {
                 var id = reference.Schema.ToLowerInvariant() switch
                 {

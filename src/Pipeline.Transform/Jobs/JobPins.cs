@@ -41,6 +41,15 @@ public sealed record JobPins
     /// <summary>New Bronze rows that it reads; null for Gold.</summary>
     public long? Rows { get; init; }
 
+    /// <summary>
+    /// Rows of the quarantine whose parents have come that it takes at most, the next run takes more; null: all, which is what runs
+    /// of the release before have done, and Gold has none.
+    /// </summary>
+    public long? HeldRowsMax { get; init; }
+
+    /// <summary>The same in bytes of their text; one row at least.</summary>
+    public long? HeldBytesMax { get; init; }
+
     /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
 

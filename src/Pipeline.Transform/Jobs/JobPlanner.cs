@@ -15,8 +15,8 @@ namespace Pipeline.Transform.Jobs;
 /// </summary>
 public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time)
 {
-    /// <summary>The fingerprint of what a Gold table was made with: its query and which columns are personal.</summary>
-    internal const string DefinitionAppId = "definition";
+    /// <summary>The fingerprint of what a Gold table was made with: <see cref="Fingerprint"/>.</summary>
+    public const string DefinitionAppId = "definition";
 
     /// <summary>
     /// The next run of a table; null when it reflects its inputs. A Silver run that was cut off between the commits of
@@ -59,6 +59,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
             Rows = rows,
+            HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
+            HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
             ReflectsUntil = (await bronze.AtVersionAsync(upTo, cancellationToken)).CommittedAt,
             Inputs = [.. inputs],
             Targets =
@@ -69,6 +71,10 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             ],
         };
     }
+
+    /// <summary>A sixteenth of a job's memory: a row stands in it several times while it is typed, checked and written. Less, in proportion, where less fits.</summary>
+    private long HeldBytesMax(long rowsMax) =>
+        Math.Max(1, (long)(options.MemoryBytesMax / options.JobsMax / 16 * Math.Min(1, (double)rowsMax / options.RunRowsMax)));
 
     private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, CancellationToken cancellationToken)
     {
@@ -125,14 +131,14 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
-                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), BronzeShape.Of(snapshot.Schema).Sequence),
+                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, BronzeShape.Of(snapshot.Schema).Sequence),
             TimelyWithin = options.LagMax,
         };
     }
 
     private static IEnumerable<string> Rules(SilverContract contract) =>
         contract.Columns.SelectMany(column => new[] { SilverContract.RequiredRule(column.Name), SilverContract.TypeRule(column.Name) })
-            .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.Select(rule => rule.Name)).Concat(contract.References.Select(reference => reference.Name));
+            .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.SelectMany(rule => new[] { rule.Name, SilverContract.ErrorRule(rule.Name) })).Concat(contract.References.Select(reference => reference.Name));
 
     private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, CancellationToken cancellationToken)
     {
@@ -159,6 +165,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);
     }
 
-    private static long Fingerprint(GoldTable gold) =>
-        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', [gold.Sql, .. gold.Personal.Order(StringComparer.Ordinal)])))) & long.MaxValue;
+    /// <summary>Of everything that says what the table holds.</summary>
+    public static long Fingerprint(GoldTable gold) =>
+        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0',
+            [gold.Sql, gold.Materialization.ToString(), string.Join(',', gold.Key), .. gold.Personal.Order(StringComparer.Ordinal)])))) & long.MaxValue;
 }

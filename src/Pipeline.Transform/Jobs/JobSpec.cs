@@ -32,14 +32,35 @@ public enum JobKind
     /// <summary>All rows of a Gold table replaced.</summary>
     Full,
 
-    /// <summary>Rows of a Gold table inserted and updated by key.</summary>
+    /// <summary>Rows of a Gold table inserted, updated and deleted by key, so that it holds what the query returns.</summary>
     Merge,
 }
 
 /// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
 /// <param name="Sequence">The column that orders changes of one position; null when there is none.</param>
+/// <param name="Apart">For a run in which a rule fails on a row.</param>
+/// <param name="Releasable">Finds the rows of the quarantine that need wait no longer.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions,
-    string? Sequence = null);
+    RulesApart Apart, string Releasable, string? Sequence = null);
+
+/// <summary>A Silver job's rules one by one; see SilverSql.</summary>
+/// <param name="Rows">The rows that have rules.</param>
+/// <param name="Checks">The contract's rules.</param>
+/// <param name="Checked">What stands for <see cref="SilverStatements.Checked"/> when the outcomes are known.</param>
+public sealed record RulesApart(string Rows, ImmutableArray<string> Checks, string Checked)
+{
+    /// <summary>An outcome: the row breaks the rule.</summary>
+    public const int IsFalse = 0;
+
+    /// <summary>An outcome: the row keeps the rule, or does not say.</summary>
+    public const int Passes = 1;
+
+    /// <summary>An outcome: the rule cannot be evaluated for the row.</summary>
+    public const int Failed = 2;
+
+    /// <summary>The column of a rule's outcome.</summary>
+    public static string Outcome(int rule) => $"_rule_{rule}";
+}
 
 /// <summary>
 /// One run of a transform as a document: pinned input versions with explicit file lists, SQL, output table, keys. Any
@@ -61,7 +82,7 @@ public sealed record JobSpec
     /// <summary>A Gold table's SELECT.</summary>
     public string? Sql { get; init; }
 
-    /// <summary>Fingerprint of a Gold table's query and personal columns: it is made again when they change.</summary>
+    /// <summary>Fingerprint of what says what a Gold table holds: it is made again when that changes.</summary>
     public long? Definition { get; init; }
 
     public SilverStatements? Silver { get; init; }
@@ -81,7 +102,8 @@ public sealed record JobSpec
 /// <param name="Version">The table's version that holds the result.</param>
 /// <param name="Rows">The table's rows after the run; null when unknown.</param>
 /// <param name="Quality">For Silver.</param>
-public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took)
+/// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come.</param>
+public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 }

@@ -41,7 +41,7 @@ internal readonly record struct Conversion(string Sql, bool CanFail)
         (int a, _, _, DoubleType) => a <= 4,
         (_, _, FloatType, DoubleType) => true,
         (_, _, Decimal128Type a, Decimal128Type b) => a.Scale <= b.Scale && a.Precision - a.Scale <= b.Precision - b.Scale,
-        (_, _, TimestampType, Date32Type) or (_, _, Date32Type, TimestampType) => true,
+        (_, _, TimestampType, Date32Type) => true,
         _ => false,
     };
 

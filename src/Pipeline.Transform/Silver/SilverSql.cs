@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
 
@@ -50,7 +51,35 @@ public sealed class SilverSql
     /// <summary>Bronze columns that a job reads: all but the partition column.</summary>
     public static IReadOnlyList<Field> BronzeFields(Schema bronze) => [.. bronze.FieldsList.Where(field => field.Name != BronzeColumns.IngestDate)];
 
-    public string Checked => $"""
+    public string Checked => Checking(isApart: false);
+
+    /// <summary>
+    /// For a run in which a rule itself fails on a row. <see cref="Checked"/> is one statement, which such a row ends; here each
+    /// rule's outcome on each row is looked up in <c>outcomes</c>, which the engine makes of the other two.
+    /// </summary>
+    /// <remarks>
+    /// DuckDB's TRY would do it within one statement, but gives wrong answers: subexpressions that occur twice are computed
+    /// outside of it, and a COALESCE in it is wrong for rows around the one that fails.
+    /// </remarks>
+    public RulesApart Apart => new(Judged, [.. _contract.Rules.Select(rule => Closed(rule.Check))], Checking(isApart: true));
+
+    /// <summary>The rows that have rules, with the columns that these name, numbered from 1 as <c>_n</c>.</summary>
+    private string Judged
+    {
+        get
+        {
+            var named = _sources.Select(source => source.Column.Name).Concat(TechnicalColumns).Distinct(StringComparer.Ordinal)
+                .Where(name => _contract.Rules.Any(rule => rule.Check.Contains(name, StringComparison.OrdinalIgnoreCase)));
+            return $"""
+                {Typed}
+                SELECT row_number() OVER () AS _n, {Lines("  ", ["_file", "_file_row", .. named.Select(Sql.Name)])}
+                FROM typed WHERE {IsRow}
+                """;
+        }
+    }
+
+    /// <summary>The rows with their columns typed.</summary>
+    private string Typed => $"""
         -- {_contract.Table} from {_contract.From}
         WITH source AS (
           SELECT {Lines("    ", _bronze.Select(f => $"{Sql.Name(f.Name)} AS {Raw(f.Name)}"))},
@@ -69,13 +98,18 @@ public sealed class SilverSql
         typed AS (
           SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
           FROM parsed
-        ),{(_hasChanged ? Placed : "")}
+        )
+        """;
+
+    /// <param name="isApart">The rules' outcomes are in <c>outcomes</c>.</param>
+    private string Checking(bool isApart) => $"""
+        {Typed},{(_hasChanged ? Placed : "")}
         ruled AS (
           SELECT *,
-            {Broken()} AS _broken,
-            {Listed(UserRules(Severity.Warn))} AS _warned,
-            {Listed(UserRules(Severity.Fail))} AS _failed
-          FROM {(_hasChanged ? "placed" : "typed")}
+            {Broken(isApart)} AS _broken,
+            {Listed(UserRules(Severity.Warn, isApart))} AS _warned,
+            {Listed(UserRules(Severity.Fail, isApart))} AS _failed
+          FROM {(_hasChanged ? "placed" : "typed")}{(isApart ? " LEFT JOIN outcomes USING (_file, _file_row)" : "")}
         ),
         referenced AS (
           SELECT r.*,
@@ -100,6 +134,47 @@ public sealed class SilverSql
         FROM decided
         """;
 
+    /// <summary>
+    /// Where the rows stand that need wait no longer: all their parents have come, or a truncate has removed them. The others
+    /// are left alone: to look at all that wait in each run would cost what has ever waited.
+    /// </summary>
+    /// <remarks>
+    /// The engine provides <c>waiting</c>, all rows of the quarantine that only miss a reference, and what <see cref="Checked"/>
+    /// needs. The result is in the order in which the rows came: <c>_file</c>, <c>_file_row</c>, <c>_n</c> from 1, and
+    /// <c>_bytes</c>, the size of the row and all before it.
+    /// </remarks>
+    public string Releasable
+    {
+        get
+        {
+            var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
+            var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
+            var hasCome = awaited.Count == 0 ? "true"
+                : string.Join(" AND ", awaited.Select(pair => $"(r.{Sql.Name(pair.Reference.Column)} IS NULL OR reference_{pair.Index}._to IS NOT NULL)"));
+            var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
+            var isGone = _hasChanged ? " OR (r._position, r._place) < (SELECT (_position, _place) FROM truncation)" : "";
+            const string order = "(ORDER BY _bronze_version, _file, _file_row ROWS UNBOUNDED PRECEDING)";
+            return $"""
+                WITH source AS (
+                  SELECT {Lines("    ", _bronze.Select(f => $"{FromText(f)} AS {Raw(f.Name)}"))},
+                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, length(_row) AS _size
+                  FROM waiting
+                ),
+                parsed AS (
+                  SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
+                  FROM source
+                ),
+                typed AS (
+                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}")])}
+                  FROM parsed
+                ){(_hasChanged ? Truncation("bronze", "") : "")}
+                SELECT _file, _file_row, row_number() OVER {order} AS _n, sum(_size) OVER {order} AS _bytes
+                FROM typed AS r{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
+                WHERE {hasCome}{isGone}
+                """;
+        }
+    }
+
     private IEnumerable<string> TechnicalColumns =>
         SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
 
@@ -108,16 +183,9 @@ public sealed class SilverSql
     {
         get
         {
-            var place = _shape.Sequence is { } column ? Raw(column) : "0";
             var isInSameTransaction = _shape.Sequence is { } sequence ? $" OR (typed._position = truncation._position AND typed.{sequence} < truncation._place)" : "";
-            return $"""
-
-                truncation AS (
-                  SELECT _s__position AS _position, {place} AS _place FROM source WHERE _s__op = 't'
-                  UNION ALL
-                  SELECT _position, 0 FROM truncated
-                  ORDER BY _position DESC, _place DESC LIMIT 1
-                ),
+            return Truncation("source", "_s_")[1..] + $"""
+                ,
                 placed AS (
                   SELECT typed.*, COALESCE(typed._position < truncation._position{isInSameTransaction}, false) AS _truncated
                   FROM typed LEFT JOIN truncation ON true
@@ -126,15 +194,27 @@ public sealed class SilverSql
         }
     }
 
+    /// <summary>The last truncate, of this run or of earlier ones.</summary>
+    /// <param name="prefix">Of the names that Bronze's columns have in <paramref name="from"/>.</param>
+    private string Truncation(string from, string prefix) => $"""
+        ,
+        truncation AS (
+          SELECT {prefix}_position AS _position, {(_shape.Sequence is { } column ? prefix + column : "0")} AS _place FROM {from} WHERE {prefix}_op = 't'
+          UNION ALL
+          SELECT _position, 0 FROM truncated
+          ORDER BY _position DESC, _place DESC LIMIT 1
+        )
+        """;
+
     /// <summary>Rules are for rows: deletes and truncates have none.</summary>
     private string IsRow => _hasChanged ? "_op NOT IN ('d', 't')" : "_op <> 'd'";
 
-    private string Broken()
+    private string Broken(bool isApart)
     {
         var own = Listed(
         [
             .. _sources.SelectMany(BuiltInRules),
-            .. UserRules(Severity.Quarantine),
+            .. UserRules(Severity.Quarantine, isApart),
         ]);
         var others = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
         if (_hasChanged) others.Insert(0, "WHEN _op = 't' THEN ''");
@@ -156,8 +236,14 @@ public sealed class SilverSql
         if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
     }
 
-    private IEnumerable<string> UserRules(Severity severity) =>
-        _contract.Rules.Where(rule => rule.Severity == severity).Select(rule => $"CASE WHEN {IsRow} AND NOT ({rule.Check}) THEN '{rule.Name}' END");
+    /// <summary>Null, that a row does not say, passes. A row on which the condition itself fails breaks it under a name that says so.</summary>
+    private IEnumerable<string> UserRules(Severity severity, bool isApart) =>
+        _contract.Rules.Select((rule, i) => (Rule: rule, Index: i)).Where(pair => pair.Rule.Severity == severity).Select(pair => isApart
+            ? $"CASE {RulesApart.Outcome(pair.Index)} WHEN {RulesApart.IsFalse} THEN '{pair.Rule.Name}' WHEN {RulesApart.Failed} THEN '{SilverContract.ErrorRule(pair.Rule.Name)}' END"
+            : $"CASE WHEN {IsRow} AND NOT ({Closed(pair.Rule.Check)}) THEN '{pair.Rule.Name}' END");
+
+    /// <summary>A comment at its end ends with its line.</summary>
+    private static string Closed(string check) => check.Contains("--", StringComparison.Ordinal) ? check + "\n" : check;
 
     private IEnumerable<string> Missing(Severity severity) =>
         _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)

@@ -49,6 +49,10 @@ public sealed class VerificationTextSpec
         new(Silver, FatesCheck, new FatesDoNotBalance(2000, Fates)),
         new(Silver, Key, new KeysAreUnique()),
         new(Silver, Key, new KeyOccursAgain([7L, "x"], 1000)),
+        new(TableId.Gold("dim_users"), new TableCheck.Query(), new QueryReturnsTheSame(12345)),
+        new(TableId.Gold("dim_users"), new TableCheck.Query(), new DefinitionHasChanged()),
+        new(TableId.Gold("dim_users"), new TableCheck.Query(), new InputIsNotKept(Silver, 12)),
+        new(TableId.Gold("dim_users"), new TableCheck.Query(), new QueryReturnsOthers(1001, 1000, 2, 3)),
     ];
 
     [Fact]

@@ -167,24 +167,49 @@ public sealed class MedallionStateSpec : MedallionScene
         Failed(Users, isTransient: true);
 
         Assert.Equal((TableActivity.Stopped, "silver/users: broken. Mend it."), (Status(Users).Activity, Status(Users).Error));
-        Now += TimeSpan.FromHours(1);
+        Now += Options.HaltRetry.BackoffMin - TimeSpan.FromMilliseconds(1);
         Assert.Empty(Tick());
         Decide(new TriggerTable(Users));
         Assert.Equal(["plan silver/users"], Tick());
     }
 
     [Fact]
-    public void Stops_at_once_after_a_permanent_error_until_new_input_comes()
+    public void Stops_at_once_after_a_permanent_error_and_is_tried_again_slowly()
     {
         Settle();
         Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
+        foreach (var seconds in (int[])[10, 20, 40, 80, 160, 300, 300])
+        {
+            Planned(Users, 1);
+            Failed(Users, isTransient: false);
+            Assert.Equal(TableActivity.Stopped, Status(Users).Activity);
+            Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
+            Assert.Empty(Tick());
+            Now += TimeSpan.FromMilliseconds(1);
+            Assert.Equal(["plan silver/users"], Tick());
+        }
+    }
+
+    [Fact]
+    public void New_input_is_waited_for_no_longer_than_after_any_other_error()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
+        Tick();
+        for (var halts = 0; halts < 6; halts++)
+        {
+            Planned(Users, 1);
+            Failed(Users, isTransient: false);
+            Now += Options.HaltRetry.BackoffMax;
+            Tick();
+        }
+
         Planned(Users, 1);
         Failed(Users, isTransient: false);
-        Now += TimeSpan.FromHours(1);
-        Assert.Empty(Tick());
 
         Decide(new InputSeen(AppUsers, 6, 1, Now));
+        Now += Options.Retry.BackoffMax;
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -207,30 +232,53 @@ public sealed class MedallionStateSpec : MedallionScene
         Assert.Equal([45_001], PlannedRows(Users));
     }
 
-    [Fact]
-    public void Stops_a_table_with_a_commit_that_does_not_fit_alone()
+    [Theory]
+    [InlineData("silver/users")]
+    [InlineData("gold/sales")]
+    public void Tries_what_does_not_fit_and_cannot_be_made_smaller_by_the_policy_and_then_stops(string name)
     {
+        var table = TableId.Parse(name);
         Settle();
-        Decide(new InputSeen(AppUsers, 9, 10, Now));
-        Tick();
-        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 1_000_000 }));
-        TooLarge(Users);
+        if (table == Sales) Run(Users, 1, bronzeVersion: 5, rows: 10);
+        else Decide(new InputSeen(AppUsers, 9, 10, Now));
 
-        Assert.Equal((TableActivity.Stopped, "silver/users: too large. Read fewer rows."), (Status(Users).Activity, Status(Users).Error));
-        Now += TimeSpan.FromHours(1);
-        Assert.Empty(Tick());
+        for (var attempt = 1; attempt <= Options.Retry.AttemptsMax; attempt++)
+        {
+            Assert.Contains($"plan {table}", Tick());
+            foreach (var other in State.Tables.Where(other => other.IsPlanning && other.Table != table).ToList()) Planned(other.Table);
+            Decide(new JobPlanned(table, Pins(table, 1) with { Rows = table == Sales ? null : 1_000_000 }));
+            TooLarge(table);
+            Assert.Equal((attempt, attempt < Options.Retry.AttemptsMax ? TableActivity.BackingOff : TableActivity.Stopped), (Status(table).FailedAttempts, Status(table).Activity));
+            Now += Options.Retry.BackoffMax;
+        }
+
+        Assert.Equal($"{table}: too large. Read fewer rows.", Status(table).Error);
     }
 
     [Fact]
-    public void Stops_a_gold_table_that_does_not_fit()
+    public void Goes_on_at_once_when_a_run_has_left_rows_whose_parents_have_come()
     {
         Settle();
-        Run(Users, 1, bronzeVersion: 5, rows: 10);
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
-        Planned(Sales, 1);
-        TooLarge(Sales);
+        Planned(Users, 1);
 
-        Assert.Equal(TableActivity.Stopped, Status(Sales).Activity);
+        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.Zero, IsBehind: true), null));
+
+        Assert.Contains("plan silver/users", Tick());
+    }
+
+    [Fact]
+    public void Takes_fewer_rows_out_of_quarantine_when_those_were_too_many()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Tick();
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 0, HeldRowsMax = 17_000 }));
+
+        TooLarge(Users);
+
+        Assert.Equal([8_500], PlannedRows(Users));
     }
 
     [Fact]

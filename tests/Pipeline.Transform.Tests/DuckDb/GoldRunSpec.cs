@@ -57,6 +57,54 @@ public sealed class GoldRunSpec
         Assert.DoesNotContain(second, await FilesAsync(lake));
     }
 
+    [Fact]
+    public async Task A_merged_table_loses_the_rows_that_its_query_does_not_return_any_more()
+    {
+        using var lake = Lake("per_day { sql = \"per_day.sql\", materialization = merge, key = [sold_on, sale_id] }",
+            ("per_day.sql", "SELECT CAST(sold_at AS DATE) AS sold_on, sale_id, amount FROM silver.sales"));
+        await lake.AppendAsync("bronze/crm/sales", Sales, Rows("1, '2026-01-01 10:00:00+00', 1.50", "2, '2026-01-01 11:00:00+00', 2.50", "3, '2026-01-03 11:00:00+00', 3.50"));
+        await lake.RunAllAsync();
+
+        // One goes at its source, one moves to another key.
+        await lake.AppendAsync("bronze/crm/sales", Sales, "SELECT CAST(1 AS BIGINT) AS sale_id, NULL::TIMESTAMPTZ AS sold_at, NULL::DECIMAL(12,2) AS amount, 'd' AS _op, 10 AS _position UNION ALL "
+            + "SELECT 2, TIMESTAMPTZ '2026-01-02 11:00:00+00', 2.50, 'u', 11");
+        await lake.RunAllAsync();
+
+        Assert.Equal(["2026-01-02|2", "2026-01-03|3"], await lake.RowsAsync("SELECT CAST(sold_on AS VARCHAR), sale_id FROM gold.per_day ORDER BY 1"));
+        Assert.Equal(2, (await lake.Lake.TryOpenAsync(TableId.Gold("per_day"), Cancel))!.Current.RowCount);
+    }
+
+    [Fact]
+    public async Task A_merged_table_of_which_nothing_is_left_is_empty()
+    {
+        using var lake = Lake("per_day { sql = \"per_day.sql\", materialization = merge, key = [sale_id] }", ("per_day.sql", "SELECT sale_id, amount FROM silver.sales"));
+        await lake.AppendAsync("bronze/crm/sales", Sales, Rows("1, '2026-01-01 10:00:00+00', 1.50"));
+        await lake.RunAllAsync();
+        await lake.AppendAsync("bronze/crm/sales", Sales, "SELECT CAST(1 AS BIGINT) AS sale_id, NULL::TIMESTAMPTZ AS sold_at, NULL::DECIMAL(12,2) AS amount, 'd' AS _op, 10 AS _position");
+
+        await lake.RunAllAsync();
+
+        Assert.Equal(["0"], await lake.RowsAsync("SELECT count(*) FROM gold.per_day"));
+    }
+
+    [Theory]
+    [InlineData("key = [sale_id, sold_on]")]
+    [InlineData("key = [sale_id], personal = [amount]")]
+    public async Task A_merged_table_is_made_again_when_what_defines_it_changes(string definition)
+    {
+        const string sql = "SELECT sale_id, CAST(sold_at AS DATE) AS sold_on, amount FROM silver.sales";
+        using var lake = Lake("per_day { sql = \"per_day.sql\", materialization = merge, key = [sale_id] }", ("per_day.sql", sql));
+        await lake.AppendAsync("bronze/crm/sales", Sales, Rows("1, '2026-01-01 10:00:00+00', 1.50"));
+        await lake.RunAllAsync();
+        var changed = TestGraph.Of(Contracts, $"per_day {{ sql = \"per_day.sql\", materialization = merge, {definition} }}", ("per_day.sql", sql));
+        var planner = new JobPlanner(lake.Tables, changed, lake.Options, lake.Time);
+
+        await lake.Engine.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("per_day"), Cancel))!, Cancel), Cancel);
+
+        Assert.Equal(["1"], await lake.RowsAsync("SELECT sale_id FROM gold.per_day"));
+        Assert.Null(await planner.PlanAsync(TableId.Gold("per_day"), Cancel));
+    }
+
     [Theory]
     [InlineData("merge")]
     [InlineData("full")]

@@ -61,6 +61,42 @@ public sealed class SilverRunSpec
     }
 
     [Theory]
+    [InlineData("CAST(text AS INTEGER) > 0", "x")]
+    [InlineData("regexp_like('abc', text)", "(")]
+    [InlineData("CAST(text AS BIGINT) + 9223372036854775806 > CAST(text AS BIGINT)", "3")]
+    [InlineData("CAST(text AS DATE) > DATE '2020-01-01'", "soon")]
+    [InlineData("sqrt(CAST(text AS DOUBLE)) > 0", "-1")]
+    [InlineData("CASE WHEN text IS NOT NULL THEN CAST(text AS DECIMAL(3,2)) > 0 END", "1000")]
+    [InlineData("CAST(text AS INTEGER) > 0 AND CAST(text AS INTEGER) < 10", "x")]
+    [InlineData("COALESCE(CAST(text AS INTEGER), 1) > 0 OR user_id < 0", "x")]
+    public async Task A_row_on_which_a_rule_fails_is_quarantined_alone_and_mended_at_its_source(string check, string text)
+    {
+        using var lake = new TestLake(TestGraph.Of($$"""
+            users {
+              from = bronze/app/users
+              columns { user_id { type = long }, text { type = string } }
+              key = [user_id]
+              rules = [ { name = sane, check = "{{check}}" }, { name = told, check = "{{check}}", severity = warn } ]
+            }
+            """));
+        var columns = TestLake.BronzeColumns("user_id long", "text string");
+        var good = check.Contains("DATE", StringComparison.Ordinal) ? "2026-01-01" : check.Contains("regexp", StringComparison.Ordinal) ? "b" : "1";
+        await lake.AppendAsync("bronze/app/users", columns, $"""
+            SELECT i AS user_id, CASE WHEN i = 700 THEN '{text}' WHEN i = 701 THEN NULL ELSE '{good}' END AS text, 'r' AS _op, i AS _position FROM range(3000) AS r(i)
+            """);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["2999"], await lake.RowsAsync("SELECT count(*) FROM silver.users"));
+        Assert.Equal(["700|error:sane|false"], await lake.RowsAsync("SELECT user_id, _rules, _held FROM silver.users__quarantine"));
+        Assert.Equal(["""{"error:sane":1}|{"error:told":1}|"""], await lake.RowsAsync("SELECT quarantined_by_rule, warned_by_rule, '' FROM silver._quality"));
+
+        await lake.AppendAsync("bronze/app/users", columns, $"SELECT 700 AS user_id, '{good}' AS text, 'u' AS _op, 5000 AS _position");
+        await lake.RunAllAsync();
+
+        Assert.Equal([$"3000|{good}"], await lake.RowsAsync("SELECT count(*), max(text) FILTER (user_id = 700) FROM silver.users"));
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Writes_no_bounds_of_personal_columns_or_quarantined_rows(bool isRemote)

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
@@ -25,12 +26,21 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
             using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
             session.Execute(Prelude.DuckDb);
             session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
+            Confine(session, tables.Lake, spec.Inputs, spec.Pins.Targets.Select(target => target.Table).Append(QualityTable.Id));
             var commits = new JobCommits(tables, spec, time, BeforeCommit);
             var result = spec.Kind == JobKind.Silver
                 ? await new SilverRun(session, tables, commits, spec).RunAsync(cancellationToken)
                 : await new GoldRun(session, tables, commits, spec).RunAsync(cancellationToken);
             return result with { Took = time.GetElapsedTime(started) };
         }, cancellationToken);
+
+    /// <summary>
+    /// From now on the session reaches what a run reads and the directories that it writes, whatever its SQL says. Copies of
+    /// remote files are in the session's own directory.
+    /// </summary>
+    internal static void Confine(DuckDbSession session, Lake lake, IEnumerable<JobInput> inputs, IEnumerable<TableId> outputs) =>
+        session.Confine(inputs.SelectMany(input => input.Files.Select(file => lake.Store.LocalPath($"{input.Table}/{file}"))).OfType<string>(),
+            outputs.Select(table => lake.Store.LocalPath(table.ToString())).OfType<string>());
 
     /// <summary>A view over an input's files under the name that the SQL uses: <c>silver.users</c>, <c>gold.dim_date</c>.</summary>
     internal static async ValueTask CreateViewAsync(DuckDbSession session, OpenTables tables, JobInput input, string name, bool withOrigin, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
+using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
@@ -7,7 +8,7 @@ using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Engines.DuckDb;
 
-/// <summary>One run of a Gold table: its query over pinned inputs replaces the table or is merged into it, in one commit.</summary>
+/// <summary>One run of a Gold table: its query over pinned inputs replaces the table, or what differs of it, in one commit.</summary>
 internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommits commits, JobSpec spec)
 {
     private readonly IReadOnlyList<Field> _columns = [.. spec.Columns.Select(column => column.ToField())];
@@ -23,16 +24,31 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
 
         foreach (var input in spec.Inputs)
             await DuckDbEngine.CreateViewAsync(session, tables, input, DuckDbEngine.ViewName(input.Table), withOrigin: false, cancellationToken);
-        var files = spec.Kind == JobKind.Merge ? await MergeAsync(gold, cancellationToken) : await ReplaceAsync(gold, cancellationToken);
-        var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         var definition = gold.Before.Position(JobPlanner.DefinitionAppId);
+        // Made by another definition, its rows may not have today's key.
+        var isMerge = spec.Kind == JobKind.Merge && definition == spec.Definition;
+        var files = await QueryAsync(isMerge ? MergeAsync(gold, cancellationToken) : ReplaceAsync(gold, cancellationToken));
+        var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         if (definition != spec.Definition) moves = moves.Append(new TxnMove(JobPlanner.DefinitionAppId, definition, spec.Definition!.Value));
         var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString());
-        return Result(await commits.CommitAsync(gold, files, moves, spec.Kind == JobKind.Merge ? "MERGE" : "WRITE", metrics,
+        return Result(await commits.CommitAsync(gold, files, moves, isMerge ? "MERGE" : "WRITE", metrics,
             JobCommits.Evolved(gold.Before, _columns), cancellationToken));
     }
 
     private JobResult Result(Snapshot snapshot) => new(spec.Pins.Table, spec.Pins.Run, snapshot.Version, snapshot.RowCount, null, default);
+
+    private async ValueTask<MergeFiles> QueryAsync(ValueTask<MergeFiles> query)
+    {
+        try
+        {
+            return await query;
+        }
+        catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
+        {
+            throw new PipelineException(FaultKind.Invalid, $"Table {spec.Table}", $"its query fails on a row ({e.Message.Split('\n')[0].TrimEnd('.')})",
+                "Correct the row at its source, or let the query take it: TRY_CAST gives null for what cannot be converted.", e);
+        }
+    }
 
     private async ValueTask<MergeFiles> ReplaceAsync(JobTarget gold, CancellationToken cancellationToken)
     {
@@ -48,11 +64,16 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
         var merge = new KeyMerge(session, gold.Table, gold.Before, _columns, spec.Key);
         session.Execute($"CREATE TEMP TABLE result AS {spec.Sql}");
         CheckKey("result");
-        await merge.MatchAsync("result", "existing", cancellationToken);
+        // The query's rows are all that the table shall hold: a key that it does not return any more goes.
+        var key = Sql.Names(spec.Key);
+        var keys = await TableFiles.RelationAsync(session, gold.Table.Store, gold.Table.Path, [.. _columns.Where(column => spec.Key.Contains(column.Name))],
+            [.. gold.Before.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
+        session.Execute($"CREATE TEMP TABLE gone AS SELECT {key} FROM ({keys}) AS t ANTI JOIN result USING ({key})");
+        await merge.MatchAsync($"(SELECT {key} FROM result UNION ALL SELECT {key} FROM gone)", "existing", cancellationToken);
         var columns = Sql.Names(_columns.Select(column => column.Name));
         // Only rows that differ are written, so unchanged files stay.
         session.Execute($"CREATE TEMP TABLE upserts AS SELECT {string.Join(", ", _columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM result EXCEPT SELECT {columns} FROM existing");
-        return await merge.WriteAsync("existing", "upserts", null, commits.Now, cancellationToken);
+        return await merge.WriteAsync("existing", "upserts", "gone", commits.Now, cancellationToken);
     }
 
     /// <summary>A key names one row: anything else multiplies whatever joins it.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Apache.Arrow;
+using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
@@ -23,6 +24,9 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
 {
     private readonly IReadOnlyList<Field> _columns = [.. spec.Columns.Select(column => column.ToField())];
     private readonly IReadOnlyList<Field> _quarantineColumns = [.. spec.Silver!.Quarantine.Select(column => column.ToField())];
+
+    /// <summary>Rows of the quarantine could leave it and are left for the next run.</summary>
+    private bool _isBehind;
 
     private JobPins Pins => spec.Pins;
 
@@ -62,7 +66,7 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
         }
 
         await CommitQualityAsync(quality, cancellationToken);
-        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default);
+        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, _isBehind);
     }
 
     /// <summary>Makes <c>checked</c>: every row typed, with the rules that it breaks.</summary>
@@ -75,8 +79,22 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
             await DuckDbEngine.CreateViewAsync(session, tables, parent, DuckDbEngine.ViewName(parent.Table), withOrigin: false, cancellationToken);
         var quarantined = await TableFiles.RelationAsync(session, tables.Lake.Store, quarantine.Table.Path, _quarantineColumns,
             [.. quarantine.Before.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
-        session.Execute($"CREATE VIEW held AS SELECT * FROM ({quarantined}) WHERE _held");
-        session.Execute($"CREATE TEMP TABLE checked AS {spec.Silver!.Checked}");
+        var bound = Pins.HeldRowsMax is { } rowsMax ? $"_n <= {rowsMax} AND (_n = 1 OR _bytes <= {Pins.HeldBytesMax})" : "true";
+        session.Execute($"""
+            CREATE VIEW waiting AS SELECT * FROM ({quarantined}) WHERE _held;
+            CREATE TEMP TABLE releasable AS SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({spec.Silver!.Releasable});
+            CREATE VIEW held AS SELECT * FROM waiting SEMI JOIN (SELECT * FROM releasable WHERE _now) USING (_bronze_file, _bronze_row);
+            """);
+        _isBehind = session.Scalar("SELECT 1 FROM releasable WHERE NOT _now LIMIT 1") is not null;
+        try
+        {
+            session.Execute($"CREATE TEMP TABLE checked AS {spec.Silver.Checked}");
+        }
+        catch (DuckDBException e) when (DuckDbSession.IsOfARow(e) && !spec.Silver.Apart.Checks.IsEmpty)
+        {
+            RuleOutcomes.Find(session, spec.Silver.Apart);
+            session.Execute($"CREATE TEMP TABLE checked AS {spec.Silver.Apart.Checked}");
+        }
     }
 
     private void FailOnFailRules()
@@ -117,7 +135,9 @@ internal sealed class SilverRun(DuckDbSession session, OpenTables tables, JobCom
 
         var files = await table.WriteAsync("matched", "upserts", "removed", commits.Now, cancellationToken);
         var quality = QualityMeasures.Of(session, spec, files);
-        var moves = Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
+        // Parents whose children have not all left the quarantine are news for the next run too.
+        var read = _isBehind ? Pins.Inputs.Take(1) : Pins.Inputs;
+        var moves = read.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
         if (truncate?.Position is { } position && position > (truncated ?? -1)) moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
         var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options));

@@ -1,0 +1,92 @@
+using Apache.Arrow;
+using Pipeline.Core;
+
+namespace Pipeline.Transform.Tests.DuckDb;
+
+/// <summary>Rows that wait for a parent cost what is released of them, not what waits.</summary>
+public sealed class HeldRowsSpec
+{
+    private const string Contracts = """
+        teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+        users {
+          from = bronze/app/users
+          columns { user_id { type = long }, team_id { type = long }, text { type = string } }
+          key = [user_id]
+          references = [ { column = team_id, table = silver/teams } ]
+        }
+        """;
+
+    private static readonly IReadOnlyList<Field> Teams = TestLake.BronzeColumns("team_id long");
+    private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "team_id long", "text string");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Rows_whose_parent_has_come_leave_by_as_many_as_a_run_may_take_until_none_is_left()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), runRowsMax: 10);
+        await TeamsAsync(lake, 0);
+        for (var i = 0; i < 4; i++) await UsersAsync(lake, 10 * i, 10, $"i % 2 + 1", "'x'");
+        await lake.RunAllAsync();
+        Assert.Equal(["40|40"], await lake.RowsAsync("SELECT count(*), count(*) FILTER (_held) FROM silver.users__quarantine"));
+
+        await TeamsAsync(lake, 1);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["20|1"], await lake.RowsAsync("SELECT count(*), max(team_id) FROM silver.users"));
+        Assert.Equal(["20"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
+        Assert.Equal(["10", "10"], await lake.RowsAsync("SELECT released FROM silver._quality WHERE table_name = 'silver/users' AND released > 0"));
+
+        await TeamsAsync(lake, 2);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["40|0"], await lake.RowsAsync("SELECT count(*), (SELECT count(*) FROM silver.users__quarantine) FROM silver.users"));
+        Assert.Equal(["40|40"], await lake.RowsAsync("SELECT sum(rows_in), sum(accepted) FROM silver._quality WHERE table_name = 'silver/users'"));
+        Assert.Null(await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel));
+    }
+
+    [Fact]
+    public async Task Seventeen_thousand_rows_of_two_kilobytes_wait_and_are_released_within_the_memory_that_is_shipped()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), memoryMebibytes: 256);
+        await TeamsAsync(lake, 0);
+        await UsersAsync(lake, 0, 17_000, "i % 2 + 1", "repeat(md5(CAST(i AS VARCHAR)), 64)");
+        await lake.RunAllAsync();
+        await UsersAsync(lake, 20_000, 1, "0", "'y'");
+        await lake.RunAllAsync();
+        Assert.Equal(["17000|1"], await lake.RowsAsync("SELECT count(*), (SELECT count(*) FROM silver.users) FROM silver.users__quarantine"));
+
+        await TeamsAsync(lake, 1);
+        await TeamsAsync(lake, 2);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["17001|34816001"], await lake.RowsAsync("SELECT count(*), CAST(sum(length(text)) AS BIGINT) FROM silver.users"));
+        Assert.Equal(["0"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
+    }
+
+    [Fact]
+    public async Task A_run_that_is_repeated_releases_the_same_rows()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), runRowsMax: 10);
+        await TeamsAsync(lake, 0);
+        for (var i = 0; i < 3; i++) await UsersAsync(lake, 10 * i, 10, "1", "'x'");
+        await lake.RunAllAsync();
+        await TeamsAsync(lake, 1);
+        await lake.RunAsync("silver/teams");
+        lake.Engine.BeforeCommit = table =>
+        {
+            if (table == TableId.Quarantine("users")) throw new InvalidOperationException("killed");
+        };
+        await Assert.ThrowsAsync<InvalidOperationException>(() => lake.RunAsync("silver/users"));
+        lake.Engine.BeforeCommit = null;
+
+        await lake.RunAllAsync();
+
+        Assert.Equal(["30|30|0"], await lake.RowsAsync("SELECT count(*), count(DISTINCT user_id), (SELECT count(*) FROM silver.users__quarantine) FROM silver.users"));
+    }
+
+    private static Task TeamsAsync(TestLake lake, int id) => lake.AppendAsync("bronze/app/teams", Teams, $"SELECT {id} AS team_id, 'r' AS _op, {id} AS _position");
+
+    private static Task UsersAsync(TestLake lake, int from, int rows, string team, string text) => lake.AppendAsync("bronze/app/users", Users,
+        $"SELECT i AS user_id, {team} AS team_id, {text} AS text, 'r' AS _op, i AS _position FROM range({from}, {from + rows}) AS r(i)");
+}
