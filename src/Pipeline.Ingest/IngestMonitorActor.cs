@@ -11,15 +11,13 @@ namespace Pipeline.Ingest;
 /// </summary>
 public sealed class IngestMonitorActor : ReceiveActor
 {
-    private readonly Dictionary<IActorRef, ImmutableArray<WorkerStatus>> _workers = [];
-    private readonly HashSet<IActorRef> _undrained = [];
-    private readonly List<IActorRef> _drainAskers = [];
+    private readonly Known _known;
     private readonly ByteBudget _budget;
-    private bool _isDraining;
 
-    public IngestMonitorActor(ByteBudget budget)
+    public IngestMonitorActor(ByteBudget budget, Known known)
     {
         _budget = budget;
+        _known = known;
         Receive<WorkerReport>(OnReport);
         Receive<GetIngestStatus>(_ => Sender.Tell(Status()));
         Receive<PauseIngest>(pause => TellWorkers(pause.Table, new DrainWorker()));
@@ -29,61 +27,80 @@ public sealed class IngestMonitorActor : ReceiveActor
         Receive<Terminated>(OnTerminated);
     }
 
-    public static Props Props(ByteBudget budget) => Akka.Actor.Props.Create(() => new IngestMonitorActor(budget));
+    public static Props Props(ByteBudget budget)
+    {
+        var known = new Known();
+        return Akka.Actor.Props.Create(() => new IngestMonitorActor(budget, known));
+    }
 
     private void OnReport(WorkerReport report)
     {
-        if (!_workers.ContainsKey(Sender))
+        if (!_known.Workers.ContainsKey(Sender))
         {
             Context.Watch(Sender);
-            if (_isDraining) Drain(Sender);
+            if (_known.IsDraining) Drain(Sender);
         }
 
-        _workers[Sender] = report.Tables;
+        _known.Workers[Sender] = report.Tables;
     }
 
     private void OnDrainNode()
     {
-        _isDraining = true;
-        _drainAskers.Add(Sender);
-        foreach (var worker in _workers.Keys) Drain(worker);
+        _known.IsDraining = true;
+        _known.DrainAskers.Add(Sender);
+        foreach (var worker in _known.Workers.Keys) Drain(worker);
         AnswerWhenDrained();
     }
 
     private void Drain(IActorRef worker)
     {
-        _undrained.Add(worker);
+        _known.Undrained.Add(worker);
         worker.Tell(new DrainWorker());
     }
 
     private void OnTerminated(Terminated terminated)
     {
-        _workers.Remove(terminated.ActorRef);
+        _known.Workers.Remove(terminated.ActorRef);
         OnDrained(terminated.ActorRef);
     }
 
     private void OnDrained(IActorRef worker)
     {
-        _undrained.Remove(worker);
+        _known.Undrained.Remove(worker);
         AnswerWhenDrained();
     }
 
     private void AnswerWhenDrained()
     {
-        if (_undrained.Count > 0) return;
-        foreach (var asker in _drainAskers) asker.Tell(new NodeDrained());
-        _drainAskers.Clear();
+        if (_known.Undrained.Count > 0) return;
+        foreach (var asker in _known.DrainAskers) asker.Tell(new NodeDrained());
+        _known.DrainAskers.Clear();
     }
 
     private void TellWorkers(TableId? table, object message)
     {
-        foreach (var (worker, tables) in _workers)
+        foreach (var (worker, tables) in _known.Workers)
             if (table is null || tables.Any(status => status.Table == table)) worker.Tell(message);
     }
 
     private IngestStatus Status() => new(
     [
-        .. _workers.Values.SelectMany(tables => tables).GroupBy(worker => worker.Table).OrderBy(group => group.Key, TableId.ByName)
+        .. _known.Workers.Values.SelectMany(tables => tables).GroupBy(worker => worker.Table).OrderBy(group => group.Key, TableId.ByName)
             .Select(group => TableStatus.Of(group.Key, [.. group])),
     ], _budget.BytesUsed);
+
+    /// <summary>
+    /// What outlives a restart: workers report when something changes, so that one who has forgotten them would say of a node
+    /// with open files that it is drained.
+    /// </summary>
+    public sealed class Known
+    {
+        internal Dictionary<IActorRef, ImmutableArray<WorkerStatus>> Workers { get; } = [];
+
+        internal HashSet<IActorRef> Undrained { get; } = [];
+
+        internal List<IActorRef> DrainAskers { get; } = [];
+
+        internal bool IsDraining { get; set; }
+    }
 }

@@ -1,12 +1,13 @@
+using Akka.Actor;
 using Akka.Cluster.Hosting;
-using Akka.Configuration;
 using Akka.Hosting;
+using Akka.Pattern;
 using Akka.Persistence.Sql;
-using Microsoft.Data.Sqlite;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -18,52 +19,39 @@ public static class TransformRegistration
     /// <summary>The role of nodes on which the coordinator may run.</summary>
     public const string Role = "transform";
 
-    internal const string JournalPlugin = "akka.persistence.journal.sql";
-    internal const string SnapshotPlugin = "akka.persistence.snapshot-store.sql";
+    /// <summary>The pace at which a coordinator that has failed is made again; its defects are in the log.</summary>
+    private static readonly RetryPolicy Restarting = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromMinutes(1), Jitter = 0.2 };
 
     /// <summary>
     /// Keeps the graph's Silver and Gold tables up to date, from one node of the cluster that has the role
     /// <see cref="Role"/>. Needs clustering; register it with the same graph on every such node. The coordinator's proxy
     /// is in the actor registry under <see cref="MedallionCoordinatorActor"/>.
     /// </summary>
+    /// <param name="pipeline">The pipeline's name: what is remembered is remembered under it.</param>
     /// <param name="outages">The node's: says what is away.</param>
-    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
+    /// <exception cref="PipelineException">Another node has the journal's file.</exception>
+    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
         TimeProvider time)
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory);
         var tables = new OpenTables(lake);
-        return builder.WithTransform(options, tables, graph, new DuckDbEngine(tables, options, time), outages, time);
+        return builder.WithTransform(pipeline, options, tables, graph, new DuckDbEngine(tables, options, time), outages, time);
     }
 
-    internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, TransformOptions options, OpenTables tables, TransformGraph graph,
-        IJobEngine engine, OutageWatch outages, TimeProvider time) =>
-        builder
-            .AddTransformSerializer()
-            .AddHocon(Journal(options), HoconAddMode.Prepend)
-            .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", MedallionCoordinatorActor.Props(tables, graph, options, engine, outages, time),
-                new ClusterSingletonOptions { Role = Role });
-
-    private static Config Journal(TransformOptions options)
+    internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, OpenTables tables, TransformGraph graph,
+        IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
-        var provider = options.JournalProvider == JournalProvider.Sqlite ? "SQLite.MS" : "PostgreSQL.15";
-        if (options.JournalProvider == JournalProvider.Sqlite && new SqliteConnectionStringBuilder(options.JournalConnection).DataSource is { Length: > 0 } file
-            && Path.GetDirectoryName(Path.GetFullPath(file)) is { } directory)
-            Directory.CreateDirectory(directory);
-        return ConfigurationFactory.ParseString($$"""
-            {{JournalPlugin}} {
-              class = "Akka.Persistence.Sql.Journal.SqlWriteJournal, Akka.Persistence.Sql"
-              connection-string = {{Quote(options.JournalConnection)}}
-              provider-name = "{{provider}}"
-              auto-initialize = true
-            }
-            {{SnapshotPlugin}} {
-              class = "Akka.Persistence.Sql.Snapshot.SqlSnapshotStore, Akka.Persistence.Sql"
-              connection-string = {{Quote(options.JournalConnection)}}
-              provider-name = "{{provider}}"
-              auto-initialize = true
-            }
-            """).WithFallback(SqlPersistence.DefaultConfiguration);
+        var journalLock = JournalFile.Lock(options);
+        var journal = JournalKeeperActor.Props(pipeline, options, new JournalPlugins(options), outages, time);
+        var coordinator = MedallionCoordinatorActor.Props(journal, tables, graph, options, engine, outages, time);
+        return builder
+            .AddTransformSerializer()
+            .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)
+            .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
+            .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
 
-    private static string Quote(string text) => '"' + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + '"';
+    /// <summary>Whatever ends the coordinator, it is made again after a pause.</summary>
+    private static Props Supervised(Props coordinator) => BackoffSupervisor.Props(
+        Backoff.OnStop(coordinator, "coordinator", Restarting.BackoffMin, Restarting.BackoffMax, Restarting.Jitter, maxNrOfRetries: -1).WithDefaultStoppingStrategy());
 }

@@ -151,7 +151,7 @@ internal sealed class KafkaScene : IAsyncDisposable
           retry { backoff-min = 50ms, backoff-max = 1s, attempts-max = 3 }
           {{ingest}}
         }
-        cluster { hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
+        cluster { roles = [ingest], hostname = 127.0.0.1, port = {{port}}, seed-nodes = [{{string.Join(", ", (seedPorts ?? []).Select(seed => $"\"127.0.0.1:{seed}\""))}}] }
         sources {
           events {
             type = kafka

@@ -1,6 +1,8 @@
 using System.Text.RegularExpressions;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Operations.Options;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
@@ -45,6 +47,18 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
         Replace("gold/dim_users.sql", "silver.users", "silver.usres");
 
         await VerifyErrors("broken-graph.txt");
+    }
+
+    [Fact]
+    public void A_cluster_with_a_journal_for_one_node_is_not_run()
+    {
+        Replace("pipeline.conf", "seed-nodes = []", "seed-nodes = [\"node-1:4053\"]");
+        Replace("pipeline.conf", "location = \"./.pipeline/lake\"", "location = \"/lake\"");
+
+        var options = PipelineOptions.Load(Path.Combine(_directory, "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null);
+
+        var problem = Assert.Single(options.RunProblems);
+        Assert.Equal(("pipeline.transform.journal.provider", "provider = sqlite"), (problem.Path, LineOf("pipeline.conf", problem.Location.Line)));
     }
 
     [Fact]

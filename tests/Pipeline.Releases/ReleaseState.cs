@@ -35,6 +35,8 @@ public sealed class ReleaseState(string root, string configurations) : IAsyncDis
         File.WriteAllText(joining, $$"""
             include "{{Path.GetFileName(Configuration)}}"
             pipeline.cluster.seed-nodes = ["{{seed}}"]
+            # Nodes of a cluster share a journal.
+            pipeline.transform.journal { provider = postgresql, connection = "Host="${APP_DB_HOST}";Port="${APP_DB_PORT}";Database="${APP_DB_NAME}";Username="${APP_DB_USER}";Password="${APP_DB_PASSWORD} }
             """);
         return joining;
     }

@@ -21,7 +21,7 @@ public enum FaultKind
     /// <summary>Stored data is damaged: a truncated commit, a missing file. Halts, and is looked at again slowly.</summary>
     Damaged,
 
-    /// <summary>It needs more memory than it may use. Halts as well, unless it can be done in smaller pieces.</summary>
+    /// <summary>It needs more memory, or more time, than it may use. Halts as well, unless it can be done in smaller pieces.</summary>
     TooLarge,
 
     /// <summary>The disk or bucket is full or read-only. Retried with backoff: space may return.</summary>

@@ -14,7 +14,7 @@ internal static class DurationOption
         {
             var text = result.Tokens[0].Value;
             if (ConfigUnits.TryDuration(text, out var duration) && duration <= ConfigUnits.DurationMax) return duration;
-            result.AddError($"'{text}' is not a duration. Write a number with a unit, ms, s, m, h or d, of at most {ConfigUnits.Format(ConfigUnits.DurationMax)}.");
+            result.AddError($"'{text}' is not a duration. Write a number with a unit, ms, s, m, h or d, of at most {ConfigUnits.DurationMax.TotalDays:0}d.");
             return null;
         },
     };

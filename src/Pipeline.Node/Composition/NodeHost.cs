@@ -37,6 +37,7 @@ internal sealed class NodeHost : IAsyncDisposable
         _sources = sources;
         _outages = outages;
         _joining = joining;
+        EssentialGone = EssentialActors.FirstGoneAsync(System);
     }
 
     public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
@@ -48,6 +49,9 @@ internal sealed class NodeHost : IAsyncDisposable
 
     /// <summary>Why it must not go on although its actor system does: what it was to join is another pipeline's.</summary>
     public Task<PipelineException> Refused => _joining.Identity.Refused;
+
+    /// <inheritdoc cref="EssentialActors.FirstGoneAsync"/>
+    public Task<string> EssentialGone { get; }
 
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
@@ -106,7 +110,7 @@ internal static class ClusterConfiguration
     public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, TimeProvider time)
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
-        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Transform, lake, options.Graph, outages, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time);
         return akka;
     }
 

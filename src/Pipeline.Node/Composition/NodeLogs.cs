@@ -22,6 +22,7 @@ internal static partial class NodeLogs
         .MinimumLevel.Is(LevelConvert.ToSerilogLevel(level))
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
         .Filter.ByExcluding(IsChatterOfAkka)
+        .Filter.ByExcluding(IsOfJournal)
         .WriteTo.Sink(new WriterSink(writer, new MessageTemplateTextFormatter(Template)))
         .CreateLogger();
 
@@ -33,6 +34,10 @@ internal static partial class NodeLogs
         entry.Level < LogEventLevel.Warning
         && entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path }
         && !OurActorPath().IsMatch(path);
+
+    /// <summary>What a persistence plug-in cannot do is said by who keeps the journal, once and not at each try.</summary>
+    private static bool IsOfJournal(LogEvent entry) =>
+        entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path } && path.Contains("/system/pipeline.transform.", StringComparison.Ordinal);
 
     [GeneratedRegex("^akka://[^/]+/(user/|system/sharding/[^/]+/[^/]+/[^/]+)")]
     private static partial Regex OurActorPath();

@@ -31,8 +31,11 @@ internal sealed class RunVerb : Verb
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
-        var first = await Task.WhenAny(stop.Task, node.Refused, node.Terminated);
+        var first = await Task.WhenAny(stop.Task, node.Refused, node.Terminated, node.EssentialGone);
         if (first == node.Refused) throw await node.Refused;
+        if (first == node.EssentialGone)
+            throw new PipelineException(FaultKind.Defect, "This node", $"its actor {await node.EssentialGone} has ended, and without it the node does not do its work",
+                "The log says why; start it again and it continues where the lake says.");
         if (first == node.Terminated)
             throw new PipelineException(FaultKind.Invalid, "This node", "it was taken out of the cluster by the others, or its actor system failed",
                 "The log says why; start it again and it continues where the lake says.");

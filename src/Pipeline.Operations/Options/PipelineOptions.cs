@@ -79,6 +79,11 @@ public sealed record PipelineOptions
         if (options.Cluster.SeedNodes.Count > 0 && options.Lake.IsRelative)
             yield return new ConfigProblem(lake.LocationOf("location"), $"{lake.Path}.location",
                 $"'{options.Lake.Location}' is relative, and each node of a cluster would have a lake of its own. Write an absolute path or s3://bucket/prefix");
+        // Where the coordinator moves, it must find what was remembered.
+        var journal = pipeline.Section("transform").Section("journal");
+        if (options.Cluster.SeedNodes.Count > 0 && options.Cluster.Roles.Contains(NodeRole.Transform) && options.Transform.JournalProvider == JournalProvider.Sqlite)
+            yield return new ConfigProblem(journal.LocationOf("provider"), $"{journal.Path}.provider",
+                "a SQLite journal is for one node, and cluster.seed-nodes names others. Use provider = postgresql with a connection string, or take 'transform' out of cluster.roles");
     }
 
     private static List<TableId> BronzeTablesOf(IReadOnlyList<ISourceDefinition> sources) =>

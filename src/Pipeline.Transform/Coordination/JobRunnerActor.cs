@@ -16,16 +16,19 @@ internal sealed class JobRunnerActor : ReceiveActor
     private readonly JobPins _pins;
     private readonly JobPlanner _planner;
     private readonly IJobEngine _engine;
+    private readonly TimeLimit _limit;
 
-    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobEngine engine)
+    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobEngine engine, TimeLimit limit)
     {
         _pins = pins;
         _planner = planner;
         _engine = engine;
+        _limit = limit;
         Running();
     }
 
-    public static Props Props(JobPins pins, JobPlanner planner, IJobEngine engine) => Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, engine));
+    public static Props Props(JobPins pins, JobPlanner planner, IJobEngine engine, TimeLimit limit) =>
+        Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, engine, limit));
 
     protected override void PreStart() => _ = Background.RunAsync(RunAsync, _stopping.Token).PipeTo(Self);
 
@@ -54,9 +57,9 @@ internal sealed class JobRunnerActor : ReceiveActor
         Context.Stop(Self);
     }
 
-    private async ValueTask<JobResult> RunAsync(CancellationToken cancellationToken)
+    private ValueTask<JobResult> RunAsync(CancellationToken stopping) => _limit.RunAsync($"Table {_pins.Table}", $"run {_pins.Run}", async cancellationToken =>
     {
         var spec = await _planner.ExpandAsync(_pins, cancellationToken);
         return await _engine.RunAsync(spec, cancellationToken);
-    }
+    }, stopping);
 }

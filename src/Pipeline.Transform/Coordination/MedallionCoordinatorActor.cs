@@ -1,9 +1,9 @@
 using Akka.Actor;
 using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
-using Akka.Persistence;
 using Pipeline.Core;
 using Pipeline.Remoting.Joining;
+using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 
@@ -13,14 +13,22 @@ namespace Pipeline.Transform.Coordination;
 /// Keeps Silver and Gold up to date: one in the cluster. It remembers which jobs it has requested before it starts them,
 /// so that the next coordinator, after a crash or a move, finds and repeats them; jobs are idempotent.
 /// </summary>
-/// <remarks>Decisions are <see cref="MedallionState"/>'s; this actor makes them durable and performs them.</remarks>
-public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTimers
+/// <remarks>
+/// Decisions are <see cref="MedallionState"/>'s; this actor has them remembered by its <see cref="JournalKeeperActor"/>, if
+/// the journal can be had, and performs them. Without a journal it starts from the tables' logs.
+/// <code>
+/// Recalling ──what is remembered──▶ Coordinating ──a decision──▶ Remembering ──it is durable, or cannot be──▶ Coordinating
+/// </code>
+/// </remarks>
+public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWithUnboundedStash
 {
     /// <summary>How often it is looked at what is due: the resolution of all intervals.</summary>
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
-    private const int EventsPerSnapshot = 200;
+    /// <summary>The keeper answers sooner; if it does not, it is broken.</summary>
+    private static readonly TimeSpan AnswerMax = TimeSpan.FromMinutes(1);
 
+    private readonly HashSet<TableId> _ordered = [];
     private readonly OpenTables _tables;
     private readonly TransformGraph _graph;
     private readonly TransformOptions _options;
@@ -32,10 +40,12 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
     private readonly Dictionary<TableId, OutageWaiter> _runs = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly IActorRef _journal;
+    private readonly TimeLimit _limit;
     private MedallionState _state;
     private bool _isPolling;
 
-    public MedallionCoordinatorActor(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
@@ -45,19 +55,21 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         _polls = outages.Waiter();
         _time = time;
         _planner = new JobPlanner(tables, graph, options, time);
-        _state = MedallionState.Start(graph.Tables.Select(table => (table, graph.InputsOf(table).AsEnumerable())), options, time.GetUtcNow());
-        JournalPluginId = TransformRegistration.JournalPlugin;
-        SnapshotPluginId = TransformRegistration.SnapshotPlugin;
-        Recovering();
-        Coordinating();
+        _limit = new TimeLimit(options.JobTimeMax, time);
+        _state = Started();
+        _journal = Context.ActorOf(journal, "journal");
+        Recalling();
     }
-
-    public override string PersistenceId => "medallion-coordinator";
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(tables, graph, options, engine, outages, time));
+    public IStash Stash { get; set; } = null!;
+
+    /// <param name="journal">The keeper of what it remembers.</param>
+    public static Props Props(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, tables, graph, options, engine, outages, time));
+
+    protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
     protected override void PostStop()
     {
@@ -68,57 +80,83 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         base.PostStop();
     }
 
-    private void Recovering()
+    private void Recalling()
     {
-        Recover<MedallionEvent>(happened => _state = _state.Apply(happened));
-        Recover<SnapshotOffer>(offer => _state = _state.Restore((MedallionSnapshot)offer.Snapshot));
-        Recover<RecoveryCompleted>(_ => OnRecovered());
+        Receive<Recalled>(OnRecalled);
+        Receive<Unanswered>(_ => throw new InvalidOperationException("The keeper of the journal has not answered."));
+        ReceiveAny(_ => Stash.Stash());
+    }
+
+    /// <param name="then">What follows when the events are durable, or cannot be made so.</param>
+    private void Remembering(Action then)
+    {
+        Receive<Remembered>(_ =>
+        {
+            Timers.Cancel(nameof(Unanswered));
+            Become(Coordinating);
+            Stash.UnstashAll();
+            then();
+        });
+        // They come again.
+        Receive<Tick>(_ => { });
+        Receive<PollDue>(_ => { });
+        Receive<Unanswered>(_ => throw new InvalidOperationException("The keeper of the journal has not answered."));
+        ReceiveAny(_ => Stash.Stash());
     }
 
     private void Coordinating()
     {
-        Command<Tick>(tick => Handle(tick));
-        Command<PollDue>(_ => Poll());
-        Command<InputsPolled>(polled =>
+        Receive<Tick>(tick => Handle(tick));
+        Receive<PollDue>(_ => Poll());
+        Receive<InputsPolled>(polled =>
         {
             _isPolling = false;
             _polls.Answered();
             Handle(polled);
         });
-        Command<PollFailed>(failed =>
+        Receive<PollFailed>(failed =>
         {
             _isPolling = false;
             OnPollFailed(Fault.Of("The tables' logs", failed.Cause), failed.Cause);
         });
-        Command<BronzeCommitted>(committed => Handle(new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
-        Command<TableAdvanced>(advanced => Handle(new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
-        Command<JobPlanned>(planned =>
+        Receive<BronzeCommitted>(committed => Handle(new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
+        Receive<TableAdvanced>(advanced => Handle(new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
+        Receive<JobPlanned>(planned =>
         {
             if (planned.Pins is null) RunsOf(planned.Table).Answered();
             Handle(planned);
         });
-        Command<JobEnded>(ended =>
+        Receive<JobEnded>(ended =>
         {
             Watch(ended);
             Handle(ended);
         });
-        Command<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
-        Command<TriggerTable>(trigger => Obey(trigger.Table, trigger));
-        Command<PauseTable>(pause => Obey(pause.Table, pause));
-        Command<ResumeTable>(resume => Obey(resume.Table, resume));
-        Command<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
-        Command<SubscribeAck>(_ => { });
-        Command<SaveSnapshotSuccess>(saved => OnSnapshotSaved(saved.Metadata));
-        Command<SaveSnapshotFailure>(failed => _log.Warning(failed.Cause, "Cannot save a snapshot; the journal keeps its events"));
-        Command<DeleteMessagesSuccess>(_ => { });
-        Command<DeleteSnapshotsSuccess>(_ => { });
+        Receive<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
+        Receive<TriggerTable>(trigger => Obey(trigger.Table, trigger));
+        Receive<PauseTable>(pause => Obey(pause.Table, pause));
+        Receive<ResumeTable>(resume => Obey(resume.Table, resume));
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
+        Receive<SubscribeAck>(_ => { });
+        Receive<GetEverything>(_ => Sender.Tell(_state.ToSnapshot()));
+        Receive<RecalledLate>(late => _state = _state.TakeOver(StateOf(late.Memory), _ordered));
+        Receive<Unanswered>(_ => { });
     }
 
-    private void OnRecovered()
+    private MedallionState Started() =>
+        MedallionState.Start(_graph.Tables.Select(table => (table, _graph.InputsOf(table).AsEnumerable())), _options, _time.GetUtcNow());
+
+    private MedallionState StateOf(Recollection memory) =>
+        memory.Events.Aggregate(memory.Snapshot is { } snapshot ? Started().Restore(snapshot) : Started(), (state, happened) => state.Apply(happened));
+
+    private void OnRecalled(Recalled recalled)
     {
+        Timers.Cancel(nameof(Unanswered));
+        _state = StateOf(recalled.Memory);
         DistributedPubSub.Get(Context.System).Mediator.Tell(new Subscribe(LakeEvents.Topic, Self));
         Timers.StartPeriodicTimer("tick", Tick.Instance, TimeSpan.Zero, TickInterval);
         Timers.StartPeriodicTimer("poll", PollDue.Instance, _options.PollInterval);
+        Become(Coordinating);
+        Stash.UnstashAll();
         foreach (var effect in _state.Resume()) Perform(effect);
     }
 
@@ -159,6 +197,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
             return;
         }
 
+        if (command is PauseTable or ResumeTable) _ordered.Add(table);
         var sender = Sender;
         Handle(command, () => sender.Tell(new Accepted(table)));
     }
@@ -173,23 +212,30 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
             return;
         }
 
-        var left = decision.Events.Length;
-        PersistAll(decision.Events, happened =>
+        _journal.Tell(new Remember(decision.Events));
+        Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
+        Become(() => Remembering(() =>
         {
-            _state = _state.Apply(happened);
-            Report(happened, message);
-            if (--left > 0) return;
+            foreach (var happened in decision.Events)
+            {
+                Report(happened, message);
+                _state = _state.Apply(happened);
+            }
+
             Perform(decision, then);
-            if (LastSequenceNr % EventsPerSnapshot == 0) SaveSnapshot(_state.ToSnapshot());
-        });
+        }));
     }
 
     private void Report(MedallionEvent happened, object message)
     {
-        if (happened is JobFailed failed && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
-            _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? " for good" : "", failed.Message);
+        // A table that has stopped says why once, however often it is tried.
+        var isKnown = happened is JobFailed { IsFinal: true, Message: var again } && _state.Find(happened.Table) is { IsStopped: true, Error: var said } && said == again;
+        if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
+            _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
+        if (happened is JobSucceeded succeeded && _state.Find(succeeded.Table) is { Halts: > 0 })
+            _log.Info("Table {Table} goes on: run {Run} has ended well", succeeded.Table, succeeded.Run);
         if (happened is JobTooLarge tooLarge)
-            _log.Warning("Table {Table}: run {Run} does not fit into memory, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
+            _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
 
     private void Perform(Decision decision, Action? then)
@@ -206,7 +252,7 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
                 _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, cause));
                 break;
             case MedallionEffect.Run run:
-                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine));
+                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine, _limit));
                 break;
             case MedallionEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Advanced));
@@ -216,7 +262,9 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         }
     }
 
-    private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax) => new(table, await _planner.PlanAsync(table, rowsMax, _stopping.Token));
+    private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax) =>
+        await _limit.RunAsync($"Table {table}", "planning a run", async cancellationToken =>
+            new JobPlanned(table, await _planner.PlanAsync(table, rowsMax, cancellationToken)), _stopping.Token);
 
     /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>
     private void Poll()
@@ -224,10 +272,10 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         if (_isPolling) return;
         _isPolling = true;
         _polls.Asks();
-        _ = PollAsync(_stopping.Token).PipeTo(Self, failure: cause => new PollFailed(cause));
+        _ = _limit.RunAsync("The tables' logs", "reading them", PollAsync, _stopping.Token).AsTask().PipeTo(Self, failure: cause => new PollFailed(cause));
     }
 
-    private async Task<InputsPolled> PollAsync(CancellationToken cancellationToken)
+    private async ValueTask<InputsPolled> PollAsync(CancellationToken cancellationToken)
     {
         var seen = new List<InputSeen>();
         foreach (var id in _graph.Tables.SelectMany(_graph.InputsOf).Distinct())
@@ -236,16 +284,15 @@ public sealed class MedallionCoordinatorActor : ReceivePersistentActor, IWithTim
         return new InputsPolled(seen);
     }
 
-    private void OnSnapshotSaved(SnapshotMetadata saved)
-    {
-        DeleteMessages(saved.SequenceNr);
-        DeleteSnapshots(new SnapshotSelectionCriteria(saved.SequenceNr - 1));
-    }
-
     private sealed record PollDue : INoSerializationVerificationNeeded
     {
         public static readonly PollDue Instance = new();
     }
 
     private sealed record PollFailed(Exception Cause) : INoSerializationVerificationNeeded;
+
+    private sealed record Unanswered : INoSerializationVerificationNeeded
+    {
+        public static readonly Unanswered Instance = new();
+    }
 }

@@ -39,6 +39,8 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public ActorSystem System => _host!.System;
 
+    public Task<string> EssentialGone => _host!.EssentialGone;
+
     /// <summary>Why it must not go on.</summary>
     public Task<PipelineException> Refused => _host!.Refused;
 

@@ -111,7 +111,7 @@ public sealed partial class YesterdaySpec
         using var journal = new SqliteConnection($"{state.Environment["PIPELINE_JOURNAL"]};Pooling=false");
         journal.Open();
         using var command = journal.CreateCommand();
-        command.CommandText = "SELECT manifest, message FROM journal ORDER BY sequence_number";
+        command.CommandText = "SELECT manifest, message FROM journal WHERE deleted = 0 ORDER BY sequence_number";
         using var rows = command.ExecuteReader();
         var unended = new List<HalfWayRun>();
         while (rows.Read())

@@ -131,7 +131,7 @@ public sealed class JoiningSpec : IDisposable
     {
         await using var first = await StartAsync("a", "sales", lake: "lake");
         var directory = Directory.CreateDirectory(Path.Combine(_root, "b")).FullName;
-        var config = await RunningNode.ConfigureAsync(directory, "", $"name = marketing\ncluster.seed-nodes = [\"{first.Address}\"]");
+        var config = await RunningNode.ConfigureAsync(directory, "", $"name = marketing\ncluster.roles = [ingest]\ncluster.seed-nodes = [\"{first.Address}\"]");
 
         await using var process = NodeProcess.Start("run", "--config", config);
         var run = await process.WaitForEndAsync();
@@ -146,6 +146,7 @@ public sealed class JoiningSpec : IDisposable
         return RunningNode.StartAsync(directory, "", lake is null ? "./lake" : Path.Combine(_root, lake), $$"""
             name = {{name}}
             cluster {
+              roles = [ingest]
               hostname = "{{hostname}}"
               port = {{port}}
               seed-nodes = [{{(seed is null ? "" : $"\"{seed.Address}\"")}}]

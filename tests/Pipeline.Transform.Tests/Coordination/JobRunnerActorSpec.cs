@@ -10,6 +10,8 @@ public sealed class JobRunnerActorSpec : TestKit
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
+    private static readonly TimeLimit NoLimit = new(TimeSpan.FromDays(1), TimeProvider.System);
+
     private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id] }", ""));
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -33,7 +35,7 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, FaultKind? kind)
     {
         var parent = CreateTestProbe();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => throw thrown)), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => throw thrown), NoLimit), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
@@ -47,7 +49,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => Task.FromResult(result))), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => Task.FromResult(result)), NoLimit), Cancel));
 
         Assert.Equal(new JobEnded(TableId.Silver("users"), result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
@@ -59,7 +61,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = await PinsAsync() with { Table = TableId.Silver("unknown") };
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Engine), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Engine, NoLimit), Cancel);
 
         Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault);
     }
@@ -74,7 +76,7 @@ public sealed class JobRunnerActorSpec : TestKit
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
             throw new InvalidOperationException("never here");
-        })), Cancel));
+        }), NoLimit), Cancel));
         var token = await started.Task.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
         Sys.Stop(runner);
@@ -83,6 +85,43 @@ public sealed class JobRunnerActorSpec : TestKit
         Assert.True(token.IsCancellationRequested);
         parent.Tell("a mark");
         Assert.Equal("a mark", parent.ExpectMsg<string>(Deadline, cancellationToken: Cancel));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_job_that_takes_too_long_is_cancelled_and_told_also_one_that_does_not_obey(bool obeys)
+    {
+        var parent = CreateTestProbe();
+        var started = new TaskCompletionSource<CancellationToken>();
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(async cancel =>
+        {
+            started.SetResult(cancel);
+            await Task.Delay(Timeout.InfiniteTimeSpan, obeys ? cancel : CancellationToken.None);
+            throw new InvalidOperationException("never here");
+        }), new TimeLimit(TimeSpan.FromMinutes(1), _lake.Time)), Cancel));
+        var token = await started.Task.WaitAsync(Deadline, Cancel);
+
+        _lake.Time.Advance(TimeSpan.FromMinutes(1));
+        if (!obeys) _lake.Time.Advance(TimeSpan.FromMinutes(1));
+
+        var fault = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault;
+        Assert.Equal((FaultKind.TooLarge, "Table silver/users", "run 1 has taken more than 60 s and was cancelled"), (fault?.Kind, fault?.Thing, fault?.Cause));
+        Assert.True(token.IsCancellationRequested);
+        ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
+    }
+
+    [Fact]
+    public async Task A_query_without_an_end_is_interrupted_where_it_runs()
+    {
+        using var lake = new TestLake(TestGraph.Of("", "endless { sql = \"endless.sql\" }",
+            ("endless.sql", "WITH RECURSIVE n AS (SELECT CAST(1 AS BIGINT) AS i UNION ALL SELECT i % 1000 + 1 FROM n) SELECT CAST(sum(i) AS BIGINT) AS total FROM n")));
+        var parent = CreateTestProbe();
+        var pins = (await lake.Planner.PlanAsync(TableId.Gold("endless"), Cancel))!;
+
+        parent.ChildActorOf(JobRunnerActor.Props(pins, lake.Planner, lake.Engine, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
+
+        Assert.Equal(FaultKind.TooLarge, parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault?.Kind);
     }
 
     protected override void Dispose(bool disposing)

@@ -1,17 +1,7 @@
 using System.Collections.Concurrent;
-using Akka.Actor;
-using Akka.Cluster;
-using Akka.Cluster.Hosting;
-using Akka.Cluster.Tools.PublishSubscribe;
-using Akka.Hosting;
-using Akka.Remote.Hosting;
 using Apache.Arrow;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
-using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
@@ -33,7 +23,7 @@ public sealed class MedallionCoordinatorSpec
     {
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT * FROM (VALUES (1, 'DE', 'r', 1), (2, 'FR', 'r', 2), (3, 'DE', 'r', 3)) AS v(user_id, country, _op, _position)");
-        await using var node = await Node.StartAsync(lake, lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
         await node.UntilAsync(TableId.Gold("totals"), run: 1);
         Assert.Equal(["3"], await lake.RowsAsync("SELECT users FROM gold.totals"));
 
@@ -52,7 +42,7 @@ public sealed class MedallionCoordinatorSpec
     public async Task Finds_by_itself_what_was_never_announced()
     {
         using var lake = _lake;
-        await using var node = await Node.StartAsync(lake, lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
 
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
 
@@ -65,11 +55,11 @@ public sealed class MedallionCoordinatorSpec
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var hanging = new RecordingEngine(null);
-        await using (await Node.StartAsync(lake, hanging)) await hanging.Started.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        await using (await CoordinatorNode.StartAsync(lake, hanging)) await hanging.Started.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         lake.Time.Advance(TimeSpan.FromMinutes(5));
 
         var working = new RecordingEngine(lake.Engine);
-        await using var node = await Node.StartAsync(lake, working);
+        await using var node = await CoordinatorNode.StartAsync(lake, working);
         await node.UntilAsync(Silver, run: 1);
 
         Assert.Equal(hanging.Specs.First().Pins.ToJson(), working.Specs.First().Pins.ToJson());
@@ -82,7 +72,7 @@ public sealed class MedallionCoordinatorSpec
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var broken = new RecordingEngine(lake.Engine) { FailFor = Countries };
-        await using var node = await Node.StartAsync(lake, broken);
+        await using var node = await CoordinatorNode.StartAsync(lake, broken);
         await node.UntilAsync(Silver, run: 1);
 
         var status = await node.UntilAsync(tables => tables.Single(table => table.Table == Countries).Error is not null);
@@ -101,7 +91,7 @@ public sealed class MedallionCoordinatorSpec
         using var outages = new OutageWatch(lake.Time, said.Enqueue);
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var engine = new RecordingEngine(lake.Engine) { Away = new PipelineException(FaultKind.Unreachable, "Object a", "connection refused", "Check it.") { Dependency = "Lake a" } };
-        await using var node = await Node.StartAsync(lake, engine, outages);
+        await using var node = await CoordinatorNode.StartAsync(lake, engine, outages);
         await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).FailedAttempts > 0);
 
         lake.Time.Advance(Outages.SayAfter);
@@ -115,6 +105,28 @@ public sealed class MedallionCoordinatorSpec
     }
 
     [Fact]
+    public async Task A_job_without_an_end_keeps_no_other_table_from_its_turn_and_comes_again()
+    {
+        using var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var engine = new RecordingEngine(lake.Engine) { EndlessFor = Countries };
+        await using var node = await CoordinatorNode.StartAsync(lake, engine);
+        await node.UntilAsync(tables => engine.Specs.Any(spec => spec.Pins.Table == Countries));
+
+        lake.Time.Advance(lake.Options.JobTimeMax);
+        var status = await node.UntilAsync(tables => tables.Single(table => table.Table == Countries).Error is not null);
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 5 AS user_id, 'FR' AS country, 'r' AS _op, 5 AS _position");
+        await node.UntilAsync(Silver, run: 2);
+        engine.EndlessFor = null;
+        lake.Time.Advance(lake.Options.Retry.BackoffMax);
+        await node.UntilAsync(TableId.Gold("totals"), run: 1);
+
+        Assert.Equal((TableActivity.BackingOff, "Table gold/countries: run 1 has taken more than 1,800 s and was cancelled. If it needs longer, raise transform.job-time-max; if it has no end, correct the SQL."),
+            (status.Tables.Single(table => table.Table == Countries).Activity, status.Tables.Single(table => table.Table == Countries).Error));
+        Assert.Equal(["2"], await lake.RowsAsync("SELECT users FROM gold.totals"));
+    }
+
+    [Fact]
     public async Task A_backlog_that_does_not_fit_into_memory_is_read_in_smaller_pieces_to_its_end()
     {
         using var lake = new TestLake(TestGraph.Of("""
@@ -125,7 +137,7 @@ public sealed class MedallionCoordinatorSpec
             await lake.AppendAsync("bronze/app/notes", TestLake.BronzeColumns("note_id long", "text string"),
                 $"SELECT i AS note_id, repeat(md5(CAST(i AS VARCHAR)), 3200) AS text, 'r' AS _op, i AS _position FROM range({50 * commit}, {50 * commit + 50}) AS r(i)");
         var engine = new RecordingEngine(lake.Engine);
-        await using var node = await Node.StartAsync(lake, engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, engine);
 
         var status = await node.UntilAsync(tables => tables[0].Rows == 600 || tables[0].Error is not null);
 
@@ -135,108 +147,5 @@ public sealed class MedallionCoordinatorSpec
         var rows = engine.Specs.Select(spec => spec.Pins.Rows).ToList();
         Assert.Equal([600, 300], rows[..2]);
         Assert.Equal(1, engine.Specs.ElementAt(1).Pins.Run);
-    }
-
-    /// <summary>A node of its own: one-member cluster, journal in the lake's directory.</summary>
-    private sealed class Node : IAsyncDisposable
-    {
-        private readonly IHost _host;
-        private readonly ActorSystem _system;
-        private readonly IActorRef _coordinator;
-        private readonly Inbox _inbox;
-
-        private Node(IHost host)
-        {
-            _host = host;
-            _system = host.Services.GetRequiredService<ActorSystem>();
-            _coordinator = ActorRegistry.For(_system).Get<MedallionCoordinatorActor>();
-            _inbox = Inbox.Create(_system);
-            DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
-        }
-
-        public static async Task<Node> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null)
-        {
-            var options = lake.Options with
-            {
-                IntervalMin = TimeSpan.Zero, PollInterval = TimeSpan.FromMilliseconds(200),
-                JournalConnection = $"Data Source={Path.Combine(lake.Options.TempDirectory, "journal.db")}",
-            };
-            var host = Host.CreateApplicationBuilder();
-            host.Logging.ClearProviders();
-            host.Services.AddAkka("transform", builder => builder
-                .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
-                .WithRemoting("127.0.0.1", 0)
-                .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
-                .WithTransform(options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
-                .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
-            var built = host.Build();
-            await built.StartAsync(TestContext.Current.CancellationToken);
-            return new Node(built);
-        }
-
-        public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement));
-
-        public async Task<MedallionStatus> StatusAsync() => await _coordinator.Ask<MedallionStatus>(new GetMedallionStatus(), Deadline);
-
-        /// <summary>Waits until a table has finished a run, woken by what the coordinator announces.</summary>
-        public Task UntilAsync(TableId table, long run) => UntilAsync(tables => tables.Single(status => status.Table == table).Run >= run);
-
-        public async Task<MedallionStatus> UntilAsync(Func<TableStatus[], bool> condition)
-        {
-            using var deadline = new CancellationTokenSource(Deadline);
-            while (true)
-            {
-                var status = await StatusAsync();
-                if (condition(status.Tables)) return status;
-                Assert.False(deadline.IsCancellationRequested, string.Join("\n", status.Tables.Select(table => table.ToString())));
-                await AnnouncementAsync();
-            }
-        }
-
-        /// <summary>An announcement, or a moment without one: failures are not announced.</summary>
-        private async Task AnnouncementAsync()
-        {
-            try
-            {
-                await _inbox.ReceiveAsync(TimeSpan.FromMilliseconds(250));
-            }
-            catch (TimeoutException)
-            {
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await _host.StopAsync(CancellationToken.None);
-            await _system.Terminate();
-            _host.Dispose();
-        }
-    }
-
-    /// <summary>Remembers what it was asked to run; without an inner engine it never comes to an end.</summary>
-    private sealed class RecordingEngine(IJobEngine? inner) : IJobEngine
-    {
-        private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public string Name => "recording";
-
-        public TableId? FailFor { get; init; }
-
-        /// <summary>Thrown by every run.</summary>
-        public PipelineException? Away { get; set; }
-
-        public Task Started => _started.Task;
-
-        public ConcurrentQueue<JobSpec> Specs { get; } = new();
-
-        public async Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken)
-        {
-            Specs.Enqueue(spec);
-            _started.TrySetResult();
-            if (spec.Pins.Table == FailFor) throw new PipelineException(FaultKind.Invalid, $"Table {FailFor}", "the query is wrong", "Correct it.");
-            if (Away is { } away) throw away;
-            if (inner is null) await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
-            return await inner!.RunAsync(spec, cancellationToken);
-        }
     }
 }

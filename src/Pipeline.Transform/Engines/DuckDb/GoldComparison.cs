@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
@@ -54,7 +55,15 @@ public abstract record GoldComparison
         var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, key.Count == 0 ? [snapshot.Schema.FieldsList[0]] : key, [.. snapshot.Files.Select(file => file.Path)],
             withOrigin: false, cancellationToken);
         session.Execute($"CREATE TEMP TABLE made AS {rows}");
-        session.Execute($"CREATE TEMP TABLE queried AS SELECT {selected} FROM (\n{node.Gold.Sql}\n)");
+        try
+        {
+            session.Execute($"CREATE TEMP TABLE queried AS SELECT {selected} FROM (\n{node.Gold.Sql}\n)");
+        }
+        catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
+        {
+            throw GoldRun.FailsOnARow(node.Table, e);
+        }
+
         var (made, queried) = (session.Count("SELECT count(*) FROM made"), session.Count("SELECT count(*) FROM queried"));
         if (key.Count == 0) return new Compared(made, queried, 0, 0);
         return new Compared(made, queried, session.Count("SELECT count(*) FROM (SELECT * FROM queried EXCEPT SELECT * FROM made)"),

@@ -45,10 +45,12 @@ internal sealed class GoldRun(DuckDbSession session, OpenTables tables, JobCommi
         }
         catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
         {
-            throw new PipelineException(FaultKind.Invalid, $"Table {spec.Table}", $"its query fails on a row ({e.Message.Split('\n')[0].TrimEnd('.')})",
-                "Correct the row at its source, or let the query take it: TRY_CAST gives null for what cannot be converted.", e);
+            throw FailsOnARow(spec.Table, e);
         }
     }
+
+    public static PipelineException FailsOnARow(TableId table, DuckDBException e) => new(FaultKind.Invalid, $"Table {table}", $"its query fails on a row ({e.Message.Split('\n')[0].TrimEnd('.')})",
+        "Correct the row at its source, or let the query take it: TRY_CAST gives null for what cannot be converted.", e);
 
     private async ValueTask<MergeFiles> ReplaceAsync(JobTarget gold, CancellationToken cancellationToken)
     {

@@ -1,0 +1,279 @@
+using Akka.Actor;
+using Akka.Event;
+using Pipeline.Core;
+
+namespace Pipeline.Transform.Coordination.Journal;
+
+/// <summary>
+/// Keeps the coordinator's journal, and the coordinator from depending on it: every answer comes in bounded time, whatever
+/// the journal does. One that is away is tried again by the policy and is told everything when it is back.
+/// </summary>
+/// <remarks>
+/// What a journal knows and the lake does not are the operators' pauses and how many rows a table's runs may read. The runs
+/// themselves are in the tables' logs.
+/// <code>
+/// Opening ──read──▶ Open ──a write fails or takes too long──▶ Away ──backoff──▶ Opening
+///    └──fails or takes too long──▶ Away
+/// </code>
+/// </remarks>
+internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
+{
+    /// <summary>The name that all pipelines' coordinators had in their journals, before each had its own.</summary>
+    public const string FormerId = "medallion-coordinator";
+
+    /// <summary>How long the coordinator waits for what is remembered before it begins without.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a write may take before the coordinator goes on without it.</summary>
+    private static readonly TimeSpan WriteMax = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long reading may take; what is slow on a loaded machine is better read late than again.</summary>
+    private static readonly TimeSpan ReadMax = TimeSpan.FromMinutes(2);
+
+    private static readonly RetryPolicy Reopening = new() { BackoffMin = TimeSpan.FromMilliseconds(500), BackoffMax = TimeSpan.FromSeconds(30) };
+
+    private const int EventsPerSnapshot = 200;
+
+    private readonly string _pipeline;
+    private readonly TransformOptions _options;
+    private readonly JournalPlugins _plugins;
+    private readonly TimeProvider _time;
+    private readonly OutageWaiter _outage;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly string _name;
+    private IActorRef? _journal;
+    private IActorRef? _former;
+    private IActorRef? _writer;
+    private int _failures;
+    private int _incarnation;
+    private int _children;
+    private int _written;
+    private bool _isRecalled;
+    private bool _isUnreadable;
+
+    public JournalKeeperActor(string pipeline, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time)
+    {
+        _pipeline = pipeline;
+        _options = options;
+        _plugins = plugins;
+        _time = time;
+        _outage = outages.Waiter();
+        _name = $"Journal {JournalFile.Of(options) ?? $"of {options.JournalProvider.ToString().ToLowerInvariant()}"}";
+        Opening();
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <param name="pipeline">Whose journal it is: several pipelines may share a database.</param>
+    public static Props Props(string pipeline, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new JournalKeeperActor(pipeline, options, plugins, outages, time));
+
+    protected override void PreStart()
+    {
+        Timers.StartSingleTimer(nameof(OutOfPatience), OutOfPatience.Instance, Patience);
+        Open();
+    }
+
+    protected override void PostStop()
+    {
+        _stopping.Cancel();
+        _outage.Dispose();
+    }
+
+    private void Opening()
+    {
+        Receive<Outcome<PreparedJournal>>(OnPrepared);
+        Receive<JournalRead>(OnRead, _ => Sender.Equals(_journal));
+        Receive<Remember>(_ => Sender.Tell(Remembered.Instance));
+        Receive<Overdue>(overdue => Fail(overdue.Incarnation, new TimeoutException($"it was not read within {ReadMax.TotalSeconds:0} s"), isUnreadable: false));
+        Receiving();
+    }
+
+    private void Opened()
+    {
+        Receive<Remember>(OnRemember);
+        Receive<JournalWritten>(_ => OnWritten(), _ => Sender.Equals(_journal));
+        Receive<MedallionSnapshot>(everything => _journal.Tell(everything));
+        Receive<SnapshotWritten>(_ => OnSnapshotWritten(), _ => Sender.Equals(_journal));
+        Receive<JournalRead>(OnFormerRead, _ => Sender.Equals(_former));
+        Receive<Overdue>(overdue => Fail(overdue.Incarnation, new TimeoutException($"a write has taken more than {WriteMax.TotalSeconds:0} s"), isUnreadable: false));
+        Receiving();
+    }
+
+    private void Away()
+    {
+        Receive<Remember>(_ => Sender.Tell(Remembered.Instance));
+        Receive<Reopen>(_ => Open());
+        Receive<Overdue>(_ => { });
+        Receiving();
+    }
+
+    /// <summary>What may come at any time.</summary>
+    private void Receiving()
+    {
+        Receive<OutOfPatience>(_ => OnOutOfPatience());
+        Receive<JournalFailed>(OnFailed);
+        Receive<Terminated>(OnTerminated);
+        Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
+        // Of one that has been given up.
+        Receive<Outcome<PreparedJournal>>(_ => { });
+        Receive<JournalRead>(_ => { });
+        Receive<JournalWritten>(_ => { });
+        Receive<SnapshotWritten>(_ => { });
+        Receive<MedallionSnapshot>(_ => { });
+    }
+
+    private void Open()
+    {
+        Become(Opening);
+        _incarnation++;
+        _outage.Asks();
+        Timers.StartSingleTimer(nameof(Overdue), new Overdue(_incarnation), ReadMax);
+        var (options, now) = (_options, _time.GetUtcNow());
+        _ = Task.Run(() => Background.RunAsync(_ => ValueTask.FromResult(JournalFile.Prepare(options, now)), _stopping.Token)).PipeTo(Self);
+    }
+
+    private void OnPrepared(Outcome<PreparedJournal> outcome)
+    {
+        switch (outcome)
+        {
+            case Outcome<PreparedJournal>.Failed { Cause: var cause }:
+                Fail(_incarnation, cause, isUnreadable: false);
+                break;
+            case Outcome<PreparedJournal>.Done { Value: var prepared }:
+                if (prepared.DamagedAs is { } aside) _log.Warning("{Journal} is damaged ({Damage}) and was set aside as {Aside}: the coordinator starts from the tables' logs, tables that were paused go on", _name, prepared.Damage, aside);
+                else if (prepared.IsNew) _log.Info("{Journal} is new: the coordinator starts from the tables' logs", _name);
+                _plugins.Make(Context.System);
+                _journal = Context.Watch(Context.ActorOf(JournalActor.Props($"{FormerId}:{_pipeline}", _plugins, isReading: !_isUnreadable), $"events-{++_children}"));
+                break;
+        }
+    }
+
+    private void OnRead(JournalRead read)
+    {
+        Timers.Cancel(nameof(Overdue));
+        _outage.Answered();
+        Become(Opened);
+        if (read.Memory.IsEmpty && !_isUnreadable)
+        {
+            _former = Context.Watch(Context.ActorOf(JournalActor.Props(FormerId, _plugins), $"events-{++_children}"));
+            return;
+        }
+
+        Recall(read.Memory);
+    }
+
+    /// <summary>A pipeline that has remembered nothing yet takes over what stands under the name that all had.</summary>
+    private void OnFormerRead(JournalRead read)
+    {
+        if (read.Memory.IsEmpty) StopFormer();
+        Recall(read.Memory);
+    }
+
+    private void Recall(Recollection memory)
+    {
+        _failures = 0;
+        var isBehind = _isRecalled || _isUnreadable || _former is not null;
+        if (!_isRecalled) Context.Parent.Tell(new Recalled(memory));
+        else if (!memory.IsEmpty) Context.Parent.Tell(new RecalledLate(memory));
+        _isRecalled = true;
+        _isUnreadable = false;
+        // Whatever happened without it.
+        if (isBehind) Context.Parent.Tell(GetEverything.Instance);
+    }
+
+    private void OnOutOfPatience()
+    {
+        if (_isRecalled) return;
+        _isRecalled = true;
+        _log.Warning("{Journal} has not been read within {Patience} s: the coordinator starts from the tables' logs", _name, Patience.TotalSeconds);
+        Context.Parent.Tell(new Recalled(Recollection.Nothing));
+    }
+
+    private void OnRemember(Remember remember)
+    {
+        _writer = Sender;
+        _written += remember.Events.Length;
+        _outage.Asks();
+        Timers.StartSingleTimer(nameof(Overdue), new Overdue(_incarnation), WriteMax);
+        _journal.Tell(remember);
+    }
+
+    private void OnWritten()
+    {
+        AnswerWriter();
+        _failures = 0;
+        if (JournalFile.IsGone(_options)) Fail(_incarnation, new FileNotFoundException("its file has been deleted"), isUnreadable: false);
+        else if (_written >= EventsPerSnapshot) Context.Parent.Tell(GetEverything.Instance);
+    }
+
+    private void OnSnapshotWritten()
+    {
+        _written = 0;
+        if (_former is null) return;
+        _former.Tell(ForgetEverything.Instance);
+        _log.Info("What {Journal} held under the name {FormerId} belongs to pipeline {Pipeline} now", _name, FormerId, _pipeline);
+        _former = null;
+    }
+
+    private void AnswerWriter()
+    {
+        Timers.Cancel(nameof(Overdue));
+        _writer?.Tell(Remembered.Instance);
+        _writer = null;
+    }
+
+    private void OnFailed(JournalFailed failed)
+    {
+        if (Sender.Equals(_journal) || Sender.Equals(_former)) Fail(_incarnation, failed.Cause, failed.IsUnreadable);
+    }
+
+    private void OnTerminated(Terminated terminated)
+    {
+        if (terminated.ActorRef.Equals(_journal) || terminated.ActorRef.Equals(_former)) Fail(_incarnation, new InvalidOperationException("its actor has stopped"), isUnreadable: false);
+    }
+
+    /// <summary>Gives up this opening of the journal; the next comes after a pause.</summary>
+    private void Fail(int incarnation, Exception cause, bool isUnreadable)
+    {
+        if (incarnation != _incarnation || (_journal is null && Timers.IsTimerActive(nameof(Reopen)))) return;
+        _failures++;
+        if (isUnreadable)
+        {
+            _isUnreadable = true;
+            _log.Warning(cause, "{Journal} holds what this release cannot read: the coordinator starts from the tables' logs, tables that were paused go on, and the journal is written anew", _name);
+        }
+        else
+        {
+            _outage.Failed(new Fault(FaultKind.Unreachable, _name, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'),
+                "Silver and Gold go on from the tables' logs; a pause that is ordered meanwhile is kept in memory only."));
+        }
+
+        AnswerWriter();
+        if (_journal is not null) Context.Stop(Context.Unwatch(_journal));
+        StopFormer();
+        _journal = null;
+        _plugins.Renew(Context.System);
+        Become(Away);
+        Timers.StartSingleTimer(nameof(Reopen), Reopen.Instance, Reopening.Delay(_failures, Random.Shared.NextDouble()));
+    }
+
+    private void StopFormer()
+    {
+        if (_former is not null) Context.Stop(Context.Unwatch(_former));
+        _former = null;
+    }
+
+    private sealed record OutOfPatience : INoSerializationVerificationNeeded
+    {
+        public static readonly OutOfPatience Instance = new();
+    }
+
+    private sealed record Overdue(int Incarnation) : INoSerializationVerificationNeeded;
+
+    private sealed record Reopen : INoSerializationVerificationNeeded
+    {
+        public static readonly Reopen Instance = new();
+    }
+}

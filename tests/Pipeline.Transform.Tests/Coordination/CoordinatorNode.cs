@@ -1,0 +1,111 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Hosting;
+using Akka.Remote.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>A node of its own: one-member cluster, journal in the lake's directory.</summary>
+internal sealed class CoordinatorNode : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+
+    private readonly IHost _host;
+    private readonly ActorSystem _system;
+    private readonly IActorRef _coordinator;
+    private readonly Inbox _inbox;
+
+    private CoordinatorNode(IHost host)
+    {
+        _host = host;
+        _system = host.Services.GetRequiredService<ActorSystem>();
+        _coordinator = ActorRegistry.For(_system).Get<MedallionCoordinatorActor>();
+        _inbox = Inbox.Create(_system);
+        DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
+    }
+
+    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null, string pipeline = "test")
+    {
+        var options = lake.Options with
+        {
+            IntervalMin = TimeSpan.Zero, PollInterval = TimeSpan.FromMilliseconds(200),
+            JournalConnection = $"Data Source={JournalOf(lake)}",
+        };
+        var host = Host.CreateApplicationBuilder();
+        host.Logging.ClearProviders();
+        host.Services.AddAkka("transform", builder => builder
+            .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
+            .WithRemoting("127.0.0.1", 0)
+            .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
+            .WithTransform(pipeline, options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
+            .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
+        var built = host.Build();
+        await built.StartAsync(TestContext.Current.CancellationToken);
+        return new CoordinatorNode(built);
+    }
+
+    public static string JournalOf(TestLake lake) => Path.Combine(lake.Options.TempDirectory, "journal.db");
+
+    /// <summary>Orders something, and waits until it is obeyed.</summary>
+    public async Task ObeyAsync(object order) => Assert.IsType<Accepted>(await _coordinator.Ask<object>(order, Deadline));
+
+    public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement));
+
+    /// <summary>Asked again when nobody answers: a coordinator that has failed comes again.</summary>
+    public async Task<MedallionStatus> StatusAsync()
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        while (true)
+        {
+            try
+            {
+                return await _coordinator.Ask<MedallionStatus>(new GetMedallionStatus(), TimeSpan.FromSeconds(5));
+            }
+            catch (AskTimeoutException) when (!deadline.IsCancellationRequested)
+            {
+            }
+        }
+    }
+
+    /// <summary>Waits until a table has finished a run, woken by what the coordinator announces.</summary>
+    public Task UntilAsync(TableId table, long run) => UntilAsync(tables => tables.Single(status => status.Table == table).Run >= run);
+
+    public async Task<MedallionStatus> UntilAsync(Func<TableStatus[], bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        while (true)
+        {
+            var status = await StatusAsync();
+            if (condition(status.Tables)) return status;
+            Assert.False(deadline.IsCancellationRequested, string.Join("\n", status.Tables.Select(table => table.ToString())));
+            await AnnouncementAsync();
+        }
+    }
+
+    /// <summary>An announcement, or a moment without one: failures are not announced.</summary>
+    private async Task AnnouncementAsync()
+    {
+        try
+        {
+            await _inbox.ReceiveAsync(TimeSpan.FromMilliseconds(250));
+        }
+        catch (TimeoutException)
+        {
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync(CancellationToken.None);
+        await _system.Terminate();
+        _host.Dispose();
+    }
+}
