@@ -17,7 +17,8 @@ public sealed record IngestOptions
 
     /// <summary>
     /// Age at which a data file with committable rows is closed. Default 2 s, 20 ms to 1 h. Smaller is fresher and makes
-    /// more, smaller files.
+    /// more, smaller files. The first of a reading is closed after a twentieth of it, the next after twice as long, and so on:
+    /// so a process that never lives long gets forward.
     /// </summary>
     public TimeSpan FileAgeMax { get; init; } = TimeSpan.FromSeconds(2);
 

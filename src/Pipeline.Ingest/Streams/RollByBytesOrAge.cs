@@ -30,6 +30,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         private const string PositionsAge = "positions";
 
         private readonly RollByBytesOrAge _stage;
+        private readonly FileAge _age;
         private readonly Action<Task> _onWritten;
         private readonly CancellationTokenSource _stopped = new();
         private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -41,6 +42,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         public Logic(RollByBytesOrAge stage) : base(stage.Shape)
         {
             _stage = stage;
+            _age = new FileAge(stage.Options.FileAgeMax);
             _onWritten = GetAsyncCallback<Task>(OnWritten);
             SetHandler(stage._in, onPush: OnPush, onUpstreamFinish: Next);
             SetHandler(stage._out, onPull: Next);
@@ -89,7 +91,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
 
         private void AfterWrite()
         {
-            if (Roller.HasRows && !_areRowsDue && !IsTimerActive(RowsAge)) ScheduleOnce(RowsAge, _stage.Options.FileAgeMax);
+            if (Roller.HasRows && !_areRowsDue && !IsTimerActive(RowsAge)) ScheduleOnce(RowsAge, _age.Current);
             if (Roller.HasProgress && !_arePositionsDue && !IsTimerActive(PositionsAge)) ScheduleOnce(PositionsAge, _stage.Options.PositionAgeMax);
             Next();
         }
@@ -117,6 +119,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         {
             CancelTimer(RowsAge);
             _areRowsDue = false;
+            if (Roller.HasRows) _age.Closed();
             if (withIdle)
             {
                 CancelTimer(PositionsAge);
