@@ -40,7 +40,10 @@ internal static class PostgresFaults
                 Fault(FaultKind.Damaged, "The server's data is damaged: see the server's log."),
             // Connection failures, rollbacks, resources, operator intervention, system and internal errors.
             { } state when state[..2] is "08" or "40" or "53" or "55" or "57" or "58" or "XX" => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
-            _ => Fault(FaultKind.Invalid, "See the server's log."),
+            // Syntax, names and rights, data, constraints, features, transactions that do not allow it: what we ask is wrong.
+            { } state when state[..2] is "0A" or "21" or "22" or "23" or "25" or "26" or "2B" or "2F" or "3F" or "42" or "44" => Fault(FaultKind.Invalid, "See the server's log."),
+            // What nobody has listed may pass.
+            _ => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
         };
     }
 

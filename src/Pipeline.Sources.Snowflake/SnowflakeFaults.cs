@@ -24,6 +24,9 @@ internal static class SnowflakeFaults
         var said = $"Snowflake says {Quote(header)}";
         return (status, header.Code, header.SqlState) switch
         {
+            // Without a code it is not Snowflake that refuses, but something on the way.
+            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, null, _) => (FaultKind.Unreachable, $"the answer is {(int)status}, and none of Snowflake's",
+                "Look for a firewall, a proxy or a network policy between here and Snowflake."),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _, _) => (FaultKind.NotAuthorised, said,
                 "Check security: the client or key pair, the user it stands for, and that the security integration accepts it."),
             (_, "390186" or "390189", _) => (FaultKind.NotAuthorised, said,
@@ -39,7 +42,9 @@ internal static class SnowflakeFaults
             (HttpStatusCode.RequestTimeout, _, _) or (_, "000630", _) => (FaultKind.Unreachable,
                 $"the statement ran into its time limit: {said}", "Raise statement-timeout, or use a larger warehouse."),
             (_, "000709", _) => (FaultKind.Unreachable, "Snowflake has forgotten the statement's result", "Read results sooner: look for what holds the pipeline up."),
-            _ => (FaultKind.Invalid, $"{said} (HTTP {(int)status})", "Correct the source's settings, or the table."),
+            (_, "001003", _) or (_, _, "42000" or "22000" or "22023") => (FaultKind.Invalid, $"{said} (HTTP {(int)status})", "Correct the source's settings, or the table."),
+            // What is not known to be final may pass.
+            _ => (FaultKind.Unreachable, $"{said} (HTTP {(int)status})", "If it lasts, correct the source's settings, or the table."),
         };
     }
 

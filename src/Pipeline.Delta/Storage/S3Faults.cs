@@ -29,9 +29,19 @@ internal enum S3Fault
 /// <summary>Classifies and explains the errors of the S3 client.</summary>
 internal static class S3Faults
 {
-    /// <summary>Codes that S3 sends with a status of 400 and that mean "again".</summary>
-    private static readonly HashSet<string> TransientCodes = new(StringComparer.Ordinal)
-        { "RequestTimeout", "RequestTimeoutException", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "InternalError", "ServiceUnavailable" };
+    /// <summary>
+    /// What is refused for good. Everything else may pass: a token that is renewed a moment later, a code of another store, a
+    /// page of something on the way. An answer without a code (to HEAD) says no more than its status.
+    /// </summary>
+    private static readonly HashSet<string> RefusedCodes = new(StringComparer.Ordinal)
+        { "", "AccessDenied", "AllAccessDisabled", "AccountProblem", "NotSignedUp", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden", "Unauthorized", "RequestTimeTooSkewed" };
+
+    /// <summary>What no other try of the same request will change.</summary>
+    private static readonly HashSet<string> InvalidCodes = new(StringComparer.Ordinal)
+    {
+        "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidRequest", "InvalidStorageClass", "MalformedXML", "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException",
+        "MissingSecurityHeader", "KeyTooLongError", "UnsupportedArgument", "MethodNotAllowed", "EntityTooLarge", "QuotaExceeded", "RequestTimeTooSkewed", "KMS.NotFoundException", "KMS.DisabledException", "KMS.KMSInvalidStateException",
+    };
 
     /// <summary>Null: not an error of the store, but the caller's cancellation or a fault of ours.</summary>
     public static S3Fault? Classify(Exception e, CancellationToken caller) => e switch
@@ -53,10 +63,11 @@ internal static class S3Faults
         (HttpStatusCode.RequestedRangeNotSatisfiable, _) => S3Fault.NoSuchRange,
         (HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout, _) => S3Fault.Transient,
         (>= HttpStatusCode.InternalServerError, _) => S3Fault.Transient,
-        (_, { } code) when TransientCodes.Contains(code) => S3Fault.Transient,
-        // A success that could not be understood: the answer was cut off.
-        (>= HttpStatusCode.OK and < HttpStatusCode.Ambiguous, _) => S3Fault.Transient,
-        _ => S3Fault.Permanent,
+        (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, var code) when RefusedCodes.Contains(code ?? "") => S3Fault.Permanent,
+        (>= HttpStatusCode.Ambiguous and < HttpStatusCode.BadRequest, _) => S3Fault.Permanent,
+        (_, { } code) when InvalidCodes.Contains(code) => S3Fault.Permanent,
+        // Also a success that could not be understood: the answer was cut off.
+        _ => S3Fault.Transient,
     };
 
     /// <summary>The error for an operator.</summary>
@@ -73,19 +84,20 @@ internal static class S3Faults
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
         return (service?.StatusCode, service?.ErrorCode) switch
         {
+            (HttpStatusCode.NotFound, "NoSuchBucket") when options.Endpoint is { AbsolutePath: not "/" } endpoint => new PipelineException(FaultKind.Invalid, thing,
+                $"the endpoint {endpoint} has a path, which is taken for a bucket", "Write lake.s3.endpoint without a path: the bucket stands in lake.location.", e),
             (HttpStatusCode.NotFound, "NoSuchBucket") => new PipelineException(FaultKind.Missing, thing, "the bucket does not exist",
                 "Create the bucket, or correct lake.location.", e),
             (HttpStatusCode.NotFound, _) => new PipelineException(FaultKind.Missing, thing, "it does not exist", "Restore it, or correct the path.", e),
             (_, "RequestTimeTooSkewed") => new PipelineException(FaultKind.Invalid, thing, cause, "Set this machine's clock.", e),
             (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e) { Dependency = $"Lake {location}" },
             (HttpStatusCode.Conflict, "ConditionalRequestConflict" or "OperationAborted") => new PipelineException(FaultKind.Unreachable, thing, cause, "Look for other writers of this object.", e),
-            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => new PipelineException(FaultKind.NotAuthorised, thing, cause,
+            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, var code) when RefusedCodes.Contains(code ?? "") => new PipelineException(FaultKind.NotAuthorised, thing, cause,
                 "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket, s3:ListBucketMultipartUploads"
                 + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : "."), e),
             (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => new PipelineException(FaultKind.Invalid, thing, cause,
                 $"The bucket is in another region than {options.Region}: correct lake.s3.region.", e),
-            ({ } status, _) when (int)status is >= 400 and < 500 && !TransientCodes.Contains(service!.ErrorCode ?? "") && status != HttpStatusCode.TooManyRequests
-                => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
+            (_, { } code) when InvalidCodes.Contains(code) => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
             (null, _) when e is AmazonClientException => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
             _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e) { Dependency = $"Lake {location}" },
         };

@@ -12,6 +12,9 @@ internal sealed class DemoDirectory : IDisposable
     private const string Hidden = ".demo";
     private const string LockFile = "lock";
 
+    /// <summary>A file that another process holds: of Windows, Linux (EWOULDBLOCK) and macOS.</summary>
+    private static readonly int[] IsHeld = [unchecked((int)0x80070020), 11, 35];
+
     private readonly FileStream _lock;
 
     private DemoDirectory(string lake, FileStream @lock, bool isResumed)
@@ -39,7 +42,6 @@ internal sealed class DemoDirectory : IDisposable
             throw new PipelineException(FaultKind.Invalid, $"Directory {lake}", "it is not empty and no demo made it",
                 "Choose another with --lake; the demo only clears what is its own.");
 
-        Directory.CreateDirectory(hidden);
         var held = Lock(hidden, lake);
         var isResumed = isResume && DemoManifest.TryLoad(hidden) is not null;
         if (!isResumed) Clear(lake, hidden);
@@ -52,12 +54,18 @@ internal sealed class DemoDirectory : IDisposable
     {
         try
         {
+            Directory.CreateDirectory(hidden);
             return new FileStream(Path.Combine(hidden, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException e)
+        catch (IOException e) when (IsHeld.Contains(e.HResult))
         {
             throw new PipelineException(FaultKind.Invalid, $"Directory {lake}", "another demo is running in it",
                 "Wait until it ends, or choose another with --lake.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new PipelineException(FaultKind.NotAuthorised, $"Directory {lake}", $"it cannot be written to: {e.Message.TrimEnd('.')}",
+                "Give this user the right to write it, or choose another with --lake.", e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Pipeline.Core;
@@ -15,12 +16,13 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
 
     protected override async ValueTask<AccessToken> CreateAsync(CancellationToken cancellationToken)
     {
-        var secret = await secrets.RevealAsync(auth.ClientSecret, cancellationToken);
-        return await retry.RunAsync(Time, cancel => AskAsync(secret, cancel), cancellationToken);
+        // The secret is read before each try: it may have been changed at the provider first.
+        return await retry.RunAsync(Time, AskAsync, cancellationToken);
     }
 
-    private async ValueTask<AccessToken> AskAsync(string secret, CancellationToken cancellationToken)
+    private async ValueTask<AccessToken> AskAsync(CancellationToken cancellationToken)
     {
+        var secret = await secrets.RevealAsync(auth.ClientSecret, cancellationToken);
         using var timeout = new RequestDeadline(requestTimeout, Time, cancellationToken);
         try
         {
@@ -58,17 +60,23 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
         try
         {
             using var document = JsonDocument.Parse(body);
-            var token = document.RootElement.GetProperty("access_token").GetString()!;
-            var lifetime = document.RootElement.TryGetProperty("expires_in", out var seconds) && seconds.TryGetDouble(out var value)
-                ? TimeSpan.FromSeconds(value)
-                : LifetimeUnlessTold;
-            return new AccessToken(token, asked + lifetime);
+            var token = document.RootElement.GetProperty("access_token").GetString() ?? throw new FormatException("there is no token in it");
+            return new AccessToken(token, asked.Plus(LifetimeOf(document.RootElement)));
         }
         // The answer may hold a token: nothing of it is passed on.
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
-            throw new PipelineException(FaultKind.Invalid, Thing, "the answer is not a token response", "Check security.token-url.");
+            throw Unanswered("its answer is not a token response", retryAfter: null, inner: null);
         }
+    }
+
+    /// <summary>Seconds, which some providers write as text.</summary>
+    private static TimeSpan LifetimeOf(JsonElement answer)
+    {
+        if (!answer.TryGetProperty("expires_in", out var given)) return LifetimeUnlessTold;
+        var isNumber = given.ValueKind == JsonValueKind.Number ? given.TryGetDouble(out var seconds)
+            : double.TryParse(given.ValueKind == JsonValueKind.String ? given.GetString() : "", CultureInfo.InvariantCulture, out seconds);
+        return isNumber && seconds is > 0 and < int.MaxValue ? TimeSpan.FromSeconds(seconds) : LifetimeUnlessTold;
     }
 
     private PipelineException Refused(HttpStatusCode status, byte[] body) => ErrorOf(body) switch
@@ -77,8 +85,10 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
             $"the client id '{auth.ClientId}' or its secret is refused", "Correct security.client-id and security.client-secret."),
         "invalid_scope" => new PipelineException(FaultKind.NotAuthorised, Thing, $"the scope '{auth.Scope}' is refused",
             "Correct role or security.scope, or allow the scope for this client at the identity provider."),
-        var error => new PipelineException(FaultKind.NotAuthorised, Thing, $"the request is refused with {(int)status} {error}",
+        "invalid_request" or "invalid_grant" or "unsupported_grant_type" => new PipelineException(FaultKind.NotAuthorised, Thing, $"the request is refused with {(int)status} {ErrorOf(body)}",
             "Check security.token-url, security.client-id and security.scope."),
+        // Nothing of OAuth's: a gateway, a page of a firewall, an error of the provider.
+        var error => Unanswered($"it answers {(int)status} {error}".TrimEnd(), retryAfter: null, inner: null),
     };
 
     private static string ErrorOf(byte[] body)
@@ -88,7 +98,7 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
             using var document = JsonDocument.Parse(body);
             return document.RootElement.TryGetProperty("error", out var error) ? error.GetString() ?? "" : "";
         }
-        catch (JsonException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
             return "";
         }

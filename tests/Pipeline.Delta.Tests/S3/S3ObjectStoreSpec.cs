@@ -148,12 +148,29 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
         Assert.Equal(FaultKind.Missing, (await Assert.ThrowsAsync<PipelineException>(async () => await store.TryGetAsync("a", Cancel))).Kind);
     }
 
+    [Fact]
+    public async Task An_endpoint_with_a_path_is_not_a_missing_bucket()
+    {
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { Endpoint = new Uri(options.Endpoint!, "minio/") });
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await bucket.Store.PutIfAbsentAsync("a", Bytes("x"), Cancel));
+
+        Assert.Equal(FaultKind.Invalid, failure.Kind);
+        Assert.Contains("has a path", failure.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(403, "AccessDenied", FaultKind.NotAuthorised)]
     [InlineData(403, "RequestTimeTooSkewed", FaultKind.Invalid)]
     [InlineData(400, "InvalidArgument", FaultKind.Invalid)]
     [InlineData(503, "ServiceUnavailable", FaultKind.Unreachable)]
     [InlineData(400, "RequestTimeout", FaultKind.Unreachable)]
+    [InlineData(400, "ExpiredToken", FaultKind.Unreachable)]
+    [InlineData(400, "TokenRefreshRequired", FaultKind.Unreachable)]
+    [InlineData(403, "SomethingNew", FaultKind.Unreachable)]
+    [InlineData(401, "SomethingNew", FaultKind.Unreachable)]
+    [InlineData(418, "SomethingNew", FaultKind.Unreachable)]
+    [InlineData(403, "InvalidAccessKeyId", FaultKind.NotAuthorised)]
     public async Task A_refusal_has_its_kind_and_only_transient_ones_are_repeated(int status, string code, FaultKind kind)
     {
         await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 4 } });

@@ -1,0 +1,29 @@
+using System.Net;
+using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Client;
+
+namespace Pipeline.Sources.Snowflake.Tests;
+
+public sealed class SnowflakeFaultsSpec
+{
+    [Theory]
+    [InlineData(403, null, null, FaultKind.Unreachable)]
+    [InlineData(401, null, null, FaultKind.Unreachable)]
+    [InlineData(422, "999999", null, FaultKind.Unreachable)]
+    [InlineData(422, null, null, FaultKind.Unreachable)]
+    [InlineData(401, "390186", null, FaultKind.NotAuthorised)]
+    [InlineData(401, "394304", null, FaultKind.NotAuthorised)]
+    [InlineData(422, "003001", "42501", FaultKind.NotAuthorised)]
+    [InlineData(422, "002003", "02000", FaultKind.Missing)]
+    [InlineData(422, "000606", "57P03", FaultKind.Missing)]
+    [InlineData(422, "001003", "42000", FaultKind.Invalid)]
+    public async Task Only_what_is_listed_is_final(int status, string? code, string? state, FaultKind kind)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+
+        var fault = SnowflakeFaults.Describe("Table t", (HttpStatusCode)status, new ResultHeader(code, state, "no", null, null), table.Options);
+
+        Assert.Equal(kind, fault.Kind);
+    }
+}
