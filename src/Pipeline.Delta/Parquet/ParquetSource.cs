@@ -29,11 +29,14 @@ internal static class ParquetSource
                 ? new FileReader(local, null, properties)
                 : new FileReader(new ObjectStream(store, path, info.Size), null, properties);
         }
-        catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
+        catch (Exception e) when (IsDamage(e))
         {
             throw Damaged(store, path, what, FirstLine(e), e);
         }
     }
+
+    /// <summary>What the native reader throws at bytes that are no Parquet: Arrow's C interface knows plain exceptions only.</summary>
+    public static bool IsDamage(Exception e) => e is ParquetException || e.GetType() == typeof(Exception) || DataFaults.Are(e);
 
     public static PipelineException Damaged(IObjectStore store, string path, string what, string cause, Exception? inner = null) =>
         new(FaultKind.Damaged, $"Object {store.Location}/{path}", $"{what} cannot be read: {cause.TrimEnd('.')}", "Restore the object from a backup.", inner);

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
-using ParquetSharp;
 using ParquetSharp.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -62,7 +61,7 @@ public static class TableReader
             {
                 return await batches.ReadNextRecordBatchAsync(cancellationToken);
             }
-            catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
+            catch (Exception e) when (ParquetSource.IsDamage(e))
             {
                 throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
             }
@@ -74,7 +73,7 @@ public static class TableReader
             {
                 return read();
             }
-            catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
+            catch (Exception e) when (ParquetSource.IsDamage(e))
             {
                 throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
             }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
-using ParquetSharp;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
@@ -37,7 +36,7 @@ internal static class CheckpointReader
                 using (batch) builder.ApplyCheckpoint(checkpoint.Version, checkpoint.ModifiedAt, new CheckpointBatch(batch).Actions());
             }
         }
-        catch (Exception e) when (e is ParquetException || DataFaults.Are(e))
+        catch (Exception e) when (ParquetSource.IsDamage(e))
         {
             throw ParquetSource.Damaged(store, checkpoint.Path, what, ParquetSource.FirstLine(e), e);
         }

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -21,6 +22,9 @@ internal sealed class AvroSchemaParser
         ["string"] = AvroPrimitiveKind.String,
     };
 
+    /// <summary>Digits behind the point of a decimal that are believed.</summary>
+    private const int DigitsMax = 1_000;
+
     private readonly Dictionary<string, AvroType> _named = new(StringComparer.Ordinal);
 
     /// <summary>The last schema, which may refer to those before it.</summary>
@@ -41,9 +45,9 @@ internal sealed class AvroSchemaParser
             using var document = JsonDocument.Parse(schema);
             return Read(document.RootElement, "");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
-            throw new FormatException($"The schema is not valid: {e.Message}", e);
+            throw new FormatException($"The schema is not valid: {DataFaults.Cause(e)}.", e);
         }
     }
 
@@ -68,7 +72,7 @@ internal sealed class AvroSchemaParser
             case "enum":
                 return Name(schema, space, new AvroEnum([.. schema.GetProperty("symbols").EnumerateArray().Select(symbol => Encode(symbol.GetString()!))]), out _);
             case "fixed":
-                return Name(schema, space, new AvroFixed(schema.GetProperty("size").GetInt32(), LogicalOf(schema) == "decimal", ScaleOf(schema)), out _);
+                return Name(schema, space, new AvroFixed(SizeOf(schema), LogicalOf(schema) == "decimal", ScaleOf(schema)), out _);
             case "array":
                 return new AvroArray(Read(schema.GetProperty("items"), space));
             case "map":
@@ -92,7 +96,7 @@ internal sealed class AvroSchemaParser
         var name = schema.GetProperty("name").GetString()!;
         if (!name.Contains('.', StringComparison.Ordinal))
         {
-            own = schema.TryGetProperty("namespace", out var given) ? given.GetString()! : space;
+            own = TextOf(schema, "namespace") ?? space;
             name = own.Length == 0 ? name : $"{own}.{name}";
         }
         else
@@ -124,9 +128,29 @@ internal sealed class AvroSchemaParser
         _ => AvroLogical.None,
     };
 
-    private static string? LogicalOf(JsonElement schema) => schema.TryGetProperty("logicalType", out var logical) ? logical.GetString() : null;
+    /// <summary>Null too for a decimal that there cannot be: the specification wants the underlying type then.</summary>
+    private static string? LogicalOf(JsonElement schema)
+    {
+        var logical = TextOf(schema, "logicalType");
+        if (logical != "decimal") return logical;
+        var scale = NumberOf(schema, "scale");
+        var isPossible = (scale ?? 0) is >= 0 and <= DigitsMax && (NumberOf(schema, "precision") is not { } precision || (precision > 0 && (scale ?? 0) <= precision));
+        return isPossible && (scale is not null || !schema.TryGetProperty("scale", out _)) ? logical : null;
+    }
 
-    private static int ScaleOf(JsonElement schema) => schema.TryGetProperty("scale", out var scale) ? scale.GetInt32() : 0;
+    private static int ScaleOf(JsonElement schema) => LogicalOf(schema) == "decimal" ? NumberOf(schema, "scale") ?? 0 : 0;
+
+    private static int SizeOf(JsonElement schema)
+    {
+        var size = schema.GetProperty("size").GetInt32();
+        return size >= 0 ? size : throw new FormatException($"a fixed type has {size} bytes");
+    }
+
+    private static string? TextOf(JsonElement schema, string name) =>
+        schema.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static int? NumberOf(JsonElement schema, string name) =>
+        schema.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
 
     private static JsonEncodedText Encode(string name) => JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
 }

@@ -5,6 +5,7 @@ using System.Numerics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -16,6 +17,9 @@ namespace Pipeline.Sources.Kafka.Decoding;
 internal sealed class AvroToJson : IValueWriter<AvroType>
 {
     private const int DepthMax = 64;
+
+    /// <summary>Far more than anybody counts with: its digits take the square of its length to write.</summary>
+    private const int DecimalBytesMax = 1_024;
 
     private readonly int _bytesMax;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
@@ -34,11 +38,18 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
     {
         _buffer.ResetWrittenCount();
         _json.Reset();
-        var input = new WireInput(avro);
-        Write(type, ref input, depth: 0);
-        if (input.Left > 0) throw new FormatException($"{input.Left} bytes follow the value.");
-        _json.Flush();
-        return _buffer.WrittenSpan;
+        try
+        {
+            var input = new WireInput(avro);
+            Write(type, ref input, depth: 0);
+            if (input.Left > 0) throw new FormatException($"{input.Left} bytes follow the value.");
+            _json.Flush();
+            return _buffer.WrittenSpan;
+        }
+        catch (Exception e) when (e is not FormatException && DataFaults.Are(e))
+        {
+            throw new FormatException(DataFaults.Cause(e), e);
+        }
     }
 
     public void Dispose() => _json.Dispose();
@@ -166,6 +177,7 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
     /// <summary>Two's complement, most significant byte first, of the value without its point.</summary>
     private void WriteDecimal(ReadOnlySpan<byte> unscaled, int scale)
     {
+        if (unscaled.Length > DecimalBytesMax) throw new FormatException($"A decimal has {unscaled.Length} bytes.");
         var value = new BigInteger(unscaled, isUnsigned: false, isBigEndian: true);
         var digits = BigInteger.Abs(value).ToString(CultureInfo.InvariantCulture).PadLeft(scale + 1, '0');
         var text = new StringBuilder(digits.Length + 2);

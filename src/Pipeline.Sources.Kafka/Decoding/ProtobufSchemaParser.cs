@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -27,7 +28,14 @@ internal sealed class ProtobufSchemaParser
     public static ProtobufFile Parse(IReadOnlyList<SchemaText> texts)
     {
         var parser = new ProtobufSchemaParser();
-        return texts.Select(text => parser.Parse(text.Name, ProtobufWellKnownFiles.Find(text.Name) ?? text.Text)).ToList()[^1];
+        try
+        {
+            return texts.Select(text => parser.Parse(text.Name, ProtobufWellKnownFiles.Find(text.Name) ?? text.Text)).ToList()[^1];
+        }
+        catch (Exception e) when (e is not FormatException && DataFaults.Are(e))
+        {
+            throw new FormatException($"line {parser._tokens.Line}: {DataFaults.Cause(e)}", e);
+        }
     }
 
     private ProtobufFile Parse(string name, string text)

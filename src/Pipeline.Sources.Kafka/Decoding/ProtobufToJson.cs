@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -35,17 +36,23 @@ internal sealed class ProtobufToJson : IValueWriter<ProtobufFile>
     public ReadOnlySpan<byte> Write(ProtobufFile schema, ReadOnlySpan<byte> value)
     {
         var input = new WireInput(value);
-        var type = ReadType(schema, ref input);
-        return Write(type, value[input.At..]);
+        return Write(ReadType(schema, ref input), value[input.At..]);
     }
 
     public ReadOnlySpan<byte> Write(ProtobufMessage type, ReadOnlySpan<byte> bytes)
     {
         _buffer.ResetWrittenCount();
         _json.Reset();
-        WriteMessage(type, bytes, _scan.Begin(0, bytes.Length), isWhole: true, depth: 0);
-        _json.Flush();
-        return _buffer.WrittenSpan;
+        try
+        {
+            WriteMessage(type, bytes, _scan.Begin(0, bytes.Length), isWhole: true, depth: 0);
+            _json.Flush();
+            return _buffer.WrittenSpan;
+        }
+        catch (Exception e) when (e is not FormatException && DataFaults.Are(e))
+        {
+            throw new FormatException(DataFaults.Cause(e), e);
+        }
     }
 
     public void Dispose() => _json.Dispose();

@@ -10,6 +10,8 @@ internal sealed class ProtobufTokens(string text)
     private int _line = 1;
     private string? _current;
 
+    public int Line => _line;
+
     /// <summary>The next token, quoted when it is a text; empty at the end.</summary>
     public string Current => _current ??= Scan();
 

@@ -43,34 +43,22 @@ internal sealed class SchemaRegistry : IDisposable
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
             return response.StatusCode switch
             {
-                HttpStatusCode.OK => Read(await response.Content.ReadAsStreamAsync(cancellationToken)),
+                HttpStatusCode.OK => RegisteredSchema.Read(await response.Content.ReadAsByteArrayAsync(cancellationToken)),
                 HttpStatusCode.NotFound => null,
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => throw new PipelineException(FaultKind.NotAuthorised, _thing,
                     $"it refused the request ({(int)response.StatusCode})", "Check registry.username and registry.password, and the right to read schemas."),
                 var status => throw Unanswered($"it answered {(int)status}", inner: null),
             };
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is HttpRequestException or TaskCanceledException or JsonException or KeyNotFoundException or IOException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or IOException || DataFaults.Are(e)))
         {
-            throw Unanswered(e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s" : e.Message.TrimEnd('.'), e);
+            throw Unanswered(e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s"
+                : DataFaults.Are(e) ? $"its answer is none of a registry: {DataFaults.Cause(e)}" : DataFaults.Cause(e), e);
         }
     }
 
     private PipelineException Unanswered(string cause, Exception? inner) =>
         new(FaultKind.Unreachable, _thing, cause, "Check registry.url and the registry's health.", inner);
-
-    private static RegisteredSchema Read(Stream answer)
-    {
-        using var document = JsonDocument.Parse(answer);
-        var root = document.RootElement;
-        // A registry leaves the type out when it is Avro.
-        var type = root.TryGetProperty("schemaType", out var given) ? given.GetString()! : "AVRO";
-        (string, string)[] references = root.TryGetProperty("references", out var listed) ? [.. listed.EnumerateArray().Select(Reference)] : [];
-        return new RegisteredSchema(type, root.GetProperty("schema").GetString()!, references);
-    }
-
-    private static (string Name, string Path) Reference(JsonElement reference) => (reference.GetProperty("name").GetString()!,
-        $"subjects/{Uri.EscapeDataString(reference.GetProperty("subject").GetString()!)}/versions/{reference.GetProperty("version").GetInt32()}");
 
     private async ValueTask<AuthenticationHeaderValue?> AuthorizationAsync(CancellationToken cancellationToken)
     {
@@ -82,4 +70,29 @@ internal sealed class SchemaRegistry : IDisposable
 
 /// <param name="Type">Its language: <c>AVRO</c>, <c>PROTOBUF</c> or <c>JSON</c>.</param>
 /// <param name="References">What its text calls other schemas, and where in the registry they are.</param>
-internal sealed record RegisteredSchema(string Type, string Text, IReadOnlyList<(string Name, string Path)> References);
+internal sealed record RegisteredSchema(string Type, string Text, IReadOnlyList<(string Name, string Path)> References)
+{
+    /// <exception cref="FormatException">It is no answer of a registry.</exception>
+    public static RegisteredSchema Read(ReadOnlyMemory<byte> answer)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(answer);
+            var root = document.RootElement;
+            // A registry leaves the type out when it is Avro, and says null where it has nothing to say.
+            var type = root.TryGetProperty("schemaType", out var given) ? given.GetString() ?? "AVRO" : "AVRO";
+            (string, string)[] references = root.TryGetProperty("references", out var listed) && listed.ValueKind != JsonValueKind.Null
+                ? [.. listed.EnumerateArray().Select(Reference)] : [];
+            return new RegisteredSchema(type, RequiredText(root, "schema"), references);
+        }
+        catch (Exception e) when (e is not FormatException && DataFaults.Are(e))
+        {
+            throw new FormatException(DataFaults.Cause(e), e);
+        }
+    }
+
+    private static (string Name, string Path) Reference(JsonElement reference) => (RequiredText(reference, "name"),
+        $"subjects/{Uri.EscapeDataString(RequiredText(reference, "subject"))}/versions/{reference.GetProperty("version").GetInt32()}");
+
+    private static string RequiredText(JsonElement body, string name) => body.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
+}

@@ -22,6 +22,9 @@ internal sealed class WireConnection : IDisposable
     private const int SslRequestCode = 80_877_103;
     private const int ProtocolVersion = 3 << 16;
     private const int HeaderBytes = 5;
+
+    /// <summary>What the server itself holds in one message at most, and some more.</summary>
+    private const int MessageBytesMax = (1 << 30) + (1 << 20);
     private const int FirstBufferBytes = 256 << 10;
 
     /// <summary>How long changes gather, and where: what the server decodes in that time fits, at its best speed.</summary>
@@ -97,6 +100,7 @@ internal sealed class WireConnection : IDisposable
             Require(HeaderBytes);
             // The length on the wire counts itself, not the type before it.
             var length = 1 + BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start + 1));
+            if (length < HeaderBytes || length > MessageBytesMax) throw WireFault.Of($"a message of {length} bytes is announced");
             Require(length);
             var type = _buffer[_start];
             content = _buffer.AsSpan(_start + HeaderBytes, length - HeaderBytes);
@@ -134,6 +138,7 @@ internal sealed class WireConnection : IDisposable
             {
                 var length = BinaryPrimitives.ReadInt32BigEndian(content[at..]);
                 at += sizeof(int);
+                if (length > content.Length - at) throw WireFault.Of($"a field of {length} bytes stands in a row of {content.Length}");
                 fields.Add(length < 0 ? null : Encoding.UTF8.GetString(content.Slice(at, length)));
                 at += Math.Max(length, 0);
             }

@@ -29,12 +29,14 @@ internal sealed class ArrayDecoder(ColumnMemory memory, uint elementOid, int row
         if (text is not [(byte)'{', ..]) throw Malformed("array", text);
 
         var json = _column.Reserve(checked(text.Length * GrowthMax + 2));
-        var written = 0;
+        var (written, depth) = (0, 0);
         for (var at = 0; at < text.Length;)
         {
             switch (text[at])
             {
                 case (byte)'{' or (byte)'}' or (byte)',':
+                    depth += text[at] switch { (byte)'{' => 1, (byte)'}' => -1, _ => 0 };
+                    if (depth < 0) throw Malformed("array", text);
                     json[written++] = text[at] switch { (byte)'{' => (byte)'[', (byte)'}' => (byte)']', _ => (byte)',' };
                     at++;
                     break;
@@ -44,12 +46,14 @@ internal sealed class ArrayDecoder(ColumnMemory memory, uint elementOid, int row
                 default:
                     var rest = text[at..];
                     var length = rest.IndexOfAny((byte)',', (byte)'}');
+                    if (length < 0) throw Malformed("array", text);
                     WriteBare(rest[..length], json, ref written);
                     at += length;
                     break;
             }
         }
 
+        if (depth != 0) throw Malformed("array", text);
         _column.Commit(written);
     }
 
@@ -69,12 +73,14 @@ internal sealed class ArrayDecoder(ColumnMemory memory, uint elementOid, int row
     private static int WriteQuoted(ReadOnlySpan<byte> text, int at, Span<byte> json, ref int written)
     {
         json[written++] = (byte)'"';
-        for (; text[at] != (byte)'"'; at++)
+        for (; at < text.Length && text[at] != (byte)'"'; at++)
         {
             if (text[at] == (byte)'\\') at++;
+            if (at == text.Length) break;
             WriteCharacter(text[at], json, ref written);
         }
 
+        if (at >= text.Length) throw Malformed("array", text);
         json[written++] = (byte)'"';
         return at + 1;
     }

@@ -1,19 +1,24 @@
+using System.Text;
+using System.Text.Unicode;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
 
 namespace Pipeline.Sources.Postgres.Decoding;
 
-/// <summary>Text in UTF-8, checked by the server: the bytes as they come.</summary>
+/// <summary>
+/// Text in UTF-8 as it comes. A database of encoding SQL_ASCII checks nothing: what is no UTF-8 there becomes U+FFFD, since
+/// no reader of a lake's file could read the others otherwise.
+/// </summary>
 internal sealed class TextDecoder(ColumnMemory memory, int rows, int bytes) : FieldDecoder
 {
     private readonly BytesColumn _column = new(memory, StringType.Default, rows, bytes);
 
     public override ColumnBuilder Column => _column;
 
-    public override void Append(ReadOnlySpan<byte> value) => _column.Append(value);
+    public override void Append(ReadOnlySpan<byte> value) => _column.Append(Utf8.IsValid(value) ? value : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(value)));
 
-    public override void AppendText(ReadOnlySpan<byte> text) => _column.Append(text);
+    public override void AppendText(ReadOnlySpan<byte> text) => Append(text);
 }
 
 /// <summary><c>bytea</c>; as text <c>\x</c> and hexadecimal digits.</summary>

@@ -51,8 +51,10 @@ internal sealed class CopyRows
     private ReadOnlySpan<byte> PastHeader(ReadOnlySpan<byte> content)
     {
         if (content.Length < HeaderBytes || !content.StartsWith(Signature)) throw Malformed("its signature is missing");
+        var extension = BinaryPrimitives.ReadInt32BigEndian(content[(HeaderBytes - sizeof(int))..]);
+        if (extension < 0 || extension > content.Length - HeaderBytes) throw Malformed($"its header says that {extension} bytes extend it");
         _isPastHeader = true;
-        return content[(HeaderBytes + BinaryPrimitives.ReadInt32BigEndian(content[(HeaderBytes - sizeof(int))..]))..];
+        return content[(HeaderBytes + extension)..];
     }
 
     private static PipelineException Malformed(string cause) =>

@@ -15,7 +15,9 @@ internal static class IsoText
     {
         days = 0;
         if (text.Length != DateLength || text[4] != (byte)'-' || text[7] != (byte)'-') return false;
-        days = new DateOnly(Digits(text[..4]), Digits(text[5..7]), Digits(text[8..10])).DayNumber + PostgresEpoch.DaysMin;
+        var (year, month, day) = (Digits(text[..4]), Digits(text[5..7]), Digits(text[8..10]));
+        if (year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)) return false;
+        days = new DateOnly(year, month, day).DayNumber + PostgresEpoch.DaysMin;
         return true;
     }
 
@@ -24,7 +26,9 @@ internal static class IsoText
     {
         microseconds = 0;
         if (text.Length < 19 || text[DateLength] != (byte)' ' || !TryDate(text[..DateLength], out var days)) return false;
-        var seconds = Digits(text[11..13]) * 3600 + Digits(text[14..16]) * 60 + Digits(text[17..19]);
+        var (hours, minutes, wholeSeconds) = (Digits(text[11..13]), Digits(text[14..16]), Digits(text[17..19]));
+        if (hours is < 0 or > 23 || minutes is < 0 or > 59 || wholeSeconds is < 0 or > 59) return false;
+        var seconds = hours * 3600 + minutes * 60 + wholeSeconds;
         var fraction = 0;
         var at = 19;
         if (at < text.Length && text[at] == (byte)'.')
@@ -37,10 +41,16 @@ internal static class IsoText
         return at == text.Length || text[at..].SequenceEqual("+00"u8);
     }
 
+    /// <summary>Negative when something else than digits is there.</summary>
     private static int Digits(ReadOnlySpan<byte> text)
     {
         var number = 0;
-        foreach (var digit in text) number = number * 10 + (digit - '0');
+        foreach (var digit in text)
+        {
+            if (digit is < (byte)'0' or > (byte)'9') return -1;
+            number = number * 10 + (digit - '0');
+        }
+
         return number;
     }
 }

@@ -52,12 +52,23 @@ internal readonly ref struct NumericValue
     public ReadOnlySpan<byte> Special { get; }
 
     /// <summary>The base-10000 digit at <paramref name="index"/>; zero outside of what is stored.</summary>
-    public int Digit(int index) => (uint)index < (uint)DigitCount ? BinaryPrimitives.ReadInt16BigEndian(_digits[(2 * index)..]) : 0;
+    public int Digit(int index)
+    {
+        if ((uint)index >= (uint)DigitCount) return 0;
+        var digit = BinaryPrimitives.ReadInt16BigEndian(_digits[(2 * index)..]);
+        return digit is >= 0 and <= 9_999 ? digit : throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a numeric has the digit {digit}", "Report the server's version.");
+    }
 }
 
 /// <summary><c>numeric(p,s)</c> with at most 38 digits. NaN and infinity are null: a decimal has neither.</summary>
 internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, int rows) : FieldDecoder
 {
+    /// <summary>Of the first group of four digits when there are 38 before the point.</summary>
+    private const int WeightMax = 9;
+
+    /// <summary>What 128 bits hold.</summary>
+    private const int DigitsMax = 38;
+
     private readonly FixedColumn<Int128> _column = new(memory, type, rows);
 
     public override ColumnBuilder Column => _column;
@@ -65,7 +76,7 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
     public override void Append(ReadOnlySpan<byte> value)
     {
         var number = new NumericValue(value);
-        if (!number.Special.IsEmpty)
+        if (!number.Special.IsEmpty || number.Weight > WeightMax)
         {
             _column.AppendNull();
             return;
@@ -81,18 +92,18 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
         var isNegative = digits is [(byte)'-', ..];
         if (isNegative) digits = digits[1..];
         Int128 unscaled = 0;
-        var places = -1;
+        var (places, significant) = (-1, 0);
         foreach (var character in digits)
         {
             if (character == (byte)'.') places = 0;
-            else if (character is >= (byte)'0' and <= (byte)'9')
+            else if (character is >= (byte)'0' and <= (byte)'9' && (significant += unscaled > 0 ? 1 : 0) < DigitsMax)
             {
                 unscaled = unscaled * 10 + (character - '0');
                 if (places >= 0) places++;
             }
             else
             {
-                // NaN and infinity.
+                // NaN, infinity, and what the column's type does not hold.
                 _column.AppendNull();
                 return;
             }

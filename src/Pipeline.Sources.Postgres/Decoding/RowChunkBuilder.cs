@@ -5,6 +5,7 @@ using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Client;
 using Tuple = Pipeline.Sources.Postgres.Reading.Capture.Tuple;
 
 namespace Pipeline.Sources.Postgres.Decoding;
@@ -54,19 +55,26 @@ internal sealed class RowChunkBuilder : IDisposable
     public void Append(ReadOnlySpan<byte> fields, ReadOnlySpan<byte> op, long position)
     {
         if (_memory is null) Begin();
-        var at = 0;
-        foreach (var decoder in _decoders)
+        try
         {
-            var length = BinaryPrimitives.ReadInt32BigEndian(fields[at..]);
-            at += sizeof(int);
-            if (length < 0)
+            var at = 0;
+            foreach (var decoder in _decoders)
             {
-                decoder.AppendNull();
-                continue;
-            }
+                var length = BinaryPrimitives.ReadInt32BigEndian(fields[at..]);
+                at += sizeof(int);
+                if (length < 0)
+                {
+                    decoder.AppendNull();
+                    continue;
+                }
 
-            decoder.Append(fields.Slice(at, length));
-            at += length;
+                decoder.Append(fields.Slice(at, length));
+                at += length;
+            }
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw WireFault.Of("a row", e);
         }
 
         _changed?.AppendNull();

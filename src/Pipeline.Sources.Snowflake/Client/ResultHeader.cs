@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Snowflake.Client;
 
@@ -15,6 +16,18 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
 {
     /// <exception cref="JsonException">Not an answer of the SQL API.</exception>
     public static ResultHeader Read(ResponseBody body)
+    {
+        try
+        {
+            return ReadAnswer(body);
+        }
+        catch (Exception e) when (e is not JsonException && DataFaults.Are(e))
+        {
+            throw new JsonException(DataFaults.Cause(e), e);
+        }
+    }
+
+    private static ResultHeader ReadAnswer(ResponseBody body)
     {
         using var tokens = new JsonTokens(body.Open());
         string? code = null, sqlState = null, message = null, handle = null;
@@ -34,12 +47,20 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
     }
 
     /// <summary>The rows of a small result.</summary>
+    /// <exception cref="JsonException">It has none.</exception>
     public static IReadOnlyList<string?[]> Rows(ResponseBody body)
     {
-        using var stream = body.Open();
-        using var document = JsonDocument.Parse(stream);
-        return [.. document.RootElement.GetProperty("data").EnumerateArray()
-            .Select(row => row.EnumerateArray().Select(cell => cell.GetString()).ToArray())];
+        try
+        {
+            using var stream = body.Open();
+            using var document = JsonDocument.Parse(stream);
+            return [.. document.RootElement.GetProperty("data").EnumerateArray()
+                .Select(row => row.EnumerateArray().Select(cell => cell.GetString()).ToArray())];
+        }
+        catch (Exception e) when (e is not JsonException && DataFaults.Are(e))
+        {
+            throw new JsonException(DataFaults.Cause(e), e);
+        }
     }
 
     private static string? Text(JsonTokens tokens)
@@ -54,10 +75,10 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
         var root = document.RootElement;
         return new ResultMetadata(
             [.. Items(root, "rowType").Select(column => new ResultColumn(
-                column.GetProperty("name").GetString()!,
-                column.GetProperty("type").GetString()!.ToLowerInvariant(),
-                (int)(Number(column, "precision") ?? 0),
-                (int)(Number(column, "scale") ?? 0),
+                column.GetProperty("name").GetString() ?? throw new JsonException("A column has no name."),
+                column.GetProperty("type").GetString()?.ToLowerInvariant() ?? throw new JsonException("A column has no type."),
+                checked((int)(Number(column, "precision") ?? 0)),
+                checked((int)(Number(column, "scale") ?? 0)),
                 !column.TryGetProperty("nullable", out var nullable) || nullable.ValueKind != JsonValueKind.False))],
             [.. Items(root, "partitionInfo").Select(partition => new ResultPartition(
                 Number(partition, "rowCount") ?? 0,

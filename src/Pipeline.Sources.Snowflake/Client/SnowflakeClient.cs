@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 
@@ -32,7 +33,35 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     public async Task<IReadOnlyList<string?[]>> QueryAsync(string thing, string sql, CancellationToken cancellationToken)
     {
         using var result = await RunAsync(thing, sql, isAsynchronous: false, cancellationToken);
-        return ResultHeader.Rows(result.First);
+        try
+        {
+            return ResultHeader.Rows(result.First);
+        }
+        catch (JsonException e)
+        {
+            throw Broken(thing, e);
+        }
+    }
+
+    /// <summary>The only cell of a query that has one.</summary>
+    public async Task<string?> QueryCellAsync(string thing, string sql, CancellationToken cancellationToken) =>
+        await QueryAsync(thing, sql, cancellationToken) is [[var cell, ..], ..] ? cell : throw Broken(thing, new JsonException("It has no row."));
+
+    /// <summary>An answer that is none of Snowflake's.</summary>
+    public static PipelineException Broken(string thing, Exception cause) =>
+        new(FaultKind.Unreachable, thing, $"an answer with rows is broken: {DataFaults.Cause(cause)}", "Look for a proxy between here and Snowflake if it lasts.", cause);
+
+    /// <summary>Fetches the header of an answer that should have had rows.</summary>
+    private static ResultHeader HeaderOf(string thing, Answer answer)
+    {
+        try
+        {
+            return answer.Header ?? ResultHeader.Read(answer.Body);
+        }
+        catch (JsonException e)
+        {
+            throw Broken(thing, e);
+        }
     }
 
     /// <summary>Fetches a later partition of a finished statement.</summary>
@@ -40,7 +69,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     {
         var answer = await http.SendAsync(thing, _ => Get(handle, $"&partition={partition}"), isPartition: true, cancellationToken);
         if (answer.Status == HttpStatusCode.OK) return answer.Body;
-        using (answer) throw SnowflakeFaults.Describe(thing, answer.Status, answer.Header ?? ResultHeader.Read(answer.Body), options);
+        using (answer) throw SnowflakeFaults.Describe(thing, answer.Status, HeaderOf(thing, answer), options);
     }
 
     private async Task<StatementResult> RunAsync(string thing, string sql, bool isAsynchronous, CancellationToken cancellationToken)

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 
@@ -93,7 +92,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
         {
             return new Attempt.Failed($"it did not answer within {options.RequestTimeout.TotalSeconds:0} s", MayHaveActed: true, Exception: e);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidDataException)
+        catch (Exception e) when (e is HttpRequestException or IOException || DataFaults.Are(e))
         {
             var wasConnected = e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
             return new Attempt.Failed(e.Message.TrimEnd('.'), wasConnected, Exception: e);
@@ -121,6 +120,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
             ? ResultHeader.Read(body)
             : new ResultHeader(null, null, response.ReasonPhrase, null, null);
 
+    /// <summary>An invalid or expired token, and a session that is gone or expired.</summary>
     private static bool IsAboutToken(Answer refusal) =>
-        refusal is { Status: HttpStatusCode.Unauthorized, Header.Code: "390303" or "390318" or "390144" or "390198" };
+        refusal is { Status: HttpStatusCode.Unauthorized, Header.Code: "390303" or "390318" or "390144" or "390198" or "390111" or "390112" or "390114" };
 }

@@ -17,8 +17,8 @@ internal abstract class CellColumn
 {
     public abstract ColumnBuilder Builder { get; }
 
-    /// <summary>The value appended last as a position; for watermark columns.</summary>
-    public virtual long LastPosition => throw new NotSupportedException();
+    /// <summary>The value appended last as a position, for watermark columns; null when it is none.</summary>
+    public virtual long? LastPosition => null;
 
     /// <summary>Appends the cell that the reader stands on; false, and nothing appended, when it cannot be decoded.</summary>
     public abstract bool TryAppend(in Utf8JsonReader cell);
@@ -26,7 +26,7 @@ internal abstract class CellColumn
     public static IArrowType TypeOf(ResultColumn column) => column.Type switch
     {
         "fixed" when IsLong(column) => Int64Type.Default,
-        "fixed" => new Decimal128Type(column.Precision is 0 ? 38 : column.Precision, column.Scale),
+        "fixed" when IsDecimal(column) => new Decimal128Type(column.Precision is 0 ? 38 : column.Precision, column.Scale),
         "real" => DoubleType.Default,
         "boolean" => BooleanType.Default,
         "date" => Date32Type.Default,
@@ -41,9 +41,9 @@ internal abstract class CellColumn
         return column.Type switch
         {
             "fixed" when IsLong(column) => new Parsed<long>(memory, type, CellParsers.TryLong, value => value),
-            "fixed" => new Parsed<Int128>(memory, type,
+            "fixed" when IsDecimal(column) => new Parsed<Int128>(memory, type,
                 (ReadOnlySpan<byte> text, out Int128 value) => CellParsers.TryDecimal(text, ((Decimal128Type)type).Precision, column.Scale, out value),
-                value => checked((long)value)),
+                value => value >= long.MinValue && value <= long.MaxValue ? (long)value : null),
             "real" => new Parsed<double>(memory, type, CellParsers.TryDouble),
             "boolean" => new Booleans(memory),
             "date" => new Parsed<int>(memory, type, CellParsers.TryDate),
@@ -54,6 +54,9 @@ internal abstract class CellColumn
         };
     }
 
+    /// <summary>What the lake's decimals hold; Snowflake has no others.</summary>
+    private static bool IsDecimal(ResultColumn column) => column.Precision is >= 0 and <= 38 && column.Scale >= 0 && column.Scale <= (column.Precision is 0 ? 38 : column.Precision);
+
     private static bool IsLong(ResultColumn column) => column is { Scale: 0, Precision: > 0 and <= 18 };
 
     /// <summary>The cell's text; empty when it has escapes, which no number or time has.</summary>
@@ -61,7 +64,7 @@ internal abstract class CellColumn
 
     private delegate bool Parser<T>(ReadOnlySpan<byte> text, out T value);
 
-    private sealed class Parsed<T>(ColumnMemory memory, IArrowType type, Parser<T> parser, Func<T, long>? position = null) : CellColumn
+    private sealed class Parsed<T>(ColumnMemory memory, IArrowType type, Parser<T> parser, Func<T, long?>? position = null) : CellColumn
         where T : unmanaged
     {
         private readonly FixedColumn<T> _column = new(memory, type);
@@ -69,7 +72,7 @@ internal abstract class CellColumn
 
         public override ColumnBuilder Builder => _column;
 
-        public override long LastPosition => position is null ? base.LastPosition : position(_last);
+        public override long? LastPosition => position?.Invoke(_last);
 
         public override bool TryAppend(in Utf8JsonReader cell)
         {

@@ -51,7 +51,8 @@ internal sealed class ChunkAssembler : IDisposable
     }
 
     /// <summary>The open row's watermark, once its cell has been appended.</summary>
-    public long WatermarkOfRow() => _cells[_shape.Watermark].LastPosition;
+    /// <exception cref="JsonException">It is no position.</exception>
+    public long WatermarkOfRow() => (_cellsInRow > _shape.Watermark ? _cells[_shape.Watermark].LastPosition : null) ?? throw new JsonException("A row has no watermark.");
 
     /// <summary>Ends the open row.</summary>
     public void CompleteRow(long position)

@@ -25,11 +25,11 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
     /// <summary>U; null while there is none.</summary>
     public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
-        var greatest = (await client.QueryAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken))[0][0];
+        var greatest = await client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
         if (greatest is null) return null;
         var seen = checked((shape.IsTimestamp ? Micros(greatest) : Integer(greatest)) + 1);
         if (!_end.MayMove(seen)) return _end.Value;
-        var clock = Micros((await client.QueryAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken))[0][0]);
+        var clock = Micros(await client.QueryCellAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken));
         _end.Move(seen, clock, await OldestTransactionAsync(cancellationToken));
         return _end.Value;
     }
@@ -43,7 +43,7 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         const int startedOn = 4;
         if (!options.WatchTransactions) return long.MaxValue;
         var open = await client.QueryAsync(thing, "SHOW TRANSACTIONS IN ACCOUNT", cancellationToken);
-        return open.Count == 0 ? long.MaxValue : open.Min(transaction => Micros(transaction[startedOn]));
+        return open.Count == 0 ? long.MaxValue : open.Min(transaction => Micros(transaction.ElementAtOrDefault(startedOn)));
     }
 
     private long Integer(string cell) =>

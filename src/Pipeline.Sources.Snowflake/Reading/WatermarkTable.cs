@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Sources.Snowflake.Catalog;
@@ -40,8 +40,8 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     /// <summary>Rows that will never be read because their watermark is null.</summary>
     public async ValueTask<long> CountWithoutWatermarkAsync(CancellationToken cancellationToken)
     {
-        var rows = await client.QueryAsync(Thing, $"SELECT COUNT(*) FROM {QuotedTable} WHERE {QuotedWatermark} IS NULL", cancellationToken);
-        return long.Parse(rows[0][0]!);
+        var count = await client.QueryCellAsync(Thing, $"SELECT COUNT(*) FROM {QuotedTable} WHERE {QuotedWatermark} IS NULL", cancellationToken);
+        return long.TryParse(count, CultureInfo.InvariantCulture, out var rows) ? rows : throw SnowflakeClient.Broken(Thing, new FormatException($"'{count}' is no count"));
     }
 
     /// <summary>Reads from <paramref name="position"/> (null: from the beginning) until cancelled.</summary>
@@ -118,9 +118,9 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         {
             return new RowReader(Thing, Split, table.Name, shape, body);
         }
-        catch (Exception e) when (e is JsonException or InvalidDataException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
-            throw Broken(e);
+            throw SnowflakeClient.Broken(Thing, e);
         }
     }
 
@@ -130,14 +130,11 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         {
             return rows.Read(chunk, options.ChunkBytesMax);
         }
-        catch (Exception e) when (e is JsonException or InvalidDataException)
+        catch (Exception e) when (DataFaults.Are(e))
         {
-            throw Broken(e);
+            throw SnowflakeClient.Broken(Thing, e);
         }
     }
-
-    private PipelineException Broken(Exception e) =>
-        new(FaultKind.Unreachable, Thing, $"an answer with rows is broken: {e.Message.TrimEnd('.')}", "Look for a proxy between here and Snowflake if it lasts.", e);
 
     /// <summary>Bounds are numbers of our own making, so they stand in the text: the window is pinned and can be found in the query history.</summary>
     private string WindowSql(TableShape shape, long? from, long end)

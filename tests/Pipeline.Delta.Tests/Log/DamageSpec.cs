@@ -207,8 +207,12 @@ public sealed class DamageSpec : IDisposable
     private async Task<DeltaTable> TableAsync(int commits)
     {
         var table = await TestTables.OpenAsync(_scratch.Store());
-        for (var key = 1; key <= commits; key++) await TestTables.AppendAsync(table, key);
-        await table.PendingCheckpoint;
+        for (var key = 1; key <= commits; key++)
+        {
+            await TestTables.AppendAsync(table, key);
+            await table.PendingCheckpoint;
+        }
+
         return table;
     }
 

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
@@ -8,7 +10,20 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 internal sealed record RelationMessage(uint Oid, string Schema, string Name, IReadOnlyList<(string Name, uint Type, int Modifier)> Columns)
 {
     /// <param name="content">The message behind its type byte (manual 55.9, Relation).</param>
+    /// <exception cref="Pipeline.Core.PipelineException">It is none.</exception>
     public static RelationMessage Parse(ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return Read(content);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw WireFault.Of("the description of a table", e);
+        }
+    }
+
+    private static RelationMessage Read(ReadOnlySpan<byte> content)
     {
         var oid = BinaryPrimitives.ReadUInt32BigEndian(content);
         content = content[sizeof(uint)..];

@@ -11,6 +11,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 internal sealed class ReplicationStream(WireConnection connection, TimeProvider time)
 {
     private const int ChangeHeaderBytes = 25;
+    private const int KeepaliveBytes = 18;
     private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly Lock _sending = new();
@@ -44,6 +45,8 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
         {
             var type = connection.Read(out var content);
             if (type != (byte)'d') throw new EndOfStreamException($"the server ended the replication stream with '{(char)type}'");
+            if (content.IsEmpty || content.Length < (content[0] == (byte)'w' ? ChangeHeaderBytes + 1 : content[0] == (byte)'k' ? KeepaliveBytes : 1))
+                throw WireFault.Of($"a message of the replication stream has {content.Length} bytes");
             switch (content[0])
             {
                 case (byte)'w':

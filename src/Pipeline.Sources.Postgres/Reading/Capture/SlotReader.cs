@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 
@@ -10,16 +9,12 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// </summary>
 internal sealed class SlotReader(ReplicationStream stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, TimeProvider time) : IDisposable
 {
-    private readonly Dictionary<uint, CapturedTable?> _tables = [];
+    private readonly ChangeDecoder _changes = new();
 
     /// <summary>Where the next advancing chunk begins, and how far whole transactions have been read.</summary>
     private long _from = from;
     private long _reached = from;
 
-    private long _commitPosition;
-    private DateTimeOffset _committedAt;
-    private long _sequence;
-    private bool _isInTransaction;
     private bool _hasUnfinishedPieces;
 
     /// <summary>Since when rows wait to go out.</summary>
@@ -33,61 +28,33 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
         {
             if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
             else if (change[0] == (byte)'R') return RelationMessage.Parse(change[1..]);
-            else OnChange(change[0], change[1..], cancellationToken);
+            else if (_changes.Take(change[0], change[1..])) OnRow(cancellationToken);
+            else if (change[0] == (byte)'C') OnCommit();
 
-            if (!_isInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
+            if (!_changes.IsInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
         }
     }
 
     /// <param name="table">Null for a table that is not captured.</param>
     public void Use(uint relation, CapturedTable? table, CancellationToken cancellationToken)
     {
-        if (_tables.TryGetValue(relation, out var former) && former is { Rows.RowCount: > 0 }) EmitPieces(cancellationToken);
-        former?.Dispose();
-        _tables[relation] = table;
+        if (_changes.Find(relation) is { Rows.RowCount: > 0 }) EmitPieces(cancellationToken);
+        _changes.Use(relation, table);
     }
 
-    public void Dispose()
-    {
-        foreach (var table in _tables.Values) table?.Dispose();
-    }
+    public void Dispose() => _changes.Dispose();
 
-    private void OnChange(byte type, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    private void OnCommit()
     {
-        switch (type)
-        {
-            case (byte)'B':
-                _commitPosition = BinaryPrimitives.ReadInt64BigEndian(content);
-                _committedAt = TimeOf(BinaryPrimitives.ReadInt64BigEndian(content[8..]));
-                _sequence = 0;
-                _isInTransaction = true;
-                break;
-            case (byte)'C':
-                _reached = BinaryPrimitives.ReadInt64BigEndian(content[9..]);
-                _isInTransaction = false;
-                // A transaction without rows of ours need not be told on its own.
-                if (_hasUnfinishedPieces) _waitingSince ??= time.GetTimestamp();
-                break;
-            case (byte)'I' or (byte)'U' or (byte)'D':
-                if (!_tables.TryGetValue(BinaryPrimitives.ReadUInt32BigEndian(content), out var table) || table is null) break;
-                content = content[sizeof(uint)..];
-                if (type == (byte)'I') table.Insert(content, _commitPosition, ref _sequence);
-                else if (type == (byte)'U') table.Update(content, _commitPosition, ref _sequence);
-                else table.Delete(content, _commitPosition, ref _sequence);
-                OnRow(cancellationToken);
-                break;
-            case (byte)'T':
-                for (var i = BinaryPrimitives.ReadInt32BigEndian(content); i > 0; i--)
-                    _tables.GetValueOrDefault(BinaryPrimitives.ReadUInt32BigEndian(content[(1 + i * sizeof(uint))..]))?.Truncate(_commitPosition, ref _sequence);
-                OnRow(cancellationToken);
-                break;
-        }
+        _reached = _changes.Reached;
+        // A transaction without rows of ours need not be told on its own.
+        if (_hasUnfinishedPieces) _waitingSince ??= time.GetTimestamp();
     }
 
     private void OnRow(CancellationToken cancellationToken)
     {
         _waitingSince ??= time.GetTimestamp();
-        if (WaitingBytes() >= options.ChunkBytesMax) EmitPieces(cancellationToken);
+        if (_changes.WaitingBytes >= options.ChunkBytesMax) EmitPieces(cancellationToken);
     }
 
     /// <summary>
@@ -96,7 +63,7 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
     /// </summary>
     private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
-        if (_isInTransaction || _waitingSince is not null || serverPosition <= _from) return;
+        if (_changes.IsInTransaction || _waitingSince is not null || serverPosition <= _from) return;
         if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
     }
 
@@ -111,17 +78,16 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
     /// <summary>Rows of a transaction that is not at its end, or of a table whose definition changes.</summary>
     private void EmitPieces(CancellationToken cancellationToken)
     {
-        foreach (var table in _tables.Values)
-            if (table is { Rows.RowCount: > 0 }) queue.Add(table.Build(split, new PositionRange(_from, _from), _committedAt), cancellationToken);
+        foreach (var table in _changes.Full) queue.Add(table.Build(split, new PositionRange(_from, _from), _changes.CommittedAt), cancellationToken);
         _hasUnfinishedPieces = true;
     }
 
     /// <summary>Everything up to <paramref name="to"/> is whole: the last of its chunks advances.</summary>
     private void Flush(long to, CancellationToken cancellationToken)
     {
-        var full = _tables.Values.Where(table => table is { Rows.RowCount: > 0 }).ToList();
+        var full = _changes.Full.ToList();
         for (var i = 0; i < full.Count; i++)
-            queue.Add(full[i]!.Build(split, new PositionRange(_from, i == full.Count - 1 ? to : _from), _committedAt), cancellationToken);
+            queue.Add(full[i].Build(split, new PositionRange(_from, i == full.Count - 1 ? to : _from), _changes.CommittedAt), cancellationToken);
         if (full.Count == 0) queue.Add(new Chunk(split, options.Tables[0].Name, new PositionRange(_from, to), rows: null), cancellationToken);
 
         _from = to;
@@ -130,13 +96,4 @@ internal sealed class SlotReader(ReplicationStream stream, SplitId split, long f
         _hasUnfinishedPieces = false;
         _advancedAt = time.GetTimestamp();
     }
-
-    private long WaitingBytes()
-    {
-        var bytes = 0L;
-        foreach (var table in _tables.Values) bytes += table?.Rows.RowBytes ?? 0;
-        return bytes;
-    }
-
-    private static DateTimeOffset TimeOf(long postgresMicroseconds) => Moments.OfMicroseconds(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero), postgresMicroseconds);
 }

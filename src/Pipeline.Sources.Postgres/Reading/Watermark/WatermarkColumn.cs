@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Client;
 using Pipeline.Sources.Postgres.Decoding;
 
 namespace Pipeline.Sources.Postgres.Reading.Watermark;
@@ -49,6 +50,18 @@ internal sealed class WatermarkColumn
 
     /// <summary>The row's position; null when its watermark is null.</summary>
     public long? PositionOf(ReadOnlySpan<byte> fields)
+    {
+        try
+        {
+            return Read(fields);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw WireFault.Of("a row", e);
+        }
+    }
+
+    private long? Read(ReadOnlySpan<byte> fields)
     {
         var at = 0;
         for (var i = 0; i < _index; i++) at += sizeof(int) + Math.Max(BinaryPrimitives.ReadInt32BigEndian(fields[at..]), 0);

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Client;
+
+namespace Pipeline.Sources.Postgres.Reading.Capture;
+
+/// <summary>Takes the changes of a replication stream apart (manual 55.9) and puts rows into the tables that are captured.</summary>
+internal sealed class ChangeDecoder : IDisposable
+{
+    private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly Dictionary<uint, CapturedTable?> _tables = [];
+    private long _commitPosition;
+    private long _sequence;
+
+    /// <summary>When the transaction was committed that is being sent, or was sent last.</summary>
+    public DateTimeOffset CommittedAt { get; private set; }
+
+    public bool IsInTransaction { get; private set; }
+
+    /// <summary>The end of the last whole transaction.</summary>
+    public long Reached { get; private set; }
+
+    /// <summary>Tables of which rows wait to go out.</summary>
+    public IEnumerable<CapturedTable> Full => _tables.Values.OfType<CapturedTable>().Where(table => table.Rows.RowCount > 0);
+
+    public long WaitingBytes
+    {
+        get
+        {
+            var bytes = 0L;
+            foreach (var table in _tables.Values) bytes += table?.Rows.RowBytes ?? 0;
+            return bytes;
+        }
+    }
+
+    public CapturedTable? Find(uint relation) => _tables.GetValueOrDefault(relation);
+
+    /// <param name="table">Null for a table that is not captured.</param>
+    public void Use(uint relation, CapturedTable? table)
+    {
+        Find(relation)?.Dispose();
+        _tables[relation] = table;
+    }
+
+    /// <summary>Takes a change in; whether rows of ours came of it.</summary>
+    /// <exception cref="PipelineException">It is none.</exception>
+    public bool Take(byte type, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return Change(type, content);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw WireFault.Of($"a change of type '{(char)type}'", e);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var table in _tables.Values) table?.Dispose();
+    }
+
+    private bool Change(byte type, ReadOnlySpan<byte> content)
+    {
+        switch (type)
+        {
+            case (byte)'B':
+                _commitPosition = BinaryPrimitives.ReadInt64BigEndian(content);
+                CommittedAt = Moments.OfMicroseconds(Epoch, BinaryPrimitives.ReadInt64BigEndian(content[8..]));
+                _sequence = 0;
+                IsInTransaction = true;
+                return false;
+            case (byte)'C':
+                Reached = BinaryPrimitives.ReadInt64BigEndian(content[9..]);
+                IsInTransaction = false;
+                return false;
+            case (byte)'I' or (byte)'U' or (byte)'D':
+                if (Find(BinaryPrimitives.ReadUInt32BigEndian(content)) is not { } table) return false;
+                content = content[sizeof(uint)..];
+                if (type == (byte)'I') table.Insert(content, _commitPosition, ref _sequence);
+                else if (type == (byte)'U') table.Update(content, _commitPosition, ref _sequence);
+                else table.Delete(content, _commitPosition, ref _sequence);
+                return true;
+            case (byte)'T':
+                var truncated = BinaryPrimitives.ReadInt32BigEndian(content);
+                if (truncated > content.Length / sizeof(uint)) throw new FormatException($"it names {truncated} tables");
+                for (var i = truncated; i > 0; i--) Find(BinaryPrimitives.ReadUInt32BigEndian(content[(1 + i * sizeof(uint))..]))?.Truncate(_commitPosition, ref _sequence);
+                return true;
+            default:
+                return false;
+        }
+    }
+}
