@@ -39,7 +39,7 @@ public enum JobKind
 /// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
 /// <param name="Sequence">The column that orders changes of one position; null when there is none.</param>
 /// <param name="Apart">For a run in which a rule fails on a row.</param>
-/// <param name="Releasable">Finds the rows of the quarantine that need wait no longer.</param>
+/// <param name="Releasable">Finds the rows of the quarantine that wait for other parents than before, or for none.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions,
     RulesApart Apart, string Releasable, string? Sequence = null);
 

@@ -135,8 +135,8 @@ public sealed class SilverSql
         """;
 
     /// <summary>
-    /// Where the rows stand that need wait no longer: all their parents have come, or a truncate has removed them. The others
-    /// are left alone: to look at all that wait in each run would cost what has ever waited.
+    /// Where the rows stand that wait for other parents than before: one has come, or all have, or a truncate has removed the
+    /// row. The others are left alone: to look at all that wait in each run would cost what has ever waited.
     /// </summary>
     /// <remarks>
     /// The engine provides <c>waiting</c>, all rows of the quarantine that only miss a reference, and what <see cref="Checked"/>
@@ -149,15 +149,14 @@ public sealed class SilverSql
         {
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
-            var hasCome = awaited.Count == 0 ? "true"
-                : string.Join(" AND ", awaited.Select(pair => $"(r.{Sql.Name(pair.Reference.Column)} IS NULL OR reference_{pair.Index}._to IS NOT NULL)"));
+            var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{Sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
             var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
             var isGone = _hasChanged ? " OR (r._position, r._place) < (SELECT (_position, _place) FROM truncation)" : "";
             const string order = "(ORDER BY _bronze_version, _file, _file_row ROWS UNBOUNDED PRECEDING)";
             return $"""
                 WITH source AS (
                   SELECT {Lines("    ", _bronze.Select(f => $"{FromText(f)} AS {Raw(f.Name)}"))},
-                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, length(_row) AS _size
+                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules, length(_row) AS _size
                   FROM waiting
                 ),
                 parsed AS (
@@ -165,12 +164,12 @@ public sealed class SilverSql
                   FROM source
                 ),
                 typed AS (
-                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}")])}
+                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _rules, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}")])}
                   FROM parsed
                 ){(_hasChanged ? Truncation("bronze", "") : "")}
                 SELECT _file, _file_row, row_number() OVER {order} AS _n, sum(_size) OVER {order} AS _bytes
                 FROM typed AS r{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
-                WHERE {hasCome}{isGone}
+                WHERE {missing} <> r._rules{isGone}
                 """;
         }
     }

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using Apache.Arrow;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Transform.Tests.Coordination;
@@ -123,6 +125,33 @@ public sealed class CoordinatorJournalSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_server_that_is_restarted_costs_nothing_and_is_told_everything_when_it_is_back()
+    {
+        var directory = Directory.CreateTempSubdirectory("journal-").FullName;
+        var cancel = TestContext.Current.CancellationToken;
+        await using (var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), cancel))
+        {
+            TransformOptions Change(TransformOptions options) => options with { JournalProvider = JournalProvider.Postgresql, JournalConnection = server.ConnectionString + ";Pooling=false" };
+            await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine, change: Change))
+            {
+                await AppendAsync(1);
+                await node.UntilAsync(Countries, 1);
+                await server.StopAsync(cancel);
+                await node.ObeyAsync(new PauseTable(Others));
+                await AppendAsync(2);
+                await node.UntilAsync(Countries, 2);
+                await server.RestartAsync(cancel);
+                await node.UntilAsync(_ => IsAtServer(server, Others));
+            }
+
+            await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Engine, change: Change);
+            Assert.Equal(TableActivity.Paused, (await later.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
     public async Task A_second_node_on_its_file_is_refused()
     {
         await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
@@ -182,6 +211,14 @@ public sealed class CoordinatorJournalSpec : IDisposable
         {
             return false;
         }
+    }
+
+    private static bool IsAtServer(ScratchPostgres server, TableId table)
+    {
+        using var connection = new NpgsqlConnection(server.ConnectionString + ";Pooling=false");
+        connection.Open();
+        using var command = new NpgsqlCommand($"SELECT count(*) FROM snapshot WHERE convert_from(snapshot, 'UTF8') LIKE '%{table}%\"isPaused\":true%'", connection);
+        return (long)command.ExecuteScalar()! > 0;
     }
 
     private long Read(string query)

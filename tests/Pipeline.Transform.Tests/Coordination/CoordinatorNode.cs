@@ -32,13 +32,14 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
     }
 
-    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null, string pipeline = "test")
+    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null)
     {
         var options = lake.Options with
         {
             IntervalMin = TimeSpan.Zero, PollInterval = TimeSpan.FromMilliseconds(200),
             JournalConnection = $"Data Source={JournalOf(lake)}",
         };
+        options = change?.Invoke(options) ?? options;
         var host = Host.CreateApplicationBuilder();
         host.Logging.ClearProviders();
         host.Services.AddAkka("transform", builder => builder

@@ -65,6 +65,30 @@ public sealed class HeldRowsSpec
     }
 
     [Fact]
+    public async Task A_row_that_misses_several_parents_is_told_which_it_still_misses()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            countries { from = bronze/app/countries, columns { team_id { type = long } }, key = [team_id] }
+            users {
+              from = bronze/app/users, columns { user_id { type = long }, team_id { type = long } }, key = [user_id]
+              references = [ { name = country, column = team_id, table = silver/countries }, { name = team, column = team_id, table = silver/teams } ]
+            }
+            """));
+        await UsersAsync(lake, 0, 1, "7", "'x'");
+        await lake.RunAllAsync();
+        Assert.Equal(["country,team|true"], await lake.RowsAsync("SELECT _rules, _held FROM silver.users__quarantine"));
+
+        await lake.AppendAsync("bronze/app/countries", Teams, "SELECT 7 AS team_id, 'r' AS _op, 1 AS _position");
+        await lake.RunAllAsync();
+        Assert.Equal(["team|true"], await lake.RowsAsync("SELECT _rules, _held FROM silver.users__quarantine"));
+
+        await TeamsAsync(lake, 7);
+        await lake.RunAllAsync();
+        Assert.Equal(["1|0"], await lake.RowsAsync("SELECT count(*), (SELECT count(*) FROM silver.users__quarantine) FROM silver.users"));
+    }
+
+    [Fact]
     public async Task A_run_that_is_repeated_releases_the_same_rows()
     {
         using var lake = new TestLake(TestGraph.Of(Contracts), runRowsMax: 10);
