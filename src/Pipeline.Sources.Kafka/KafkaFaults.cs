@@ -36,6 +36,8 @@ internal static class KafkaFaults
             ErrorCode.TopicException => new(FaultKind.Invalid, thing, "the cluster does not take this for the name of a topic", "Correct the table's setting topic.", inner),
             ErrorCode.UnsupportedForMessageFormat => new(FaultKind.Invalid, thing, $"the topic's records are of a format without what is asked for: {cause}",
                 "Raise the topic's message format.", inner),
+            ErrorCode.Local_BadMsg or ErrorCode.Local_BadCompression => new(FaultKind.Damaged, thing, $"records are not as they were written: {cause}",
+                "Check the disk of the broker that leads the partition; let another replica lead it.", inner),
             ErrorCode.Local_InvalidArg or ErrorCode.Local_NotImplemented => new(FaultKind.Invalid, thing, $"the client refuses a setting: {cause}", "Correct the source's settings.", inner),
             ErrorCode.TopicAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "reading the topic is not allowed",
                 "Grant the user READ and DESCRIBE on the topic (kafka-acls --add --operation Read --topic ...).", inner),

@@ -26,7 +26,9 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     private readonly KafkaMetrics _metrics;
     private readonly SourceSchemas? _schemas;
     private readonly KafkaConnections _connections;
+    private readonly LeaderlessPartitions _leaderless;
     private readonly ConcurrentDictionary<SplitId, KafkaReader> _reading = [];
+    private readonly ConcurrentDictionary<string, byte> _madeAnew = new(StringComparer.Ordinal);
     private int _isDisposed;
 
     public KafkaSource(KafkaSourceDefinition definition, SourceServices services)
@@ -37,6 +39,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         _log = services.Logs.CreateLogger<KafkaSource>();
         _clients = new KafkaClients(Name, _options, services.Secrets);
         _connections = new KafkaConnections(_clients, _options, services.Time, _log);
+        _leaderless = new LeaderlessPartitions(services.Time, _log);
         _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(Name);
         _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Time), services.Time) : null;
@@ -56,6 +59,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
         var topic = await TopicAsync(Table(table), cancellationToken);
+        _leaderless.See(topic, _options.ThingOf(topic.Name));
         return [.. Enumerable.Range(0, topic.Partitions)
             .Select(partition => new Split(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition).ToString()), [table]))];
     }
@@ -76,7 +80,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         try
         {
             await using var chunks = reader.ChunksAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
-            while (await NextAsync(chunks)) yield return chunks.Current;
+            while (await NextAsync(chunks, cancellationToken)) yield return chunks.Current;
         }
         finally
         {
@@ -126,16 +130,15 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new KafkaSourceCheck(_options, _topics).RunAsync(cancellationToken);
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return ValueTask.CompletedTask;
-        _topics.Dispose();
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
+        await _topics.DisposeAsync();
         _metrics.Dispose();
         _schemas?.Dispose();
-        return ValueTask.CompletedTask;
     }
 
-    private async Task<bool> NextAsync(IAsyncEnumerator<Chunk> chunks)
+    private async Task<bool> NextAsync(IAsyncEnumerator<Chunk> chunks, CancellationToken cancellationToken)
     {
         try
         {
@@ -143,8 +146,11 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         }
         catch (PipelineException e) when (e.Kind == FaultKind.Gap)
         {
+            // In a topic that was made anew nothing is missing.
+            var name = KafkaSplitName.Parse(e.Split!.Value);
+            await CheckIdentityAsync(name.Topic, [name.TopicId], cancellationToken);
             _log.Gap(e.Split.ToString()!, e.Cause);
-            _metrics.Gap(TableOf(KafkaSplitName.Parse(e.Split!.Value).Topic).Name);
+            _metrics.Gap(TableOf(name.Topic).Name);
             throw;
         }
     }
@@ -163,14 +169,17 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         }
     }
 
-    /// <summary>A topic that was deleted and made again has other splits than the ones we were asked to read.</summary>
+    /// <summary>A topic that was deleted and made again has other splits than the ones we were asked to read: who lists them again reads those.</summary>
     private async Task CheckIdentityAsync(string name, IEnumerable<string?> ids, CancellationToken cancellationToken)
     {
         var topic = await TopicAsync(TableOf(name), cancellationToken);
         foreach (var id in ids)
             if (id is not null && topic.Id is not null && id != topic.Id)
-                throw new PipelineException(FaultKind.Missing, _options.ThingOf(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
-                    "Restart the table: the new topic's partitions are read from their beginning.");
+            {
+                if (_madeAnew.TryAdd(topic.Id, 0)) _log.MadeAnew(_options.ThingOf(name), topic.Id, id);
+                throw new PipelineException(FaultKind.Unreachable, _options.ThingOf(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
+                    "The new topic's partitions are read from their beginning.");
+            }
     }
 
     private async Task<KafkaTopic> TopicAsync(KafkaTableOptions table, CancellationToken cancellationToken)

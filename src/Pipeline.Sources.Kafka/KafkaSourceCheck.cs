@@ -22,6 +22,8 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics t
     private Finding CheckTopic(KafkaTopic topic)
     {
         var thing = options.ThingOf(topic.Name);
+        if (topic.Leaderless.Count > 0)
+            return new Finding(thing, Ok: false, $"of its {topic.Partitions} partitions nobody leads {string.Join(", ", topic.Leaderless)}", "Start the broker that holds them: the others are read meanwhile.");
         if (topic.Error is null) return new Finding(thing, Ok: true, $"{topic.Partitions} partitions");
         var fault = KafkaFaults.Describe(thing, topic.Error);
         return new Finding(fault.Thing, Ok: false, fault.Cause, fault.NextStep);

@@ -93,7 +93,8 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
             FetchWaitMaxMs = 100,
         };
         using var consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
-        var queue = LibRdKafka.ConsumerQueue(consumer);
+        using var lease = new ClientLease(consumer);
+        var queue = LibRdKafka.ConsumerQueue(lease.Client);
         consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
         var messages = stackalloc NativeMessage*[4096];
         long records = 0, bytes = 0;

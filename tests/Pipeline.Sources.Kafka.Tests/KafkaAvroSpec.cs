@@ -56,6 +56,49 @@ public sealed class KafkaAvroSpec : KafkaSpec
         Assert.Equal(1, registry.RequestsFor(99));
     }
 
+    [Theory]
+    [InlineData(404, "text/html", "<html><h1>404 Not Found</h1><hr>nginx</html>")]
+    [InlineData(403, "text/html", "<html><h1>Request blocked</h1></html>")]
+    [InlineData(200, "text/html", "<html>Sign in</html>")]
+    [InlineData(404, "application/json", """{"message":"no Route matched with those values"}""")]
+    [InlineData(404, "application/json", "[]")]
+    [InlineData(200, "application/json", "{}")]
+    [InlineData(200, "application/json", "[1]")]
+    [InlineData(200, "application/json", """{"schema":1}""")]
+    [InlineData(200, "application/json", """{"schema":"\"string\"","schemaType":5}""")]
+    [InlineData(200, "application/json", """{"schema":"\"string\"","references":{}}""")]
+    [InlineData(200, "application/json", """{"schema":"\"string\"","references":[null]}""")]
+    [InlineData(200, "application/json", """{"schema":"\"string\"","references":[{"name":"a","subject":"b","version":"1"}]}""")]
+    [InlineData(200, "application/json", """{"schema":"\"string\"","references":[{"name":"a","subject":"b","version":1.5}]}""")]
+    [InlineData(200, "application/json", """{"schema":"\ud800"}""")]
+    [InlineData(200, "application/json", """{"schema":"\"stri""")]
+    public async Task What_is_no_answer_of_a_registry_is_asked_again_and_says_nothing_of_the_schema(int status, string form, string body)
+    {
+        await using var registry = await EmbeddedSchemaRegistry.StartAsync();
+        registry.Register(7, "events-value", Name);
+        registry.AnswerNext(status, form, body);
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await fixture.ProduceAsync(0, Wire(7, 2, (byte)'a'));
+        await using var source = Open(fixture, registry);
+
+        var read = await ReadRecords.ReadAsync(source, 1, Deadline);
+
+        Assert.Equal("""{"name":"a"}""", Assert.Single(read.Records).Value);
+        Assert.Equal(2, registry.RequestsFor(7));
+    }
+
+    [Fact]
+    public async Task References_that_are_null_are_none()
+    {
+        await using var registry = await EmbeddedSchemaRegistry.StartAsync();
+        registry.AnswerNext(200, "application/json", """{"schema":"\"string\"","schemaType":null,"references":null}""");
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await fixture.ProduceAsync(0, Wire(7, 2, (byte)'a'));
+        await using var source = Open(fixture, registry);
+
+        Assert.Equal("\"a\"", Assert.Single((await ReadRecords.ReadAsync(source, 1, Deadline)).Records).Value);
+    }
+
     [Fact]
     public async Task Schemas_may_refer_to_each_other()
     {

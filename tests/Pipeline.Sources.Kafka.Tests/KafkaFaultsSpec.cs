@@ -19,6 +19,8 @@ public sealed class KafkaFaultsSpec
         [ErrorCode.IllegalSaslState] = FaultKind.NotAuthorised,
         [ErrorCode.Local_Authentication] = FaultKind.NotAuthorised,
         [ErrorCode.Local_Ssl] = FaultKind.NotAuthorised,
+        [ErrorCode.Local_BadMsg] = FaultKind.Damaged,
+        [ErrorCode.Local_BadCompression] = FaultKind.Damaged,
         [ErrorCode.TopicException] = FaultKind.Invalid,
         [ErrorCode.UnsupportedForMessageFormat] = FaultKind.Invalid,
         [ErrorCode.Local_InvalidArg] = FaultKind.Invalid,

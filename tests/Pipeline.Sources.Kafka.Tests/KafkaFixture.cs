@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Apache.Arrow;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Configuration;
 using Pipeline.Core;
@@ -36,8 +37,8 @@ internal sealed class KafkaFixture : SourceFixture
 
     public override ISource Open() => Open(Options(Kafka.Bootstrap));
 
-    public ISource Open(KafkaSourceOptions options, TimeProvider? time = null) =>
-        new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    public ISource Open(KafkaSourceOptions options, TimeProvider? time = null, LogLines? logs = null) =>
+        new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore()));
 
     /// <summary>Nothing listens on port 1.</summary>
     public override ISource OpenBroken() => Open(Options("127.0.0.1:1") with

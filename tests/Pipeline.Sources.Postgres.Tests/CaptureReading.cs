@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

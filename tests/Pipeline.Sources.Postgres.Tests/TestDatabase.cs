@@ -5,6 +5,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 

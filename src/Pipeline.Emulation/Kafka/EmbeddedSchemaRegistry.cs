@@ -12,10 +12,12 @@ namespace Pipeline.Emulation.Kafka;
 /// <summary>The reading half of a Confluent Schema Registry's HTTP API, on a free loopback port.</summary>
 public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 {
+    private const string Json = "application/vnd.schemaregistry.v1+json";
+
     private readonly WebApplication _web;
     private readonly ConcurrentDictionary<string, string> _answers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _requests = new(StringComparer.Ordinal);
-    private readonly ConcurrentQueue<int> _failures = new();
+    private readonly ConcurrentQueue<(int Status, string Form, string Body)> _failures = new();
     private readonly string? _authorization;
 
     private EmbeddedSchemaRegistry(string? username, string? password)
@@ -55,8 +57,11 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
     /// <summary>The next requests get these status codes, one each.</summary>
     public void FailNext(params ReadOnlySpan<int> statuses)
     {
-        foreach (var status in statuses) _failures.Enqueue(status);
+        foreach (var status in statuses) AnswerNext(status, Json, """{"error_code":50001,"message":"Error in the backend data store"}""");
     }
+
+    /// <summary>The next request gets this answer, as from a proxy in front of the registry.</summary>
+    public void AnswerNext(int status, string form, string body) => _failures.Enqueue((status, form, body));
 
     /// <summary>How often a schema was asked for.</summary>
     public int RequestsFor(int id) => _requests.GetValueOrDefault(string.Create(CultureInfo.InvariantCulture, $"/schemas/ids/{id}"));
@@ -70,12 +75,12 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
     {
         var path = context.Request.Path.Value!;
         _requests.AddOrUpdate(path, 1, (_, count) => count + 1);
-        var (status, body) = _authorization is not null && context.Request.Headers.Authorization != _authorization ? (401, """{"error_code":401,"message":"Unauthorized"}""")
-            : _failures.TryDequeue(out var failure) ? (failure, """{"error_code":50001,"message":"Error in the backend data store"}""")
-            : _answers.TryGetValue(path, out var answer) ? (200, answer)
-            : (404, """{"error_code":40403,"message":"Schema not found"}""");
+        var (status, form, body) = _authorization is not null && context.Request.Headers.Authorization != _authorization ? (401, Json, """{"error_code":401,"message":"Unauthorized"}""")
+            : _failures.TryDequeue(out var failure) ? failure
+            : _answers.TryGetValue(path, out var answer) ? (200, Json, answer)
+            : (404, Json, """{"error_code":40403,"message":"Schema not found"}""");
         context.Response.StatusCode = status;
-        context.Response.ContentType = "application/vnd.schemaregistry.v1+json";
+        context.Response.ContentType = form;
         await context.Response.WriteAsync(body, context.RequestAborted);
     }
 }

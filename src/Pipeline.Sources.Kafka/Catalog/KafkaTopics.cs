@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Client;
 
@@ -8,10 +7,14 @@ namespace Pipeline.Sources.Kafka.Catalog;
 /// <summary>A topic as the cluster knows it.</summary>
 /// <param name="Id">What tells it from another that had its name before; null from brokers older than 2.8.</param>
 /// <param name="Error">Null when the topic can be read.</param>
-internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error? Error);
+internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error? Error)
+{
+    /// <summary>Partitions that nobody leads: they cannot be read for now.</summary>
+    public IReadOnlyList<int> Leaderless { get; init; } = [];
+}
 
 /// <summary>Asks the cluster about topics. Safe to use from several threads.</summary>
-internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout, TimeProvider time) : IDisposable
+internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout, TimeProvider time) : IAsyncDisposable
 {
     /// <summary>The longest that the client takes for an answer.</summary>
     private static readonly TimeSpan AskingMax = TimeSpan.FromHours(1);
@@ -19,8 +22,11 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
     /// <summary>How long the other brokers get when one cannot be reached.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+    // Held by one question at a time, each of which has an end.
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private IAdminClient? _admin;
+    private readonly CancellationTokenSource _stopping = new();
+    private IAdminClient? _client;
+    private ClientLease? _lease;
     private ClientConfig? _config;
     private Error? _lastError;
     private TaskCompletionSource<Error> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,21 +34,27 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
     /// <exception cref="PipelineException">No broker answers or all refuse us.</exception>
     public async Task<IReadOnlyList<KafkaTopic>> DescribeAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken)
     {
-        await _gate.WaitAsync(cancellationToken);
-        using var asking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var asking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        await _gate.WaitAsync(asking.Token);
         try
         {
-            var admin = _admin ??= await ConnectAsync(cancellationToken);
-            await clients.RotateAsync(admin, _config!, cancellationToken);
+            var lease = _lease ?? await ConnectAsync(asking.Token);
+            await clients.RotateAsync(_client!, _config!, asking.Token);
             // What happened while nobody asked says nothing about now.
             _lastError = null;
             _failed = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var describing = DescribeAsync(admin, names);
-            Observe(describing);
-            await Task.WhenAny(describing, FailureAsync(asking.Token)).WaitAsync(cancellationToken);
-            if (describing.IsCompleted) return await describing;
+            // The call blocks.
+            var answering = Task.Run(() => TopicQuestion.Ask(lease.Client, names, requestTimeout < AskingMax ? requestTimeout : AskingMax, asking.Token), CancellationToken.None);
+            await Task.WhenAny(answering, FailureAsync(asking.Token));
+            await asking.CancelAsync();
+            if (await answering is { } topics) return topics;
 
-            throw KafkaFaults.Describe(clients.Thing, _lastError!);
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+            if (_lastError is { } error) throw KafkaFaults.Describe(clients.Thing, error);
+            // A client that does not answer for itself is not asked again.
+            Disconnect();
+            throw new PipelineException(FaultKind.Unreachable, clients.Thing, $"no answer about its topics within {2 * requestTimeout.TotalSeconds:0.#} s", "Check the brokers' logs.") { Dependency = clients.Thing };
         }
         catch (KafkaException e)
         {
@@ -50,21 +62,33 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
         }
         finally
         {
-            await asking.CancelAsync();
             _gate.Release();
         }
     }
 
-    public void Dispose()
+    /// <summary>A question that is under way ends first.</summary>
+    public async ValueTask DisposeAsync()
     {
-        _admin?.Dispose();
+        await _stopping.CancelAsync();
+        await _gate.WaitAsync(CancellationToken.None);
+        Disconnect();
         _gate.Dispose();
+        _stopping.Dispose();
     }
 
-    private async Task<IAdminClient> ConnectAsync(CancellationToken cancellationToken)
+    private async Task<ClientLease> ConnectAsync(CancellationToken cancellationToken)
     {
+        if (LibRdKafka.Unavailable is { } reason) throw LibRdKafka.Missing(clients.Thing, reason);
         _config = await clients.ConfigureAsync(cancellationToken);
-        return clients.Build(() => new AdminClientBuilder(_config).SetErrorHandler((_, error) => OnError(error)).SetLogHandler((_, _) => { }).Build());
+        _client = clients.Build(() => new AdminClientBuilder(_config).SetErrorHandler((_, error) => OnError(error)).SetLogHandler((_, _) => { }).Build());
+        return _lease = new ClientLease(_client);
+    }
+
+    private void Disconnect()
+    {
+        _lease?.Dispose();
+        _client?.Dispose();
+        (_lease, _client) = (null, null);
     }
 
     /// <summary>Ends when waiting longer is hopeless. The client itself would go on trying until the timeout.</summary>
@@ -80,25 +104,4 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
         if (_lastError is null || error.Code != ErrorCode.Local_AllBrokersDown) _lastError = error;
         if (KafkaFaults.IsPassing(error.Code) || KafkaFaults.IsRefusal(error.Code)) _failed.TrySetResult(error);
     }
-
-    private async Task<IReadOnlyList<KafkaTopic>> DescribeAsync(IAdminClient admin, IReadOnlyCollection<string> names)
-    {
-        try
-        {
-            var result = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = requestTimeout < AskingMax ? requestTimeout : AskingMax });
-            return [.. result.TopicDescriptions.Select(Read)];
-        }
-        catch (DescribeTopicsException e)
-        {
-            return [.. e.Results.TopicDescriptions.Select(Read)];
-        }
-    }
-
-    private static KafkaTopic Read(TopicDescription topic) => new(topic.Name,
-        topic.TopicId is { } id && (id.MostSignificantBits | id.LeastSignificantBits) != 0 ? id.ToString() : null,
-        topic.Partitions?.Count ?? 0, topic.Error is { IsError: true } error ? error : null);
-
-    /// <summary>An answer that nobody waits for any more may still fail.</summary>
-    private static void Observe(Task task) =>
-        _ = task.ContinueWith(static done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 }

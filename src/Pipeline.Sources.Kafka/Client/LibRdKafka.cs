@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using Confluent.Kafka;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Client;
 
@@ -85,7 +86,9 @@ internal static unsafe class LibRdKafka
     static LibRdKafka()
     {
         Library.Load(null);
-        if (!TryFind(out var library))
+        var isFound = TryFind(out var library);
+        Loaded = library;
+        if (!isFound)
         {
             Unavailable = "the loaded librdkafka was not found";
             return;
@@ -129,17 +132,23 @@ internal static unsafe class LibRdKafka
     /// <summary>Why the calls cannot be used here; null when they can.</summary>
     public static string? Unavailable { get; }
 
+    /// <summary>The library; zero when it was not found.</summary>
+    public static nint Loaded { get; }
+
     // Internal to Confluent.Kafka: there is no public way from a consumer to librdkafka's handle.
     private static PropertyInfo? HandleProperty { get; } = typeof(Handle).GetProperty("LibrdkafkaHandle", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public);
 
-    /// <summary>A client as librdkafka knows it; valid as long as the client is not disposed.</summary>
-    public static nint ClientOf(IClient client) => ((SafeHandle)HandleProperty!.GetValue(client.Handle)!).DangerousGetHandle();
+    /// <summary>A client as librdkafka knows it, to be held by a <see cref="ClientLease"/>.</summary>
+    public static SafeHandle HandleOf(IClient client) => (SafeHandle)HandleProperty!.GetValue(client.Handle)!;
+
+    public static PipelineException Missing(string thing, string reason) => new(FaultKind.Invalid, thing, $"records cannot be read: {reason}",
+        "Use the versions of Confluent.Kafka and librdkafka that this release was built with.");
 
     /// <summary>
     /// The queue of a consumer's own events, and of all partitions that are not forwarded elsewhere. As every queue to be
     /// destroyed before the consumer.
     /// </summary>
-    public static nint ConsumerQueue(IClient consumer) => QueueGetConsumer(ClientOf(consumer));
+    public static nint ConsumerQueue(nint consumer) => QueueGetConsumer(consumer);
 
     /// <summary>A queue to which partitions can be forwarded.</summary>
     public static nint NewQueue(nint client) => QueueNew(client);

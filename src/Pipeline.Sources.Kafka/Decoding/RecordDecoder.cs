@@ -20,6 +20,8 @@ internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? r
         var length = record.Key.Length + (long)record.Value.Length;
         if (length > table.RecordBytesMax)
             return new RecordRejected("too_large", $"key and value have {length} bytes; record-bytes-max is {table.RecordBytesMax}");
+        if (!record.HasTimestamp && record.TimestampMs != KafkaRecord.NoTimestampMs)
+            return new RecordRejected("invalid_timestamp", $"its timestamp, {record.TimestampMs} ms since 1970, is outside of the years 1970 to 9999");
         if (registered is not null && record.HasValue)
         {
             if (!registered.TryDecode(record.Value, out value, out var id, out var code, out var reason)) return new RecordRejected(code, reason);

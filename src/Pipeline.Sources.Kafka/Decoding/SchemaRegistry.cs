@@ -41,13 +41,15 @@ internal sealed class SchemaRegistry : IDisposable
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = await AuthorizationAsync(cancellationToken) } };
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+            var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             return response.StatusCode switch
             {
-                HttpStatusCode.OK => RegisteredSchema.Read(await response.Content.ReadAsByteArrayAsync(cancellationToken)),
-                HttpStatusCode.NotFound => null,
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => throw new PipelineException(FaultKind.NotAuthorised, _thing,
+                HttpStatusCode.OK => RegisteredSchema.Read(body),
+                // Whoever stands in front of a registry says the same while it is away, without the registry's own number.
+                HttpStatusCode.NotFound when IsRegistrysOwn(body) => null,
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden when response.StatusCode == HttpStatusCode.Unauthorized || IsRegistrysOwn(body) => throw new PipelineException(FaultKind.NotAuthorised, _thing,
                     $"it refused the request ({(int)response.StatusCode})", "Check registry.username and registry.password, and the right to read schemas."),
-                var status => throw Unanswered($"it answered {(int)status}", inner: null),
+                var status => throw Unanswered($"it answered {(int)status}{(response.Content.Headers.ContentType?.MediaType is { } form ? $" and {form}" : "")}", inner: null),
             };
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or IOException || DataFaults.Are(e)))
@@ -59,6 +61,20 @@ internal sealed class SchemaRegistry : IDisposable
 
     private PipelineException Unanswered(string cause, Exception? inner) =>
         new(FaultKind.Unreachable, _thing, cause, "Check registry.url and the registry's health.", inner);
+
+    /// <summary>A registry says what is wrong by a number of its own.</summary>
+    private static bool IsRegistrysOwn(byte[] body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("error_code", out var code) && code.ValueKind == JsonValueKind.Number;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
 
     private async ValueTask<AuthenticationHeaderValue?> AuthorizationAsync(CancellationToken cancellationToken)
     {

@@ -47,7 +47,7 @@ internal sealed class DeadLetterRows : IDisposable
         else _values.AppendNull();
         if (record.HeadersJson.Length > 0) _headers.Append(record.HeadersJson);
         else _headers.AppendNull();
-        if (record.TimestampMs >= 0) _timestamps.Append(record.TimestampMs * 1000);
+        if (record.HasTimestamp) _timestamps.Append(record.TimestampMs * 1000);
         else _timestamps.AppendNull();
     }
 

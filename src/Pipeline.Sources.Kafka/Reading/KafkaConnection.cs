@@ -18,6 +18,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>How old a broker's reason may be to be one of now: the client says the same one again only now and then.</summary>
+    private static readonly TimeSpan ReasonAgeMax = TimeSpan.FromSeconds(30);
+
     private const int EventWaitMs = 200;
 
     private readonly KafkaClients _clients;
@@ -26,6 +29,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly nint _events;
+    private readonly ClientLease _lease;
+    private readonly bool _hasGroup;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly HashSet<TopicPartition> _taken = [];
@@ -37,7 +42,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     // Of the thread that waits for events.
     private Error? _refusal;
     private Error? _fatal;
-    private string _lastReason = "all brokers are down";
+    private string? _lastReason;
+    private long _reasonAt;
     private long? _downAt;
     private long? _rotatedAt;
     private bool _hasWarnedOfGroup;
@@ -45,13 +51,14 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private KafkaConnection(KafkaClients clients, ConsumerConfig config, KafkaSourceOptions options, TimeProvider time, ILogger log)
     {
         (_clients, _config, _requestTimeout, _time, _log) = (clients, config, options.RequestTimeout, time, log);
+        _hasGroup = options.Group is not null;
         Consumer = clients.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetErrorHandler((_, error) => OnError(error))
             .SetLogHandler((_, line) => _log.Librdkafka(line.Facility, line.Message))
             .Build());
-        Handle = LibRdKafka.ClientOf(Consumer);
+        _lease = new ClientLease(Consumer);
         Wait = new FetchWait(Handle, options.FetchWaitMax);
-        _events = LibRdKafka.ConsumerQueue(Consumer);
+        _events = LibRdKafka.ConsumerQueue(Handle);
         new Thread(Run) { Name = "kafka events", IsBackground = true }.Start();
     }
 
@@ -60,14 +67,13 @@ internal sealed class KafkaConnection : IAsyncDisposable
     public IConsumer<byte[]?, byte[]?> Consumer { get; }
 
     /// <summary>The same for librdkafka.</summary>
-    public nint Handle { get; }
+    public nint Handle => _lease.Client;
 
     public FetchWait Wait { get; }
 
     public static async Task<KafkaConnection> OpenAsync(KafkaClients clients, KafkaSourceOptions options, TimeProvider time, ILogger log, CancellationToken cancellationToken)
     {
-        if (LibRdKafka.Unavailable is { } reason)
-            throw new PipelineException(FaultKind.Invalid, clients.Thing, $"records cannot be read: {reason}", "Use the versions of Confluent.Kafka and librdkafka that this release was built with.");
+        if (LibRdKafka.Unavailable is { } reason) throw LibRdKafka.Missing(clients.Thing, reason);
         var config = new ConsumerConfig(await clients.ConfigureAsync(cancellationToken))
         {
             GroupId = options.Group ?? "pipeline",
@@ -182,6 +188,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
         LibRdKafka.Destroy(_events);
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
+        _lease.Dispose();
     }
 
     private void Break(Exception fault)
@@ -222,7 +229,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
         else if (error.Code == ErrorCode.GroupAuthorizationFailed)
         {
-            if (!_hasWarnedOfGroup) _log.GroupRefused(Thing);
+            // The client asks for the group's coordinator also where no group is used.
+            if (_hasGroup && !_hasWarnedOfGroup) _log.GroupRefused(Thing);
             _hasWarnedOfGroup = true;
         }
         else if (KafkaFaults.IsRefusal(error.Code))
@@ -231,15 +239,18 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
         else if (error.Code == ErrorCode.Local_AllBrokersDown)
         {
-            if (_downAt is null) _log.AllBrokersDown(Thing, _lastReason);
+            if (_downAt is null) _log.AllBrokersDown(Thing, Reason);
             _downAt ??= _time.GetTimestamp();
         }
         else
         {
-            _lastReason = error.Reason;
+            (_lastReason, _reasonAt) = (error.Reason, _time.GetTimestamp());
             _log.PassingError(Thing, error.Code, error.Reason);
         }
     }
+
+    /// <summary>Why brokers are away now: what one said in an outage before says nothing.</summary>
+    private string Reason => _lastReason is { } reason && _time.GetElapsedTime(_reasonAt) < ReasonAgeMax ? reason : "all brokers are down";
 
     private void ThrowIfHopeless()
     {
@@ -274,13 +285,13 @@ internal sealed class KafkaConnection : IAsyncDisposable
         try
         {
             QueryOffsets(any);
-            _downAt = null;
+            (_downAt, _lastReason) = (null, null);
         }
         catch (KafkaException e)
         {
             if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(Thing, e.Error, inner: e);
             // Not by the code: a client without brokers says that it knows no such partition.
-            throw new PipelineException(FaultKind.Unreachable, Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_lastReason.TrimEnd('.')}",
+            throw new PipelineException(FaultKind.Unreachable, Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {Reason.TrimEnd('.')}",
                 "Check the brokers and the network.", e) { Dependency = Thing };
         }
     }

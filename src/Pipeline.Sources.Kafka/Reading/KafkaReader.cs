@@ -119,10 +119,11 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
         SeeWatermarks();
     }
 
-    private void OnError(PartitionReading partition, ErrorCode code, string reason)
+    private bool OnError(PartitionReading partition, ErrorCode code, string reason)
     {
         if (KafkaFaults.IsPassing(code)) _log.PassingError(partition.Split.ToString(), code, reason);
         else _error ??= (partition, code, reason);
+        return _error is null;
     }
 
     /// <summary>Until the oldest open chunk is due.</summary>

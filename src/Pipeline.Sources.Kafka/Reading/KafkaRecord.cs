@@ -3,10 +3,19 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// <summary>A record in the client's memory: valid only until the feed goes on to the next.</summary>
 internal readonly ref struct KafkaRecord
 {
+    /// <summary>Kafka's own number for a record that has none.</summary>
+    public const long NoTimestampMs = -1;
+
+    /// <summary>The last millisecond of the year 9999: no table holds more.</summary>
+    private const long TimestampMaxMs = 253_402_300_799_999;
+
     public required long Offset { get; init; }
 
-    /// <summary>Milliseconds since the epoch; negative when unknown.</summary>
+    /// <summary>Milliseconds since the epoch, as whoever produced it has set it: any number.</summary>
     public required long TimestampMs { get; init; }
+
+    /// <summary>Whether the timestamp is there and can be kept.</summary>
+    public bool HasTimestamp => (ulong)TimestampMs <= TimestampMaxMs;
 
     public required bool HasKey { get; init; }
 

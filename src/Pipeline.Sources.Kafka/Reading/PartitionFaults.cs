@@ -10,12 +10,12 @@ internal static class PartitionFaults
     public static PipelineException Describe(KafkaConnection connection, PartitionReading partition, ErrorCode code, string reason, TimeProvider time)
     {
         var thing = $"{connection.Thing}, topic {partition.Topic}, partition {partition.Partition}";
-        if (code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange) return DescribeGap(connection, partition, thing, reason, time);
+        if (code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange or ErrorCode.Local_LogTruncation) return DescribeGap(connection, partition, thing, code, reason, time);
         var fault = KafkaFaults.Describe(thing, new Error(code, reason));
         return new PipelineException(fault.Kind, fault.Thing, fault.Cause, fault.NextStep) { Split = partition.Split };
     }
 
-    private static PipelineException DescribeGap(KafkaConnection connection, PartitionReading partition, string thing, string reason, TimeProvider time)
+    private static PipelineException DescribeGap(KafkaConnection connection, PartitionReading partition, string thing, ErrorCode code, string reason, TimeProvider time)
     {
         WatermarkOffsets range;
         try
@@ -28,6 +28,10 @@ internal static class PartitionFaults
         }
 
         var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
+        // librdkafka's own words for it: other records stand where these were, so every offset is in range.
+        if (code == ErrorCode.Local_LogTruncation || reason.Contains("truncation detected", StringComparison.Ordinal))
+            return new PipelineException(FaultKind.Gap, thing, $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}",
+                "Read the table anew from its beginning, or go on by resuming it: records may be missing, and some that it has are in the topic no more.") { Split = partition.Split };
         if (partition.Position is not { } position || (position >= range.Low.Value && position <= range.High.Value))
             return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "Check the brokers' logs if it lasts.") { Split = partition.Split };
         if (position > range.High.Value)

@@ -53,7 +53,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         // May throw when the registry does not answer: before anything has moved.
         var rejection = _decoder.Decode(record, out var value, out var schemaId);
         MoveTo(record.Offset, record.Offset + 1);
-        if (record.TimestampMs > _newestMs) _newestMs = record.TimestampMs;
+        if (record.TimestampMs > _newestMs && record.HasTimestamp) _newestMs = record.TimestampMs;
         _recordBytes += record.Key.Length + (long)record.Value.Length;
         if (rejection is null) (_columns ??= Open()).Append(record, value, schemaId);
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);

@@ -54,7 +54,7 @@ internal sealed class RecordColumns : IDisposable
     public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId)
     {
         _offsets.Append(record.Offset);
-        if (record.TimestampMs >= 0) _timestamps.Append(record.TimestampMs * 1000);
+        if (record.HasTimestamp) _timestamps.Append(record.TimestampMs * 1000);
         else _timestamps.AppendNull();
         if (record.HasKey) _keys.Append(record.Key);
         else _keys.AppendNull();

@@ -15,7 +15,7 @@ internal sealed unsafe class RecordQueue : IDisposable
     private const int BatchMax = 4096;
 
     private readonly KafkaConnection _connection;
-    private readonly Action<PartitionReading, ErrorCode, string> _onError;
+    private readonly Func<PartitionReading, ErrorCode, string, bool> _onError;
     private readonly Dictionary<TopicPartition, PartitionReading> _partitions;
     private readonly nint _queue;
     private readonly NativeMessage** _messages = (NativeMessage**)NativeMemory.Alloc(BatchMax, (nuint)sizeof(NativeMessage*));
@@ -26,8 +26,11 @@ internal sealed unsafe class RecordQueue : IDisposable
     private (nint Topic, int Partition) _lastKey;
     private PartitionReading? _last;
 
-    /// <param name="onError">Gets what the client says of a partition beside its records: code and text.</param>
-    public RecordQueue(KafkaConnection connection, IReadOnlyList<PartitionReading> partitions, Action<PartitionReading, ErrorCode, string> onError)
+    /// <param name="onError">
+    /// Gets what the client says of a partition beside its records, code and text, and returns whether reading goes on: if not,
+    /// nothing that came behind is delivered, for the client may have passed over records.
+    /// </param>
+    public RecordQueue(KafkaConnection connection, IReadOnlyList<PartitionReading> partitions, Func<PartitionReading, ErrorCode, string, bool> onError)
     {
         _connection = connection;
         _onError = onError;
@@ -75,9 +78,9 @@ internal sealed unsafe class RecordQueue : IDisposable
         var at = 0;
         try
         {
-            for (; at < count; at++)
+            for (var goesOn = true; goesOn && at < count; at++)
             {
-                Deliver(_messages[at]);
+                goesOn = Deliver(_messages[at]);
                 LibRdKafka.Destroy(_messages[at]);
             }
         }
@@ -89,14 +92,15 @@ internal sealed unsafe class RecordQueue : IDisposable
         return Math.Max(0, count);
     }
 
-    private void Deliver(NativeMessage* message)
+    private bool Deliver(NativeMessage* message)
     {
         var partition = PartitionOf(message);
         if (message->Error != ErrorCode.NoError)
         {
-            if (message->Error == ErrorCode.Local_PartitionEOF) partition.ReachEnd(message->Offset);
-            else _onError(partition, message->Error, message->Payload is null ? "" : Encoding.UTF8.GetString(message->Payload, (int)message->PayloadLength));
-            return;
+            if (message->Error != ErrorCode.Local_PartitionEOF)
+                return _onError(partition, message->Error, message->Payload is null ? "" : Encoding.UTF8.GetString(message->Payload, (int)message->PayloadLength));
+            partition.ReachEnd(message->Offset);
+            return true;
         }
 
         partition.Take(new KafkaRecord
@@ -109,6 +113,7 @@ internal sealed unsafe class RecordQueue : IDisposable
             Value = new ReadOnlySpan<byte>(message->Payload, (int)message->PayloadLength),
             HeadersJson = Headers(message),
         });
+        return true;
     }
 
     private ReadOnlySpan<byte> Headers(NativeMessage* message)

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 
-namespace Pipeline.Sources.Postgres.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>What a source logs, a line each, to be waited for.</summary>
-internal sealed class LogLines : ILoggerFactory, ILogger
+public sealed class LogLines : ILoggerFactory, ILogger
 {
     private readonly List<(LogLevel Level, string Text)> _lines = [];
     private readonly List<(Func<string, bool> Matches, TaskCompletionSource Seen)> _waiting = [];
