@@ -18,9 +18,6 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
 
-    /// <summary>How old a broker's reason may be to be one of now: the client says the same one again only now and then.</summary>
-    private static readonly TimeSpan ReasonAgeMax = TimeSpan.FromSeconds(30);
-
     private const int EventWaitMs = 200;
 
     private readonly KafkaClients _clients;
@@ -31,19 +28,18 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly nint _events;
     private readonly ClientLease _lease;
     private readonly bool _hasGroup;
+    private readonly OutageReason _reason;
+    private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly HashSet<TopicPartition> _taken = [];
     private readonly HashSet<TopicPartition> _assigned = [];
     private int _users;
     private Exception? _fault;
-    private volatile bool _isStopping;
 
     // Of the thread that waits for events.
     private Error? _refusal;
     private Error? _fatal;
-    private string? _lastReason;
-    private long _reasonAt;
     private long? _downAt;
     private long? _rotatedAt;
     private bool _hasWarnedOfGroup;
@@ -52,6 +48,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     {
         (_clients, _config, _requestTimeout, _time, _log) = (clients, config, options.RequestTimeout, time, log);
         _hasGroup = options.Group is not null;
+        _reason = new OutageReason(time);
         Consumer = clients.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetErrorHandler((_, error) => OnError(error))
             .SetLogHandler((_, line) => _log.Librdkafka(line.Facility, line.Message))
@@ -182,9 +179,10 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>Nobody uses it any more.</summary>
     public async ValueTask DisposeAsync()
     {
-        _isStopping = true;
+        await _stopping.CancelAsync();
         LibRdKafka.Yield(_events);
         await _ended.Task;
+        _stopping.Dispose();
         LibRdKafka.Destroy(_events);
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
@@ -206,7 +204,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private unsafe void TakeEvents()
     {
         NativeMessage* message;
-        while (!_isStopping)
+        while (!_stopping.IsCancellationRequested)
         {
             if (LibRdKafka.ConsumeBatch(_events, EventWaitMs, &message, 1) == 1)
             {
@@ -239,18 +237,15 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
         else if (error.Code == ErrorCode.Local_AllBrokersDown)
         {
-            if (_downAt is null) _log.AllBrokersDown(Thing, Reason);
+            if (_downAt is null) _log.AllBrokersDown(Thing, _reason.Now);
             _downAt ??= _time.GetTimestamp();
         }
         else
         {
-            (_lastReason, _reasonAt) = (error.Reason, _time.GetTimestamp());
+            _reason.Note(error.Reason);
             _log.PassingError(Thing, error.Code, error.Reason);
         }
     }
-
-    /// <summary>Why brokers are away now: what one said in an outage before says nothing.</summary>
-    private string Reason => _lastReason is { } reason && _time.GetElapsedTime(_reasonAt) < ReasonAgeMax ? reason : "all brokers are down";
 
     private void ThrowIfHopeless()
     {
@@ -282,17 +277,23 @@ internal sealed class KafkaConnection : IAsyncDisposable
         TopicPartition? any;
         lock (_gate) any = _taken.FirstOrDefault();
         if (any is null) return;
-        try
+        if (Background.Failure(() => AskAnyBroker(any.Topic)) is not { } failure)
         {
-            QueryOffsets(any);
-            (_downAt, _lastReason) = (null, null);
+            _downAt = null;
+            _reason.Clear();
+            return;
         }
-        catch (KafkaException e)
-        {
-            if (KafkaFaults.IsRefusal(e.Error.Code)) throw KafkaFaults.Describe(Thing, e.Error, inner: e);
-            // Not by the code: a client without brokers says that it knows no such partition.
-            throw new PipelineException(FaultKind.Unreachable, Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {Reason.TrimEnd('.')}",
-                "Check the brokers and the network.", e) { Dependency = Thing };
-        }
+
+        if (_stopping.IsCancellationRequested) return;
+        if (failure is KafkaException { Error: var error } && KafkaFaults.IsRefusal(error.Code)) throw KafkaFaults.Describe(Thing, error, inner: failure);
+        // Not by the code: a client without brokers has several.
+        throw new PipelineException(FaultKind.Unreachable, Thing, $"no broker has answered for {DownMax.TotalSeconds:0} s: {_reason.Now}",
+            "Check the brokers and the network.", failure) { Dependency = Thing };
+    }
+
+    /// <summary>Whoever answers, answers for the topic: that nobody leads one of its partitions is no outage of the brokers.</summary>
+    private void AskAnyBroker(string topic)
+    {
+        if (TopicQuestion.Ask(Handle, [topic], _requestTimeout, _stopping.Token) is null) throw new KafkaException(ErrorCode.Local_TimedOut);
     }
 }

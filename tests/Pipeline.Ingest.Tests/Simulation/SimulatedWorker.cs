@@ -10,6 +10,8 @@ internal sealed class SimulatedWorker
 {
     private static readonly Fault Outage = new(FaultKind.Unreachable, "Source", "did not answer", "Wait.");
 
+    private static readonly Fault Refusal = new(FaultKind.NotAuthorised, "Source", "refused the question", "Grant it.");
+
     private static readonly IngestOptions Options = new()
     {
         AnswerTimeout = TimeSpan.FromSeconds(2), SplitsInterval = TimeSpan.FromSeconds(10), DrainTimeout = TimeSpan.FromSeconds(5),
@@ -74,7 +76,7 @@ internal sealed class SimulatedWorker
         {
             case WorkerEffect.Locate locate:
                 _simulation.Soon(() => Apply(_simulation.Happens(0.03)
-                    ? new WorkerEvent.LocateFailed(locate.Epoch, Outage)
+                    ? new WorkerEvent.LocateFailed(locate.Epoch, _simulation.Happens(0.5) ? Outage : Refusal)
                     : new WorkerEvent.Located(locate.Epoch, [.. _splits.Select(split => split.Split)])));
                 break;
             case WorkerEffect.AskPositions ask:
