@@ -204,7 +204,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
             tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
-        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, cancel);
+        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _setup.Time, cancel);
         return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables) };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
 

@@ -1,0 +1,74 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Microsoft.Extensions.Time.Testing;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>Where splits begin is in the table's log before anything is read.</summary>
+public sealed class BeginningsSpec : IDisposable
+{
+    private static readonly SplitId Slot = new("app", "slot");
+    private static readonly Schema Columns = new([new Field("id", Int64Type.Default, nullable: false), BronzeColumns.OpField, BronzeColumns.PositionField], null);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("beginnings-");
+    private readonly FakeTimeProvider _time = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task A_beginning_is_recorded_once_and_says_what_it_is()
+    {
+        var table = await OpenAsync();
+
+        await RecordAsync(table, new Split(Slot, ["orders", "users"], Beginning: 7));
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 9));
+
+        var (version, info) = await table.Delta.HistoryAsync(Cancel).FirstAsync(Cancel);
+        Assert.Equal((1, Beginnings.Operation), (version, info!.Operation));
+        Assert.Equal(("app/slot", "7"), (info.OperationParameters["split"].Trim('"'), info.OperationParameters["at"].Trim('"')));
+        Assert.Equal(7, (await OpenAsync()).Delta.Current.Position(Slot));
+    }
+
+    [Fact]
+    public async Task Splits_of_other_tables_and_those_that_say_nothing_are_left_alone()
+    {
+        var table = await OpenAsync();
+
+        await RecordAsync(table, new Split(Slot, ["orders"], Beginning: 7), new Split(new SplitId("app", "other"), ["users"]), new Split(new SplitId("app", "third"), ["users"], Beginning: 3));
+
+        Assert.Equal((1, null, null, 3L), (table.Delta.Current.Version, table.Delta.Current.Position(Slot), table.Delta.Current.Position(new SplitId("app", "other")),
+            table.Delta.Current.Position(new SplitId("app", "third"))!.Value));
+    }
+
+    [Fact]
+    public async Task The_worker_that_came_first_counts_and_the_other_sees_it()
+    {
+        var (first, second) = (await OpenAsync(), await OpenAsync());
+
+        await RecordAsync(first, new Split(Slot, ["users"], Beginning: 7));
+        await RecordAsync(second, new Split(Slot, ["users"], Beginning: 9));
+
+        Assert.Equal((1, 7), (second.Delta.Current.Version, second.Delta.Current.Position(Slot)));
+    }
+
+    [Fact]
+    public async Task Of_several_tables_of_a_slot_each_has_its_own_record()
+    {
+        var (users, orders) = (await OpenAsync(), await OpenAsync("orders"));
+
+        foreach (var table in new[] { users, orders }) await RecordAsync(table, new Split(Slot, ["users", "orders"], Beginning: 7));
+
+        Assert.Equal((7, 7), (users.Delta.Current.Position(Slot), orders.Delta.Current.Position(Slot)));
+    }
+
+    private ValueTask RecordAsync(BronzeTable table, params Split[] splits) => Beginnings.RecordAsync(table, splits, _time, Cancel);
+
+    private ValueTask<BronzeTable> OpenAsync(string name = "users") =>
+        BronzeTable.OpenAsync(new Lake(new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", name), Columns, Cancel);
+}
