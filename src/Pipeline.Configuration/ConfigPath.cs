@@ -15,6 +15,14 @@ internal static class ConfigPath
     public static ConfigObject Move(ConfigObject section, string from, string to) =>
         Find(section, from) is { } value ? With(Without(section, from), to, value) : section;
 
+    /// <summary>The section with another value of one of its own settings.</summary>
+    public static ConfigObject Replace(ConfigObject section, string name, ConfigValue value)
+    {
+        var fields = Copy(section);
+        fields[name] = value;
+        return section with { Fields = fields };
+    }
+
     /// <summary>A section that is left empty goes too.</summary>
     private static ConfigObject Without(ConfigObject section, string path)
     {

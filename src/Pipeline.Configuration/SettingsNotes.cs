@@ -10,10 +10,10 @@ public sealed class SettingsNotes
     public List<AskedSetting> Asked { get; } = [];
 }
 
-/// <summary>A setting that is written under the name it had in the release before.</summary>
+/// <summary>A setting that is written under the name, or with a value of the meaning, that it had in the release before.</summary>
 /// <param name="Location">File and line.</param>
-/// <param name="Path">The old name with its full path.</param>
-/// <param name="Message">The new name, and how long the old one is read.</param>
+/// <param name="Path">The name as it is written, with its full path.</param>
+/// <param name="Message">What to write instead, and how long the old one is read.</param>
 public sealed record ConfigNotice(SourceLocation Location, string Path, string Message)
 {
     public override string ToString() => $"{Location}: {Path}: {Message}";

@@ -54,6 +54,19 @@ public sealed class SettingsReader
         _section = ConfigPath.Move(_section, was, now);
     }
 
+    /// <summary>
+    /// Declares a value that means something else since the release before: it is read as what it meant then, with a notice.
+    /// Call it before the setting is asked for, and delete the call with the next release.
+    /// </summary>
+    /// <param name="means">What it is read as.</param>
+    /// <param name="note">What it meant, and what it will mean; without a full stop.</param>
+    public void Meant(string key, string was, string means, string note)
+    {
+        if (_section.Fields.GetValueOrDefault(key) is not ConfigScalar old || old.Text != was) return;
+        Notes.Notices.Add(new ConfigNotice(old.Location, PathOf(key), $"{was} {note}. It is read as {means} by this release, not by the next: write {means}"));
+        _section = ConfigPath.Replace(_section, key, old with { Text = means });
+    }
+
     public bool Has(string key)
     {
         _known.Add(key);

@@ -112,7 +112,7 @@ public sealed record IngestOptions
     public static IngestOptions Bind(SettingsReader settings)
     {
         var defaults = Of(settings.Choice<IngestProfile>("profile", IngestProfile.Balanced));
-        var retry = settings.Section("retry");
+        var retry = RetrySection(settings);
         var options = new IngestOptions
         {
             Profile = defaults.Profile,
@@ -139,6 +139,13 @@ public sealed record IngestOptions
         if (options.HaltRetry.BackoffMax < options.HaltRetry.BackoffMin) settings.Report("retry.halted-max", "is shorter than halted-min");
         settings.Complete();
         return options;
+    }
+
+    private static SettingsReader RetrySection(SettingsReader settings)
+    {
+        var retry = settings.Section("retry");
+        retry.Meant("attempts-max", "0", "1", "meant that nothing is tried again, and means that there is no end, as in every other section");
+        return retry;
     }
 }
 

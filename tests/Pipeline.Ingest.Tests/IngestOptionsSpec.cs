@@ -51,6 +51,22 @@ public sealed class IngestOptionsSpec
         Assert.Contains(problems, found => found.ToString().Contains(problem, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void No_attempts_after_the_first_one_stays_what_it_was_and_is_told()
+    {
+        var problems = new List<ConfigProblem>();
+        var settings = Settings("retry { attempts-max = 0 }", problems);
+
+        var options = IngestOptions.Bind(settings);
+
+        Assert.Null(options.Retry.Next(failures: 1));
+        Assert.Empty(problems);
+        Assert.Equal("pipeline.conf:1: ingest.retry.attempts-max: 0 meant that nothing is tried again, and means that there is no end, as in every other section. "
+            + "It is read as 1 by this release, not by the next: write 1", Assert.Single(settings.Notes.Notices).ToString());
+        Assert.Null(Bind("retry { backoff-min = 1s }").Retry.AttemptsMax);
+        Assert.Equal(7, Bind("retry { attempts-max = 7 }").Retry.AttemptsMax);
+    }
+
     private static IngestOptions Bind(string settings)
     {
         var problems = new List<ConfigProblem>();
