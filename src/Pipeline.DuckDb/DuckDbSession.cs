@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using DuckDB.NET.Data;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 
 namespace Pipeline.DuckDb;
 
@@ -10,7 +11,11 @@ namespace Pipeline.DuckDb;
 /// DuckDB's own budget; above it, it spills to <paramref name="TempDirectory"/>. The process may grow by about twice as much.
 /// </param>
 /// <param name="TempDirectory">Holds spilled data and copies of remote files while a session is open.</param>
-public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string TempDirectory);
+public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string TempDirectory)
+{
+    /// <summary>Of the data files that its queries become.</summary>
+    public Codec Compression { get; init; } = Codec.Snappy;
+}
 
 /// <summary>
 /// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. Not thread-safe.
@@ -25,15 +30,19 @@ public sealed class DuckDbSession : IDisposable
     private readonly DuckDBConnection _connection;
     private readonly CancellationToken _cancellationToken;
 
-    private DuckDbSession(DuckDBConnection connection, string scratch, CancellationToken cancellationToken)
+    private DuckDbSession(DuckDBConnection connection, string scratch, Codec compression, CancellationToken cancellationToken)
     {
         _connection = connection;
         _cancellationToken = cancellationToken;
         ScratchDirectory = scratch;
+        Compression = compression;
     }
 
     /// <summary>A directory of this session's own, removed with it.</summary>
     public string ScratchDirectory { get; }
+
+    /// <summary>Of the files that its queries become.</summary>
+    public Codec Compression { get; }
 
     /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
     public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)
@@ -41,7 +50,7 @@ public sealed class DuckDbSession : IDisposable
         var scratch = Path.Combine(settings.TempDirectory, $"{ScratchPrefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(scratch);
         var connection = new DuckDBConnection("DataSource=:memory:");
-        var session = new DuckDbSession(connection, scratch, cancellationToken);
+        var session = new DuckDbSession(connection, scratch, settings.Compression, cancellationToken);
         try
         {
             connection.Open();

@@ -33,8 +33,8 @@ public static class ParquetCopy
             COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
             {query}
             ))
-            TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION snappy, APPEND, FILE_SIZE_BYTES '{FileBytesMax}', ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
-              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.snappy', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
+            TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES '{FileBytesMax}', ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
+              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);

@@ -146,7 +146,7 @@ internal static class ZOrderSql
               SELECT {string.Join(", ", columns.Select(column => "t." + Sql.Name(column.Name)))}
               FROM ({rows}) AS t{joins}
               ORDER BY {place}, {string.Join(", ", by.Select(name => "t." + Sql.Name(name)))}
-            ) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION snappy)
+            ) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()})
             """);
     }
 }

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Ingest;
 
@@ -50,7 +51,7 @@ public sealed record IngestOptions
     public int PipelineDepth { get; init; } = 1;
 
     /// <summary>Parquet codec. Default snappy.</summary>
-    public Compression Compression { get; init; } = Compression.Snappy;
+    public Codec Compression { get; init; } = Codec.Snappy;
 
     /// <summary>Pause between two rounds of putting a table's small files together. Default 10 min, 1 s to 1 day.</summary>
     public TimeSpan CompactInterval { get; init; } = TimeSpan.FromMinutes(10);
@@ -123,7 +124,7 @@ public sealed record IngestOptions
             RowGroupBytesMax = settings.Bytes("row-group-bytes-max", defaults.RowGroupBytesMax, 64L << 10, 1L << 30),
             CommitInterval = settings.Duration("commit-interval", defaults.CommitInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1)),
             PipelineDepth = settings.Int("pipeline-depth", defaults.PipelineDepth, 1, 16),
-            Compression = settings.Choice<Compression>("compression", defaults.Compression),
+            Compression = settings.Choice<Codec>("compression", defaults.Compression),
             CompactInterval = settings.Duration("compact-interval", defaults.CompactInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             CompactFilesMin = settings.Int("compact-files-min", defaults.CompactFilesMin, 2, 10_000),
             SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
@@ -160,11 +161,4 @@ public enum IngestProfile
 
     /// <summary>Few large files and few commits; in Bronze after half a minute. For backlogs and for sources that nobody waits for.</summary>
     Bulk,
-}
-
-/// <summary>Parquet codecs that every reader of the lake knows.</summary>
-public enum Compression
-{
-    Snappy,
-    Zstd,
 }

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Transform;
 
@@ -62,6 +63,9 @@ public sealed record TransformOptions
     /// <summary>The same in bytes of data files. Default 64 MiB.</summary>
     public long RunBytesMax { get; init; } = 64L << 20;
 
+    /// <summary>Parquet codec of Silver and Gold. Default snappy.</summary>
+    public Codec Compression { get; init; } = Codec.Snappy;
+
     /// <summary>
     /// When a failed run is made again. Default: from 1 s to 1 min, without chance, because the journal must be read the same
     /// way twice; after 20 in a row a table stops, and is tried again slowly.
@@ -101,6 +105,7 @@ public sealed record TransformOptions
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
             RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
             RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
+            Compression = settings.Choice<Codec>("compression", byDefault.Compression),
             Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
             PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             TempDirectory = settings.String("temp-directory", byDefault.TempDirectory),

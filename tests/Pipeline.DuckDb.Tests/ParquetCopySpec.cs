@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Delta;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Tests;
 
 namespace Pipeline.DuckDb.Tests;
@@ -17,6 +18,20 @@ public sealed class ParquetCopySpec : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public void Dispose() => _scratch.Dispose();
+
+    [Theory]
+    [InlineData(Codec.Snappy)]
+    [InlineData(Codec.Zstd)]
+    public async Task Files_are_compressed_and_named_as_configured(Codec codec)
+    {
+        var table = await DeltaTable.OpenOrCreateAsync(_scratch.Store(), "table", Columns, [], TestTables.NoConfiguration, TimeProvider.System, Cancel);
+        using var duck = DuckDbSession.Open(new DuckDbSettings(64L << 20, Threads: 1, _scratch.Root) { Compression = codec }, Cancel);
+
+        var file = Assert.Single(await ParquetCopy.WriteAsync(duck, table, [.. Columns.FieldsList], "SELECT 1 AS id, 'a' AS body", TimeProvider.System.GetUtcNow(), Cancel));
+
+        Assert.EndsWith($".{codec.Name()}.parquet", file.Path, StringComparison.Ordinal);
+        Assert.Equal(2, duck.Count($"SELECT count(*) FROM parquet_metadata('{_scratch.Store().LocalPath("table")}/{file.Path}') WHERE lower(compression) = '{codec.Name()}'"));
+    }
 
     [Fact]
     public async Task Rows_of_a_size_that_memory_does_not_hold_are_written_in_groups_bounded_by_bytes()

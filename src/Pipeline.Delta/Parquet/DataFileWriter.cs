@@ -5,10 +5,9 @@ namespace Pipeline.Delta.Parquet;
 
 /// <summary>How data files are written.</summary>
 /// <param name="RowGroupBytesMax">Uncompressed bytes after which a row group ends: the writer's memory.</param>
-/// <param name="Compression">Parquet codec: <c>snappy</c> or <c>zstd</c>.</param>
 /// <param name="NoStatistics">Columns without minimum and maximum in the log: personal data.</param>
 /// <param name="NoDictionary">Columns written plainly whatever their first rows show: high-cardinality text and JSON.</param>
-public sealed record DataFileOptions(long RowGroupBytesMax = 32L << 20, string Compression = "snappy",
+public sealed record DataFileOptions(long RowGroupBytesMax = 32L << 20, Codec Compression = Codec.Snappy,
     IReadOnlyCollection<string>? NoStatistics = null, IReadOnlyCollection<string>? NoDictionary = null);
 
 /// <summary>

@@ -1,7 +1,6 @@
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using ParquetSharp;
-using Pipeline.Core;
 
 namespace Pipeline.Delta.Parquet;
 
@@ -10,11 +9,10 @@ internal static class WriterSettings
 {
     private const long PageBytes = 256L << 10;
 
-    /// <exception cref="PipelineException">The compression has no such name.</exception>
     public static WriterProperties Build(Schema schema, DataFileOptions options)
     {
         using var builder = new WriterPropertiesBuilder();
-        builder.Compression(Codec(options.Compression));
+        builder.Compression(options.Compression == Codec.Zstd ? Compression.Zstd : Compression.Snappy);
         // Arrow's own allocator keeps what a closed file has used, for each thread: with a file open for every table that is
         // more than a hundred MiB.
         builder.MemoryPool(MemoryPool.SystemMemoryPool());
@@ -29,16 +27,6 @@ internal static class WriterSettings
         foreach (var path in Leaves(schema.FieldsList, options.NoStatistics)) builder.DisableStatistics(path);
         return builder.Build();
     }
-
-    /// <summary>The end of a data file's name.</summary>
-    public static string Extension(string compression) => Codec(compression) == Compression.Zstd ? "zstd.parquet" : "snappy.parquet";
-
-    private static Compression Codec(string name) => name switch
-    {
-        "snappy" => Compression.Snappy,
-        "zstd" => Compression.Zstd,
-        _ => throw new PipelineException(FaultKind.Invalid, "Setting compression", $"'{name}' is no codec for data files", "Use snappy or zstd."),
-    };
 
     private static IEnumerable<string> Leaves(IEnumerable<Field> fields, IReadOnlyCollection<string>? names) =>
         names is null ? [] : fields.Where(field => names.Contains(field.Name)).SelectMany(field => Leaves(field.DataType, field.Name));

@@ -65,7 +65,7 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
     {
         _table ??= await _lake.TryOpenAsync(_id, cancellationToken);
         if (_table is null) return null;
-        var files = new DataFileOptions(_options.RowGroupBytesMax, _options.Compression == Compression.Zstd ? "zstd" : "snappy");
+        var files = new DataFileOptions(_options.RowGroupBytesMax, _options.Compression);
         return await Compaction.RunAsync(_table, new CompactionOptions(files, FilesMin: _options.CompactFilesMin), cancellationToken);
     }
 

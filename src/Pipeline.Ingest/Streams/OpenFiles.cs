@@ -19,8 +19,7 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
     private readonly HashSet<DataFileWriter> _writers = [];
     private readonly Dictionary<string, BronzeTable> _complete = new(StringComparer.Ordinal);
     private bool _hasEnded;
-    private readonly DataFileOptions _fileOptions =
-        new(options.RowGroupBytesMax, options.Compression == Compression.Zstd ? "zstd" : "snappy");
+    private readonly DataFileOptions _fileOptions = new(options.RowGroupBytesMax, options.Compression);
 
     public async ValueTask<OpenFile> OpenAsync(BronzeTable table, CancellationToken cancellationToken)
     {

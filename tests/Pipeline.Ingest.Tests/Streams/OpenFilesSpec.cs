@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
@@ -62,6 +63,35 @@ public sealed class OpenFilesSpec : IDisposable
 
         await Assert.ThrowsAsync<OperationCanceledException>(async () => await _files.CompleteAsync(open, Cancel));
         Assert.Empty(DataFiles());
+    }
+
+    /// <summary>What is written without a dictionary is said by the source, not by a column's name.</summary>
+    [Fact]
+    public async Task A_user_s_own_column_called_value_keeps_its_dictionary_and_a_document_has_none()
+    {
+        var columns = new Schema(
+        [
+            new Field("value", StringType.Default, nullable: true), new Field("body", StringType.Default, nullable: true).As(BronzeRole.Document), BronzeColumns.PositionField,
+        ], null);
+        var table = await BronzeTable.OpenAsync(new Lake(new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", "settings"), columns, Cancel);
+        var open = await _files.OpenAsync(table, Cancel);
+        // Few rows: their values alone do not decide.
+        using var rows = new RecordBatch(table.FileSchema,
+        [
+            new StringArray.Builder().AppendRange(Enumerable.Repeat("on", 100)).Build(), new StringArray.Builder().AppendRange(Enumerable.Repeat("{}", 100)).Build(),
+            new Int64Array.Builder().AppendRange(Enumerable.Range(0, 100).Select(position => (long)position)).Build(),
+            new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(Enumerable.Repeat(DateTimeOffset.UnixEpoch, 100)).Build(),
+        ], 100);
+        open.Writer.Write(rows);
+
+        var file = await _files.CompleteAsync(open, Cancel);
+
+        _files.HandOver([file]);
+        await using var duck = new DuckDBConnection("DataSource=:memory:");
+        await duck.OpenAsync(Cancel);
+        await using var query = duck.CreateCommand();
+        query.CommandText = $"SELECT string_agg(path_in_schema, ' ' ORDER BY column_id) FROM parquet_metadata('{table.Delta.Store.LocalPath($"{table.Delta.Path}/{file.Path}")}') WHERE dictionary_page_offset IS NOT NULL";
+        Assert.Equal($"value {BronzeColumns.IngestedAt}", await query.ExecuteScalarAsync(Cancel));
     }
 
     public void Dispose() => _directory.Delete(recursive: true);

@@ -16,7 +16,7 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
 
     /// <summary>DuckDB's settings for one job.</summary>
     public static DuckDbSettings SettingsOf(TransformOptions options) =>
-        new(options.MemoryBytesMax / options.JobsMax, options.Threads, options.TempDirectory);
+        new(options.MemoryBytesMax / options.JobsMax, options.Threads, options.TempDirectory) { Compression = options.Compression };
 
     // DuckDB's calls block, so a job has a thread of the pool to itself.
     public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) =>
