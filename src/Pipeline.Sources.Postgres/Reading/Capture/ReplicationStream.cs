@@ -4,11 +4,27 @@ using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
+/// <summary>What a slot sends, as its reader takes it.</summary>
+internal interface ISlotMessages
+{
+    /// <summary>Whether <see cref="Read"/> would return without waiting.</summary>
+    bool HasMessage { get; }
+
+    /// <summary>Whether something comes within this time.</summary>
+    bool Poll(TimeSpan wait);
+
+    /// <summary>The next change; false for a keepalive, which tells how far the server has come.</summary>
+    /// <param name="change">What pgoutput wrote: a type byte and its content.</param>
+    /// <param name="serverPosition">Everything committed before it has been sent.</param>
+    /// <param name="isWaiting">The server waits for our confirmation, perhaps to shut down.</param>
+    bool Read(out ReadOnlySpan<byte> change, out long serverPosition, out bool isWaiting);
+}
+
 /// <summary>
 /// The messages of a slot (manual 55.4): <c>START_REPLICATION</c>, then changes and keepalives in, our status out. One
 /// thread reads; any may report.
 /// </summary>
-internal sealed class ReplicationStream(WireConnection connection, TimeProvider time)
+internal sealed class ReplicationStream(WireConnection connection, TimeProvider time) : ISlotMessages
 {
     private const int ChangeHeaderBytes = 25;
     private const int KeepaliveBytes = 18;
@@ -35,10 +51,6 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
         connection.GatherMessages();
     }
 
-    /// <summary>The next change; null for a keepalive, which tells how far the server has come.</summary>
-    /// <param name="change">What pgoutput wrote: a type byte and its content.</param>
-    /// <param name="serverPosition">Everything committed before it has been sent.</param>
-    /// <param name="isWaiting">The server waits for our confirmation, perhaps to shut down.</param>
     public bool Read(out ReadOnlySpan<byte> change, out long serverPosition, out bool isWaiting)
     {
         while (true)

@@ -7,7 +7,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Turns the stream of a slot into chunks, on the calling thread. Only whole transactions advance: what of a long one
 /// does not fit into a chunk goes out in pieces that wait for its end.
 /// </summary>
-internal sealed class SlotReader(ReplicationStream stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, TimeProvider time) : IDisposable
+internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, TimeProvider time) : IDisposable
 {
     private readonly ChangeDecoder _changes = new();
 
