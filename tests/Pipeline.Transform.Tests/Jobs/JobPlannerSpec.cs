@@ -1,0 +1,313 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Jobs;
+
+/// <summary>What a run of a table has to do, found out from the tables' logs.</summary>
+public sealed class JobPlannerSpec : IDisposable
+{
+    private const string Contracts = """
+        teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+        users {
+          from = bronze/app/users
+          columns { user_id { type = long }, team_id { type = long, required = true } }
+          key = [user_id]
+          rules = [ { name = is_positive, check = "user_id > 0" } ]
+          references = [ { name = team_exists, column = team_id, table = silver/teams } ]
+        }
+        """;
+
+    private const string Golds = """
+        heads { sql = "heads.sql" }
+        members { sql = "members.sql", materialization = merge, key = [team_id] }
+        one { sql = "one.sql" }
+        """;
+
+    private static readonly (string Name, string Text)[] Queries =
+        [("heads.sql", "SELECT COUNT(*) AS heads FROM silver.users"), ("members.sql", "SELECT u.team_id, COUNT(*) AS members FROM silver.users u JOIN silver.teams t ON t.team_id = u.team_id GROUP BY u.team_id"), ("one.sql", "SELECT 1 AS one")];
+
+    private static readonly TableId Teams = TableId.Silver("teams");
+    private static readonly TableId Users = TableId.Silver("users");
+    private static readonly TableId Held = TableId.Quarantine("users");
+    private static readonly TableId Deleted = TableId.Silver("users__deleted");
+    private static readonly TableId AppUsers = TableId.Bronze("app", "users");
+    private static readonly IReadOnlyList<Field> TeamColumns = TestLake.BronzeColumns("team_id long");
+    private static readonly IReadOnlyList<Field> UserColumns = TestLake.Declared(TestLake.BronzeColumns("user_id long", "team_id long", "_step long"), "_step Orders Sequence");
+
+    private readonly TestLake _lake = new(TestGraph.Of(Contracts, Golds, Queries), runRowsMax: 3);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _lake.Dispose();
+
+    [Fact]
+    public async Task Without_its_Bronze_table_a_Silver_table_has_nothing_to_do() => Assert.Null(await PlanAsync(Users));
+
+    [Fact]
+    public async Task A_first_run_reads_everything_and_makes_every_table()
+    {
+        var version = await AppendUsersAsync(1, 2);
+        _lake.Time.Advance(TimeSpan.FromMinutes(1));
+
+        var pins = await PlannedAsync(Users);
+
+        Assert.Equal((Users, 1, _lake.Time.GetUtcNow(), 2, TestLake.Start), (pins.Table, pins.Run, pins.RequestedAt, pins.Rows, pins.ReflectsUntil!.Value.AddTicks(-(pins.ReflectsUntil.Value.Ticks % TimeSpan.TicksPerSecond))));
+        Assert.Equal([new PinnedInput(AppUsers, After: null, version)], pins.Inputs);
+        Assert.Equal([new PinnedTarget(Users, null), new PinnedTarget(Held, null), new PinnedTarget(Deleted, null)], pins.Targets);
+    }
+
+    [Fact]
+    public async Task A_later_run_goes_on_behind_the_one_before_and_nothing_new_is_nothing_to_do()
+    {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        var first = await AppendUsersAsync(1, 2);
+        await DeleteUserAsync(2);
+        await _lake.RunAllAsync();
+
+        Assert.Null(await PlanAsync(Users));
+        var second = await AppendUsersAsync(3);
+        var pins = await PlannedAsync(Users);
+
+        var made = (await OpenAsync(Users)).Current;
+        Assert.Equal(made.Position(JobPins.RunAppId) + 1, pins.Run);
+        Assert.Equal(new PinnedInput(AppUsers, first + 1, second), pins.Inputs[0]);
+        Assert.Equal((await OpenAsync(Teams)).Current.Version, pins.Input(Teams)!.Version);
+        Assert.Equal((made.Version, (await OpenAsync(Deleted)).Current.Version), (pins.TargetVersion(Users), pins.TargetVersion(Deleted)));
+    }
+
+    [Fact]
+    public async Task What_has_piled_up_is_read_in_pieces_each_as_fresh_as_its_last_commit()
+    {
+        await AppendUsersAsync(1, 2);
+        _lake.Time.Advance(TimeSpan.FromMinutes(1));
+        await AppendUsersAsync(3, 4);
+
+        var pins = await PlannedAsync(Users);
+
+        Assert.Equal((1, 2), (pins.Inputs[0].Version, pins.Rows));
+        Assert.InRange(pins.ReflectsUntil!.Value, TestLake.Start, TestLake.Start.AddSeconds(30));
+        Assert.Equal(2, (await _lake.Planner.PlanAsync(Users, rowsMax: 4, Cancel))!.Inputs[0].Version);
+    }
+
+    [Fact]
+    public async Task Held_rows_are_tried_again_when_a_parent_has_come_and_not_before()
+    {
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        Assert.Equal(1, (await OpenAsync(Held)).Current.RowCount);
+        Assert.Null(await PlanAsync(Users));
+
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        var pins = await PlannedAsync(Users);
+
+        Assert.Equal(new PinnedInput(AppUsers, 1, 1), pins.Inputs[0]);
+        Assert.Equal((null, 0), (pins.Input(Teams)!.After, pins.Rows));
+        Assert.Equal((await OpenAsync(Held)).Current.Version, pins.TargetVersion(Held));
+        await _lake.RunAllAsync();
+        // Nobody waits any more: what a parent does is none of its business.
+        Assert.Equal(0, (await OpenAsync(Held)).Current.RowCount);
+        await AppendTeamAsync(8);
+        await _lake.RunAsync("silver/teams");
+        Assert.Null(await PlanAsync(Users));
+    }
+
+    [Fact]
+    public async Task A_parent_alone_is_no_reason_where_no_row_was_ever_set_aside()
+    {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        await _lake.Lake.Store.DeleteAsync($"{Held}/_delta_log/{0:D20}.json", Cancel);
+
+        await AppendTeamAsync(8);
+        await _lake.RunAsync("silver/teams");
+
+        Assert.Null(await NewPlanner().PlanAsync(Users, Cancel));
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_comes_back_with_its_own_pins()
+    {
+        await AppendUsersAsync(1, 2);
+        var pins = await PlannedAsync(Users);
+        _lake.Engine.BeforeCommit = id =>
+        {
+            if (id == Held) throw new IOException("crash");
+        };
+        await Assert.ThrowsAsync<IOException>(async () => await _lake.Engine.RunAsync(await _lake.Planner.ExpandAsync(pins, Cancel), Cancel));
+        _lake.Engine.BeforeCommit = null;
+        await AppendUsersAsync(3);
+
+        Assert.Equal(pins.ToJson(), (await PlannedAsync(Users)).ToJson());
+    }
+
+    [Fact]
+    public async Task A_table_that_was_made_from_a_version_its_input_no_longer_has_is_damaged()
+    {
+        await AppendUsersAsync(1);
+        await AppendUsersAsync(2);
+        await _lake.RunAllAsync();
+        var planner = await AfterBronzeIsMadeAnewAsync();
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(async () => await planner.PlanAsync(Users, Cancel));
+
+        Assert.Equal((FaultKind.Damaged, "it was made from version 2 of bronze/app/users, which is now at version 1"), (fault.Kind, fault.Cause));
+    }
+
+    [Fact]
+    public async Task The_document_of_a_first_run_names_all_files_and_that_of_a_later_one_the_new_ones()
+    {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        await AppendUsersAsync(1);
+        var old = (await OpenAsync(AppUsers)).Current.FilesByPath.Keys.Single();
+        var first = await ExpandAsync(Users);
+        await _lake.RunAllAsync();
+        await AppendUsersAsync(2);
+
+        var later = await ExpandAsync(Users);
+
+        Assert.Equal([old], first.Inputs[0].Files);
+        Assert.Equal((await OpenAsync(AppUsers)).Current.FilesByPath.Keys.Where(path => path != old), later.Inputs[0].Files);
+        Assert.Equal([AppUsers, Teams], later.Inputs.Select(input => input.Table));
+        Assert.Equal((await OpenAsync(Teams)).Current.FilesByPath.Keys, later.Inputs[1].Files);
+        Assert.Equal((JobKind.Silver, _lake.Options.LagMax, "_step"), (later.Kind, later.TimelyWithin, later.Silver!.Sequence));
+        Assert.Equal(["user_id"], later.Key);
+        Assert.Equal(["user_id", "team_id", "_position", "_step", "_ingested_at"], later.Columns.Select(column => column.Name));
+        Assert.Equal(["error:is_positive", "is_positive", "malformed_json", "required:team_id", "required:user_id", "team_exists", "type:team_id", "type:user_id"], later.Silver.Dimensions.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal((Dimension.Completeness, Dimension.Consistency), (later.Silver.Dimensions["required:team_id"], later.Silver.Dimensions["team_exists"]));
+        Assert.Contains("_rules", later.Silver.Quarantine.Select(column => column.Name));
+    }
+
+    [Fact]
+    public async Task A_parent_that_does_not_exist_is_an_empty_table_of_its_contract()
+    {
+        await AppendUsersAsync(1);
+
+        var parent = (await ExpandAsync(Users)).Inputs[1];
+
+        Assert.Equal(Teams, parent.Table);
+        Assert.Empty(parent.Files);
+        Assert.Equal(_lake.Graph.ColumnsOf(Teams).Select(column => column.Name), parent.Columns.Select(column => column.Name));
+    }
+
+    [Fact]
+    public async Task A_parent_is_read_as_it_was_pinned()
+    {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        await AppendUsersAsync(1);
+        var pins = await PlannedAsync(Users);
+        var files = (await OpenAsync(Teams)).Current.FilesByPath.Keys.ToList();
+        await AppendTeamAsync(8);
+        await _lake.RunAsync("silver/teams");
+        await AppendUsersAsync(2);
+
+        var spec = await _lake.Planner.ExpandAsync(pins, Cancel);
+
+        Assert.Equal(files, spec.Inputs[1].Files);
+        Assert.Single(spec.Inputs[0].Files);
+    }
+
+    [Fact]
+    public async Task A_Gold_table_waits_for_one_of_its_inputs_and_follows_each()
+    {
+        Assert.Null(await PlanAsync(TableId.Gold("members")));
+        await AppendUsersAsync(1);
+        await _lake.RunAsync("silver/users");
+
+        var first = await PlannedAsync(TableId.Gold("members"));
+        await _lake.RunAsync("gold/members");
+        Assert.Null(await PlanAsync(TableId.Gold("members")));
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        var second = await PlannedAsync(TableId.Gold("members"));
+
+        Assert.Equal((TableId.Gold("members"), 1, null, _lake.Time.GetUtcNow()), (first.Table, first.Run, first.Rows, first.RequestedAt));
+        Assert.Equal([new PinnedInput(Users, null, (await OpenAsync(Users)).Current.Version)], first.Inputs);
+        Assert.Equal([new PinnedTarget(TableId.Gold("members"), null)], first.Targets);
+        Assert.Equal(2, second.Run);
+        Assert.Equal([new PinnedTarget(TableId.Gold("members"), (await OpenAsync(TableId.Gold("members"))).Current.Version)], second.Targets);
+    }
+
+    [Fact]
+    public async Task A_Gold_table_of_no_table_is_made_once()
+    {
+        Assert.Equal(1, (await PlannedAsync(TableId.Gold("one"))).Run);
+        await _lake.RunAsync("gold/one");
+
+        Assert.Null(await PlanAsync(TableId.Gold("one")));
+    }
+
+    [Theory]
+    [InlineData("heads { sql = \"heads.sql\" }", "SELECT COUNT(*) * 2 AS heads FROM silver.users")]
+    [InlineData("heads { sql = \"heads.sql\", personal = [heads] }", "SELECT COUNT(*) AS heads FROM silver.users")]
+    public async Task A_Gold_table_is_made_again_when_its_query_or_what_is_personal_in_it_changes(string gold, string sql)
+    {
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        Assert.Null(await PlanAsync(TableId.Gold("heads")));
+        var changed = new JobPlanner(_lake.Tables, TestGraph.Of(Contracts, gold, ("heads.sql", sql)), _lake.Options, _lake.Time);
+
+        var pins = await changed.PlanAsync(TableId.Gold("heads"), Cancel);
+
+        Assert.Equal(2, pins!.Run);
+        Assert.NotEqual((await ExpandedAsync(_lake.Planner, pins)).Definition, (await ExpandedAsync(changed, pins)).Definition);
+    }
+
+    [Fact]
+    public async Task The_document_of_a_Gold_run_holds_its_query_and_how_it_becomes_the_table()
+    {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+
+        var merged = await ExpandAsync(TableId.Gold("members"));
+        await AppendUsersAsync(1);
+        await _lake.RunAsync("silver/users");
+        var full = await ExpandAsync(TableId.Gold("heads"));
+
+        Assert.Equal((JobKind.Merge, JobKind.Full), (merged.Kind, full.Kind));
+        Assert.Equal(["team_id"], merged.Key);
+        Assert.Equal(["heads"], full.Columns.Select(column => column.Name));
+        Assert.Equal(("SELECT COUNT(*) AS heads FROM silver.users", true), (full.Sql, full.Definition >= 0));
+        Assert.Equal([(Users, 0), (Teams, 1)], merged.Inputs.Select(input => (input.Table, input.Files.Length)));
+    }
+
+    [Fact]
+    public async Task A_table_that_is_not_in_the_graph_is_no_table() =>
+        await Assert.ThrowsAsync<ArgumentException>(async () => await PlanAsync(TableId.Silver("nobody")));
+
+    private ValueTask<JobPins?> PlanAsync(TableId table) => _lake.Planner.PlanAsync(table, Cancel);
+
+    private async Task<JobPins> PlannedAsync(TableId table) => Assert.IsType<JobPins>(await PlanAsync(table));
+
+    private async Task<JobSpec> ExpandAsync(TableId table) => await ExpandedAsync(_lake.Planner, await PlannedAsync(table));
+
+    private static async Task<JobSpec> ExpandedAsync(JobPlanner planner, JobPins pins) => await planner.ExpandAsync(pins, Cancel);
+
+    private async Task<DeltaTable> OpenAsync(TableId table) => Assert.IsType<DeltaTable>(await _lake.Lake.TryOpenAsync(table, Cancel));
+
+    private Task<long> AppendTeamAsync(int team) => _lake.AppendAsync("bronze/app/teams", TeamColumns, $"SELECT {team} AS team_id, 'r' AS _op, {team} AS _position");
+
+    private Task<long> AppendUsersAsync(params int[] users) => _lake.AppendAsync(AppUsers.ToString(), UserColumns,
+        $"SELECT * FROM (VALUES {string.Join(", ", users.Select(user => $"({user}, 7, 0, 'r', {user})"))}) AS v(user_id, team_id, _step, _op, _position)");
+
+    private Task<long> DeleteUserAsync(int user) => _lake.AppendAsync(AppUsers.ToString(), UserColumns, $"SELECT {user} AS user_id, 7 AS team_id, 0 AS _step, 'd' AS _op, 100 AS _position");
+
+    /// <summary>The Bronze table with fewer commits than before, as a new look at the lake finds it.</summary>
+    private async Task<JobPlanner> AfterBronzeIsMadeAnewAsync()
+    {
+        var bronze = await OpenAsync(AppUsers);
+        foreach (var file in await bronze.Store.ListAsync($"{bronze.Path}/", startAt: null, Cancel).ToListAsync(Cancel)) await bronze.Store.DeleteAsync(file.Path, Cancel);
+        await AppendUsersAsync(1);
+        return NewPlanner();
+    }
+
+    private JobPlanner NewPlanner() => new(new OpenTables(_lake.Lake), _lake.Graph, _lake.Options, _lake.Time);
+}
