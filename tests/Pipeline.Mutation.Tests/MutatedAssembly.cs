@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -59,7 +58,7 @@ internal sealed record MutatedAssembly(string Path, IReadOnlyList<Mutant> Mutant
     }
 
     private static bool IsDecisive(MutationTarget target, string project, string file) =>
-        target.Files.Any(name => Regex.IsMatch(System.IO.Path.GetRelativePath(project, file).Replace('\\', '/'), $"^{Regex.Escape(name).Replace("\\*", "[^/]*")}$"));
+        target.Files.Contains(System.IO.Path.GetRelativePath(project, file).Replace('\\', '/'), StringComparer.Ordinal);
 
     /// <summary>What the tests run with: the framework's assemblies and those beside them, but not the one that is made here.</summary>
     private static IEnumerable<MetadataReference> References(MutationTarget target)

@@ -67,6 +67,11 @@ public sealed class MutatedAssemblySpec : IDisposable
         Assert.Equal("Text.Length: thing is not string text -> never", Assert.Single(assembly.Rejected).Key);
     }
 
+    /// <summary>A file that has moved is not to be left unchanged without a word.</summary>
+    [Fact]
+    public void Every_file_that_is_to_be_changed_is_there() => Assert.All(MutationTarget.All, target =>
+        Assert.All(target.Files, file => Assert.True(File.Exists(Path.Combine(Repository.Root, "src", target.Assembly, file)), $"{target.Assembly}/{file}")));
+
     [Fact]
     public void A_reason_stands_below_the_mutants_that_it_is_for()
     {

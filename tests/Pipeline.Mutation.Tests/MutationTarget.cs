@@ -2,7 +2,7 @@ namespace Pipeline.Mutation.Tests;
 
 /// <summary>Code that decides, and the specs that have to notice when it decides otherwise.</summary>
 /// <param name="Assembly">The project under <c>src</c>.</param>
-/// <param name="Files">Files of the project that hold decisions; <c>*</c> stands for any part of a name.</param>
+/// <param name="Files">Files of the project that hold decisions.</param>
 /// <param name="Tests">The project under <c>tests</c>.</param>
 /// <param name="Specs">Its classes, or single tests as <c>Class.Test</c>; the quick ones first.</param>
 internal sealed record MutationTarget(string Assembly, string[] Files, string Tests, string[] Specs)
@@ -14,14 +14,14 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
             "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "TableViewSpec", "RollerSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history"]);
 
     public static readonly MutationTarget Delta = new("Pipeline.Delta",
-        ["Log/ConflictCheck.cs", "Log/TransactionActions.cs", "Log/CommitEffects.cs", "Log/Committer.cs"],
+        ["Table/ConflictCheck.cs", "Log/TransactionActions.cs", "Log/CommitEffects.cs", "Table/Committer.cs"],
         "Pipeline.Delta.Tests",
         ["CommitEffectSpec", "ConflictSpec", "CommitSpec", "AmbiguitySpec", "SchemaSpec"]);
 
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
-        ["Coordination/MedallionState.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs"],
+        ["Coordination/MedallionState.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs"],
         "Pipeline.Transform.Tests",
-        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "RunSizeSpec", "PendingReadsSpec"]);
+        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "RunSizeSpec", "PendingReadsSpec", "JobPlannerSpec"]);
 
     public static readonly MutationTarget Core = new("Pipeline.Core", ["Buffers/ByteBudget.cs"], "Pipeline.Core.Tests", ["ByteBudgetSpec"]);
 
