@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using DuckDB.NET.Data;
 using Pipeline.Core;
@@ -22,12 +21,11 @@ public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string Tem
 /// </summary>
 public sealed class DuckDbSession : IDisposable
 {
-    private const string ScratchPrefix = "duckdb-";
-
     private static readonly string[] RowErrors =
         ["Conversion Error", "Decimal Error", "Divide by Zero Error", "Invalid Input Error", "Invalid Type Error", "Mismatch Type Error", "Object Size Error", "Out of Range Error"];
 
     private readonly DuckDBConnection _connection;
+    private SessionDirectory? _directory;
     private readonly CancellationToken _cancellationToken;
 
     private DuckDbSession(DuckDBConnection connection, string scratch, Codec compression, CancellationToken cancellationToken)
@@ -47,12 +45,13 @@ public sealed class DuckDbSession : IDisposable
     /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
     public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)
     {
-        var scratch = Path.Combine(settings.TempDirectory, $"{ScratchPrefix}{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(scratch);
+        var directory = SessionDirectory.Create(settings.TempDirectory);
+        var scratch = directory.Path;
         var connection = new DuckDBConnection("DataSource=:memory:");
         var session = new DuckDbSession(connection, scratch, settings.Compression, cancellationToken);
         try
         {
+            session._directory = directory;
             connection.Open();
             session.Execute($"""
                 SET TimeZone = 'UTC';
@@ -72,17 +71,8 @@ public sealed class DuckDbSession : IDisposable
         }
     }
 
-    /// <summary>Removes what sessions of processes that no longer exist have left in a directory of this machine.</summary>
-    public static void RemoveLeftovers(string tempDirectory)
-    {
-        if (!Directory.Exists(tempDirectory)) return;
-        var running = Process.GetProcesses().Select(process =>
-        {
-            using (process) return process.Id;
-        }).ToHashSet();
-        foreach (var scratch in Directory.GetDirectories(tempDirectory, ScratchPrefix + "*"))
-            if (int.TryParse(Path.GetFileName(scratch).Split('-')[1], out var owner) && !running.Contains(owner)) Directory.Delete(scratch, recursive: true);
-    }
+    /// <summary>Removes what sessions have left that ended without saying so, of this process's user.</summary>
+    public static void RemoveLeftovers(string tempDirectory, TimeProvider time) => SessionDirectory.RemoveLeftovers(tempDirectory, time);
 
     /// <summary>
     /// From now on statements reach these files and directories, what is spilled and <see cref="ScratchDirectory"/>, and
@@ -144,7 +134,7 @@ public sealed class DuckDbSession : IDisposable
     public void Dispose()
     {
         _connection.Dispose();
-        if (Directory.Exists(ScratchDirectory)) Directory.Delete(ScratchDirectory, recursive: true);
+        _directory?.Dispose();
     }
 
     private DuckDBCommand Command(string sql)

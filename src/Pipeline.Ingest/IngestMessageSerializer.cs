@@ -30,6 +30,7 @@ public sealed class IngestMessageSerializer(ExtendedActorSystem system) : Serial
         ["positions-found-1"] = typeof(PositionsFound),
         ["positions-unavailable-1"] = typeof(PositionsUnavailable),
         ["stage-files-1"] = typeof(StageFiles),
+        ["stage-reference-1"] = typeof(StageReference),
         ["stage-committed-1"] = typeof(StageCommitted),
         ["stage-refused-1"] = typeof(StageRefused),
         ["stage-failed-1"] = typeof(StageFailed),
@@ -47,7 +48,12 @@ public sealed class IngestMessageSerializer(ExtendedActorSystem system) : Serial
         ? manifest
         : throw new MessageRefusedException($"{o.GetType()} is not a message of ingest that crosses nodes.");
 
-    public override byte[] ToBinary(object obj) => JsonSerializer.SerializeToUtf8Bytes(obj, obj.GetType(), Json);
+    public override byte[] ToBinary(object obj) => Write(obj);
+
+    /// <summary>The form of a message, for where it is no message.</summary>
+    internal static byte[] Write(object message) => JsonSerializer.SerializeToUtf8Bytes(message, message.GetType(), Json);
+
+    internal static T Read<T>(byte[] form) => JsonSerializer.Deserialize<T>(form, Json)!;
 
     public override object FromBinary(byte[] bytes, string manifest) => TypesByManifest.TryGetValue(manifest, out var type)
         ? JsonSerializer.Deserialize(bytes, type, Json)!

@@ -33,7 +33,7 @@ public static class TransformRegistration
     public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
         TimeProvider time)
     {
-        DuckDbSession.RemoveLeftovers(options.TempDirectory);
+        DuckDbSession.RemoveLeftovers(options.TempDirectory, time);
         var tables = new OpenTables(lake);
         return builder.WithTransform(pipeline, options, tables, graph, new DuckDbEngine(tables, options, time), outages, time);
     }

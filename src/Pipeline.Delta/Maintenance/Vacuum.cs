@@ -30,6 +30,9 @@ public static class Vacuum
 {
     private const int PathsMax = 1000;
 
+    /// <summary>Where stages that are too large for a message wait to be committed.</summary>
+    private const string StagedManifests = "_staged/";
+
     /// <summary>An upload that was written to within this time may be going on, whatever retention is allowed.</summary>
     private static readonly TimeSpan UploadAgeMin = TimeSpan.FromDays(1);
 
@@ -93,11 +96,12 @@ public static class Vacuum
             .ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Hidden directories and files belong to somebody else; a partition's directory may look like one.</summary>
+    /// <summary>Hidden directories and files belong to somebody else, but for manifests of stages that nobody decided; a partition's directory may look like one.</summary>
     private static bool IsDataFile(string path, Snapshot snapshot)
     {
         // An empty directory, as local stores list it.
         if (path.EndsWith('/')) return false;
+        if (path.StartsWith(StagedManifests, StringComparison.Ordinal)) return true;
         return path.Split('/').All(part => part is not ['_' or '.', ..]
             || snapshot.Metadata.PartitionColumns.Any(column => part.StartsWith(column + "=", StringComparison.Ordinal)));
     }

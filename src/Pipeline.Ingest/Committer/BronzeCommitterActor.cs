@@ -36,6 +36,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
         Receive<GetPositions>(OnCommand);
         Receive<StageFiles>(OnCommand);
+        Receive<StageReference>(OnReference);
+        Receive<ManifestRead>(OnManifest);
         Receive<CommitterEvent>(Apply);
         Receive<Outcome<CommitterEvent>>(OnEnded);
         Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
@@ -58,6 +60,28 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         if (Context.IsFromCluster()) Apply(CommitterEvent.Of(command, Sender));
         else _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", command.GetType().Name, _id, Sender.Path);
+    }
+
+    private void OnReference(StageReference reference)
+    {
+        var sender = Sender;
+        if (Context.IsFromCluster()) _ = ReadAsync(reference, sender).PipeTo(Self);
+        else _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", nameof(StageReference), _id, sender.Path);
+    }
+
+    private async Task<ManifestRead> ReadAsync(StageReference reference, IActorRef sender) =>
+        new(reference, sender, await Background.RunAsync(cancel => StageManifest.ReadAsync(_lake, reference, cancel), _stopped.Token));
+
+    /// <summary>What is away is waited for by the worker, who sends the reference again.</summary>
+    private void OnManifest(ManifestRead read)
+    {
+        if (read.Outcome is Outcome<StageFiles>.Done done) Apply(new CommitterEvent.Staged(new PendingStage(done.Value, read.ReplyTo)));
+        if (read.Outcome is not Outcome<StageFiles>.Failed { Cause: var cause }) return;
+        var fault = Fault.Of($"Table {_id}", cause);
+        if (fault.IsTransient) return;
+        if (fault.Kind == FaultKind.Defect) _log.Error(cause, "The committer of {Table} cannot read a staged manifest.", _id);
+        else _log.Warning("{Fault}", fault);
+        read.ReplyTo.Tell(new StageFailed(read.Reference.Stage, _id, fault), Self);
     }
 
     private void Apply(CommitterEvent message)
@@ -140,6 +164,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
             _ => throw new InvalidOperationException($"Unknown outcome of a commit: {result}"),
         };
     }
+
+    private sealed record ManifestRead(StageReference Reference, IActorRef ReplyTo, Outcome<StageFiles> Outcome);
 
     /// <summary>One commit of all stages; the chain of a split's stages becomes one move from its first start to its last end.</summary>
     internal static Transaction TransactionOf(IReadOnlyList<StageFiles> stages)

@@ -32,6 +32,11 @@ public sealed record PositionsUnavailable(TableId Table, long Tag, Fault Fault);
 public sealed record StageFiles(TableId Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
     DateTimeOffset? NewestEventAt, byte[]? Schema, string? Lake = null) : IBronzeCommand;
 
+/// <summary>A stage that is too large for a message: it is in the lake, see <see cref="StageManifest"/>.</summary>
+/// <param name="Stage">Its <see cref="StageFiles.Id"/>, which also says where it is.</param>
+/// <param name="Sha256">Of its bytes, in hexadecimal.</param>
+public sealed record StageReference(TableId Table, Guid Stage, long Bytes, string Sha256) : IBronzeCommand;
+
 /// <summary>The half-open range <c>[From, To)</c> that a stage covers of one split.</summary>
 /// <param name="From">Null: the table holds no position for the split yet.</param>
 public readonly record struct StagedRange(SplitId Split, long? From, long To);

@@ -63,6 +63,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(OnAnswer);
         Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
+        Receive<ManifestWritten>(OnManifest);
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
         Receive<ResumeWorker>(_ => Apply(new WorkerEvent.ResumeAsked()));
@@ -100,7 +101,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     private void OnAnswer(object answer)
     {
-        if (Context.IsFromCluster()) Apply(WorkerEvent.Of(answer));
+        if (Context.IsFromCluster())
+        {
+            var inHand = _state.InHand?.Stage;
+            Apply(WorkerEvent.Of(answer));
+            if (inHand is not null && _state.InHand?.Stage.Id != inHand.Id) DropManifest(inHand);
+        }
         else _log.Warning("{Answer} for {Table} is not believed: {Sender} is no member of this cluster", answer.GetType().Name, _table, Sender.Path);
     }
 
@@ -139,7 +145,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
             case WorkerEffect.Send send:
                 if (!send.IsAgain) _stagedAt = _setup.Time.GetTimestamp();
-                _setup.Committers.Tell(send.Stage, Self);
+                Send(send.Stage);
                 break;
             case WorkerEffect.CountCommit commit:
                 Count(commit.Stage, commit.Answer.Version, _setup.Time.GetUtcNow());
@@ -194,6 +200,37 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
         }
     }
+
+    /// <summary>A stage that is too large for a message goes by the lake.</summary>
+    private void Send(StageFiles stage)
+    {
+        if (StageManifest.IsNeeded(stage)) _ = WriteManifestAsync(stage).PipeTo(Self);
+        else _setup.Committers.Tell(stage, Self);
+    }
+
+    private async Task<ManifestWritten> WriteManifestAsync(StageFiles stage) =>
+        new(stage.Id, await Background.RunAsync(cancel => StageManifest.WriteAsync(_setup.Lake, stage, cancel), _stopped.Token));
+
+    /// <summary>What failed is tried again when the stage is due to be sent again.</summary>
+    private void OnManifest(ManifestWritten written)
+    {
+        // The stage may have been decided meanwhile, or dropped.
+        if (written.Outcome is Outcome<StageReference>.Done { Value: var reference } && _state.InHand?.Stage.Id == written.Stage) _setup.Committers.Tell(reference, Self);
+        if (written.Outcome is not Outcome<StageReference>.Failed { Cause: var cause }) return;
+        var fault = Fault.Of($"Table {_table}", cause);
+        if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Worker {Worker} of {Table} cannot write a staged manifest.", _worker, _table);
+        else _log.Warning("A stage of {Table} waits: {Fault}", _table, fault);
+    }
+
+    /// <summary>The stage in hand is decided: what it needed to be sent is not needed any more.</summary>
+    private void DropManifest(StageFiles decided)
+    {
+        if (StageManifest.IsNeeded(decided))
+            _ = DeleteAsync(cancel => StageManifest.DeleteAsync(_setup.Lake, decided.Table, decided.Id, cancel)).PipeTo(Self);
+    }
+
+    private async Task<FilesDeleted> DeleteAsync(Func<CancellationToken, ValueTask> delete) =>
+        new(await Background.FailureAsync(delete, _stopped.Token) is { } failure ? [failure] : []);
 
     private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => Guarded(async cancel =>
     {
@@ -339,6 +376,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     /// <summary>From the graph, which waits for <see cref="Release"/>.</summary>
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
+
+    private sealed record ManifestWritten(Guid Stage, Outcome<StageReference> Outcome);
 
     private sealed record FilesDeleted(ImmutableArray<Exception> Failures);
 }

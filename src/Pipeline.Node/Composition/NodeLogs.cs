@@ -14,6 +14,8 @@ namespace Pipeline.Node.Composition;
 /// <summary>Logs for the person on call: one line an event, on standard error, so that standard output holds only data.</summary>
 internal static partial class NodeLogs
 {
+    private const string IfBefore = "If that is a node of the release before: stop its whole cluster before the first node of this release starts";
+
     private const string Template = "{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}";
 
     public static ILoggerFactory Create(TextWriter writer, LogLevel level) => new SerilogLoggerFactory(CreateLogger(writer, level), dispose: true);
@@ -23,6 +25,7 @@ internal static partial class NodeLogs
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
         .Filter.ByExcluding(IsChatterOfAkka)
         .Filter.ByExcluding(IsOfJournal)
+        .Filter.ByExcluding(IsPageOfTls)
         .WriteTo.Sink(new WriterSink(writer, new MessageTemplateTextFormatter(Template)))
         .CreateLogger();
 
@@ -46,11 +49,32 @@ internal static partial class NodeLogs
     private static LogEvent OneLine(LogEvent entry)
     {
         if (entry.Exception is MessageRefusedException refused) return Saying(entry, refused.Message);
-        return entry.Level >= LogEventLevel.Warning && entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path } && IsOfRemoting(path)
-            ? Saying(entry, entry.RenderMessage().Split('\n')[0].TrimEnd()) : entry;
+        if (entry.Exception?.GetType().Name == "NotSslRecordException" && Channel().Match(entry.RenderMessage()) is { Success: true } channel)
+            return Saying(entry, $"A connection with {Peer(channel)} was refused: it speaks no TLS. {IfBefore}");
+        if (entry.Level < LogEventLevel.Warning || entry.Properties.GetValueOrDefault("SourceContext") is not ScalarValue { Value: string }) return entry;
+        var text = entry.RenderMessage();
+        if (Rejected().Match(text) is { Success: true } rejected)
+            return Saying(entry, $"A connection from {Peer(rejected)} was refused: it did not speak TLS as a node of this pipeline. {IfBefore}");
+        if (NotAssociated().Match(text) is { Success: true } refusing)
+            return Saying(entry, $"No connection with {Peer(refusing)}: it does not speak TLS as a node of this pipeline. {IfBefore}");
+        return text.StartsWith("Deserialization failed", StringComparison.Ordinal) ? Saying(entry, text.ReplaceLineEndings(" ")) : entry;
     }
 
-    private static bool IsOfRemoting(string path) => path.Contains("/system/endpointManager", StringComparison.Ordinal) || path.StartsWith("Akka.Remote.", StringComparison.Ordinal);
+    /// <summary>An address as it is configured: a listening socket takes IPv4 for a part of IPv6.</summary>
+    private static string Peer(Match told) => told.Groups["peer"].Value.Replace("::ffff:", "", StringComparison.Ordinal).Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
+
+    /// <summary>What the two lines above tell in one, Akka tells again on a page.</summary>
+    private static bool IsPageOfTls(LogEvent entry) => entry.Level >= LogEventLevel.Warning && entry.MessageTemplate.Text.Contains("TLS", StringComparison.Ordinal)
+        && entry.RenderMessage() is var text && (text.StartsWith("TLS handshake failed on channel", StringComparison.Ordinal) || text.StartsWith("TLS exception on channel", StringComparison.Ordinal));
+
+    [GeneratedRegex(@"->\[?(?<peer>[^)]+?)\]\(Id=", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Channel();
+
+    [GeneratedRegex(@"^Rejected incoming connection from \[(?<peer>\S+)\] due to TLS", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Rejected();
+
+    [GeneratedRegex(@"TLS handshake failed on outbound connection to \[(?<peer>\S+?)\]", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex NotAssociated();
 
     private static LogEvent Saying(LogEvent entry, string text) =>
         new(entry.Timestamp, entry.Level, exception: null, new MessageTemplate([new TextToken(text)]), []);

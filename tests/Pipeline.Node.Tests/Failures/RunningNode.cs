@@ -85,8 +85,9 @@ internal sealed class RunningNode : IAsyncDisposable
             status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}", () => _log.ToString())!;
 
     /// <summary>Waits until the log, which is written behind the actors' backs, holds a line with this text.</summary>
-    public Task WaitForLogAsync(string text) =>
-        WaitAsync(() => Task.FromResult(Log), log => log.Any(line => line.Contains(text, StringComparison.Ordinal)), $"'{text}' in the log", () => _log.ToString());
+    /// <param name="after">So many lines do not count.</param>
+    public Task WaitForLogAsync(string text, int after = 0) =>
+        WaitAsync(() => Task.FromResult(Log), log => log.Skip(after).Any(line => line.Contains(text, StringComparison.Ordinal)), $"'{text}' in the log", () => _log.ToString());
 
     public Task WaitForRowsAsync(string table, long rows) => WaitForRowsAsync(Lake, TableId.Parse(table), rows, () => _log.ToString());
 

@@ -112,18 +112,25 @@ public sealed class KeyMergeSpec
     }
 
     [Fact]
-    public void Leaves_nothing_on_disk_not_even_of_a_process_that_was_killed()
+    public void Leaves_nothing_on_disk_not_even_of_a_process_that_was_killed_and_nothing_that_others_can_read()
     {
         using var lake = new TestLake(TestGraph.Of(""));
         var temp = lake.Options.TempDirectory;
-        // Process ids end far below this one.
-        Directory.CreateDirectory(Path.Combine(temp, "duckdb-999999999-0", "files"));
+        // Nobody holds its lock, whatever process of whatever container has that number.
+        var left = Directory.CreateDirectory(Path.Combine(temp, $"duckdb-{Environment.ProcessId}-0", "files")).Parent!.FullName;
+        File.WriteAllText(Path.Combine(left, "in-use"), "");
+        // Without a lock, as the release before leaves it; and one that is just being made.
+        Directory.SetLastWriteTimeUtc(Directory.CreateDirectory(Path.Combine(temp, "duckdb-999999999-0")).FullName, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        var young = Directory.CreateDirectory(Path.Combine(temp, "duckdb-1")).FullName;
         using (var open = lake.OpenSession())
         {
-            DuckDbSession.RemoveLeftovers(temp);
+            DuckDbSession.RemoveLeftovers(temp, TimeProvider.System);
 
-            Assert.Equal([open.ScratchDirectory], Directory.GetDirectories(temp));
+            Assert.Equal([open.ScratchDirectory, young], Directory.GetDirectories(temp).OrderByDescending(path => path.Length));
+            if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(open.ScratchDirectory));
         }
+
+        Directory.Delete(young);
 
         Assert.Empty(Directory.GetDirectories(temp));
     }

@@ -3,6 +3,7 @@ using System.Data.Common;
 using Akka.Actor;
 using Akka.Event;
 using Akka.Persistence;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Transform.Coordination.Journal;
 
@@ -31,7 +32,7 @@ internal sealed class JournalActor : ReceivePersistentActor
         Recover<RecoveryCompleted>(_ => Context.Parent.Tell(new JournalRead(new Recollection(_snapshot, _events.ToImmutable()))));
 
         Command<Remember>(Write);
-        Command<MedallionSnapshot>(SaveSnapshot);
+        Command<MedallionSnapshot>(SaveSnapshot, _ => Context.IsFromCluster());
         Command<ForgetEverything>(_ => Forget());
         Command<SaveSnapshotSuccess>(saved => OnSnapshotSaved(saved.Metadata));
         Command<SaveSnapshotFailure>(failed => Fail(failed.Cause));

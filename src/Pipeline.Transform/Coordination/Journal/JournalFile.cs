@@ -34,6 +34,7 @@ internal static class JournalFile
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            MakePrivate(file + ".lock");
             return new FileStream(file + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (e.HResult == WouldBlock)
@@ -60,13 +61,33 @@ internal static class JournalFile
         // Whoever held the file that stood here before must not write into that one.
         using (var pool = new SqliteConnection(options.JournalConnection)) SqliteConnection.ClearPool(pool);
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        if (!File.Exists(file)) return new PreparedJournal(IsNew: true);
+        var isNew = !File.Exists(file);
+        MakePrivate(file);
+        if (isNew) return new PreparedJournal(IsNew: true);
         if (DamageOf(file) is not { } damage) return new PreparedJournal(IsNew: false);
 
         var aside = $"{file}.damaged-{now.UtcDateTime.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}";
         foreach (var suffix in (string[])["", "-journal", "-wal", "-shm"])
             if (File.Exists(file + suffix)) File.Move(file + suffix, aside + suffix);
+        MakePrivate(file);
         return new PreparedJournal(IsNew: true, damage, aside);
+    }
+
+    /// <summary>Only its owner reads or writes a journal; what SQLite makes beside it has the rights that it has.</summary>
+    private static void MakePrivate(string file)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        try
+        {
+            // One that is there is not opened: closing it again would take SQLite's locks from whoever has it open in this process.
+            if (!File.Exists(file)) new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = owner }).Dispose();
+            else if (File.GetUnixFileMode(file) != owner) File.SetUnixFileMode(file, owner);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // SQLite says what is wrong with it.
+        }
     }
 
     private static string? DamageOf(string file)

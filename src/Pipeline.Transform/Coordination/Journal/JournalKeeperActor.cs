@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Pipeline.Core;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Transform.Coordination.Journal;
 
@@ -94,7 +95,8 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     {
         Receive<Remember>(OnRemember);
         Receive<JournalWritten>(_ => OnWritten(), _ => Sender.Equals(_journal));
-        Receive<MedallionSnapshot>(everything => _journal.Tell(everything));
+        // It can be read from the wire, as what the journal holds is: only the coordinator's counts.
+        Receive<MedallionSnapshot>(everything => _journal.Tell(everything), _ => Context.IsFromCluster());
         Receive<SnapshotWritten>(_ => OnSnapshotWritten(), _ => Sender.Equals(_journal));
         Receive<JournalRead>(OnFormerRead, _ => Sender.Equals(_former));
         Receive<Overdue>(overdue => Fail(overdue.Incarnation, new TimeoutException($"a write has taken more than {WriteMax.TotalSeconds:0} s"), isUnreadable: false));
