@@ -16,7 +16,7 @@ namespace Pipeline.Benchmarks;
 /// </summary>
 public sealed class PostgresReadBenchmark : IBenchmark
 {
-    private const int Rounds = 5;
+    private const int Rounds = 9;
 
     private static readonly (string Name, Func<ScratchPostgres, string, ISource> Open)[] Ways =
     [
