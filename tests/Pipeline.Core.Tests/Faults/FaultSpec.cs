@@ -30,6 +30,17 @@ public sealed class FaultSpec
         Assert.Equal(FaultKind.Unreachable, fault.Kind);
     }
 
+    [Theory]
+    [InlineData(28)]
+    [InlineData(122)]
+    public void A_full_disk_is_one_wherever_it_was_written_to(int errno)
+    {
+        var fault = Fault.Of(Thing, new IOException("No space left on device : '/spill/files/part-00000'", errno));
+
+        Assert.Equal(FaultKind.StorageFull, fault.Kind);
+        Assert.True(fault.IsTransient);
+    }
+
     [Fact]
     public void An_error_in_our_words_keeps_them()
     {
