@@ -6,7 +6,7 @@ public sealed class FaultSpec
 
     public static TheoryData<Exception> Defects =>
     [
-        new InvalidOperationException("Sequence contains no elements"), new NullReferenceException(), new IOException("Broken pipe"), new HttpRequestException("Refused"),
+        new InvalidOperationException("Sequence contains no elements"), new NullReferenceException(), new IOException("Broken pipe"),
         new OperationCanceledException(), new AggregateException(new KeyNotFoundException("k"), new IOException()), new NotSupportedException(),
     ];
 
@@ -42,11 +42,19 @@ public sealed class FaultSpec
     }
 
     [Fact]
+    public void A_connection_that_fails_is_one_of_whatever_library()
+    {
+        Exception[] failures = [new HttpRequestException("Refused"), new System.Net.Sockets.SocketException(111), new IOException("Broken", new System.Net.Sockets.SocketException(104))];
+
+        Assert.All(failures, failure => Assert.Equal(FaultKind.Unreachable, Fault.Of(Thing, failure).Kind));
+    }
+
+    [Fact]
     public void An_error_in_our_words_keeps_them()
     {
         var said = new PipelineException(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.") { Split = new SplitId("events", "e/3"), Dependency = "Source events" };
 
-        Assert.Equal(new Fault(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.", new SplitId("events", "e/3"), "Source events"), Fault.Of(Thing, new AggregateException(said)));
+        Assert.Equal(new Fault(FaultKind.Gap, "Partition 3", "records are gone", "Accept it.", new SplitId("events", "e/3"), "Source events") { AwaitsWord = true }, Fault.Of(Thing, new AggregateException(said)));
     }
 
     [Fact]
