@@ -20,7 +20,7 @@ internal static class LakeId
         // Whether it became ours or another's, what is there now counts.
         await store.PutIfAbsentAsync(Path, JsonSerializer.SerializeToUtf8Bytes(new Form(id)), cancellationToken);
         return await store.TryGetAsync(Path, cancellationToken) is { } written ? Parse(store, written)
-            : throw new PipelineException(FaultKind.Unreachable, $"Object {Path} in {store.Location}", "it was written and cannot be read yet", "It is read again.");
+            : throw new PipelineException(FaultKind.Unreachable, $"Object {Path} in {store.Location}", "it was written and cannot be read yet", "Look whether something deletes objects there.");
     }
 
     private static string Parse(IObjectStore store, byte[] json)
