@@ -44,6 +44,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TimeLimit _limit;
     private MedallionState _state;
     private bool _isPolling;
+    private HashSet<Fault> _unreadable = [];
 
     public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
@@ -112,6 +113,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         {
             _isPolling = false;
             _polls.Answered();
+            Tell(polled.Unreadable);
             Handle(polled);
         });
         Receive<PollFailed>(failed =>
@@ -166,6 +168,14 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (fault.IsTransient) _polls.Failed(fault);
         else if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
         else _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
+    }
+
+    /// <summary>Each once for as long as it lasts.</summary>
+    private void Tell(IReadOnlyList<Fault> unreadable)
+    {
+        foreach (var fault in unreadable.Where(fault => !_unreadable.Contains(fault)))
+            _log.Warning("What an input has to bring cannot be seen, the others go on; looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
+        _unreadable = [.. unreadable];
     }
 
     private OutageWaiter RunsOf(TableId table)
@@ -277,11 +287,21 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     private async ValueTask<InputsPolled> PollAsync(CancellationToken cancellationToken)
     {
-        var seen = new List<InputSeen>();
+        var (seen, unreadable) = (new List<InputSeen>(), new List<Fault>());
         foreach (var id in _graph.Tables.SelectMany(_graph.InputsOf).Distinct())
-            if (await _tables.TryOpenAsync(id, cancellationToken) is { } table)
-                seen.Add(new InputSeen(id, table.Current.Version, 0, table.Current.CommittedAt));
-        return new InputsPolled(seen);
+        {
+            try
+            {
+                if (await _tables.TryOpenAsync(id, cancellationToken) is { } table)
+                    seen.Add(new InputSeen(id, table.Current.Version, 0, table.Current.CommittedAt));
+            }
+            catch (PipelineException e) when (!e.IsTransient)
+            {
+                unreadable.Add(Fault.Of($"Table {id}", e));
+            }
+        }
+
+        return new InputsPolled(seen) { Unreadable = unreadable };
     }
 
     private sealed record PollDue : INoSerializationVerificationNeeded

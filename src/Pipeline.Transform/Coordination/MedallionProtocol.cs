@@ -56,7 +56,11 @@ public sealed record MedallionStatus(TableStatus[] Tables);
 internal sealed record InputSeen(TableId Table, long Version, long Rows, DateTimeOffset CommittedAt) : INoSerializationVerificationNeeded;
 
 /// <summary>What the logs say about the inputs: found by polling.</summary>
-internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerializationVerificationNeeded;
+internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerializationVerificationNeeded
+{
+    /// <summary>What keeps others from being read, which says nothing about those that are.</summary>
+    public IReadOnlyList<Fault> Unreadable { get; init; } = [];
+}
 
 /// <summary>The plan of a table is made; null: it has nothing to do.</summary>
 internal sealed record JobPlanned(TableId Table, JobPins? Pins) : INoSerializationVerificationNeeded;

@@ -50,6 +50,25 @@ public sealed class MedallionCoordinatorSpec
     }
 
     [Fact]
+    public async Task An_input_that_cannot_be_read_keeps_no_other_from_being_seen()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            a { from = bronze/app/a, columns { user_id { type = long } }, key = [user_id] }
+            b { from = bronze/app/b, columns { user_id { type = long } }, key = [user_id] }
+            """));
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
+        await lake.AppendAsync("bronze/app/a", Users, "SELECT 1 AS user_id, 'FR' AS country, 'r' AS _op, 1 AS _position");
+        await node.UntilAsync(TableId.Silver("a"), run: 1);
+
+        await lake.Lake.Store.PutAsync($"bronze/app/a/_delta_log/{2:D20}.json", "{"u8.ToArray(), TestContext.Current.CancellationToken);
+        await lake.AppendAsync("bronze/app/b", Users, "SELECT 2 AS user_id, 'FR' AS country, 'r' AS _op, 2 AS _position");
+
+        // The table may be seen before its first row.
+        await node.UntilAsync(tables => tables.Single(status => status.Table == TableId.Silver("b")).Rows == 1);
+        Assert.Equal(["2"], await lake.RowsAsync("SELECT user_id FROM silver.b"));
+    }
+
+    [Fact]
     public async Task Repeats_the_same_job_after_a_crash()
     {
         using var lake = _lake;
