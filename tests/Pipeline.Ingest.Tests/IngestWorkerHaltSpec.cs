@@ -282,6 +282,39 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
         Assert.Equal((false, null), (State.Halts.IsWaiting, State.Halts.Reason));
     }
 
+    [Fact]
+    public void What_halts_a_worker_as_a_whole_is_a_reason_too()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.LocateFailed(1, NoTopic));
+
+        Assert.Equal((true, NoTopic), (State.Halts.IsWaiting, State.Halts.Reason));
+    }
+
+    [Fact]
+    public void The_end_of_a_splits_halt_is_not_the_end_of_its_workers()
+    {
+        var halts = Halts.None.Add(NoRight, out _, out _).Try().Add(NoTopic, out _, out _);
+
+        var left = halts.Without(_ => true, out var ended);
+
+        Assert.Equal([NoRight], ended);
+        Assert.Equal(NoTopic, left.Worker?.Fault);
+        Assert.Empty(left.Splits);
+    }
+
+    [Fact]
+    public void The_end_of_a_splits_halt_is_told_when_reading_has_gone_on_for_a_while_though_nothing_came()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        When(new WorkerEvent.LookDue());
+        When(new WorkerEvent.Located(2, [Single, Other]));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+        ReadBoth(epoch: 3);
+
+        Assert.Equal(NoRight, Assert.IsType<WorkerEffect.TellHaltEnded>(Assert.Single(When(new WorkerEvent.ReadQuietly(3)))).Fault);
+    }
+
     private void GivenOneOfTwoHalted(Fault fault)
     {
         When(new WorkerEvent.Started());

@@ -2,6 +2,7 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Catalog;
 using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
-using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Client;
 
-namespace Pipeline.Sources.Kafka.Client;
+namespace Pipeline.Sources.Kafka.Catalog;
 
 /// <summary>
 /// Asks brokers about topics by librdkafka's own call. Confluent.Kafka's DescribeTopics ends its client at a partition
