@@ -21,6 +21,9 @@ public abstract record ProxyFault
     /// <summary>Answers by itself; the upstream never hears of the request.</summary>
     public sealed record Answer(int Status, string Code) : ProxyFault;
 
+    /// <summary>Answers by itself with what else a server or somebody before it may say.</summary>
+    public sealed record AnswerWith(int Status, string Body, string ContentType) : ProxyFault;
+
     /// <summary>Lets the upstream act and answers by itself.</summary>
     public sealed record AnswerAfterActing(int Status, string Code) : ProxyFault;
 
@@ -123,6 +126,11 @@ public sealed class FaultProxy : IAsyncDisposable
         {
             case ProxyFault.Answer answer:
                 await AnswerAsync(http, answer.Status, answer.Code);
+                return;
+            case ProxyFault.AnswerWith answer:
+                http.Response.StatusCode = answer.Status;
+                http.Response.ContentType = answer.ContentType;
+                await http.Response.WriteAsync(answer.Body);
                 return;
             case ProxyFault.Drop:
                 http.Abort();

@@ -132,6 +132,7 @@ public sealed class DemoDriver : IAsyncDisposable
     {
         // A tick that any source has in part must be finished.
         if (tick < written || tick < _kafkaStart.Tick || (tick == _kafkaStart.Tick && _kafkaStart.Record > 0)) return false;
+        if (_options.End.IsCancellationRequested) return true;
         if (_manifest.Ticks is { } ticks) return tick >= ticks;
         return _options.Duration is { } duration && _time.GetElapsedTime(startedAt) >= duration;
     }

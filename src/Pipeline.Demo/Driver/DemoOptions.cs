@@ -16,6 +16,9 @@ public sealed record DemoOptions(string Directory)
     /// <summary>How long data keeps coming when no number of ticks is set; null: until cancelled.</summary>
     public TimeSpan? Duration { get; init; }
 
+    /// <summary>No further tick begins once this is cancelled; what was written has to arrive.</summary>
+    public CancellationToken End { get; init; }
+
     /// <summary>How long a tick lasts when the pipeline keeps up; the data says a second.</summary>
     public TimeSpan TickInterval { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -18,6 +18,7 @@ public sealed class KafkaProxy : IAsyncDisposable
     private readonly ImmutableArray<KafkaProxyListener> _listeners;
     private readonly ConcurrentDictionary<KafkaApi, int> _requests = [];
     private KafkaProxyRules _rules = new();
+    private volatile bool _isAway;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private KafkaProxy(string bootstrap, string? username, string? password)
@@ -82,6 +83,17 @@ public sealed class KafkaProxy : IAsyncDisposable
     public void Hold(KafkaApi api) => Change(rules => rules with { Held = rules.Held.Add(api) });
 
     public void Release(KafkaApi api) => Change(rules => rules with { Held = rules.Held.Remove(api) });
+
+    /// <summary>Whether no broker can be reached: who is connected is hung up on, and so is whoever comes.</summary>
+    public bool IsAway
+    {
+        get => _isAway;
+        set
+        {
+            _isAway = value;
+            if (value) CloseConnections();
+        }
+    }
 
     /// <summary>Hangs up on every client; they may connect again.</summary>
     public void CloseConnections()

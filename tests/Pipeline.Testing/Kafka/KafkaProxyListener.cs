@@ -52,6 +52,12 @@ internal sealed class KafkaProxyListener : IAsyncDisposable
             while (true)
             {
                 var client = await _listener.AcceptTcpClientAsync(_stopping.Token);
+                if (_proxy.IsAway)
+                {
+                    client.Close();
+                    continue;
+                }
+
                 _open[client] = Task.CompletedTask;
                 _open[client] = ServeAsync(client);
             }
