@@ -12,6 +12,7 @@ public sealed partial class OneRetrySpec
     private static readonly Dictionary<string, string> Waits = new(StringComparer.Ordinal)
     {
         ["Retry.cs"] = "the one place that waits between attempts",
+        ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
         ["KafkaTopics.cs"] = "gives the other brokers a second when one cannot be reached",
         ["SlotCapture.cs"] = "gives the reading side time to find the reason of a connection that is gone",
         ["SnowflakeClient.cs"] = "asks whether a statement that runs has ended, at the pace of a RetryPolicy",

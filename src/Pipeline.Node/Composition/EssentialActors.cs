@@ -9,6 +9,8 @@ namespace Pipeline.Node.Composition;
 /// </summary>
 internal static class EssentialActors
 {
+    private static readonly TimeSpan LeavingIsKnownAfter = TimeSpan.FromSeconds(3);
+
     private static readonly string[] Names = ["membership", "dead-nodes", "ingest-monitor", "medallion-coordinator"];
 
     /// <summary>Done, with its path, when one is gone though nobody stops the node.</summary>
@@ -23,7 +25,10 @@ internal static class EssentialActors
             return actor;
         }).ToList();
         var gone = await await Task.WhenAny(ended);
-        if (CoordinatedShutdown.Get(system).ShutdownReason is null && !Akka.Cluster.Cluster.Get(system).IsTerminated) return gone.Path.ToStringWithoutAddress();
+        // A node that is taken out of the cluster loses them before it knows why.
+        await Task.WhenAny(system.WhenTerminated, Task.Delay(LeavingIsKnownAfter));
+        var isLeaving = system.WhenTerminated.IsCompleted || CoordinatedShutdown.Get(system).ShutdownReason is not null || Akka.Cluster.Cluster.Get(system).IsTerminated;
+        if (!isLeaving) return gone.Path.ToStringWithoutAddress();
 
         // A node that leaves takes them with it.
         return await new TaskCompletionSource<string>().Task;
