@@ -15,11 +15,6 @@ namespace Pipeline.Core;
 /// </param>
 public sealed record Fault(FaultKind Kind, string Thing, string Cause, string NextStep, SplitId? Split = null, string? Dependency = null)
 {
-    // What .NET gives as the result of a file's error: the errno, or Windows' own.
-    private const int Enospc = 28;
-    private const int Edquot = 122;
-    private const int WindowsDiskFull = unchecked((int)0x80070070);
-
     /// <summary>Whether trying again later can help without anybody doing anything here.</summary>
     [JsonIgnore]
     public bool IsTransient => Kind.IsTransient();
@@ -55,8 +50,8 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
         SocketException or HttpRequestException or IOException { InnerException: SocketException } or DbException { IsTransient: true } =>
             new Fault(FaultKind.Unreachable, thing, $"the connection failed: {OneLine(exception)}", "Check that what it connects to runs and can be reached."),
         // Wherever it was written to: the lake, a journal, the files of a run.
-        IOException { HResult: Enospc or Edquot or WindowsDiskFull } =>
-            new Fault(FaultKind.StorageFull, thing, $"no space is left on the disk: {OneLine(exception)}", "Free space there."),
+        _ when DiskErrors.IsFull(exception) => new Fault(FaultKind.StorageFull, thing, $"no space is left on the disk: {OneLine(exception)}", "Free space there."),
+        _ when DiskErrors.IsReadOnly(exception) => new Fault(FaultKind.StorageFull, thing, $"the file system is read-only: {OneLine(exception)}", "Mount it for writing."),
         OutOfMemoryException => new Fault(FaultKind.TooLarge, thing, "it needs more memory than this process may use", "Give the process more memory, or the work smaller pieces."),
         _ => new Fault(FaultKind.Defect, thing, $"an error that should not happen: {OneLine(exception)} ({exception.GetType().Name})", "Report it with its stack, which is in the log."),
     };

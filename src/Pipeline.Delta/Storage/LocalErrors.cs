@@ -5,11 +5,6 @@ namespace Pipeline.Delta.Storage;
 /// <summary>What the file system's errors mean to an operator.</summary>
 internal static class LocalErrors
 {
-    private const int Enospc = 28;
-    private const int Erofs = 30;
-    private const int Edquot = 122;
-    private const int WindowsDiskFull = unchecked((int)0x80070070);
-
     public static string Name(LocalObjectStore store, string path) => $"File {store.LocalPath(path)}";
 
     public static PipelineException IsDirectory(LocalObjectStore store, string path) =>
@@ -36,9 +31,9 @@ internal static class LocalErrors
             $"it cannot be {verb}: {file} is a file, and must be a directory", "Move the file away.", e),
         UnauthorizedAccessException => new PipelineException(FaultKind.NotAuthorised, Name(store, path),
             $"it cannot be {verb}: permission denied", $"Give the user {Environment.UserName} rights to {store.Location}.", e),
-        IOException { HResult: Enospc or Edquot or WindowsDiskFull } => new PipelineException(FaultKind.StorageFull, Name(store, path),
+        _ when DiskErrors.IsFull(e) => new PipelineException(FaultKind.StorageFull, Name(store, path),
             $"it cannot be {verb}: no space is left on the disk", $"Free space under {store.Location}.", e) { Dependency = $"Lake {store.Location}" },
-        IOException { HResult: Erofs } => new PipelineException(FaultKind.StorageFull, Name(store, path),
+        _ when DiskErrors.IsReadOnly(e) => new PipelineException(FaultKind.StorageFull, Name(store, path),
             $"it cannot be {verb}: the file system is read-only", $"Mount {store.Location} for writing.", e) { Dependency = $"Lake {store.Location}" },
         FileNotFoundException or DirectoryNotFoundException => new PipelineException(FaultKind.Missing, Name(store, path),
             "it does not exist", "Restore it, or correct the path.", e),

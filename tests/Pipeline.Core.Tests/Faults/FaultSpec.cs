@@ -32,10 +32,11 @@ public sealed class FaultSpec
 
     [Theory]
     [InlineData(28)]
+    [InlineData(30)]
     [InlineData(122)]
-    public void A_full_disk_is_one_wherever_it_was_written_to(int errno)
+    public void A_full_or_read_only_disk_is_one_wherever_it_was_written_to(int errno)
     {
-        var fault = Fault.Of(Thing, new IOException("No space left on device : '/spill/files/part-00000'", errno));
+        var fault = Fault.Of(Thing, new IOException("'/spill/files/part-00000' cannot be written", errno));
 
         Assert.Equal(FaultKind.StorageFull, fault.Kind);
         Assert.True(fault.IsTransient);
