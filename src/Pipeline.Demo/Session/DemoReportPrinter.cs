@@ -42,7 +42,7 @@ internal static class DemoReportPrinter
     {
         if (outcome.Report is { } report) PrintReport(report, context);
         var broken = Broken(outcome);
-        context.Data.WriteLine($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates and keys, {broken.Count} failed");
+        context.Data.WriteLine($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates, keys and queries, {broken.Count} failed");
         foreach (var finding in broken) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
     }
 
