@@ -45,7 +45,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
             await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName)
             {
                 // A slot for each reading of a snapshot.
-                Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "100", ["max_wal_senders"] = "20" },
+                Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "200", ["max_wal_senders"] = "20" },
             }, cancellationToken);
             var verdicts = new List<Verdict>();
             foreach (var table in TablesToRead)

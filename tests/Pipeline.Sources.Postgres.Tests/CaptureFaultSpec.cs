@@ -1,3 +1,4 @@
+using Npgsql;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres.Reading.Capture;
@@ -31,6 +32,25 @@ public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
         Assert.True(failure.IsTransient, failure.Message);
         Assert.Single(first.Changes);
         Assert.Equal(Enumerable.Range(0, Rows).Select(number => $"c {number}|{new string('x', Length)}"), second.Changes.Select(change => change.ToString()));
+    }
+
+    [Fact]
+    public async Task A_session_that_ends_while_capture_is_set_up_is_told_as_what_it_is()
+    {
+        await using var database = await CreateAsync("create table items (id int primary key)");
+        await using var holder = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var transaction = await holder.BeginTransactionAsync(Cancel);
+        await using (var hold = new NpgsqlCommand("lock table items in access exclusive mode", holder, transaction)) await hold.ExecuteNonQueryAsync(Cancel);
+        await using var source = TestDatabase.Open(database.CaptureOptions("items"), logs: null);
+
+        // A publication is made of the table, which waits for the lock.
+        var failing = Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync(source.Tables[0].Name, Cancel));
+        while (await database.ScalarAsync<long>("""
+            select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and application_name like 'pipeline/%' and wait_event_type = 'Lock'
+            """, Cancel) == 0) await Task.Delay(20, Cancel);
+
+        Assert.True((await failing).IsTransient);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
@@ -27,7 +28,8 @@ internal static class CaptureSetup
         }
         finally
         {
-            await ExecuteAsync(connection, $"select pg_advisory_unlock{turn}", CancellationToken.None);
+            // A session that has ended holds no lock, and asking it would hide why it ended.
+            if (connection.State == ConnectionState.Open) await ExecuteAsync(connection, $"select pg_advisory_unlock{turn}", CancellationToken.None);
         }
     }
 
