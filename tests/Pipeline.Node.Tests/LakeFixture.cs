@@ -19,7 +19,7 @@ internal sealed class LakeFixture : IDisposable
         new Field("_offset", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Number), BronzeColumns.PositionField,
     ], null);
 
-    private static readonly Schema Letters = new([new Field(DeadLetterColumns.Table, StringType.Default, nullable: false), new Field(DeadLetterColumns.Split, StringType.Default, nullable: false), BronzeColumns.PositionField], null);
+    private static readonly Schema Letters = new([.. DeadLetterColumns.SourceSchema.FieldsList, BronzeColumns.IngestedAtField], null);
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("pipeline-lake-").FullName;
 
@@ -76,6 +76,13 @@ internal sealed class LakeFixture : IDisposable
             new StringArray.Builder().AppendRange(offsets.Select(_ => of.Name)).Build(),
             new StringArray.Builder().AppendRange(offsets.Select(_ => split)).Build(),
             new Int64Array.Builder().AppendRange(offsets).Build(),
+            new StringArray.Builder().AppendRange(offsets.Select(_ => "too_large")).Build(),
+            new StringArray.Builder().AppendRange(offsets.Select(_ => "it is too large")).Build(),
+            NoBytes(offsets.Length),
+            NoBytes(offsets.Length),
+            new StringArray.Builder().AppendRange(offsets.Select(_ => (string?)null)).Build(),
+            Times(offsets.Length, null),
+            Times(offsets.Length, Time.GetUtcNow()),
         ], offsets.Length);
         await CommitAsync(TableId.DeadLetter(of.Source!), rows, [new TxnMove(split, from, to)]);
     }
@@ -92,6 +99,20 @@ internal sealed class LakeFixture : IDisposable
         new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);
 
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
+
+    private static BinaryArray NoBytes(int rows)
+    {
+        var builder = new BinaryArray.Builder();
+        for (var i = 0; i < rows; i++) builder.AppendNull();
+        return builder.Build();
+    }
+
+    private static TimestampArray Times(int rows, DateTimeOffset? time)
+    {
+        var builder = new TimestampArray.Builder(BronzeColumns.Timestamp);
+        for (var i = 0; i < rows; i++) _ = time is { } known ? builder.Append(known) : builder.AppendNull();
+        return builder.Build();
+    }
 
     private async Task CommitAsync(TableId id, RecordBatch rows, IEnumerable<TxnMove> moves)
     {

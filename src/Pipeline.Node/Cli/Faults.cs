@@ -32,10 +32,10 @@ internal static class Faults
         }
     }
 
-    /// <summary>The tables of which a verb's work could not be done, each by itself; the code of the first.</summary>
+    /// <summary>The tables of which a verb's work could not be done, a line for each reason; the code of the first.</summary>
     public static int Report(NodeContext context, IReadOnlyList<FailedTable> failed)
     {
-        foreach (var (_, fault) in failed) context.Messages.WriteLine(fault);
+        foreach (var fault in failed.Select(table => table.Fault).Distinct()) context.Messages.WriteLine(fault);
         return failed is [var first, ..] ? CodeOf(first.Fault.Kind) : ExitCode.Done;
     }
 

@@ -23,8 +23,8 @@ internal sealed class DlqListVerb : Verb
 
         var listing = new Listing("table", "code", "letters", "oldest", "newest", "redriven");
         foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Code, count.Letters, count.Oldest, count.Newest, count.Redriven);
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine("There are no dead letters.");
+        if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no dead letters.");
         invocation.Print(listing);
-        return ExitCode.Done;
+        return Faults.Report(invocation.Context, found.Failed);
     }
 }

@@ -34,9 +34,9 @@ internal sealed class DlqShowVerb : Verb
             listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
                 letter.RecordAt is { } time ? CellText.Of(time) : null, letter.Headers, Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
 
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");
+        if (listing.Count == 0 && shown.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");
         invocation.Print(listing);
-        return ExitCode.Done;
+        return Faults.Report(invocation.Context, shown.Failed);
     }
 
     /// <summary>The source, and the table when one is meant.</summary>

@@ -15,8 +15,9 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
 
         var listing = new Listing("table", "change", "columns");
         foreach (var change in plan.Changes) listing.Add(change.Table.ToString(), Word(change.Kind), string.Join(", ", change.Columns.Select(Describe)));
-        if (listing.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
+        if (listing.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
+        if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);
         return listing.Count == 0 ? ExitCode.Done : ExitCode.PlanHasChanges;
     }
 

@@ -9,6 +9,13 @@ namespace Pipeline.Operations.DeadLetters;
 /// <summary>Asks about the dead letters of a lake, from the lake alone: what they are, and which have been re-driven.</summary>
 internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationToken cancellationToken)
 {
+    private const string NoRows = "SELECT '' AS _table, '' AS _split, 0::BIGINT AS _position WHERE false";
+
+    private readonly List<FailedTable> _failed = [];
+
+    /// <summary>The tables that could not be read of those that were asked.</summary>
+    public IReadOnlyList<FailedTable> Failed => _failed;
+
     /// <summary>The sources that have a dead-letter table, in order.</summary>
     /// <param name="only">One source, or null for all.</param>
     /// <exception cref="PipelineException">The lake has nothing of that source.</exception>
@@ -27,34 +34,63 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
             $"See 'pipeline tables' for those it has{SettingsReader.Nearest(only, known)}");
     }
 
-    /// <summary>Runs <c>SELECT <paramref name="select"/> FROM letters <paramref name="rest"/></c>; a letter's <c>_redriven</c> says whether it was.</summary>
+    /// <summary>
+    /// Runs <c>SELECT <paramref name="select"/> FROM letters <paramref name="rest"/></c>; a letter's <c>_redriven</c> says whether it
+    /// was, and is null when its table cannot be read. Nothing when the letters cannot be.
+    /// </summary>
     public async Task<IReadOnlyList<object?[]>> RowsAsync(string source, string select, string rest)
     {
-        var letters = await LakeInventory.OpenAsync(lake, TableId.DeadLetter(source), cancellationToken);
-        return query.Rows($"""
-            WITH redriven AS ({await RedrivenAsync(source)}),
-            letters AS (
-              SELECT *, (_table, _split, _position) IN (SELECT (_table, _split, _position) FROM redriven) AS _redriven
-              FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys])}) AS l)
-            SELECT {select} FROM letters {rest}
-            """);
+        var (redriven, unknown) = await RedrivenAsync(source);
+        var (rows, failed) = await LakeInventory.TryAsync(TableId.DeadLetter(source), async () =>
+        {
+            var letters = await LakeInventory.OpenAsync(lake, TableId.DeadLetter(source), cancellationToken);
+            return query.Rows($"""
+                WITH redriven AS ({redriven}),
+                letters AS (
+                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position) IN (SELECT (_table, _split, _position) FROM redriven) END AS _redriven
+                  FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys])}) AS l)
+                SELECT {select} FROM letters {rest}
+                """, letters);
+        });
+        if (failed is not null) _failed.Add(failed);
+        return rows ?? [];
     }
 
-    /// <summary>Table, split and position of every re-driven row of a source.</summary>
-    private async Task<string> RedrivenAsync(string source)
+    /// <summary>
+    /// A SELECT of table, split and position of every re-driven row of a source, and a condition that is true of the letters of
+    /// tables that cannot be read.
+    /// </summary>
+    private async Task<(string Redriven, string Unknown)> RedrivenAsync(string source)
     {
-        var parts = new List<string> { "SELECT '' AS _table, '' AS _split, 0::BIGINT AS _position WHERE false" };
+        var (parts, unknown) = (new List<string> { NoRows }, new List<string> { "false" });
         await foreach (var id in LakeInventory.TablesAsync(lake, cancellationToken))
         {
-            if (id.Source != source || await lake.TryOpenAsync(id, cancellationToken) is not { } table) continue;
-            string[] files = [.. table.Current.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
-            if (files.Length == 0) continue;
-            parts.Add($"""
-                SELECT {Sql.Text(id.Name)}, {BronzeColumns.RedrivenFrom}, {BronzeColumns.Position}
-                FROM ({await query.RelationAsync(table, table.Current, files)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL
-                """);
+            if (id.Source != source || id.Name == TableId.DeadLetterName) continue;
+            var (part, failed) = await LakeInventory.TryAsync(id, () => RedrivenAsync(id));
+            if (part is not null)
+            {
+                parts.Add(part);
+                continue;
+            }
+
+            _failed.Add(failed!);
+            unknown.Add($"_table = {Sql.Text(id.Name)}");
         }
 
-        return string.Join(" UNION ALL ", parts);
+        return (string.Join(" UNION ALL ", parts), string.Join(" OR ", unknown));
+    }
+
+    /// <summary>Of one table, read here and now: a file of it that is damaged is no other table's.</summary>
+    private async Task<string> RedrivenAsync(TableId id)
+    {
+        var table = await LakeInventory.OpenAsync(lake, id, cancellationToken);
+        string[] files = [.. table.Current.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
+        if (files.Length == 0) return NoRows;
+        var rows = Sql.Name($"redriven of {id}");
+        query.Rows($"""
+            CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position
+            FROM ({await query.RelationAsync(table, table.Current, files)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL
+            """, table);
+        return $"SELECT * FROM {rows}";
     }
 }

@@ -12,11 +12,12 @@ public sealed record ListDeadLettersRequest(string? Source, TableId? Table);
 
 /// <summary>The letters of a table that are dead for one reason.</summary>
 /// <param name="Oldest">When the first of them arrived.</param>
-/// <param name="Redriven">How many of them are rows of the table by now.</param>
-public sealed record DeadLetterCount(TableId Table, string Code, long Letters, DateTimeOffset Oldest, DateTimeOffset Newest, long Redriven);
+/// <param name="Redriven">How many of them are rows of the table by now; null when it cannot be read.</param>
+public sealed record DeadLetterCount(TableId Table, string Code, long Letters, DateTimeOffset Oldest, DateTimeOffset Newest, long? Redriven);
 
 /// <param name="Counts">By table, then by code.</param>
-public sealed record ListDeadLettersResult(IReadOnlyList<DeadLetterCount> Counts);
+/// <param name="Failed">The tables that could not be read; the others' letters are counted.</param>
+public sealed record ListDeadLettersResult(IReadOnlyList<DeadLetterCount> Counts, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>Counts the records that could not be decoded.</summary>
 public static class ListDeadLetters
@@ -24,18 +25,18 @@ public static class ListDeadLetters
     /// <exception cref="PipelineException">The lake has no such table or source.</exception>
     public static async Task<ListDeadLettersResult> RunAsync(ListDeadLettersRequest request, Lake lake, CancellationToken cancellationToken)
     {
-        if (request.Table is { } named) await LakeInventory.OpenAsync(lake, named, cancellationToken);
+        if (request.Table is { } named) await LakeInventory.RequireAsync(lake, named, cancellationToken);
         using var query = new LakeQuery(cancellationToken);
         var letters = new DeadLetterQuery(lake, query, cancellationToken);
         var where = request.Table is { } table ? $"WHERE _table = {Sql.Text(table.Name)} " : "";
         var counts = new List<DeadLetterCount>();
         foreach (var source in await letters.SourcesAsync(request.Source ?? request.Table?.Source))
         {
-            foreach (var row in await letters.RowsAsync(source, "_table, code, count(*), min(_ingested_at), max(_ingested_at), count(*) FILTER (_redriven)", where + "GROUP BY _table, code ORDER BY _table, code"))
-                counts.Add(new DeadLetterCount(TableId.Bronze(source, (string)row[0]!), (string)row[1]!, Number(row[2]), Time(row[3]), Time(row[4]), Number(row[5])));
+            foreach (var row in await letters.RowsAsync(source, "_table, code, count(*), min(_ingested_at), max(_ingested_at), CASE WHEN bool_and(_redriven IS NOT NULL) THEN count(*) FILTER (_redriven) END", where + "GROUP BY _table, code ORDER BY _table, code"))
+                counts.Add(new DeadLetterCount(TableId.Bronze(source, (string)row[0]!), (string)row[1]!, Number(row[2]), Time(row[3]), Time(row[4]), row[5] is { } redriven ? Number(redriven) : null));
         }
 
-        return new ListDeadLettersResult(counts);
+        return new ListDeadLettersResult(counts, letters.Failed);
     }
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);

@@ -16,11 +16,12 @@ public sealed record ShowDeadLettersRequest(string Source, TableId? Table, Lette
 /// <param name="ArrivedAt">When it was set aside.</param>
 /// <param name="RecordAt">The record's own time; null when it has none.</param>
 /// <param name="Headers">JSON.</param>
-/// <param name="IsRedriven">Whether its record is a row of the table by now.</param>
+/// <param name="IsRedriven">Whether its record is a row of the table by now; null when that cannot be read.</param>
 public sealed record ShownDeadLetter(TableId Table, SplitId Split, long Position, string Code, string Reason, LakeTimestamp ArrivedAt, LakeTimestamp? RecordAt,
-    string? Headers, byte[]? Key, byte[]? Value, bool IsRedriven);
+    string? Headers, byte[]? Key, byte[]? Value, bool? IsRedriven);
 
-public sealed record ShowDeadLettersResult(IReadOnlyList<ShownDeadLetter> Letters);
+/// <param name="Failed">The tables that could not be read.</param>
+public sealed record ShowDeadLettersResult(IReadOnlyList<ShownDeadLetter> Letters, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>The records that could not be decoded, one by one.</summary>
 public static class ShowDeadLetters
@@ -28,7 +29,7 @@ public static class ShowDeadLetters
     /// <exception cref="PipelineException">The lake has no such table or source.</exception>
     public static async Task<ShowDeadLettersResult> RunAsync(ShowDeadLettersRequest request, Lake lake, CancellationToken cancellationToken)
     {
-        if (request.Table is { } table) await LakeInventory.OpenAsync(lake, table, cancellationToken);
+        if (request.Table is { } table) await LakeInventory.RequireAsync(lake, table, cancellationToken);
         using var query = new LakeQuery(cancellationToken);
         var letters = new DeadLetterQuery(lake, query, cancellationToken);
         var shown = new List<ShownDeadLetter>();
@@ -38,10 +39,10 @@ public static class ShowDeadLetters
                 "_table, _split, _position, code, reason, epoch_us(_ingested_at), epoch_us(record_timestamp), headers, to_base64(key), to_base64(value), _redriven",
                 $"{Where(request)} ORDER BY _table, _split, _position LIMIT {request.LettersMax.ToString(CultureInfo.InvariantCulture)}"))
                 shown.Add(new ShownDeadLetter(TableId.Bronze(source, (string)row[0]!), SplitId.Parse((string)row[1]!), (long)row[2]!, (string)row[3]!, (string)row[4]!,
-                    Time(row[5])!.Value, Time(row[6]), (string?)row[7], Bytes(row[8]), Bytes(row[9]), (bool)row[10]!));
+                    Time(row[5])!.Value, Time(row[6]), (string?)row[7], Bytes(row[8]), Bytes(row[9]), (bool?)row[10]));
         }
 
-        return new ShowDeadLettersResult(shown);
+        return new ShowDeadLettersResult(shown, letters.Failed);
     }
 
     private static string Where(ShowDeadLettersRequest request)

@@ -37,15 +37,14 @@ public static class LakeInventory
     }
 
     /// <exception cref="PipelineException">There is no such table: says which is the nearest.</exception>
-    public static async Task<DeltaTable> OpenAsync(Lake lake, TableId table, CancellationToken cancellationToken)
+    public static async Task<DeltaTable> OpenAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
+        await lake.TryOpenAsync(table, cancellationToken) ?? throw await MissingAsync(lake, table, cancellationToken);
+
+    /// <summary>A table of that name is there; whether it can be read is another question.</summary>
+    /// <exception cref="PipelineException">There is no such table: says which is the nearest.</exception>
+    public static async Task RequireAsync(Lake lake, TableId table, CancellationToken cancellationToken)
     {
-        if (await lake.TryOpenAsync(table, cancellationToken) is { } opened) return opened;
-        var names = new List<string>();
-        await foreach (var other in TablesAsync(lake, cancellationToken)) names.Add(other.ToString());
-        throw new PipelineException(FaultKind.Missing, $"Table {table}", $"the lake {lake.Store.Location} has no such table",
-            names.Count == 0
-                ? "The lake is empty: choose another with --lake."
-                : $"See 'pipeline tables' for those it has{SettingsReader.Nearest(table.ToString(), names)}");
+        if (await FirstAsync(lake.Store, $"{table}/_delta_log/", startAt: null, cancellationToken) is null) throw await MissingAsync(lake, table, cancellationToken);
     }
 
     /// <summary>The given tables, or all of the lake, each opened or with what keeps it from being: one says nothing about the others.</summary>
@@ -54,13 +53,13 @@ public static class LakeInventory
     {
         await foreach (var id in (tables is { Count: > 0 } ? tables.ToAsyncEnumerable() : TablesAsync(lake, cancellationToken)).WithCancellation(cancellationToken))
         {
-            var (table, fault) = await TryAsync(() => OpenAsync(lake, id, cancellationToken));
-            yield return new FoundTable(id, table, fault);
+            var (table, failed) = await TryAsync(id, () => OpenAsync(lake, id, cancellationToken));
+            yield return new FoundTable(id, table, failed);
         }
     }
 
     /// <summary>What is done with one table, or why it was not.</summary>
-    public static async Task<(T? Result, Fault? Fault)> TryAsync<T>(Func<Task<T>> work)
+    public static async Task<(T? Result, FailedTable? Failed)> TryAsync<T>(TableId table, Func<Task<T>> work)
         where T : class
     {
         try
@@ -69,8 +68,18 @@ public static class LakeInventory
         }
         catch (PipelineException e)
         {
-            return (null, Fault.Of(e.Thing, e));
+            return (null, new FailedTable(table, Fault.Of(e.Thing, e)));
         }
+    }
+
+    private static async Task<PipelineException> MissingAsync(Lake lake, TableId table, CancellationToken cancellationToken)
+    {
+        var names = new List<string>();
+        await foreach (var other in TablesAsync(lake, cancellationToken)) names.Add(other.ToString());
+        return new PipelineException(FaultKind.Missing, $"Table {table}", $"the lake {lake.Store.Location} has no such table",
+            names.Count == 0
+                ? "The lake is empty: choose another with --lake."
+                : $"See 'pipeline tables' for those it has{SettingsReader.Nearest(table.ToString(), names)}");
     }
 
     private static async Task<string?> FirstAsync(IObjectStore store, string prefix, string? startAt, CancellationToken cancellationToken)
@@ -81,8 +90,8 @@ public static class LakeInventory
 }
 
 /// <summary>A table of a lake.</summary>
-/// <param name="Table">Null: it cannot be read, and <paramref name="Fault"/> says why.</param>
-public sealed record FoundTable(TableId Id, DeltaTable? Table, Fault? Fault);
+/// <param name="Table">Null: it cannot be read, and <paramref name="Failed"/> says why.</param>
+public sealed record FoundTable(TableId Id, DeltaTable? Table, FailedTable? Failed);
 
 /// <summary>A table of which a verb's work could not be done.</summary>
 public sealed record FailedTable(TableId Table, Fault Fault);

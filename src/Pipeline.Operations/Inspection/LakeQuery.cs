@@ -25,7 +25,7 @@ public sealed class LakeQuery : IDisposable
         RowsAsync(table, snapshot, [.. snapshot.FilesByPath.Keys], select, rest);
 
     public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest) =>
-        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}");
+        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}", table);
 
     /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
     public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files)
@@ -35,8 +35,9 @@ public sealed class LakeQuery : IDisposable
         return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
     }
 
+    /// <param name="of">The table that the question is about, when it is about one.</param>
     /// <exception cref="PipelineException">A file of the tables that it names cannot be read.</exception>
-    public IReadOnlyList<object?[]> Rows(string sql)
+    public IReadOnlyList<object?[]> Rows(string sql, DeltaTable? of = null)
     {
         try
         {
@@ -44,7 +45,7 @@ public sealed class LakeQuery : IDisposable
         }
         catch (DuckDBException e)
         {
-            throw new PipelineException(FaultKind.Damaged, "Lake", $"a question to its files failed: {DataFaults.Cause(e)}",
+            throw new PipelineException(FaultKind.Damaged, of is null ? "Lake" : $"Table {of.Path}", $"a question to its files failed: {DataFaults.Cause(e)}",
                 "Restore the file that it names from a backup, or the table to an older version.", e);
         }
     }

@@ -3,6 +3,7 @@ using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Schemas;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 
@@ -29,29 +30,49 @@ public sealed record PlannedColumn(string Name, IArrowType Wanted, IArrowType? P
 public sealed record PlannedChange(TableId Table, PlannedChangeKind Kind, IReadOnlyList<PlannedColumn> Columns);
 
 /// <param name="Lake">Where it is.</param>
-public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> Changes);
+/// <param name="Failed">The tables of which it cannot be said: their source does not describe them, or the lake's cannot be read.</param>
+public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> Changes, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>What a run would create or change in the lake.</summary>
 public static class PlanTables
 {
-    /// <exception cref="PipelineException">A source cannot describe its tables, or the lake cannot be read.</exception>
     public static async Task<PlanTablesResult> RunAsync(PlanTablesRequest request, PipelineOptions options, SourceServices services, Lake lake, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var changes = new List<PlannedChange>();
+        var (changes, failed) = (new List<PlannedChange>(), new List<FailedTable>());
+        // A lake or a source that is away is waited for once, not once a table.
+        Fault? lakeAway = null;
         await using var sources = OpenSources.Open(options.Sources, services);
         foreach (var source in sources)
         {
+            Fault? sourceAway = null;
             foreach (var table in source.Tables)
             {
-                var schema = BronzeColumns.TableSchema(await source.DescribeAsync(table.Name, cancellationToken));
-                changes.AddRange(await CompareAsync(lake, TableId.Bronze(source.Name, table.Name), schema, cancellationToken));
+                var id = TableId.Bronze(source.Name, table.Name);
+                var schema = await TryAsync(id, sourceAway, async () => BronzeColumns.TableSchema(await source.DescribeAsync(table.Name, cancellationToken)));
+                sourceAway = Away(schema.Failed);
+                if (schema.Failed is { } undescribed) failed.Add(undescribed);
+                else await AddAsync(id, schema.Result!);
             }
         }
 
-        foreach (var table in options.Graph.Tables) changes.AddRange(await CompareAsync(lake, table, new Schema(options.Graph.ColumnsOf(table), null), cancellationToken));
-        return new PlanTablesResult(lake.Store.Location, changes);
+        foreach (var table in options.Graph.Tables) await AddAsync(table, new Schema(options.Graph.ColumnsOf(table), null));
+        return new PlanTablesResult(lake.Store.Location, changes, failed);
+
+        async Task AddAsync(TableId id, Schema wanted)
+        {
+            var (found, unreadable) = await TryAsync(id, lakeAway, () => CompareAsync(lake, id, wanted, cancellationToken));
+            lakeAway = Away(unreadable);
+            if (unreadable is not null) failed.Add(unreadable);
+            else changes.AddRange(found!);
+        }
     }
+
+    private static Task<(T? Result, FailedTable? Failed)> TryAsync<T>(TableId id, Fault? away, Func<Task<T>> work)
+        where T : class =>
+        away is null ? LakeInventory.TryAsync(id, work) : Task.FromResult<(T?, FailedTable?)>((null, new FailedTable(id, away)));
+
+    private static Fault? Away(FailedTable? failed) => failed is { Fault: { Kind: FaultKind.Unreachable } away } ? away : null;
 
     private static async Task<IReadOnlyList<PlannedChange>> CompareAsync(Lake lake, TableId id, Schema wanted, CancellationToken cancellationToken)
     {

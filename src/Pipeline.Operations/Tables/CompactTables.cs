@@ -23,10 +23,10 @@ public static class CompactTables
         var (tables, failed) = (new List<CompactedTable>(), new List<FailedTable>());
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
-            var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(async () =>
+            var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
                 new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), cancellationToken)));
             if (done is not null) tables.Add(done);
-            else failed.Add(new FailedTable(id, fault!));
+            else failed.Add(fault!);
         }
 
         return new CompactTablesResult(tables, failed);

@@ -29,7 +29,7 @@ public static class ListTables
         {
             if (table is null)
             {
-                failed.Add(new FailedTable(id, fault!));
+                failed.Add(fault!);
                 continue;
             }
 

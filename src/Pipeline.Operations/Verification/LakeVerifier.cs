@@ -26,7 +26,7 @@ public sealed class LakeVerifier(Lake lake, TransformGraph graph, IReadOnlySet<T
         {
             if (table is null)
             {
-                yield return new CheckedTable(id, new TableCheck.Files(), new CannotBeRead(unreadable!));
+                yield return new CheckedTable(id, new TableCheck.Files(), new CannotBeRead(unreadable!.Fault));
                 continue;
             }
 

@@ -33,14 +33,16 @@ public sealed class PlanSpec(HealthySources sources) : IDisposable
     [InlineData("app.security.password = wrong", ExitCode.NotAuthorised)]
     [InlineData("app.port = 1", ExitCode.CannotConnect)]
     [InlineData("app.tables.ghosts { table = \"public.ghosts\", watermark = updated_at, key = [id] }", ExitCode.Failed)]
-    public async Task What_goes_wrong_decides_the_exit_code(string mistake, int exitCode)
+    public async Task What_goes_wrong_decides_the_exit_code_and_keeps_no_other_table_from_being_planned(string mistake, int exitCode)
     {
         var config = await RunningNode.ConfigureAsync(_directory, $"{sources.Configuration}\n{mistake}");
 
-        var run = await NodeRun.OfAsync("plan", "--config", config, "--lake", Path.Combine(_directory, "lake"));
+        var run = await NodeRun.OfAsync("plan", "--config", config, "--lake", Path.Combine(_directory, "lake"), "-o", "json");
 
         Assert.True(run.ExitCode == exitCode, run.Messages);
         Assert.Matches(@"^.+: .+\. \S.+", Assert.Single(run.Messages.TrimEnd().Split('\n')));
-        Assert.Empty(run.Data);
+        var planned = JsonNode.Parse(run.Data)!.AsArray().Select(change => (string)change!["table"]!).ToList();
+        Assert.Superset(new HashSet<string> { "bronze/events/clicks", "bronze/crm/orders" }, planned.ToHashSet());
+        Assert.Equal(mistake.Contains("ghosts", StringComparison.Ordinal), planned.Contains("bronze/app/users"));
     }
 }
