@@ -17,7 +17,8 @@ public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string Tem
 }
 
 /// <summary>
-/// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. Not thread-safe.
+/// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. One statement at a time; the
+/// end of the session interrupts the one that runs and waits for it.
 /// </summary>
 public sealed class DuckDbSession : IDisposable
 {
@@ -27,11 +28,14 @@ public sealed class DuckDbSession : IDisposable
     private readonly DuckDBConnection _connection;
     private SessionDirectory? _directory;
     private readonly CancellationToken _cancellationToken;
+    private readonly CancellationTokenSource _ending;
+    private readonly HandleGate _gate = new(nameof(DuckDbSession));
 
     private DuckDbSession(DuckDBConnection connection, string scratch, Codec compression, CancellationToken cancellationToken)
     {
         _connection = connection;
         _cancellationToken = cancellationToken;
+        _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ScratchDirectory = scratch;
         Compression = compression;
     }
@@ -92,16 +96,18 @@ public sealed class DuckDbSession : IDisposable
 
     public void Execute(string sql)
     {
+        using var use = _gate.Enter();
         using var command = Command(sql);
-        using var interrupt = _cancellationToken.Register(command.Cancel);
+        using var interrupt = new StatementInterrupt(command.Cancel, _ending.Token);
         Run(() => command.ExecuteNonQuery());
     }
 
     /// <summary>The first column of the first row; null when there is none.</summary>
     public object? Scalar(string sql)
     {
+        using var use = _gate.Enter();
         using var command = Command(sql);
-        using var interrupt = _cancellationToken.Register(command.Cancel);
+        using var interrupt = new StatementInterrupt(command.Cancel, _ending.Token);
         var value = Run(command.ExecuteScalar);
         return value is DBNull ? null : value;
     }
@@ -111,8 +117,9 @@ public sealed class DuckDbSession : IDisposable
     /// <summary>All rows of a small result; nulls are null.</summary>
     public IReadOnlyList<object?[]> Rows(string sql)
     {
+        using var use = _gate.Enter();
         using var command = Command(sql);
-        using var interrupt = _cancellationToken.Register(command.Cancel);
+        using var interrupt = new StatementInterrupt(command.Cancel, _ending.Token);
         return Run(() =>
         {
             using var reader = command.ExecuteReader();
@@ -133,8 +140,26 @@ public sealed class DuckDbSession : IDisposable
 
     public void Dispose()
     {
-        _connection.Dispose();
-        _directory?.Dispose();
+        EndStatement();
+        _gate.End(() =>
+        {
+            _connection.Dispose();
+            _directory?.Dispose();
+            _ending.Dispose();
+        });
+    }
+
+    /// <summary>Of another thread, which has the session for now.</summary>
+    private void EndStatement()
+    {
+        try
+        {
+            _ending.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The session has ended before.
+        }
     }
 
     private DuckDBCommand Command(string sql)
@@ -151,9 +176,14 @@ public sealed class DuckDbSession : IDisposable
         {
             return statement();
         }
-        catch (DuckDBException e) when (_cancellationToken.IsCancellationRequested)
+        // DuckDB.NET makes a cancellation of an interrupt, which is of nobody's token.
+        catch (Exception e) when (e is DuckDBException or OperationCanceledException && _cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException("The DuckDB statement was interrupted.", e, _cancellationToken);
+        }
+        catch (Exception e) when (e is DuckDBException or OperationCanceledException && _ending.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException("The DuckDB session was ended under a statement.", e);
         }
         catch (DuckDBException e) when (e.Message.StartsWith("Out of Memory Error", StringComparison.Ordinal))
         {

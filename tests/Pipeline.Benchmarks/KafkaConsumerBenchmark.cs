@@ -94,7 +94,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         };
         using var consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
         using var lease = new ClientLease(consumer);
-        var queue = LibRdKafka.ConsumerQueue(lease.Client);
+        using var queue = LibRdKafka.ConsumerQueue(lease);
         consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(KafkaBroker.Topic, partition, 0)));
         var messages = stackalloc NativeMessage*[4096];
         long records = 0, bytes = 0;
@@ -118,7 +118,6 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
         }
 
         var stretch = start!.End();
-        LibRdKafka.Destroy(queue);
         if (bytes != broker.Records * KafkaBroker.RecordBytes) throw new InvalidOperationException($"The bare consumer saw {bytes} bytes.");
         return stretch;
     }

@@ -67,6 +67,7 @@ public sealed class KafkaReaderSpec : KafkaSpec
         Assert.Equal(1, reading.Connections.Count);
 
         await reading.DisposeAsync();
+        await reading.DisposeAsync();
 
         Assert.Equal(0, reading.Connections.Count);
         Assert.Empty(await reading.Reader.ChunksAsync(Deadline).ToListAsync(Deadline));

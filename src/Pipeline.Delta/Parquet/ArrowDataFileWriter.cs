@@ -23,6 +23,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     private readonly Schema _schema;
     private readonly BatchMapping _mapping;
     private readonly StatisticsCollector _statistics;
+    private readonly HandleGate _gate = new(nameof(ArrowDataFileWriter));
     private FileWriter? _writer;
     private long _rows;
     private long _openBytes;
@@ -79,7 +80,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     public override async ValueTask DisposeAsync()
     {
-        _writer?.Dispose();
+        _gate.End(() => _writer?.Dispose());
         await _output.DisposeAsync();
         await _upload.DisposeAsync();
     }
@@ -93,6 +94,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     private void Guard(Action write)
     {
+        using var use = _gate.Enter();
         try
         {
             write();

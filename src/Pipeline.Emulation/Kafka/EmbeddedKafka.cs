@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Confluent.Kafka;
+using Pipeline.Core;
 
 namespace Pipeline.Emulation.Kafka;
 
@@ -27,7 +28,7 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     private readonly nint _client;
     private readonly nint _cluster;
     private readonly Lazy<IConsumer<Null, Null>> _observer;
-    private int _isDisposed;
+    private readonly HandleGate _gate = new(nameof(EmbeddedKafka));
 
     private EmbeddedKafka(nint client, nint cluster, string bootstrap)
     {
@@ -79,38 +80,41 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     }
 
     public void CreateTopic(string topic, int partitions) =>
-        Check(MockCluster.CreateTopic(_cluster, topic, partitions, replicas: 1), $"topic {topic}");
+        Check(cluster => MockCluster.CreateTopic(cluster, topic, partitions, replicas: 1), $"topic {topic}");
 
-    public void DeleteTopic(string topic) => Check(MockCluster.DeleteTopic(_cluster, topic), $"topic {topic}");
+    public void DeleteTopic(string topic) => Check(cluster => MockCluster.DeleteTopic(cluster, topic), $"topic {topic}");
 
     /// <summary>Answers metadata requests for the topic with an error until set to <see cref="ErrorCode.NoError"/>.</summary>
-    public void SetTopicError(string topic, ErrorCode error) => MockCluster.SetTopicError(_cluster, topic, error);
+    public void SetTopicError(string topic, ErrorCode error) => Call(cluster => MockCluster.SetTopicError(cluster, topic, error));
 
     /// <summary>The next requests of this kind get these answers, one each, whichever broker they reach.</summary>
-    public void FailNext(KafkaRequest request, params ReadOnlySpan<ErrorCode> errors) =>
+    public void FailNext(KafkaRequest request, params ReadOnlySpan<ErrorCode> errors)
+    {
+        using var use = _gate.Enter();
         MockCluster.PushErrors(_cluster, request, errors.Length, errors);
+    }
 
     /// <summary>Forgets what <see cref="FailNext"/> has not used yet.</summary>
-    public void ClearFailures(KafkaRequest request) => MockCluster.ClearErrors(_cluster, request);
+    public void ClearFailures(KafkaRequest request) => Call(cluster => MockCluster.ClearErrors(cluster, request));
 
     /// <summary>Closes a broker's connections and refuses new ones.</summary>
-    public void TakeDown(int broker) => Check(MockCluster.SetDown(_cluster, broker), $"broker {broker}");
+    public void TakeDown(int broker) => Check(cluster => MockCluster.SetDown(cluster, broker), $"broker {broker}");
 
-    public void BringUp(int broker) => Check(MockCluster.SetUp(_cluster, broker), $"broker {broker}");
+    public void BringUp(int broker) => Check(cluster => MockCluster.SetUp(cluster, broker), $"broker {broker}");
 
     /// <summary>Delays every answer of a broker.</summary>
     public void SetRoundTrip(int broker, TimeSpan delay) =>
-        Check(MockCluster.SetRoundTrip(_cluster, broker, (int)delay.TotalMilliseconds), $"broker {broker}");
+        Check(cluster => MockCluster.SetRoundTrip(cluster, broker, (int)delay.TotalMilliseconds), $"broker {broker}");
 
     /// <summary>What clients are told to connect to from now on; the broker itself stays where it is.</summary>
-    public void Advertise(int broker, string host, int port) => MockCluster.SetAddress(_cluster, broker, host, port);
+    public void Advertise(int broker, string host, int port) => Call(cluster => MockCluster.SetAddress(cluster, broker, host, port));
 
     public void MoveLeader(string topic, int partition, int broker) =>
-        Check(MockCluster.SetLeader(_cluster, topic, partition, broker), $"{topic}/{partition}");
+        Check(cluster => MockCluster.SetLeader(cluster, topic, partition, broker), $"{topic}/{partition}");
 
     /// <summary>Removes records below an offset, as retention would.</summary>
     public void DeleteRecords(string topic, int partition, long beforeOffset) =>
-        Check(MockCluster.DeleteRecords(_cluster, topic, partition, beforeOffset), $"{topic}/{partition}");
+        Check(cluster => MockCluster.DeleteRecords(cluster, topic, partition, beforeOffset), $"{topic}/{partition}");
 
     /// <summary>The offset of a partition's oldest record and of the next one to be produced.</summary>
     public (long Low, long High) Watermarks(string topic, int partition)
@@ -122,14 +126,25 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     /// <summary>Stops the brokers; their records are gone.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         if (_observer.IsValueCreated) _observer.Value.Dispose();
         // Joins the brokers' threads.
-        await Task.Run(() =>
+        await Task.Run(() => _gate.End(() =>
         {
             MockCluster.Destroy(_cluster);
             MockCluster.DestroyClient(_client);
-        });
+        }));
+    }
+
+    private void Call(Action<nint> call)
+    {
+        using var use = _gate.Enter();
+        call(_cluster);
+    }
+
+    private void Check(Func<nint, ErrorCode> call, string thing)
+    {
+        using var use = _gate.Enter();
+        Check(call(_cluster), thing);
     }
 
     private static void Check(ErrorCode code, string thing)

@@ -21,8 +21,10 @@ internal static unsafe partial class TopicQuestion
 
     /// <summary>Blocks until there is an answer, the time is over or it is cancelled; null: there was none.</summary>
     /// <exception cref="KafkaException">The client says that there will be none.</exception>
-    public static IReadOnlyList<KafkaTopic>? Ask(nint client, IReadOnlyCollection<string> topics, TimeSpan timeout, CancellationToken cancellationToken)
+    public static IReadOnlyList<KafkaTopic>? Ask(ClientLease lease, IReadOnlyCollection<string> topics, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        using var held = lease.Share();
+        var client = held.Client;
         var queue = NewQueue(client);
         var options = NewOptions(client, operation: 0);
         var collection = CollectionOf([.. topics], topics.Count);

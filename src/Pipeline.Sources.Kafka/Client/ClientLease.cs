@@ -13,16 +13,31 @@ internal sealed class ClientLease : IDisposable
     private int _isReleased;
 
     /// <exception cref="ObjectDisposedException">The client is disposed already.</exception>
-    public ClientLease(IClient client)
+    public ClientLease(IClient client) : this(LibRdKafka.HandleOf(client))
     {
-        _client = LibRdKafka.HandleOf(client);
+    }
+
+    private ClientLease(SafeHandle client)
+    {
+        _client = client;
         var isHeld = false;
         _client.DangerousAddRef(ref isHeld);
-        Client = _client.DangerousGetHandle();
     }
 
     /// <summary>Valid until this is disposed.</summary>
-    public nint Client { get; }
+    /// <exception cref="ObjectDisposedException">It is.</exception>
+    public nint Client
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isReleased) != 0, this);
+            return _client.DangerousGetHandle();
+        }
+    }
+
+    /// <summary>Another lease of the same client, for a call that may outlast this one.</summary>
+    /// <exception cref="ObjectDisposedException">The client has ended.</exception>
+    public ClientLease Share() => new(_client);
 
     public void Dispose()
     {

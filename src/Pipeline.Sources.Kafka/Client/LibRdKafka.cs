@@ -145,55 +145,77 @@ internal static unsafe class LibRdKafka
         "Use the versions of Confluent.Kafka and librdkafka that this release was built with.");
 
     /// <summary>
-    /// The queue of a consumer's own events, and of all partitions that are not forwarded elsewhere. As every queue to be
-    /// destroyed before the consumer.
+    /// The queue of a consumer's own events, and of all partitions that are not forwarded elsewhere.
     /// </summary>
-    public static nint ConsumerQueue(nint consumer) => QueueGetConsumer(consumer);
+    public static QueueHandle ConsumerQueue(ClientLease consumer) => new(consumer, client => QueueGetConsumer(client));
 
     /// <summary>A queue to which partitions can be forwarded.</summary>
-    public static nint NewQueue(nint client) => QueueNew(client);
+    public static QueueHandle NewQueue(ClientLease client) => new(client, handle => QueueNew(handle));
 
     /// <summary>
-    /// Lets what comes from a partition go to a queue, for good: also when the partition is assigned later. Zero: to no
+    /// Lets what comes from a partition go to a queue, for good: also when the partition is assigned later. Null: to no
     /// queue any more.
     /// </summary>
     /// <returns>False when the client knows no such partition and cannot make one.</returns>
-    public static bool TryForward(nint client, string topic, int partition, nint queue)
+    public static bool TryForward(ClientLease client, string topic, int partition, QueueHandle? queue)
     {
+        using var held = client.Share();
         nint from;
-        fixed (byte* name = Encoding.UTF8.GetBytes(topic + '\0')) from = QueueGetPartition(client, name, partition);
+        fixed (byte* name = Encoding.UTF8.GetBytes(topic + '\0')) from = QueueGetPartition(held.Client, name, partition);
         if (from == 0) return false;
-        QueueForward(from, queue);
+        // The client counts who forwards to a queue: it outlives this call by itself.
+        if (queue is null)
+        {
+            QueueForward(from, 0);
+        }
+        else
+        {
+            using var to = new HeldHandle(queue);
+            QueueForward(from, to.Value);
+        }
+
         QueueDestroy(from);
         return true;
     }
 
     /// <summary>Messages and events that wait in a queue.</summary>
-    public static long Length(nint queue) => (long)QueueLength(queue);
+    public static long Length(QueueHandle queue)
+    {
+        using var held = new HeldHandle(queue);
+        return (long)QueueLength(held.Value);
+    }
 
     public static void Destroy(nint queue) => QueueDestroy(queue);
 
     /// <summary>Ends a waiting <see cref="ConsumeBatch"/> early; the only call on a queue that another thread may make.</summary>
-    public static void Yield(nint queue) => QueueYield(queue);
+    public static void Yield(QueueHandle queue)
+    {
+        using var held = new HeldHandle(queue);
+        QueueYield(held.Value);
+    }
 
     /// <summary>
     /// Changes how long brokers may hold a fetch, from the next one on. librdkafka reads this number for each request; its
     /// header calls the settings of a running client read-only, since most are looked at only once.
     /// </summary>
-    public static bool TrySetFetchWaitMax(nint client, int milliseconds)
+    public static bool TrySetFetchWaitMax(ClientLease client, int milliseconds)
     {
+        using var held = client.Share();
         const int errorBytes = 512;
         var error = stackalloc byte[errorBytes];
         fixed (byte* name = "fetch.wait.max.ms\0"u8, value = Encoding.UTF8.GetBytes($"{milliseconds}\0"))
-            return ConfSet(ConfOf(client), name, value, error, errorBytes) == 0;
+            return ConfSet(ConfOf(held.Client), name, value, error, errorBytes) == 0;
     }
 
     /// <summary>
     /// Takes up to <paramref name="countMax"/> messages, waiting until there are so many or the timeout has passed: with a
     /// timeout of zero whatever is there. Callbacks of the client run in here. Returns their number, -1 on misuse.
     /// </summary>
-    public static int ConsumeBatch(nint queue, int timeoutMs, NativeMessage** messages, int countMax) =>
-        (int)ConsumeBatchQueue(queue, timeoutMs, messages, countMax);
+    public static int ConsumeBatch(QueueHandle queue, int timeoutMs, NativeMessage** messages, int countMax)
+    {
+        using var held = new HeldHandle(queue);
+        return (int)ConsumeBatchQueue(held.Value, timeoutMs, messages, countMax);
+    }
 
     public static void Destroy(NativeMessage* message) => MessageDestroy(message);
 

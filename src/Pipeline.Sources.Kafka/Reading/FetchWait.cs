@@ -7,7 +7,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// partitions that are at their end, the client cannot ask for those that had no room when that fetch was sent, whatever
 /// waits in them. So the wait is short as long as any reading is behind, and only then long.
 /// </summary>
-internal sealed class FetchWait(nint client, TimeSpan max)
+internal sealed class FetchWait(ClientLease client, TimeSpan max)
 {
     private static readonly TimeSpan WhileBehind = TimeSpan.FromMilliseconds(20);
 

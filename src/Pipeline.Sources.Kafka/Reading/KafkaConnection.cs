@@ -26,7 +26,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly TimeSpan _requestTimeout;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly nint _events;
+    private readonly QueueHandle _events;
     private readonly ClientLease _lease;
     private readonly bool _hasGroup;
     private readonly OutageReason _reason;
@@ -55,8 +55,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
             .SetLogHandler((_, line) => _log.Librdkafka(line.Facility, line.Message))
             .Build());
         _lease = new ClientLease(Consumer);
-        Wait = new FetchWait(Handle, options.FetchWaitMax);
-        _events = LibRdKafka.ConsumerQueue(Handle);
+        Wait = new FetchWait(_lease, options.FetchWaitMax);
+        _events = LibRdKafka.ConsumerQueue(_lease);
         new Thread(Run) { Name = "kafka events", IsBackground = true }.Start();
     }
 
@@ -65,7 +65,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     public IConsumer<byte[]?, byte[]?> Consumer { get; }
 
     /// <summary>The same for librdkafka.</summary>
-    public nint Handle => _lease.Client;
+    public ClientLease Client => _lease;
 
     public FetchWait Wait { get; }
 
@@ -184,7 +184,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
         LibRdKafka.Yield(_events);
         await _ended.Task;
         _stopping.Dispose();
-        LibRdKafka.Destroy(_events);
+        _events.Dispose();
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
         _lease.Dispose();
@@ -295,6 +295,6 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>Whoever answers, answers for the topic: that nobody leads one of its partitions is no outage of the brokers.</summary>
     private void AskAnyBroker(string topic)
     {
-        if (TopicQuestion.Ask(Handle, [topic], _requestTimeout, _stopping.Token) is null) throw new KafkaException(ErrorCode.Local_TimedOut);
+        if (TopicQuestion.Ask(_lease, [topic], _requestTimeout, _stopping.Token) is null) throw new KafkaException(ErrorCode.Local_TimedOut);
     }
 }

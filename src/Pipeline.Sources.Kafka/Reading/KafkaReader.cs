@@ -31,6 +31,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private (PartitionReading Partition, ErrorCode Code, string Reason)? _error;
     private volatile bool _isStopping;
+    private int _isDisposed;
     private long _openBytes;
     private long _watermarksAt;
     private bool _isBehind;
@@ -70,6 +71,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         _isStopping = true;
         _records.Wake();
         _queue.Dispose();

@@ -1,7 +1,8 @@
-using Pipeline.Sources.Kafka.Client;
 using System.Runtime.InteropServices;
 using System.Text;
 using Confluent.Kafka;
+using Pipeline.Core;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -9,7 +10,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// One reading's own queue at a client that it shares with others: what comes from its partitions, and from no other. The
 /// bytes of a record go from the client's memory into the columns, and no object is made for it.
 /// </summary>
-/// <remarks>For one thread, but for <see cref="Wake"/>. Has to be disposed before the client is left.</remarks>
+/// <remarks>For one thread, but for <see cref="Wake"/> and the end, which waits for it.</remarks>
 internal sealed unsafe class RecordQueue : IDisposable
 {
     private const int BatchMax = 4096;
@@ -17,7 +18,8 @@ internal sealed unsafe class RecordQueue : IDisposable
     private readonly KafkaConnection _connection;
     private readonly Func<PartitionReading, ErrorCode, string, bool> _onError;
     private readonly Dictionary<TopicPartition, PartitionReading> _partitions;
-    private readonly nint _queue;
+    private readonly QueueHandle _queue;
+    private readonly HandleGate _gate = new(nameof(RecordQueue));
     private readonly NativeMessage** _messages = (NativeMessage**)NativeMemory.Alloc(BatchMax, (nuint)sizeof(NativeMessage*));
     private readonly Dictionary<(nint Topic, int Partition), PartitionReading> _known = [];
     private readonly HeadersJson _headers = new();
@@ -35,7 +37,7 @@ internal sealed unsafe class RecordQueue : IDisposable
         _connection = connection;
         _onError = onError;
         _partitions = partitions.ToDictionary(partition => partition.Place);
-        _queue = LibRdKafka.NewQueue(connection.Handle);
+        _queue = LibRdKafka.NewQueue(connection.Client);
     }
 
     /// <summary>Whether the client has fetched more than was taken.</summary>
@@ -46,7 +48,7 @@ internal sealed unsafe class RecordQueue : IDisposable
     public void Assign()
     {
         foreach (var place in _partitions.Keys)
-            if (!LibRdKafka.TryForward(_connection.Handle, place.Topic, place.Partition, _queue)) throw new KafkaException(ErrorCode.Local_UnknownPartition);
+            if (!LibRdKafka.TryForward(_connection.Client, place.Topic, place.Partition, _queue)) throw new KafkaException(ErrorCode.Local_UnknownPartition);
         _connection.Assign([.. _partitions.Values.Select(partition => new TopicPartitionOffset(partition.Place, partition.Position ?? Offset.Beginning))]);
     }
 
@@ -56,6 +58,7 @@ internal sealed unsafe class RecordQueue : IDisposable
     /// </summary>
     public int Take(int waitMs, int countMax)
     {
+        using var use = _gate.Enter();
         // The batch call waits for a full batch: wait for one record only, then take what else is there.
         if (waitMs > 0) return Deliver(LibRdKafka.ConsumeBatch(_queue, waitMs, _messages, 1));
         return Deliver(LibRdKafka.ConsumeBatch(_queue, 0, _messages, Math.Min(countMax, BatchMax)));
@@ -64,14 +67,14 @@ internal sealed unsafe class RecordQueue : IDisposable
     /// <summary>Ends a wait early, from another thread.</summary>
     public void Wake() => LibRdKafka.Yield(_queue);
 
-    public void Dispose()
+    public void Dispose() => _gate.End(() =>
     {
         _connection.Unassign(_partitions.Keys);
-        foreach (var place in _partitions.Keys) LibRdKafka.TryForward(_connection.Handle, place.Topic, place.Partition, 0);
-        LibRdKafka.Destroy(_queue);
+        foreach (var place in _partitions.Keys) LibRdKafka.TryForward(_connection.Client, place.Topic, place.Partition, queue: null);
+        _queue.Dispose();
         NativeMemory.Free(_messages);
         _headers.Dispose();
-    }
+    });
 
     private int Deliver(int count)
     {

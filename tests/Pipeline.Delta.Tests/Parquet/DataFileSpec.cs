@@ -113,6 +113,32 @@ public sealed class DataFileSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_is_dropped_while_it_is_written_ends_behind_the_write_and_takes_no_more()
+    {
+        var table = await OpenAsync(TestTables.KeyAndText);
+        var rows = TestTables.Rows([.. Enumerable.Range(0, 200).Select(key => (long)key)]);
+        var rounds = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 5_000 : 30;
+        for (var round = 0; round < rounds; round++)
+        {
+            var writer = await table.OpenDataFileAsync(TestTables.KeyAndText, TestTables.NoPartitions, new DataFileOptions(RowGroupBytesMax: 10_000), Cancel);
+            var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var writing = Task.Run(() =>
+            {
+                while (true)
+                {
+                    writer.Write(rows);
+                    begun.TrySetResult();
+                }
+            }, Cancel);
+            await Task.WhenAny(begun.Task, writing);
+
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(async () => await writer.DisposeAsync(), Cancel)));
+
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => writing);
+        }
+    }
+
+    [Fact]
     public async Task Missing_nullable_columns_are_null_and_others_are_refused_by_name()
     {
         var table = await OpenAsync(TestTables.KeyAndText);
