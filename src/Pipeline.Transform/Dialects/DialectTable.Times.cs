@@ -1,0 +1,30 @@
+namespace Pipeline.Transform.Dialects;
+
+public static partial class DialectTable
+{
+    /// <summary>Hours to 23, offsets to eighteen hours, capital T and Z. Digits beyond microseconds are cut off.</summary>
+    private const string Timestamp =
+        @"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?|[+-]18(:?00)?)?)?\z";
+
+    private const string Date = @"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z";
+
+    private static SqlFunction[] Times =>
+    [
+        Of("parse_date(t)", $"CASE WHEN regexp_matches(t, '{Date}') AND left(t, 4) <> '0000' THEN TRY_CAST(t AS DATE) END", $"CASE WHEN t RLIKE '{Date}' AND left(t, 4) <> '0000' THEN TRY_CAST(t AS DATE) END",
+            (null, null), ("2026-02-28", "2026-02-28"), ("2026-02-29", null), ("2028-02-29", "2028-02-29"), ("0001-01-01", "0001-01-01"), ("0000-12-31", null), ("9999-12-31", "9999-12-31"), ("2026-1-1", null),
+            ("2026-01-01\n", null), ("now", null), ("infinity", null), ("20260101", null)),
+        Of("parse_timestamp(t)", $"CASE WHEN regexp_matches(t, '{Timestamp}') AND left(t, 4) <> '0000' THEN TRY_CAST(t AS TIMESTAMPTZ) END",
+            $"CASE WHEN t RLIKE '{Timestamp}' AND left(t, 4) <> '0000' THEN TRY_CAST(t AS TIMESTAMP) END",
+            (null, null), ("2026-03-01", "1772323200000000"), ("2026-03-01T12:30:00Z", "1772368200000000"), ("2026-03-01 12:30:00", "1772368200000000"), ("2026-03-01T12:30:00.25+02:00", "1772361000250000"),
+            ("2026-03-01T12:30:00.1234569Z", "1772368200123456"), ("2026-03-01T12:30Z", null), ("2026-03-01t12:30:00Z", null), ("2026-03-01T12:30:00z", null), ("2026-03-01T24:00:00Z", null),
+            ("2026-03-01T12:30:60Z", null), ("2026-03-01T12:30:00+05:60", null), ("2026-03-01T12:30:00+24:00", null), ("2026-03-01T12:30:00-18:00", "1772433000000000"), ("2026-03-01T12:30:00+18:01", null),
+            ("0000-01-01T00:00:00Z", null), ("2026-02-29T00:00:00Z", null), ("2026-03-01T12:30:00Z\n", null), ("epoch", null)) with { Example = "epoch_us(parse_timestamp(t))" },
+        // Days from the second date to the first.
+        Of("datediff(d, since)", "CAST(CAST(d AS DATE) - CAST(since AS DATE) AS INTEGER)", null, [Row("2", "2026-03-01", "2026-02-27"), Row("-1", "2025-12-31", "2026-01-01"), Row(null, null, "2026-01-01")])
+            with { IsOurs = false, Example = "datediff(CAST(t AS DATE), CAST(u AS DATE))" },
+        // Sunday is 1.
+        Of("dayofweek(d)", "(CAST(date_part('dow', d) AS INTEGER) + 1)", null, ("2026-03-01", "1"), ("2026-03-07", "7")) with { IsOurs = false, Example = "dayofweek(CAST(t AS DATE))" },
+        Of("epoch_us(x)", null, "unix_micros(x)", ("1969-12-31 23:59:59.999999", "-1"), ("1970-01-01 00:00:01", "1000000")) with { IsOurs = false, Example = "epoch_us(CAST(t AS TIMESTAMP))" },
+        Of("make_timestamptz(x)", null, "timestamp_micros(x)", ("-1", "-1"), ("1772323200000000", "1772323200000000")) with { IsOurs = false, Example = "epoch_us(make_timestamptz(CAST(t AS BIGINT)))" },
+    ];
+}

@@ -1,0 +1,68 @@
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using DuckSql = Pipeline.DuckDb.Sql;
+
+namespace Pipeline.Transform.Dialects;
+
+internal sealed class DuckDbDialect : SqlDialect
+{
+    public override string Engine => "duckdb";
+
+    internal override bool RepeatsExpressions => true;
+
+    internal override bool IsTwoPart => true;
+
+    public override string Name(string name) => DuckSql.Name(name);
+
+    public override string Text(string value) => DuckSql.Text(value);
+
+    public override string Type(IArrowType type) => DuckSql.Type(type);
+
+    public override string Table(TableId table) => $"{(table.Layer == Layer.Silver ? "silver" : "gold")}.{Name(table.Name)}";
+
+    public override string List(IEnumerable<string> items) => $"[{string.Join(", ", items)}]";
+
+    public override string Item(string array, int index) => $"{array}[{index}]";
+
+    public override string Each(string array, string item, string body) => $"list_transform({array}, lambda {item}: {body})";
+
+    public override string Any(string array, string item, string condition) => $"len(list_filter({array}, lambda {item}: {condition})) > 0";
+
+    public override string? JsonPrepared(string document) => null;
+
+    // Only a document that holds a number which a double would change is written anew: that costs ten times what reading it does.
+    public override string JsonTexts(string document, string? prepared, IEnumerable<string> paths)
+    {
+        var list = List(paths.Select(Text));
+        var exact = Each($"json_extract_string({Call("json_exact", document)}, {list})", "_text", Call("json_unmark", "_text"));
+        return $"CASE WHEN {Call("is_json_object", document)} THEN CASE WHEN {Call("json_has_inexact", document)} THEN {exact} ELSE json_extract_string({document}, {list}) END END";
+    }
+
+    public override string ToText(string expression, IArrowType type) => type switch
+    {
+        BinaryType => $"hex({expression})",
+        // Without an integer digit a zero is left out.
+        Decimal128Type d when d.Precision == d.Scale => $"regexp_replace(CAST({expression} AS VARCHAR), '^(-?)[.]', '\\10.')",
+        ListType or MapType or StructType => Call("list_text", expression),
+        _ => $"CAST({expression} AS VARCHAR)",
+    };
+
+    public override string JsonObject(IEnumerable<(string Name, string Text)> members) =>
+        $"json_object({string.Join(", ", members.Select(member => $"{Text(member.Name)}, {member.Text}"))})";
+
+    public override string JsonMember(string json, string name) =>
+        $"json_extract_string({json}, {Text($"$.\"{name.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"")})";
+
+    internal override string? FormOf(SqlFunction function) => function.DuckDb;
+
+    // A time without a zone is one in UTC.
+    internal override string TypeWord(string word) => word.ToUpperInvariant() switch
+    {
+        "TIMESTAMP" => "TIMESTAMPTZ",
+        _ => word,
+    };
+
+    internal override string TableName(string schema, string name) => $"{schema}.{Name(name)}";
+
+    internal override string Once(string expression, Func<string, string> body, int depth) => body(expression);
+}
