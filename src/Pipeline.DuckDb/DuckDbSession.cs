@@ -17,8 +17,8 @@ public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string Tem
 }
 
 /// <summary>
-/// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. One statement at a time; the
-/// end of the session interrupts the one that runs and waits for it.
+/// An in-memory DuckDB of its own, with bounded memory, UTC and a directory for what does not fit. What is divided by zero is
+/// null, not infinity. One statement at a time; the end of the session interrupts the one that runs and waits for it.
 /// </summary>
 public sealed class DuckDbSession : IDisposable
 {
@@ -63,6 +63,7 @@ public sealed class DuckDbSession : IDisposable
                 SET threads = {settings.Threads};
                 SET temp_directory = {Sql.Text(Path.Combine(scratch, "spill"))};
                 SET preserve_insertion_order = false;
+                SET ieee_floating_point_ops = false;
                 SET autoinstall_known_extensions = false;
                 SET autoload_known_extensions = false;
                 """);

@@ -12,7 +12,7 @@ using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
-using Pipeline.Transform.Silver;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Benchmarks;
 
@@ -175,9 +175,8 @@ public sealed class TransformBenchmark : IBenchmark
     private static TimeSpan Bare(TransformOptions options, CancellationToken cancellationToken, string sql)
     {
         using var session = DuckDbSession.Open(DuckDbEngine.SettingsOf(options), cancellationToken);
-        session.Execute(Prelude.DuckDb);
         var started = Stopwatch.GetTimestamp();
-        session.Execute(sql);
+        session.Execute(SqlDialect.DuckDb.Render(sql));
         return Stopwatch.GetElapsedTime(started);
     }
 

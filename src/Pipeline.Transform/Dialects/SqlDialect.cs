@@ -98,11 +98,11 @@ public abstract class SqlDialect
     /// <summary>The engine's word for a type as users write it.</summary>
     internal abstract string TypeWord(string word);
 
-    /// <summary>A table as users name it: <c>silver.NAME</c>.</summary>
+    /// <summary>A table that users name <c>silver.NAME</c>, where a view has one name.</summary>
     /// <param name="name">Without quotes.</param>
     internal abstract string TableName(string schema, string name);
 
-    /// <summary>Whether a table is known by its layer and its name.</summary>
+    /// <summary>Whether a table is known as users name it, by its layer and its name.</summary>
     internal abstract bool IsTwoPart { get; }
 
     /// <summary>Whether a function's form may repeat any argument, or only names.</summary>

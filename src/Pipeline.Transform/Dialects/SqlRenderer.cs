@@ -9,7 +9,7 @@ namespace Pipeline.Transform.Dialects;
 internal sealed class SqlRenderer(SqlDialect dialect)
 {
     /// <summary>Words that may follow a table in place of an alias.</summary>
-    private static readonly HashSet<string> AfterTable = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> Followers = new(StringComparer.OrdinalIgnoreCase)
     {
         "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "SEMI", "ANTI", "NATURAL", "ON", "USING", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET",
         "UNION", "EXCEPT", "INTERSECT", "QUALIFY", "WINDOW", "LATERAL", "TABLESAMPLE", "FETCH", "ASOF", "POSITIONAL",
@@ -164,12 +164,17 @@ internal sealed class SqlRenderer(SqlDialect dialect)
             return at;
         }
 
+        if (dialect.IsTwoPart)
+        {
+            output.Append(tokens[at].Raw);
+            return at;
+        }
+
         output.Append(dialect.TableName(tokens[at].Raw, tokens[name].Value));
-        if (dialect.IsTwoPart) return name;
         // Columns may be called by the table's own name, which is no longer the view's.
         var after = Next(tokens, name);
         var isNamed = after < tokens.Count && (tokens[after].IsSymbol(".") || tokens[after].IsWord("AS")
-            || tokens[after].Kind == SqlTokenKind.QuotedName || tokens[after].Kind == SqlTokenKind.Word && !AfterTable.Contains(tokens[after].Raw));
+            || tokens[after].Kind == SqlTokenKind.QuotedName || tokens[after].Kind == SqlTokenKind.Word && !Followers.Contains(tokens[after].Raw));
         if (!isNamed) output.Append(" AS ").Append(dialect.Name(tokens[name].Value));
         return name;
     }

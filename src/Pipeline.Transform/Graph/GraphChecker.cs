@@ -8,7 +8,7 @@ using Pipeline.Configuration;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
-using Pipeline.Transform.Silver;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Graph;
 
@@ -28,7 +28,6 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     /// <summary>The Gold tables in an order in which each follows what it reads.</summary>
     public IReadOnlyList<GoldNode> Check(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldTable> gold)
     {
-        _session.Execute(Prelude.DuckDb);
         _session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
         _session.Confine([], []);
         foreach (var contract in silver)
@@ -73,7 +72,7 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         error = null;
         try
         {
-            return (string)_session.Rows($"DESCRIBE SELECT ({expression}\n) AS value FROM ({Sql.Empty(columns)})")[0][1]!;
+            return (string)_session.Rows($"DESCRIBE SELECT ({SqlDialect.DuckDb.Render(expression)}\n) AS value FROM ({Sql.Empty(columns)})")[0][1]!;
         }
         catch (DuckDBException e)
         {
@@ -154,7 +153,7 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         try
         {
             // The query starts on the first line, so DuckDB's line numbers are the file's.
-            _session.Execute($"CREATE TABLE {name} AS {table.Sql}\nWITH NO DATA");
+            _session.Execute($"CREATE TABLE {name} AS {SqlDialect.DuckDb.Render(table.Sql)}\nWITH NO DATA");
         }
         catch (DuckDBException e)
         {

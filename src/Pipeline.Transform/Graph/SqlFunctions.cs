@@ -2,7 +2,7 @@ namespace Pipeline.Transform.Graph;
 
 /// <summary>
 /// The functions that configured SQL may call: their answer depends on their arguments alone, and they reach nothing of the
-/// machine. Names of DuckDB's and of <see cref="Silver.Prelude"/>, in lower case.
+/// machine. Names of DuckDB's and of <see cref="Dialects.DialectTable"/>, in lower case.
 /// </summary>
 internal static class SqlFunctions
 {

@@ -4,6 +4,7 @@ using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Silver;
 
@@ -117,7 +118,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var pinned = pins.Input(contract.From)!;
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
-        var checking = new SilverSql(contract, snapshot.Schema);
+        var checking = new SilverSql(contract, snapshot.Schema, SqlDialect.DuckDb);
         var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : [.. snapshot.Files.Select(file => file.Path)];
 
         var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
@@ -130,7 +131,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Inputs = [.. inputs],
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
-            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
+            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, SqlDialect.DuckDb).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
                 Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, BronzeShape.Of(snapshot.Schema).Sequence),
             TimelyWithin = options.LagMax,
         };
@@ -151,7 +152,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Inputs = [.. inputs],
             Columns = JobColumn.Of(node.Columns),
             Key = [.. node.Gold.Key],
-            Sql = node.Gold.Sql,
+            Sql = SqlDialect.DuckDb.Render(node.Gold.Sql),
             Definition = Fingerprint(node.Gold),
         };
     }

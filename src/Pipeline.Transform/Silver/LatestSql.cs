@@ -1,7 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
-using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Silver;
 
@@ -18,13 +18,13 @@ namespace Pipeline.Transform.Silver;
 /// row twice. A row of the table whose columns are not all known, because the change that made it left them out, is
 /// filled from an older row that comes later, as those of a snapshot do beside the stream.
 /// </remarks>
-public sealed class LatestSql(SilverContract contract, Schema bronze)
+public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect dialect)
 {
     private readonly IReadOnlyList<Field> _fields = SilverTables.Columns(contract, bronze);
     private readonly IReadOnlyList<string> _ordering = SilverTables.OrderingColumns(contract, bronze);
     private readonly BronzeShape _shape = BronzeShape.Of(bronze);
 
-    private string Key => Sql.Names(contract.Key);
+    private string Key => dialect.Names(contract.Key);
 
     private IEnumerable<string> Values => contract.Columns.Select(c => c.Name).Except(contract.Key, StringComparer.Ordinal);
 
@@ -35,7 +35,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
     {
         get
         {
-            var columns = Sql.Names(_fields.Select(f => f.Name));
+            var columns = dialect.Names(_fields.Select(f => f.Name));
             return $"""
                 WITH candidates AS (
                   SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_shape.Changed is not null ? " AND _op <> 't' AND NOT _truncated" : "")}
@@ -58,11 +58,11 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
     private string WithCarried(string columns, string changed)
     {
         var carried = Values.Select((name, i) =>
-            $"max(CASE WHEN _n > _gone AND carries({changed}, {Sql.Text(From(name))}) THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
-        var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {Sql.Name(name)} END) OVER (PARTITION BY {Key}) AS {Sql.Name(name)}");
+            $"max(CASE WHEN _n > _gone AND {dialect.Call("carries", changed, dialect.Text(From(name)))} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
+        var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {dialect.Name(name)} END) OVER (PARTITION BY {Key}) AS {dialect.Name(name)}");
         var known = Values.Select((name, i) => (From: From(name), Source: $"_from_{i}")).ToList();
         var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
-        var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {Sql.Text(column.From)} END"))}) END";
+        var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
         var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
         return $"""
             ,
@@ -77,7 +77,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
               FROM cut
             ),
             filled AS (
-              SELECT {string.Join(",\n    ", [Sql.Names(rest), "_op, _existing, _n, _last", $"{changed} AS _before", $"{list} AS {changed}", .. filled])}
+              SELECT {string.Join(",\n    ", [dialect.Names(rest), "_op, _existing, _n, _last", $"{changed} AS _before", $"{list} AS {changed}", .. filled])}
               FROM carried
             )
             SELECT {columns}, _op, _existing AND _before IS NOT DISTINCT FROM {changed} AS _existing
@@ -94,6 +94,6 @@ public sealed class LatestSql(SilverContract contract, Schema bronze)
         // Where records are numbered, split and number already name one.
         var values = _shape.Numbering is not null ? [] : Values.Except(contract.OrderBy, StringComparer.Ordinal);
         return string.Join(", ", contract.OrderBy.Concat(_ordering).Distinct(StringComparer.Ordinal).Concat(values)
-            .Select(name => $"{Sql.Name(name)} {direction}").Append($"_existing {direction}"));
+            .Select(name => $"{dialect.Name(name)} {direction}").Append($"_existing {direction}"));
     }
 }

@@ -2,15 +2,15 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Configuration;
-using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
 
 /// <summary>
-/// The query that decides about each Bronze row on its own: typed, checked and masked. In the portable subset of SQL plus
-/// the functions of <see cref="Prelude"/>.
+/// The query that decides about each Bronze row on its own: typed, checked and masked. It says the same on every engine; names,
+/// literals and functions are written by the <see cref="SqlDialect"/>.
 /// </summary>
 /// <remarks>
 /// <para>The engine provides: <c>bronze</c>, new Bronze rows with <c>_file</c> and <c>_file_row</c>; <c>held</c>, rows of the
@@ -28,6 +28,7 @@ namespace Pipeline.Transform.Silver;
 public sealed class SilverSql
 {
     private readonly SilverContract _contract;
+    private readonly SqlDialect _sql;
     private readonly IReadOnlyList<Field> _bronze;
     private readonly BronzeShape _shape;
     private readonly bool _hasChanged;
@@ -35,9 +36,10 @@ public sealed class SilverSql
     private readonly List<Source> _sources = [];
 
     /// <exception cref="PipelineException">The contract reads a column that the Bronze table does not have.</exception>
-    public SilverSql(SilverContract contract, Schema bronze)
+    public SilverSql(SilverContract contract, Schema bronze, SqlDialect dialect)
     {
         _contract = contract;
+        _sql = dialect;
         _bronze = BronzeFields(bronze);
         _shape = BronzeShape.Of(bronze);
         _hasChanged = _shape.Changed is not null;
@@ -72,7 +74,7 @@ public sealed class SilverSql
                 .Where(name => _contract.Rules.Any(rule => rule.Check.Contains(name, StringComparison.OrdinalIgnoreCase)));
             return $"""
                 {Typed}
-                SELECT row_number() OVER () AS _n, {Lines("  ", ["_file", "_file_row", .. named.Select(Sql.Name)])}
+                SELECT row_number() OVER (ORDER BY _file, _file_row) AS _n, {Lines("  ", ["_file", "_file_row", .. named.Select(_sql.Name)])}
                 FROM typed WHERE {IsRow}
                 """;
         }
@@ -82,24 +84,37 @@ public sealed class SilverSql
     private string Typed => $"""
         -- {_contract.Table} from {_contract.From}
         WITH source AS (
-          SELECT {Lines("    ", _bronze.Select(f => $"{Sql.Name(f.Name)} AS {Raw(f.Name)}"))},
-            _file, _file_row, CAST(NULL AS VARCHAR) AS _held_rules, CAST(NULL AS VARCHAR) AS _held_row,
-            CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
+          SELECT {Lines("    ", _bronze.Select(f => $"{_sql.Name(f.Name)} AS {Raw(f.Name)}"))},
+            _file, _file_row, {_sql.Null(StringType.Default)} AS _held_rules, {_sql.Null(StringType.Default)} AS _held_row,
+            {_sql.Null(Int64Type.Default)} AS _held_version, {_sql.Null(BronzeColumns.Timestamp)} AS _held_at
           FROM bronze
           UNION ALL
           SELECT {Lines("    ", _bronze.Select(FromText))},
             _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
           FROM held
         ),
-        parsed AS (
-          SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
-          FROM source
-        ),
+        {Parsed}
         typed AS (
-          SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
+          SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
           FROM parsed
         )
         """;
+
+    /// <summary>The rows with the texts of their documents.</summary>
+    private string Parsed
+    {
+        get
+        {
+            var prepared = _documents.Where(document => _sql.JsonPrepared(document.Raw) is not null).ToList();
+            var first = prepared.Count == 0 ? "" : $"prepared AS (\n  SELECT {Lines("    ", ["*", .. prepared.Select(document => $"{_sql.JsonPrepared(document.Raw)} AS {document.Exact}")])}\n  FROM source\n),\n";
+            return $"""
+                {first}parsed AS (
+                  SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
+                  FROM {(prepared.Count == 0 ? "source" : "prepared")}
+                ),
+                """;
+        }
+    }
 
     /// <param name="isApart">The rules' outcomes are in <c>outcomes</c>.</param>
     private string Checking(bool isApart) => $"""
@@ -129,7 +144,7 @@ public sealed class SilverSql
           _held_rules, _held_version, _held_at,
           CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
           CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-          CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object({string.Join(", ", _bronze.Select(f => $"{Sql.Text(f.Name)}, {ToText(f)}"))})) END AS _row,
+          CASE WHEN _rules <> '' THEN COALESCE(_held_row, {_sql.JsonObject(_bronze.Select(field => (field.Name, ToText(field))))}) END AS _row,
           {Lines("  ", _contract.KeyColumns.Select(KeyText))}
         FROM decided
         """;
@@ -149,9 +164,9 @@ public sealed class SilverSql
         {
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
-            var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{Sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
+            var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
             var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
-            var isGone = _hasChanged ? " OR (r._position, r._place) < (SELECT (_position, _place) FROM truncation)" : "";
+            var isGone = _hasChanged ? " OR COALESCE(r._position < truncation._position OR r._position = truncation._position AND r._place < truncation._place, false)" : "";
             const string order = "(ORDER BY _bronze_version, _file, _file_row ROWS UNBOUNDED PRECEDING)";
             return $"""
                 WITH source AS (
@@ -159,16 +174,13 @@ public sealed class SilverSql
                     _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules, length(_row) AS _size
                   FROM waiting
                 ),
-                parsed AS (
-                  SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
-                  FROM source
-                ),
+                {Parsed}
                 typed AS (
-                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _rules, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {Sql.Name(source.Column.Name)}")])}
+                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _rules, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
                   FROM parsed
                 ){(_hasChanged ? Truncation("bronze", "") : "")}
-                SELECT _file, _file_row, row_number() OVER {order} AS _n, sum(_size) OVER {order} AS _bytes
-                FROM typed AS r{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
+                SELECT _file, _file_row, row_number() OVER {order} AS _n, CAST(sum(_size) OVER {order} AS BIGINT) AS _bytes
+                FROM typed AS r{(_hasChanged ? "\n  LEFT JOIN truncation ON true" : "")}{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
                 WHERE {missing} <> r._rules{isGone}
                 """;
         }
@@ -228,9 +240,9 @@ public sealed class SilverSql
 
     private IEnumerable<string> BuiltInRules(Source source)
     {
-        var name = Sql.Name(source.Column.Name);
+        var name = _sql.Name(source.Column.Name);
         var isKey = _contract.Key.Contains(source.Column.Name);
-        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND carries({_shape.Changed}, {Sql.Text(source.From)}) AND " : "_op <> 'd' AND ";
+        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND {_sql.Call("carries", _shape.Changed!, _sql.Text(source.From))} AND " : "_op <> 'd' AND ";
         if (source.Value.CanFail) yield return $"CASE WHEN {applies}{name} IS NULL AND {source.Given} IS NOT NULL THEN '{SilverContract.TypeRule(source.Column.Name)}' END";
         if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
     }
@@ -242,24 +254,24 @@ public sealed class SilverSql
             : $"CASE WHEN {IsRow} AND NOT ({Closed(pair.Rule.Check)}) THEN '{pair.Rule.Name}' END");
 
     /// <summary>A comment at its end ends with its line.</summary>
-    private static string Closed(string check) => check.Contains("--", StringComparison.Ordinal) ? check + "\n" : check;
+    private string Closed(string check) => _sql.Render(check) + (check.Contains("--", StringComparison.Ordinal) ? "\n" : "");
 
     private IEnumerable<string> Missing(Severity severity) =>
         _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)
-            .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasChanged ? " AND NOT _truncated" : "")} AND {Sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
+            .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasChanged ? " AND NOT _truncated" : "")} AND {_sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
 
     private string Join(Reference reference, int index) =>
-        $"\n  LEFT JOIN (SELECT DISTINCT {Sql.Name(reference.To)} AS _to FROM silver.{Sql.Name(reference.Table.Name)}) AS reference_{index}\n    ON reference_{index}._to = {Mask(_contract.Column(reference.Column), "r.")}";
+        $"\n  LEFT JOIN (SELECT DISTINCT {_sql.Name(reference.To)} AS _to FROM {_sql.Table(reference.Table)}) AS reference_{index}\n    ON reference_{index}._to = {Mask(_contract.Column(reference.Column), "r.")}";
 
     private string Stored(Field field) =>
-        field.Name[0] == '_' ? field.Name : Mask(_contract.Column(field.Name)) is var masked && masked == Sql.Name(field.Name) ? masked : $"{masked} AS {Sql.Name(field.Name)}";
+        field.Name[0] == '_' ? field.Name : Mask(_contract.Column(field.Name)) is var masked && masked == _sql.Name(field.Name) ? masked : $"{masked} AS {_sql.Name(field.Name)}";
 
-    private static string Mask(SilverColumn column, string prefix = "")
+    private string Mask(SilverColumn column, string prefix = "")
     {
-        var name = prefix + Sql.Name(column.Name);
+        var name = prefix + _sql.Name(column.Name);
         return column.Mask switch
         {
-            Contracts.Mask.Hash => $"sha2(CAST({name} AS VARCHAR), 256)",
+            Contracts.Mask.Hash => _sql.Call("sha2", column.Type is StringType ? name : _sql.ToText(name, column.Type), "256"),
             Contracts.Mask.Redact => $"CASE WHEN {name} IS NOT NULL THEN '***' END",
             _ => name,
         };
@@ -269,7 +281,8 @@ public sealed class SilverSql
     private string KeyText(SilverColumn column)
     {
         var source = _sources.Single(s => s.Column == column);
-        return $"CASE WHEN _rules <> '' THEN CAST({(column.Mask == Contracts.Mask.None ? source.Given : Mask(column))} AS VARCHAR) END AS _key_{column.Name}";
+        var text = column.Mask != Contracts.Mask.None ? Mask(column) : source.GivenType is StringType ? source.Given : _sql.ToText(source.Given, source.GivenType);
+        return $"CASE WHEN _rules <> '' THEN {text} END AS _key_{column.Name}";
     }
 
     /// <summary>Finds where a column comes from and how it becomes its type.</summary>
@@ -283,26 +296,34 @@ public sealed class SilverSql
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"{_contract.From} has no column '{from}' ({_contract.Location})",
                 $"Correct from{SettingsReader.Nearest(from, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        if (column.Path is null) return new Source(column, from, Raw(field.Name), Conversion.Of(Raw(field.Name), field.DataType, column.Type));
+        if (column.Path is null) return new Source(column, from, Raw(field.Name), field.DataType, Conversion.Of(_sql, Raw(field.Name), field.DataType, column.Type));
 
         var document = _documents.Find(d => d.Field == field);
-        if (document is null) _documents.Add(document = new Document(field, field.Name == _shape.Document, []));
+        if (document is null) _documents.Add(document = new Document(field.Name == _shape.Document, [], Raw(field.Name), Plain("_json_", field.Name), Plain("_exact_", field.Name), field));
         document.Paths.Add(column.Path);
-        var text = $"{document.Parsed}[{document.Paths.Count}]";
-        return new Source(column, from, text, Conversion.Of(text, StringType.Default, column.Type));
+        var text = _sql.Item(document.Parsed, document.Paths.Count);
+        return new Source(column, from, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
     }
 
-    private static string Parse(Document document) =>
-        $"CASE WHEN is_json_object({document.Raw}) THEN json_texts({document.Raw}, [{string.Join(", ", document.Paths.Select(Sql.Text))}]) END AS {document.Parsed}";
+    private string Parse(Document document) => $"{_sql.JsonTexts(document.Raw, document.Exact, document.Paths)} AS {document.Parsed}";
 
-    private static string Raw(string bronzeColumn) => $"_s_{bronzeColumn}".All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? $"_s_{bronzeColumn}" : Sql.Name($"_s_{bronzeColumn}");
+    private string Raw(string bronzeColumn) => Plain("_s_", bronzeColumn);
 
-    private static string ToText(Field field) => field.DataType is BinaryType ? $"hex({Raw(field.Name)})" : $"CAST({Raw(field.Name)} AS VARCHAR)";
+    /// <summary>A column of our own for one of Bronze.</summary>
+    private string Plain(string prefix, string bronzeColumn) => bronzeColumn.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? prefix + bronzeColumn : _sql.Name(prefix + bronzeColumn);
 
-    private static string FromText(Field field)
+    private string ToText(Field field) => field.DataType is StringType ? Raw(field.Name) : _sql.ToText(Raw(field.Name), field.DataType);
+
+    private string FromText(Field field)
     {
-        var text = $"json_extract_string(_row, {Sql.Text($"$.\"{field.Name}\"")})";
-        return field.DataType is BinaryType ? $"unhex({text})" : field.DataType is StringType ? text : $"TRY_CAST({text} AS {Sql.Type(field.DataType)})";
+        var text = _sql.JsonMember("_row", field.Name);
+        return field.DataType switch
+        {
+            StringType => text,
+            BinaryType => $"unhex({text})",
+            ListType => Conversion.OfImage(_sql, text, field.DataType),
+            _ => _sql.TryCast(text, field.DataType),
+        };
     }
 
     private static string Listed(IEnumerable<string> cases)
@@ -315,14 +336,12 @@ public sealed class SilverSql
 
     /// <summary>A Bronze column that holds JSON, and the paths that are read from it in one pass.</summary>
     /// <param name="IsRecord">It holds the whole record.</param>
-    private sealed record Document(Field Field, bool IsRecord, List<string> Paths)
-    {
-        public string Raw => SilverSql.Raw(Field.Name);
-
-        public string Parsed => $"_json_{Field.Name}";
-    }
+    /// <param name="Raw">The column that holds it.</param>
+    /// <param name="Parsed">The column of the texts at its paths.</param>
+    /// <param name="Exact">The column of <see cref="SqlDialect.JsonPrepared"/>.</param>
+    private sealed record Document(bool IsRecord, List<string> Paths, string Raw, string Parsed, string Exact, Field Field);
 
     /// <param name="From">The Bronze column as the contract names it.</param>
     /// <param name="Given">The value as received: null only when there is none.</param>
-    private sealed record Source(SilverColumn Column, string From, string Given, Conversion Value);
+    private sealed record Source(SilverColumn Column, string From, string Given, IArrowType GivenType, Conversion Value);
 }

@@ -50,7 +50,7 @@ ruled AS (
   SELECT *,
     CASE WHEN _op = 't' THEN '' ELSE concat_ws(',',
       CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
-      CASE WHEN _op <> 'd' AND carries(_changed, 'email') AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
+      CASE WHEN _op <> 'd' AND (_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ',')) AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
     '' AS _warned,
     '' AS _failed
   FROM placed
@@ -78,6 +78,6 @@ SELECT "user_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('user_id', CAST(_s_user_id AS VARCHAR), 'email', CAST(_s_email AS VARCHAR), 'notes', CAST(_s_notes AS VARCHAR), '_changed', CAST(_s__changed AS VARCHAR), '_op', CAST(_s__op AS VARCHAR), '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('user_id', CAST(_s_user_id AS VARCHAR), 'email', _s_email, 'notes', _s_notes, '_changed', _s__changed, '_op', _s__op, '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
   CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
 FROM decided

@@ -13,8 +13,8 @@ cut AS (
 ),
 carried AS (
   SELECT *,
-    max(CASE WHEN _n > _gone AND carries(_changed, 'email') THEN _n END) OVER (PARTITION BY "user_id") AS _from_0,
-    max(CASE WHEN _n > _gone AND carries(_changed, 'notes') THEN _n END) OVER (PARTITION BY "user_id") AS _from_1
+    max(CASE WHEN _n > _gone AND (_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ',')) THEN _n END) OVER (PARTITION BY "user_id") AS _from_0,
+    max(CASE WHEN _n > _gone AND (_changed IS NULL OR contains(',' || _changed || ',', ',' || 'notes' || ',')) THEN _n END) OVER (PARTITION BY "user_id") AS _from_1
   FROM cut
 ),
 filled AS (

@@ -27,16 +27,16 @@ WITH source AS (
 ),
 parsed AS (
   SELECT *,
-    CASE WHEN is_json_object(_s_value) THEN json_texts(_s_value, ['$.event_id', '$.user.id', '$.is_test', '$.day', '$.timestamp']) END AS _json_value
+    CASE WHEN CASE WHEN regexp_matches(_s_value, '^[ \t\n\r]*[{]') THEN (CASE WHEN _s_value IS NULL THEN NULL WHEN NOT json_valid(_s_value) THEN false WHEN regexp_matches(_s_value, ',[ \t\n\r]*[}\]]') OR regexp_matches(_s_value, ':[ \t\n\r]*-?(?:[nN][aA]|[iI])') OR regexp_matches(_s_value, '^[ \t\n\r]*-?(?:[nN][aA]|[iI])') OR contains(_s_value, '[') AND regexp_matches(_s_value, '[,\[][ \t\n\r]*-?(?:[nN][aA]|[iI])') THEN regexp_matches(_s_value, '^(?:[ \t\n\r]+|[{}\[\]:,]|"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u(?:[0-9A-Ca-cEeFf][0-9A-Fa-f]{3}|[dD][0-7][0-9A-Fa-f]{2}|[dD][89ABab][0-9A-Fa-f]{2}\\u[dD][C-Fc-f][0-9A-Fa-f]{2})))*"|-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)*\z') AND NOT regexp_matches(regexp_replace(_s_value, '"(?:[^"\\]|\\.)*"', '', 'g'), ',[ \t\n\r]*[}\]]') ELSE true END) WHEN _s_value IS NOT NULL THEN false END THEN CASE WHEN (regexp_matches(_s_value, ':[ \t\n\r]*(?:-?(?:[0-9.]{17}|[0-9]+[.][0-9]+0[^0-9]|[0-9]+(?:[.][0-9]+)?[eE]|0[.]000)|-0[^.0-9])') OR contains(_s_value, '[') AND regexp_matches(_s_value, '[,\[][ \t\n\r]*(?:-?(?:[0-9.]{17}|[0-9]+[.][0-9]+0[^0-9]|[0-9]+(?:[.][0-9]+)?[eE]|0[.]000)|-0[^.0-9])')) THEN list_transform(json_extract_string(replace(replace(replace(regexp_replace(_s_value, '("(?:[^"\\]|\\.)*")|(-?[0-9][0-9.eE+-]*)', '\1' || chr(1) || '\2' || chr(2), 'g'), chr(1) || chr(2), ''), chr(1), '"\u0001'), chr(2), '"'), ['$.event_id', '$.user.id', '$.is_test', '$.day', '$.timestamp']), lambda _text: CASE WHEN left(_text, 1) = chr(1) THEN substr(_text, 2) WHEN _text LIKE '{%' OR _text LIKE '[%' THEN regexp_replace(_text, '"\\u0001(-?[0-9][0-9.eE+-]*)"', '\1', 'g') ELSE _text END) ELSE json_extract_string(_s_value, ['$.event_id', '$.user.id', '$.is_test', '$.day', '$.timestamp']) END END AS _json_value
   FROM source
 ),
 typed AS (
   SELECT *,
     _json_value[1] AS "event_id",
-    parse_long(_json_value[2]) AS "user_id",
-    parse_boolean(_json_value[3]) AS "is_test",
-    parse_date(_json_value[4]) AS "day",
-    parse_timestamp(_json_value[5]) AS "event_time",
+    CASE WHEN regexp_matches(_json_value[2], '^[+-]?[0-9]+\z') THEN TRY_CAST(_json_value[2] AS BIGINT) END AS "user_id",
+    CASE WHEN lower(_json_value[3]) IN ('true', 't', 'yes', 'y', '1') THEN true WHEN lower(_json_value[3]) IN ('false', 'f', 'no', 'n', '0') THEN false END AS "is_test",
+    CASE WHEN regexp_matches(_json_value[4], '^[0-9]{4}-[0-9]{2}-[0-9]{2}\z') AND left(_json_value[4], 4) <> '0000' THEN TRY_CAST(_json_value[4] AS DATE) END AS "day",
+    CASE WHEN regexp_matches(_json_value[5], '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?|[+-]18(:?00)?)?)?\z') AND left(_json_value[5], 4) <> '0000' THEN TRY_CAST(_json_value[5] AS TIMESTAMPTZ) END AS "event_time",
     _s__timestamp AS "received_at",
     _s__position AS _position,
     _s__partition AS _partition,
@@ -85,6 +85,6 @@ SELECT "event_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('_partition', CAST(_s__partition AS VARCHAR), '_offset', CAST(_s__offset AS VARCHAR), '_timestamp', CAST(_s__timestamp AS VARCHAR), '_key', CAST(_s__key AS VARCHAR), '_headers', CAST(_s__headers AS VARCHAR), 'value', CAST(_s_value AS VARCHAR), '_op', CAST(_s__op AS VARCHAR), '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
-  CASE WHEN _rules <> '' THEN CAST(_json_value[1] AS VARCHAR) END AS _key_event_id
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('_partition', CAST(_s__partition AS VARCHAR), '_offset', CAST(_s__offset AS VARCHAR), '_timestamp', CAST(_s__timestamp AS VARCHAR), '_key', _s__key, '_headers', _s__headers, 'value', _s_value, '_op', _s__op, '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN _json_value[1] END AS _key_event_id
 FROM decided

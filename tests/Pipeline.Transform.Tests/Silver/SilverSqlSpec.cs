@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Testing;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Tests.Silver;
@@ -69,10 +70,12 @@ public sealed class SilverSqlSpec
         }), null);
 
         // A table from before sources declared roles is read as it was, and as one whose source declares them.
-        Assert.Equal(new SilverSql(contract, bronze).Checked, new SilverSql(contract, declared).Checked);
-        Assert.Equal(new LatestSql(contract, bronze).Query, new LatestSql(contract, declared).Query);
-        Golden.Verify($"{name}.checked.sql", new SilverSql(contract, bronze).Checked);
-        Golden.Verify($"{name}.latest.sql", new LatestSql(contract, bronze).Query);
+        Assert.Equal(new SilverSql(contract, bronze, SqlDialect.DuckDb).Checked, new SilverSql(contract, declared, SqlDialect.DuckDb).Checked);
+        Assert.Equal(new LatestSql(contract, bronze, SqlDialect.DuckDb).Query, new LatestSql(contract, declared, SqlDialect.DuckDb).Query);
+        Golden.Verify($"{name}.checked.sql", new SilverSql(contract, bronze, SqlDialect.DuckDb).Checked);
+        Golden.Verify($"{name}.latest.sql", new LatestSql(contract, bronze, SqlDialect.DuckDb).Query);
+        Golden.Verify($"{name}.checked.spark.sql", new SilverSql(contract, bronze, SqlDialect.Spark).Checked);
+        Golden.Verify($"{name}.latest.spark.sql", new LatestSql(contract, bronze, SqlDialect.Spark).Query);
     }
 
     [Fact]
@@ -80,7 +83,7 @@ public sealed class SilverSqlSpec
     {
         var contract = TestGraph.Of("users {\n from = bronze/app/users\n columns { user_id { type = long }, mail { type = string, from = emial } }\n key = [user_id] }").Silver[0];
 
-        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table, SqlDialect.DuckDb));
 
         Assert.Contains("Table silver/users, column mail: bronze/app/users has no column 'emial' (", fault.Message);
         Assert.Contains("Did you mean 'email'? It has: user_id, email, team_id", fault.Message);
@@ -92,7 +95,7 @@ public sealed class SilverSqlSpec
     {
         var contract = TestGraph.Of("users {\n from = bronze/app/users\n columns { user_id { type = long } }\n key = [user_id] }").Silver[0] with { OrderBy = ["_offset"] };
 
-        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table, SqlDialect.DuckDb));
 
         Assert.Contains("Table silver/users, order-by: bronze/app/users has no column '_offset' (", fault.Message);
     }
@@ -102,7 +105,7 @@ public sealed class SilverSqlSpec
     {
         var contract = TestGraph.Of("users {\n from = bronze/app/users\n format = json\n columns { user_id { type = long } }\n key = [user_id] }").Silver[0];
 
-        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table));
+        var fault = Assert.Throws<PipelineException>(() => new SilverSql(contract, Table, SqlDialect.DuckDb));
 
         Assert.Contains("Table silver/users, column user_id: no column of bronze/app/users holds a whole record (", fault.Message);
         Assert.Contains("say with from which column holds the document", fault.Message);

@@ -24,7 +24,6 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
         {
             var started = time.GetTimestamp();
             using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
-            session.Execute(Prelude.DuckDb);
             session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
             Confine(session, tables.Lake, spec.Inputs, spec.Pins.Targets.Select(target => target.Table).Append(QualityTable.Id));
             var commits = new JobCommits(tables, spec, time, BeforeCommit);

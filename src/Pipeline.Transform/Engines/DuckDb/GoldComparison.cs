@@ -6,7 +6,7 @@ using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
-using Pipeline.Transform.Silver;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Engines.DuckDb;
 
@@ -45,7 +45,6 @@ public abstract record GoldComparison
         }
 
         using var session = DuckDbSession.Open(settings, cancellationToken);
-        session.Execute(Prelude.DuckDb);
         session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
         DuckDbEngine.Confine(session, lake, [.. inputs, new JobInput(node.Table, [], [.. snapshot.Files.Select(file => file.Path)])], []);
         foreach (var input in inputs) await DuckDbEngine.CreateViewAsync(session, tables, input, DuckDbEngine.ViewName(input.Table), withOrigin: false, cancellationToken);
@@ -57,7 +56,7 @@ public abstract record GoldComparison
         session.Execute($"CREATE TEMP TABLE made AS {rows}");
         try
         {
-            session.Execute($"CREATE TEMP TABLE queried AS SELECT {selected} FROM (\n{node.Gold.Sql}\n)");
+            session.Execute($"CREATE TEMP TABLE queried AS SELECT {selected} FROM (\n{SqlDialect.DuckDb.Render(node.Gold.Sql)}\n)");
         }
         catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
         {
