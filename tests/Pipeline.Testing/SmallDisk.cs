@@ -36,6 +36,12 @@ public sealed class SmallDisk : IDisposable
 
     public void Free() => File.Delete(Filler);
 
+    /// <summary>From now on nobody can write to it, whatever his rights.</summary>
+    public void MakeReadOnly()
+    {
+        if (Run("mount", "-o", "remount,ro", Path) != 0) throw new InvalidOperationException($"{Path} cannot be mounted read-only.");
+    }
+
     public void Dispose()
     {
         Run("umount", "--lazy", Path);

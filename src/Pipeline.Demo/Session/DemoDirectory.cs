@@ -33,28 +33,43 @@ internal sealed class DemoDirectory : IDisposable
     public bool IsResumed { get; }
 
     /// <param name="isResume">Continue the demo in this directory; without one there it begins afresh.</param>
-    /// <exception cref="PipelineException">The directory is not a demo's, or a demo is running in it.</exception>
+    /// <exception cref="PipelineException">The directory is not a demo's, a demo is running in it, or it cannot be written to.</exception>
     public static DemoDirectory Open(string lake, bool isResume)
     {
         lake = Path.GetFullPath(lake);
+        FileStream? held = null;
+        try
+        {
+            return Open(lake, isResume, ref held);
+        }
+        catch (Exception e)
+        {
+            held?.Dispose();
+            if (e is IOException or UnauthorizedAccessException) throw Explain(lake, e);
+            throw;
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private static DemoDirectory Open(string lake, bool isResume, ref FileStream? held)
+    {
         var hidden = Path.Combine(lake, Hidden);
         if (Directory.Exists(lake) && !Directory.Exists(hidden) && Directory.EnumerateFileSystemEntries(lake).Any())
             throw new PipelineException(FaultKind.Invalid, $"Directory {lake}", "it is not empty and no demo made it",
                 "Choose another with --lake; the demo only clears what is its own.");
 
-        var held = Lock(hidden, lake);
+        Directory.CreateDirectory(hidden);
+        held = Lock(hidden, lake);
         var isResumed = isResume && DemoManifest.TryLoad(hidden) is not null;
         if (!isResumed) Clear(lake, hidden);
         return new DemoDirectory(lake, held, isResumed);
     }
 
-    public void Dispose() => _lock.Dispose();
-
     private static FileStream Lock(string hidden, string lake)
     {
         try
         {
-            Directory.CreateDirectory(hidden);
             return new FileStream(Path.Combine(hidden, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (IsHeld.Contains(e.HResult))
@@ -62,11 +77,22 @@ internal sealed class DemoDirectory : IDisposable
             throw new PipelineException(FaultKind.Invalid, $"Directory {lake}", "another demo is running in it",
                 "Wait until it ends, or choose another with --lake.", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new PipelineException(FaultKind.NotAuthorised, $"Directory {lake}", $"it cannot be written to: {e.Message.TrimEnd('.')}",
-                "Give this user the right to write it, or choose another with --lake.", e);
-        }
+    }
+
+    /// <summary>The demo needs all of its directory: what it cannot read it cannot clear either.</summary>
+    private static PipelineException Explain(string lake, Exception e)
+    {
+        PipelineException Fault(FaultKind kind, string cause, string nextStep) => new(kind, $"Directory {lake}", cause, $"{nextStep}, or choose another with --lake.", e);
+        if (DiskErrors.IsReadOnly(e)) return Fault(FaultKind.StorageFull, "the file system is read-only", "Mount it for writing");
+        if (DiskErrors.IsFull(e)) return Fault(FaultKind.StorageFull, "no space is left on the disk", "Free some");
+        if (FileInTheWay(Path.Combine(lake, Hidden)) is { } file) return Fault(FaultKind.Invalid, $"{file} is a file, and must be a directory", "Move it away");
+        return Fault(FaultKind.NotAuthorised, $"it cannot be written to: {e.Message.TrimEnd('.')}", "Give this user the right to write it");
+    }
+
+    private static string? FileInTheWay(string? path)
+    {
+        while (path is not null && !File.Exists(path)) path = Path.GetDirectoryName(path);
+        return path;
     }
 
     private static void Clear(string lake, string hidden)

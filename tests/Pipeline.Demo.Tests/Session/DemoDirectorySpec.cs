@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Demo.Session;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Session;
 
@@ -66,11 +67,49 @@ public sealed class DemoDirectorySpec : IDisposable
         Assert.Equal("another demo is running in it", Assert.Throws<PipelineException>(() => DemoDirectory.Open(Lake, isResume: true)).Cause);
     }
 
-    private void RunDemo()
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("an empty directory")]
+    [InlineData("a demo")]
+    public void A_lake_on_a_read_only_file_system_is_told_as_that(string before)
     {
-        using var directory = DemoDirectory.Open(Lake, isResume: false);
-        Directory.CreateDirectory(Path.Combine(Lake, "bronze"));
-        File.WriteAllText(Path.Combine(Lake, "bronze", "file"), "");
+        using var disk = SmallDisk.TryMount(megabytes: 4);
+        Assert.SkipWhen(disk is null, "This user may not mount a disk.");
+        var lake = Path.Combine(disk.Path, "lake");
+        if (before == "an empty directory") Directory.CreateDirectory(lake);
+        if (before == "a demo") RunDemo(lake);
+        disk.MakeReadOnly();
+
+        foreach (var isResume in new[] { false, true })
+        {
+            var fault = Assert.Throws<PipelineException>(() => DemoDirectory.Open(lake, isResume));
+
+            Assert.Equal((FaultKind.StorageFull, "the file system is read-only"), (fault.Kind, fault.Cause));
+            Assert.Contains("--lake", fault.NextStep, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("lake")]
+    [InlineData("lake/.demo")]
+    public void A_file_in_the_way_is_named(string file)
+    {
+        var path = Path.Combine(_root, file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, "");
+
+        var fault = Assert.Throws<PipelineException>(() => DemoDirectory.Open(Lake, isResume: true));
+
+        Assert.Equal(file == "lake" ? $"{path} is a file, and must be a directory" : "it is not empty and no demo made it", fault.Cause);
+    }
+
+    private void RunDemo() => RunDemo(Lake);
+
+    private static void RunDemo(string lake)
+    {
+        using var directory = DemoDirectory.Open(lake, isResume: false);
+        Directory.CreateDirectory(Path.Combine(lake, "bronze"));
+        File.WriteAllText(Path.Combine(lake, "bronze", "file"), "");
         File.WriteAllText(Path.Combine(directory.Servers, "manifest.json"), """{ "seed": 1, "baseTime": "2026-03-02T12:00:00Z", "rowsPerTick": 20, "ticks": 1 }""");
     }
 }
