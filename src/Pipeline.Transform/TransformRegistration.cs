@@ -27,7 +27,7 @@ public static class TransformRegistration
     /// <see cref="Role"/>. Needs clustering; register it with the same graph on every such node. The coordinator's proxy
     /// is in the actor registry under <see cref="MedallionCoordinatorActor"/>.
     /// </summary>
-    /// <param name="pipeline">The pipeline's name: what is remembered is remembered under it.</param>
+    /// <param name="pipeline">The pipeline's name: what is remembered is remembered under it and the lake's id.</param>
     /// <param name="outages">The node's: says what is away.</param>
     /// <exception cref="PipelineException">Another node has the journal's file.</exception>
     public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
@@ -42,7 +42,7 @@ public static class TransformRegistration
         IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
         var journalLock = JournalFile.Lock(options);
-        var journal = JournalKeeperActor.Props(pipeline, options, new JournalPlugins(options), outages, time);
+        var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
         var coordinator = MedallionCoordinatorActor.Props(journal, tables, graph, options, engine, outages, time);
         return builder
             .AddTransformSerializer()

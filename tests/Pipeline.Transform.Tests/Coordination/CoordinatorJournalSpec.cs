@@ -161,8 +161,10 @@ public sealed class CoordinatorJournalSpec : IDisposable
         Assert.StartsWith($"Journal {Journal}: another node is using it. ", refusal.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Each_pipeline_remembers_under_its_own_name_and_the_name_that_all_had_is_taken_over_once()
+    [Theory]
+    [InlineData("medallion-coordinator")]
+    [InlineData("medallion-coordinator:first")]
+    public async Task Each_pipeline_remembers_under_its_own_name_and_lake_and_what_a_release_before_has_remembered_is_taken_over_once(string former)
     {
         await using (var before = await CoordinatorNode.StartAsync(_lake, _lake.Engine))
         {
@@ -170,17 +172,35 @@ public sealed class CoordinatorJournalSpec : IDisposable
             await before.UntilAsync(_ => IsInJournal(Others));
         }
 
-        Write("UPDATE journal SET persistence_id = 'medallion-coordinator'; UPDATE snapshot SET persistence_id = 'medallion-coordinator'");
+        var id = await _lake.Lake.IdAsync(TestContext.Current.CancellationToken);
+        Write($"UPDATE journal SET persistence_id = '{former}'; UPDATE snapshot SET persistence_id = '{former}'");
         await using (var first = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "first"))
         {
             Assert.Equal(TableActivity.Paused, (await first.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
-            await first.UntilAsync(_ => Read("SELECT count(*) FROM snapshot WHERE persistence_id = 'medallion-coordinator:first'") == 1
-                && Read("SELECT count(*) FROM journal WHERE persistence_id = 'medallion-coordinator' AND deleted = 0") == 0);
+            await first.UntilAsync(_ => Read($"SELECT count(*) FROM snapshot WHERE persistence_id = 'medallion-coordinator:first:{id}'") == 1
+                && Read($"SELECT count(*) FROM journal WHERE persistence_id = '{former}' AND deleted = 0") == 0);
         }
 
-        await using var second = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "second");
+        await using (var second = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "second"))
+            Assert.NotEqual(TableActivity.Paused, (await second.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
+        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "first");
+        Assert.Equal(TableActivity.Paused, (await again.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
+    }
 
-        Assert.NotEqual(TableActivity.Paused, (await second.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
+    [Fact]
+    public async Task Two_pipelines_of_one_name_with_lakes_of_their_own_share_a_database_and_no_memory()
+    {
+        using var other = new TestLake(_lake.Graph);
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine))
+        {
+            await node.ObeyAsync(new PauseTable(Others));
+            await node.UntilAsync(_ => IsInJournal(Others));
+        }
+
+        await using (var node = await CoordinatorNode.StartAsync(other, other.Engine, change: options => options with { JournalConnection = $"Data Source={Journal}" }))
+            Assert.NotEqual(TableActivity.Paused, (await node.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
+        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        Assert.Equal(TableActivity.Paused, (await again.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
     }
 
     [Fact]

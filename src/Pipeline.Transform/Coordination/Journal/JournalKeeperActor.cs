@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Pipeline.Core;
+using Pipeline.Delta;
 using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Transform.Coordination.Journal;
@@ -13,14 +14,15 @@ namespace Pipeline.Transform.Coordination.Journal;
 /// What a journal knows and the lake does not are the operators' pauses and how many rows a table's runs may read. The runs
 /// themselves are in the tables' logs.
 /// <code>
+/// Naming ──the lake says which it is──▶ Opening
 /// Opening ──read──▶ Open ──a write fails or takes too long──▶ Away ──backoff──▶ Opening
 ///    └──fails or takes too long──▶ Away
 /// </code>
 /// </remarks>
 internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
 {
-    /// <summary>The name that all pipelines' coordinators had in their journals, before each had its own.</summary>
-    public const string FormerId = "medallion-coordinator";
+    /// <summary>How the name begins under which a pipeline is remembered: what follows is its own name and its lake's id.</summary>
+    public const string IdPrefix = "medallion-coordinator";
 
     /// <summary>How long the coordinator waits for what is remembered before it begins without.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -36,6 +38,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     private const int EventsPerSnapshot = 200;
 
     private readonly string _pipeline;
+    private readonly Lake _lake;
     private readonly TransformOptions _options;
     private readonly JournalPlugins _plugins;
     private readonly TimeProvider _time;
@@ -44,7 +47,10 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _name;
     private IActorRef? _journal;
+    private Queue<string> _formers = [];
     private IActorRef? _former;
+    private string _formerId = "";
+    private string? _lakeId;
     private IActorRef? _writer;
     private int _failures;
     private int _incarnation;
@@ -53,33 +59,43 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     private bool _isRecalled;
     private bool _isUnreadable;
 
-    public JournalKeeperActor(string pipeline, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time)
+    public JournalKeeperActor(string pipeline, Lake lake, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time)
     {
         _pipeline = pipeline;
+        _lake = lake;
         _options = options;
         _plugins = plugins;
         _time = time;
         _outage = outages.Waiter();
         _name = $"Journal {JournalFile.Of(options) ?? $"of {options.JournalProvider.ToString().ToLowerInvariant()}"}";
-        Opening();
+        Naming();
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    /// <param name="pipeline">Whose journal it is: several pipelines may share a database.</param>
-    public static Props Props(string pipeline, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new JournalKeeperActor(pipeline, options, plugins, outages, time));
+    /// <param name="pipeline">Whose journal it is, together with the lake: several pipelines may share a database.</param>
+    public static Props Props(string pipeline, Lake lake, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new JournalKeeperActor(pipeline, lake, options, plugins, outages, time));
 
     protected override void PreStart()
     {
         Timers.StartSingleTimer(nameof(OutOfPatience), OutOfPatience.Instance, Patience);
-        Open();
+        var (lake, time) = (_lake, _time);
+        // A lake that is away is waited for, and said by those who want its tables.
+        _ = Task.Run(() => Background.RunAsync(async cancel => await new RetryPolicy().RunAsync(time, lake.IdAsync, cancel, isTransient: failure => failure is PipelineException), _stopping.Token)).PipeTo(Self);
     }
 
     protected override void PostStop()
     {
         _stopping.Cancel();
         _outage.Dispose();
+    }
+
+    private void Naming()
+    {
+        Receive<Outcome<string>>(OnNamed);
+        Receive<Remember>(_ => Sender.Tell(Remembered.Instance));
+        Receiving();
     }
 
     private void Opening()
@@ -136,6 +152,14 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         _ = Task.Run(() => Background.RunAsync(_ => ValueTask.FromResult(JournalFile.Prepare(options, now)), _stopping.Token)).PipeTo(Self);
     }
 
+    private void OnNamed(Outcome<string> outcome)
+    {
+        if (outcome is Outcome<string>.Failed { Cause: var cause }) Background.ThrowIfAny(cause);
+        if (outcome is not Outcome<string>.Done { Value: var lakeId }) return;
+        _lakeId = lakeId;
+        Open();
+    }
+
     private void OnPrepared(Outcome<PreparedJournal> outcome)
     {
         switch (outcome)
@@ -147,7 +171,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
                 if (prepared.DamagedAs is { } aside) _log.Warning("{Journal} is damaged ({Damage}) and was set aside as {Aside}: the coordinator starts from the tables' logs, tables that were paused go on", _name, prepared.Damage, aside);
                 else if (prepared.IsNew) _log.Info("{Journal} is new: the coordinator starts from the tables' logs", _name);
                 _plugins.Make(Context.System);
-                _journal = Context.Watch(Context.ActorOf(JournalActor.Props($"{FormerId}:{_pipeline}", _plugins, isReading: !_isUnreadable), $"events-{++_children}"));
+                _journal = Context.Watch(Context.ActorOf(JournalActor.Props($"{IdPrefix}:{_pipeline}:{_lakeId}", _plugins, isReading: !_isUnreadable), $"events-{++_children}"));
                 break;
         }
     }
@@ -157,19 +181,28 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         Timers.Cancel(nameof(Overdue));
         _outage.Answered();
         Become(Opened);
-        if (read.Memory.IsEmpty && !_isUnreadable)
-        {
-            _former = Context.Watch(Context.ActorOf(JournalActor.Props(FormerId, _plugins), $"events-{++_children}"));
-            return;
-        }
-
-        Recall(read.Memory);
+        // Releases before knew pipelines by their names only, and before that not at all.
+        _formers = _isUnreadable || !read.Memory.IsEmpty ? [] : new Queue<string>([$"{IdPrefix}:{_pipeline}", IdPrefix]);
+        if (!TryReadFormer()) Recall(read.Memory);
     }
 
-    /// <summary>A pipeline that has remembered nothing yet takes over what stands under the name that all had.</summary>
+    /// <summary>A pipeline that has remembered nothing yet takes over what stands under a name that it had in a release before.</summary>
+    private bool TryReadFormer()
+    {
+        if (!_formers.TryDequeue(out var id)) return false;
+        _formerId = id;
+        _former = Context.Watch(Context.ActorOf(JournalActor.Props(id, _plugins), $"events-{++_children}"));
+        return true;
+    }
+
     private void OnFormerRead(JournalRead read)
     {
-        if (read.Memory.IsEmpty) StopFormer();
+        if (read.Memory.IsEmpty)
+        {
+            StopFormer();
+            if (TryReadFormer()) return;
+        }
+
         Recall(read.Memory);
     }
 
@@ -215,7 +248,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         _written = 0;
         if (_former is null) return;
         _former.Tell(ForgetEverything.Instance);
-        _log.Info("What {Journal} held under the name {FormerId} belongs to pipeline {Pipeline} now", _name, FormerId, _pipeline);
+        _log.Info("What {Journal} held under the name {FormerId} belongs to pipeline {Pipeline} with the lake {Lake} now", _name, _formerId, _pipeline, _lakeId);
         _former = null;
     }
 
