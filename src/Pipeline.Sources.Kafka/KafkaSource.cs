@@ -19,6 +19,7 @@ namespace Pipeline.Sources.Kafka;
 internal sealed class KafkaSource : IGapSource, IRedriveSource
 {
     private readonly KafkaSourceOptions _options;
+    private readonly ISourceOwner _owner;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly KafkaClients _clients;
@@ -35,10 +36,11 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     {
         Tables = definition.Tables;
         _options = definition.Options;
+        _owner = services.Owner;
         _time = services.Time;
         _log = services.Logs.CreateLogger<KafkaSource>();
         _clients = new KafkaClients(Name, _options, services.Secrets);
-        _connections = new KafkaConnections(_clients, _options, services.Time, _log);
+        _connections = new KafkaConnections(_clients, _options, services.Owner, services.Time, _log);
         _leaderless = new LeaderlessPartitions(services.Time, _log);
         _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(Name);
@@ -128,7 +130,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
-        new KafkaSourceCheck(_options, _topics).RunAsync(cancellationToken);
+        new KafkaSourceCheck(_options, _topics, _connections, _owner).RunAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,21 +1,55 @@
+using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Client;
+using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka;
 
 /// <summary>Looks at everything that reading needs and tells what puts it right.</summary>
-internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics topics)
+internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics topics, KafkaConnections connections, ISourceOwner owner)
 {
     public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
     {
         try
         {
             var described = await topics.DescribeAsync([.. options.Tables.Select(table => table.Topic)], cancellationToken);
-            return [new Finding(options.Thing, Ok: true, "brokers answer"), .. described.Select(CheckTopic)];
+            return [new Finding(options.Thing, Ok: true, "brokers answer"), .. described.Select(CheckTopic), .. await CheckGroupAsync(described, cancellationToken)];
         }
         catch (PipelineException e)
         {
             return [new Finding(e.Thing, Ok: false, e.Cause, e.NextStep)];
+        }
+    }
+
+    /// <summary>Whose the group's offsets are; nothing where none are committed.</summary>
+    private async ValueTask<IReadOnlyList<Finding>> CheckGroupAsync(IReadOnlyList<KafkaTopic> described, CancellationToken cancellationToken)
+    {
+        if (options.Group is not { } group) return [];
+        var thing = $"{options.Name}: group {group}";
+        TopicPartition[] partitions = [.. described.Where(topic => topic.Error is null)
+            .SelectMany(topic => Enumerable.Range(0, topic.Partitions).Select(partition => new TopicPartition(topic.Name, partition)))];
+        var connection = await connections.EnterAsync([], cancellationToken);
+        try
+        {
+            // The client asks on this thread.
+            var marks = await Task.Run(() => GroupQuestion.Ask(connection.Client, partitions, options.RequestTimeout), cancellationToken);
+            return [GroupOffsets.Stranger(marks, new SourceClaim(options.Name, await owner.IdAsync(cancellationToken)), options) is { } stranger
+                ? new Finding(thing, Ok: false, stranger.Cause, stranger.NextStep)
+                : new Finding(thing, Ok: true, "its offsets are this source's to commit")];
+        }
+        catch (KafkaException e) when (KafkaFaults.IsRefusal(e.Error.Code))
+        {
+            var fault = KafkaFaults.Describe(thing, e.Error, inner: e);
+            return [new Finding(thing, Ok: false, fault.Cause, fault.NextStep)];
+        }
+        catch (KafkaException e)
+        {
+            return [new Finding(thing, Ok: true, $"whose its offsets are cannot be told now: {e.Error.Reason.TrimEnd('.')}")];
+        }
+        finally
+        {
+            await connections.LeaveAsync(connection, []);
         }
     }
 

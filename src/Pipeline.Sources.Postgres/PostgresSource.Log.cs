@@ -13,6 +13,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Slot {Slot} is well again: it holds {RetainedBytes} bytes of WAL")]
     public static partial void SlotRecovered(this ILogger log, string slot, long retainedBytes);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: nothing on the server says whose slot {Slot} is, so that another pipeline could use it too; better, as the publication's owner: {Statement}")]
+    public static partial void SlotUnclaimed(this ILogger log, string thing, string slot, string statement);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
     public static partial void SlotUnseen(this ILogger log, string slot, string cause);
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
@@ -21,15 +22,20 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     private readonly DescribedTables _tables;
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
+    private readonly CaptureOwnership _ownership;
+    private readonly ILogger _log;
+    private int _hasAdvised;
 
     public PostgresSource(PostgresSourceDefinition definition, SourceServices services)
     {
         Tables = definition.Tables;
         _options = definition.Options;
         _services = services;
-        _connections = new PostgresConnections(_options, services.Secrets);
+        _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name);
         _tables = new DescribedTables(_connections);
         _metrics = new PostgresMetrics(Name);
+        _ownership = new CaptureOwnership(_options, services.Owner);
+        _log = services.Logs.CreateLogger<PostgresSource>();
     }
 
     public string Name => _options.Name;
@@ -50,7 +56,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
 
         return await _connections.UseAsync<IReadOnlyList<Split>>(_options.Thing, async (connection, cancel) =>
         {
-            var confirmed = await CaptureSetup.EnsureAsync(connection, _options, _options.Thing, cancel);
+            var confirmed = await CaptureSetup.EnsureAsync(connection, _options, _ownership, _options.Thing, Advise, cancel);
             var system = await CaptureSetup.SystemIdentifierAsync(connection, cancel);
             var splits = new List<Split> { new(SlotSplit.Of(Name, _options.Capture.Slot, system), [.. _options.Tables.Select(captured => captured.Name)], Beginning: confirmed) };
             if (!_options.Capture.Snapshot) return splits;
@@ -103,19 +109,19 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
-        new PostgresSourceCheck(_connections).RunAsync(cancellationToken);
+        new PostgresSourceCheck(_connections, _ownership).RunAsync(cancellationToken);
 
     /// <summary>Reading by watermark leaves nothing.</summary>
     public ValueTask<IReadOnlyList<SourceTrace>> FindTracesAsync(CancellationToken cancellationToken) => _options.Mode == ReadMode.Watermark
         ? ValueTask.FromResult<IReadOnlyList<SourceTrace>>([])
-        : _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureRemoval.FindAsync(connection, _options, cancel), cancellationToken);
+        : _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureRemoval.FindAsync(connection, _options, _ownership, cancel), cancellationToken);
 
     public async ValueTask RemoveTracesAsync(CancellationToken cancellationToken)
     {
         if (_options.Mode == ReadMode.Watermark) return;
         await _connections.UseAsync(_options.Thing, async (connection, cancel) =>
         {
-            await CaptureRemoval.RemoveAsync(connection, _options, cancel);
+            await CaptureRemoval.RemoveAsync(connection, _options, _ownership, cancel);
             return true;
         }, cancellationToken);
     }
@@ -143,6 +149,12 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
             if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap(TablesOf(from.Split));
             queue.Complete(e);
         }
+    }
+
+    /// <summary>Said once: every look at the splits finds it.</summary>
+    private void Advise(string statement)
+    {
+        if (Interlocked.Exchange(ref _hasAdvised, 1) == 0) _log.SlotUnclaimed(_options.Thing, _options.Capture.Slot, statement);
     }
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)

@@ -9,7 +9,7 @@ using Pipeline.Sources.Postgres.Reading.Watermark;
 namespace Pipeline.Sources.Postgres;
 
 /// <summary>Looks at everything that reading needs and tells the SQL that puts it right.</summary>
-internal sealed class PostgresSourceCheck(PostgresConnections connections)
+internal sealed class PostgresSourceCheck(PostgresConnections connections, CaptureOwnership ownership)
 {
     private const int OldestVersion = 120_000;
 
@@ -66,7 +66,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections)
 
         if (_options.Mode == ReadMode.Cdc)
         {
-            await CaptureCheck.CheckServerAsync(connection, _options, _findings, cancellationToken);
+            await CaptureCheck.CheckServerAsync(connection, _options, ownership, _findings, cancellationToken);
             return true;
         }
 

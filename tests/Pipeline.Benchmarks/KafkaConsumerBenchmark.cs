@@ -126,7 +126,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     private static async Task<Usage.Stretch> ReadChunksAsync(KafkaBroker broker, CancellationToken cancellationToken)
     {
         var options = new KafkaSourceOptions { Name = "benchmark", Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }] };
-        await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
         var splits = await source.ListSplitsAsync(KafkaBroker.Topic, cancellationToken);
         long records = 0;
         Usage.Start? start = null;

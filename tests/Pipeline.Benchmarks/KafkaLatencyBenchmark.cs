@@ -58,7 +58,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
                 FetchWaitMax = TimeSpan.FromMilliseconds(100),
                 Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }],
             };
-            await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+            await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
             using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
             var system = host.Services.GetRequiredService<ActorSystem>();
             await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);

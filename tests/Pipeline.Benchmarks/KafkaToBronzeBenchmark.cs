@@ -41,7 +41,7 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
     internal static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken, bool withPositions = true)
     {
         var options = new KafkaSourceOptions { Name = "benchmark", Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic, Workers = workers }] };
-        return await BronzeRun.MeasureAsync(new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore())),
+        return await BronzeRun.MeasureAsync(new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner())),
             KafkaBroker.Topic, broker.Records, ClockStart.FirstChunk, cancellationToken, withPositions);
     }
 }

@@ -121,7 +121,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
             Mode = ReadMode.Cdc,
             Capture = new CaptureOptions { Slot = slot, Publication = PublicationOf(table), Snapshot = false },
             Tables = [new PostgresTableOptions(table, table, Watermark: "", [], TimeSpan.Zero)],
-        }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
 
     private static string SlotOf(string reader, string table, int round) => $"{reader}_{table}_{round}";
 

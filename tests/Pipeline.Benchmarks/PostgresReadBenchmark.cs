@@ -118,7 +118,7 @@ public sealed class PostgresReadBenchmark : IBenchmark
         Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
     };
 
-    private static ISource Open(PostgresSourceOptions options) => new PostgresSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    private static ISource Open(PostgresSourceOptions options) => new PostgresSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
 
     /// <summary>From the first request to the last row: making a slot is not what is compared.</summary>
     private static async Task<TimeSpan> ReadAsync(ISource source, string table, int rows, CancellationToken cancellationToken)

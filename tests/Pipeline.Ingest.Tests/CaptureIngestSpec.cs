@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using Pipeline.Testing;
 using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.Emulation.Postgres;
@@ -72,7 +73,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         var problems = new List<ConfigProblem>();
         var definition = new PostgresSourceKind().Bind("app", new SettingsReader(HoconReader.Read("app.conf", _ => text, _ => null), "", problems));
         Assert.Empty(problems);
-        return definition.Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        return definition.Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
     }
 
     /// <summary>A slot is listed before the server has found where it begins.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -25,7 +26,7 @@ public sealed class GapAcceptanceSpec
                 await producer.ProduceAsync(new TopicPartition("user_events", i % 2), new Message<Null, byte[]> { Value = "{}"u8.ToArray() }, Cancel);
         var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
         var options = new KafkaSourceOptions { Name = "events", Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
-        await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
         await StandAtAsync(lake, source, ("events/user_events/0", 1), ("events/user_events/1", 1));
 

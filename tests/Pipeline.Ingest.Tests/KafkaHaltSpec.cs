@@ -1,6 +1,7 @@
 using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
@@ -95,5 +96,5 @@ public sealed class KafkaHaltSpec : IDisposable
         RequestTimeout = TimeSpan.FromSeconds(5),
         Security = new KafkaSecurityOptions { Protocol = KafkaProtocol.SaslPlaintext, Mechanism = SaslMechanism.Plain, Username = "pipeline", Password = new Secret($"secret:file:{_passwordFile}") },
         Tables = [new KafkaTableOptions { Name = Early, Topic = Early }, new KafkaTableOptions { Name = Late, Topic = Late }],
-    }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 }

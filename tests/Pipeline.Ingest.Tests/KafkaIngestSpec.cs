@@ -1,6 +1,7 @@
 using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
@@ -56,7 +57,7 @@ public sealed class KafkaIngestSpec : IDisposable
         ChunkAgeMax = TimeSpan.FromMilliseconds(5),
         FetchWaitMax = TimeSpan.FromMilliseconds(20),
         Tables = [new KafkaTableOptions { Name = Topic, Topic = Topic, Workers = 2 }],
-    }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+    }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 
     /// <summary>Every hundredth record is not UTF-8.</summary>
     private static Task ProduceAsync(IProducer<Null, byte[]> producer, int partitions, int from, int count) => Task.WhenAll(Enumerable.Range(from, count)

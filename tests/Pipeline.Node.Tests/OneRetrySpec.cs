@@ -13,6 +13,7 @@ public sealed partial class OneRetrySpec
     {
         ["Retry.cs"] = "the one place that waits between attempts",
         ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
+        ["GroupOffsets.cs"] = "looks every minute whose a group's offsets are",
         ["KafkaTopics.cs"] = "gives the other brokers a second when one cannot be reached",
         ["SlotCapture.cs"] = "gives the reading side time to find the reason of a connection that is gone",
         ["SnowflakeClient.cs"] = "asks whether a statement that runs has ended, at the pace of a RetryPolicy",

@@ -7,6 +7,7 @@ using Pipeline.Emulation.Kafka;
 using Pipeline.Sources.Kafka.Client;
 using Pipeline.Sources.Kafka.Decoding;
 using Pipeline.Sources.Kafka.Reading;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -23,7 +24,7 @@ public sealed class KafkaHandlesSpec : KafkaSpec
         await using var kafka = new KafkaFixture(partitions: 1);
         for (var i = 0; i < 50; i++) await kafka.ProduceAsync(0, "{}"u8.ToArray());
         var options = KafkaFixture.Options(kafka.Kafka.Bootstrap) with { Tables = [Table] };
-        var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore()), options, TimeProvider.System, NullLogger.Instance);
+        var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
         for (var round = 0; round < Rounds; round++)
         {
             using var chunks = new ChunkQueue(1 << 30);

@@ -2,6 +2,7 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
@@ -243,7 +244,7 @@ public sealed class KafkaSharingSpec : KafkaSpec
             FetchWaitMax = _fetchWaitMax,
             RequestTimeout = TimeSpan.FromSeconds(5),
             Tables = [.. Enumerable.Range(0, _tables).Select(table => new KafkaTableOptions { Name = $"t{table}", Topic = $"t{table}" })],
-        }), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        }), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 
         /// <summary>Record N of a table goes to partition N mod their number.</summary>
         public async Task ProduceAsync(int table, int count, CancellationToken cancellationToken, string value = "")

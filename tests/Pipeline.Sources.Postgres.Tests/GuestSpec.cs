@@ -10,7 +10,7 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>What a source takes of its server, and how it comes in.</summary>
 public sealed class GuestSpec(PostgresServer server) : PostgresSpec
 {
-    private const string Backends = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'pipeline/app'";
+    private const string Backends = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'pipeline/test/app'";
 
     [Fact]
     public async Task Six_tables_never_take_more_connections_than_they_may()

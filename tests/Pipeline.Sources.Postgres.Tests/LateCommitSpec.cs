@@ -103,7 +103,7 @@ public sealed class LateCommitSpec(PostgresServer server) : PostgresSpec
         for (var looks = 0; looks < 20;)
         {
             var look = await database.ScalarAsync<DateTime>(
-                "select max(query_start) from pg_stat_activity where application_name = 'pipeline/app' and datname = current_database()", Cancel);
+                "select max(query_start) from pg_stat_activity where application_name = 'pipeline/test/app' and datname = current_database()", Cancel);
             if (look > last) (last, looks) = (look, looks + 1);
         }
     }

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -59,7 +60,7 @@ public sealed class RemovalSpec(PostgresServer server) : PostgresSpec
         await database.ExecuteAsync($"create publication publication_{database.Name} for table items with (publish_via_partition_root = true); create table others (id int primary key)", Cancel);
         var before = await CatalogAsync(database);
         await ReadOneAsync(database);
-        await using var source = TestDatabase.Open(database.CaptureOptions("items"));
+        await using var source = TestDatabase.Open(database.CaptureOptions("items"), owner: new TestOwner(hasRead: true));
         await using var larger = TestDatabase.Open(database.CaptureOptions("items", "others"));
 
         var refused = await Assert.ThrowsAsync<PipelineException>(async () => await larger.ListSplitsAsync("others", Cancel));
@@ -85,7 +86,7 @@ public sealed class RemovalSpec(PostgresServer server) : PostgresSpec
         await using var source = TestDatabase.Open(database.CaptureOptions("items"));
         var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.RemoveTracesAsync(Cancel));
 
-        Assert.Contains($"process {pid} of the server (application pipeline/app)", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"process {pid} of the server (application pipeline/test/app)", failure.Message, StringComparison.Ordinal);
         Assert.Equal(during, await CatalogAsync(database));
     }
 

@@ -256,7 +256,7 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
 
     /// <summary>Those that copy rows out at this moment, or have just done so and wait to hand them on.</summary>
     private async ValueTask<int[]> BackendsAsync(TestDatabase database) => await database.ScalarAsync<int[]>(
-        "select coalesce(array_agg(pid), '{}') from pg_stat_activity where datname = current_database() and (query like 'copy (%' or query = 'commit') and application_name = 'pipeline/app'", Cancel);
+        "select coalesce(array_agg(pid), '{}') from pg_stat_activity where datname = current_database() and (query like 'copy (%' or query = 'commit') and application_name = 'pipeline/test/app'", Cancel);
 
     private async ValueTask<TestDatabase> CreateAsync()
     {

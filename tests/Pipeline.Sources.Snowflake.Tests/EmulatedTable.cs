@@ -70,7 +70,7 @@ internal sealed class EmulatedTable : SourceFixture
     public override ISource Open() => Open(_options);
 
     public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null) =>
-        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 
     public override ISource OpenBroken() => Open(_options with
     {

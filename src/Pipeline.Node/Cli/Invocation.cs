@@ -5,6 +5,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
+using Pipeline.Operations.Sources;
 
 namespace Pipeline.Node.Cli;
 
@@ -20,7 +21,7 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
         LakeLocation is { } location && !S3Location.IsS3(location) ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
 
     /// <summary>What sources of this command get.</summary>
-    public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore());
+    public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore(), new LakeOwner(Load().Name, OpenLake()));
 
     public void Print(Listing listing) => listing.Print(Context, Format);
 

@@ -62,7 +62,7 @@ internal sealed class NodeHost : IAsyncDisposable
         lake = lake.Telling(logs);
         var secrets = new LocalSecretStore();
         var certificates = options.Cluster.Tls is { } tls ? await NodeCertificates.LoadAsync(tls, options.Name, secrets, time, cancellationToken) : null;
-        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets));
+        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
         var outages = NodeOutages.Watch(logs, time);
         var joining = new ClusterJoining(options, lake, outages, time, log);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);

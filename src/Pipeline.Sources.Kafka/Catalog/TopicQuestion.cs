@@ -10,14 +10,14 @@ namespace Pipeline.Sources.Kafka.Catalog;
 /// </summary>
 internal static unsafe partial class TopicQuestion
 {
-    private const string LibraryName = "librdkafka";
+    private const string LibraryName = LibRdKafka.Name;
     private const int ErrorBytes = 512;
 
     /// <summary>How long it may take until somebody who gives up is noticed.</summary>
     private const int LookMs = 50;
 
-    static TopicQuestion() =>
-        NativeLibrary.SetDllImportResolver(typeof(TopicQuestion).Assembly, (name, _, _) => name == LibraryName ? LibRdKafka.Loaded : 0);
+    // A client is there, so that the library is loaded and the imports find it.
+    static TopicQuestion() => _ = LibRdKafka.Loaded;
 
     /// <summary>Blocks until there is an answer, the time is over or it is cancelled; null: there was none.</summary>
     /// <exception cref="KafkaException">The client says that there will be none.</exception>

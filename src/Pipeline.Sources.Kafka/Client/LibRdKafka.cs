@@ -53,6 +53,9 @@ internal unsafe struct NativeFetchedMessage
 /// </summary>
 internal static unsafe class LibRdKafka
 {
+    /// <summary>What imported calls name as their library, to be resolved to the one that is loaded.</summary>
+    public const string Name = "librdkafka";
+
     // 2.16.0, as rd_kafka_version() says it.
     private const int KnownLayout = 0x021000ff;
 
@@ -88,6 +91,7 @@ internal static unsafe class LibRdKafka
         Library.Load(null);
         var isFound = TryFind(out var library);
         Loaded = library;
+        NativeLibrary.SetDllImportResolver(typeof(LibRdKafka).Assembly, (name, _, _) => name == Name ? library : 0);
         if (!isFound)
         {
             Unavailable = "the loaded librdkafka was not found";

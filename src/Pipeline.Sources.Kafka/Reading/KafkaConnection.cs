@@ -28,7 +28,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly ILogger _log;
     private readonly QueueHandle _events;
     private readonly ClientLease _lease;
-    private readonly bool _hasGroup;
+    private readonly GroupOffsets? _offsets;
     private readonly OutageReason _reason;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -45,10 +45,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private long? _rotatedAt;
     private bool _hasWarnedOfGroup;
 
-    private KafkaConnection(KafkaClients clients, ConsumerConfig config, KafkaSourceOptions options, TimeProvider time, ILogger log)
+    private KafkaConnection(KafkaClients clients, ConsumerConfig config, KafkaSourceOptions options, ISourceOwner owner, TimeProvider time, ILogger log)
     {
         (_clients, _config, _requestTimeout, _time, _log) = (clients, config, options.RequestTimeout, time, log);
-        _hasGroup = options.Group is not null;
         _reason = new OutageReason(time);
         Consumer = clients.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetErrorHandler((_, error) => OnError(error))
@@ -56,6 +55,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
             .Build());
         _lease = new ClientLease(Consumer);
         Wait = new FetchWait(_lease, options.FetchWaitMax);
+        _offsets = options.Group is null ? null : new GroupOffsets(_lease, options, owner, Store, time, log);
         _events = LibRdKafka.ConsumerQueue(_lease);
         new Thread(Run) { Name = "kafka events", IsBackground = true }.Start();
     }
@@ -69,7 +69,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
 
     public FetchWait Wait { get; }
 
-    public static async Task<KafkaConnection> OpenAsync(KafkaClients clients, KafkaSourceOptions options, TimeProvider time, ILogger log, CancellationToken cancellationToken)
+    public static async Task<KafkaConnection> OpenAsync(KafkaClients clients, KafkaSourceOptions options, ISourceOwner owner, TimeProvider time, ILogger log, CancellationToken cancellationToken)
     {
         if (LibRdKafka.Unavailable is { } reason) throw LibRdKafka.Missing(clients.Thing, reason);
         var config = new ConsumerConfig(await clients.ConfigureAsync(cancellationToken))
@@ -101,7 +101,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
             // Assigned by hand: nobody waits for our polls, and a full queue may keep us away for long.
             MaxPollIntervalMs = 86_400_000,
         };
-        return new KafkaConnection(clients, config, options, time, log);
+        return new KafkaConnection(clients, config, options, owner, time, log);
     }
 
     /// <summary>Takes in a reading of these partitions; refuses one of a partition that is being read, and everybody once it has broken.</summary>
@@ -162,12 +162,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <exception cref="KafkaException">No broker answers.</exception>
     public WatermarkOffsets QueryOffsets(TopicPartition partition) => Consumer.QueryWatermarkOffsets(partition, _requestTimeout);
 
-    /// <summary>Shows a durable position to lag tools, some seconds later. Does nothing for a partition that is not read any more.</summary>
-    public void StoreOffset(TopicPartition partition, long position)
-    {
-        lock (_gate)
-            if (_assigned.Contains(partition)) Consumer.StoreOffset(new TopicPartitionOffset(partition, position));
-    }
+    /// <summary>Shows a durable position to lag tools, some seconds later.</summary>
+    public void StoreOffset(TopicPartition partition, long position) => _offsets?.Show(partition, position);
 
     /// <summary>Throws when something happened to the client as a whole that will not pass.</summary>
     public void ThrowIfBroken()
@@ -181,6 +177,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
+        _offsets?.Dispose();
         LibRdKafka.Yield(_events);
         await _ended.Task;
         _stopping.Dispose();
@@ -188,6 +185,13 @@ internal sealed class KafkaConnection : IAsyncDisposable
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
         _lease.Dispose();
+    }
+
+    /// <summary>Does nothing for a partition that is not read any more.</summary>
+    private void Store(TopicPartition partition, long position, string mark)
+    {
+        lock (_gate)
+            if (_assigned.Contains(partition)) GroupQuestion.Store(_lease, partition, position, mark);
     }
 
     private void Break(Exception fault)
@@ -229,7 +233,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
         else if (error.Code == ErrorCode.GroupAuthorizationFailed)
         {
             // The client asks for the group's coordinator also where no group is used.
-            if (_hasGroup && !_hasWarnedOfGroup) _log.GroupRefused(Thing);
+            if (_offsets is not null && !_hasWarnedOfGroup) _log.GroupRefused(Thing);
             _hasWarnedOfGroup = true;
         }
         else if (KafkaFaults.IsRefusal(error.Code))

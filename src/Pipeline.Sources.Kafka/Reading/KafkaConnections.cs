@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using Pipeline.Core;
 using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
@@ -9,7 +10,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// that uses it. There is a second only while the first has broken and is being left, or while a partition is read twice at
 /// a time.
 /// </summary>
-internal sealed class KafkaConnections(KafkaClients clients, KafkaSourceOptions options, TimeProvider time, ILogger log)
+internal sealed class KafkaConnections(KafkaClients clients, KafkaSourceOptions options, ISourceOwner owner, TimeProvider time, ILogger log)
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly List<KafkaConnection> _open = [];
@@ -23,7 +24,7 @@ internal sealed class KafkaConnections(KafkaClients clients, KafkaSourceOptions 
         try
         {
             if (_open.Find(connection => connection.TryEnter(partitions)) is { } shared) return shared;
-            var opened = await KafkaConnection.OpenAsync(clients, options, time, log, cancellationToken);
+            var opened = await KafkaConnection.OpenAsync(clients, options, owner, time, log, cancellationToken);
             opened.TryEnter(partitions);
             _open.Add(opened);
             return opened;

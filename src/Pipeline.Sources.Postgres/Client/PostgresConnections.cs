@@ -23,9 +23,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly ConcurrentBag<WireConnection> _idle = [];
     private readonly ISecretStore _secrets;
 
-    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets)
+    private readonly string _applicationName;
+
+    /// <param name="pipeline">The name of the pipeline that reads.</param>
+    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline)
     {
         Options = options;
+        _applicationName = $"pipeline/{pipeline}/{options.Name}";
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
         var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder
@@ -34,7 +38,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             Port = options.Port,
             Database = options.Database,
             Username = options.Security.Username,
-            ApplicationName = ApplicationName,
+            ApplicationName = _applicationName,
             SslMode = options.Security.Tls switch
             {
                 TlsMode.VerifyFull => SslMode.VerifyFull,
@@ -60,8 +64,6 @@ internal sealed class PostgresConnections : IAsyncDisposable
     }
 
     public PostgresSourceOptions Options { get; }
-
-    private string ApplicationName => $"pipeline/{Options.Name}";
 
     /// <summary>Runs <paramref name="work"/> with a connection of its own.</summary>
     /// <param name="thing">What an error is about.</param>
@@ -133,7 +135,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     public async ValueTask<WireConnection> OpenWireAsync(bool replication, CancellationToken cancellationToken)
     {
         var password = Options.Security.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
-        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = ApplicationName, ["options"] = SessionSettings };
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = _applicationName, ["options"] = SessionSettings };
         if (replication) parameters["replication"] = "database";
         return await WireConnection.OpenAsync(Options, password, parameters, cancellationToken);
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.Delta;
@@ -68,7 +69,7 @@ public sealed class ReferencePipelineSpec : IDisposable
     private static ISource Open((string Name, SettingsReader Settings) source)
     {
         var kind = Kinds.Single(kind => kind.Kind == source.Settings.String("type"));
-        return kind.Bind(source.Name, source.Settings).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        return kind.Bind(source.Name, source.Settings).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
     }
 
     private async Task RunAllJobsAsync(Lake lake, TransformGraph graph)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -43,7 +44,7 @@ internal sealed class LetterLake : IDisposable
             Bootstrap = "127.0.0.1:1",
             Tables = [table ?? Table()],
             Registry = registry is null ? null : new SchemaRegistryOptions { Url = registry, Retry = new RetryPolicy { AttemptsMax = 1 } },
-        }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        }).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 
     public static DeadLetter Letter(long position, byte[]? value, string code = "too_large", string split = Split, byte[]? key = null, string? headers = null) =>
         new(Name, SplitId.Parse(split), position, code, "as it was then", key, value, headers, At.AddSeconds(position));

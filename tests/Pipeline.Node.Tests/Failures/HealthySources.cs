@@ -31,6 +31,8 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
         }
         events {
           type = kafka, bootstrap = "{{_kafka!.Bootstrap}}", security { protocol = plaintext }
+          # Each test has a lake of its own, and one group has one pipeline.
+          commit-group-offsets = false
           tables { clicks { topic = clicks, format = json } }
         }
         crm {

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -72,7 +73,7 @@ public sealed class OldBronzeSpec
     private static async Task<Apache.Arrow.Schema> SchemaAsync(ReleaseState state)
     {
         var options = PipelineOptions.Load(state.Configuration, SourceKinds.All, lakeLocation: null, _ => null);
-        await using var source = options.Sources.Single(source => source.Name == Metrics.Source).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore()));
+        await using var source = options.Sources.Single(source => source.Name == Metrics.Source).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
         return await source.DescribeAsync(Metrics.Name, Cancel);
     }
 

@@ -9,7 +9,7 @@ internal static class CaptureCheck
 {
     private const int OldestVersion = 130_000;
 
-    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresSourceOptions options, List<Finding> findings, CancellationToken cancellationToken)
+    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, List<Finding> findings, CancellationToken cancellationToken)
     {
         var role = Sql.Identifier(options.Security.Username);
         await using (var command = new NpgsqlCommand("""
@@ -40,6 +40,16 @@ internal static class CaptureCheck
                     : "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();");
             if (FailoverSlots.Check(options, connection.PostgreSqlVersion.Major, slot) is { } failover) findings.Add(failover);
             Add("WAL senders left", senders < sendersMax || slot is { IsActive: true }, $"{sendersMax - senders} of {sendersMax}", Raise("max_wal_senders", senders));
+            await CheckOwnerAsync(slot);
+        }
+
+        async ValueTask CheckOwnerAsync(SlotState? slot)
+        {
+            var publication = await CaptureSetup.FindPublicationAsync(connection, options, cancellationToken);
+            if (slot is null && publication is null) return;
+            var verdict = await ownership.JudgeAsync(connection, publication, slot, cancellationToken);
+            Add("owner of slot and publication", verdict.Refusal is null, verdict.Refusal?.Cause ?? (verdict.Claim is not null ? "of the release before; this pipeline takes them over at start"
+                : verdict.Advice is { } advice ? $"nobody is named, so that another pipeline could use them too; better, as the publication's owner: {advice}" : "this pipeline"), verdict.Refusal?.NextStep ?? "");
         }
 
         static string Raise(string setting, int used) => $"ALTER SYSTEM SET {setting} = {Sql.Integer(used + 10)}; -- then restart the server";
@@ -68,7 +78,7 @@ internal static class CaptureCheck
         if (publication?.Tables.Contains(table.Oid) == true)
             Add("publication", ok: true, options.Capture.Publication, "");
         else if (publication is not null)
-            Add("publication", publication.IsOurs && reader.GetBoolean(2), $"{options.Capture.Publication} does not contain it{(publication.IsOurs ? "; it is added at start by the table's owner" : "")}",
+            Add("publication", publication.Mark.IsMadeByPipeline && reader.GetBoolean(2), $"{options.Capture.Publication} does not contain it{(publication.Mark.IsMadeByPipeline ? "; it is added at start by the table's owner" : "")}",
                 $"{CaptureSetup.AddTablesSql(options, [table])};");
         else
             Add("publication", reader.GetBoolean(2) && reader.GetBoolean(3), $"{options.Capture.Publication} does not exist; it is made at start by the table's owner",

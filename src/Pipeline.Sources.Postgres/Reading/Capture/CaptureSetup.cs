@@ -7,24 +7,25 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>A publication as the server has it.</summary>
 /// <param name="Tables">Identities of the published tables.</param>
-/// <param name="IsOurs">Whether it was made here, and so may be altered and dropped.</param>
-internal sealed record PublicationState(IReadOnlySet<uint> Tables, bool IsOurs);
+/// <param name="Mark">Who made it, and whose slots are read with it.</param>
+/// <param name="MayAlter">Whether our role is its owner's.</param>
+internal sealed record PublicationState(IReadOnlySet<uint> Tables, PublicationMark Mark, bool MayAlter);
 
 /// <summary>What change capture needs on the server: a publication of the tables, and a slot.</summary>
 internal static class CaptureSetup
 {
-    /// <summary>How the comment of a publication begins that was made here. A slot has no comment: it has one reader, which is us.</summary>
-    private const string PublicationMark = "made by pipeline";
-
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
+    /// <param name="advise">Takes a statement of which nobody but the publication's owner may make use.</param>
     /// <returns>From where on the slot has changes.</returns>
-    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
+    /// <exception cref="PipelineException">What is there belongs to somebody else; it stays as it is.</exception>
+    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, Action<string> advise,
+        CancellationToken cancellationToken)
     {
         var turn = $"(hashtext({Sql.Text("pipeline " + options.Capture.Slot)}))";
         await ExecuteAsync(connection, $"select pg_advisory_lock{turn}", cancellationToken);
         try
         {
-            return await EnsureInTurnAsync(connection, options, thing, cancellationToken);
+            return await EnsureInTurnAsync(connection, options, ownership, thing, advise, cancellationToken);
         }
         finally
         {
@@ -33,31 +34,37 @@ internal static class CaptureSetup
         }
     }
 
-    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
+    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, Action<string> advise,
+        CancellationToken cancellationToken)
     {
         var tables = new List<PostgresTable>();
         foreach (var table in options.Tables) tables.Add(await CatalogReader.ReadAsync(connection, table, $"Source {options.Name}, table {table.Name}", cancellationToken));
 
-        // The publication first: a slot decodes only what was published when it happened.
         var found = await FindPublicationAsync(connection, options, cancellationToken);
+        var slot = await FindSlotAsync(connection, options, cancellationToken);
+        var verdict = await ownership.JudgeAsync(connection, found, slot, cancellationToken);
+        if (verdict.Refusal is not null) throw verdict.Refusal;
+        if (slot is not null && slot.Plugin != "pgoutput")
+            throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
+
+        // The publication first: a slot decodes only what was published when it happened.
         var missing = tables.Where(table => found?.Tables.Contains(table.Oid) != true).ToList();
         if (found is null)
-            await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {MarkPublicationSql(options)}", cancellationToken);
-        else if (missing.Count > 0 && !found.IsOurs)
+            await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}", cancellationToken);
+        else if (missing.Count > 0 && !found.Mark.IsMadeByPipeline)
             throw new PipelineException(FaultKind.Missing, thing, $"publication {options.Capture.Publication} does not contain {string.Join(", ", missing.Select(table => table.QualifiedName))}, and it was made by someone else",
                 $"As its owner: {AddTablesSql(options, missing)};");
         else if (missing.Count > 0)
             await ExecuteAsync(connection, AddTablesSql(options, missing), cancellationToken);
 
-        var slot = await FindSlotAsync(connection, options, cancellationToken);
+        if (verdict.Claim is { } claim) await ExecuteAsync(connection, CaptureOwnership.CommentSql(options.Capture.Publication, claim), cancellationToken);
+        if (verdict.Advice is { } advice) advise(advice);
         if (slot is null)
         {
             await using var create = new NpgsqlCommand(FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), connection);
             return Lsn.Parse((string)(await create.ExecuteScalarAsync(cancellationToken))!);
         }
 
-        if (slot.Plugin != "pgoutput")
-            throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
         if (slot.Confirmed == 0)
             throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} is just being made: the server waits for open transactions to end", "Nothing to do unless it lasts.");
         return slot.Confirmed;
@@ -65,9 +72,6 @@ internal static class CaptureSetup
 
     public static string CreatePublicationSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
         $"create publication {Sql.Identifier(options.Capture.Publication)} for table {string.Join(", ", tables.Select(table => table.QualifiedName))} with (publish_via_partition_root = true)";
-
-    public static string MarkPublicationSql(PostgresSourceOptions options) =>
-        $"comment on publication {Sql.Identifier(options.Capture.Publication)} is {Sql.Text($"{PublicationMark} for source {options.Name}")}";
 
     public static string AddTablesSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
         $"alter publication {Sql.Identifier(options.Capture.Publication)} add table {string.Join(", ", tables.Select(table => table.QualifiedName))}";
@@ -79,12 +83,12 @@ internal static class CaptureSetup
     {
         await using var command = new NpgsqlCommand("""
             select array(select format('%I.%I', schemaname, tablename)::regclass::oid from pg_catalog.pg_publication_tables t where t.pubname = p.pubname),
-                   coalesce(obj_description(oid, 'pg_publication'), '')
+                   coalesce(obj_description(oid, 'pg_publication'), ''), pg_has_role(pubowner, 'USAGE')
             from pg_catalog.pg_publication p where pubname = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Publication } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
-            ? new PublicationState(reader.GetFieldValue<uint[]>(0).ToHashSet(), reader.GetString(1).StartsWith(PublicationMark, StringComparison.Ordinal))
+            ? new PublicationState(reader.GetFieldValue<uint[]>(0).ToHashSet(), new PublicationMark(reader.GetString(1)), reader.GetBoolean(2))
             : null;
     }
 

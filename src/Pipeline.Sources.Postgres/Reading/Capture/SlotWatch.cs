@@ -6,12 +6,13 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>
 /// Looks at a slot while it is read: publishes what it makes the server keep, warns before that is removed, and stops
-/// when it was.
+/// when it was, or when somebody else has taken the slot over.
 /// </summary>
 internal sealed class SlotWatch(PostgresConnections connections, SplitId split, PostgresMetrics metrics, SourceServices services)
 {
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotWatch>();
+    private readonly CaptureOwnership _ownership = new(connections.Options, services.Owner);
     private SlotAlarm _alarm;
 
     private string Thing => $"Source {_options.Name}, slot {_options.Capture.Slot}";
@@ -43,8 +44,12 @@ internal sealed class SlotWatch(PostgresConnections connections, SplitId split, 
     }
 
     /// <summary>Not one of the turns of readers: a look does not wait for them.</summary>
-    public ValueTask<SlotState?> FindAsync(CancellationToken cancellationToken) =>
-        connections.UseBesideAsync(Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken);
+    /// <exception cref="PipelineException">The slot is somebody else's by now.</exception>
+    public ValueTask<SlotState?> FindAsync(CancellationToken cancellationToken) => connections.UseBesideAsync(Thing, async (connection, cancel) =>
+    {
+        await _ownership.RequireAsync(connection, split, cancel);
+        return await CaptureSetup.FindSlotAsync(connection, _options, cancel);
+    }, cancellationToken);
 
     /// <exception cref="PipelineException">The slot is gone or lost.</exception>
     public SlotState Accept(SlotState? slot)
