@@ -34,6 +34,8 @@ public sealed partial class ArchitectureSpec
         ["TableCommit"] = "what the writer of a commit said of it",
         ["Finding"] = "sources look at systems that they alone know, and say it in their words",
         ["SourceTrace"] = "sources look at systems that they alone know, and say it in their words",
+        ["ConfigProblem"] = "what the configuration's reader says of a setting",
+        ["SourceLocation"] = "a place in the configuration",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",
     };

@@ -62,6 +62,18 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
     }
 
     [Fact]
+    public void What_a_node_needs_follows_the_roles_that_the_command_line_gives_it()
+    {
+        Replace("pipeline.conf", "seed-nodes = []", "seed-nodes = [\"node-1:4053\"]");
+        Replace("pipeline.conf", "location = \"./.pipeline/lake\"", "location = \"/lake\"");
+
+        var options = PipelineOptions.Load(Path.Combine(_directory, "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null);
+
+        Assert.Empty((options with { Cluster = options.Cluster with { Roles = [NodeRole.Ingest] } }).RunProblems);
+        Assert.Single((options with { Cluster = options.Cluster with { Roles = [NodeRole.Transform] } }).RunProblems);
+    }
+
+    [Fact]
     public async Task A_broken_brace_and_a_missing_include_are_reported_with_file_and_line()
     {
         Replace("pipeline.conf", "include \"sources/app.conf\"", "include \"sources/apps.conf\"");

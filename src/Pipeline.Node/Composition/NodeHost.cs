@@ -10,6 +10,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
+using Pipeline.Operations.Planning;
 using Pipeline.Operations.Sources;
 using Pipeline.Remoting.Tls;
 using Pipeline.Remoting.Wire;
@@ -56,12 +57,11 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (options.RunProblems.Count > 0) throw new ConfigurationException(options.RunProblems);
+        var secrets = new LocalSecretStore();
+        var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
         var log = logs.CreateLogger<NodeHost>();
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         lake = lake.Telling(logs);
-        var secrets = new LocalSecretStore();
-        var certificates = options.Cluster.Tls is { } tls ? await NodeCertificates.LoadAsync(tls, options.Name, secrets, time, cancellationToken) : null;
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
         var outages = NodeOutages.Watch(logs, time);
         var joining = new ClusterJoining(options, lake, outages, time, log);

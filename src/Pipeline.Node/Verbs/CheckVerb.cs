@@ -16,6 +16,8 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         var listing = new Listing("thing", "ok", "detail", "next step");
         listing.Add("configuration", true, $"{invocation.ConfigPath}: {options.Sources.Count} sources, {options.Sources.Sum(source => source.Tables.Count)} tables", null);
         foreach (var notice in options.Notes.Notices) listing.Add("configuration", true, notice.ToString(), null);
+        foreach (var problem in check.RunProblems) listing.Add($"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
+        if (check.CertificateFault is { } certificate) listing.Add(certificate.Thing, false, certificate.Cause, certificate.NextStep);
         listing.Add("table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together", null);
         listing.Add($"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
         foreach (var finding in check.Findings) listing.Add(finding.Thing, finding.Ok, finding.Detail, finding.NextStep);

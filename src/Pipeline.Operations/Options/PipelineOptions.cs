@@ -34,7 +34,10 @@ public sealed record PipelineOptions
     public SettingsNotes Notes { get; init; } = new();
 
     /// <summary>What keeps a node of this configuration from starting, though everything else can be done with it.</summary>
-    public IReadOnlyList<ConfigProblem> RunProblems { get; init; } = [];
+    public IReadOnlyList<ConfigProblem> RunProblems => [.. RunRules(this)];
+
+    /// <summary>Asked anew of options that were changed, as by roles of the command line.</summary>
+    private Func<PipelineOptions, IEnumerable<ConfigProblem>> RunRules { get; init; } = _ => [];
 
     /// <summary>Reads and validates; connects to nothing.</summary>
     /// <param name="kinds">The kinds of source that may be configured.</param>
@@ -67,7 +70,7 @@ public sealed record PipelineOptions
             Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };
         pipeline.Complete();
-        return options with { RunProblems = [.. RunProblemsOf(options, pipeline)] };
+        return options with { RunRules = changed => RunProblemsOf(changed, pipeline) };
     }
 
     private static IEnumerable<ConfigProblem> RunProblemsOf(PipelineOptions options, SettingsReader pipeline)

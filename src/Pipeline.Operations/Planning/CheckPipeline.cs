@@ -1,3 +1,4 @@
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Operations.Options;
@@ -9,14 +10,16 @@ public sealed record CheckPipelineRequest;
 
 /// <param name="Lake">Where it is.</param>
 /// <param name="LakeFault">Why it cannot be written; null when it can.</param>
+/// <param name="RunProblems">Why no node of this configuration would start, though everything else can be done with it.</param>
+/// <param name="CertificateFault">Why no node would start with its certificate; null when it would.</param>
 /// <param name="Findings">What the sources found at their systems, in the order of the configuration.</param>
-public sealed record CheckPipelineResult(string Lake, PipelineException? LakeFault, IReadOnlyList<Finding> Findings)
+public sealed record CheckPipelineResult(string Lake, PipelineException? LakeFault, IReadOnlyList<ConfigProblem> RunProblems, PipelineException? CertificateFault, IReadOnlyList<Finding> Findings)
 {
-    public bool IsSound => LakeFault is null && Findings.All(finding => finding.Ok);
+    public bool IsSound => LakeFault is null && CertificateFault is null && RunProblems.Count == 0 && Findings.All(finding => finding.Ok);
 }
 
 /// <summary>
-/// Reaches every source and writes to the lake. Loading the options has validated every setting and bound every rule and
+/// Asks what a node asks before it starts, reaches every source and writes to the lake. Loading the options has validated every setting and bound every rule and
 /// query before.
 /// </summary>
 public static class CheckPipeline
@@ -26,10 +29,11 @@ public static class CheckPipeline
     public static async Task<CheckPipelineResult> RunAsync(CheckPipelineRequest request, PipelineOptions options, SourceServices services, Lake lake, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        var certificateFault = await NodeStart.CertificateFaultAsync(options, services.Secrets, services.Time, cancellationToken);
         var lakeFault = await WriteAsync(lake, cancellationToken);
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
-        return new CheckPipelineResult(lake.Store.Location, lakeFault, [.. findings.SelectMany(found => found)]);
+        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found)]);
     }
 
     private static async Task<PipelineException?> WriteAsync(Lake lake, CancellationToken cancellationToken)

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using Akka.Cluster;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Configuration;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
 using Pipeline.Remoting.Tls;
 
@@ -94,6 +96,34 @@ public sealed class JoiningSpec : IDisposable
         var refused = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("a", "sales", lake: null, behind: """cluster.seed-nodes = ["127.0.0.1:4053"]"""));
 
         Assert.Equal("pipeline.lake.location", Assert.Single(refused.Problems).Path);
+    }
+
+    [Fact]
+    public async Task A_check_says_everything_for_which_a_node_would_be_refused()
+    {
+        var config = await RunningNode.ConfigureAsync(_root, "", """cluster { seed-nodes = ["node-1:4053"], hostname = "10.1.2.3" }""");
+        var lake = Path.GetRelativePath(Directory.GetCurrentDirectory(), Path.Combine(_root, "lake"));
+
+        var check = await NodeRun.OfAsync("check", "--config", config, "--lake", lake, "-o", "json");
+        var run = await NodeRun.OfAsync("run", "--config", config, "--lake", lake);
+
+        Assert.Equal((ExitCode.Failed, ExitCode.Usage), (check.ExitCode, run.ExitCode));
+        string[] settings = ["pipeline.cluster.tls", "pipeline.lake.location", "pipeline.transform.journal.provider"];
+        Assert.Equal(settings.Select(setting => $"configuration of a node: {setting}"),
+            JsonNode.Parse(check.Data)!.AsArray().Where(row => !(bool)row!["ok"]!).Select(row => (string)row!["thing"]!));
+        Assert.All(settings, setting => Assert.Contains(setting, run.Messages, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_check_says_what_is_wrong_with_a_node_s_certificate()
+    {
+        using var own = _authority.Issue([NodeCertificates.UriOf("sales")], validFor: -1);
+        var config = await RunningNode.ConfigureAsync(_root, "", $"name = sales\ncluster {{ {_authority.Section(_root, "sales", own)} }}");
+
+        var check = await NodeRun.OfAsync("check", "--config", config, "-o", "json");
+
+        var found = Assert.Single(JsonNode.Parse(check.Data)!.AsArray(), row => !(bool)row!["ok"]!);
+        Assert.Contains("expired", (string)found!["detail"]!, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,0 +1,33 @@
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Operations.Options;
+using Pipeline.Remoting.Tls;
+
+namespace Pipeline.Operations.Planning;
+
+/// <summary>What a node of a configuration needs before it starts. A start asks it, and so does a check.</summary>
+public static class NodeStart
+{
+    /// <returns>The certificates by which nodes know each other; null where they talk in plain text.</returns>
+    /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
+    /// <exception cref="PipelineException">A certificate cannot be read or would be refused by the others.</exception>
+    public static ValueTask<NodeCertificates?> RequireAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken) =>
+        options.RunProblems is { Count: > 0 } problems ? throw new ConfigurationException(problems) : CertificatesAsync(options, secrets, time, cancellationToken);
+
+    /// <summary>What <see cref="RequireAsync"/> says of the certificates; null: nothing.</summary>
+    internal static async ValueTask<PipelineException?> CertificateFaultAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CertificatesAsync(options, secrets, time, cancellationToken);
+            return null;
+        }
+        catch (PipelineException fault)
+        {
+            return fault;
+        }
+    }
+
+    private static async ValueTask<NodeCertificates?> CertificatesAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken) =>
+        options.Cluster.Tls is { } tls ? await NodeCertificates.LoadAsync(tls, options.Name, secrets, time, cancellationToken) : null;
+}
