@@ -78,6 +78,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>As a service manager does to stop it.</summary>
     public void Terminate() => Assert.Equal(0, Signal(_process.Id, 15));
 
+    /// <summary>As an operator does who has mended something.</summary>
+    public void HangUp() => Assert.Equal(0, Signal(_process.Id, 1));
+
     public async Task<NodeRun> WaitForEndAsync()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -5,7 +5,7 @@ namespace Pipeline.Testing;
 /// <summary>Signals to processes that a test has started.</summary>
 public static partial class ProcessSignals
 {
-    public const int Quit = 3, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
+    public const int HangUp = 1, Quit = 3, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
 
     public static void Send(int process, int signal)
     {

@@ -177,7 +177,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 break;
             case WorkerEffect.TellHalt halt:
                 _log.Error("{Table} is halted: {Fault} {Next}", NameOf(halt.Fault), halt.Fault, halt.Fault.AwaitsWord
-                    ? "It is looked at again when its node is started again." : $"It is looked at again in {_setup.Options.HaltRetry.BackoffMin.TotalSeconds:0.#} s, then less often, and at once when its node is started again.");
+                    ? "It is looked at again when its node gets a SIGHUP or is started again." : $"It is looked at again in {_setup.Options.HaltRetry.BackoffMin.TotalSeconds:0.#} s, then less often, and at once when its node gets a SIGHUP or is started again.");
                 break;
             case WorkerEffect.TellHaltEnded ended:
                 _log.Info("{Table} is halted no more. It was: {Cause}", NameOf(ended.Fault), ended.Fault.Cause);

@@ -91,6 +91,12 @@ internal sealed class NodeHost : IAsyncDisposable
         return new NodeHost(host, sources, outages, joining);
     }
 
+    /// <summary>Looks at everything of this node's ingest that is halted, at once instead of when its time comes.</summary>
+    public void LookAgain()
+    {
+        if (Actors.TryGet<IngestMonitorActor>(out var monitor)) monitor.Tell(new ResumeIngest(Table: null), ActorRefs.NoSender);
+    }
+
     /// <summary>Drains and leaves the cluster; takes as long as the open files need, at most <see cref="ShutdownTimeout"/>.</summary>
     public Task StopAsync() => _host.StopAsync(CancellationToken.None);
 

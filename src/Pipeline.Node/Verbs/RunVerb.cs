@@ -28,9 +28,17 @@ internal sealed class RunVerb : Verb
             options = options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } };
 
         using var logs = invocation.CreateLogs(LogLevel.Information);
+        var log = logs.CreateLogger<NodeHost>();
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
+        // At a terminal it says that the terminal has gone, and ends the node as it ends everything there.
+        using var hangup = invocation.Context.IsTerminal ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            log.LooksAgain();
+            node.LookAgain();
+        });
         var first = await Task.WhenAny(stop.Task, node.Refused, node.Terminated, node.EssentialGone);
         if (first == node.Refused) throw await node.Refused;
         if (first == node.EssentialGone)
