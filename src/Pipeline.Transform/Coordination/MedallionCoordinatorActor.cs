@@ -121,8 +121,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             _isPolling = false;
             OnPollFailed(Fault.Of("The tables' logs", failed.Cause), failed.Cause);
         });
-        Receive<BronzeCommitted>(committed => Handle(new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
-        Receive<TableAdvanced>(advanced => Handle(new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
+        Receive<BronzeCommitted>(committed => Hear(committed, committed.Table, () => new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
+        Receive<TableAdvanced>(advanced => Hear(advanced, advanced.Table, () => new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
         Receive<JobPlanned>(planned =>
         {
             if (planned.Pins is null) RunsOf(planned.Table).Answered();
@@ -193,13 +193,22 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         RunsOf(ended.Table).Failed(fault);
     }
 
+    /// <summary>An announcement is a hint, and one of a version that nobody has made would be looked for in vain, again and again.</summary>
+    private void Hear(object announcement, TableId table, Func<InputSeen> seen)
+    {
+        if (IsFromCluster(announcement, table)) Handle(seen());
+    }
+
+    private bool IsFromCluster(object message, TableId table)
+    {
+        if (Context.IsFromCluster()) return true;
+        _log.Warning("{Message} for {Table} is not obeyed: {Sender} is no member of this cluster", message.GetType().Name, table, Sender.Path);
+        return false;
+    }
+
     private void Obey(TableId table, object command)
     {
-        if (!Context.IsFromCluster())
-        {
-            _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", command.GetType().Name, table, Sender.Path);
-            return;
-        }
+        if (!IsFromCluster(command, table)) return;
 
         if (_state.Find(table) is null)
         {

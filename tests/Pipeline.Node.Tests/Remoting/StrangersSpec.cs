@@ -155,6 +155,8 @@ public sealed class StrangersSpec : IAsyncLifetime
         yield return (committers, 4201, "stage-files-1", StageJson(file: null, from: 100, to: 5_000), "StageFiles");
         yield return (committers, 4201, "stage-files-1", StageJson(file: null, from: 5_000, to: 5_001), "StageFiles");
         yield return (committers, 4201, "get-positions-1", """{"table":"bronze/shop/orders","tag":1,"splits":["shop/orders"]}""", "GetPositions");
+        yield return (coordinator, 4201, "bronze-committed-1", $$"""{"table":"{{Orders}}","version":1000000,"rows":1,"newestEventAt":null,"committedAt":"2026-03-01T12:00:00Z"}""", "BronzeCommitted");
+        yield return (coordinator, 4202, "table-advanced-1", """{"table":"silver/orders","version":1000000,"rows":1,"committedAt":"2026-03-01T12:00:00Z"}""", "TableAdvanced");
         foreach (var order in (string[])["pause", "resume", "trigger"])
             yield return (coordinator, 4202, $"{order}-table-1", """{"table":"silver/orders"}""", $"{char.ToUpperInvariant(order[0])}{order[1..]}Table");
     }

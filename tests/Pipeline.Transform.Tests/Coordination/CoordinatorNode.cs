@@ -58,7 +58,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     /// <summary>Orders something, and waits until it is obeyed.</summary>
     public async Task ObeyAsync(object order) => Assert.IsType<Accepted>(await _coordinator.Ask<object>(order, Deadline));
 
-    public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement));
+    public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement), _inbox.Receiver);
 
     /// <summary>Asked again when nobody answers: a coordinator that has failed comes again.</summary>
     public async Task<MedallionStatus> StatusAsync()
