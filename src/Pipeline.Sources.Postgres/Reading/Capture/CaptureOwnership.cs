@@ -16,6 +16,8 @@ internal sealed record CaptureVerdict(PipelineException? Refusal, PublicationMar
 /// </summary>
 internal sealed class CaptureOwnership(PostgresSourceOptions options, ISourceOwner owner)
 {
+    private volatile bool _hasRead;
+
     private string Thing => $"Source {options.Name}, slot {options.Capture.Slot}";
 
     /// <exception cref="PipelineException">The lake cannot be asked for its id.</exception>
@@ -50,10 +52,13 @@ internal sealed class CaptureOwnership(PostgresSourceOptions options, ISourceOwn
         return publication.Mark.IsMadeByPipeline && publication.MayAlter ? new CaptureVerdict(Refusal: null, publication.Mark.With(claim)) : new CaptureVerdict(Refusal: null, Advice: $"{statement};");
     }
 
-    /// <summary>Whether what nobody claims was made for this source: its lake knows the slot.</summary>
-    public async ValueTask<bool> HasReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        await owner.HasReadAsync(SlotSplit.Of(options.Name, options.Capture.Slot, await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken)),
-            options.Tables.Select(table => TableId.Bronze(options.Name, table.Name)), cancellationToken);
+    /// <summary>Whether what nobody claims was made for this source: its lake knows the slot. Asked until it is so, since it opens tables.</summary>
+    public async ValueTask<bool> HasReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (_hasRead) return true;
+        var split = SlotSplit.Of(options.Name, options.Capture.Slot, await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken));
+        return _hasRead = await owner.HasReadAsync(split, options.Tables.Select(table => TableId.Bronze(options.Name, table.Name)), cancellationToken);
+    }
 
     public static string CommentSql(string publication, PublicationMark mark) =>
         $"COMMENT ON PUBLICATION {Sql.Identifier(publication)} IS {(mark.Comment.Length == 0 ? "NULL" : Sql.Text(mark.Comment))}";
