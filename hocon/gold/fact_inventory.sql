@@ -16,7 +16,7 @@ SELECT
     stock.quantity_reserved,
     stock.quantity_on_hand - stock.quantity_reserved AS quantity_available,
     stock.unit_cost,
-    CAST(stock.quantity_on_hand * stock.unit_cost AS DECIMAL(22, 4)) AS stock_value,
+    CAST(CAST(stock.quantity_on_hand AS DECIMAL(38, 4)) * stock.unit_cost AS DECIMAL(22, 4)) AS stock_value,
     COALESCE(stock.quantity_on_hand < stock.reorder_level, FALSE) AS needs_reorder,
     stock.last_counted_at,
     COALESCE(movements.movement_count, 0) AS movement_count,

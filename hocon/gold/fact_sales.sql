@@ -11,8 +11,8 @@ SELECT
     lines.quantity,
     lines.unit_price,
     lines.discount,
-    CAST(lines.quantity * lines.unit_price AS DECIMAL(18, 2)) AS gross_amount,
-    CAST(lines.quantity * lines.unit_price - lines.discount AS DECIMAL(18, 2)) AS net_amount,
+    CAST(CAST(lines.quantity AS DECIMAL(38, 2)) * lines.unit_price AS DECIMAL(18, 2)) AS gross_amount,
+    CAST(CAST(lines.quantity AS DECIMAL(38, 2)) * lines.unit_price - lines.discount AS DECIMAL(18, 2)) AS net_amount,
     lines.currency,
     lines.event_time AS recorded_at
 FROM silver.order_events AS lines

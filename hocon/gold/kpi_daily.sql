@@ -44,13 +44,13 @@ SELECT
     dates.date_day,
     CAST(COALESCE(sales.revenue, 0) AS DECIMAL(18, 2)) AS revenue,
     COALESCE(sales.orders, 0) AS orders,
-    CAST(CAST(sales.revenue AS DOUBLE) / NULLIF(CAST(sales.orders AS DOUBLE), 0) AS DECIMAL(18, 2)) AS average_order_value,
+    divide(sales.revenue, sales.orders, 18, 2) AS average_order_value,
     CAST(COALESCE(money.payments, 0) AS DECIMAL(18, 4)) AS payments,
     CAST(COALESCE(money.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     COALESCE(activity.active_users, 0) AS active_users,
     COALESCE(activity.purchases, 0) AS purchases,
     COALESCE(sessions.sessions, 0) AS sessions,
-    CAST(CAST(sessions.converted_sessions AS DOUBLE) / NULLIF(CAST(sessions.sessions AS DOUBLE), 0) AS DECIMAL(9, 4)) AS conversion_rate,
+    divide(sessions.converted_sessions, sessions.sessions, 9, 4) AS conversion_rate,
     COALESCE(platform.alerts, 0) AS alerts
 FROM gold.dim_date AS dates
 LEFT JOIN sales ON sales.sale_date = dates.date_day

@@ -19,9 +19,10 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         foreach (var problem in check.RunProblems) listing.Add($"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
         if (check.CertificateFault is { } certificate) listing.Add(certificate.Thing, false, certificate.Cause, certificate.NextStep);
         listing.Add("table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together", null);
+        foreach (var problem in options.Graph.Unportable) listing.Add("portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
         listing.Add($"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
         foreach (var finding in check.Findings) listing.Add(finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
         invocation.Print(listing);
-        return check.IsSound ? ExitCode.Done : ExitCode.Failed;
+        return check.IsSound && options.Graph.Unportable.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 }

@@ -13,6 +13,13 @@ public static partial class DialectTable
         // All matches; groups are \1.
         Of("regexp_replace(t, pattern, replacement)", "regexp_replace(t, pattern, replacement, 'g')", null, ("a1b2", "1a2b"), ("x", "x"), (null, null))
             with { IsOurs = false, Example = @"regexp_replace(t, '([a-z])([0-9])', '\2\1')" },
+        // Blanks alone: without a second argument DuckDB takes all that Unicode calls a space.
+        .. ((string[])["trim", "ltrim", "rtrim"]).Select(name => Of($"{name}(t)", $"{name}(t, ' ')", null, name switch
+        {
+            "trim" => [("  a\u00a0 ", "a\u00a0"), ("\ta", "\ta"), (null, null)],
+            "ltrim" => [("  a ", "a "), ("\u00a0a", "\u00a0a")],
+            _ => ((string?, string?)[])[("  a ", "  a"), ("a\u00a0", "a\u00a0")],
+        }) with { IsOurs = false }),
         // White space at both ends: of trim each engine has its own idea.
         Of("trim_space(t)", @"regexp_replace(t, '^[ \t\n\r]+|[ \t\n\r]+\z', '', 'g')", @"regexp_replace(t, '^[ \t\n\r]+|[ \t\n\r]+\z', '')", (" a b \n", "a b"), ("\t", ""), (null, null)),
         Same("lower_ascii(t)", "translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')", ("ÄBc", "Äbc"), (null, null)),

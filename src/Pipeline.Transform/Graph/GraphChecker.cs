@@ -15,6 +15,9 @@ namespace Pipeline.Transform.Graph;
 /// <summary>Binds rules and Gold queries against empty tables and notes what does not fit, with file and line.</summary>
 internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisposable
 {
+    /// <summary>What has another answer on another engine: allowed where DuckDB runs it, told by <c>check</c>.</summary>
+    public List<ConfigProblem> Unportable { get; } = [];
+
     private readonly DuckDbSession _session = DuckDbSession.Open(new DuckDbSettings(128L << 20, 1, Path.GetTempPath()), CancellationToken.None);
 
     /// <summary>What a Silver table has for sure, whatever its Bronze table adds.</summary>
@@ -34,6 +37,8 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         {
             if (contract.Columns.Count == 0) continue;
             _session.Execute($"CREATE TABLE silver.{Sql.Name(contract.Table.Name)} AS {Sql.Empty(Columns(contract))}");
+            foreach (var column in contract.Columns.Where(column => column.Type is FloatType or DoubleType or ListType && (contract.Key.Contains(column.Name) || column.Mask == Mask.Hash)))
+                Unportable.Add(new ConfigProblem(contract.Location, $"silver.{contract.Table.Name}.columns.{column.Name}", $"{ColumnType.Format(column.Type)} has another text on each engine, so it can be neither key nor hash. Make it a decimal or a string"));
             foreach (var rule in contract.Rules.Where(rule => !string.IsNullOrWhiteSpace(rule.Check))) CheckRule(contract, rule);
         }
 
@@ -58,10 +63,13 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         var columns = contract.Columns.Select(column => new Field(column.Name, column.Type, nullable: true)).Concat(Columns(contract).Where(field => field.Name[0] == '_'));
         var (tree, fault) = SqlTree.Parse(_session, $"SELECT {rule.Check}");
         var faults = tree is null ? [fault!] : SqlJudge.Rule(tree);
+        var unportable = faults.Count > 0 ? null
+            : SqlPortability.Of(tree!, rule.Check, columns.ToDictionary(field => field.Name, field => (IArrowType?)field.DataType, StringComparer.Ordinal)).FirstOrDefault()?.Message;
         // One mistake is told once.
         if (faults.Count > 0) Report(faults[0].Message);
-        else if (TypeOf(rule.Check, columns, out var error) is not { } type) Report(error!);
+        else if (TypeOf(rule.Check, columns, out var error) is not { } type) Report(unportable ?? error!);
         else if (type != "BOOLEAN") Report($"it is a value of type {type}, not a condition. Compare it with something");
+        else if (unportable is not null) Unportable.Add(new ConfigProblem(rule.Location, $"silver.{contract.Table.Name}.rules.{rule.Name}", unportable));
 
         void Report(string message) => problems.Add(new ConfigProblem(rule.Location, $"silver.{contract.Table.Name}.rules.{rule.Name}", message));
     }
@@ -86,11 +94,13 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     {
         var known = silver.Select(contract => contract.Table).Concat(gold.Select(table => table.Table)).ToHashSet();
         var waiting = new List<(GoldTable Table, IReadOnlyList<TableId> Inputs)>();
+        var columns = ColumnsOf(silver);
         foreach (var table in gold.Where(table => !string.IsNullOrWhiteSpace(table.Sql)))
         {
             var (tree, fault) = SqlTree.Parse(_session, table.Sql);
             var faults = problems.Count;
             if ((tree is null ? fault : SqlJudge.Query(tree).FirstOrDefault()) is { } first) Report(table, first.Line, first.Message);
+            else if (SqlPortability.Of(tree!, table.Sql, columns) is [var unportable, ..]) Unportable.Add(Problem(table, unportable.Line, unportable.Message));
             var inputs = new List<TableId>();
             foreach (var reference in tree is null || problems.Count > faults ? [] : SqlReferences.Of(tree))
             {
@@ -127,6 +137,15 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         }
 
         return ordered;
+    }
+
+    /// <summary>The columns of all Silver tables; the type is null where tables differ.</summary>
+    private static Dictionary<string, IArrowType?> ColumnsOf(IReadOnlyList<SilverContract> silver)
+    {
+        var columns = new Dictionary<string, IArrowType?>(StringComparer.Ordinal);
+        foreach (var field in silver.SelectMany(Columns))
+            columns[field.Name] = !columns.TryGetValue(field.Name, out var known) || known is not null && Sql.Type(known) == Sql.Type(field.DataType) ? field.DataType : null;
+        return columns;
     }
 
     /// <summary>A path from a table back to itself; null when there is none.</summary>
@@ -170,6 +189,8 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         }
 
         CheckNames(table, "key", table.Key, columns);
+        foreach (var column in columns.Where(column => table.Key.Contains(column.Name) && column.DataType is DoubleType or FloatType))
+            Unportable.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.key", $"'{column.Name}' is a floating point number, which is not the same on every engine. Use another key, or CAST it to a decimal by to_decimal(x, precision, scale)"));
         CheckNames(table, "personal", table.Personal, columns);
         return columns;
     }
@@ -211,8 +232,9 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         _ => ColumnType.TryParse(type.ToLowerInvariant()) as Decimal128Type,
     };
 
-    private void Report(GoldTable table, int line, string message) =>
-        problems.Add(new ConfigProblem(new SourceLocation(table.SqlFile, line), $"gold.{table.Table.Name}", message));
+    private void Report(GoldTable table, int line, string message) => problems.Add(Problem(table, line, message));
+
+    private static ConfigProblem Problem(GoldTable table, int line, string message) => new(new SourceLocation(table.SqlFile, line), $"gold.{table.Table.Name}", message);
 
     /// <summary>DuckDB's message without the excerpt of the statement.</summary>
     private static string Reason(DuckDBException e)

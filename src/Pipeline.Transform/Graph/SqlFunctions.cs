@@ -36,8 +36,8 @@ internal static class SqlFunctions
         struct_values range generate_series
         from_json json json_array json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text json_extract_string
         json_keys json_merge_patch json_object json_quote json_structure json_type json_valid json_value to_json row_to_json array_to_json
-        is_number parse_long parse_int parse_short parse_byte parse_double parse_float parse_boolean parse_date parse_timestamp is_json_object json_texts
-        get_json_object carries regexp_like sha2
+        is_number parse_long parse_int parse_short parse_byte parse_double parse_float parse_decimal parse_boolean parse_date parse_timestamp is_json is_json_object
+        json_text get_json_object carries regexp_like sha2 whole whole_double to_float to_decimal trim_space lower_ascii upper_ascii
         """);
 
     /// <summary>From the values of many rows to a value, as aggregates or over a window; or from a value to many rows.</summary>

@@ -17,10 +17,11 @@ public sealed class TransformGraph
     private readonly Dictionary<TableId, SilverContract> _silver;
     private readonly Dictionary<TableId, GoldNode> _gold;
 
-    internal TransformGraph(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldNode> gold)
+    internal TransformGraph(IReadOnlyList<SilverContract> silver, IReadOnlyList<GoldNode> gold, IReadOnlyList<ConfigProblem>? unportable = null)
     {
         Silver = silver;
         Gold = gold;
+        Unportable = unportable ?? [];
         _silver = silver.ToDictionary(contract => contract.Table);
         _gold = gold.ToDictionary(node => node.Table);
     }
@@ -30,6 +31,9 @@ public sealed class TransformGraph
 
     /// <summary>Every table after those it reads.</summary>
     public IReadOnlyList<GoldNode> Gold { get; }
+
+    /// <summary>SQL that has another answer on another engine than DuckDB, with the form to write.</summary>
+    public IReadOnlyList<ConfigProblem> Unportable { get; }
 
     /// <summary>Silver tables, then Gold tables in order.</summary>
     public IEnumerable<TableId> Tables => Silver.Select(contract => contract.Table).Concat(Gold.Select(node => node.Table));
@@ -60,6 +64,6 @@ public sealed class TransformGraph
         var contracts = SilverContractBinder.Bind(silver, bronzeTables, technical ?? new Dictionary<TableId, IReadOnlyList<string>>());
         var tables = GoldTableBinder.Bind(gold);
         using var checker = new GraphChecker(silver.Problems);
-        return new TransformGraph(contracts, checker.Check(contracts, tables));
+        return new TransformGraph(contracts, checker.Check(contracts, tables), checker.Unportable);
     }
 }
