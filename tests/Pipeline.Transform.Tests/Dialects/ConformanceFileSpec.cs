@@ -1,0 +1,51 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Pipeline.Testing;
+using Pipeline.Transform.Dialects;
+
+namespace Pipeline.Transform.Tests.Dialects;
+
+/// <summary>What <c>spark/conformance.py</c> asks a Spark is the dialect table, as Spark's SQL.</summary>
+public sealed class ConformanceFileSpec
+{
+    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static string Folder => Path.Combine(Path.GetDirectoryName(Golden.PathOf("x"))!, "../../../spark");
+
+    [Fact]
+    public void The_file_that_a_Spark_is_asked_is_the_table()
+    {
+        var cases = DialectTable.Functions.Values.Where(function => function.Rows.Length > 0).OrderBy(function => function.Name, StringComparer.Ordinal)
+            .Select(function => (function.Name, Expression: function.Call, function.Rows))
+            .Concat(DialectTable.Constructs.Select(construct => (construct.Name, construct.Expression, construct.Rows)))
+            .Select(one => new { one.Name, one.Expression, Spark = SqlDialect.Spark.Render(one.Expression), Rows = one.Rows.Select(row => new { row.Arguments, row.Value }) });
+        var text = JsonSerializer.Serialize(new { About = "The dialect table: expressions over the texts t, u, v, as users write them and for Spark, with the value of each row. Written by a test; run by conformance.py.", Cases = cases }, Options) + "\n";
+
+        var path = Path.Combine(Folder, "conformance.json");
+        if (Golden.IsUpdate) File.WriteAllText(path, text);
+
+        Assert.Equal(File.ReadAllText(path), text);
+    }
+
+    [Fact]
+    public async Task The_script_is_one_file_of_Python()
+    {
+        var copy = Directory.CreateTempSubdirectory("conformance-");
+        try
+        {
+            var script = Path.Combine(copy.FullName, "conformance.py");
+            File.Copy(Path.Combine(Folder, "conformance.py"), script);
+            var python = OutsideProgram.TryStart("python3", ["-m", "py_compile", script]);
+            Assert.SkipWhen(python is null, "There is no python3.");
+            await using var running = python;
+
+            var (exit, lines) = await running.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+            Assert.True(exit == 0, string.Join(Environment.NewLine, lines));
+        }
+        finally
+        {
+            copy.Delete(recursive: true);
+        }
+    }
+}
