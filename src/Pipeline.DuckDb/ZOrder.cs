@@ -81,8 +81,8 @@ public static class ZOrder
         CancellationToken cancellationToken)
     {
         var scratch = new LocalObjectStore(Path.GetDirectoryName(sorted)!);
-        using var reader = await ParquetSource.OpenAsync(scratch, Path.GetFileName(sorted), "the sorted copy of the table", cancellationToken);
-        using var batches = reader.GetRecordBatchReader();
+        using var source = await ParquetSource.OpenAsync(scratch, Path.GetFileName(sorted), "the sorted copy of the table", cancellationToken);
+        using var batches = source.Reader.GetRecordBatchReader();
         var shape = new FileShape(schema, [], like, ColumnMapping.Of(table.Current.Metadata), TimeZoneInfo.Utc);
         List<AddFile> files = [];
         DataFileWriter? writer = null;

@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta.Parquet;
@@ -13,6 +14,9 @@ internal sealed class ObjectStream(IObjectStore store, string path, long length)
     private byte[] _block = [];
     private long _blockStart;
     private long _position;
+
+    /// <summary>What the store said to the last reading that it refused: the native reader puts an error of its own in its place.</summary>
+    public PipelineException? Refusal { get; private set; }
 
     public override bool CanRead => true;
 
@@ -36,7 +40,7 @@ internal sealed class ObjectStream(IObjectStore store, string path, long length)
         if (_position < _blockStart || _position >= _blockStart + _block.Length)
         {
             var wanted = (int)Math.Min(length - _position, Math.Max(buffer.Length, BlockBytes));
-            _block = store.GetRangeAsync(path, _position, wanted, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            _block = Fetch(wanted);
             _blockStart = _position;
         }
 
@@ -61,4 +65,17 @@ internal sealed class ObjectStream(IObjectStore store, string path, long length)
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private byte[] Fetch(int wanted)
+    {
+        try
+        {
+            return store.GetRangeAsync(path, _position, wanted, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        }
+        catch (PipelineException e)
+        {
+            Refusal = e;
+            throw;
+        }
+    }
 }

@@ -12,7 +12,7 @@ internal static class ParquetSource
 
     /// <param name="what">What the object is, for errors: <c>version 7 of the table</c>.</param>
     /// <exception cref="PipelineException">The object is missing or no Parquet file.</exception>
-    public static async ValueTask<FileReader> OpenAsync(IObjectStore store, string path, string what, CancellationToken cancellationToken)
+    public static async ValueTask<ParquetObject> OpenAsync(IObjectStore store, string path, string what, CancellationToken cancellationToken)
     {
         var info = await store.TryStatAsync(path, cancellationToken)
             ?? throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"it is missing, and {what} needs it",
@@ -23,15 +23,15 @@ internal static class ParquetSource
         properties.CoerceInt96TimestampUnit = Apache.Arrow.Types.TimeUnit.Microsecond;
         // One column chunk at a time, not the whole row group.
         properties.PreBuffer = false;
+        var stream = store.LocalPath(path) is null ? new ObjectStream(store, path, info.Size) : null;
         try
         {
-            return store.LocalPath(path) is { } local
-                ? new FileReader(local, null, properties)
-                : new FileReader(new ObjectStream(store, path, info.Size), null, properties);
+            return new ParquetObject(stream is null ? new FileReader(store.LocalPath(path)!, null, properties) : new FileReader(stream, null, properties),
+                e => stream?.Refusal ?? Damaged(store, path, what, FirstLine(e), e));
         }
         catch (Exception e) when (IsDamage(e))
         {
-            throw Damaged(store, path, what, FirstLine(e), e);
+            throw stream?.Refusal ?? Damaged(store, path, what, FirstLine(e), e);
         }
     }
 
@@ -46,4 +46,17 @@ internal static class ParquetSource
         var end = e.Message.IndexOf('\n');
         return end < 0 ? e.Message : e.Message[..end];
     }
+}
+
+/// <summary>An open Parquet object.</summary>
+/// <param name="explain">What an error of the reader means.</param>
+internal sealed class ParquetObject(FileReader reader, Func<Exception, PipelineException> explain) : IDisposable
+{
+    public FileReader Reader => reader;
+
+    /// <summary>Damage of the object; or what its store has said, if that is why the native reader got no further.</summary>
+    /// <param name="e">One that <see cref="ParquetSource.IsDamage"/>.</param>
+    public PipelineException Explain(Exception e) => explain(e);
+
+    public void Dispose() => reader.Dispose();
 }

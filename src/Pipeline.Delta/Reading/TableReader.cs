@@ -45,7 +45,8 @@ public static class TableReader
     {
         var what = $"version {snapshot.Version} of table {table.Path}";
         var path = TableFilePath.In(table.Store, table.Path, file.Path);
-        using var reader = await ParquetSource.OpenAsync(table.Store, path, what, cancellationToken);
+        using var source = await ParquetSource.OpenAsync(table.Store, path, what, cancellationToken);
+        var reader = source.Reader;
         var shape = new FileShape(schema, snapshot.Metadata.PartitionColumns, file, mapping, options.PartitionTimeZone ?? TimeZoneInfo.Utc);
         var columns = Columns(reader, shape);
         // Batches end with their row group: they hold what the writer held, however large the rows are.
@@ -63,7 +64,7 @@ public static class TableReader
             }
             catch (Exception e) when (ParquetSource.IsDamage(e))
             {
-                throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
+                throw source.Explain(e);
             }
         }
 
@@ -75,7 +76,7 @@ public static class TableReader
             }
             catch (Exception e) when (ParquetSource.IsDamage(e))
             {
-                throw ParquetSource.Damaged(table.Store, path, what, ParquetSource.FirstLine(e), e);
+                throw source.Explain(e);
             }
         }
     }

@@ -77,29 +77,28 @@ internal static class S3Faults
     public static PipelineException Explain(string thing, string verb, string location, S3Options options, Exception e)
     {
         var service = e as AmazonServiceException;
+        PipelineException OfStore(FaultKind kind, string why, string nextStep) => new(kind, thing, why, nextStep, e) { Dependency = $"Lake {location}" };
         if (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal))
-            return new PipelineException(FaultKind.NotAuthorised, thing, $"it cannot be {verb}: this process has no AWS credentials",
-                "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", e);
+            return OfStore(FaultKind.NotAuthorised, $"it cannot be {verb}: this process has no AWS credentials", "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
         var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
         return (service?.StatusCode, service?.ErrorCode) switch
         {
-            (HttpStatusCode.NotFound, "NoSuchBucket") when options.Endpoint is { AbsolutePath: not "/" } endpoint => new PipelineException(FaultKind.Invalid, thing,
-                $"the endpoint {endpoint} has a path, which is taken for a bucket", "Write lake.s3.endpoint without a path: the bucket stands in lake.location.", e),
-            (HttpStatusCode.NotFound, "NoSuchBucket") => new PipelineException(FaultKind.Missing, thing, "the bucket does not exist",
-                "Create the bucket, or correct lake.location.", e),
+            (HttpStatusCode.NotFound, "NoSuchBucket") when options.Endpoint is { AbsolutePath: not "/" } endpoint => OfStore(FaultKind.Invalid,
+                $"the endpoint {endpoint} has a path, which is taken for a bucket", "Write lake.s3.endpoint without a path: the bucket stands in lake.location."),
+            (HttpStatusCode.NotFound, "NoSuchBucket") => OfStore(FaultKind.Missing, "the bucket does not exist", "Create the bucket, or correct lake.location."),
             (HttpStatusCode.NotFound, _) => new PipelineException(FaultKind.Missing, thing, "it does not exist", "Restore it, or correct the path.", e),
-            (_, "RequestTimeTooSkewed") => new PipelineException(FaultKind.Invalid, thing, cause, "Set this machine's clock.", e),
-            (_, "QuotaExceeded" or "EntityTooLarge") => new PipelineException(FaultKind.StorageFull, thing, cause, "Free space in the bucket, or raise its quota.", e) { Dependency = $"Lake {location}" },
+            (_, "RequestTimeTooSkewed") => OfStore(FaultKind.Invalid, cause, "Set this machine's clock."),
+            (_, "QuotaExceeded" or "EntityTooLarge") => OfStore(FaultKind.StorageFull, cause, "Free space in the bucket, or raise its quota."),
             (HttpStatusCode.Conflict, "ConditionalRequestConflict" or "OperationAborted") => new PipelineException(FaultKind.Unreachable, thing, cause, "Look for other writers of this object.", e),
-            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, var code) when RefusedCodes.Contains(code ?? "") => new PipelineException(FaultKind.NotAuthorised, thing, cause,
+            (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, var code) when RefusedCodes.Contains(code ?? "") => OfStore(FaultKind.NotAuthorised, cause,
                 "Check the AWS credentials of this process and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket, s3:ListBucketMultipartUploads"
-                + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : "."), e),
-            (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => new PipelineException(FaultKind.Invalid, thing, cause,
-                $"The bucket is in another region than {options.Region}: correct lake.s3.region.", e),
-            (_, { } code) when InvalidCodes.Contains(code) => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
-            (null, _) when e is AmazonClientException => new PipelineException(FaultKind.Invalid, thing, cause, "Correct the settings under lake.s3.", e),
-            _ => new PipelineException(FaultKind.Unreachable, thing, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}.", e) { Dependency = $"Lake {location}" },
+                + (options.Encryption == S3Encryption.Kms ? ", kms:GenerateDataKey, kms:Decrypt." : ".")),
+            (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => OfStore(FaultKind.Invalid, cause,
+                $"The bucket is in another region than {options.Region}: correct lake.s3.region."),
+            (_, { } code) when InvalidCodes.Contains(code) => OfStore(FaultKind.Invalid, cause, "Correct the settings under lake.s3."),
+            (null, _) when e is AmazonClientException => OfStore(FaultKind.Invalid, cause, "Correct the settings under lake.s3."),
+            _ => OfStore(FaultKind.Unreachable, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}."),
         };
     }
 }

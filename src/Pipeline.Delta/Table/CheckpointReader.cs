@@ -24,13 +24,13 @@ internal static class CheckpointReader
     public static async ValueTask ReadAsync(IObjectStore store, LogFile checkpoint, SnapshotBuilder builder, CancellationToken cancellationToken)
     {
         var what = $"the checkpoint of version {checkpoint.Version}";
-        using var reader = await ParquetSource.OpenAsync(store, checkpoint.Path, what, cancellationToken);
+        using var source = await ParquetSource.OpenAsync(store, checkpoint.Path, what, cancellationToken);
         try
         {
-            using var metadata = reader.ParquetReader.FileMetaData;
+            using var metadata = source.Reader.ParquetReader.FileMetaData;
             var schema = metadata.Schema;
             int[] columns = [.. Enumerable.Range(0, schema.NumColumns).Where(i => IsWanted(schema.Column(i).Path.ToDotString()))];
-            using var batches = reader.GetRecordBatchReader(null, columns);
+            using var batches = source.Reader.GetRecordBatchReader(null, columns);
             while (await batches.ReadNextRecordBatchAsync(cancellationToken) is { } batch)
             {
                 using (batch) builder.ApplyCheckpoint(checkpoint.Version, checkpoint.ModifiedAt, new CheckpointBatch(batch).Actions());
@@ -38,7 +38,7 @@ internal static class CheckpointReader
         }
         catch (Exception e) when (ParquetSource.IsDamage(e))
         {
-            throw ParquetSource.Damaged(store, checkpoint.Path, what, ParquetSource.FirstLine(e), e);
+            throw source.Explain(e);
         }
     }
 

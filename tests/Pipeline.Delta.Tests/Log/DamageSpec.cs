@@ -1,5 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Delta.Reading;
+using Pipeline.Delta.Storage;
+using Pipeline.Delta.Tests.Storage;
 
 namespace Pipeline.Delta.Tests.Log;
 
@@ -70,6 +72,32 @@ public sealed class DamageSpec : IDisposable
 
         Assert.Equal(FaultKind.Damaged, error.Kind);
         Assert.Contains("00000000000000000004.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("_delta_log/00000000000000000010.checkpoint.parquet")]
+    [InlineData("part-")]
+    public async Task A_store_that_refuses_is_no_damage_of_what_it_holds(string refused)
+    {
+        var store = new RefusingStore(new MemoryStore());
+        var table = await TestTables.OpenAsync(store);
+        for (var key = 1; key <= 12; key++)
+        {
+            await TestTables.AppendAsync(table, key);
+            await table.PendingCheckpoint;
+        }
+
+        store.Refuses = refused;
+        var told = new LogLines();
+        var error = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            var opened = await DeltaTable.TryOpenAsync(store, "t", TimeProvider.System, told, Cancel);
+            await foreach (var batch in TableReader.ReadAsync(opened!, opened!.Current, new ReadOptions(), Cancel)) batch.Dispose();
+        });
+
+        Assert.Equal(FaultKind.Unreachable, error.Kind);
+        Assert.StartsWith("Object memory:/t/", error.Message, StringComparison.Ordinal);
+        Assert.Empty(told.Warnings);
     }
 
     public static TheoryData<string, string?, bool> DamagedCheckpoints
@@ -214,6 +242,17 @@ public sealed class DamageSpec : IDisposable
         }
 
         return table;
+    }
+
+    /// <summary>Says that it is busy when some of its objects are read.</summary>
+    private sealed class RefusingStore(IObjectStore inner) : StoreDecorator(inner)
+    {
+        public string? Refuses { get; set; }
+
+        public override ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken) =>
+            Refuses is { } refused && path.Contains(refused, StringComparison.Ordinal)
+                ? throw new PipelineException(FaultKind.Unreachable, $"Object {Location}/{path}", "503 Slow Down", "Wait.")
+                : base.GetRangeAsync(path, offset, length, cancellationToken);
     }
 
     private string LogFile(long version, string extension) => Path.Combine(_scratch.Root, "t", "_delta_log", $"{version:D20}.{extension}");
