@@ -19,7 +19,7 @@ internal static class PostgresFaults
     private static PipelineException TranslateRefusal(PostgresException error, string thing, PostgresSourceOptions options)
     {
         var cause = $"{error.MessageText} (SQLSTATE {error.SqlState})";
-        PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error);
+        PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error) { Dependency = kind == FaultKind.Unreachable && IsOfServer(error.SqlState) ? Server(options) : null };
 
         return error.SqlState switch
         {
@@ -64,6 +64,9 @@ internal static class PostgresFaults
         return new PipelineException(FaultKind.Unreachable, thing, $"the connection to {options.Host}:{options.Port} failed: {root.Message.TrimEnd('.')}",
             "Check the server and the network path to it.", error) { Dependency = Server(options) };
     }
+
+    /// <summary>Connections, resources, an operator who stops it, its disk: it says that to whoever comes, whichever table is asked for.</summary>
+    private static bool IsOfServer(string state) => state != PostgresErrorCodes.QueryCanceled && state[..2] is "08" or "53" or "57" or "58";
 
     private static string Server(PostgresSourceOptions options) => $"Source {options.Name} at {options.Host}:{options.Port}";
 

@@ -16,7 +16,8 @@ internal static class SnowflakeFaults
     public static PipelineException Describe(string thing, HttpStatusCode status, ResultHeader header, SnowflakeSourceOptions options)
     {
         var (kind, cause, nextStep) = Classify(status, header, options);
-        return new PipelineException(kind, thing, cause, nextStep);
+        // Without a code it is not Snowflake that answers, but something on the way, whichever table was asked for.
+        return new PipelineException(kind, thing, cause, nextStep) { Dependency = kind == FaultKind.Unreachable && header.Code is null ? options.Server : null };
     }
 
     private static (FaultKind Kind, string Cause, string NextStep) Classify(HttpStatusCode status, ResultHeader header, SnowflakeSourceOptions options)
@@ -24,7 +25,6 @@ internal static class SnowflakeFaults
         var said = $"Snowflake says {Quote(header)}";
         return (status, header.Code, header.SqlState) switch
         {
-            // Without a code it is not Snowflake that refuses, but something on the way.
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, null, _) => (FaultKind.Unreachable, $"the answer is {(int)status}, and none of Snowflake's",
                 "Look for a firewall, a proxy or a network policy between here and Snowflake."),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _, _) => (FaultKind.NotAuthorised, said,

@@ -94,6 +94,9 @@ public sealed record SnowflakeSourceOptions
         BackoffMin = TimeSpan.FromMilliseconds(200), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 6, TimeMax = TimeSpan.FromSeconds(10),
     };
 
+    /// <summary>What is away when nothing of the account can be had.</summary>
+    public string Server => $"Source {Name} at {AccountUrl.Host}";
+
     /// <summary>The source for error messages: never more than its name and address.</summary>
     public string Thing => $"Source {Name}, account {AccountUrl.Host}";
 

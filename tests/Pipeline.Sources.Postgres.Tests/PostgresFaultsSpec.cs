@@ -20,4 +20,19 @@ public sealed class PostgresFaultsSpec
     [InlineData("54001", FaultKind.Unreachable)]
     public void Only_what_is_listed_is_final(string state, FaultKind kind) =>
         Assert.Equal(kind, PostgresFaults.Describe(new PostgresException("no", "ERROR", "ERROR", state), "Table t", Options).Kind);
+
+    [Theory]
+    [InlineData("53300", true)]
+    [InlineData("57P01", true)]
+    [InlineData("57P03", true)]
+    [InlineData("08006", true)]
+    [InlineData("57014", false)]
+    [InlineData("40001", false)]
+    [InlineData("42501", false)]
+    public void What_the_server_says_to_whoever_comes_is_one_outage_whichever_table_was_asked_for(string state, bool isOne)
+    {
+        var outages = ((string[])["Table one", "Table two"]).Select(thing => Fault.Of("", PostgresFaults.Describe(new PostgresException("no", "ERROR", "ERROR", state), thing, Options)).Outage).Distinct();
+
+        Assert.Equal(isOne ? 1 : 2, outages.Count());
+    }
 }

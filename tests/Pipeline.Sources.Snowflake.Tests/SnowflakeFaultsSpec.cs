@@ -26,4 +26,20 @@ public sealed class SnowflakeFaultsSpec
 
         Assert.Equal(kind, fault.Kind);
     }
+
+    [Theory]
+    [InlineData(403, null, true)]
+    [InlineData(401, null, true)]
+    [InlineData(422, "000630", false)]
+    [InlineData(422, "003001", false)]
+    public async Task What_stands_before_the_account_is_one_outage_whichever_table_was_asked_for(int status, string? code, bool isOne)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+
+        var outages = ((string[])["Table one", "Table two"])
+            .Select(thing => Fault.Of("", SnowflakeFaults.Describe(thing, (HttpStatusCode)status, new ResultHeader(code, null, "no", null, null), table.Options)).Outage).Distinct();
+
+        Assert.Equal(isOne ? 1 : 2, outages.Count());
+    }
 }

@@ -56,7 +56,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
                         throw unanswered = new PipelineException(FaultKind.Unreachable, thing, $"{options.AccountUrl.Host} cannot be used: {failed.Cause}",
                             "Check account-url and the network path; a busy account answers again later.", failed.Exception)
                         {
-                            Dependency = $"Source {source} at {options.AccountUrl.Host}", RetryAfter = failed.RetryAfter,
+                            Dependency = options.Server, RetryAfter = failed.RetryAfter,
                         };
                 }
             }
