@@ -27,13 +27,15 @@ public sealed class DuckDbSession : IDisposable
 
     private readonly DuckDBConnection _connection;
     private SessionDirectory? _directory;
+    private readonly string _tempDirectory;
     private readonly CancellationToken _cancellationToken;
     private readonly CancellationTokenSource _ending;
     private readonly HandleGate _gate = new(nameof(DuckDbSession));
 
-    private DuckDbSession(DuckDBConnection connection, string scratch, Codec compression, CancellationToken cancellationToken)
+    private DuckDbSession(DuckDBConnection connection, string tempDirectory, string scratch, Codec compression, CancellationToken cancellationToken)
     {
         _connection = connection;
+        _tempDirectory = tempDirectory;
         _cancellationToken = cancellationToken;
         _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ScratchDirectory = scratch;
@@ -52,7 +54,7 @@ public sealed class DuckDbSession : IDisposable
         var directory = SessionDirectory.Create(settings.TempDirectory);
         var scratch = directory.Path;
         var connection = new DuckDBConnection("DataSource=:memory:");
-        var session = new DuckDbSession(connection, scratch, settings.Compression, cancellationToken);
+        var session = new DuckDbSession(connection, settings.TempDirectory, scratch, settings.Compression, cancellationToken);
         try
         {
             session._directory = directory;
@@ -197,7 +199,13 @@ public sealed class DuckDbSession : IDisposable
         }
         catch (DuckDBException e) when (e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase))
         {
-            throw new PipelineException(FaultKind.StorageFull, "DuckDB", "no space is left on the device", "Free space in the lake or the temp directory.", e);
+            // What lies elsewhere is a table's directory: one in a bucket is written through this session's.
+            throw e.Message.Contains(ScratchDirectory, StringComparison.Ordinal) || !e.Message.Contains('"', StringComparison.Ordinal) ? Full(_tempDirectory, e)
+                : new PipelineException(FaultKind.StorageFull, "DuckDB", $"no space is left on the device ({DataFaults.Cause(e)})", "Free space in the lake.", e);
         }
     }
+
+    /// <summary>The disk of what does not fit into memory is full, or cannot be written: one outage, whatever file shows it.</summary>
+    public static PipelineException Full(string tempDirectory, Exception e) => new(FaultKind.StorageFull, $"Temp directory {tempDirectory}",
+        DiskErrors.IsReadOnly(e) ? "the file system is read-only" : "no space is left on the disk", "Free space there, or let transform.temp-directory name another disk.", e);
 }

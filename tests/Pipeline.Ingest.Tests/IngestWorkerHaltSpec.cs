@@ -45,6 +45,17 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
     }
 
     [Fact]
+    public void A_store_that_refuses_is_one_reason_whichever_object_shows_it()
+    {
+        var refused = new Fault(FaultKind.NotAuthorised, "Object s3://lake/a", "it cannot be read", "Check the rights.", Dependency: "Lake s3://lake");
+        When(new WorkerEvent.Started());
+
+        Assert.Equal([refused], Told(new WorkerEvent.LocateFailed(1, refused)));
+        When(new WorkerEvent.LookDue());
+        Assert.Empty(Told(new WorkerEvent.LocateFailed(2, refused with { Thing = "Object s3://lake/b" })));
+    }
+
+    [Fact]
     public void Its_end_is_told_with_the_first_commit()
     {
         When(new WorkerEvent.Started());

@@ -92,11 +92,11 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
         foreach (var effect in effects) Perform(effect);
     }
 
-    /// <summary>What is away is said by the node's watch; what people must mend, at once.</summary>
+    /// <summary>What is away is said by the node's watch; what people must mend, by the workers, which get it as their answer and are halted.</summary>
     private void Tell(CommitterEvent message)
     {
         if (message is CommitterEvent.Failed { Fault.IsTransient: true } missed) _waiter.Failed(missed.Fault);
-        else if (message is CommitterEvent.Failed { Fault.Kind: not FaultKind.Defect } failed) _log.Warning("Committer of {Table}: {Fault}", _id, failed.Fault);
+        else if (message is CommitterEvent.Failed { Fault.Kind: not FaultKind.Defect } failed) _log.Debug("Committer of {Table}: {Fault}", _id, failed.Fault);
         else if (message is CommitterEvent.Opened or CommitterEvent.Committed or CommitterEvent.Superseded && _state.Failures == 0) _waiter.Answered();
     }
 

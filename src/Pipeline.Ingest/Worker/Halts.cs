@@ -34,8 +34,8 @@ public sealed record Halts(Halt? Worker, ImmutableDictionary<SplitId, Halt> Spli
     {
         var known = fault.Split is { } split ? Splits.GetValueOrDefault(split) : Worker;
         looks = known is null ? 0 : known.Looks + 1;
-        // Causes may tell times and numbers; the step that helps is that of the reason.
-        isNews = known is null or { Looks: < 0 } || (known.Fault.Kind, known.Fault.Thing, known.Fault.NextStep) != (fault.Kind, fault.Thing, fault.NextStep);
+        // Causes may tell times and numbers, things the object that was asked for this time; the step that helps is that of the reason.
+        isNews = known is null or { Looks: < 0 } || (known.Fault.Kind, known.Fault.Outage, known.Fault.NextStep) != (fault.Kind, fault.Outage, fault.NextStep);
         var halt = new Halt(fault, looks, IsTried: false);
         return fault.Split is { } one ? this with { Splits = Splits.SetItem(one, halt) } : this with { Worker = halt };
     }

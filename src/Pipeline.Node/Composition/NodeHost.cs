@@ -54,8 +54,9 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <inheritdoc cref="EssentialActors.FirstGoneAsync"/>
     public Task<string> EssentialGone { get; }
 
+    /// <param name="watching">By what time it is said what is away; null: by <paramref name="time"/>.</param>
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
-    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null)
     {
         var secrets = new LocalSecretStore();
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
@@ -63,7 +64,7 @@ internal sealed class NodeHost : IAsyncDisposable
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         lake = lake.Telling(logs);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
-        var outages = NodeOutages.Watch(logs, time);
+        var outages = NodeOutages.Watch(logs, watching ?? time);
         var joining = new ClusterJoining(options, lake, outages, time, log);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });

@@ -38,9 +38,12 @@ internal static partial class NodeLogs
         && entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path }
         && !OurActorPath().IsMatch(path);
 
-    /// <summary>What a persistence plug-in cannot do is said by who keeps the journal, once and not at each try.</summary>
+    /// <summary>
+    /// What a persistence plug-in cannot do is said by who keeps the journal, once and not at each try. It is known by its
+    /// source: the path is that of whoever sends the entry, which is not always the plug-in.
+    /// </summary>
     private static bool IsOfJournal(LogEvent entry) =>
-        entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path } && path.Contains("/system/pipeline.transform.", StringComparison.Ordinal);
+        entry.Properties.GetValueOrDefault("LogSource") is ScalarValue { Value: string path } && path.Contains("/system/pipeline.transform.", StringComparison.Ordinal);
 
     [GeneratedRegex("^akka://[^/]+/(user/|system/sharding/[^/]+/[^/]+/[^/]+)")]
     private static partial Regex OurActorPath();

@@ -49,9 +49,10 @@ internal sealed class JobRunnerActor : ReceiveActor
         if (outcome is Outcome<JobResult>.Done done) Context.Parent.Tell(new JobEnded(_pins.Table, done.Value, null));
         if (outcome is Outcome<JobResult>.Failed { Cause: var cause })
         {
-            // What a PipelineException says is all there is to say; the coordinator logs it.
-            if (cause is not (PipelineException or JobSupersededException)) _log.Error(cause, "Job {JobId} failed", _pins.Id);
-            Context.Parent.Tell(JobEnded.Failed(_pins.Table, cause));
+            var ended = JobEnded.Failed(_pins.Table, cause);
+            // What any other fault says is all there is to say; the coordinator tells it.
+            if (ended.Fault is { Kind: FaultKind.Defect }) _log.Error(cause, "Job {JobId} failed", _pins.Id);
+            Context.Parent.Tell(ended);
         }
 
         Context.Stop(Self);

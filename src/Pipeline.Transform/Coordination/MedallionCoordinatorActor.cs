@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
@@ -44,7 +45,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TimeLimit _limit;
     private MedallionState _state;
     private bool _isPolling;
-    private HashSet<Fault> _unreadable = [];
+    private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
+    private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
     public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
     {
@@ -125,7 +127,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Receive<TableAdvanced>(advanced => Hear(advanced, advanced.Table, () => new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
         Receive<JobPlanned>(planned =>
         {
-            if (planned.Pins is null) RunsOf(planned.Table).Answered();
+            if (planned.Pins is null) OnNothingToDo(planned.Table);
             Handle(planned);
         });
         Receive<JobEnded>(ended =>
@@ -170,12 +172,22 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         else _log.Warning("Cannot read the tables' logs, looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
     }
 
-    /// <summary>Each once for as long as it lasts.</summary>
+    /// <summary>Each once for as long as it lasts, and its end.</summary>
     private void Tell(IReadOnlyList<Fault> unreadable)
     {
-        foreach (var fault in unreadable.Where(fault => !_unreadable.Contains(fault)))
-            _log.Warning("What an input has to bring cannot be seen, the others go on; looking again in {PollInterval}: {Fault}", _options.PollInterval, fault);
-        _unreadable = [.. unreadable];
+        var now = unreadable.DistinctBy(fault => fault.Outage).ToImmutableDictionary(fault => fault.Outage);
+        foreach (var (thing, fault) in now.Where(pair => !_unreadable.TryGetValue(pair.Key, out var told) || ReasonOf(told) != ReasonOf(pair.Value)))
+            _log.Warning("{Thing} cannot be read for what it has to bring, other inputs go on; looking again in {PollInterval}: {Fault}", thing, _options.PollInterval, fault);
+        foreach (var (thing, fault) in _unreadable.Where(pair => !now.ContainsKey(pair.Key)))
+            _log.Info("{Thing} can be read again for what it has to bring. It was: {Cause}", thing, fault.Cause);
+        _unreadable = now;
+    }
+
+    private void OnNothingToDo(TableId table)
+    {
+        RunsOf(table).Answered();
+        _stoppedBy.Remove(table);
+        if (_state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);
     }
 
     private OutageWaiter RunsOf(TableId table)
@@ -247,15 +259,26 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     private void Report(MedallionEvent happened, object message)
     {
-        // A table that has stopped says why once, however often it is tried.
-        var isKnown = happened is JobFailed { IsFinal: true, Message: var again } && _state.Find(happened.Table) is { IsStopped: true, Error: var said } && said == again;
+        var isKnown = happened is JobFailed { IsFinal: true } again && IsTold(again, (message as JobEnded)?.Fault);
         if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
+        if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
         if (happened is JobSucceeded succeeded && _state.Find(succeeded.Table) is { Halts: > 0 })
             _log.Info("Table {Table} goes on: run {Run} has ended well", succeeded.Table, succeeded.Run);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
+
+    /// <summary>A table that has stopped says why once, however often it is tried, and whatever object shows it this time.</summary>
+    private bool IsTold(JobFailed failed, Fault? fault)
+    {
+        var isStopped = _state.Find(failed.Table) is { IsStopped: true };
+        var isSame = fault is not null && _stoppedBy.TryGetValue(failed.Table, out var told) && told == ReasonOf(fault);
+        if (fault is not null) _stoppedBy[failed.Table] = ReasonOf(fault);
+        return isStopped && (isSame || _state.Find(failed.Table)!.Error == failed.Message);
+    }
+
+    private static (FaultKind Kind, string Thing, string NextStep) ReasonOf(Fault fault) => (fault.Kind, fault.Outage, fault.NextStep);
 
     private void Perform(Decision decision, Action? then)
     {

@@ -12,7 +12,9 @@ internal sealed record PreparedJournal(bool IsNew, string? Damage = null, string
 /// <summary>The file of a SQLite journal: it belongs to one node, and a damaged one is set aside.</summary>
 internal static class JournalFile
 {
+    private const int ReadOnly = 8;
     private const int Corrupt = 11;
+    private const int Full = 13;
     private const int NotADatabase = 26;
 
     /// <summary>What <c>flock</c> gives where somebody else holds the lock.</summary>
@@ -55,6 +57,7 @@ internal static class JournalFile
     /// Makes the place of a journal ready to be opened. A file that is no journal, or a damaged one, is set aside, with what
     /// SQLite keeps beside it.
     /// </summary>
+    /// <exception cref="SqliteException">It cannot be written now: it is locked, or its disk is full.</exception>
     public static PreparedJournal Prepare(TransformOptions options, DateTimeOffset now)
     {
         if (Of(options) is not { } file) return new PreparedJournal(IsNew: false);
@@ -63,8 +66,7 @@ internal static class JournalFile
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         var isNew = !File.Exists(file);
         MakePrivate(file);
-        if (isNew) return new PreparedJournal(IsNew: true);
-        if (DamageOf(file) is not { } damage) return new PreparedJournal(IsNew: false);
+        if (DamageOf(file) is not { } damage) return new PreparedJournal(isNew);
 
         var aside = $"{file}.damaged-{now.UtcDateTime.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}";
         foreach (var suffix in (string[])["", "-journal", "-wal", "-shm"])
@@ -72,6 +74,10 @@ internal static class JournalFile
         MakePrivate(file);
         return new PreparedJournal(IsNew: true, damage, aside);
     }
+
+    /// <summary>Whether a disk that is full or read-only is the reason.</summary>
+    public static bool IsFull(Exception cause) => DiskErrors.IsFull(cause) || DiskErrors.IsReadOnly(cause)
+        || cause is SqliteException { SqliteErrorCode: Full or ReadOnly } || (cause.InnerException is { } inner && IsFull(inner));
 
     /// <summary>Only its owner reads or writes a journal; what SQLite makes beside it has the rights that it has.</summary>
     private static void MakePrivate(string file)
@@ -90,6 +96,7 @@ internal static class JournalFile
         }
     }
 
+    /// <summary>What is wrong with what stands there; null: nothing, and it has been written to.</summary>
     private static string? DamageOf(string file)
     {
         try
@@ -99,7 +106,12 @@ internal static class JournalFile
             using var check = connection.CreateCommand();
             check.CommandText = "PRAGMA quick_check(1)";
             var answer = (string?)check.ExecuteScalar();
-            return answer == "ok" ? null : answer ?? "no answer to quick_check";
+            if (answer != "ok") return answer ?? "no answer to quick_check";
+            // One that takes no commit is no use; SQLite says why sooner than the plug-ins, which try for long before they fail.
+            check.CommandText = "PRAGMA user_version";
+            check.CommandText = $"PRAGMA user_version = {((long?)check.ExecuteScalar() ?? 0) ^ 1}";
+            check.ExecuteNonQuery();
+            return null;
         }
         catch (SqliteException e) when (e.SqliteErrorCode is Corrupt or NotADatabase)
         {

@@ -168,12 +168,20 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
                 Fail(_incarnation, cause, isUnreadable: false);
                 break;
             case Outcome<PreparedJournal>.Done { Value: var prepared }:
-                if (prepared.DamagedAs is { } aside) _log.Warning("{Journal} is damaged ({Damage}) and was set aside as {Aside}: the coordinator starts from the tables' logs, tables that were paused go on", _name, prepared.Damage, aside);
-                else if (prepared.IsNew) _log.Info("{Journal} is new: the coordinator starts from the tables' logs", _name);
+                Tell(prepared);
                 _plugins.Make(Context.System);
                 _journal = Context.Watch(Context.ActorOf(JournalActor.Props($"{IdPrefix}:{_pipeline}:{_lakeId}", _plugins, isReading: !_isUnreadable), $"events-{++_children}"));
                 break;
         }
+    }
+
+    private void Tell(PreparedJournal prepared)
+    {
+        if (prepared.DamagedAs is { } aside)
+            _log.Warning("{Journal} is damaged ({Damage}) and was set aside as {Aside}: {Consequence}", _name, prepared.Damage, aside,
+                _isRecalled ? "what the coordinator knows is written to a new one" : "the coordinator starts from the tables' logs, tables that were paused go on");
+        else if (prepared.IsNew && _isRecalled) _log.Warning("{Journal} was gone: what the coordinator knows is written to a new one", _name);
+        else if (prepared.IsNew) _log.Info("{Journal} is new: the coordinator starts from the tables' logs", _name);
     }
 
     private void OnRead(JournalRead read)
@@ -281,7 +289,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         }
         else
         {
-            _outage.Failed(new Fault(FaultKind.Unreachable, _name, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'),
+            _outage.Failed(new Fault(JournalFile.IsFull(cause) ? FaultKind.StorageFull : FaultKind.Unreachable, _name, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'),
                 "Silver and Gold go on from the tables' logs; a pause that is ordered meanwhile is kept in memory only."));
         }
 

@@ -23,14 +23,15 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
         Task.Run(async () =>
         {
             var started = time.GetTimestamp();
-            using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
-            session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
-            Confine(session, tables.Lake, spec.Inputs, spec.Pins.Targets.Select(target => target.Table).Append(QualityTable.Id));
-            var commits = new JobCommits(tables, spec, time, BeforeCommit);
-            var result = spec.Kind == JobKind.Silver
-                ? await new SilverRun(session, tables, commits, spec).RunAsync(cancellationToken)
-                : await new GoldRun(session, tables, commits, spec).RunAsync(cancellationToken);
-            return result with { Took = time.GetElapsedTime(started) };
+            try
+            {
+                return await RunHereAsync(spec, cancellationToken) with { Took = time.GetElapsedTime(started) };
+            }
+            catch (IOException e) when (DiskErrors.IsFull(e) || DiskErrors.IsReadOnly(e))
+            {
+                // The lake puts its own files' errors into words: this is a file of the session.
+                throw DuckDbSession.Full(options.TempDirectory, e);
+            }
         }, cancellationToken);
 
     /// <summary>
@@ -49,4 +50,15 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
     }
 
     internal static string ViewName(TableId table) => $"{(table.Layer == Layer.Silver ? "silver" : "gold")}.{Sql.Name(table.Name)}";
+
+    private async Task<JobResult> RunHereAsync(JobSpec spec, CancellationToken cancellationToken)
+    {
+        using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
+        session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
+        Confine(session, tables.Lake, spec.Inputs, spec.Pins.Targets.Select(target => target.Table).Append(QualityTable.Id));
+        var commits = new JobCommits(tables, spec, time, BeforeCommit);
+        return spec.Kind == JobKind.Silver
+            ? await new SilverRun(session, tables, commits, spec).RunAsync(cancellationToken)
+            : await new GoldRun(session, tables, commits, spec).RunAsync(cancellationToken);
+    }
 }
