@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -9,10 +10,16 @@ namespace Pipeline.Testing;
 public sealed class PipelineProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private static readonly ConcurrentQueue<string> Defects = new();
+
     private readonly StringBuilder _log = new();
+    private readonly bool _isOurs;
     private bool _isDisposed;
 
-    private PipelineProcess(Process process) => _process = process;
+    private PipelineProcess(Process process, bool isOurs) => (_process, _isOurs) = (process, isOurs);
+
+    /// <summary>Every line in which a process of these tests has said so far that something should not happen.</summary>
+    public static IReadOnlyCollection<string> SaidOfDefects => Defects;
 
     /// <summary>What it has said on standard error.</summary>
     public string Log
@@ -50,7 +57,7 @@ public sealed class PipelineProcess : IAsyncDisposable
             start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         if (killPoint is not null) start.Environment["PIPELINE_KILL_POINT"] = killPoint;
-        var process = new PipelineProcess(new Process { StartInfo = start });
+        var process = new PipelineProcess(new Process { StartInfo = start }, isOurs: program is null);
         process._process.ErrorDataReceived += (_, line) => process.Append(line.Data);
         process._process.OutputDataReceived += (_, line) => process.Append(line.Data);
         process._process.Start();
@@ -120,6 +127,7 @@ public sealed class PipelineProcess : IAsyncDisposable
     {
         if (line is null) return;
         lock (_log) _log.AppendLine(line);
+        if (_isOurs && line.Contains("should not happen", StringComparison.Ordinal)) Defects.Enqueue(line);
     }
 
     private void Signal(int signal) => ProcessSignals.Send(_process.Id, signal);

@@ -2,11 +2,12 @@ using System.Text;
 
 namespace Pipeline.Faults.Tests.Night;
 
-/// <summary>What a node says, line by line, and whoever waits for a line.</summary>
+/// <summary>What a node says, line by line, whoever waits for a line, and the account of it.</summary>
 internal sealed class NightLog : TextWriter
 {
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
+    private readonly NightAccount _account = new();
     private readonly StringBuilder _open = new();
     private TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -21,6 +22,24 @@ internal sealed class NightLog : TextWriter
         }
     }
 
+    /// <summary>Lines that should not be; see <see cref="NightAccount"/>.</summary>
+    public IReadOnlyList<string> Troubles
+    {
+        get
+        {
+            lock (_lock) return [.. _account.Troubles];
+        }
+    }
+
+    /// <summary>What was told, and its end was not.</summary>
+    public IReadOnlyList<string> Open
+    {
+        get
+        {
+            lock (_lock) return [.. _account.Open];
+        }
+    }
+
     public override void Write(char value) => Write(value.ToString());
 
     public override void Write(string? value)
@@ -30,9 +49,10 @@ internal sealed class NightLog : TextWriter
         {
             _open.Append(value);
             var lines = _open.ToString().Split('\n');
-            _lines.AddRange(lines[..^1]);
             _open.Clear().Append(lines[^1]);
             if (lines.Length == 1) return;
+            _lines.AddRange(lines[..^1]);
+            foreach (var line in lines[..^1]) _account.Read(line);
             (said, _said) = (_said, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
@@ -45,15 +65,20 @@ internal sealed class NightLog : TextWriter
         lock (_lock) return _lines[line..];
     }
 
-    /// <summary>The first line from a number on that is as asked; waits for it.</summary>
-    public async Task<string> LineAsync(int from, Func<string, bool> isIt, CancellationToken cancellationToken)
+    /// <summary>Waits for a line from a number on that is as asked.</summary>
+    public Task LineAsync(int from, Func<string, bool> isIt, CancellationToken cancellationToken) => UntilAsync(() => _lines.Skip(from).Any(isIt), cancellationToken);
+
+    /// <summary>Waits until everything that was told has had its end.</summary>
+    public Task AllEndedAsync(CancellationToken cancellationToken) => UntilAsync(() => _account.Open.Count == 0, cancellationToken);
+
+    private async Task UntilAsync(Func<bool> isSo, CancellationToken cancellationToken)
     {
         while (true)
         {
             Task said;
             lock (_lock)
             {
-                if (_lines.Skip(from).FirstOrDefault(isIt) is { } found) return found;
+                if (isSo()) return;
                 said = _said.Task;
             }
 

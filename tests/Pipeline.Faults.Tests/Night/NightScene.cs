@@ -25,10 +25,16 @@ internal sealed class NightScene : IAsyncDisposable
     private const string KafkaUser = "night";
     private const string Bucket = "lake";
 
+    // How lines name what belongs to a source.
+    private const string App = @"\bapp\b";
+    private const string Crm = @"\bcrm\b";
+    private const string Events = @"\bevents\b";
+
     private readonly string _root = Directory.CreateTempSubdirectory("pipeline-night-").FullName;
     private readonly CancellationTokenSource _morning = new();
     private readonly List<IAsyncDisposable> _servers = [];
     private readonly ILoggerFactory _logs;
+    private readonly NightPace _pace;
     private SmallDisk? _disk;
     private Lake _lake = null!;
     private DemoDriver _driver = null!;
@@ -41,7 +47,11 @@ internal sealed class NightScene : IAsyncDisposable
     private FaultProxy _bucket = null!;
     private SqliteConnection? _journalLock;
 
-    private NightScene() => _logs = NodeLogs.Create(Log, LogLevel.Information);
+    private NightScene(NightPace pace)
+    {
+        _pace = pace;
+        _logs = NodeLogs.Create(Log, LogLevel.Information);
+    }
 
     public NightLog Log { get; } = new();
 
@@ -57,9 +67,9 @@ internal sealed class NightScene : IAsyncDisposable
     private string KafkaPassword => Path.Combine(_root, "kafka-password");
 
     /// <summary>Skips the test where there is no <c>moto_server</c>.</summary>
-    public static async Task<NightScene> StartAsync(CancellationToken cancellationToken)
+    public static async Task<NightScene> StartAsync(NightPace pace, CancellationToken cancellationToken)
     {
-        var scene = new NightScene();
+        var scene = new NightScene(pace);
         try
         {
             await scene.OpenAsync(cancellationToken);
@@ -74,33 +84,34 @@ internal sealed class NightScene : IAsyncDisposable
 
     public IEnumerable<NightOutage> Outages()
     {
-        if (_disk is { } disk)
-        {
-            yield return new("the journal's disk is full", "journal", _ => Do(disk.Fill), _ => Do(disk.Free));
-        }
+        if (_disk is { } disk) yield return Away("the disk is full", "Journal|Temp directory", _ => Do(disk.Fill), _ => Do(disk.Free), isOfEveryDay: true);
+        yield return Away("the journal is locked", "Journal", LockJournalAsync, UnlockJournalAsync);
+        yield return new("the journal is damaged", "Journal .* is damaged", "Journal .* is damaged", DamageJournalAsync, _ => Task.CompletedTask) { IsOfEveryDay = true };
+        yield return new("the journal is gone", "Journal .* was gone", "Journal .* was gone", _ => Do(RemoveJournal), _ => Task.CompletedTask);
 
-        yield return new("the journal is locked", "journal", LockJournalAsync, UnlockJournalAsync);
-        yield return new("the journal is gone", "journal", _ => Do(RemoveJournal), _ => Task.CompletedTask);
-        foreach (var (status, code) in ((int, string)[])[(503, "SlowDown"), (400, "ExpiredToken"), (403, "AccessDenied"), (403, "RequestTimeTooSkewed")])
-            yield return new($"the bucket says {code}", "S3|bucket|s3:", _ => Do(() => _bucket.Use(_ => new ProxyFault.Answer(status, code))), _ => Do(() => _bucket.Use(_ => null)));
-        yield return new("the bucket hangs up", "S3|bucket|s3:", _ => Do(() => _bucket.Use(_ => new ProxyFault.Drop())), _ => Do(() => _bucket.Use(_ => null)));
-        yield return new("PostgreSQL is away", "app|PostgreSQL", _ => Do(_postgres.Cut), _ => Do(_postgres.Restore));
-        yield return new("PostgreSQL's role may not read", "app|PostgreSQL", token => SqlAsync($"REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {Reader}", token),
-            token => SqlAsync($"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Reader}", token));
-        yield return new("PostgreSQL's role may not log in", "app|PostgreSQL", token => SqlAsync($"ALTER ROLE {Reader} NOLOGIN; {HangUp}", token),
-            token => SqlAsync($"ALTER ROLE {Reader} LOGIN", token));
-        yield return new("PostgreSQL's password is changed before the file", "app|PostgreSQL", token => SqlAsync($"ALTER ROLE {Reader} PASSWORD 'tomorrow'; {HangUp}", token),
+        foreach (var (status, code) in ((int, string)[])[(503, "SlowDown"), (400, "ExpiredToken")])
+            yield return Away($"the bucket says {code}", "s3:", _ => Do(() => _bucket.Use(_ => new ProxyFault.Answer(status, code))), _ => Do(() => _bucket.Use(_ => null)), isOfEveryDay: code is "SlowDown");
+        foreach (var (status, code) in ((int, string)[])[(403, "AccessDenied"), (403, "RequestTimeTooSkewed")])
+            yield return Refused($"the bucket says {code}", "bronze/|silver/|gold/", _ => Do(() => _bucket.Use(_ => new ProxyFault.Answer(status, code))), _ => Do(() => _bucket.Use(_ => null)), isOfEveryDay: code is "AccessDenied");
+        yield return Away("the bucket hangs up", "s3:", _ => Do(() => _bucket.Use(_ => new ProxyFault.Drop())), _ => Do(() => _bucket.Use(_ => null)));
+
+        yield return Away("PostgreSQL is away", App, _ => Do(_postgres.Cut), _ => Do(_postgres.Restore), isOfEveryDay: true);
+        yield return Refused("PostgreSQL's role may not read", App, token => SqlAsync($"REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {Reader}", token),
+            token => SqlAsync($"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Reader}", token), isOfEveryDay: true);
+        yield return Refused("PostgreSQL's role may not log in", App, token => SqlAsync($"ALTER ROLE {Reader} NOLOGIN; {HangUp}", token), token => SqlAsync($"ALTER ROLE {Reader} LOGIN", token));
+        yield return Refused("PostgreSQL's password is changed before the file", App, token => SqlAsync($"ALTER ROLE {Reader} PASSWORD 'tomorrow'; {HangUp}", token),
             _ => Do(() => File.WriteAllText(PostgresPassword, "tomorrow")));
-        yield return new("the broker is away", "events|broker|Kafka", _ => Do(() => _kafka.IsAway = true), _ => Do(() => _kafka.IsAway = false));
-        yield return new("a right on a topic is taken", "user_events", _ => Do(() => RefuseTopic(KafkaError.TopicAuthorizationFailed)), _ => Do(() => RefuseTopic(KafkaError.None)));
-        yield return new("a topic is missing", "user_events", _ => Do(() => RefuseTopic(KafkaError.UnknownTopicOrPartition)), _ => Do(() => RefuseTopic(KafkaError.None)));
-        yield return new("the broker's password is changed before the file", "events|broker|Kafka", _ => Do(() => ChangeKafkaPassword("tomorrow")),
-            _ => Do(() => File.WriteAllText(KafkaPassword, "tomorrow")));
-        yield return new("Snowflake's token is refused", "crm|Snowflake", _ => Do(() => Snowflake(401, """{"code":"390112","message":"Your session has expired."}""", "application/json")), _ => Do(SnowflakeIsWell));
-        yield return new("a firewall stands before Snowflake", "crm|Snowflake", _ => Do(() => Snowflake(403, "<html><body>Blocked by policy</body></html>", "text/html")), _ => Do(SnowflakeIsWell));
-        yield return new("Snowflake's warehouse is suspended", "crm|Snowflake", _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: false)),
-            _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: true)));
-        yield return new("Snowflake is away", "crm|Snowflake", _ => Do(() => _snowflake.Use(_ => new ProxyFault.Drop())), _ => Do(SnowflakeIsWell));
+
+        yield return Away("the broker is away", Events, _ => Do(() => _kafka.IsAway = true), _ => Do(() => _kafka.IsAway = false));
+        yield return Refused("a right on a topic is taken", "user_events", _ => Do(() => RefuseTopic(KafkaError.TopicAuthorizationFailed)), _ => Do(() => RefuseTopic(KafkaError.None)), isOfEveryDay: true);
+        yield return Refused("a topic is missing", "user_events", _ => Do(() => RefuseTopic(KafkaError.UnknownTopicOrPartition)), _ => Do(() => RefuseTopic(KafkaError.None)));
+        yield return Refused("the broker's password is changed before the file", Events, _ => Do(() => ChangeKafkaPassword("tomorrow")), _ => Do(() => File.WriteAllText(KafkaPassword, "tomorrow")), isOfEveryDay: true);
+
+        yield return Away("Snowflake's token is refused", Crm, _ => Do(() => Snowflake(401, """{"code":"390112","message":"Your session has expired."}""", "application/json")), _ => Do(SnowflakeIsWell), isOfEveryDay: true);
+        yield return Away("a firewall stands before Snowflake", Crm, _ => Do(() => Snowflake(403, "<html><body>Blocked by policy</body></html>", "text/html")), _ => Do(SnowflakeIsWell), isOfEveryDay: true);
+        yield return Refused("Snowflake's warehouse is suspended", Crm, _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: false)),
+            _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: true)), isOfEveryDay: true);
+        yield return Away("Snowflake is away", Crm, _ => Do(() => _snowflake.Use(_ => new ProxyFault.Drop())), _ => Do(SnowflakeIsWell));
     }
 
     private static string HangUp => $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{Reader}'";
@@ -150,7 +161,7 @@ internal sealed class NightScene : IAsyncDisposable
 
         // Around the proxy: the generator and the judge do not suffer.
         _lake = Lakes.Open(new LakeOptions { Location = $"s3://{Bucket}/tables", S3 = S3(moto.Url) }, TimeProvider.System);
-        _driver = await DemoDriver.StartAsync(new DemoOptions(Path.Combine(_root, "servers")) { RowsPerSecond = 100, Patience = TimeSpan.FromMinutes(30), End = _morning.Token },
+        _driver = await DemoDriver.StartAsync(new DemoOptions(Path.Combine(_root, "servers")) { RowsPerSecond = _pace.RowsPerSecond, Patience = TimeSpan.FromMinutes(30), End = _morning.Token },
             new LakeProgress(_lake), TimeProvider.System, cancellationToken);
         await SqlAsync($"CREATE ROLE {Reader} LOGIN PASSWORD 'today'; GRANT pg_read_all_stats TO {Reader}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Reader}", cancellationToken);
         await File.WriteAllTextAsync(PostgresPassword, "today", cancellationToken);
@@ -160,8 +171,11 @@ internal sealed class NightScene : IAsyncDisposable
         _snowflake = Add(await FaultProxy.StartAsync(_driver.Sources.Snowflake.Url, cancellationToken));
 
         _options = PipelineOptions.Load(await ConfigurationAsync(cancellationToken), SourceKinds.All, lakeLocation: null, Variable);
-        _node = await NodeHost.StartAsync(_options, Lakes.Open(_options.Lake, TimeProvider.System), _logs, TimeProvider.System, cancellationToken);
+        if (_pace.HaltRetry is { } retry) _options = _options with { Transform = _options.Transform with { HaltRetry = retry } };
+        _node = await NodeHost.StartAsync(_options, Lakes.Open(_options.Lake, TimeProvider.System), _logs, TimeProvider.System, cancellationToken, _pace.Watching);
         _feeding = _driver.RunAsync(CancellationToken.None);
+        // A night begins with everything well.
+        while (await _lake.TryOpenAsync(TableId.Silver("users"), cancellationToken) is not { Current.Version: > 0 }) await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
     }
 
     private async Task<string> ConfigurationAsync(CancellationToken cancellationToken)
@@ -181,6 +195,7 @@ internal sealed class NightScene : IAsyncDisposable
             pipeline {
               lake { location = "s3://{{Bucket}}/tables", s3 { endpoint = "{{_bucket.Url}}", region = us-east-1, path-style = true } }
               sources.events.security { mechanism = plain, username = {{KafkaUser}} }
+              {{_pace.Settings}}
             }
             """, cancellationToken);
         return night;
@@ -199,6 +214,15 @@ internal sealed class NightScene : IAsyncDisposable
         "SNOWFLAKE_TOKEN_URL" => new Uri(_snowflake.Url, "/oauth/token").ToString(),
         _ => _driver.Sources.Environment.GetValueOrDefault(name),
     };
+
+    /// <summary>Nobody has to act: the watch tells it.</summary>
+    private static NightOutage Away(string name, string thing, Func<CancellationToken, Task> begin, Func<CancellationToken, Task> end, bool isOfEveryDay = false) =>
+        new(name, $"WRN .*({thing}).* has been (away|full or read-only) for ", $"INF .*({thing}).* is back after ", begin, end) { IsOfEveryDay = isOfEveryDay };
+
+    /// <summary>Somebody has to act: tables halt or stop.</summary>
+    private static NightOutage Refused(string name, string thing, Func<CancellationToken, Task> begin, Func<CancellationToken, Task> end, bool isOfEveryDay = false) =>
+        new(name, $"ERR .*({thing}).*( is halted: |, and the table waits|: what is new at the source is not found any more)",
+            $"INF .*({thing}).*( is halted no more| goes on: |: what is new at the source is found again)", begin, end) { IsOfEveryDay = isOfEveryDay };
 
     private static S3Options S3(Uri endpoint) => new() { Endpoint = endpoint, Region = "us-east-1", PathStyle = true };
 
@@ -229,6 +253,14 @@ internal sealed class NightScene : IAsyncDisposable
     {
         await _journalLock!.DisposeAsync();
         _journalLock = null;
+    }
+
+    /// <summary>Between two commits: one that is under way would write over it what it holds, and see nothing.</summary>
+    private async Task DamageJournalAsync(CancellationToken cancellationToken)
+    {
+        await LockJournalAsync(cancellationToken);
+        await File.WriteAllTextAsync(JournalFile, new string('x', 1 << 16), cancellationToken);
+        await UnlockJournalAsync(cancellationToken);
     }
 
     private void RemoveJournal()

@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using System.Text.RegularExpressions;
+
+namespace Pipeline.Faults.Tests.Night;
+
+/// <summary>What a node's lines say of outages: each is told once for as long as it lasts, and then its end.</summary>
+internal sealed partial class NightAccount
+{
+    /// <summary>How it is told that something is away, halted or stopped, and how that has ended.</summary>
+    private static readonly ImmutableArray<(string Begun, string Ended)> Forms =
+    [
+        (" has been away for ", " is back after "),
+        (" has been full or read-only for ", " is back after "),
+        (" has been away for ", ": nobody here waits for it any more"),
+        (" has been full or read-only for ", ": nobody here waits for it any more"),
+        (" is halted: ", " is halted no more. "),
+        (", and the table waits until that is mended: ", " goes on: "),
+        (": what is new at the source is not found any more", ": what is new at the source is found again"),
+        (" cannot be read for what it has to bring", " can be read again for what it has to bring"),
+    ];
+
+    private readonly Dictionary<(string Begun, string Thing), string> _open = [];
+    private readonly List<string> _troubles = [];
+
+    /// <summary>What was said to be so, and not to have ended.</summary>
+    public IReadOnlyCollection<string> Open => _open.Values;
+
+    /// <summary>Lines that should not be.</summary>
+    public IReadOnlyList<string> Troubles => _troubles;
+
+    public void Read(string line)
+    {
+        if (line.Contains("should not happen", StringComparison.Ordinal)) _troubles.Add($"it should not happen, and says so: {line}");
+        if (line.StartsWith("   at ", StringComparison.Ordinal)) _troubles.Add($"a stack: {line}");
+        if (Line().Match(line) is not { Success: true } told) return;
+        var text = told.Groups["text"].Value;
+        foreach (var begun in Forms.Select(form => form.Begun).Distinct(StringComparer.Ordinal))
+        {
+            if (ThingOf(text, begun) is not { } thing) continue;
+            // What is away is said again every minute.
+            if (_open.TryAdd((begun, thing), line) || Minutes().IsMatch(text)) return;
+            _troubles.Add($"told again: {line} after: {_open[(begun, thing)]}");
+            return;
+        }
+
+        var ended = Forms.Where(form => ThingOf(text, form.Ended) is not null).ToList();
+        if (ended.Count > 0 && !ended.Exists(form => _open.Remove((form.Begun, ThingOf(text, form.Ended)!)))) _troubles.Add($"the end of what was not told: {line}");
+    }
+
+    /// <summary>What stands before these words, without the number of a run; null: the line is another.</summary>
+    private static string? ThingOf(string text, string words) =>
+        text.IndexOf(words, StringComparison.Ordinal) is var at and > 0 ? Run().Replace(text[..at], "") : null;
+
+    [GeneratedRegex("^[0-9:]{8} (WRN|ERR|INF) (?<text>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Line();
+
+    [GeneratedRegex(": run [0-9]+ failed$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Run();
+
+    [GeneratedRegex(" for ([0-9]+ h )?[0-9]+ min", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Minutes();
+}
