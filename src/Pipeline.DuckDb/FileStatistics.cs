@@ -58,7 +58,9 @@ internal static class FileStatistics
     private static string? Bound(IArrowType type, string text, bool isMax) => type switch
     {
         // Numbers go as DuckDB wrote them: decimals must not pass through a double.
-        Int8Type or Int16Type or Int32Type or Int64Type or Decimal128Type => text,
+        Int8Type or Int16Type or Int32Type or Int64Type => text,
+        // A decimal without integer digits begins with its point, which no number of JSON does.
+        Decimal128Type => text.StartsWith('.') ? "0" + text : text.Replace("-.", "-0.", StringComparison.Ordinal),
         FloatType or DoubleType => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? text : null,
         Date32Type => DateOnly.TryParseExact(text, "yyyy-MM-dd", out _) ? Quote(text) : null,
         TimestampType timestamp => Quote(Timestamp(text, isMax, hasZone: timestamp.Timezone is not null)),
