@@ -88,9 +88,9 @@ public sealed class DuckDbSession : IDisposable
     public void Confine(IEnumerable<string> files, IEnumerable<string> directories)
     {
         var open = directories.Append(ScratchDirectory).Select(directory => directory.TrimEnd('/')).ToList();
-        // A directory itself is a path too: that is where COPY writes to.
+        // A directory itself is a path too: that is where COPY writes to. A file is asked for as it is written in SQL, too.
         Execute($"""
-            SET allowed_paths = [{string.Join(", ", files.Concat(open).Select(Sql.Text))}];
+            SET allowed_paths = [{string.Join(", ", files.SelectMany(file => new[] { file, TableFiles.Literal(file) }).Concat(open).Distinct(StringComparer.Ordinal).Select(Sql.Text))}];
             SET allowed_directories = [{string.Join(", ", open.Select(directory => Sql.Text(directory + "/")))}];
             SET enable_external_access = false;
             SET lock_configuration = true;

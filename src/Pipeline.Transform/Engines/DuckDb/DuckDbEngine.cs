@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
@@ -39,7 +40,7 @@ public sealed class DuckDbEngine(OpenTables tables, TransformOptions options, Ti
     /// remote files are in the session's own directory.
     /// </summary>
     internal static void Confine(DuckDbSession session, Lake lake, IEnumerable<JobInput> inputs, IEnumerable<TableId> outputs) =>
-        session.Confine(inputs.SelectMany(input => input.Files.Select(file => lake.Store.LocalPath($"{input.Table}/{file}"))).OfType<string>(),
+        session.Confine(inputs.SelectMany(input => input.Files.Select(file => lake.Store.LocalPath(TableFilePath.In(lake.Store, input.Table.ToString(), file)))).OfType<string>(),
             outputs.Select(table => lake.Store.LocalPath(table.ToString())).OfType<string>());
 
     /// <summary>A view over an input's files under the name that the SQL uses: <c>silver.users</c>, <c>gold.dim_date</c>.</summary>
