@@ -1,7 +1,12 @@
+using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
+using Apache.Arrow;
 using Avro.IO;
+using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Sources.Kafka.Decoding;
+using Pipeline.Sources.Kafka.Reading;
 using Pipeline.Testing;
 
 namespace Pipeline.Sources.Kafka.Tests;
@@ -104,6 +109,108 @@ public sealed class DecoderFuzzSpec
         """{"subject":"orders-value","version":3,"id":7,"schemaType":"PROTOBUF","references":[{"name":"a.proto","subject":"a","version":1}],"schema":"syntax = \"proto3\";"}""",
         """{"schema":"\"string\""}""", """{"schema":"\"string\"","references":null,"schemaType":null}""",
     ]).RunAsync(input => RegisteredSchema.Read(input), e => e is FormatException);
+
+    [Fact]
+    public Task Json_records_and_headers()
+    {
+        var table = new KafkaTableOptions { Name = "user_events", Topic = "user_events", RecordBytesMax = 200 };
+        return new Fuzz(
+        [
+            RawRecord(1_767_225_600_123, "k1", """{"id":1,"name":"Ada"}""", ("trace", "t"u8.ToArray()), ("trace", null), ("raw", [0xC3, 0x28])), RawRecord(-1, null, "{}"),
+            RawRecord(253_402_300_800_000, "süß", null, ("", [])), RawRecord(0, "", new string('x', 300)),
+        ]).RunAsync(input => TakeRecord(table, input), _ => false);
+    }
+
+    [Fact]
+    public async Task A_record_of_very_many_headers_costs_no_more_than_its_bytes()
+    {
+        using var headers = new HeadersJson();
+        var json = Task.Run(() =>
+        {
+            for (var i = 0; i < 200_000; i++) headers.Add(BitConverter.GetBytes(i), [1], isNull: false);
+            return headers.Write().Length;
+        }, TestContext.Current.CancellationToken);
+
+        Assert.True(await json.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken) > 200_000);
+    }
+
+    /// <summary>A record as it lies in the client's memory becomes a row or a dead letter, of valid text either way.</summary>
+    private static void TakeRecord(KafkaTableOptions table, byte[] input)
+    {
+        using var headers = new HeadersJson();
+        using var metrics = new KafkaMetrics("events");
+        using var queue = new ChunkQueue(long.MaxValue);
+        var rest = new RawRecordReader(input);
+        var timestamp = rest.Number();
+        var key = rest.Bytes();
+        var value = rest.Bytes();
+        while (!rest.IsEmpty) headers.Add(rest.Bytes(), rest.Bytes(), isNull: rest.IsNull);
+        var json = headers.Write();
+        if (json.Length > 0) using (JsonDocument.Parse(json.ToArray())) { }
+        var reading = new PartitionReading(new SplitId("events", "user_events/0"), table, 0, position: 7, 1 << 20, registered: null, queue, metrics, TimeProvider.System);
+        reading.Take(new KafkaRecord { Offset = 7, TimestampMs = timestamp, HasKey = key.Length > 0, Key = key, HasValue = value.Length > 0, Value = value, HeadersJson = json });
+        reading.Flush();
+        queue.Complete(fault: null);
+        using var chunk = queue.TakeAllAsync(CancellationToken.None).ToBlockingEnumerable().Single();
+        var rows = (chunk.Rows ?? chunk.DeadLetters)!;
+        Assert.Equal((1, new PositionRange(7, 8)), (rows.Length, chunk.Range));
+        foreach (var column in rows.Arrays.OfType<StringArray>()) Assert.True(column.IsNull(0) || System.Text.Unicode.Utf8.IsValid(column.GetBytes(0)));
+        reading.Abandon();
+    }
+
+    private static byte[] RawRecord(long timestampMs, string? key, string? value, params ReadOnlySpan<(string Name, byte[]? Value)> headers)
+    {
+        using var bytes = new MemoryStream();
+        using var writer = new BinaryWriter(bytes);
+        writer.Write(timestampMs);
+        Part(Encoding.UTF8.GetBytes(key ?? ""));
+        Part(Encoding.UTF8.GetBytes(value ?? ""));
+        foreach (var (name, content) in headers)
+        {
+            Part(Encoding.UTF8.GetBytes(name));
+            Part(content ?? []);
+        }
+
+        return bytes.ToArray();
+
+        void Part(byte[] content)
+        {
+            writer.Write((ushort)content.Length);
+            writer.Write(content);
+        }
+    }
+
+    /// <summary>Parts of an input that may end anywhere.</summary>
+    private ref struct RawRecordReader(ReadOnlySpan<byte> rest)
+    {
+        private ReadOnlySpan<byte> _rest = rest;
+
+        public readonly bool IsEmpty => _rest.IsEmpty;
+
+        /// <summary>Whether the last part was empty.</summary>
+        public bool IsNull { get; private set; }
+
+        public long Number()
+        {
+            var bytes = Take(sizeof(long));
+            return bytes.Length < sizeof(long) ? -1 : BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        }
+
+        public ReadOnlySpan<byte> Bytes()
+        {
+            var length = Take(sizeof(ushort));
+            var part = Take(length.Length < sizeof(ushort) ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(length));
+            IsNull = part.IsEmpty;
+            return part;
+        }
+
+        private ReadOnlySpan<byte> Take(int length)
+        {
+            var part = _rest[..Math.Min(length, _rest.Length)];
+            _rest = _rest[part.Length..];
+            return part;
+        }
+    }
 
     /// <summary>Writes a value, which is JSON or refused.</summary>
     private static void Written<TSchema>(IValueWriter<TSchema> writer, TSchema schema, byte[] value)

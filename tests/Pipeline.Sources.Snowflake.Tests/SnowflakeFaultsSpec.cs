@@ -42,4 +42,16 @@ public sealed class SnowflakeFaultsSpec
 
         Assert.Equal(isOne ? 1 : 2, outages.Count());
     }
+
+    [Fact]
+    public async Task A_warehouse_that_is_suspended_is_told_with_the_statement_that_resumes_it()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+
+        var fault = SnowflakeFaults.Describe("Table t", HttpStatusCode.UnprocessableEntity, new ResultHeader("000606", "57P03", "No active warehouse selected in the current session.", null, null), table.Options);
+
+        Assert.Contains($"warehouse '{table.Options.Warehouse}' does not run", fault.Cause, StringComparison.Ordinal);
+        Assert.Contains($"ALTER WAREHOUSE \"{table.Options.Warehouse}\" RESUME", fault.NextStep, StringComparison.Ordinal);
+    }
 }

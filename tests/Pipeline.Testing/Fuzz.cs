@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using System.Text;
 using CsCheck;
 using Xunit;
@@ -10,8 +12,12 @@ namespace Pipeline.Testing;
 /// Whatever it is given, it gives a value or the one error of its boundary, soon and with little memory. CsCheck prints the
 /// seed of a failure; <c>CsCheck_Seed</c> runs it again.
 /// </summary>
-/// <param name="corpus">Good inputs.</param>
-public sealed class Fuzz(IReadOnlyList<byte[]> corpus)
+/// <remarks>
+/// What is changed is kept: the folder <c>Corpus/TEST</c> of the calling test's project has good inputs (<c>good-HASH</c>), as
+/// they were when they were written, and what was found once (<c>finding-NAME</c>), which is given as it is too.
+/// <c>CORPUS=update</c> adds the good inputs of today.
+/// </remarks>
+public sealed class Fuzz
 {
     private const long AllocatedMax = 256L << 20;
 
@@ -37,50 +43,81 @@ public sealed class Fuzz(IReadOnlyList<byte[]> corpus)
     /// <summary>How many changed inputs each decoder is given.</summary>
     public static int Inputs => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 100_000 : 2_000;
 
-    public Fuzz(IEnumerable<string> corpus)
-        : this([.. corpus.Select(Encoding.UTF8.GetBytes)])
+    private readonly IReadOnlyList<byte[]> _good;
+    private readonly IReadOnlyList<byte[]> _findings;
+    private readonly IReadOnlyList<byte[]> _corpus;
+
+    /// <param name="good">Good inputs.</param>
+    /// <param name="test">The test's name, which names the folder.</param>
+    public Fuzz(IReadOnlyList<byte[]> good, [CallerFilePath] string testFile = "", [CallerMemberName] string test = "")
+    {
+        var folder = Path.Combine(Golden.ProjectOf(testFile), "Corpus", test);
+        if (Environment.GetEnvironmentVariable("CORPUS") == "update") Write(folder, good);
+        _good = [.. good, .. Kept(folder, "good-*")];
+        _findings = Kept(folder, "finding-*");
+        _corpus = [.. _good, .. _findings];
+        Assert.True(_good.Count > good.Count, $"There is nothing in {folder}. Run the test once with CORPUS=update and commit what it wrote.");
+    }
+
+    public Fuzz(IEnumerable<string> good, [CallerFilePath] string testFile = "", [CallerMemberName] string test = "")
+        : this([.. good.Select(Encoding.UTF8.GetBytes)], testFile, test)
     {
     }
 
     /// <param name="decode">Throws what it throws.</param>
     /// <param name="isOfData">Whether that is the error of the decoder's boundary.</param>
-    public async Task RunAsync(Action<byte[]> decode, Func<Exception, bool> isOfData)
+    /// <param name="inputs">How many; all of <see cref="Inputs"/> unless it is given.</param>
+    public async Task RunAsync(Action<byte[]> decode, Func<Exception, bool> isOfData, int? inputs = null)
     {
-        foreach (var good in corpus) decode([.. good]);
+        foreach (var good in _good) decode([.. good]);
+        foreach (var found in _findings) Decode(decode, isOfData, [.. found]);
 
         byte[] running = [];
         var startedAt = TimeProvider.System.GetTimestamp();
-        var sampling = Task.Run(() => Gen.Select(Gen.Int[0, corpus.Count - 1], Changes.Array[1, 4]).Sample(drawn =>
+        var sampling = Task.Run(() => Gen.Select(Gen.Int[0, _corpus.Count - 1], Changes.Array[1, 4]).Sample(drawn =>
         {
-            var input = drawn.Item2.Aggregate(corpus[drawn.Item1], Apply);
+            var input = drawn.Item2.Aggregate(_corpus[drawn.Item1], Apply);
             (running, startedAt) = (input, TimeProvider.System.GetTimestamp());
             var allocated = GC.GetAllocatedBytesForCurrentThread();
-            try
-            {
-                decode(input);
-            }
-            catch (Exception e) when (isOfData(e))
-            {
-                // It was told what is wrong.
-            }
-            catch (Exception e)
-            {
-                Assert.Fail($"{e.GetType().Name} for {Show(input)}: {e}");
-            }
-
+            Decode(decode, isOfData, input);
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             Assert.True(allocated < AllocatedMax, string.Create(CultureInfo.InvariantCulture, $"{allocated >> 20} MiB for {Show(input)}"));
-        }, iter: Inputs, threads: 1, print: drawn => Show(drawn.Item2.Aggregate(corpus[drawn.Item1], Apply))));
+        }, iter: inputs ?? Inputs, threads: 1, print: drawn => Show(drawn.Item2.Aggregate(_corpus[drawn.Item1], Apply))));
         while (await Task.WhenAny(sampling, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)) != sampling)
             Assert.True(TimeProvider.System.GetElapsedTime(startedAt) < TimeMax, $"It does not end for {Show(running)}");
         await sampling;
+    }
+
+    private static void Decode(Action<byte[]> decode, Func<Exception, bool> isOfData, byte[] input)
+    {
+        try
+        {
+            decode(input);
+        }
+        catch (Exception e) when (isOfData(e))
+        {
+            // It was told what is wrong.
+        }
+        catch (Exception e)
+        {
+            Assert.Fail($"{e.GetType().Name} for {Show(input)}: {e}");
+        }
+    }
+
+    private static IReadOnlyList<byte[]> Kept(string folder, string pattern) =>
+        Directory.Exists(folder) ? [.. Directory.GetFiles(folder, pattern).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)] : [];
+
+    private static void Write(string folder, IReadOnlyList<byte[]> good)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var input in good) File.WriteAllBytes(Path.Combine(folder, $"good-{Convert.ToHexStringLower(SHA256.HashData(input).AsSpan(0, 6))}"), input);
     }
 
     private byte[] Apply(byte[] input, Change change)
     {
         var from = (int)(change.At * input.Length);
         var to = Math.Min(input.Length, from + 1 + (int)(change.To * 16));
-        var other = corpus[change.Other % corpus.Count];
+        var other = _corpus[change.Other % _corpus.Count];
         var there = (int)(change.To * other.Length);
         return change.Kind switch
         {

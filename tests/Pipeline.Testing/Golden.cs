@@ -37,7 +37,7 @@ public static class Golden
         Assert.Equal(expected, actual.ToArray());
     }
 
-    private static string ProjectOf(string testFile)
+    internal static string ProjectOf(string testFile)
     {
         var directory = Path.GetDirectoryName(testFile)!;
         while (Directory.GetFiles(directory, "*.csproj").Length == 0) directory = Path.GetDirectoryName(directory)!;

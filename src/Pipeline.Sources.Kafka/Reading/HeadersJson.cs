@@ -12,11 +12,11 @@ internal sealed class HeadersJson : IDisposable
 {
     private readonly ArrayBufferWriter<byte> _buffer = new(256);
     private readonly Utf8JsonWriter _writer;
-    private readonly List<(byte[] Name, byte[]? Value)> _headers = [];
+    private readonly List<(string Name, byte[]? Value)> _headers = [];
 
     public HeadersJson() => _writer = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
-    public void Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool isNull) => _headers.Add((Valid(name), isNull ? null : value.ToArray()));
+    public void Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool isNull) => _headers.Add((NameOf(name), isNull ? null : value.ToArray()));
 
     /// <summary>What was added since the last call; valid until the next.</summary>
     public ReadOnlySpan<byte> Write()
@@ -26,15 +26,13 @@ internal sealed class HeadersJson : IDisposable
 
         _writer.Reset();
         _writer.WriteStartObject();
-        for (var i = 0; i < _headers.Count; i++)
+        // In the order of their first values; one pass, however many a record has.
+        foreach (var named in _headers.GroupBy(header => header.Name, header => header.Value, StringComparer.Ordinal))
         {
-            var name = _headers[i].Name;
-            if (FirstIndexOf(name) < i) continue;
-            _writer.WritePropertyName(name);
-            var isRepeated = LastIndexOf(name) > i;
+            _writer.WritePropertyName(named.Key);
+            var isRepeated = named.Skip(1).Any();
             if (isRepeated) _writer.WriteStartArray();
-            foreach (var (other, value) in _headers)
-                if (other.AsSpan().SequenceEqual(name)) WriteValue(value);
+            foreach (var value in named) WriteValue(value);
             if (isRepeated) _writer.WriteEndArray();
         }
 
@@ -64,11 +62,6 @@ internal sealed class HeadersJson : IDisposable
         }
     }
 
-    private int FirstIndexOf(byte[] name) => _headers.FindIndex(header => header.Name.AsSpan().SequenceEqual(name));
-
-    private int LastIndexOf(byte[] name) => _headers.FindLastIndex(header => header.Name.AsSpan().SequenceEqual(name));
-
     /// <summary>The protocol says that names are UTF-8; what is not is replaced, since a name must be one.</summary>
-    private static byte[] Valid(ReadOnlySpan<byte> name) =>
-        Utf8.IsValid(name) ? name.ToArray() : System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(name));
+    private static string NameOf(ReadOnlySpan<byte> name) => System.Text.Encoding.UTF8.GetString(name);
 }

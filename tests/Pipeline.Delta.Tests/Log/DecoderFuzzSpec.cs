@@ -50,19 +50,6 @@ public sealed class DecoderFuzzSpec
     }
 
     [Fact]
-    public async Task Checkpoints()
-    {
-        var (store, table) = await TableAsync();
-        var good = (await store.TryGetAsync($"t/_delta_log/{10:D20}.checkpoint.parquet", Cancel))!;
-        for (var version = 0; version < 10; version++) await store.DeleteAsync($"t/_delta_log/{version:D20}.json", Cancel);
-        await new Fuzz([good]).RunAsync(input =>
-        {
-            store.PutAsync($"t/_delta_log/{10:D20}.checkpoint.parquet", input, Cancel).AsTask().GetAwaiter().GetResult();
-            _ = DeltaTable.TryOpenAsync(store, "t", TimeProvider.System, Cancel).AsTask().GetAwaiter().GetResult()!.Current.RowCount;
-        }, IsOfData);
-    }
-
-    [Fact]
     public async Task Data_files()
     {
         var (store, table) = await TableAsync();
@@ -93,22 +80,24 @@ public sealed class DecoderFuzzSpec
     [Fact]
     public async Task Hints()
     {
-        var (store, _) = await TableAsync();
-        await new Fuzz(["""{"version":10,"size":13,"sizeInBytes":4000,"numOfAddFiles":10}"""]).RunAsync(input =>
+        var store = new MemoryStore();
+        var table = await TestTables.OpenAsync(store);
+        await TestTables.AppendAsync(table, 1);
+        await new Fuzz(["""{"version":1,"size":13,"sizeInBytes":4000,"numOfAddFiles":10}"""]).RunAsync(input =>
         {
             store.PutAsync("t/_delta_log/_last_checkpoint", input, Cancel).AsTask().GetAwaiter().GetResult();
-            Assert.Equal(12, DeltaTable.TryOpenAsync(store, "t", TimeProvider.System, Cancel).AsTask().GetAwaiter().GetResult()!.Current.Version);
+            Assert.Equal(1, DeltaTable.TryOpenAsync(store, "t", TimeProvider.System, Cancel).AsTask().GetAwaiter().GetResult()!.Current.Version);
         }, _ => false);
     }
 
-    private static bool IsOfData(Exception e) => e is PipelineException { Kind: FaultKind.Damaged or FaultKind.Invalid or FaultKind.Missing };
+    internal static bool IsOfData(Exception e) => e is PipelineException { Kind: FaultKind.Damaged or FaultKind.Invalid or FaultKind.Missing };
 
     private static async Task ReadAsync(DeltaTable table, AddFile file)
     {
         await foreach (var batch in TableReader.ReadAsync(table, table.Current, [file], new ReadOptions(), CancellationToken.None)) batch.Dispose();
     }
 
-    private static async Task<(MemoryStore Store, DeltaTable Table)> TableAsync()
+    internal static async Task<(MemoryStore Store, DeltaTable Table)> TableAsync()
     {
         var store = new MemoryStore();
         var table = await TestTables.OpenAsync(store);
