@@ -164,6 +164,7 @@ public sealed class BronzeCommitterOpeningSpec : CommitterScene
 
         var given = When(new CommitterEvent.Failed(Refusal));
         var asked = When(Ask(tag: 8, "b"));
+        Now += Limits.CommitInterval;
         var opened = When(new CommitterEvent.Opened(View(version: 3, ("a", 40))));
 
         Assert.Equal([typeof(StageFailed), typeof(PositionsUnavailable)], Replies(given).Select(reply => reply.GetType()));

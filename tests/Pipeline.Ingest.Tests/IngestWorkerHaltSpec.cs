@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
+using Pipeline.Ingest.Committer;
 using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Tests;
@@ -7,10 +8,7 @@ namespace Pipeline.Ingest.Tests;
 /// <summary>What somebody has to mend: told once, looked at again slowly and when told, and its end is told.</summary>
 public sealed class IngestWorkerHaltSpec : WorkerScene
 {
-    private static readonly Split Other = new(new SplitId("test", "orders/1"), ["orders"]);
     private static readonly Fault NoTopic = new(FaultKind.Missing, "Topic orders", "there is none", "Create it.");
-    private static readonly Fault NoRight = new(FaultKind.NotAuthorised, "Topic orders, partition 0", "reading is not allowed", "Grant it.", Single.Id);
-    private static readonly Fault BeyondTheEnd = Gap(Single) with { AwaitsWord = true };
 
     [Fact]
     public void What_only_somebody_can_mend_is_looked_at_again_less_and_less_often()
@@ -267,7 +265,7 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
         When(new WorkerEvent.GraphEnded(1, WrongPassword));
         When(new WorkerEvent.DrainAsked());
         Assert.Empty(When(new WorkerEvent.LookDue()));
-        Assert.Equal(WorkerPhase.Drained, State.Phase);
+        Assert.Equal((WorkerPhase.Drained, WrongPassword), (State.Phase, State.Halts.Reason));
     }
 
     [Fact]
@@ -315,6 +313,81 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
     }
 
     [Fact]
+    public void What_halts_all_of_a_worker_is_seen_before_what_halts_a_split()
+    {
+        var halts = Halts.None.Add(NoRight, out _, out _).Add(NoTopic, out _, out _);
+
+        Assert.Equal(NoTopic, halts.Reason);
+    }
+
+    [Fact]
+    public void Reading_that_goes_on_for_a_while_ends_no_halt_of_a_split_that_is_not_read()
+    {
+        GivenOneOfTwoHalted(BeyondTheEnd);
+
+        Assert.Empty(When(new WorkerEvent.ReadQuietly(2)));
+
+        Assert.Equal(BeyondTheEnd, State.Halts.Reason);
+    }
+
+    [Fact]
+    public void Reading_that_has_failed_meanwhile_ends_no_halt()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        When(new WorkerEvent.LookDue());
+        When(new WorkerEvent.Located(2, [Single, Other]));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+        ReadBoth(epoch: 3);
+        When(new WorkerEvent.GraphEnded(3, Outage));
+
+        Assert.Empty(When(new WorkerEvent.ReadQuietly(3)));
+
+        Assert.False(State.Halts.IsEmpty);
+    }
+
+    [Fact]
+    public void A_commit_of_several_splits_ends_the_halt_of_each()
+    {
+        GivenOneOfTwoHalted(NoRight);
+        When(new WorkerEvent.LookDue());
+        When(new WorkerEvent.Located(2, [Single, Other]));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+        ReadBoth(epoch: 3);
+        var stage = StageOf(Orders, Single, 10, 20);
+        stage = stage with { Ranges = stage.Ranges.Add(new StagedRange(Other.Id, 10, 30)) };
+        When(new WorkerEvent.RollClosed(3, new Roll([stage])));
+
+        Assert.Equal(NoRight, Assert.Single(When(Committed(stage)).OfType<WorkerEffect.TellHaltEnded>()).Fault);
+    }
+
+    [Fact]
+    public void A_list_that_brings_nothing_new_while_all_splits_are_halted_is_asked_for_again()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+        When(new WorkerEvent.Located(2, [Single]));
+        When(new WorkerEvent.RelistDue());
+
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(When(new WorkerEvent.Located(2, [Single]))));
+
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void A_worker_that_is_being_tried_again_as_a_whole_looks_for_others_while_all_splits_are_halted()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.LocateFailed(1, NoTopic));
+        When(new WorkerEvent.LookDue());
+        Read(Single, 10, epoch: 2);
+        When(new WorkerEvent.GraphEnded(2, BeyondTheEnd));
+        When(new WorkerEvent.Located(3, [Single]));
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+
+        Assert.Equal(3, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(new WorkerEvent.RelistDue()))).Epoch);
+    }
+
+    [Fact]
     public void The_end_of_a_splits_halt_is_told_when_reading_has_gone_on_for_a_while_though_nothing_came()
     {
         GivenOneOfTwoHalted(NoRight);
@@ -324,23 +397,6 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
         ReadBoth(epoch: 3);
 
         Assert.Equal(NoRight, Assert.IsType<WorkerEffect.TellHaltEnded>(Assert.Single(When(new WorkerEvent.ReadQuietly(3)))).Fault);
-    }
-
-    private void GivenOneOfTwoHalted(Fault fault)
-    {
-        When(new WorkerEvent.Started());
-        ReadBoth(epoch: 1);
-        Assert.Equal([fault], Told(new WorkerEvent.GraphEnded(1, fault)));
-        When(new WorkerEvent.Located(2, [Single, Other]));
-        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(2, table, Positions((Other, 10))));
-        Assert.Equal((WorkerPhase.Reading, 1), (State.Phase, State.Splits.Length));
-    }
-
-    private void ReadBoth(long epoch)
-    {
-        When(new WorkerEvent.Located(epoch, [Single, Other]));
-        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(epoch, table, Positions((Single, 10), (Other, 10))));
-        Assert.Equal(WorkerPhase.Reading, State.Phase);
     }
 
     private ImmutableList<Fault> Told(WorkerEvent message) => [.. When(message).OfType<WorkerEffect.TellHalt>().Select(told => told.Fault)];

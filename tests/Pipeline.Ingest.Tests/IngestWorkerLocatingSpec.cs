@@ -6,7 +6,6 @@ namespace Pipeline.Ingest.Tests;
 /// <summary>What a worker makes of its splits and of their tables' positions.</summary>
 public sealed class IngestWorkerLocatingSpec : WorkerScene
 {
-    private static readonly Split Other = new(new SplitId("test", "orders/1"), ["orders"]);
     private static readonly TimeSpan SplitsInterval = new IngestOptions().SplitsInterval;
 
     [Fact]

@@ -98,19 +98,58 @@ public sealed class IngestWorkerRestSpec : WorkerScene
     }
 
     [Fact]
-    public void Resumed_while_it_reads_other_splits_it_takes_up_the_halted_ones()
+    public void A_word_that_comes_while_a_split_is_being_looked_at_tries_that_split_once_more()
     {
-        var other = new Split(new SplitId("test", "orders/1"), ["orders"]);
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.ResumeAsked());
+        When(new WorkerEvent.LocateFailed(1, NoRight));
+
+        Assert.Single(When(new WorkerEvent.Located(2, [Single])).OfType<WorkerEffect.AskPositions>(), ask => ask.Splits.Contains(Single.Id) && ask.Table == Orders);
+    }
+
+    [Fact]
+    public void A_word_that_comes_while_the_others_are_listed_is_heard_for_the_halted_split()
+    {
         GivenReading(Single, 10);
-        When(new WorkerEvent.GraphEnded(1, Gap(Single)));
-        When(new WorkerEvent.Located(2, [Single, other]));
+        When(new WorkerEvent.GraphEnded(1, BeyondTheEnd));
+
         Assert.Empty(When(new WorkerEvent.ResumeAsked()));
-        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(2, table, Positions((other, 10))));
 
-        var resumed = When(new WorkerEvent.ResumeAsked());
-        var located = When(new WorkerEvent.Located(2, [Single, other]));
+        Assert.Equal(2, When(new WorkerEvent.Located(2, [Single, Other])).OfType<WorkerEffect.AskPositions>().First().Splits.Length);
+    }
 
-        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(resumed)).Epoch);
-        Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(located));
+    [Fact]
+    public void A_word_that_comes_while_the_others_are_read_has_the_halted_split_read_with_them()
+    {
+        GivenOneOfTwoHalted(BeyondTheEnd);
+
+        Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(new WorkerEvent.ResumeAsked())));
+
+        Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(When(new WorkerEvent.Located(2, [Single, Other]))));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_word_that_comes_while_a_worker_stops_is_heard_for_the_halted_split(bool isPaused)
+    {
+        GivenOneOfTwoHalted(BeyondTheEnd);
+        if (isPaused) When(new WorkerEvent.DrainAsked());
+        else When(new WorkerEvent.Located(2, [Single, Other, new Split(new SplitId("test", "orders/2"), ["orders"])]));
+        Assert.Equal(WorkerPhase.Stopping, State.Phase);
+
+        Assert.Empty(When(new WorkerEvent.ResumeAsked()));
+        When(new WorkerEvent.GraphEnded(2, Fault: null));
+
+        Assert.Equal(2, When(new WorkerEvent.Located(3, [Single, Other])).OfType<WorkerEffect.AskPositions>().First().Splits.Length);
+    }
+
+    [Fact]
+    public void A_word_where_nothing_is_halted_changes_nothing_of_what_is_read()
+    {
+        GivenReading(Single, 10);
+
+        Assert.Empty(When(new WorkerEvent.ResumeAsked()));
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
     }
 }

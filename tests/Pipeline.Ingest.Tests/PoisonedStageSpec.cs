@@ -35,9 +35,11 @@ public sealed class PoisonedStageSpec : CommitterScene
         AssertTurnedAway(effects);
     }
 
-    public static TheoryData<string> WrongRanges => ["none", "back", "twice", "another source"];
-
-    [Theory, MemberData(nameof(WrongRanges))]
+    [Theory]
+    [InlineData("none")]
+    [InlineData("back")]
+    [InlineData("twice")]
+    [InlineData("another source")]
     public void A_position_that_no_reading_could_have_reached_is_not_committed(string which)
     {
         Given(View(version: 3, ("a", 100)));
@@ -100,6 +102,25 @@ public sealed class PoisonedStageSpec : CommitterScene
         // What the same worker wrote behind it no longer follows.
         Assert.Single(Replies(effects).OfType<StageRefused>());
         Assert.Equal(Id("b"), Assert.Single(State.Gathered.Concat(State.InCommit)).Stage.Ranges[0].Split);
+    }
+
+    [Fact]
+    public void What_waits_behind_a_commit_with_unfounded_stages_is_judged_after_those_of_the_commit()
+    {
+        Given(View(version: 3, ("a", 100)));
+        var unfounded = StageOf("b", null, 5);
+        When(Staged(unfounded));
+        When(Stage("a", 100, 200));
+        When(Stage("a", 300, 400));
+        Assert.Equal((1, 1, 1), (State.InCommit.Count, State.Gathered.Count, State.Arrived.Count));
+        Now += Limits.CommitInterval;
+
+        var effects = When(new CommitterEvent.Unfounded(ImmutableDictionary<Guid, Fault>.Empty.Add(unfounded.Id, Fault())));
+
+        Assert.Equal(100, Assert.Single(Commit(effects)).Stage.Ranges[0].From);
+        // The log was read for the commit: a stage that starts beyond it does not have it read again.
+        Assert.IsType<StageRefused>(Assert.Single(Replies(effects), reply => reply is not StageFailed));
+        Assert.DoesNotContain(effects, effect => effect is CommitterEffect.Open);
     }
 
     private static Fault Fault() => new(FaultKind.Invalid, "A stage", "its file is not there", "Look.");

@@ -8,15 +8,21 @@ namespace Pipeline.Mutation.Tests;
 internal sealed record MutationTarget(string Assembly, string[] Files, string Tests, string[] Specs)
 {
     public static readonly MutationTarget Ingest = new("Pipeline.Ingest",
-        ["Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Committer/BronzeCommitterState.cs", "Committer/TableView.cs", "Streams/RollPositions.cs"],
+        [
+            "Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Worker/Beginnings.cs", "Worker/WorkerOutages.cs", "Committer/BronzeCommitterState.cs",
+            "Committer/StageCheck.cs", "Committer/TableView.cs", "Streams/RollPositions.cs", "Streams/BronzeRows.cs", "Streams/FileAge.cs", "DeadLetters/LetterSelection.cs", "IngestStatus.cs",
+        ],
         "Pipeline.Ingest.Tests",
-        ["IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "SplitDivisionSpec", "BronzeCommitterStateSpec",
-            "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "TableViewSpec", "RollerSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history"]);
+        [
+            "IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "SplitDivisionSpec", "WorkerOutagesSpec",
+            "BronzeCommitterStateSpec", "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "PoisonedStageSpec", "TableViewSpec", "TableStatusSpec", "LetterSelectionSpec",
+            "FileAgeSpec", "RollerSpec", "BeginningsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
+        ]);
 
     public static readonly MutationTarget Delta = new("Pipeline.Delta",
         ["Table/ConflictCheck.cs", "Log/TransactionActions.cs", "Log/CommitEffects.cs", "Table/Committer.cs"],
         "Pipeline.Delta.Tests",
-        ["CommitEffectSpec", "ConflictSpec", "CommitSpec", "AmbiguitySpec", "SchemaSpec"]);
+        ["CommitEffectSpec", "ConflictSpec", "CommitSpec", "AmbiguitySpec", "SleepingWriterSpec", "SchemaSpec"]);
 
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
         ["Coordination/MedallionState.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs"],

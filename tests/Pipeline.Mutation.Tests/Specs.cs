@@ -63,8 +63,9 @@ internal sealed class Specs : AssemblyLoadContext
         var name = $"{test.DeclaringType!.Name}.{test.Name}";
         if (attributes.Any(attribute => attribute.AttributeType.FullName == typeof(FactAttribute).FullName)) return [new Spec(name, () => RunAsync(test, []))];
         if (attributes.All(attribute => attribute.AttributeType.FullName != typeof(TheoryAttribute).FullName)) return [];
-        return attributes.Where(attribute => attribute.AttributeType.FullName == typeof(InlineDataAttribute).FullName).Select(Values).Select(values =>
-            new Spec($"{name}({string.Join(", ", values.Select(value => value ?? "null"))})", () => RunAsync(test, values)));
+        var cases = attributes.Where(attribute => attribute.AttributeType.FullName == typeof(InlineDataAttribute).FullName).Select(Values).ToList();
+        if (cases.Count == 0) throw new InvalidOperationException($"{name} would be left out: only the values of InlineData are known here.");
+        return cases.Select(values => new Spec($"{name}({string.Join(", ", values.Select(value => value ?? "null"))})", () => RunAsync(test, values)));
     }
 
     private static object?[] Values(CustomAttributeData data) =>

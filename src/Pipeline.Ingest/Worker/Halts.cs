@@ -52,7 +52,7 @@ public sealed record Halts(Halt? Worker, ImmutableDictionary<SplitId, Halt> Spli
         var splits = Splits.Where(pair => pair.Value.IsTried && isWell(pair.Key)).Select(pair => pair.Key).ToImmutableArray();
         var worker = Worker is { IsTried: true } ? Worker : null;
         ended = [.. splits.Select(split => Splits[split].Fault).Concat(worker is null ? [] : [worker.Fault])];
-        return ended.IsEmpty ? this : new Halts(worker is null ? Worker : null, Splits.RemoveRange(splits));
+        return new Halts(worker is null ? Worker : null, Splits.RemoveRange(splits));
     }
 
     /// <summary>Splits that there are no more halt nothing, unless somebody is to say so.</summary>
@@ -60,7 +60,7 @@ public sealed record Halts(Halt? Worker, ImmutableDictionary<SplitId, Halt> Spli
     {
         var gone = Splits.Where(pair => !listed.Contains(pair.Key) && !pair.Value.Fault.AwaitsWord).ToImmutableArray();
         ended = [.. gone.Select(pair => pair.Value.Fault)];
-        return gone.IsEmpty ? this : this with { Splits = Splits.RemoveRange(gone.Select(pair => pair.Key)) };
+        return this with { Splits = Splits.RemoveRange(gone.Select(pair => pair.Key)) };
     }
 
     private Halts Each(Func<Halt, Halt> change) =>

@@ -136,12 +136,11 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             WorkerEvent.DrainOverdue when state.Phase == WorkerPhase.Stopping => state.Abort(effects),
             WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Drained or WorkerPhase.Halted or WorkerPhase.BackingOff or WorkerPhase.Idle =>
                 (state with { Halts = state.Halts.TryAll(), Failures = 0 }).StartOver(effects),
-            WorkerEvent.ResumeAsked when state is { Phase: WorkerPhase.Stopping, After: AfterGraph.Rest, IsStopAsked: false } =>
-                state with { After = AfterGraph.StartOver },
+            WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Stopping =>
+                state with { Halts = state.Halts.TryAll(), After = state is { After: AfterGraph.Rest, IsStopAsked: false } ? AfterGraph.StartOver : state.After },
             WorkerEvent.ResumeAsked when state.Phase is WorkerPhase.Locating or WorkerPhase.Asking =>
                 state with { Halts = state.Halts.TryAll(), IsResumeAsked = true },
-            WorkerEvent.ResumeAsked when state.Phase == WorkerPhase.Reading && !state.Halts.IsEmpty =>
-                (state with { Halts = state.Halts.TryAll() }).Relist(effects),
+            WorkerEvent.ResumeAsked when !state.Halts.IsEmpty => (state with { Halts = state.Halts.TryAll() }).Relist(effects),
             _ => state,
         };
         return (next, effects.ToImmutable());
@@ -351,7 +350,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState LookAgain(ImmutableList<WorkerEffect>.Builder effects) => Phase switch
     {
         WorkerPhase.Halted => StartOver(effects),
-        WorkerPhase.Reading or WorkerPhase.Idle => Relist(effects),
+        WorkerPhase.Reading => Relist(effects),
         // They are among those that are found next.
         _ => this,
     };

@@ -66,6 +66,25 @@ public sealed class SleepingWriterSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_write_that_landed_before_a_clean_up_counts_though_one_of_its_files_was_removed_since()
+    {
+        var memory = new MemoryStore();
+        var store = new SleepsAtItsWrite(memory, lands: true);
+        var sleeper = await TestTables.OpenAsync(store);
+        var (left, removed) = (await TestTables.WriteFileAsync(sleeper, TestTables.Rows(1_000)), await TestTables.WriteFileAsync(sleeper, TestTables.Rows(1_001)));
+        store.Sleep = async () =>
+        {
+            var remover = await TestTables.OpenAsync(memory);
+            await TestTables.CommittedAsync(remover, new Transaction("DELETE", Isolation.ReadTable) { ReadVersion = remover.Current.Version, Removes = [TestTables.Remove(removed)] });
+            await SleepAsync(memory);
+        };
+
+        var result = await sleeper.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [left, removed] }, Cancel);
+
+        Assert.Equal(Commits + 2, Assert.IsType<CommitResult.Committed>(result).Snapshot.Version);
+    }
+
+    [Fact]
     public async Task One_that_has_read_a_version_long_gone_meets_a_conflict()
     {
         var store = new MemoryStore();

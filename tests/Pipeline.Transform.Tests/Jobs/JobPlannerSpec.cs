@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
@@ -55,6 +56,7 @@ public sealed class JobPlannerSpec : IDisposable
         var pins = await PlannedAsync(Users);
 
         Assert.Equal((Users, 1, _lake.Time.GetUtcNow(), 2, TestLake.Start), (pins.Table, pins.Run, pins.RequestedAt, pins.Rows, pins.ReflectsUntil!.Value.AddTicks(-(pins.ReflectsUntil.Value.Ticks % TimeSpan.TicksPerSecond))));
+        Assert.Equal((null, null), (pins.HeldRowsMax, pins.HeldBytesMax));
         Assert.Equal([new PinnedInput(AppUsers, After: null, version)], pins.Inputs);
         Assert.Equal([new PinnedTarget(Users, null), new PinnedTarget(Held, null), new PinnedTarget(Deleted, null)], pins.Targets);
     }
@@ -114,6 +116,24 @@ public sealed class JobPlannerSpec : IDisposable
         await AppendTeamAsync(8);
         await _lake.RunAsync("silver/teams");
         Assert.Null(await PlanAsync(Users));
+    }
+
+    [Theory]
+    [InlineData(1, 128L << 20, 1, 1_398_101)]
+    [InlineData(3, 128L << 20, 2, 4 << 20)]
+    [InlineData(6, 128L << 20, 2, 4 << 20)]
+    [InlineData(1, 16, 1, 1)]
+    public async Task Of_the_rows_that_wait_a_run_takes_no_more_than_it_may_read_and_than_a_sixteenth_of_its_memory_holds(long rowsMax, long memory, long rows, long bytes)
+    {
+        await AppendUsersAsync(1, 2);
+        await _lake.RunAllAsync();
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
+        var planner = new JobPlanner(_lake.Tables, _lake.Graph, _lake.Options with { JobsMax = 2, MemoryBytesMax = memory }, _lake.Time);
+
+        var pins = await planner.PlanAsync(Users, rowsMax, Cancel);
+
+        Assert.Equal((rows, bytes), (pins!.HeldRowsMax, pins.HeldBytesMax));
     }
 
     [Fact]
@@ -259,6 +279,16 @@ public sealed class JobPlannerSpec : IDisposable
 
         Assert.Equal(2, pins!.Run);
         Assert.NotEqual((await ExpandedAsync(_lake.Planner, pins)).Definition, (await ExpandedAsync(changed, pins)).Definition);
+    }
+
+    [Fact]
+    public void What_a_table_holds_is_told_by_the_number_that_earlier_releases_have_written()
+    {
+        var full = new GoldTable(TableId.Gold("heads"), "SELECT 1 AS n", "heads.sql", Materialization.Full, [], [], new SourceLocation("pipeline.conf", 1));
+
+        // Another number would have every table of an old lake made again.
+        Assert.Equal((5_180_170_271_997_717_404, 3_180_219_410_822_204_673),
+            (JobPlanner.Fingerprint(full), JobPlanner.Fingerprint(full with { Materialization = Materialization.Merge, Key = ["a", "b"], Personal = ["b", "a"] })));
     }
 
     [Fact]

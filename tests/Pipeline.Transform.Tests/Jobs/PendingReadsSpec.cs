@@ -132,6 +132,35 @@ public sealed class PendingReadsSpec
         Assert.Equal<TableId>([TableId.Silver("a"), TableId.Silver("b")], [.. reads.By]);
     }
 
+    [Fact]
+    public async Task A_table_that_cannot_be_read_is_told_and_what_the_others_have_read_is_found()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            a { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            b { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            """));
+        var cancel = TestContext.Current.CancellationToken;
+        await AppendTeamAsync(lake, "red");
+        await lake.RunAllAsync();
+        await AppendTeamAsync(lake, "blue");
+        await lake.Lake.Store.PutAsync($"silver/a/_delta_log/{0:D20}.json", "{"u8.ToArray(), cancel);
+        var told = new List<(TableId Table, FaultKind Kind)>();
+
+        var pending = await PendingReads.FindAsync(new OpenTables(lake.Lake), [TableId.Silver("a"), TableId.Silver("b")], (id, cause) => told.Add((id, cause.Kind)), cancel);
+
+        Assert.Equal([(TableId.Silver("a"), FaultKind.Damaged)], told);
+        Assert.Equal<TableId>([TableId.Silver("b")], [.. Assert.Single(pending).Value.By]);
+    }
+
+    [Fact]
+    public void Of_whom_nobody_can_say_what_it_has_read_everything_is_kept()
+    {
+        var reads = PendingReads.None.AndUnknown(TableId.Silver("a"));
+
+        Assert.Equal(-1, reads.ChangesAfter);
+        Assert.Equal(TableId.Silver("a"), Assert.Single(reads.By));
+    }
+
     private static async Task<List<long>> VacuumAsync(TestLake lake, IEnumerable<string> tables)
     {
         var files = new List<long>();
