@@ -4,6 +4,7 @@ using System.Runtime.Loader;
 namespace Pipeline.Mutation.Tests;
 
 /// <summary>One test of another project, to be run against changed code.</summary>
+/// <param name="Name">On one line, whatever values it is given.</param>
 internal sealed record Spec(string Name, Func<Task> RunAsync);
 
 /// <summary>A test assembly beside a changed assembly, loaded apart from everything else.</summary>
@@ -65,7 +66,7 @@ internal sealed class Specs : AssemblyLoadContext
         if (attributes.All(attribute => attribute.AttributeType.FullName != typeof(TheoryAttribute).FullName)) return [];
         var cases = attributes.Where(attribute => attribute.AttributeType.FullName == typeof(InlineDataAttribute).FullName).Select(Values).ToList();
         if (cases.Count == 0) throw new InvalidOperationException($"{name} would be left out: only the values of InlineData are known here.");
-        return cases.Select(values => new Spec($"{name}({string.Join(", ", values.Select(value => value ?? "null"))})", () => RunAsync(test, values)));
+        return cases.Select(values => new Spec($"{name}({string.Join(", ", values.Select(value => value ?? "null"))})".ReplaceLineEndings(" "), () => RunAsync(test, values)));
     }
 
     private static object?[] Values(CustomAttributeData data) =>
