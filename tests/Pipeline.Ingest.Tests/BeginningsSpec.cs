@@ -67,8 +67,20 @@ public sealed class BeginningsSpec : IDisposable
         Assert.Equal((7, 7), (users.Delta.Current.Position(Slot), orders.Delta.Current.Position(Slot)));
     }
 
+    [Fact]
+    public async Task A_lake_that_is_away_is_waited_for_by_the_worker_and_not_here()
+    {
+        var store = new AwayStore(new LocalObjectStore(_directory.FullName));
+        var table = await OpenAsync(store: store);
+        store.IsAway = true;
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => RecordAsync(table, new Split(Slot, ["users"], Beginning: 7)).AsTask());
+
+        Assert.Equal(FaultKind.Unreachable, fault.Kind);
+    }
+
     private ValueTask RecordAsync(BronzeTable table, params Split[] splits) => Beginnings.RecordAsync(table, splits, _time, Cancel);
 
-    private ValueTask<BronzeTable> OpenAsync(string name = "users") =>
-        BronzeTable.OpenAsync(new Lake(new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", name), Columns, Cancel);
+    private ValueTask<BronzeTable> OpenAsync(string name = "users", IObjectStore? store = null) =>
+        BronzeTable.OpenAsync(new Lake(store ?? new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", name), Columns, Cancel);
 }

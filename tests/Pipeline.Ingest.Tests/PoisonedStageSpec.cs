@@ -54,6 +54,26 @@ public sealed class PoisonedStageSpec : CommitterScene
         AssertTurnedAway(When(Stage(ranges, File("part-0.parquet"))));
     }
 
+    [Fact]
+    public void A_range_that_ends_where_it_begins_goes_not_back()
+    {
+        Given(View(version: 3, ("a", 100)));
+
+        Assert.Single(Commit(When(Stage([new StagedRange(Id("a"), 100, 100)], File("part-0.parquet")))));
+    }
+
+    [Theory]
+    [InlineData(200, "")]
+    [InlineData(201, "…")]
+    public void Of_what_was_put_into_a_stage_people_see_two_hundred_characters(int length, string behind)
+    {
+        Given(View(version: 3, ("a", 100)));
+
+        var failed = Assert.IsType<StageFailed>(Assert.Single(Replies(When(Stage([new StagedRange(Id("a"), 100, 200)], File(new string('*', length)))))));
+
+        Assert.Contains($"'{new string('*', 200)}{behind}'", failed.Fault.Cause, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData(99L)]

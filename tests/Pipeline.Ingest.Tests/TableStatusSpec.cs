@@ -18,7 +18,7 @@ public sealed class TableStatusSpec
         WorkerStatus[] workers =
         [
             new(Orders, 0, IngestState.Halted, Rows: 10, DeadLetters: 1, Version: 4, WrongPassword, Positions(("a", 5), ("b", 9)), Noon, Noon.AddSeconds(1)),
-            new(Orders, 1, IngestState.Retrying, Rows: 20, DeadLetters: 2, Version: 3, Outage, Positions(("b", 7), ("c", -3)), Noon.AddSeconds(2), LastCommitAt: null),
+            new(Orders, 1, IngestState.Retrying, Rows: 20, DeadLetters: 2, Version: 3, Outage, Positions(("b", 7), ("c", -3)), Noon.AddSeconds(2), Noon),
         ];
 
         var status = TableStatus.Of(Orders, [.. isReversed ? workers.Reverse() : workers]);

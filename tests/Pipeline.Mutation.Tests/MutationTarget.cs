@@ -10,7 +10,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
     public static readonly MutationTarget Ingest = new("Pipeline.Ingest",
         [
             "Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Worker/Beginnings.cs", "Worker/WorkerOutages.cs", "Committer/BronzeCommitterState.cs",
-            "Committer/StageCheck.cs", "Committer/TableView.cs", "Streams/RollPositions.cs", "Streams/BronzeRows.cs", "Streams/FileAge.cs", "DeadLetters/LetterSelection.cs", "IngestStatus.cs",
+            "Committer/StageCheck.cs", "Committer/TableView.cs", "Streams/RollPositions.cs", "Streams/FileAge.cs", "DeadLetters/LetterSelection.cs", "IngestStatus.cs",
         ],
         "Pipeline.Ingest.Tests",
         [

@@ -47,7 +47,7 @@ internal static class StageCheck
 
     /// <summary>Relative, without escapes, and of names that mean only themselves.</summary>
     private static bool IsBelowTable(string path) =>
-        path.Length > 0 && !path.AsSpan().ContainsAnyExcept(InPaths)
+        !path.AsSpan().ContainsAnyExcept(InPaths)
         && path.Split('/').All(name => name is not ("" or "." or ".."))
         && !path.StartsWith("_delta_log/", StringComparison.Ordinal);
 
