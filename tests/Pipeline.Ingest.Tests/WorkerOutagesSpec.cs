@@ -25,7 +25,9 @@ public sealed class WorkerOutagesSpec : WorkerScene, IDisposable
     public void Splits_that_cannot_be_listed_are_away_since_the_worker_began_to_locate_and_back_when_they_are_listed()
     {
         Happens(new WorkerEvent.Started());
-        Pass(4);
+        Pass(2);
+        Happens(new WorkerEvent.ResumeAsked());
+        Pass(2);
         Happens(new WorkerEvent.LocateFailed(1, Outage));
         Pass(5.9);
         Assert.Empty(_said);
