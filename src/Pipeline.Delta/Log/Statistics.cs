@@ -12,6 +12,12 @@ public static class Statistics
     public static (long Min, long Max)? Bounds(string? stats, string column) =>
         Read(stats, root => Number(root, "minValues", column) is { } min && Number(root, "maxValues", column) is { } max ? (min, max) : ((long, long)?)null);
 
+    /// <summary>
+    /// The bounds of a top-level column as texts that cast to its type, numbers with all their digits; null where they are not known.
+    /// </summary>
+    public static (string? Low, string? High) BoundTexts(string? stats, string column) =>
+        Read<(string?, string?)>(stats, root => (Text(root, "minValues", column), Text(root, "maxValues", column))) ?? (null, null);
+
     internal static long? RowCount(string? stats)
     {
         if (stats is null) return null;
@@ -44,6 +50,11 @@ public static class Statistics
 
     private static long? Number(JsonElement root, string kind, string column) =>
         root.TryGetProperty(kind, out var values) && values.TryGetProperty(column, out var value) && value.TryGetInt64(out var number) ? number : null;
+
+    private static string? Text(JsonElement root, string kind, string column) =>
+        root.TryGetProperty(kind, out var values) && values.ValueKind == JsonValueKind.Object && values.TryGetProperty(column, out var value)
+            ? value.ValueKind switch { JsonValueKind.String => value.GetString(), JsonValueKind.Number => value.GetRawText(), _ => null }
+            : null;
 
     private static bool TryNumber(ReadOnlySpan<char> text, out long number)
     {

@@ -44,8 +44,9 @@ internal static class TableProperties
     public static TimeSpan LogRetention(MetadataAction metadata) => Interval(metadata, LogRetentionKey, TimeSpan.FromDays(30));
 
     /// <summary>Leaf columns with statistics, from the first; all when negative.</summary>
-    public static int IndexedColumns(MetadataAction metadata) =>
-        metadata.Configuration.TryGetValue(IndexedColumnsKey, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var columns)
+    /// <param name="metadata">Null: of a new table.</param>
+    public static int IndexedColumns(MetadataAction? metadata) =>
+        metadata is not null && metadata.Configuration.TryGetValue(IndexedColumnsKey, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var columns)
             ? columns : DefaultIndexedColumns;
 
     private static bool Flag(MetadataAction metadata, string key, bool otherwise) =>

@@ -46,6 +46,15 @@ internal sealed class ThriftCopy(byte[] source)
         }
     }
 
+    /// <summary>The number that is copied next; for what a field that is left out says.</summary>
+    public long PeekNumber()
+    {
+        var at = _at;
+        var value = Varint();
+        _at = at;
+        return (long)(value >> 1) ^ -(long)(value & 1);
+    }
+
     /// <summary>A struct below the current one.</summary>
     public bool Enter(Action copy)
     {

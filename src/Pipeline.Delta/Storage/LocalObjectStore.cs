@@ -138,6 +138,7 @@ public sealed class LocalObjectStore : IObjectStore
             try
             {
                 File.Delete(LocalPath(path));
+                RemoveIfEmpty(Path.GetDirectoryName(LocalPath(path))!);
             }
             catch (DirectoryNotFoundException)
             {
@@ -162,6 +163,13 @@ public sealed class LocalObjectStore : IObjectStore
 
     public ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) =>
         DeleteAsync(Path.GetRelativePath(_root, LocalUnfinished.PathOf(this, upload)), cancellationToken);
+
+    /// <summary>The directory of an execution, which is nobody else's, goes with its last file.</summary>
+    private static void RemoveIfEmpty(string directory)
+    {
+        if (!Path.GetFileName(directory).StartsWith("x-", StringComparison.Ordinal) || Directory.EnumerateFileSystemEntries(directory).Any()) return;
+        Directory.Delete(directory);
+    }
 
     private static string WriteTemporary(string target, ReadOnlySpan<byte> content)
     {
