@@ -5,17 +5,26 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
+using Pipeline.Delta.Storage;
 
 namespace Pipeline.DuckDb;
+
+/// <summary>A data file that a query became.</summary>
+/// <param name="Name">Without its directory.</param>
+/// <param name="Reported">What DuckDB says of its columns.</param>
+public sealed record WrittenFile(string Name, long Size, long Rows, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Reported);
 
 /// <summary>Writes the result of a query as data files of a table: Parquet that Spark, Delta readers and DuckDB agree on.</summary>
 public static class ParquetCopy
 {
     /// <summary>A data file is closed when it has reached this many bytes.</summary>
-    private const string FileBytesMax = "128MB";
+    private const long FileBytesMax = 128_000_000;
 
     /// <summary>A row group ends at this many bytes in memory, for each thread that writes: wide rows would make it as large as they like.</summary>
     private const string RowGroupBytesMax = "16MB";
+
+    // Without Spark's version in the footer Spark takes old dates for those of the Julian calendar.
+    private const string Footer = "KV_METADATA {'org.apache.spark.version': '3.5.0'}";
 
     /// <summary>
     /// Runs <paramref name="query"/> and writes its rows, cast to <paramref name="columns"/>. The files are durable but
@@ -25,21 +34,31 @@ public static class ParquetCopy
     public static async ValueTask<IReadOnlyList<AddFile>> WriteAsync(DuckDbSession session, DeltaTable table, IReadOnlyList<Field> columns,
         string query, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var local = table.Store.LocalPath(table.Path);
-        var directory = local ?? Path.Combine(session.ScratchDirectory, "out-" + Guid.NewGuid().ToString("N"));
-        Directory.CreateDirectory(directory);
-        // Without Spark's version in the footer Spark takes old dates for those of the Julian calendar.
+        var indexedColumns = TableProperties.IndexedColumns(table.Current.Metadata);
+        var written = await ToFilesAsync(session, table.Store, table.Path, columns, query, [], FileBytesMax, cancellationToken);
+        return [.. written.Select(file => new AddFile(file.Name, ImmutableDictionary<string, string?>.Empty, file.Size, now, DataChange: true,
+            FileStatistics.ToDelta(file.Rows, columns, indexedColumns, file.Reported)))];
+    }
+
+    /// <summary>The same into a directory, which is made.</summary>
+    /// <param name="order">Columns that rows are sorted by; none: any order.</param>
+    /// <param name="fileBytesMax">A file is closed when it has reached this many bytes.</param>
+    public static async ValueTask<IReadOnlyList<WrittenFile>> ToFilesAsync(DuckDbSession session, IObjectStore store, string directory, IReadOnlyList<Field> columns,
+        string query, IReadOnlyCollection<string> order, long fileBytesMax, CancellationToken cancellationToken)
+    {
+        var local = store.LocalPath(directory);
+        var target = local ?? Path.Combine(session.ScratchDirectory, "out-" + Guid.NewGuid().ToString("N"));
+        Directory.CreateDirectory(target);
         var written = session.Rows($"""
             COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
             {query}
-            ))
-            TO {Sql.Text(directory)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES '{FileBytesMax}', ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
-              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', KV_METADATA {"{"}'org.apache.spark.version': '3.5.0'{"}"}, RETURN_STATS)
+            ){(order.Count == 0 ? "" : $" ORDER BY {Sql.Names(order)}")})
+            TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES {fileBytesMax}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
+              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', {Footer}, RETURN_STATS)
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
-        var indexedColumns = TableProperties.IndexedColumns(table.Current.Metadata);
-        var files = new List<AddFile>();
+        var files = new List<WrittenFile>();
         foreach (var row in written)
         {
             var (path, rows, bytes, reported) = ((string)row[0]!, Convert.ToInt64(row[1]), Convert.ToInt64(row[2]), (IDictionary)row[4]!);
@@ -51,13 +70,28 @@ public static class ParquetCopy
 
             var name = Path.GetFileName(path);
             if (personal.Count > 0) bytes = FooterStatistics.Remove(path, personal);
-            if (local is null) await UploadAsync(table, path, name, cancellationToken);
+            if (local is null) await UploadAsync(store, path, $"{directory}/{name}", cancellationToken);
             else Flush(path);
-            files.Add(new AddFile(name, ImmutableDictionary<string, string?>.Empty, bytes, now, DataChange: true,
-                FileStatistics.ToDelta(rows, columns, indexedColumns, Reported(reported))));
+            files.Add(new WrittenFile(name, bytes, rows, Reported(reported)));
         }
 
+        if (files.Count == 0 && !Directory.EnumerateFileSystemEntries(target).Any()) Directory.Delete(target);
         return files;
+    }
+
+    /// <summary>Writes the rows of a query, which is computed twice, as one file; null: there are none, and no file.</summary>
+    public static async ValueTask<WrittenFile?> ToFileAsync(DuckDbSession session, IObjectStore store, string path, string query, CancellationToken cancellationToken)
+    {
+        var local = store.LocalPath(path);
+        var target = local ?? Path.Combine(session.ScratchDirectory, Guid.NewGuid().ToString("N"));
+        var rows = session.Count($"SELECT count(*) FROM ({query})");
+        if (rows == 0) return null;
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        session.Execute($"COPY ({query}) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, {Footer})");
+        Flush(target);
+        var bytes = new FileInfo(target).Length;
+        if (local is null) await UploadAsync(store, target, path, cancellationToken);
+        return new WrittenFile(Path.GetFileName(path), bytes, rows, new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal));
     }
 
     /// <summary>DuckDB's map of maps, by column; it reports names as quoted identifiers.</summary>
@@ -81,11 +115,11 @@ public static class ParquetCopy
         file.Flush(flushToDisk: true);
     }
 
-    private static async ValueTask UploadAsync(DeltaTable table, string from, string name, CancellationToken cancellationToken)
+    private static async ValueTask UploadAsync(IObjectStore store, string from, string to, CancellationToken cancellationToken)
     {
         await using (var source = File.OpenRead(from))
         {
-            await using var upload = await table.Store.OpenUploadAsync($"{table.Path}/{name}", cancellationToken);
+            await using var upload = await store.OpenUploadAsync(to, cancellationToken);
             await source.CopyToAsync(upload.Content, cancellationToken);
             await upload.CompleteAsync(cancellationToken);
         }

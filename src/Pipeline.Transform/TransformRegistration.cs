@@ -35,15 +35,15 @@ public static class TransformRegistration
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory, time);
         var tables = new OpenTables(lake);
-        return builder.WithTransform(pipeline, options, tables, graph, new DuckDbEngine(tables, options, time), outages, time);
+        return builder.WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time), outages, time);
     }
 
     internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, OpenTables tables, TransformGraph graph,
-        IJobEngine engine, OutageWatch outages, TimeProvider time)
+        IJobRunner runner, OutageWatch outages, TimeProvider time)
     {
         var journalLock = JournalFile.Lock(options);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
-        var coordinator = MedallionCoordinatorActor.Props(journal, tables, graph, options, engine, outages, time);
+        var coordinator = MedallionCoordinatorActor.Props(journal, tables, graph, options, runner, outages, time);
         return builder
             .AddTransformSerializer()
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)

@@ -193,7 +193,7 @@ public sealed class TransformBenchmark : IBenchmark
     {
         var tables = new OpenTables(lake);
         var planner = new JobPlanner(tables, graph, options, TimeProvider.System);
-        var engine = new DuckDbEngine(tables, options, TimeProvider.System);
+        var engine = new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, TimeProvider.System);
         if (await planner.PlanAsync(TableId.Parse(table), cancellationToken) is not { } pins) return false;
         await engine.RunAsync(await planner.ExpandAsync(pins, cancellationToken), cancellationToken);
         return true;

@@ -86,6 +86,28 @@ public sealed partial class ArchitectureSpec
             Assert.DoesNotContain(File.ReadLines(file), line => done.Any(room => line.StartsWith(room, StringComparison.Ordinal)));
     }
 
+    /// <summary>What an engine runs stands in the document: it makes views, copies rows and evaluates conditions, of whatever table.</summary>
+    [Fact]
+    public void An_engine_knows_no_table_and_opens_none()
+    {
+        string[] tables = ["silver", "gold", "bronze", "quarantine", "quality", "checked", "upserts", "latest", "released", "_rules", "_op", "_position", "_ingested_at"];
+        string[] opening = ["DeltaTable", "OpenTables", "Snapshot", "Transaction", "CommitAsync", "JobSpec", "SilverSql", "GoldNode"];
+        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Pipeline.Transform", "Engines"), "*.cs", SearchOption.AllDirectories).ToList();
+
+        Assert.NotEmpty(files);
+        foreach (var file in files)
+        {
+            var code = string.Join('\n', File.ReadLines(file).Where(line => !line.TrimStart().StartsWith("///", StringComparison.Ordinal)));
+            Assert.DoesNotContain(opening, word => code.Contains(word, StringComparison.Ordinal));
+            var texts = string.Join('\n', Text().Matches(code).Select(match => match.Value));
+            Assert.DoesNotContain(tables, word => System.Text.RegularExpressions.Regex.IsMatch(texts, $@"(?<![A-Za-z]){word}\b", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(10)));
+        }
+    }
+
+    /// <summary>A literal, raw or on one line.</summary>
+    [System.Text.RegularExpressions.GeneratedRegex("\"\"\"[\\s\\S]*?\"\"\"|\"(?:[^\"\\\\\n]|\\\\.)*\"")]
+    private static partial System.Text.RegularExpressions.Regex Text();
+
     private static IEnumerable<string> ReferencesOf(string room) =>
         Assembly.Load(room).GetReferencedAssemblies().Select(name => name.Name!);
 }

@@ -34,7 +34,8 @@ internal sealed class TestLake : IDisposable
         Graph = graph;
         Tables = new OpenTables(Lake);
         Planner = new JobPlanner(Tables, graph, Options, Time);
-        Engine = new DuckDbEngine(Tables, Options, Time);
+        Engine = new DuckDbEngine(Lake.Store, Options);
+        Jobs = new JobRunner(Tables, Engine, Options, Time);
     }
 
     public FakeTimeProvider Time { get; }
@@ -50,6 +51,8 @@ internal sealed class TestLake : IDisposable
     public JobPlanner Planner { get; }
 
     public DuckDbEngine Engine { get; }
+
+    public JobRunner Jobs { get; }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -85,7 +88,7 @@ internal sealed class TestLake : IDisposable
     public async Task<JobResult?> RunAsync(string table)
     {
         if (await Planner.PlanAsync(TableId.Parse(table), Cancel) is not { } pins) return null;
-        return await Engine.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
+        return await Jobs.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
     }
 
     /// <summary>Runs whatever has something to do until nothing has.</summary>
@@ -118,7 +121,7 @@ internal sealed class TestLake : IDisposable
             .Select(bound => bound.Name)];
     }
 
-    /// <summary>Names of the columns with statistics in the footer of any of the table's files, as Arrow's reader sees them.</summary>
+    /// <summary>Names of the columns with bounds in the footer of any of the table's files, as Arrow's reader sees them.</summary>
     public async Task<IReadOnlyList<string>> FooterBoundsAsync(TableId id)
     {
         var table = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(id, Cancel));
@@ -132,7 +135,7 @@ internal sealed class TestLake : IDisposable
             {
                 using var rows = reader.RowGroup(group);
                 for (var column = 0; column < rows.MetaData.NumColumns; column++)
-                    if (rows.MetaData.GetColumnChunkMetaData(column).Statistics is not null) found.Add(reader.FileMetaData.Schema.Column(column).Path.ToDotVector()[0]);
+                    if (rows.MetaData.GetColumnChunkMetaData(column).Statistics is { HasMinMax: true }) found.Add(reader.FileMetaData.Schema.Column(column).Path.ToDotVector()[0]);
             }
         }
 

@@ -1,7 +1,7 @@
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
-using Pipeline.Transform.Engines.DuckDb;
+using Pipeline.Transform.Gold;
 using Pipeline.Transform.Graph;
 
 namespace Pipeline.Operations.Verification;

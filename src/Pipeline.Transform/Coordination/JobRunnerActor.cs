@@ -15,20 +15,20 @@ internal sealed class JobRunnerActor : ReceiveActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly JobPins _pins;
     private readonly JobPlanner _planner;
-    private readonly IJobEngine _engine;
+    private readonly IJobRunner _runner;
     private readonly TimeLimit _limit;
 
-    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobEngine engine, TimeLimit limit)
+    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobRunner runner, TimeLimit limit)
     {
         _pins = pins;
         _planner = planner;
-        _engine = engine;
+        _runner = runner;
         _limit = limit;
         Running();
     }
 
-    public static Props Props(JobPins pins, JobPlanner planner, IJobEngine engine, TimeLimit limit) =>
-        Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, engine, limit));
+    public static Props Props(JobPins pins, JobPlanner planner, IJobRunner runner, TimeLimit limit) =>
+        Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, runner, limit));
 
     protected override void PreStart() => _ = Background.RunAsync(RunAsync, _stopping.Token).PipeTo(Self);
 
@@ -61,6 +61,6 @@ internal sealed class JobRunnerActor : ReceiveActor
     private ValueTask<JobResult> RunAsync(CancellationToken stopping) => _limit.RunAsync($"Table {_pins.Table}", $"run {_pins.Run}", async cancellationToken =>
     {
         var spec = await _planner.ExpandAsync(_pins, cancellationToken);
-        return await _engine.RunAsync(spec, cancellationToken);
+        return await _runner.RunAsync(spec, cancellationToken);
     }, stopping);
 }

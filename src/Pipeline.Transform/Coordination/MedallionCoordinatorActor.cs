@@ -35,7 +35,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TransformOptions _options;
     private readonly TimeProvider _time;
     private readonly JobPlanner _planner;
-    private readonly IJobEngine _engine;
+    private readonly IJobRunner _runner;
     private readonly OutageWatch _outages;
     private readonly OutageWaiter _polls;
     private readonly Dictionary<TableId, OutageWaiter> _runs = [];
@@ -48,12 +48,12 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobRunner runner, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
         _options = options;
-        _engine = engine;
+        _runner = runner;
         _outages = outages;
         _polls = outages.Waiter();
         _time = time;
@@ -69,8 +69,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     public IStash Stash { get; set; } = null!;
 
     /// <param name="journal">The keeper of what it remembers.</param>
-    public static Props Props(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobEngine engine, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, tables, graph, options, engine, outages, time));
+    public static Props Props(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobRunner runner, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, tables, graph, options, runner, outages, time));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -294,7 +294,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
                 _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, cause));
                 break;
             case MedallionEffect.Run run:
-                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _engine, _limit));
+                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _runner, _limit));
                 break;
             case MedallionEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Advanced));

@@ -3,12 +3,13 @@ using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Dialects;
 
-namespace Pipeline.Transform.Engines.DuckDb;
+namespace Pipeline.Transform.Gold;
 
 /// <summary>How a Gold table compares with its query over the versions of its inputs that it was made from.</summary>
 public abstract record GoldComparison
@@ -46,8 +47,15 @@ public abstract record GoldComparison
 
         using var session = DuckDbSession.Open(settings, cancellationToken);
         session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
-        DuckDbEngine.Confine(session, lake, [.. inputs, new JobInput(node.Table, [], [.. snapshot.Files.Select(file => file.Path)])], []);
-        foreach (var input in inputs) await DuckDbEngine.CreateViewAsync(session, tables, input, DuckDbEngine.ViewName(input.Table), withOrigin: false, cancellationToken);
+        session.Confine(inputs.Append(new JobInput(node.Table, [], JobFiles.Of(snapshot)))
+            .SelectMany(input => input.Files.Select(file => lake.Store.LocalPath(TableFilePath.In(lake.Store, input.Table.ToString(), file.Path)))).OfType<string>(), []);
+        foreach (var input in inputs)
+        {
+            var of = await TableFiles.RelationAsync(session, lake.Store, input.Table.ToString(), [.. input.Columns.Select(column => column.ToField())],
+                [.. input.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
+            session.Execute($"CREATE VIEW {input.RelationName} AS {of}");
+        }
+
         // Keys alone: values of sums depend on the order in which they were added up.
         IReadOnlyList<Field> key = [.. snapshot.Schema.FieldsList.Where(field => node.Gold.Key.Contains(field.Name))];
         var selected = key.Count == 0 ? "1" : string.Join(", ", key.Select(field => $"CAST({Sql.Name(field.Name)} AS {Sql.Type(field.DataType)}) AS {Sql.Name(field.Name)}"));
@@ -60,7 +68,7 @@ public abstract record GoldComparison
         }
         catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
         {
-            throw GoldRun.FailsOnARow(node.Table, e);
+            throw GoldSteps.FailsOnARow(node.Table).ToException([e.Message.Split('\n')[0].TrimEnd('.')], e);
         }
 
         var (made, queried) = (session.Count("SELECT count(*) FROM made"), session.Count("SELECT count(*) FROM queried"));
@@ -85,6 +93,6 @@ public abstract record GoldComparison
 
         foreach (var file in snapshot.Files.Where(file => !table.Current.FilesByPath.ContainsKey(file.Path)))
             if (await table.Store.TryStatAsync($"{table.Path}/{file.Path}", cancellationToken) is null) return null;
-        return new JobInput(id, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);
+        return new JobInput(id, JobColumn.Of(snapshot.Schema.FieldsList), JobFiles.Of(snapshot));
     }
 }

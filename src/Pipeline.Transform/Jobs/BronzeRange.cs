@@ -41,11 +41,11 @@ internal static class BronzeRange
         await table.Store.TryStatAsync($"{table.Path}/_delta_log/{0:D20}.json", cancellationToken) is not null;
 
     /// <summary>Files that brought new rows; those that only rearranged rows bring nothing new.</summary>
-    public static async ValueTask<ImmutableArray<string>> FilesAsync(DeltaTable bronze, long after, long upTo, CancellationToken cancellationToken)
+    public static async ValueTask<ImmutableArray<JobFile>> FilesAsync(DeltaTable bronze, long after, long upTo, CancellationToken cancellationToken)
     {
-        var files = ImmutableArray.CreateBuilder<string>();
+        var files = ImmutableArray.CreateBuilder<JobFile>();
         await foreach (var (_, actions) in bronze.ChangesAsync(after, upTo, cancellationToken))
-            files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
+            files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(JobFiles.Of));
         return files.ToImmutable();
     }
 }

@@ -4,9 +4,8 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Schemas;
-using Pipeline.Transform.Jobs;
 
-namespace Pipeline.Transform.Engines.DuckDb;
+namespace Pipeline.Transform.Jobs;
 
 /// <summary>A table that a job writes, as the job finds it.</summary>
 /// <param name="Before">What the job's result is computed from: the table before this run.</param>
@@ -47,6 +46,8 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
         var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
         return await CommitAsync(target.Id, target.Table, new Transaction(operation, Isolation.ReadTable)
         {
+            // What others committed while the run was computed is looked at too.
+            ReadVersion = target.Before.Version,
             Adds = [.. files.Adds],
             Removes = [.. files.Removes],
             Moves = [run, .. moves],

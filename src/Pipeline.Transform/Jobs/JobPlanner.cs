@@ -119,7 +119,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
         var checking = new SilverSql(contract, snapshot.Schema, SqlDialect.DuckDb);
-        var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : [.. snapshot.Files.Select(file => file.Path)];
+        var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
 
         var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
         foreach (var parent in contract.References.Select(reference => reference.Table).Distinct())
@@ -163,7 +163,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         if (pins.Input(id) is not { } pinned) return new JobInput(id, JobColumn.Of(graph.ColumnsOf(id)), []);
         var table = (await tables.TryOpenAsync(id, cancellationToken))!;
         var snapshot = await table.AtVersionAsync(pinned.Version, cancellationToken);
-        return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), [.. snapshot.Files.Select(file => file.Path)]);
+        return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), JobFiles.Of(snapshot));
     }
 
     /// <summary>Of everything that says what the table holds.</summary>

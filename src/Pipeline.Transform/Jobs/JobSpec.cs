@@ -10,7 +10,7 @@ namespace Pipeline.Transform.Jobs;
 
 /// <summary>A column by name and contract type (<see cref="ColumnType"/>).</summary>
 /// <param name="HasStatistics">False for personal data: no minimum and maximum in the log.</param>
-public sealed record JobColumn(string Name, string Type, bool HasStatistics = true)
+public sealed record JobColumn(string Name, string Type, [property: JsonPropertyName("statistics")] bool HasStatistics = true)
 {
     public static ImmutableArray<JobColumn> Of(IEnumerable<Field> fields) =>
         [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType), TableColumns.HasStatistics(field)))];
@@ -20,8 +20,12 @@ public sealed record JobColumn(string Name, string Type, bool HasStatistics = tr
 }
 
 /// <summary>The files to read from one table. No files: an empty table of these columns.</summary>
-/// <param name="Files">Paths relative to the table.</param>
-public sealed record JobInput(TableId Table, ImmutableArray<JobColumn> Columns, ImmutableArray<string> Files);
+public sealed record JobInput(TableId Table, ImmutableArray<JobColumn> Columns, ImmutableArray<JobFile> Files)
+{
+    /// <summary>As SQL calls the table.</summary>
+    [JsonIgnore]
+    public string RelationName => $"{(Table.Layer == Layer.Silver ? "silver" : "gold")}.{Table.Name}";
+}
 
 /// <summary>How a job's result becomes a table.</summary>
 public enum JobKind
@@ -63,8 +67,8 @@ public sealed record RulesApart(string Rows, ImmutableArray<string> Checks, stri
 }
 
 /// <summary>
-/// One run of a transform as a document: pinned input versions with explicit file lists, SQL, output table, keys. Any
-/// engine that runs it makes the same rows.
+/// One run of a transform: pinned input versions with explicit file lists, SQL, output table, keys. With what its tables hold
+/// it becomes a <see cref="JobDocument"/>.
 /// </summary>
 public sealed record JobSpec
 {
@@ -124,20 +128,6 @@ public sealed record JobResult(TableId Table, long Run, long Version, long? Rows
 public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced, long Truncated,
     ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
     double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness);
-
-/// <summary>Runs jobs: in process, or on a cluster.</summary>
-public interface IJobEngine
-{
-    string Name { get; }
-
-    /// <summary>
-    /// Runs a job to its end. Running it again, at once or after a crash at any moment, changes nothing more and returns
-    /// the same result.
-    /// </summary>
-    /// <exception cref="PipelineException">It cannot be run, now or ever; see <see cref="PipelineException.IsTransient"/>.</exception>
-    /// <exception cref="JobSupersededException">Another run got there first; plan again.</exception>
-    Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken);
-}
 
 /// <summary>The table has moved on from what the job was planned on: plan again.</summary>
 public sealed class JobSupersededException(string message) : Exception(message);

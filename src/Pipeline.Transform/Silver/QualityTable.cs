@@ -1,9 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.DuckDb;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
@@ -38,24 +36,28 @@ public static class QualityTable
         Of("truncated", Int64Type.Default),
     ];
 
-    /// <summary>The row of a run as a query.</summary>
-    internal static string Row(JobPins pins, RunQuality quality)
+    /// <summary>The row of a run.</summary>
+    internal static RecordBatch Row(JobPins pins, RunQuality quality)
     {
         var bronze = pins.Inputs[0];
-        string[] values =
+        IArrowArray[] values =
         [
-            Sql.Text(pins.Table.ToString()), Number(pins.Run), $"TIMESTAMPTZ {Sql.Text(pins.RequestedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}",
-            bronze.After is { } after ? Number(after) : "NULL", Number(bronze.Version),
+            Text(pins.Table.ToString()), Number(pins.Run), new TimestampArray.Builder((TimestampType)BronzeColumns.Timestamp).Append(pins.RequestedAt).Build(),
+            Number(bronze.After), Number(bronze.Version),
             Number(quality.RowsIn), Number(quality.Released), Number(quality.Accepted), Number(quality.Quarantined), Number(quality.Superseded),
             Number(quality.Deleted), Number(quality.Replaced),
-            Sql.Text(JsonSerializer.Serialize(quality.QuarantinedByRule)), Sql.Text(JsonSerializer.Serialize(quality.WarnedByRule)),
-            Number(quality.Completeness), Number(quality.Validity), Number(quality.Consistency), Number(quality.Uniqueness), Number(quality.Timeliness),
+            Text(JsonSerializer.Serialize(quality.QuarantinedByRule)), Text(JsonSerializer.Serialize(quality.WarnedByRule)),
+            Score(quality.Completeness), Score(quality.Validity), Score(quality.Consistency), Score(quality.Uniqueness), Score(quality.Timeliness),
             Number(quality.Truncated),
         ];
-        return $"SELECT {string.Join(", ", values.Zip(Columns, (value, column) => $"{value} AS {column.Name}"))}";
+        return new RecordBatch(new Schema(Columns, null), values, 1);
     }
 
-    private static string Number(IFormattable value) => value.ToString("G", CultureInfo.InvariantCulture);
+    private static StringArray Text(string value) => new StringArray.Builder().Append(value).Build();
+
+    private static Int64Array Number(long? value) => new Int64Array.Builder().Append(value).Build();
+
+    private static DoubleArray Score(double value) => new DoubleArray.Builder().Append(value).Build();
 
     private static Field Of(string name, IArrowType type) => new(name, type, nullable: true);
 }

@@ -77,7 +77,7 @@ public sealed class ReferencePipelineSpec : IDisposable
         var options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp") };
         var tables = new OpenTables(lake);
         var planner = new JobPlanner(tables, graph, options, TimeProvider.System);
-        var engine = new DuckDbEngine(tables, options, TimeProvider.System);
+        var engine = new JobRunner(tables, new DuckDbEngine(tables.Lake.Store, options), options, TimeProvider.System);
         for (var hasRun = true; hasRun;)
         {
             hasRun = false;

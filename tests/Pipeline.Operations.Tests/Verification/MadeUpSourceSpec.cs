@@ -121,7 +121,7 @@ public sealed class MadeUpSourceSpec : IDisposable
         var tables = new OpenTables(_lake);
         var planner = new JobPlanner(tables, graph, _options, _time);
         var pins = Assert.IsType<JobPins>(await planner.PlanAsync(TableId.Silver("readings"), Cancel));
-        await new DuckDbEngine(tables, _options, _time).RunAsync(await planner.ExpandAsync(pins, Cancel), Cancel);
+        await new JobRunner(tables, new DuckDbEngine(tables.Lake.Store, _options), _options, _time).RunAsync(await planner.ExpandAsync(pins, Cancel), Cancel);
     }
 
     private async Task<IReadOnlyList<string>> RowsAsync(string columns)

@@ -30,7 +30,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
     [Fact]
     public async Task Deleted_under_load_it_stops_nothing_and_what_is_ordered_is_remembered_in_a_new_one()
     {
-        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine))
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs))
         {
             await node.ObeyAsync(new PauseTable(Others));
             for (var user = 1; user <= 4; user++)
@@ -46,7 +46,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
         }
 
         await AppendAsync(6, "others");
-        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await AppendAsync(6);
         await later.UntilAsync(Silver, 6);
 
@@ -58,10 +58,10 @@ public sealed class CoordinatorJournalSpec : IDisposable
     public async Task A_damaged_one_is_set_aside_and_the_tables_logs_say_where_to_go_on()
     {
         await AppendAsync(1);
-        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine)) await node.UntilAsync(Countries, 1);
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs)) await node.UntilAsync(Countries, 1);
         await File.WriteAllTextAsync(Journal, new string('x', 8192), TestContext.Current.CancellationToken);
 
-        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await AppendAsync(2);
         await later.UntilAsync(Countries, 2);
 
@@ -72,7 +72,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
     [Fact]
     public async Task Damaged_while_it_is_written_it_is_set_aside_and_pauses_are_remembered_in_the_new_one()
     {
-        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await node.ObeyAsync(new PauseTable(Others));
 
         await File.WriteAllTextAsync(Journal, new string('x', 65536), TestContext.Current.CancellationToken);
@@ -86,10 +86,10 @@ public sealed class CoordinatorJournalSpec : IDisposable
     public async Task What_this_release_cannot_read_is_written_anew()
     {
         await AppendAsync(1);
-        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine)) await node.UntilAsync(Countries, 1);
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs)) await node.UntilAsync(Countries, 1);
         Write("UPDATE journal SET manifest = 'job-requested-99'");
 
-        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await later.ObeyAsync(new PauseTable(Others));
         await AppendAsync(2);
         await later.UntilAsync(Countries, 2);
@@ -102,7 +102,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
     {
         var said = new ConcurrentQueue<OutageNotice>();
         using var outages = new OutageWatch(_lake.Time, said.Enqueue);
-        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine, outages))
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, outages))
         {
             await AppendAsync(1);
             await node.UntilAsync(Countries, 1);
@@ -132,7 +132,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
         await using (var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), cancel))
         {
             TransformOptions Change(TransformOptions options) => options with { JournalProvider = JournalProvider.Postgresql, JournalConnection = server.ConnectionString + ";Pooling=false" };
-            await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine, change: Change))
+            await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, change: Change))
             {
                 await AppendAsync(1);
                 await node.UntilAsync(Countries, 1);
@@ -144,7 +144,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
                 await node.UntilAsync(_ => IsAtServer(server, Others));
             }
 
-            await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Engine, change: Change);
+            await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, change: Change);
             Assert.Equal(TableActivity.Paused, (await later.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
         }
 
@@ -154,9 +154,9 @@ public sealed class CoordinatorJournalSpec : IDisposable
     [Fact]
     public async Task A_second_node_on_its_file_is_refused()
     {
-        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
 
-        var refusal = await Assert.ThrowsAsync<PipelineException>(() => CoordinatorNode.StartAsync(_lake, _lake.Engine));
+        var refusal = await Assert.ThrowsAsync<PipelineException>(() => CoordinatorNode.StartAsync(_lake, _lake.Jobs));
 
         Assert.StartsWith($"Journal {Journal}: another node is using it. ", refusal.Message, StringComparison.Ordinal);
     }
@@ -166,7 +166,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
     [InlineData("medallion-coordinator:first")]
     public async Task Each_pipeline_remembers_under_its_own_name_and_lake_and_what_a_release_before_has_remembered_is_taken_over_once(string former)
     {
-        await using (var before = await CoordinatorNode.StartAsync(_lake, _lake.Engine))
+        await using (var before = await CoordinatorNode.StartAsync(_lake, _lake.Jobs))
         {
             await before.ObeyAsync(new PauseTable(Others));
             await before.UntilAsync(_ => IsInJournal(Others));
@@ -174,16 +174,16 @@ public sealed class CoordinatorJournalSpec : IDisposable
 
         var id = await _lake.Lake.IdAsync(TestContext.Current.CancellationToken);
         Write($"UPDATE journal SET persistence_id = '{former}'; UPDATE snapshot SET persistence_id = '{former}'");
-        await using (var first = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "first"))
+        await using (var first = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, pipeline: "first"))
         {
             Assert.Equal(TableActivity.Paused, (await first.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
             await first.UntilAsync(_ => Read($"SELECT count(*) FROM snapshot WHERE persistence_id = 'medallion-coordinator:first:{id}'") == 1
                 && Read($"SELECT count(*) FROM journal WHERE persistence_id = '{former}' AND deleted = 0") == 0);
         }
 
-        await using (var second = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "second"))
+        await using (var second = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, pipeline: "second"))
             Assert.NotEqual(TableActivity.Paused, (await second.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
-        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Engine, pipeline: "first");
+        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, pipeline: "first");
         Assert.Equal(TableActivity.Paused, (await again.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
     }
 
@@ -191,22 +191,22 @@ public sealed class CoordinatorJournalSpec : IDisposable
     public async Task Two_pipelines_of_one_name_with_lakes_of_their_own_share_a_database_and_no_memory()
     {
         using var other = new TestLake(_lake.Graph);
-        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine))
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs))
         {
             await node.ObeyAsync(new PauseTable(Others));
             await node.UntilAsync(_ => IsInJournal(Others));
         }
 
-        await using (var node = await CoordinatorNode.StartAsync(other, other.Engine, change: options => options with { JournalConnection = $"Data Source={Journal}" }))
+        await using (var node = await CoordinatorNode.StartAsync(other, other.Jobs, change: options => options with { JournalConnection = $"Data Source={Journal}" }))
             Assert.NotEqual(TableActivity.Paused, (await node.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
-        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var again = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         Assert.Equal(TableActivity.Paused, (await again.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
     }
 
     [Fact]
     public async Task A_coordinator_that_fails_comes_again()
     {
-        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await AppendAsync(1);
         await node.UntilAsync(Countries, 1);
 

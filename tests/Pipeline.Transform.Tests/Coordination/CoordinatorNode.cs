@@ -32,7 +32,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
     }
 
-    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobEngine engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null)
+    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobRunner engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null)
     {
         var options = lake.Options with
         {

@@ -35,7 +35,7 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, FaultKind? kind)
     {
         var parent = CreateTestProbe();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => throw thrown), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
@@ -49,7 +49,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(_ => Task.FromResult(result)), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
 
         Assert.Equal(new JobEnded(TableId.Silver("users"), result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
@@ -61,7 +61,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = await PinsAsync() with { Table = TableId.Silver("unknown") };
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Engine, NoLimit), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Jobs, NoLimit), Cancel);
 
         Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault);
     }
@@ -71,7 +71,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var started = new TaskCompletionSource<CancellationToken>();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(async cancel =>
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(async cancel =>
         {
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
@@ -94,7 +94,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var started = new TaskCompletionSource<CancellationToken>();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Engine(async cancel =>
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(async cancel =>
         {
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, obeys ? cancel : CancellationToken.None);
@@ -123,7 +123,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = (await lake.Planner.PlanAsync(TableId.Gold("endless"), Cancel))!;
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, lake.Planner, lake.Engine, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, lake.Planner, lake.Jobs, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
 
         Assert.Equal(FaultKind.TooLarge, parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault?.Kind);
     }
@@ -140,10 +140,8 @@ public sealed class JobRunnerActorSpec : TestKit
         return (await _lake.Planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken))!;
     }
 
-    private sealed class Engine(Func<CancellationToken, Task<JobResult>> run) : IJobEngine
+    private sealed class Runner(Func<CancellationToken, Task<JobResult>> run) : IJobRunner
     {
-        public string Name => "test";
-
         public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) => run(cancellationToken);
     }
 }

@@ -23,7 +23,7 @@ public sealed class MedallionCoordinatorSpec
     {
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT * FROM (VALUES (1, 'DE', 'r', 1), (2, 'FR', 'r', 2), (3, 'DE', 'r', 3)) AS v(user_id, country, _op, _position)");
-        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Jobs);
         await node.UntilAsync(TableId.Gold("totals"), run: 1);
         Assert.Equal(["3"], await lake.RowsAsync("SELECT users FROM gold.totals"));
 
@@ -42,7 +42,7 @@ public sealed class MedallionCoordinatorSpec
     public async Task Finds_by_itself_what_was_never_announced()
     {
         using var lake = _lake;
-        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Jobs);
 
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
 
@@ -56,7 +56,7 @@ public sealed class MedallionCoordinatorSpec
             a { from = bronze/app/a, columns { user_id { type = long } }, key = [user_id] }
             b { from = bronze/app/b, columns { user_id { type = long } }, key = [user_id] }
             """));
-        await using var node = await CoordinatorNode.StartAsync(lake, lake.Engine);
+        await using var node = await CoordinatorNode.StartAsync(lake, lake.Jobs);
         await lake.AppendAsync("bronze/app/a", Users, "SELECT 1 AS user_id, 'FR' AS country, 'r' AS _op, 1 AS _position");
         await node.UntilAsync(TableId.Silver("a"), run: 1);
 
@@ -77,7 +77,7 @@ public sealed class MedallionCoordinatorSpec
         await using (await CoordinatorNode.StartAsync(lake, hanging)) await hanging.Started.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         lake.Time.Advance(TimeSpan.FromMinutes(5));
 
-        var working = new RecordingEngine(lake.Engine);
+        var working = new RecordingEngine(lake.Jobs);
         await using var node = await CoordinatorNode.StartAsync(lake, working);
         await node.UntilAsync(Silver, run: 1);
 
@@ -90,7 +90,7 @@ public sealed class MedallionCoordinatorSpec
     {
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
-        var broken = new RecordingEngine(lake.Engine) { FailFor = Countries };
+        var broken = new RecordingEngine(lake.Jobs) { FailFor = Countries };
         await using var node = await CoordinatorNode.StartAsync(lake, broken);
         await node.UntilAsync(Silver, run: 1);
 
@@ -109,7 +109,7 @@ public sealed class MedallionCoordinatorSpec
         var said = new ConcurrentQueue<OutageNotice>();
         using var outages = new OutageWatch(lake.Time, said.Enqueue);
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
-        var engine = new RecordingEngine(lake.Engine) { Away = new PipelineException(FaultKind.Unreachable, "Object a", "connection refused", "Check it.") { Dependency = "Lake a" } };
+        var engine = new RecordingEngine(lake.Jobs) { Away = new PipelineException(FaultKind.Unreachable, "Object a", "connection refused", "Check it.") { Dependency = "Lake a" } };
         await using var node = await CoordinatorNode.StartAsync(lake, engine, outages);
         await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).FailedAttempts > 0);
 
@@ -128,7 +128,7 @@ public sealed class MedallionCoordinatorSpec
     {
         using var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
-        var engine = new RecordingEngine(lake.Engine) { EndlessFor = Countries };
+        var engine = new RecordingEngine(lake.Jobs) { EndlessFor = Countries };
         await using var node = await CoordinatorNode.StartAsync(lake, engine);
         await node.UntilAsync(tables => engine.Specs.Any(spec => spec.Pins.Table == Countries));
 
@@ -155,7 +155,7 @@ public sealed class MedallionCoordinatorSpec
         for (var commit = 0; commit < 12; commit++)
             await lake.AppendAsync("bronze/app/notes", TestLake.BronzeColumns("note_id long", "text string"),
                 $"SELECT i AS note_id, repeat(md5(CAST(i AS VARCHAR)), 3200) AS text, 'r' AS _op, i AS _position FROM range({50 * commit}, {50 * commit + 50}) AS r(i)");
-        var engine = new RecordingEngine(lake.Engine);
+        var engine = new RecordingEngine(lake.Jobs);
         await using var node = await CoordinatorNode.StartAsync(lake, engine);
 
         var status = await node.UntilAsync(tables => tables[0].Rows == 600 || tables[0].Error is not null);

@@ -4,12 +4,10 @@ using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
-/// <summary>Remembers what it was asked to run; without an inner engine it never comes to an end.</summary>
-internal sealed class RecordingEngine(IJobEngine? inner) : IJobEngine
+/// <summary>Remembers what it was asked to run; without an inner runner it never comes to an end.</summary>
+internal sealed class RecordingEngine(IJobRunner? inner) : IJobRunner
 {
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    public string Name => "recording";
 
     public TableId? FailFor { get; init; }
 

@@ -99,7 +99,7 @@ public sealed class GoldRunSpec
         var changed = TestGraph.Of(Contracts, $"per_day {{ sql = \"per_day.sql\", materialization = merge, {definition} }}", ("per_day.sql", sql));
         var planner = new JobPlanner(lake.Tables, changed, lake.Options, lake.Time);
 
-        await lake.Engine.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("per_day"), Cancel))!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("per_day"), Cancel))!, Cancel), Cancel);
 
         Assert.Equal(["1"], await lake.RowsAsync("SELECT sale_id FROM gold.per_day"));
         Assert.Null(await planner.PlanAsync(TableId.Gold("per_day"), Cancel));
@@ -131,7 +131,7 @@ public sealed class GoldRunSpec
         var planner = new JobPlanner(lake.Tables, changed, lake.Options, lake.Time);
 
         var pins = await planner.PlanAsync(TableId.Gold("daily"), Cancel);
-        await lake.Engine.RunAsync(await planner.ExpandAsync(pins!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync(pins!, Cancel), Cancel);
 
         Assert.Equal(["10"], await lake.RowsAsync("SELECT sales FROM gold.daily"));
         Assert.Null(await planner.PlanAsync(TableId.Gold("daily"), Cancel));
@@ -158,8 +158,8 @@ public sealed class GoldRunSpec
         await lake.RunAsync("silver/sales");
         var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Gold("daily"), Cancel))!, Cancel);
 
-        var first = await lake.Engine.RunAsync(spec, Cancel);
-        var second = await lake.Engine.RunAsync(spec, Cancel);
+        var first = await lake.Jobs.RunAsync(spec, Cancel);
+        var second = await lake.Jobs.RunAsync(spec, Cancel);
 
         Assert.Equal(first with { Took = default }, second with { Took = default });
         Assert.Equal(1, (await lake.Lake.TryOpenAsync(TableId.Gold("daily"), Cancel))!.Current.Version);
@@ -192,7 +192,7 @@ public sealed class GoldRunSpec
         using var knowing = People("{ sql = \"people.sql\", key = [user_id], personal = [email, full_name] }");
         var planner = new JobPlanner(lake.Tables, knowing.Graph, lake.Options, lake.Time);
 
-        await lake.Engine.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("people"), Cancel))!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("people"), Cancel))!, Cancel), Cancel);
 
         Assert.Equal(["user_id"], (await lake.BoundsAsync(TableId.Gold("people"))).Distinct());
         Assert.Equal(["user_id"], await lake.FooterBoundsAsync(TableId.Gold("people")));

@@ -97,12 +97,12 @@ public sealed class HeldRowsSpec
         await lake.RunAllAsync();
         await TeamsAsync(lake, 1);
         await lake.RunAsync("silver/teams");
-        lake.Engine.BeforeCommit = table =>
+        lake.Jobs.BeforeCommit = table =>
         {
             if (table == TableId.Quarantine("users")) throw new InvalidOperationException("killed");
         };
         await Assert.ThrowsAsync<InvalidOperationException>(() => lake.RunAsync("silver/users"));
-        lake.Engine.BeforeCommit = null;
+        lake.Jobs.BeforeCommit = null;
 
         await lake.RunAllAsync();
 

@@ -243,12 +243,12 @@ public sealed class SilverRunSpec
             await lake.AppendAsync("bronze/app/users", Users, UserRows("1, NULL, NULL, NULL, NULL, 'd', 20", "4, 'nobody', NULL, '1', NULL, 'c', 21", "3, 'c2@x', NULL, '1', NULL, 'u', 22"));
         }
 
-        cut.Engine.BeforeCommit = id =>
+        cut.Jobs.BeforeCommit = id =>
         {
             if (id.ToString() == table) throw new IOException("crash");
         };
         await Assert.ThrowsAsync<IOException>(() => cut.RunAsync("silver/users"));
-        cut.Engine.BeforeCommit = null;
+        cut.Jobs.BeforeCommit = null;
         // More has arrived in the meantime; the run that was cut off is finished with its own inputs first.
         await cut.AppendAsync("bronze/app/users", Users, UserRows("9, 'z@x', NULL, '1', NULL, 'c', 90"));
         await whole.RunAllAsync();
@@ -276,8 +276,8 @@ public sealed class SilverRunSpec
         var pins = await lake.Planner.PlanAsync(TableId.Silver("users"), cancel);
         var spec = JobSpec.FromJson((await lake.Planner.ExpandAsync(pins!, cancel)).ToJson());
 
-        var first = await lake.Engine.RunAsync(spec, cancel);
-        var second = await lake.Engine.RunAsync(spec, cancel);
+        var first = await lake.Jobs.RunAsync(spec, cancel);
+        var second = await lake.Jobs.RunAsync(spec, cancel);
 
         Assert.Equal(first with { Took = default }, second with { Took = default, Quality = first.Quality });
         Assert.Equal(first.Quality!.QuarantinedByRule, second.Quality!.QuarantinedByRule);
@@ -297,7 +297,7 @@ public sealed class SilverRunSpec
         await lake.AppendAsync("bronze/app/users", Users, UserRows("2, 'b@x', NULL, '1', NULL, 'r', 11"));
         await lake.RunAsync("silver/users");
 
-        await Assert.ThrowsAsync<JobSupersededException>(() => lake.Engine.RunAsync(zombie, cancel));
+        await Assert.ThrowsAsync<JobSupersededException>(() => lake.Jobs.RunAsync(zombie, cancel));
         Assert.Equal(["1", "2"], await lake.RowsAsync("SELECT user_id FROM silver.users ORDER BY 1"));
     }
 }

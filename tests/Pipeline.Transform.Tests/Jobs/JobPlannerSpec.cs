@@ -156,12 +156,12 @@ public sealed class JobPlannerSpec : IDisposable
     {
         await AppendUsersAsync(1, 2);
         var pins = await PlannedAsync(Users);
-        _lake.Engine.BeforeCommit = id =>
+        _lake.Jobs.BeforeCommit = id =>
         {
             if (id == Held) throw new IOException("crash");
         };
-        await Assert.ThrowsAsync<IOException>(async () => await _lake.Engine.RunAsync(await _lake.Planner.ExpandAsync(pins, Cancel), Cancel));
-        _lake.Engine.BeforeCommit = null;
+        await Assert.ThrowsAsync<IOException>(async () => await _lake.Jobs.RunAsync(await _lake.Planner.ExpandAsync(pins, Cancel), Cancel));
+        _lake.Jobs.BeforeCommit = null;
         await AppendUsersAsync(3);
 
         Assert.Equal(pins.ToJson(), (await PlannedAsync(Users)).ToJson());
@@ -193,10 +193,10 @@ public sealed class JobPlannerSpec : IDisposable
 
         var later = await ExpandAsync(Users);
 
-        Assert.Equal([old], first.Inputs[0].Files);
-        Assert.Equal((await OpenAsync(AppUsers)).Current.FilesByPath.Keys.Where(path => path != old), later.Inputs[0].Files);
+        Assert.Equal([old], first.Inputs[0].Files.Select(file => file.Path));
+        Assert.Equal((await OpenAsync(AppUsers)).Current.FilesByPath.Keys.Where(path => path != old), later.Inputs[0].Files.Select(file => file.Path));
         Assert.Equal([AppUsers, Teams], later.Inputs.Select(input => input.Table));
-        Assert.Equal((await OpenAsync(Teams)).Current.FilesByPath.Keys, later.Inputs[1].Files);
+        Assert.Equal((await OpenAsync(Teams)).Current.FilesByPath.Keys, later.Inputs[1].Files.Select(file => file.Path));
         Assert.Equal((JobKind.Silver, _lake.Options.LagMax, "_step"), (later.Kind, later.TimelyWithin, later.Silver!.Sequence));
         Assert.Equal(["user_id"], later.Key);
         Assert.Equal(["user_id", "team_id", "_position", "_step", "_ingested_at"], later.Columns.Select(column => column.Name));
@@ -231,7 +231,7 @@ public sealed class JobPlannerSpec : IDisposable
 
         var spec = await _lake.Planner.ExpandAsync(pins, Cancel);
 
-        Assert.Equal(files, spec.Inputs[1].Files);
+        Assert.Equal(files, spec.Inputs[1].Files.Select(file => file.Path));
         Assert.Single(spec.Inputs[0].Files);
     }
 

@@ -52,12 +52,12 @@ public sealed class PendingReadsSpec
         await lake.RunAsync("silver/users");
         await AppendUserAsync(lake, 1, "changed");
         await AppendUserAsync(lake, 2, team: 8);
-        lake.Engine.BeforeCommit = id =>
+        lake.Jobs.BeforeCommit = id =>
         {
             if (id == TableId.Quarantine("users")) throw new IOException("crash");
         };
         await Assert.ThrowsAsync<IOException>(() => lake.RunAsync("silver/users"));
-        lake.Engine.BeforeCommit = null;
+        lake.Jobs.BeforeCommit = null;
         await lake.CompactAsync("bronze/app/users");
         await AppendTeamAsync(lake, "green");
         await lake.RunAsync("silver/teams");
@@ -91,7 +91,7 @@ public sealed class PendingReadsSpec
         lake.Time.Advance(MoreThanTheRetention);
         Assert.Equal(1, (await lake.VacuumAsync("silver/teams")).Files);
 
-        await Assert.ThrowsAnyAsync<Exception>(async () => await lake.Engine.RunAsync(await lake.Planner.ExpandAsync(requested!, cancel), cancel));
+        await Assert.ThrowsAnyAsync<Exception>(async () => await lake.Jobs.RunAsync(await lake.Planner.ExpandAsync(requested!, cancel), cancel));
         var result = await lake.RunAsync("silver/users");
 
         Assert.Equal((requested!.Run, 1), (result!.Run, result.Rows));

@@ -6,6 +6,7 @@ using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Testing;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Merge;
 
@@ -162,11 +163,25 @@ public sealed class KeyMergeSpec
 
     private static async Task<MergeFiles> MergeAsync(TestLake lake, DeltaTable table, string upserts, string? deletes, IReadOnlyList<Field>? columns = null)
     {
-        using var session = lake.OpenSession();
-        session.Execute($"CREATE TABLE upserts AS {upserts}; CREATE TABLE deletes AS {deletes ?? "SELECT id FROM upserts WHERE false"};");
-        var merge = new KeyMerge(session, table, table.Current, columns ?? Columns, ["id"]);
-        await merge.MatchAsync("(SELECT id FROM upserts UNION ALL SELECT id FROM deletes)", "matched", Cancel);
-        return await merge.WriteAsync("matched", "upserts", "deletes", TestLake.Start, Cancel);
+        var merge = new MergeSql("t", TableId.Gold("t"), table.Current, JobColumn.Of(columns ?? Columns), ["id"]);
+        var document = new JobDocument
+        {
+            Format = JobDocument.CurrentFormat,
+            Dialect = JobDocument.DuckDbDialect,
+            Run = new DocumentRun(TableId.Gold("t"), 1),
+            Root = lake.Lake.Store.Location,
+            Relations = [.. merge.Relations],
+            Outputs = [merge.Output],
+            Steps =
+            [
+                new DefineStep("upserts", upserts) { Keep = true },
+                new DefineStep("deletes", deletes ?? "SELECT id FROM upserts WHERE false") { Keep = true },
+                .. merge.Match("SELECT id FROM upserts UNION ALL SELECT id FROM deletes", "matched"),
+                .. merge.Write("matched", "upserts", "deletes"),
+            ],
+        };
+        var targets = new Dictionary<string, Snapshot?>(StringComparer.Ordinal) { [merge.Output.Name] = table.Current };
+        return merge.Files(await new JobExecution(lake.Engine, lake.Lake.Store, lake.Time).RunAsync(document, targets, Cancel), TestLake.Start);
     }
 
     private static List<(long Min, long Max)> Bounds(IEnumerable<AddFile> files) => [.. files.Select(file =>

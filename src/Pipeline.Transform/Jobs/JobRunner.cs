@@ -1,0 +1,15 @@
+using Pipeline.Core;
+
+namespace Pipeline.Transform.Jobs;
+
+/// <summary>Runs jobs: an engine computes, this side checks and commits.</summary>
+public interface IJobRunner
+{
+    /// <summary>
+    /// Runs a job to its end. Running it again, at once or after a crash at any moment, changes nothing more and returns
+    /// the same result.
+    /// </summary>
+    /// <exception cref="PipelineException">It cannot be run, now or ever; see <see cref="PipelineException.IsTransient"/>.</exception>
+    /// <exception cref="JobSupersededException">Another run got there first; plan again.</exception>
+    Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken);
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>Counts and scores of a Silver run, from <c>checked</c>, <c>upserts</c>, <c>emptied</c> and what the merge wrote.</summary>
+internal static class QualityMeasures
+{
+    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely"];
+
+    public static IEnumerable<JobStep> Steps(JobSpec spec)
+    {
+        const string isGone = "(_truncated OR _op IN ('d', 't'))";
+        var timely = SilverSteps.Time(spec.Pins.RequestedAt.Minus(spec.TimelyWithin));
+        yield return new FiguresStep(SilverSteps.CountsFigures, $"""
+            SELECT count(*) FILTER (WHERE _held_rules IS NULL) AS rows_in, count(*) FILTER (WHERE _held_rules IS NOT NULL AND _rules = '') AS released,
+              count(*) FILTER (WHERE _rules <> '' AND _held_rules IS NULL) AS quarantined, count(*) FILTER (WHERE _rules = '' AND NOT {isGone}) AS good,
+              count(*) FILTER (WHERE _rules = '' AND {isGone}) AS deleted, count(*) FILTER (WHERE _held_rules IS NULL AND {BronzeColumns.IngestedAt} >= {timely}) AS timely
+            FROM checked
+            """, [.. Counts.Select(name => new JobColumn(name, "long"))]);
+        yield return new FiguresStep(SilverSteps.TruncatedFigures, "SELECT count(*) AS truncated FROM emptied", [new JobColumn("truncated", "long")]);
+        yield return ByRule(SilverSteps.QuarantinedFigures, "_rules");
+        yield return ByRule(SilverSteps.WarnedFigures, "_warnings");
+    }
+
+    /// <exception cref="PipelineException">What was answered does not balance.</exception>
+    public static RunQuality Of(JobSpec spec, CheckedAnswer answer, MergeSql table)
+    {
+        var counts = Enumerable.Range(0, Counts.Length).Select(i => answer.Long(SilverSteps.CountsFigures, i)).ToArray();
+        var (rowsIn, released, quarantined, good, deleted, timelyRows) = (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+        var (accepted, truncated, marks) = (table.Upserts(answer), answer.Long(SilverSteps.TruncatedFigures), answer.Output(spec.Table).Marks);
+        if (rowsIn + released != quarantined + good + deleted)
+            throw answer.Wrong($"{rowsIn} rows in and {released} released are not {quarantined} quarantined, {good} good and {deleted} deleted");
+        if (accepted > good || truncated > marks || counts.Any(count => count < 0) || accepted < 0 || truncated < 0)
+            throw answer.Wrong($"of {good} good rows {accepted} were accepted, and {truncated} of {marks} replaced rows truncated");
+        if (spec.Inputs[0].Files.All(file => file.Rows is not null) && spec.Inputs[0].Files.Sum(file => file.Rows) is var read && read != rowsIn)
+            throw answer.Wrong($"the files of {spec.Inputs[0].Table} have {read} rows, and it has counted {rowsIn}");
+        var quarantinedByRule = answer.Counts(SilverSteps.QuarantinedFigures);
+        var warnedByRule = answer.Counts(SilverSteps.WarnedFigures);
+
+        double Score(Dimension dimension)
+        {
+            var broken = quarantinedByRule.Concat(warnedByRule).Where(rule => spec.Silver!.Dimensions.GetValueOrDefault(rule.Key, Dimension.Validity) == dimension).Sum(rule => rule.Value);
+            return Share(Math.Max(0, rowsIn - broken), rowsIn);
+        }
+
+        return new RunQuality(rowsIn, released, accepted, quarantined, Superseded: good - accepted, deleted, Replaced: marks - truncated, truncated,
+            quarantinedByRule, warnedByRule, Score(Dimension.Completeness), Score(Dimension.Validity), Score(Dimension.Consistency),
+            Uniqueness: Math.Min(Share(accepted, good), Score(Dimension.Uniqueness)), Timeliness: Math.Min(Share(timelyRows, rowsIn), Score(Dimension.Timeliness)));
+    }
+
+    private static FiguresStep ByRule(string name, string column) =>
+        new(name, $"SELECT rule, count(*) AS broken FROM (SELECT unnest(string_split({column}, ',')) AS rule FROM checked WHERE {column} <> '' AND _held_rules IS NULL) AS broken_rules GROUP BY rule",
+            [new JobColumn("rule", "string"), new JobColumn("broken", "long")]);
+
+    /// <summary>Nothing of nothing is as good as it gets.</summary>
+    private static double Share(long part, long whole) => whole == 0 ? 1 : (double)part / whole;
+}

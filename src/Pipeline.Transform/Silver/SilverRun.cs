@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
+using Pipeline.DuckDb;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>
+/// One run of a Silver table: an engine makes the rows of the table, its quarantine and its deletes, and they are committed
+/// here, with one quality row.
+/// </summary>
+/// <remarks>
+/// These are commits to several tables, in a fixed order: the table first, which decides the race between two attempts
+/// and carries the run's pins; then quarantine and deletes; the quality row last, which says that the run is over. A run
+/// that was cut off is repeated with its own pins: a table that has its commit is skipped, the others are computed from
+/// the versions before the run, so that the outcome is as if nothing had happened.
+/// </remarks>
+internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCommits commits, JobSpec spec, Codec compression)
+{
+    private readonly IReadOnlyList<Field> _columns = [.. spec.Columns.Select(column => column.ToField())];
+    private readonly IReadOnlyList<Field> _quarantineColumns = [.. spec.Silver!.Quarantine.Select(column => column.ToField())];
+
+    private JobPins Pins => spec.Pins;
+
+    private TableId DeletedId => SilverTables.Deleted(spec.Table);
+
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var silver = await commits.OpenAsync(spec.Table, _columns, everyRun: true, cancellationToken);
+        var quarantine = await commits.OpenAsync(TableId.Quarantine(spec.Table.Name), _quarantineColumns, everyRun: false, cancellationToken);
+        var deletes = await tables.TryOpenAsync(DeletedId, cancellationToken) is null ? null : await commits.OpenAsync(DeletedId, _columns, everyRun: false, cancellationToken);
+        var targets = new[] { silver, quarantine, deletes }.OfType<JobTarget>().ToDictionary(target => target.Id);
+        var pins = targets.Values.Select(target => target.Table.Pin(target.Before)).ToList();
+        try
+        {
+            var steps = new SilverSteps(spec, silver.Before, quarantine.Before, deletes?.Before);
+            var document = steps.Document(execution.Store.Location, id => targets.GetValueOrDefault(id)?.IsDone == true);
+            var answer = await execution.RunAsync(document, document.Outputs.ToDictionary(output => output.Name, output => targets.GetValueOrDefault(TableId.Parse(output.Name))?.Table.Current), cancellationToken);
+            return await CommitAsync(steps, answer, silver, quarantine, deletes, cancellationToken);
+        }
+        finally
+        {
+            foreach (var pin in pins) pin.Dispose();
+        }
+    }
+
+    private async ValueTask<JobResult> CommitAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, JobTarget quarantine, JobTarget? deletes, CancellationToken cancellationToken)
+    {
+        // Everything is looked at before anything is committed.
+        var isBehind = answer.Long(SilverSteps.BehindFigures) > 0;
+        var waiting = quarantine.IsDone ? null : steps.Quarantine.Files(answer, commits.Now);
+        var gone = deletes is { IsDone: true } ? null : steps.Deleted.Files(answer, commits.Now);
+
+        var (snapshot, quality) = await CommitTableAsync(steps, answer, silver, isBehind, cancellationToken);
+        // Nothing changes, nothing is committed.
+        if (waiting is { } rows && rows.Adds.Count + rows.Removes.Count > 0)
+            await commits.CommitAsync(quarantine, rows, [], "MERGE", Rows(rows), JobCommits.Evolved(quarantine.Before, _quarantineColumns), cancellationToken);
+        if (gone is { Adds.Count: > 0 } keys)
+        {
+            var target = deletes ?? await commits.OpenAsync(DeletedId, _columns, everyRun: false, cancellationToken);
+            await commits.CommitAsync(target, keys, [], "MERGE", Rows(keys), JobCommits.Evolved(target.Before, _columns), cancellationToken);
+        }
+
+        await CommitQualityAsync(quality, cancellationToken);
+        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind);
+    }
+
+    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, bool isBehind,
+        CancellationToken cancellationToken)
+    {
+        if (silver.IsDone)
+        {
+            var (version, _, info) = await RunHistory.FindAsync(silver.Table, Pins.Run, cancellationToken)
+                ?? throw new JobSupersededException($"{Pins.Id} is over and its commit is no longer in the log.");
+            return (await silver.Table.AtVersionAsync(version, cancellationToken),
+                JsonSerializer.Deserialize<RunQuality>(info.OperationMetrics![RunHistory.QualityMetric], Json.Options)!);
+        }
+
+        var files = steps.Table.Files(answer, commits.Now);
+        var quality = QualityMeasures.Of(spec, answer, steps.Table);
+        // Parents whose children have not all left the quarantine are news for the next run too.
+        var read = isBehind ? Pins.Inputs.Take(1) : Pins.Inputs;
+        var moves = read.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
+        var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
+        if (answer.Rows(SilverSteps.TruncateFigures).Length > 0 && answer.Long(SilverSteps.TruncateFigures) is var position && position > (truncated ?? -1))
+            moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
+        var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options));
+        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
+    }
+
+    private async ValueTask CommitQualityAsync(RunQuality quality, CancellationToken cancellationToken)
+    {
+        var table = await tables.OpenOrCreateAsync(QualityTable.Id, QualityTable.Columns, cancellationToken);
+        var last = table.Current.Position(Pins.Table);
+        if (last >= Pins.Run) return;
+        using var row = QualityTable.Row(Pins, quality);
+        await using var writer = await table.OpenDataFileAsync(row.Schema, ImmutableDictionary<string, string?>.Empty, new DataFileOptions(Compression: compression), cancellationToken);
+        writer.Write(row);
+        await commits.CommitAsync(QualityTable.Id, table, new Transaction("WRITE", Isolation.BlindAppend)
+        {
+            Adds = [await writer.CompleteAsync(cancellationToken)],
+            Moves = [new TxnMove(Pins.Table, last, Pins.Run)],
+            Schema = JobCommits.Evolved(table.Current, QualityTable.Columns),
+        }, cancellationToken);
+    }
+
+    private static ImmutableDictionary<string, string> Rows(MergeFiles files) =>
+        ImmutableDictionary<string, string>.Empty.Add("numFilesAdded", files.Adds.Count.ToString()).Add("numFilesRemoved", files.Removes.Count.ToString())
+            .Add("numRowsAdded", files.RowsAdded.ToString());
+}

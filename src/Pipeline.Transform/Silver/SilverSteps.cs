@@ -1,0 +1,132 @@
+using System.Globalization;
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.DuckDb;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Silver;
+
+/// <summary>
+/// A Silver table's run as steps: new Bronze rows and rows held in quarantine become rows of the table, its quarantine and its
+/// deletes.
+/// </summary>
+/// <param name="table">The table before the run.</param>
+/// <param name="quarantine">Its quarantine.</param>
+/// <param name="deleted">Its deletes; null: there have been none.</param>
+internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarantine, Snapshot? deleted)
+{
+    public const string CountsFigures = "counts";
+    public const string QuarantinedFigures = "quarantined_by_rule";
+    public const string WarnedFigures = "warned_by_rule";
+    public const string TruncatedFigures = "truncated_rows";
+    public const string TruncateFigures = "truncate";
+    public const string BehindFigures = "behind";
+
+    private readonly SilverStatements _silver = spec.Silver!;
+    private readonly string _key = Sql.Names(spec.Key);
+
+    public MergeSql Table { get; } = new("table", spec.Table, table, spec.Columns, spec.Key);
+
+    public MergeSql Quarantine { get; } = new("quarantine", TableId.Quarantine(spec.Table.Name), quarantine, spec.Silver!.Quarantine, [.. SilverTables.QuarantineKey]);
+
+    public MergeSql Deleted { get; } = new("deleted", SilverTables.Deleted(spec.Table), deleted, spec.Columns, spec.Key);
+
+    /// <param name="isDone">Whether a table has the run already: it is not written again.</param>
+    public JobDocument Document(string root, Func<TableId, bool> isDone)
+    {
+        (MergeSql Merge, TableId Id, IEnumerable<JobStep> Steps)[] written =
+        [
+            (Table, spec.Table, [.. Table.Write("matched", "upserts", "removed"), .. QualityMeasures.Steps(spec)]),
+            (Quarantine, TableId.Quarantine(spec.Table.Name), QuarantineSteps),
+            (Deleted, SilverTables.Deleted(spec.Table), Deleted.Write("tombstones", "gone", null)),
+        ];
+        var toDo = written.Where(one => !isDone(one.Id)).ToList();
+        return new JobDocument
+        {
+            Format = JobDocument.CurrentFormat,
+            Dialect = JobDocument.DuckDbDialect,
+            Run = new DocumentRun(spec.Table, spec.Pins.Run),
+            Root = root,
+            Relations = [.. Inputs, .. written.SelectMany(one => one.Merge.Relations)],
+            Outputs = [.. toDo.Select(one => one.Merge.Output)],
+            Steps = [.. CheckSteps, .. LatestSteps, .. toDo.SelectMany(one => one.Steps)],
+        };
+    }
+
+    private IEnumerable<JobRelation> Inputs =>
+    [
+        new JobRelation("bronze", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Inputs[0].Files) { Origin = true },
+        .. spec.Inputs.Skip(1).Select(input => new JobRelation(input.RelationName, input.Table.ToString(), input.Columns, input.Files)),
+        new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
+        new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
+    ];
+
+    /// <summary>Make <c>checked</c>: every row typed, with the rules that it breaks.</summary>
+    private IEnumerable<JobStep> CheckSteps
+    {
+        get
+        {
+            var truncated = table.Position(SilverTables.TruncatedAppId);
+            var bound = spec.Pins.HeldRowsMax is { } rowsMax ? $"_n <= {rowsMax} AND (_n = 1 OR _bytes <= {spec.Pins.HeldBytesMax})" : "true";
+            yield return new DefineStep("truncated", $"SELECT CAST({truncated ?? 0} AS BIGINT) AS _position WHERE {(truncated is null ? "false" : "true")}");
+            yield return new DefineStep("waiting", "SELECT * FROM quarantine_rows WHERE _held");
+            yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({_silver.Releasable}) AS released") { Keep = true };
+            yield return new DefineStep("held", "SELECT * FROM waiting SEMI JOIN (SELECT * FROM releasable WHERE _now) AS leaving USING (_bronze_file, _bronze_row)");
+            // Rows of the quarantine could leave it and are left for the next run.
+            yield return new FiguresStep(BehindFigures, "SELECT count(*) AS behind FROM releasable WHERE NOT _now", [new JobColumn("behind", "long")]);
+            yield return new DefineStep("checked", _silver.Checked)
+            {
+                Keep = true,
+                Otherwise = _silver.Apart.Checks.IsEmpty ? [] :
+                [
+                    new JudgeStep("outcomes", _silver.Apart.Rows, ["_file", "_file_row"], _silver.Apart.Checks),
+                    new DefineStep("checked", _silver.Apart.Checked) { Keep = true },
+                ],
+            };
+            yield return new CheckStep("SELECT _failures, CAST(count(*) AS VARCHAR), CAST(min(_position) AS VARCHAR) FROM checked WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC LIMIT 1",
+                new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}",
+                    "Correct the source and the rows in Bronze, or lower the rule's severity to quarantine."));
+        }
+    }
+
+    /// <summary>Make <c>latest</c>, what became of each key, and from it <c>upserts</c>, <c>gone</c> and <c>removed</c>.</summary>
+    private IEnumerable<JobStep> LatestSteps
+    {
+        get
+        {
+            var (place, its) = _silver.Sequence is { } column ? ($"COALESCE({column}, 0)", $"COALESCE(t.{column}, 0)") : ("0", "0");
+            yield return new DefineStep("last_truncate", $"SELECT _position, {place} AS _place FROM checked WHERE _op = 't' ORDER BY _position DESC, _place DESC LIMIT 1") { Keep = true };
+            yield return new FiguresStep(TruncateFigures, "SELECT _position FROM last_truncate", [new JobColumn("_position", "long")]);
+            // The keys of the table's rows that a truncate of this run removes.
+            yield return new DefineStep("emptied", $"""
+                SELECT {string.Join(", ", spec.Key.Select(name => $"t.{Sql.Name(name)}"))} FROM table_rows AS t CROSS JOIN last_truncate AS l
+                WHERE t._position < l._position OR (t._position = l._position AND {its} < l._place)
+                """) { Keep = true };
+            foreach (var step in Table.Match($"SELECT {_key} FROM checked WHERE _rules = '' UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
+            yield return new DefineStep("existing", $"SELECT * FROM matched ANTI JOIN emptied USING ({_key})");
+            foreach (var step in Deleted.Match($"SELECT {_key} FROM checked WHERE _rules = ''", "tombstones")) yield return step;
+            yield return new DefineStep("latest", $"SELECT * FROM ({_silver.Latest}) AS decided WHERE NOT _existing") { Keep = true };
+            yield return new DefineStep("upserts", "SELECT * FROM latest WHERE _op <> 'd'");
+            yield return new DefineStep("gone", "SELECT * FROM latest WHERE _op = 'd'");
+            yield return new DefineStep("removed", $"SELECT {_key} FROM gone UNION ALL SELECT {_key} FROM emptied ANTI JOIN upserts USING ({_key})");
+        }
+    }
+
+    /// <summary>Adds rows that broke a rule, removes rows whose parents have arrived.</summary>
+    private IEnumerable<JobStep> QuarantineSteps =>
+    [
+        new DefineStep("quarantined", $"""
+            SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {Sql.Name(name)}"))}, _rules, _held, _row, _op, _position,
+              _file AS _bronze_file, _file_row AS _bronze_row,
+              COALESCE(_held_version, {spec.Pins.Inputs[0].Version}) AS _bronze_version,
+              COALESCE(_held_at, {Time(spec.Pins.RequestedAt)}) AS _quarantined_at
+            FROM checked WHERE _rules <> '' AND (_held_rules IS NULL OR _rules <> _held_rules)
+            """),
+        new DefineStep("released", "SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL"),
+        .. Quarantine.Match("SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _held_rules IS NOT NULL", "quarantine_existing"),
+        .. Quarantine.Write("quarantine_existing", "quarantined", "released"),
+    ];
+
+    /// <summary>A moment as SQL, to the microsecond.</summary>
+    public static string Time(DateTimeOffset at) => $"TIMESTAMPTZ {Sql.Text(at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}";
+}
