@@ -8,6 +8,7 @@ using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Coordination.Journal;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -16,7 +17,7 @@ namespace Pipeline.Transform;
 
 public static class TransformRegistration
 {
-    /// <summary>The role of nodes on which the coordinator may run.</summary>
+    /// <summary>The role of nodes that run jobs, and on which the coordinator may run.</summary>
     public const string Role = "transform";
 
     /// <summary>The pace at which a coordinator that has failed is made again; its defects are in the log.</summary>
@@ -43,11 +44,14 @@ public static class TransformRegistration
     {
         var journalLock = JournalFile.Lock(options);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
-        var coordinator = MedallionCoordinatorActor.Props(journal, tables, graph, options, runner, outages, time);
+        var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role), tables, graph, options, outages, time);
+        var (planner, limit) = (new JobPlanner(tables, graph, options, time), new TimeLimit(options.JobTimeMax, time));
         return builder
             .AddTransformSerializer()
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)
             .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
+            .WithActors((system, registry) => registry.Register<JobRunnersActor>(
+                system.ActorOf(JobRunnersActor.Props(pins => JobRunnerActor.Props(pins, planner, runner, limit)), RunnerDirectoryActor.RunnersName)))
             .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
 

@@ -59,7 +59,7 @@ internal sealed partial class ActorTree
             "ShardRegion" => "SHARD",
             "Shard" when name.Contains('~', StringComparison.Ordinal) => "LAYER~SOURCE~TABLE",
             "Shard" => "WORKER",
-            "MedallionCoordinatorActor" when name != "journal" => "JOB",
+            "JobRunnersActor" => "JOB",
             "StreamSupervisor" => "STAGES",
             _ => Number().Replace(Table().Replace(name, "ingest-SOURCE-TABLE"), "N"),
         };

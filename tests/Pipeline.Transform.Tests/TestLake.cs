@@ -88,8 +88,10 @@ internal sealed class TestLake : IDisposable
     public async Task<JobResult?> RunAsync(string table)
     {
         if (await Planner.PlanAsync(TableId.Parse(table), Cancel) is not { } pins) return null;
-        return await Jobs.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
+        return await RunAsync(pins);
     }
+
+    public async Task<JobResult> RunAsync(JobPins pins) => await Jobs.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
 
     /// <summary>Runs whatever has something to do until nothing has.</summary>
     public async Task RunAllAsync()

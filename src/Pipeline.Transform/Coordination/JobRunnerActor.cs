@@ -6,8 +6,8 @@ using Pipeline.Transform.Jobs;
 namespace Pipeline.Transform.Coordination;
 
 /// <summary>
-/// Runs one job and tells its parent how it ended, then stops. Stopped early, it interrupts the job; the journal still
-/// has the request, so that whoever coordinates next runs it again.
+/// Runs one job and tells its parent how it ended, then stops. Stopped early, it interrupts the job, and the coordinator
+/// gives it to another node.
 /// </summary>
 internal sealed class JobRunnerActor : ReceiveActor
 {
@@ -46,10 +46,10 @@ internal sealed class JobRunnerActor : ReceiveActor
 
     private void End(Outcome<JobResult> outcome)
     {
-        if (outcome is Outcome<JobResult>.Done done) Context.Parent.Tell(new JobEnded(_pins.Table, done.Value, null));
+        if (outcome is Outcome<JobResult>.Done done) Context.Parent.Tell(new JobEnded(_pins.Table, _pins, done.Value, null));
         if (outcome is Outcome<JobResult>.Failed { Cause: var cause })
         {
-            var ended = JobEnded.Failed(_pins.Table, cause);
+            var ended = JobEnded.Failed(_pins.Table, _pins, cause);
             // What any other fault says is all there is to say; the coordinator tells it.
             if (ended.Fault is { Kind: FaultKind.Defect }) _log.Error(cause, "Job {JobId} failed", _pins.Id);
             Context.Parent.Tell(ended);

@@ -5,14 +5,16 @@ using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Remoting.Joining;
 using Pipeline.Transform.Coordination.Journal;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
 
 /// <summary>
-/// Keeps Silver and Gold up to date: one in the cluster. It remembers which jobs it has requested before it starts them,
-/// so that the next coordinator, after a crash or a move, finds and repeats them; jobs are idempotent.
+/// Keeps Silver and Gold up to date: one in the cluster. Jobs run on any node; it remembers which it has requested before it
+/// has one start them, and the next coordinator, after a crash or a move, asks the nodes what they run before it plans. What
+/// no node owns up to is run again; jobs are idempotent.
 /// </summary>
 /// <remarks>
 /// Decisions are <see cref="MedallionState"/>'s; this actor has them remembered by its <see cref="JournalKeeperActor"/>, if
@@ -35,25 +37,24 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TransformOptions _options;
     private readonly TimeProvider _time;
     private readonly JobPlanner _planner;
-    private readonly IJobRunner _runner;
     private readonly OutageWatch _outages;
     private readonly OutageWaiter _polls;
     private readonly Dictionary<TableId, OutageWaiter> _runs = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _stopping = new();
     private readonly IActorRef _journal;
+    private readonly IActorRef _runners;
     private readonly TimeLimit _limit;
     private MedallionState _state;
     private bool _isPolling;
     private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobRunner runner, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, TransformOptions options, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
         _options = options;
-        _runner = runner;
         _outages = outages;
         _polls = outages.Waiter();
         _time = time;
@@ -61,6 +62,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _limit = new TimeLimit(options.JobTimeMax, time);
         _state = Started();
         _journal = Context.ActorOf(journal, "journal");
+        _runners = Context.ActorOf(runners, "runners");
         Recalling();
     }
 
@@ -69,8 +71,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     public IStash Stash { get; set; } = null!;
 
     /// <param name="journal">The keeper of what it remembers.</param>
-    public static Props Props(Props journal, OpenTables tables, TransformGraph graph, TransformOptions options, IJobRunner runner, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, tables, graph, options, runner, outages, time));
+    /// <param name="runners">Speaks with the nodes that run jobs.</param>
+    public static Props Props(Props journal, Props runners, OpenTables tables, TransformGraph graph, TransformOptions options, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, tables, graph, options, outages, time));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -133,8 +136,13 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Receive<JobEnded>(ended =>
         {
             Watch(ended);
-            Handle(ended);
+            // Kept or of no use: its node need not tell it again.
+            Handle(ended, () => Forget(ended));
         });
+        Receive<RunnersAsked>(asked => Handle(asked));
+        Receive<RunnerAnswered>(answered => Handle(answered));
+        Receive<RunnerLost>(lost => Handle(lost));
+        Receive<RunnersWaitedFor>(over => Handle(over));
         Receive<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
         Receive<TriggerTable>(trigger => Obey(trigger.Table, trigger));
         Receive<PauseTable>(pause => Obey(pause.Table, pause));
@@ -161,7 +169,11 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Timers.StartPeriodicTimer("poll", PollDue.Instance, _options.PollInterval);
         Become(Coordinating);
         Stash.UnstashAll();
-        foreach (var effect in _state.Resume()) Perform(effect);
+    }
+
+    private void Forget(JobEnded ended)
+    {
+        if (ended.Pins is { } pins) _runners.Tell(new ToRunner(null, new JobEndKept(pins)));
     }
 
     /// <summary>What is away is said by the node's watch: this looks again soon.</summary>
@@ -291,10 +303,14 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         switch (effect)
         {
             case MedallionEffect.Plan plan:
-                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, cause));
+                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, pins: null, cause));
                 break;
             case MedallionEffect.Run run:
-                Context.ActorOf(JobRunnerActor.Props(run.Pins, _planner, _runner, _limit));
+                if (run.IsAgain) _log.Info("Table {Table}: run {Run} is started again, on {Runner}: no node that runs jobs has it", run.Pins.Table, run.Pins.Run, run.Runner);
+                _runners.Tell(new ToRunner(run.Runner, new RunJob(run.Pins)));
+                break;
+            case MedallionEffect.Cancel cancel:
+                _runners.Tell(new ToRunner(cancel.Runner, new CancelJob(cancel.Pins)));
                 break;
             case MedallionEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Advanced));

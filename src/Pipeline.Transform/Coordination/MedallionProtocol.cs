@@ -66,14 +66,15 @@ internal sealed record InputsPolled(IReadOnlyList<InputSeen> Inputs) : INoSerial
 internal sealed record JobPlanned(TableId Table, JobPins? Pins) : INoSerializationVerificationNeeded;
 
 /// <summary>A run ended, or could not be planned: with a result, with a fault, or because another run got there first.</summary>
+/// <param name="Pins">The run; null: it could not be planned.</param>
 /// <param name="Superseded">What the other run did: plan again, nothing is wrong.</param>
-internal sealed record JobEnded(TableId Table, JobResult? Result, Fault? Fault, string? Superseded = null) : INoSerializationVerificationNeeded
+public sealed record JobEnded(TableId Table, JobPins? Pins, JobResult? Result, Fault? Fault, string? Superseded = null)
 {
-    public static JobEnded Failed(TableId table, Exception cause) => cause switch
+    internal static JobEnded Failed(TableId table, JobPins? pins, Exception cause) => cause switch
     {
-        JobSupersededException superseded => new JobEnded(table, Result: null, Fault: null, superseded.Message),
-        AggregateException { InnerExceptions: [var one] } => Failed(table, one),
-        _ => new JobEnded(table, Result: null, Fault.Of($"Table {table}", cause)),
+        JobSupersededException superseded => new JobEnded(table, pins, Result: null, Fault: null, superseded.Message),
+        AggregateException { InnerExceptions: [var one] } => Failed(table, pins, one),
+        _ => new JobEnded(table, pins, Result: null, Fault.Of($"Table {table}", cause)),
     };
 }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
@@ -12,7 +13,12 @@ internal abstract record MedallionEffect
     public sealed record Plan(TableId Table, long RowsMax) : MedallionEffect;
 
     /// <summary>Runs a job whose request is durable; answered by <see cref="JobEnded"/>.</summary>
-    public sealed record Run(JobPins Pins) : MedallionEffect;
+    /// <param name="Runner">The node.</param>
+    /// <param name="IsAgain">No node owned up to it.</param>
+    public sealed record Run(JobPins Pins, string Runner, bool IsAgain = false) : MedallionEffect;
+
+    /// <summary>Interrupts a job that nobody waits for.</summary>
+    public sealed record Cancel(JobPins Pins, string Runner) : MedallionEffect;
 
     public sealed record Announce(TableAdvanced Advanced) : MedallionEffect;
 }
@@ -30,7 +36,7 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     /// <summary>Its plan is being made.</summary>
     public bool IsPlanning { get; init; }
 
-    /// <summary>The job that runs, or was running when the process died.</summary>
+    /// <summary>The job that was requested and has not ended, as far as is known.</summary>
     public JobPins? Running { get; init; }
 
     /// <summary>When an input first advanced that is not reflected; null: none has.</summary>
@@ -85,6 +91,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
 /// <param name="Heads">The newest version seen of each input.</param>
 internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<TableId, long> Heads, TransformOptions Options)
 {
+    /// <summary>The nodes that run jobs.</summary>
+    public RunnerAssignment Runners { get; init; } = RunnerAssignment.None;
+
     /// <summary>Nothing known: every table is looked at once.</summary>
     public static MedallionState Start(IEnumerable<(TableId Table, IEnumerable<TableId> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
         new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, long>.Empty, options);
@@ -99,6 +108,10 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         InputsPolled polled => Decision.Of(polled.Inputs.Aggregate(state, (s, input) => s.See(input, now))),
         JobPlanned planned => state.OnPlanned(planned, now),
         JobEnded ended => state.OnEnded(ended, now),
+        RunnersAsked asked => RunnerAssignment.OnAsked(state, asked),
+        RunnerAnswered answered => RunnerAssignment.OnAnswered(state, answered, now),
+        RunnerLost lost => RunnerAssignment.OnLost(state, lost),
+        RunnersWaitedFor => RunnerAssignment.OnWaitedFor(state),
         TriggerTable trigger => Decision.Of(state.With(trigger.Table, table => table with
         {
             IsTriggered = true, IsStopped = false, FailedAttempts = 0, Halts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
@@ -132,10 +145,6 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         TableResumed => table with { IsPaused = false },
         _ => throw new ArgumentException($"Unknown event {happened.GetType().Name}.", nameof(happened)),
     });
-
-    /// <summary>After a restart: jobs that were requested and have no outcome run again, with their own pins.</summary>
-    public IEnumerable<MedallionEffect> Resume() =>
-        Tables.Where(table => table.Running is not null).Select(table => new MedallionEffect.Run(table.Running!));
 
     public MedallionSnapshot ToSnapshot() => new([.. Tables.Select(table => new RememberedTable(table.Table, table.Running, table.Run, table.Version, table.Rows,
         table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax))]);
@@ -188,6 +197,8 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     /// <summary>Plans as many due tables as there are free jobs, the longest waiting first.</summary>
     private Decision StartDue(DateTimeOffset now)
     {
+        // A job that still runs somewhere may be what a table needs.
+        if (Runners.IsWaiting) return Decision.Of(this);
         var free = Options.JobsMax - Tables.Count(table => table.IsBusy);
         // Who has waited since before the clock was set back has waited longest, whatever the clock said then.
         var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenByDescending(table => table.PendingSince > now)
@@ -221,7 +232,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (planned.Pins is { } pins)
         {
             if (Find(planned.Table)!.IsGold) pins = pins with { ReflectsUntil = InputsReflectUntil(planned.Table) };
-            return new Decision(this, [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins)]);
+            return Runners.Choose() is { } runner
+                ? new Decision(Assign(planned.Table, runner), [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins, runner)])
+                : new Decision(this, [new JobRequested(planned.Table, now, pins)], []);
         }
 
         return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Halts = 0, IsStopped = false, Error = null }));
@@ -240,24 +253,33 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     private Decision OnEnded(JobEnded ended, DateTimeOffset now)
     {
-        if (Find(ended.Table) is not { IsBusy: true } table) return Decision.Of(this);
+        if (Find(ended.Table) is not { } table || !IsAwaited(table, ended)) return Decision.Of(this);
+        var free = Free(ended.Table);
         if (ended.Result is { } result)
         {
             var advanced = new TableAdvanced(ended.Table, result.Version, result.Rows ?? 0, now);
-            return new Decision(See(new InputSeen(ended.Table, result.Version, 0, now), now), [new JobSucceeded(ended.Table, now, result.Run, result.Version, result.Rows, result.Took, result.IsBehind ? true : null)],
+            return new Decision(free.See(new InputSeen(ended.Table, result.Version, 0, now), now), [new JobSucceeded(ended.Table, now, result.Run, result.Version, result.Rows, result.Took, result.IsBehind ? true : null)],
                 [new MedallionEffect.Announce(advanced)]);
         }
 
         var run = table.Running?.Run ?? table.Run + 1;
-        if (ended.Superseded is { } reason) return new Decision(this, [new JobDropped(ended.Table, now, run, reason)], []);
+        if (ended.Superseded is { } reason) return new Decision(free, [new JobDropped(ended.Table, now, run, reason)], []);
         var fault = ended.Fault!;
         if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(RowsOf(table.Running), RowsMax(table)) is { } rowsMax)
-            return new Decision(this, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.ToString())], []);
+            return new Decision(free, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.ToString())], []);
         // What did not fit, or took too long, may fit when less goes on beside it.
         var isTriedAgain = fault.IsTriedAgain || fault.Kind == FaultKind.TooLarge;
         var isFinal = !isTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
-        return new Decision(this, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal)], []);
+        return new Decision(free, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal)], []);
     }
+
+    /// <summary>Not one that has been told before, nor of a run that was given up.</summary>
+    private static bool IsAwaited(TableState table, JobEnded ended) => ended.Pins is { } pins ? pins.IsSame(table.Running) : table.IsPlanning;
+
+    /// <summary>A node runs the table's job.</summary>
+    public MedallionState Assign(TableId table, string runner) => this with { Runners = Runners with { Assigned = Runners.Assigned.SetItem(table, runner) } };
+
+    private MedallionState Free(TableId table) => this with { Runners = Runners with { Assigned = Runners.Assigned.Remove(table) } };
 
     /// <summary>What a run reads of what has piled up, in Bronze or in the quarantine; null for Gold.</summary>
     private static long? RowsOf(JobPins? pins) => pins?.Rows is { } rows ? Math.Max(rows, pins.HeldRowsMax ?? 0) : null;

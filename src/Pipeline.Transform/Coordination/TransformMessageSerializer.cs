@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Akka.Serialization;
 using Pipeline.Core;
 using Pipeline.Remoting.Wire;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
@@ -32,6 +33,12 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
         ["table-paused-1"] = typeof(TablePaused),
         ["table-resumed-1"] = typeof(TableResumed),
         ["medallion-snapshot-1"] = typeof(MedallionSnapshot),
+        ["get-running-jobs-1"] = typeof(GetRunningJobs),
+        ["running-jobs-1"] = typeof(RunningJobs),
+        ["run-job-1"] = typeof(RunJob),
+        ["cancel-job-1"] = typeof(CancelJob),
+        ["job-ended-1"] = typeof(JobEnded),
+        ["job-end-kept-1"] = typeof(JobEndKept),
     };
 
     private static readonly Dictionary<Type, string> ManifestsByType = TypesByManifest.ToDictionary(pair => pair.Value, pair => pair.Key);

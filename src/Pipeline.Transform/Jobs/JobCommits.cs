@@ -33,6 +33,10 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
             throw new JobSupersededException($"{spec.Pins.Id} was planned on run {spec.Pins.Run - 1}, but {id} is at run {run}.");
         if (run < spec.Pins.Run) return new JobTarget(id, table, current, IsDone: false);
 
+        // Planned by two who did not know of each other, a run's number may stand for two runs.
+        if (await RunHistory.FindAsync(table, run, cancellationToken) is { } made && !made.Pins.IsSame(spec.Pins))
+            throw new JobSupersededException($"{spec.Pins.Id} was planned on other versions than the run {run} that {id} has.");
+
         // A table that did not exist was made, empty, as version 0.
         var before = await table.AtVersionAsync(spec.Pins.TargetVersion(id) ?? 0, cancellationToken);
         return new JobTarget(id, table, before, IsDone: true);

@@ -57,6 +57,9 @@ public sealed record JobPins
     [JsonIgnore]
     public string Id => $"{Table}#{Run}";
 
+    /// <summary>Whether it is the same run: two that were planned without knowing of each other may have one number.</summary>
+    public bool IsSame(JobPins? other) => other is not null && Run == other.Run && ToJson() == other.ToJson();
+
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 
     public long? TargetVersion(TableId table) => Targets.FirstOrDefault(target => target.Table == table)?.Version;

@@ -63,6 +63,7 @@ public static class MessageSamples
         if (type == typeof(long)) return 1_234_567_890_123L;
         if (type == typeof(int)) return 42;
         if (type == typeof(bool)) return choice is not null;
+        if (type == typeof(double)) return 0.875;
         if (type == typeof(DateTimeOffset)) return At;
         if (type == typeof(TimeSpan)) return TimeSpan.FromMilliseconds(1_250);
         if (type == typeof(Guid)) return Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
@@ -72,7 +73,7 @@ public static class MessageSamples
         if (type.IsGenericType && type.GetGenericTypeDefinition() is var generic)
         {
             if (generic == typeof(ImmutableArray<>)) return ToImmutableArray.MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Items(type.GetGenericArguments()[0], name, choice)])!;
-            if (generic == typeof(ImmutableDictionary<,>))
+            if (generic == typeof(ImmutableDictionary<,>) || generic == typeof(ImmutableSortedDictionary<,>))
             {
                 var (key, value) = (type.GetGenericArguments()[0], type.GetGenericArguments()[1]);
                 var empty = type.GetField("Empty")!.GetValue(null)!;

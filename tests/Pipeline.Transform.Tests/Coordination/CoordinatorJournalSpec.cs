@@ -48,7 +48,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
         await AppendAsync(6, "others");
         await using var later = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
         await AppendAsync(6);
-        await later.UntilAsync(Silver, 6);
+        await later.UntilAsync(tables => tables.Single(table => table.Table == Silver).Rows == 6);
 
         Assert.Equal(["6|6"], await _lake.RowsAsync("SELECT count(*), count(DISTINCT user_id) FROM silver.users"));
         Assert.Equal(TableActivity.Paused, (await later.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);

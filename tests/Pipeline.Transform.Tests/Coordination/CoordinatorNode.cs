@@ -32,7 +32,8 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
     }
 
-    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobRunner engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null)
+    public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobRunner engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null,
+        Address? seed = null)
     {
         var options = lake.Options with
         {
@@ -47,10 +48,21 @@ internal sealed class CoordinatorNode : IAsyncDisposable
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
             .WithTransform(pipeline, options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
-            .AddStartup((system, _) => Cluster.Get(system).Join(Cluster.Get(system).SelfAddress)));
+            .AddStartup((system, _) => Cluster.Get(system).Join(seed ?? Cluster.Get(system).SelfAddress)));
         var built = host.Build();
         await built.StartAsync(TestContext.Current.CancellationToken);
         return new CoordinatorNode(built);
+    }
+
+    public Address Address => Cluster.Get(_system).SelfAddress;
+
+    /// <summary>Waits until as many nodes are members.</summary>
+    public async Task UntilUpAsync(int nodes)
+    {
+        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var watch = _system.ActorOf(Props.Create(() => new UpWatch(nodes, up)));
+        await up.Task.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        _system.Stop(watch);
     }
 
     public static string JournalOf(TestLake lake) => Path.Combine(lake.Options.TempDirectory, "journal.db");
@@ -108,5 +120,18 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         await _host.StopAsync(CancellationToken.None);
         await _system.Terminate();
         _host.Dispose();
+    }
+
+    private sealed class UpWatch : ReceiveActor
+    {
+        public UpWatch(int nodes, TaskCompletionSource done)
+        {
+            var members = new HashSet<Address>();
+            Receive<ClusterEvent.MemberUp>(up =>
+            {
+                if (members.Add(up.Member.Address) && members.Count == nodes) done.TrySetResult();
+            });
+            Cluster.Get(Context.System).Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberUp));
+        }
     }
 }

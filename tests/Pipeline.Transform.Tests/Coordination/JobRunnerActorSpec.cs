@@ -35,11 +35,12 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task Tells_its_parent_whatever_ends_the_job_and_stops(Exception thrown, FaultKind? kind)
     {
         var parent = CreateTestProbe();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
+        var pins = await PinsAsync();
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
-        Assert.Equal(JobEnded.Failed(TableId.Silver("users"), thrown), ended);
+        Assert.Equal(JobEnded.Failed(TableId.Silver("users"), pins, thrown), ended);
         Assert.Equal((kind, kind is null ? thrown.Message : null), (ended.Fault?.Kind, ended.Superseded));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
     }
@@ -49,9 +50,10 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
+        var pins = await PinsAsync();
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
 
-        Assert.Equal(new JobEnded(TableId.Silver("users"), result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
+        Assert.Equal(new JobEnded(TableId.Silver("users"), pins, result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
     }
 

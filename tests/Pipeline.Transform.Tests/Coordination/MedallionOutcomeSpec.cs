@@ -28,7 +28,7 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Tick();
         Planned(Users, 1);
 
-        var decision = MedallionState.Decide(State, new JobEnded(Users, new JobResult(Users, 1, 7, 42, null, TimeSpan.FromSeconds(3)), null), Now);
+        var decision = MedallionState.Decide(State, new JobEnded(Users, RunOf(Users, 1), new JobResult(Users, 1, 7, 42, null, TimeSpan.FromSeconds(3)), null), Now);
         Take(decision);
 
         Assert.Equal(42, Assert.IsType<MedallionEffect.Announce>(Assert.Single(decision.Effects)).Advanced.Rows);
@@ -113,7 +113,7 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Now += TimeSpan.FromSeconds(5);
 
         if (isTooLarge) TooLarge(Users);
-        else Decide(JobEnded.Failed(Users, new JobSupersededException("overtaken")));
+        else Superseded(Users, "overtaken");
 
         Assert.Equal(Start.AddSeconds(5), Status(Users).PendingSince);
     }
@@ -125,7 +125,7 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Decide(new InputSeen(AppUsers, 1, 1, Now));
         Tick();
 
-        Decide(JobEnded.Failed(Users, new JobSupersededException("overtaken")));
+        Superseded(Users, "overtaken");
 
         Assert.Equal(["plan silver/users"], Tick());
     }
@@ -139,10 +139,10 @@ public sealed class MedallionOutcomeSpec : MedallionScene
         Now += TimeSpan.FromMinutes(1);
         Decide(new InputSeen(AppUsers, 6, 1, Now));
         Tick();
-        var planning = MedallionState.Decide(State, new JobEnded(Users, null, Broken), Now);
+        var planning = MedallionState.Decide(State, new JobEnded(Users, RunOf(Users), null, Broken), Now);
         Decide(new JobPlanned(Users, Pins(Users, 9) with { Rows = 80_000 }));
 
-        var running = MedallionState.Decide(State, new JobEnded(Users, null, Broken), Now);
+        var running = MedallionState.Decide(State, new JobEnded(Users, RunOf(Users), null, Broken), Now);
 
         Assert.Equal(5, Assert.IsType<JobFailed>(Assert.Single(planning.Events)).Run);
         Assert.Equal(9, Assert.IsType<JobFailed>(Assert.Single(running.Events)).Run);

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
@@ -25,8 +26,14 @@ public abstract class MedallionScene
 
     private protected MedallionState State { get; set; } = Fresh(Options, Start);
 
+    /// <summary>Where jobs run.</summary>
+    private protected const string Node = "akka://node-1";
+
     /// <summary>Two Silver tables, one of which refers to the other, and a Gold table of both.</summary>
-    private protected static MedallionState Fresh(TransformOptions options, DateTimeOffset now) => MedallionState.Start([(Users, [AppUsers]),
+    private protected static MedallionState Fresh(TransformOptions options, DateTimeOffset now) => MedallionState.Decide(Alone(options, now), new RunnerAnswered(Node, []), now).State;
+
+    /// <summary>No node that runs jobs is known.</summary>
+    private protected static MedallionState Alone(TransformOptions options, DateTimeOffset now) => MedallionState.Start([(Users, [AppUsers]),
         (Orders, [CrmOrders, Users]), (Sales, [Orders, Users])], options, now);
 
     /// <summary>Every table has been looked at and had nothing to do.</summary>
@@ -52,11 +59,19 @@ public abstract class MedallionScene
 
     private protected List<string> Planned(TableId table, long? run = null) => Decide(new JobPlanned(table, run is { } number ? Pins(table, number) : null)).Where(effect => !effect.StartsWith("run ", StringComparison.Ordinal)).ToList();
 
-    private protected List<string> Ended(TableId table, long run, long version) => Decide(new JobEnded(table, new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
+    private protected List<string> Ended(TableId table, long run, long version) => Decide(new JobEnded(table, RunOf(table, run), new JobResult(table, run, version, 1, null, TimeSpan.Zero), null));
 
-    private protected void Failed(TableId table, bool isTransient) => Decide(new JobEnded(table, null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table.ToString(), "broken", "Mend it.")));
+    private protected void Failed(TableId table, bool isTransient) => Decide(new JobEnded(table, RunOf(table), null, new Fault(isTransient ? FaultKind.Unreachable : FaultKind.Invalid, table.ToString(), "broken", "Mend it.")));
 
-    private protected void TooLarge(TableId table) => Decide(new JobEnded(table, null, new Fault(FaultKind.TooLarge, table.ToString(), "too large", "Read fewer rows.")));
+    private protected void TooLarge(TableId table) => Decide(new JobEnded(table, RunOf(table), null, new Fault(FaultKind.TooLarge, table.ToString(), "too large", "Read fewer rows.")));
+
+    private protected void Superseded(TableId table, string reason) => Decide(JobEnded.Failed(table, RunOf(table), new JobSupersededException(reason)));
+
+    /// <summary>What runs; null while it is planned.</summary>
+    private protected JobPins? RunOf(TableId table) => State.Find(table)!.Running;
+
+    /// <summary>What runs, if it has that number; else another run.</summary>
+    private protected JobPins RunOf(TableId table, long run) => RunOf(table) is { } running && running.Run == run ? running : Pins(table, run);
 
     /// <summary>The rows that the table's next run may read, if it is due now.</summary>
     private protected List<long> PlannedRows(TableId table)
@@ -82,6 +97,7 @@ public abstract class MedallionScene
     {
         MedallionEffect.Plan plan => $"plan {plan.Table}",
         MedallionEffect.Run run => $"run {run.Pins.Id}",
+        MedallionEffect.Cancel cancel => $"cancel {cancel.Pins.Id} on {cancel.Runner}",
         MedallionEffect.Announce announce => $"announce {announce.Advanced.Table}@{announce.Advanced.Version}",
         _ => throw new ArgumentException("Unknown effect.", nameof(effect)),
     };

@@ -101,7 +101,7 @@ public sealed class MedallionStateSpec : MedallionScene
         Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
         Planned(Users, 1);
-        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
+        Decide(new JobEnded(Users, RunOf(Users, 1), new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(tookSeconds)), null));
         Decide(new InputSeen(AppUsers, 6, 1, Now));
         Settle();
         Now += TimeSpan.FromSeconds(dueAfterSeconds) - TimeSpan.FromMilliseconds(1);
@@ -263,7 +263,7 @@ public sealed class MedallionStateSpec : MedallionScene
         Tick();
         Planned(Users, 1);
 
-        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.Zero, IsBehind: true), null));
+        Decide(new JobEnded(Users, RunOf(Users, 1), new JobResult(Users, 1, 1, 1, null, TimeSpan.Zero, IsBehind: true), null));
 
         Assert.Contains("plan silver/users", Tick());
     }
@@ -303,27 +303,11 @@ public sealed class MedallionStateSpec : MedallionScene
         Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
         Planned(Users, 1);
-        Decide(JobEnded.Failed(Users, new JobSupersededException("run 1 is taken")));
+        Superseded(Users, "run 1 is taken");
         Now += Options.IntervalMin;
 
         Assert.Null(Status(Users).Error);
         Assert.Equal(["plan silver/users"], Tick());
-    }
-
-    [Fact]
-    public void Repeats_after_a_restart_the_jobs_that_have_no_outcome()
-    {
-        Settle();
-        Decide(new InputSeen(AppUsers, 5, 1, Now));
-        Tick();
-        var requested = (JobRequested)MedallionState.Decide(State, new JobPlanned(Users, Pins(Users, 3)), Now).Events[0];
-        var fresh = MedallionState.Start(State.Tables.Select(t => (t.Table, (IEnumerable<TableId>)t.Inputs)), Options, Now);
-
-        var fromEvents = fresh.Apply(requested);
-        var fromSnapshot = fresh.Restore(fromEvents.ToSnapshot());
-
-        Assert.Equal(["run silver/users#3"], fromEvents.Resume().Select(Name));
-        Assert.Equal(["run silver/users#3"], fromSnapshot.Resume().Select(Name));
     }
 
     [Fact]

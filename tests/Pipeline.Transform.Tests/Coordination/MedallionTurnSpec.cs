@@ -267,7 +267,7 @@ public sealed class MedallionTurnSpec : MedallionScene
         Decide(new InputSeen(AppUsers, 5, 1, Now));
         Tick();
         Planned(Users, 1);
-        Decide(new JobEnded(Users, new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(intervalSeconds == 30 ? 60 : 1)), null));
+        Decide(new JobEnded(Users, RunOf(Users, 1), new JobResult(Users, 1, 1, 1, null, TimeSpan.FromSeconds(intervalSeconds == 30 ? 60 : 1)), null));
         Decide(new InputSeen(AppUsers, 6, 1, Now));
         Settle();
 

@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using System.Text;
 using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
@@ -21,6 +23,9 @@ public sealed class TransformMessageSerializerSpec
         Targets = [new PinnedTarget(Users, 7), new PinnedTarget(TableId.Quarantine("users"), null)],
     };
 
+    private static readonly RunQuality Quality = new(7, 1, 4, 2, 1, 1, 3, 0, ImmutableSortedDictionary<string, long>.Empty.Add("type:age", 2),
+        ImmutableSortedDictionary<string, long>.Empty, 1, 0.75, 1, 0.5, 1);
+
     private static readonly object[] Messages =
     [
         new TableAdvanced(Users, 7, 100, At),
@@ -35,6 +40,9 @@ public sealed class TransformMessageSerializerSpec
         new JobTooLarge(Users, At, 3, 250, "the query needs more memory than it may use"),
         new TablePaused(Users, At), new TableResumed(Users, At),
         new MedallionSnapshot([new RememberedTable(Users, Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250)]),
+        new GetRunningJobs(), new RunningJobs([Pins]), new RunJob(Pins), new CancelJob(Pins),
+        new JobEnded(Users, Pins, new JobResult(Users, 3, 8, 101, Quality, TimeSpan.FromMilliseconds(250), IsBehind: true), null),
+        new JobEndKept(Pins),
     ];
 
     [Fact]

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Transform.Coordination.Runners;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>
+/// Which node runs which job, as far as the coordinator knows: part of <see cref="MedallionState"/>, and like it a function of
+/// state, message and time. Nothing of it is remembered: the nodes know what they run.
+/// </summary>
+/// <remarks>A run may be started twice when a node is thought to be gone and is not: the table takes it once.</remarks>
+/// <param name="Known">Nodes that have answered.</param>
+/// <param name="Awaited">Nodes that were asked at the beginning and have not answered: nothing is planned meanwhile.</param>
+internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, ImmutableSortedSet<string> Awaited, ImmutableDictionary<TableId, string> Assigned)
+{
+    public static readonly RunnerAssignment None = new([], [], ImmutableDictionary<TableId, string>.Empty);
+
+    public bool IsWaiting => !Awaited.IsEmpty;
+
+    /// <summary>The node with the fewest jobs; null: none is known.</summary>
+    public string? Choose() => Known.OrderBy(runner => Assigned.Values.Count(other => other == runner)).ThenBy(runner => runner, StringComparer.Ordinal).FirstOrDefault();
+
+    public static Decision OnAsked(MedallionState state, RunnersAsked asked) =>
+        Decision.Of(state with { Runners = state.Runners with { Awaited = [.. asked.Runners.Except(state.Runners.Known)] } });
+
+    public static Decision OnWaitedFor(MedallionState state) => Settle(state with { Runners = state.Runners with { Awaited = [] } }, [], []);
+
+    public static Decision OnLost(MedallionState state, RunnerLost lost) => Settle(state with
+    {
+        Runners = state.Runners with
+        {
+            Known = state.Runners.Known.Remove(lost.Runner), Awaited = state.Runners.Awaited.Remove(lost.Runner),
+            Assigned = state.Runners.Assigned.Where(pair => pair.Value != lost.Runner).ToImmutableDictionary(),
+        },
+    }, [], []);
+
+    /// <summary>What a node runs is its own; what it was given and does not know has been lost on the way.</summary>
+    public static Decision OnAnswered(MedallionState state, RunnerAnswered answered, DateTimeOffset now)
+    {
+        var runner = answered.Runner;
+        state = state with { Runners = state.Runners with { Known = state.Runners.Known.Add(runner), Awaited = state.Runners.Awaited.Remove(runner) } };
+        var (events, effects) = (ImmutableArray.CreateBuilder<MedallionEvent>(), ImmutableArray.CreateBuilder<MedallionEffect>());
+        foreach (var pins in answered.Jobs)
+        {
+            var table = state.Find(pins.Table);
+            var elsewhere = state.Runners.Assigned.GetValueOrDefault(pins.Table, runner) != runner;
+            if (table is null || elsewhere || (table.Running is { } running && !running.IsSame(pins)))
+            {
+                effects.Add(new MedallionEffect.Cancel(pins, runner));
+                continue;
+            }
+
+            // Nobody remembers that it was requested: the journal was lost.
+            if (table.Running is null) events.Add(new JobRequested(pins.Table, now, pins));
+            state = state.Assign(pins.Table, runner);
+        }
+
+        var kept = answered.Jobs.Select(pins => pins.Table).ToHashSet();
+        foreach (var table in state.Tables.Where(table => table.Running is not null && state.Runners.Assigned.GetValueOrDefault(table.Table) == runner && !kept.Contains(table.Table)))
+            effects.Add(new MedallionEffect.Run(table.Running!, runner));
+        return Settle(state, events, effects);
+    }
+
+    /// <summary>Gives the jobs that nobody runs to nodes, once it is known that nobody does.</summary>
+    private static Decision Settle(MedallionState state, IEnumerable<MedallionEvent> events, IEnumerable<MedallionEffect> effects)
+    {
+        var all = effects.ToImmutableArray();
+        if (state.Runners.IsWaiting) return new Decision(state, [.. events], all);
+        foreach (var table in state.Tables.Where(table => table.Running is not null && !state.Runners.Assigned.ContainsKey(table.Table)))
+        {
+            if (state.Runners.Choose() is not { } runner) break;
+            state = state.Assign(table.Table, runner);
+            all = all.Add(new MedallionEffect.Run(table.Running!, runner, IsAgain: true));
+        }
+
+        return new Decision(state, [.. events], all);
+    }
+}

@@ -1,0 +1,204 @@
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Runners;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>Which node runs which job: what a coordinator makes of what nodes say.</summary>
+public sealed class RunnerAssignmentSpec : MedallionScene
+{
+    private const string Other = "akka://node-2";
+
+    [Fact]
+    public void Nothing_is_planned_before_every_node_has_said_what_it_runs()
+    {
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node, Other]));
+        Assert.Empty(Tick());
+
+        Answered(Node);
+        Assert.Empty(Tick());
+        Answered(Other);
+
+        Assert.Equal(["plan silver/users", "plan silver/orders"], Tick());
+    }
+
+    [Fact]
+    public void A_node_that_is_gone_or_does_not_answer_is_not_waited_for()
+    {
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node, Other]));
+        Answered(Node);
+        Decide(new RunnerLost(Other));
+        Assert.NotEmpty(Tick());
+
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node, Other]));
+        Decide(RunnersWaitedFor.Instance);
+        Assert.NotEmpty(Tick());
+    }
+
+    [Fact]
+    public void A_run_without_an_end_is_left_to_the_node_that_runs_it()
+    {
+        State = Requested(Users, run: 3);
+        Decide(new RunnersAsked([Node, Other]));
+
+        Assert.Empty(Answered(Node));
+        Assert.Empty(Answered(Other, Pins(Users, 3)));
+
+        Assert.Equal(TableActivity.Running, Status(Users).Activity);
+        Assert.Equal(["announce silver/users@7"], Ended(Users, 3, version: 7));
+    }
+
+    [Fact]
+    public void A_run_that_no_node_owns_up_to_is_started_again_with_its_own_pins_also_out_of_a_snapshot()
+    {
+        State = Requested(Users, run: 3);
+        var remembered = State.ToSnapshot();
+        foreach (var state in (MedallionState[])[State, Alone(Options, Now).Restore(remembered)])
+        {
+            State = state;
+            Decide(new RunnersAsked([Node, Other]));
+            Assert.Empty(Answered(Node));
+
+            Assert.Equal(["run silver/users#3"], Answered(Other));
+        }
+    }
+
+    [Fact]
+    public void A_run_that_is_not_owned_up_to_in_time_is_started_again_on_a_node_that_has_answered()
+    {
+        State = Requested(Users, run: 3);
+        Decide(new RunnersAsked([Node, Other]));
+        Answered(Other);
+
+        var effect = Assert.Single(MedallionState.Decide(State, RunnersWaitedFor.Instance, Now).Effects.OfType<MedallionEffect.Run>());
+
+        Assert.Equal((Other, true), (effect.Runner, effect.IsAgain));
+    }
+
+    [Fact]
+    public void What_a_lost_node_ran_is_started_again_elsewhere_at_once()
+    {
+        Answered(Other);
+        Begin();
+        var runner = State.Runners.Assigned[Users];
+
+        Assert.Equal(["run silver/users#1"], Decide(new RunnerLost(runner)));
+
+        Assert.NotEqual(runner, State.Runners.Assigned[Users]);
+    }
+
+    [Fact]
+    public void With_no_node_left_a_run_waits_for_the_next_one()
+    {
+        Begin();
+        Assert.Empty(Decide(new RunnerLost(Node)));
+        Assert.Equal(TableActivity.Running, Status(Users).Activity);
+
+        Assert.Equal(["run silver/users#1"], Answered(Other));
+    }
+
+    [Fact]
+    public void A_run_that_is_planned_while_no_node_is_there_is_written_down_and_starts_with_the_next_node()
+    {
+        Decide(new RunnerLost(Node));
+        Tick();
+        var decision = MedallionState.Decide(State, new JobPlanned(Users, Pins(Users, 1)), Now);
+        Assert.IsType<JobRequested>(Assert.Single(decision.Events));
+        Assert.Empty(Take(decision));
+
+        Assert.Equal(["run silver/users#1"], Answered(Node));
+    }
+
+    [Fact]
+    public void An_order_that_was_lost_on_the_way_is_given_again()
+    {
+        Begin();
+        Assert.Empty(Answered(Node, Pins(Users, 1)));
+
+        Assert.Equal(["run silver/users#1"], Answered(Node));
+    }
+
+    [Fact]
+    public void A_run_that_nobody_remembers_is_taken_over_from_the_node_that_runs_it_and_written_down()
+    {
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node]));
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 5)]), Now);
+
+        Assert.Equal(5, Assert.IsType<JobRequested>(Assert.Single(decision.Events)).Pins.Run);
+        Assert.Empty(Take(decision));
+        Assert.DoesNotContain("plan silver/users", Tick());
+        Assert.Equal(["announce silver/users@9"], Ended(Users, 5, version: 9));
+    }
+
+    [Fact]
+    public void What_nobody_waits_for_is_interrupted()
+    {
+        Answered(Other);
+        Begin();
+        var (with, without) = State.Runners.Assigned[Users] == Node ? (Node, Other) : (Other, Node);
+
+        Assert.Equal([$"cancel silver/users#1 on {without}"], Answered(without, Pins(Users, 1)));
+        Assert.Contains($"cancel silver/users#8 on {with}", Answered(with, Pins(Users, 8)));
+        Assert.Equal([$"cancel silver/forgotten#1 on {without}"], Answered(without, Pins(TableId.Silver("forgotten"), 1)));
+    }
+
+    [Fact]
+    public void An_end_that_is_told_again_or_is_of_a_run_that_was_given_up_changes_nothing()
+    {
+        Begin();
+        Assert.Empty(Ended(Users, run: 8, version: 7));
+        Assert.Equal(TableActivity.Running, Status(Users).Activity);
+        Ended(Users, 1, version: 7);
+
+        Assert.Empty(Ended(Users, 1, version: 7));
+        Assert.Empty(Decide(new JobEnded(Users, Pins(Users, 1), null, new Fault(FaultKind.Invalid, "a", "b", "c"))));
+
+        Assert.Null(Status(Users).Error);
+    }
+
+    [Fact]
+    public void A_run_of_the_same_number_that_another_coordinator_planned_is_another_run()
+    {
+        Begin();
+        var twin = Pins(Users, 1) with { Inputs = [new PinnedInput(AppUsers, null, 4)] };
+
+        Assert.Contains($"cancel silver/users#1 on {Node}", Answered(Node, twin));
+        Assert.Empty(Decide(new JobEnded(Users, twin, new JobResult(Users, 1, 7, 1, null, TimeSpan.Zero), null)));
+
+        Assert.Equal(TableActivity.Running, Status(Users).Activity);
+    }
+
+    [Fact]
+    public void Jobs_go_to_the_node_with_the_fewest()
+    {
+        Answered(Other);
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
+        Tick();
+        Decide(new JobPlanned(Users, Pins(Users, 1)));
+        Decide(new JobPlanned(Orders, Pins(Orders, 1)));
+
+        Assert.Equal([Node, Other], State.Runners.Assigned.Values.Order(StringComparer.Ordinal));
+        Ended(Users, 1, version: 1);
+        Assert.Single(State.Runners.Assigned);
+    }
+
+    private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
+
+    /// <summary>A coordinator that remembers a run and knows no node.</summary>
+    private MedallionState Requested(TableId table, long run) => Alone(Options, Now).Apply(new JobRequested(table, Now, Pins(table, run)));
+
+    /// <summary>The first run of the users begins.</summary>
+    private void Begin()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 5, 10, Now));
+        Tick();
+        Decide(new JobPlanned(Users, Pins(Users, 1)));
+    }
+}

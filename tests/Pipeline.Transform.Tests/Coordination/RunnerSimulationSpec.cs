@@ -1,0 +1,283 @@
+using Pipeline.Core;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Runners;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>
+/// Histories of a coordinator that moves and forgets, of nodes that are killed at any step of a job, and of messages that are
+/// lost, late and told twice, decided by the product's own code. The table is a number that is compared and set.
+/// </summary>
+public sealed class RunnerSimulationSpec
+{
+    [Fact]
+    public void Every_run_is_committed_once_and_in_order_in_every_history_and_every_table_comes_to_its_end()
+    {
+        var seeds = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 20_000 : 300;
+        var kills = 0;
+        for (var seed = 1; seed <= seeds; seed++)
+        {
+            var history = new History(seed);
+            try
+            {
+                history.Run();
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"Seed {seed}: {e.Message}\n{string.Join("\n", history.Told.Where(told => !told.Contains("GetRunning", StringComparison.Ordinal) && !told.Contains("Answered", StringComparison.Ordinal) && !told.Contains("Kept", StringComparison.Ordinal)).TakeLast(120))}");
+            }
+
+            kills += history.Kills;
+        }
+
+        Assert.True(kills > seeds, $"{kills} nodes were killed in {seeds} histories");
+    }
+
+    /// <summary>One history of three tables, a chain, on two or three nodes.</summary>
+    private sealed class History(int seed)
+    {
+        private const int Steps = 400;
+
+        private static readonly string[] Phases = ["expanded", "computed", "table", "quarantine", "quality"];
+
+        private static readonly TransformOptions Options = new() { IntervalMin = TimeSpan.Zero, JobsMax = 2, Retry = new RetryPolicy { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(2), Jitter = 0 } };
+
+        private readonly Random _random = new(seed);
+        private readonly TableId _bronze = TableId.Bronze("app", "users");
+        private readonly Dictionary<TableId, Table> _tables = new() { [TableId.Silver("users")] = new(), [TableId.Silver("orders")] = new(), [TableId.Gold("sales")] = new() };
+        private readonly List<Node> _nodes = [];
+        private readonly List<(Action Deliver, string What, bool IsLocal)> _network = [];
+        private readonly List<MedallionEvent> _journal = [];
+        private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
+        private MedallionState _state = null!;
+        private int _coordinator;
+        private int _names;
+        private long _head = 1;
+        private bool _isCalm;
+
+        public List<string> Told { get; } = [];
+
+        public int Kills { get; private set; }
+
+        public void Run()
+        {
+            for (var i = 0; i < 2 + seed % 2; i++) AddNode();
+            Elect(forgets: false);
+            for (var step = 0; step < Steps; step++) Step();
+
+            // Nothing fails any more: everything has to come to its end.
+            _isCalm = true;
+            if (_nodes.Count == 0) AddNode();
+            for (var step = 0; step < 3_000 && !IsDone; step++) Step();
+            Assert.True(IsDone, $"at the end tables are at {string.Join(", ", _tables.Select(t => $"{t.Key} {t.Value.Read}"))}, and not at {_head}");
+        }
+
+        private bool IsDone => _tables.Values.All(table => table.Read == _head && table.Parts == 0);
+
+        private void Step()
+        {
+            _now += TimeSpan.FromMilliseconds(_random.Next(300));
+            var dice = _random.Next(100);
+            if (!_isCalm && dice < 2) Kill(_nodes[_random.Next(_nodes.Count)]);
+            else if (!_isCalm && dice < 3) Elect(forgets: _random.Next(3) == 0);
+            else if (!_isCalm && dice < 5)
+            {
+                Told.Add($"head {_head + 1}");
+                Decide(new InputSeen(_bronze, ++_head, 1, _now));
+            }
+
+            else if (dice < 12 && _network.Count < 12) foreach (var node in _nodes.ToList()) Send(node, new GetRunningJobs());
+            else if (dice < 14) Decide(RunnersWaitedFor.Instance);
+            else if (dice < 35) Decide(Tick.Instance);
+            else if (dice < 60) Work();
+            else Deliver();
+        }
+
+        private void Deliver()
+        {
+            if (_network.Count == 0) return;
+            // Messages overtake each other: more than the network does.
+            var i = _random.Next(_network.Count);
+            var (deliver, what, isLocal) = _network[i];
+            if (_isCalm || isLocal || _random.Next(8) > 0) _network.RemoveAt(i);
+            if (!_isCalm && !isLocal && _random.Next(8) == 0)
+            {
+                Told.Add($"lost: {what}");
+                return;
+            }
+
+            Told.Add(what);
+            deliver();
+        }
+
+        private void AddNode() => _nodes.Add(new Node($"node-{++_names}"));
+
+        /// <summary>With what it ran, between two steps of it; it may be another that takes its place.</summary>
+        private void Kill(Node node)
+        {
+            Kills++;
+            Told.Add($"killed: {node.Name} with {string.Join(", ", node.Jobs.Running.Values.Select(pins => pins.Id))}");
+            _nodes.Remove(node);
+            var to = _coordinator;
+            _network.Add((() =>
+            {
+                // Nothing of it comes after its end.
+                _network.RemoveAll(message => message.What.StartsWith($"from {node.Name}:", StringComparison.Ordinal));
+                DecideAs(to, new RunnerLost(node.Name));
+            }, $"lost {node.Name}", true));
+            AddNode();
+        }
+
+        /// <summary>Another coordinator, which has the journal, or has lost it and starts from the tables.</summary>
+        private void Elect(bool forgets)
+        {
+            _coordinator++;
+            Told.Add(forgets ? "a coordinator without a journal" : "a coordinator");
+            if (forgets) _journal.Clear();
+            _state = MedallionState.Start(_tables.Keys.Select(table => (table, (IEnumerable<TableId>)[_bronze])), Options, _now);
+            foreach (var happened in _journal) _state = _state.Apply(happened);
+            Decide(new RunnersAsked([.. _nodes.Select(node => node.Name)]));
+            Decide(new InputSeen(_bronze, _head, 1, _now));
+            foreach (var node in _nodes) Send(node, new GetRunningJobs());
+        }
+
+        private void DecideAs(int coordinator, object message)
+        {
+            if (coordinator == _coordinator) Decide(message);
+        }
+
+        private void Decide(object message)
+        {
+            var decision = MedallionState.Decide(_state, message, _now);
+            _state = decision.Events.Aggregate(decision.State, (state, happened) => state.Apply(happened));
+            _journal.AddRange(decision.Events);
+            Told.AddRange(decision.Events.Select(happened => $"  {happened.GetType().Name} {happened.Table}"));
+            if (message is JobEnded { Pins: { } pins })
+                foreach (var node in _nodes) Send(node, new JobEndKept(pins));
+            foreach (var effect in decision.Effects) Perform(effect);
+        }
+
+        private void Perform(MedallionEffect effect)
+        {
+            var me = _coordinator;
+            switch (effect)
+            {
+                case MedallionEffect.Plan plan:
+                    _network.Add((() => DecideAs(me, new JobPlanned(plan.Table, PlanOf(plan.Table))), $"planned {plan.Table}", true));
+                    break;
+                case MedallionEffect.Run run when _nodes.Find(node => node.Name == run.Runner) is { } node:
+                    Send(node, new RunJob(run.Pins));
+                    break;
+                case MedallionEffect.Cancel cancel when _nodes.Find(node => node.Name == cancel.Runner) is { } node:
+                    Send(node, new CancelJob(cancel.Pins));
+                    break;
+            }
+        }
+
+        /// <summary>As the planner does: a run that was cut off comes back with its own pins.</summary>
+        private JobPins? PlanOf(TableId id)
+        {
+            var table = _tables[id];
+            return table.Unfinished ?? (table.Read == _head ? null : new JobPins
+            {
+                Table = id, Run = table.Run + 1, RequestedAt = _now, Inputs = [new PinnedInput(_bronze, table.Read, _head)], Targets = [],
+            });
+        }
+
+        private void Send(Node node, object message)
+        {
+            var from = _coordinator;
+            _network.Add((() =>
+            {
+                if (!_nodes.Contains(node)) return;
+                node.Coordinator = from;
+                Handle(node, message);
+            }, $"to {node.Name}: {message}", false));
+        }
+
+        private void Handle(Node node, object message)
+        {
+            (node.Jobs, var effects) = NodeJobs.Decide(node.Jobs, message);
+            foreach (var effect in effects)
+            {
+                if (effect is NodeJobsEffect.Start start) node.Phase[start.Pins.Table] = 0;
+                if (effect is NodeJobsEffect.Interrupt interrupt) node.Phase.Remove(interrupt.Pins.Table);
+                if (effect is not NodeJobsEffect.Tell tell) continue;
+                var (to, answer) = (node.Coordinator, tell.Message is RunningJobs running ? new RunnerAnswered(node.Name, running.Jobs) : tell.Message);
+                _network.Add((() => DecideAs(to, answer), $"from {node.Name}: {answer}", false));
+            }
+        }
+
+        /// <summary>A job of some node takes its next step.</summary>
+        private void Work()
+        {
+            var jobs = _nodes.SelectMany(node => node.Phase.Keys.Select(table => (Node: node, Table: table))).ToList();
+            if (jobs.Count == 0) return;
+            var (node, id) = jobs[_random.Next(jobs.Count)];
+            var pins = node.Jobs.Running[id];
+            var phase = node.Phase[id]++;
+            if (phase < Phases.Length)
+            {
+                Told.Add($"{node.Name} {pins.Id}: {Phases[phase]}");
+                if (phase < 2 || _tables[id].TryCommit(pins, phase - 2)) return;
+                End(JobEnded.Failed(id, pins, new JobSupersededException("another run was first")));
+                return;
+            }
+
+            End(new JobEnded(id, pins, new JobResult(id, pins.Run, pins.Run, 1, null, TimeSpan.Zero), null));
+
+            void End(JobEnded ended)
+            {
+                node.Phase.Remove(id);
+                Handle(node, ended);
+            }
+        }
+    }
+
+    private sealed class Node(string name)
+    {
+        public string Name => name;
+
+        public NodeJobs Jobs { get; set; } = NodeJobs.None;
+
+        /// <summary>How far the job of a table is.</summary>
+        public Dictionary<TableId, int> Phase { get; } = [];
+
+        public int Coordinator { get; set; }
+    }
+
+    /// <summary>A Silver table with its quarantine and its quality row: a run's first commit decides, the others follow once each.</summary>
+    private sealed class Table
+    {
+        private const int All = 0b111;
+
+        private PinnedInput? _last;
+
+        public long Run { get; private set; }
+
+        public long Read { get; private set; }
+
+        /// <summary>Which commits of the unfinished run are there.</summary>
+        public int Parts { get; private set; }
+
+        public JobPins? Unfinished { get; private set; }
+
+        public bool TryCommit(JobPins pins, int part)
+        {
+            if (part == 0 && pins.Run == Run + 1 && Parts == 0)
+            {
+                Assert.Equal(Read, pins.Inputs[0].After);
+                (Run, Read, Parts, Unfinished, _last) = (pins.Run, pins.Inputs[0].Version, 1, pins, pins.Inputs[0]);
+                return true;
+            }
+
+            // Planned by two coordinators, of which one had lost its journal, a number stands for two runs.
+            if (pins.Run != Run || pins.Inputs[0] != _last) return false;
+            if (Parts == 0) return true;
+            Parts |= 1 << part;
+            if (Parts == All) (Parts, Unfinished) = (0, null);
+            return true;
+        }
+    }
+}
