@@ -35,7 +35,8 @@ public sealed class DuckDbEngine(IObjectStore store, TransformOptions options) :
     public async ValueTask<JobState> ObserveAsync(JobHandle handle, CancellationToken cancellationToken)
     {
         if (!_executions.TryGetValue(handle.Id, out var execution)) return new JobState.Unknown();
-        if (!execution.Work.IsCompleted) await Task.WhenAny(execution.Work, Task.Delay(ObservedFor, cancellationToken));
+        // Neither its failure nor the end of the wait is thrown: both are seen below.
+        await ((Task)execution.Work).WaitAsync(ObservedFor, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!execution.Work.IsCompleted)
         {
             cancellationToken.ThrowIfCancellationRequested();
