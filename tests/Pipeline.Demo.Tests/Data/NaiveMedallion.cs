@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using DuckDB.NET.Data;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Demo.Tests.Data;
 
@@ -59,7 +60,7 @@ internal sealed partial class NaiveMedallion : IDisposable
         while (left.Count > 0)
         {
             var (name, sql) = left.First(query => GoldReference().Matches(query.Value).All(match => !left.ContainsKey(match.Groups["table"].Value)));
-            yield return (name, sql);
+            yield return (name, SqlDialect.DuckDb.Render(sql));
             left.Remove(name);
         }
     }
