@@ -36,6 +36,7 @@ public sealed class NativeHandleSpec
     /// <summary>Fields that hold native memory or a wrapper of it, without a gate or a counting handle beside them, and why.</summary>
     private static readonly Dictionary<string, string> Fields = new(StringComparer.Ordinal)
     {
+        ["Pipeline.Delta.Parquet.ParquetObject"] = "of the method that asked for it, which ends it; an iterator is not disposed under its own step",
         ["Pipeline.Emulation.Snowflake.SnowflakeDatabase"] = Counted,
         ["Pipeline.Emulation.Snowflake.SnowflakeTransaction"] = "of one request, which ends it",
     };
