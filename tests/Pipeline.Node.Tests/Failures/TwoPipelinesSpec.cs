@@ -57,9 +57,13 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
         Assert.Equal(ExitCode.Done, (await NodeRun.OfAsync("source", "remove", "app", "--yes", "--config", second.ConfigPath)).ExitCode);
     }
 
+    private static bool IsDeafToHangups() => File.Exists("/proc/self/status")
+        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored && (Convert.ToUInt64(ignored[7..].Trim(), 16) & 1) != 0;
+
     [Fact]
     public async Task A_lake_that_was_made_anew_takes_the_slot_over_by_the_statement_at_a_word()
     {
+        Assert.SkipWhen(IsDeafToHangups(), "Hangups are ignored here, as below nohup, and so by every process that is started.");
         await _first.DisposeAsync();
         Directory.Delete(_first.LakeDirectory, recursive: true);
         await using var again = NodeProcess.Start("run", "--config", await ConfigureSecondAsync("sales", LooksSeldom));
@@ -69,7 +73,7 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
         var statement = line[line.IndexOf("COMMENT ON", StringComparison.Ordinal)..];
         await ExecuteAsync(statement[..(statement.IndexOf(';', statement.LastIndexOf(" with lake ", StringComparison.Ordinal)) + 1)]);
         again.HangUp();
-        await again.WaitForAsync(line => line.Contains("SIGHUP", StringComparison.Ordinal));
+        await again.WaitForAsync(line => line.Contains("Told by SIGHUP", StringComparison.Ordinal));
         await RunningNode.WaitForRowsAsync(Operations.Options.Lakes.Open(new Operations.Options.LakeOptions { Location = Path.Combine(_directory, "second", "lake") }, TimeProvider.System),
             TableId.Bronze("app", "users"), HealthySources.Rows, () => again.Messages);
 
