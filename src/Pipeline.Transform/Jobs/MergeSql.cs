@@ -50,8 +50,8 @@ internal sealed class MergeSql(string name, TableId table, Snapshot? before, Imm
     /// <param name="deletes">A relation with the key columns; none of its keys is in <paramref name="upserts"/>.</param>
     public IEnumerable<JobStep> Write(string matched, string upserts, string? deletes, FaultWords? rowFault = null)
     {
-        yield return new DefineStep($"{name}_changes", $"SELECT {Key} FROM {upserts}{(deletes is null ? "" : $" UNION ALL SELECT {Key} FROM {deletes}")}");
-        yield return new DefineStep($"{name}_replaced", $"SELECT _file, _file_row FROM {matched} SEMI JOIN {name}_changes USING ({Key})") { Keep = true, RowFault = rowFault };
+        yield return new DefineStep($"{name}_touched", $"SELECT {Key} FROM {upserts}{(deletes is null ? "" : $" UNION ALL SELECT {Key} FROM {deletes}")}");
+        yield return new DefineStep($"{name}_replaced", $"SELECT _file, _file_row FROM {matched} SEMI JOIN {name}_touched USING ({Key})") { Keep = true, RowFault = rowFault };
         yield return new DefineStep($"{name}_rewritten", $"SELECT DISTINCT _file FROM {name}_replaced{AndSmallFiles(upserts)}") { Keep = true };
         yield return new DefineStep($"{name}_written", $"""
             SELECT {Columns} FROM (SELECT * FROM {name}_kept SEMI JOIN {name}_rewritten USING (_file)) AS kept ANTI JOIN {name}_replaced USING (_file, _file_row)
