@@ -58,15 +58,13 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
     private void OnCommand(object command)
     {
-        if (Context.IsFromCluster()) Apply(CommitterEvent.Of(command, Sender));
-        else _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", command.GetType().Name, _id, Sender.Path);
+        if (Context.IsFromCluster(_log, command, _id)) Apply(CommitterEvent.Of(command, Sender));
     }
 
     private void OnReference(StageReference reference)
     {
         var sender = Sender;
-        if (Context.IsFromCluster()) _ = ReadAsync(reference, sender).PipeTo(Self);
-        else _log.Warning("{Command} for {Table} is not obeyed: {Sender} is no member of this cluster", nameof(StageReference), _id, sender.Path);
+        if (Context.IsFromCluster(_log, reference, _id)) _ = ReadAsync(reference, sender).PipeTo(Self);
     }
 
     private async Task<ManifestRead> ReadAsync(StageReference reference, IActorRef sender) =>

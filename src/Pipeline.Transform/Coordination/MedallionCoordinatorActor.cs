@@ -133,12 +133,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             if (planned.Pins is null) OnNothingToDo(planned.Table);
             Handle(planned);
         });
-        Receive<JobEnded>(ended =>
-        {
-            Watch(ended);
-            // Kept or of no use: its node need not tell it again.
-            Handle(ended, () => Forget(ended));
-        });
+        Receive<JobEnded>(OnEnded);
+        Receive<PlanFailed>(failed => End(JobEnded.Failed(failed.Table, pins: null, failed.Cause)));
         Receive<RunnersAsked>(asked => Handle(asked));
         Receive<RunnerAnswered>(answered => Handle(answered));
         Receive<RunnerLost>(lost => Handle(lost));
@@ -169,6 +165,20 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Timers.StartPeriodicTimer("poll", PollDue.Instance, _options.PollInterval);
         Become(Coordinating);
         Stash.UnstashAll();
+    }
+
+    /// <summary>Believed of the one who speaks with the nodes.</summary>
+    private void OnEnded(JobEnded ended)
+    {
+        if (Sender.Equals(_runners)) End(ended);
+        else _log.Warning("{Message} for {Table} is not believed: {Sender} runs no job", nameof(JobEnded), ended.Table, Sender.Path);
+    }
+
+    private void End(JobEnded ended)
+    {
+        Watch(ended);
+        // Kept or of no use: its node need not tell it again.
+        Handle(ended, () => Forget(ended));
     }
 
     private void Forget(JobEnded ended)
@@ -220,19 +230,12 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <summary>An announcement is a hint, and one of a version that nobody has made would be looked for in vain, again and again.</summary>
     private void Hear(object announcement, TableId table, Func<InputSeen> seen)
     {
-        if (IsFromCluster(announcement, table)) Handle(seen());
-    }
-
-    private bool IsFromCluster(object message, TableId table)
-    {
-        if (Context.IsFromCluster()) return true;
-        _log.Warning("{Message} for {Table} is not obeyed: {Sender} is no member of this cluster", message.GetType().Name, table, Sender.Path);
-        return false;
+        if (Context.IsFromCluster(_log, announcement, table)) Handle(seen());
     }
 
     private void Obey(TableId table, object command)
     {
-        if (!IsFromCluster(command, table)) return;
+        if (!Context.IsFromCluster(_log, command, table)) return;
 
         if (_state.Find(table) is null)
         {
@@ -303,7 +306,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         switch (effect)
         {
             case MedallionEffect.Plan plan:
-                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => JobEnded.Failed(plan.Table, pins: null, cause));
+                _ = PlanAsync(plan.Table, plan.RowsMax).PipeTo(Self, failure: cause => new PlanFailed(plan.Table, cause));
                 break;
             case MedallionEffect.Run run:
                 if (run.IsAgain) _log.Info("Table {Table}: run {Run} is started again, on {Runner}: no node that runs jobs has it", run.Pins.Table, run.Pins.Run, run.Runner);
@@ -356,6 +359,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     {
         public static readonly PollDue Instance = new();
     }
+
+    private sealed record PlanFailed(TableId Table, Exception Cause) : INoSerializationVerificationNeeded;
 
     private sealed record PollFailed(Exception Cause) : INoSerializationVerificationNeeded;
 

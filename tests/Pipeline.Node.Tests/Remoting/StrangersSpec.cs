@@ -157,6 +157,14 @@ public sealed class StrangersSpec : IAsyncLifetime
         yield return (committers, 4201, "get-positions-1", """{"table":"bronze/shop/orders","tag":1,"splits":["shop/orders"]}""", "GetPositions");
         yield return (coordinator, 4201, "bronze-committed-1", $$"""{"table":"{{Orders}}","version":1000000,"rows":1,"newestEventAt":null,"committedAt":"2026-03-01T12:00:00Z"}""", "BronzeCommitted");
         yield return (coordinator, 4202, "table-advanced-1", """{"table":"silver/orders","version":1000000,"rows":1,"committedAt":"2026-03-01T12:00:00Z"}""", "TableAdvanced");
+        const string pins = """{"table":"silver/orders","run":1,"requestedAt":"2026-03-01T12:00:00Z","inputs":[],"targets":[]}""";
+        foreach (var (manifest, order) in ((string, string)[])[("run-job-1", "RunJob"), ("cancel-job-1", "CancelJob"), ("job-end-kept-1", "JobEndKept")])
+            yield return ("/user/job-runners", 4202, manifest, $$"""{ "pins": {{pins}} }""", order);
+        yield return ("/user/job-runners", 4202, "get-running-jobs-1", "{}", "GetRunningJobs");
+        var ended = $$"""{"table":"silver/orders","pins":{{pins}},"fault":{"kind":"invalid","thing":"a","cause":"b","nextStep":"c"} }""";
+        yield return (coordinator, 4202, "job-ended-1", ended, "JobEnded");
+        yield return ($"{coordinator}/coordinator/runners", 4202, "job-ended-1", ended, "JobEnded");
+        yield return ($"{coordinator}/coordinator/runners", 4202, "running-jobs-1", $$"""{"jobs":[{{pins}}]}""", "RunningJobs");
         foreach (var order in (string[])["pause", "resume", "trigger"])
             yield return (coordinator, 4202, $"{order}-table-1", """{"table":"silver/orders"}""", $"{char.ToUpperInvariant(order[0])}{order[1..]}Table");
     }

@@ -22,10 +22,10 @@ public sealed class JobRunnersActor : ReceiveActor
     public JobRunnersActor(Func<JobPins, Props> job)
     {
         _job = job;
-        Receive<GetRunningJobs>(OnCoordinator, _ => Context.IsFromCluster());
-        Receive<RunJob>(OnCoordinator, _ => Context.IsFromCluster());
-        Receive<CancelJob>(OnCoordinator, _ => Context.IsFromCluster());
-        Receive<JobEndKept>(OnCoordinator, _ => Context.IsFromCluster());
+        Receive<GetRunningJobs>(OnCoordinator);
+        Receive<RunJob>(OnCoordinator);
+        Receive<CancelJob>(OnCoordinator);
+        Receive<JobEndKept>(OnCoordinator);
         Receive<JobEnded>(OnEnded);
         Receive<Terminated>(OnTerminated);
     }
@@ -34,6 +34,7 @@ public sealed class JobRunnersActor : ReceiveActor
 
     private void OnCoordinator(object message)
     {
+        if (!Context.IsFromCluster(_log, message, "this node's jobs")) return;
         _coordinator = Sender;
         Handle(message);
     }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster;
+using Akka.Event;
 using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Transform.Coordination.Runners;
@@ -21,6 +22,7 @@ internal sealed class RunnerDirectoryActor : ReceiveActor, IWithTimers
     private readonly Dictionary<Address, IActorRef> _runners = [];
     private readonly HashSet<Address> _members = [];
     private readonly Cluster _cluster = Cluster.Get(Context.System);
+    private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly string _role;
 
     /// <param name="role">Of the nodes that run jobs.</param>
@@ -34,8 +36,8 @@ internal sealed class RunnerDirectoryActor : ReceiveActor, IWithTimers
         Receive<ClusterEvent.MemberRemoved>(removed => OnGone(removed.Member.Address));
         Receive<ClusterEvent.IMemberEvent>(_ => { });
         Receive<AskDue>(_ => Ask(_members));
-        Receive<RunningJobs>(OnAnswer, _ => Context.IsFromCluster());
-        Receive<JobEnded>(ended => Context.Parent.Tell(ended), _ => Context.IsFromCluster());
+        Receive<RunningJobs>(OnAnswer);
+        Receive<JobEnded>(OnEnded);
         Receive<Terminated>(OnTerminated);
         Receive<ToRunner>(to => OnTell(to));
         Receive<RunnersWaitedFor>(over => Context.Parent.Tell(over));
@@ -80,11 +82,17 @@ internal sealed class RunnerDirectoryActor : ReceiveActor, IWithTimers
 
     private void OnAnswer(RunningJobs answer)
     {
+        if (!Context.IsFromCluster(_log, answer, "the jobs of a node")) return;
         var address = Sender.Path.Address.HasLocalScope ? _cluster.SelfAddress : Sender.Path.Address;
         if (!_members.Contains(address)) return;
         if (_runners.TryGetValue(address, out var known) && !known.Equals(Sender)) Lose(address);
         if (_runners.TryAdd(address, Sender)) Context.Watch(Sender);
         Context.Parent.Tell(new RunnerAnswered(Name(address), answer.Jobs));
+    }
+
+    private void OnEnded(JobEnded ended)
+    {
+        if (Context.IsFromCluster(_log, ended, ended.Table)) Context.Parent.Tell(ended);
     }
 
     private void OnTerminated(Terminated terminated)
