@@ -38,7 +38,7 @@ internal sealed class SqlJudge
     public static IReadOnlyList<SqlFault> Query(SqlTree tree)
     {
         var judge = new SqlJudge(tree, isRule: false);
-        judge.Visit(tree.Statement);
+        SqlTree.Visit(tree.Statement, judge.Judge);
         return judge._faults;
     }
 
@@ -48,7 +48,7 @@ internal sealed class SqlJudge
     {
         if (ExpressionOf(tree.Statement.GetProperty("node")) is not { } expression) return [new SqlFault("a rule is one condition on the columns of its row, and nothing else", 1)];
         var judge = new SqlJudge(tree, isRule: true);
-        judge.Visit(expression);
+        SqlTree.Visit(expression, judge.Judge);
         return judge._faults;
     }
 
@@ -65,21 +65,6 @@ internal sealed class SqlJudge
             && select.GetProperty("aggregate_handling").ValueEquals("STANDARD_HANDLING")
             && ((string[])["where_clause", "having", "sample", "qualify"]).All(part => select.GetProperty(part).ValueKind == JsonValueKind.Null);
         return isAlone ? select.GetProperty("select_list")[0] : null;
-    }
-
-    private void Visit(JsonElement node)
-    {
-        if (node.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var item in node.EnumerateArray()) Visit(item);
-            return;
-        }
-
-        if (node.ValueKind != JsonValueKind.Object) return;
-        Judge(node);
-        foreach (var property in node.EnumerateObject())
-            // What a constant is, and the name of a type, reach nothing.
-            if (!property.NameEquals("value") && !property.NameEquals("cast_type") || node.TryGetProperty("key", out _)) Visit(property.Value);
     }
 
     private void Judge(JsonElement node)

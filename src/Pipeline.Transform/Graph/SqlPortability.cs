@@ -36,7 +36,7 @@ internal sealed class SqlPortability
     {
         var judge = new SqlPortability(tree, new SqlNames(tree, columns));
         judge.JudgeText(sql);
-        judge.Visit(tree.Statement);
+        SqlTree.Visit(tree.Statement, judge.Judge);
         return [.. judge._faults.OrderBy(fault => fault.Line)];
     }
 
@@ -56,20 +56,6 @@ internal sealed class SqlPortability
             else if (token.IsWord("FILTER") && after.IsSymbol("(") && !tokens.Skip(i + 1).Where(t => t.Kind != SqlTokenKind.Space).Skip(1).FirstOrDefault().IsWord("WHERE")) Fault(line, "FILTER is not complete for each engine. Write FILTER (WHERE condition)");
             else if (token.Kind == SqlTokenKind.Word && after.IsSymbol("(") && (PortableFunctions.OfIntervals.Contains(token.Raw) || token.IsWord("trunc"))) Fault(line, $"'{token.Raw}' is not known to each engine. Write INTERVAL '1' DAY");
         }
-    }
-
-    private void Visit(JsonElement node)
-    {
-        if (node.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var item in node.EnumerateArray()) Visit(item);
-            return;
-        }
-
-        if (node.ValueKind != JsonValueKind.Object) return;
-        Judge(node);
-        foreach (var property in node.EnumerateObject())
-            if (!property.NameEquals("value") && !property.NameEquals("cast_type") || node.TryGetProperty("key", out _)) Visit(property.Value);
     }
 
     private void Judge(JsonElement node)

@@ -44,5 +44,21 @@ internal sealed record SqlTree(JsonElement Statement, byte[] Text)
     public int LineOf(JsonElement part) =>
         part.TryGetProperty("query_location", out var location) && location.GetUInt64() is var offset && offset < (ulong)Text.Length ? LineAt(Text, (int)offset) : 1;
 
+    /// <summary>Every part of a part, each before what it consists of.</summary>
+    public static void Visit(JsonElement part, Action<JsonElement> visit)
+    {
+        if (part.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in part.EnumerateArray()) Visit(item, visit);
+            return;
+        }
+
+        if (part.ValueKind != JsonValueKind.Object) return;
+        visit(part);
+        foreach (var property in part.EnumerateObject())
+            // What a constant is, and the name of a type, reach nothing.
+            if (!property.NameEquals("value") && !property.NameEquals("cast_type") || part.TryGetProperty("key", out _)) Visit(property.Value, visit);
+    }
+
     private static int LineAt(byte[] sql, int offset) => 1 + sql.AsSpan(0, Math.Min(offset, sql.Length)).Count((byte)'\n');
 }
