@@ -26,6 +26,17 @@ public sealed partial class JobDocumentSpec
     }
 
     [Fact]
+    public void The_session_that_the_page_asks_for_is_the_one_that_statements_get()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        using var session = lake.OpenSession();
+        var settings = Setting().Matches(File.ReadLines(PageOf()).Single(line => line.StartsWith("| `duckdb` |", StringComparison.Ordinal)));
+
+        Assert.Equal(2, settings.Count);
+        Assert.All(settings, setting => Assert.Equal(setting.Groups["value"].Value.Trim('\''), (string?)session.Scalar($"SELECT lower(CAST(current_setting('{setting.Groups["name"].Value}') AS VARCHAR))"), ignoreCase: true));
+    }
+
+    [Fact]
     public async Task A_run_is_the_same_document_each_time_but_for_what_lies_in_the_lake()
     {
         using var lake = new TestLake(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id], rules = [ { name = sane, check = \"user_id > 0\" } ] }"));
@@ -124,6 +135,9 @@ public sealed partial class JobDocumentSpec
             }
         }
     }
+
+    [GeneratedRegex("`(?<name>\\w+) = (?<value>[^`]+)`", RegexOptions.ExplicitCapture)]
+    private static partial Regex Setting();
 
     [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.Singleline)]
     private static partial Regex Example();
