@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Amazon.Runtime;
@@ -97,9 +98,23 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     public ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken) =>
         _attempts.RunAsync<ObjectInfo?>(Name(path), "read", async attempt =>
         {
-            var found = await _client.GetObjectMetadataAsync(_location.Bucket, _location.Key(path), attempt);
+            var found = await HeadAsync(path, attempt);
             return new ObjectInfo(path, found.ContentLength, Time(found.LastModified));
         }, fault => fault == S3Fault.NoSuchObject ? new(null) : null, cancellationToken);
+
+    /// <summary>A refused HEAD has no body, and so no reason, by which it is known whether it passes: the same question as a GET has one.</summary>
+    private async Task<GetObjectMetadataResponse> HeadAsync(string path, CancellationToken attempt)
+    {
+        try
+        {
+            return await _client.GetObjectMetadataAsync(_location.Bucket, _location.Key(path), attempt);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        {
+            using var first = await _client.GetObjectAsync(new GetObjectRequest { BucketName = _location.Bucket, Key = _location.Key(path), ByteRange = new ByteRange(0, 0) }, attempt);
+            throw;
+        }
+    }
 
     public async ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken)
     {

@@ -183,6 +183,23 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
         Assert.Equal(kind == FaultKind.Unreachable ? 4 : 1, bucket.Proxy.Requests.Count(IsGet));
     }
 
+    [Theory]
+    [InlineData(403, "AccessDenied", FaultKind.NotAuthorised)]
+    [InlineData(403, "RequestTimeTooSkewed", FaultKind.Invalid)]
+    [InlineData(403, "SomethingNew", FaultKind.Unreachable)]
+    [InlineData(401, "SomethingNew", FaultKind.Unreachable)]
+    [InlineData(400, "ExpiredToken", FaultKind.Unreachable)]
+    public async Task A_refused_look_has_the_reason_that_reading_has_though_its_answer_holds_none(int status, string code, FaultKind kind)
+    {
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 2 } });
+        bucket.Proxy.Use(_ => new ProxyFault.Answer(status, code));
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await bucket.Store.TryStatAsync("a", Cancel));
+
+        Assert.Equal(kind, failure.Kind);
+        Assert.Contains(code, failure.Message);
+    }
+
     [Fact]
     public async Task A_service_that_is_not_there_is_unreachable_and_a_write_to_it_ambiguous()
     {
