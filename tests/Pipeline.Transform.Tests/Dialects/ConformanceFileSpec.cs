@@ -1,12 +1,13 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Tests.Dialects;
 
 /// <summary>What <c>spark/conformance.py</c> asks a Spark is the dialect table, as Spark's SQL.</summary>
-public sealed class ConformanceFileSpec
+public sealed partial class ConformanceFileSpec
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -26,6 +27,28 @@ public sealed class ConformanceFileSpec
 
         Assert.Equal(File.ReadAllText(path), text);
     }
+
+    /// <summary>The last of them is Hadoop's, which only whoever writes needs.</summary>
+    [Fact]
+    public void A_script_for_Spark_has_the_settings_that_documents_are_written_for()
+    {
+        var page = File.ReadAllText(Path.Combine(Folder, "../docs/job-document.md"));
+        var settings = Settings().Match(page).Groups["settings"].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains("spark.sql.ansi.enabled=true", settings);
+
+        foreach (var script in Directory.GetFiles(Folder, "*.py"))
+        {
+            var own = PythonSetting().Matches(File.ReadAllText(script)).Select(pair => $"{pair.Groups["name"].Value}={pair.Groups["value"].Value}").ToList();
+            Assert.Equal(settings.Where(setting => setting.StartsWith("spark.sql.", StringComparison.Ordinal)), own.Where(setting => setting.StartsWith("spark.sql.", StringComparison.Ordinal)));
+        }
+    }
+
+    [GeneratedRegex("```properties\n(?<settings>.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Settings();
+
+    /// <summary>An item of a dictionary, one a line.</summary>
+    [GeneratedRegex("^ *\"(?<name>spark\\.[A-Za-z0-9.]+)\": \"(?<value>[^\"]+)\",", RegexOptions.Multiline)]
+    private static partial Regex PythonSetting();
 
     [Fact]
     public async Task The_script_is_one_file_of_Python()
