@@ -36,6 +36,9 @@ public abstract record ProxyFault
     /// <summary>Lets the upstream act and closes the connection after half of the answer's body.</summary>
     public sealed record Truncate : ProxyFault;
 
+    /// <summary>Lets the upstream act and changes the last byte of the answer's body.</summary>
+    public sealed record Flip : ProxyFault;
+
     /// <summary>Lets the upstream act and answers after a while.</summary>
     public sealed record Late(TimeSpan By) : ProxyFault;
 
@@ -148,13 +151,13 @@ public sealed class FaultProxy : IAsyncDisposable
                 break;
             case ProxyFault.Late late:
                 await Task.Delay(late.By, http.RequestAborted);
-                await ReturnAsync(http, response, isTruncated: false);
+                await ReturnAsync(http, response, fault);
                 break;
             case ProxyFault.Stall:
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
                 break;
             default:
-                await ReturnAsync(http, response, isTruncated: fault is ProxyFault.Truncate);
+                await ReturnAsync(http, response, fault);
                 break;
         }
     }
@@ -183,13 +186,15 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private static async Task ReturnAsync(HttpContext http, HttpResponseMessage response, bool isTruncated)
+    private static async Task ReturnAsync(HttpContext http, HttpResponseMessage response, ProxyFault? fault)
     {
         http.Response.StatusCode = (int)response.StatusCode;
         foreach (var (name, values) in response.Headers.Concat(response.Content.Headers))
             if (!HopByHop.Contains(name)) http.Response.Headers[name] = values.ToArray();
         var content = await response.Content.ReadAsByteArrayAsync();
         if (content.Length == 0) return;
+        if (fault is ProxyFault.Flip) content[^1] ^= 1;
+        var isTruncated = fault is ProxyFault.Truncate;
         await http.Response.Body.WriteAsync(isTruncated ? content.AsMemory(0, content.Length / 2) : content);
         if (!isTruncated) return;
         await http.Response.Body.FlushAsync();

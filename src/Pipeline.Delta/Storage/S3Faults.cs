@@ -48,11 +48,15 @@ internal static class S3Faults
     {
         OperationCanceledException => caller.IsCancellationRequested ? null : S3Fault.Transient,
         AmazonServiceException service when service.StatusCode != default => ClassifyAnswer(service),
-        AmazonServiceException or AmazonClientException { InnerException: HttpRequestException or IOException or OperationCanceledException } => S3Fault.Transient,
-        AmazonClientException => S3Fault.Permanent,
+        AmazonClientException when HasNoCredentials(e) => S3Fault.Permanent,
+        // Lost on its way, or spoilt: an answer whose checksum is wrong, which a write may have left behind it as well as a read.
+        AmazonServiceException or AmazonClientException => S3Fault.Transient,
         HttpRequestException or IOException or TimeoutException => S3Fault.Transient,
         _ => null,
     };
+
+    /// <summary>The client says it in words only.</summary>
+    private static bool HasNoCredentials(Exception e) => e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal);
 
     private static S3Fault ClassifyAnswer(AmazonServiceException e) => (e.StatusCode, e.ErrorCode) switch
     {
@@ -78,7 +82,7 @@ internal static class S3Faults
     {
         var service = e as AmazonServiceException;
         PipelineException OfStore(FaultKind kind, string why, string nextStep) => new(kind, thing, why, nextStep, e) { Dependency = $"Lake {location}" };
-        if (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal))
+        if (HasNoCredentials(e))
             return OfStore(FaultKind.NotAuthorised, $"it cannot be {verb}: this process has no AWS credentials", "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
         var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
@@ -97,7 +101,6 @@ internal static class S3Faults
             (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => OfStore(FaultKind.Invalid, cause,
                 $"The bucket is in another region than {options.Region}: correct lake.s3.region."),
             (_, { } code) when InvalidCodes.Contains(code) => OfStore(FaultKind.Invalid, cause, "Correct the settings under lake.s3."),
-            (null, _) when e is AmazonClientException => OfStore(FaultKind.Invalid, cause, "Correct the settings under lake.s3."),
             _ => OfStore(FaultKind.Unreachable, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}."),
         };
     }

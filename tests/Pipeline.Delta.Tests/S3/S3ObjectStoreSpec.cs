@@ -91,6 +91,39 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
         await bucket.Store.DeleteAsync("none", Cancel);
     }
 
+    /// <summary>What the client itself finds wrong with an answer came of the way here, as a lost connection does.</summary>
+    public static TheoryData<ProxyFault> Spoilt => new() { new ProxyFault.Flip(), new ProxyFault.Truncate() };
+
+    [Theory]
+    [MemberData(nameof(Spoilt))]
+    public async Task An_answer_that_was_spoilt_on_its_way_is_asked_for_again(ProxyFault fault)
+    {
+        await using var bucket = await s3.BucketAsync(Cancel);
+        foreach (var size in (int[])[1, 10, 1_000, 100_000, 3_000_000])
+        {
+            var content = Enumerable.Range(0, size).Select(i => (byte)(i * 7)).ToArray();
+            await bucket.Store.PutAsync($"o/{size}", content, Cancel);
+            bucket.Proxy.Inject(fault, IsGet, times: 2);
+
+            Assert.Equal(content, await bucket.Store.TryGetAsync($"o/{size}", Cancel));
+        }
+
+        Assert.Equal(10, bucket.Proxy.Injected.Count);
+    }
+
+    [Fact]
+    public async Task An_answer_that_stays_spoilt_is_a_store_out_of_reach()
+    {
+        await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 3 } });
+        await bucket.Store.PutAsync("a", Bytes("content"), Cancel);
+        bucket.Proxy.Inject(new ProxyFault.Flip(), IsGet, times: 3);
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await bucket.Store.TryGetAsync("a", Cancel));
+
+        Assert.Equal(FaultKind.Unreachable, failure.Kind);
+        Assert.Equal(3, bucket.Proxy.Injected.Count);
+    }
+
     [Theory]
     [InlineData(90, 20)]
     [InlineData(200, 1)]

@@ -84,8 +84,8 @@ internal sealed class NightScene : IAsyncDisposable
 
     public IEnumerable<NightOutage> Outages()
     {
-        if (_disk is { } disk) yield return Away("the disk is full", "Journal|Temp directory", _ => Do(disk.Fill), _ => Do(disk.Free), isOfEveryDay: true);
-        yield return Away("the journal is locked", "Journal", LockJournalAsync, UnlockJournalAsync);
+        if (_disk is { } disk) yield return Away("the disk is full", "Journal|Temp directory", _ => Do(disk.Fill), _ => Do(disk.Free));
+        yield return Away("the journal is locked", "Journal", LockJournalAsync, UnlockJournalAsync, isOfEveryDay: true);
         yield return new("the journal is damaged", "Journal .* is damaged", "Journal .* is damaged", DamageJournalAsync, _ => Task.CompletedTask) { IsOfEveryDay = true };
         yield return new("the journal is gone", "Journal .* was gone", "Journal .* was gone", _ => Do(RemoveJournal), _ => Task.CompletedTask);
 
