@@ -20,6 +20,8 @@ public static class TransformRegistration
     /// <summary>The role of nodes that run jobs, and on which the coordinator may run.</summary>
     public const string Role = "transform";
 
+    private const string SingletonName = "medallion-coordinator";
+
     /// <summary>The pace at which a coordinator that has failed is made again; its defects are in the log.</summary>
     private static readonly RetryPolicy Restarting = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromMinutes(1), Jitter = 0.2 };
 
@@ -52,8 +54,16 @@ public static class TransformRegistration
             .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
             .WithActors((system, registry) => registry.Register<JobRunnersActor>(
                 system.ActorOf(JobRunnersActor.Props(pins => JobRunnerActor.Props(pins, planner, runner, limit)), RunnerDirectoryActor.RunnersName)))
-            .WithSingleton<MedallionCoordinatorActor>("medallion-coordinator", Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
+            .WithSingleton<MedallionCoordinatorActor>(SingletonName, Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
+
+    /// <summary>
+    /// For a node that has not the role <see cref="Role"/>: puts a proxy of the coordinator, which is on another, into the actor
+    /// registry under <see cref="MedallionCoordinatorActor"/>.
+    /// </summary>
+    public static AkkaConfigurationBuilder WithTransformElsewhere(this AkkaConfigurationBuilder builder) => builder
+        .AddTransformSerializer()
+        .WithSingletonProxy<MedallionCoordinatorActor>(SingletonName, new ClusterSingletonOptions { Role = Role });
 
     /// <summary>Whatever ends the coordinator, it is made again after a pause.</summary>
     private static Props Supervised(Props coordinator) => BackoffSupervisor.Props(

@@ -15,6 +15,6 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Error, Message = "No node joins another: which lake {Location} is cannot be found out.")]
     public static partial void LakeUnknown(this ILogger log, Exception failure, string location);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Told by SIGHUP: everything that is halted on this node is looked at again now")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Told by SIGHUP: everything that is halted on this node, and every Silver and Gold table that has failed, is looked at again now")]
     public static partial void LooksAgain(this ILogger log);
 }

@@ -15,6 +15,7 @@ using Pipeline.Operations.Sources;
 using Pipeline.Remoting.Tls;
 using Pipeline.Remoting.Wire;
 using Pipeline.Transform;
+using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Composition;
 
@@ -92,10 +93,15 @@ internal sealed class NodeHost : IAsyncDisposable
         return new NodeHost(host, sources, outages, joining);
     }
 
-    /// <summary>Looks at everything of this node's ingest that is halted, at once instead of when its time comes.</summary>
+    /// <summary>
+    /// Looks at everything of this node's ingest that is halted, at once instead of when its time comes, and so at the Silver and Gold
+    /// tables that have failed, whichever node coordinates them.
+    /// </summary>
     public void LookAgain()
     {
         if (Actors.TryGet<IngestMonitorActor>(out var monitor)) monitor.Tell(new ResumeIngest(Table: null), ActorRefs.NoSender);
+        // Nobody is answered, but only who is of the cluster is obeyed.
+        if (Actors.TryGet<MedallionCoordinatorActor>(out var coordinator)) coordinator.Tell(new LookAgain(), coordinator);
     }
 
     /// <summary>Drains and leaves the cluster; takes as long as the open files need, at most <see cref="ShutdownTimeout"/>.</summary>
@@ -118,6 +124,7 @@ internal static class ClusterConfiguration
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time);
+        else akka.WithTransformElsewhere();
         return akka;
     }
 

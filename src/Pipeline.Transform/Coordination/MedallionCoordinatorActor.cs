@@ -141,6 +141,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Receive<RunnersWaitedFor>(over => Handle(over));
         Receive<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
         Receive<TriggerTable>(trigger => Obey(trigger.Table, trigger));
+        Receive<LookAgain>(OnLookAgain);
         Receive<PauseTable>(pause => Obey(pause.Table, pause));
         Receive<ResumeTable>(resume => Obey(resume.Table, resume));
         Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
@@ -246,6 +247,14 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (command is PauseTable or ResumeTable) _ordered.Add(table);
         var sender = Sender;
         Handle(command, () => sender.Tell(new Accepted(table)));
+    }
+
+    private void OnLookAgain(LookAgain again)
+    {
+        if (!Context.IsFromCluster(_log, again, "every table")) return;
+        if (_state.Tables.Where(table => table.IsFailing).Select(table => table.Table).ToList() is { Count: > 0 } failing)
+            _log.Info("Told to look again: {Tables}", string.Join(", ", failing));
+        Handle(again);
     }
 
     private void Handle(object message, Action? then = null)

@@ -10,6 +10,11 @@ public sealed record GetMedallionStatus;
 /// <summary>Runs a table as soon as a job is free, even when it is stopped or waits after an error. Answer: <see cref="Accepted"/> or <see cref="UnknownTable"/>.</summary>
 public sealed record TriggerTable(TableId Table);
 
+/// <summary>
+/// Somebody has mended something: every table that has stopped, or waits after an error, is planned again at once. Not answered.
+/// </summary>
+public sealed record LookAgain;
+
 /// <summary>Starts no more runs of a table until <see cref="ResumeTable"/>; remembered over restarts.</summary>
 public sealed record PauseTable(TableId Table);
 

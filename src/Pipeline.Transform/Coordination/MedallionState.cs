@@ -71,6 +71,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
 
     public bool IsTriggered { get; init; }
 
+    /// <summary>Told to look again while it was looking: should that fail, it does so at once.</summary>
+    public bool IsLookedAtAgain { get; init; }
+
     /// <summary>The last run left rows for the next one.</summary>
     public bool IsBehind { get; init; }
 
@@ -80,6 +83,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     public string? Error { get; init; }
 
     public bool IsBusy => IsPlanning || Running is not null;
+
+    /// <summary>Its last run, or the planning of one, did not end well.</summary>
+    public bool IsFailing => IsStopped || FailedAttempts > 0;
 
     public bool IsGold => Table.Layer == Layer.Gold;
 }
@@ -112,10 +118,8 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         RunnerAnswered answered => RunnerAssignment.OnAnswered(state, answered, now),
         RunnerLost lost => RunnerAssignment.OnLost(state, lost),
         RunnersWaitedFor => RunnerAssignment.OnWaitedFor(state),
-        TriggerTable trigger => Decision.Of(state.With(trigger.Table, table => table with
-        {
-            IsTriggered = true, IsStopped = false, FailedAttempts = 0, Halts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
-        })),
+        TriggerTable trigger => Decision.Of(state.With(trigger.Table, table => Triggered(table, now))),
+        LookAgain => Decision.Of(state.TryFailed(now)),
         PauseTable pause => new Decision(state, [new TablePaused(pause.Table, now)], []),
         ResumeTable resume => new Decision(state, [new TableResumed(resume.Table, now)], []),
         _ => throw new ArgumentException($"Unknown message {message.GetType().Name}.", nameof(message)),
@@ -127,7 +131,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, LastRunAt = requested.At, IsTriggered = false },
         JobSucceeded succeeded => table with
         {
-            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false,
+            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
             // A run reads a bounded piece of what has piled up: the rest is due next.
             PendingSince = table.PendingSince ?? (IsBehind(table, succeeded) ? succeeded.At : null),
@@ -137,7 +141,8 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobFailed failed => table with
         {
             Running = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
-            NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At, IsTriggered = false,
+            NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At,
+            IsTriggered = table.IsLookedAtAgain, IsLookedAtAgain = false,
         },
         JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
         JobTooLarge tooLarge => table with { Running = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
@@ -194,6 +199,16 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         };
     }
 
+    private static TableState Triggered(TableState table, DateTimeOffset now) => table with
+    {
+        IsTriggered = true, IsStopped = false, FailedAttempts = 0, Halts = 0, NotBefore = now, PendingSince = table.PendingSince ?? now,
+    };
+
+    private MedallionState TryFailed(DateTimeOffset now) => this with
+    {
+        Tables = [.. Tables.Select(table => table.IsBusy ? table with { IsLookedAtAgain = true } : table.IsFailing ? Triggered(table, now) : table)],
+    };
+
     /// <summary>Plans as many due tables as there are free jobs, the longest waiting first.</summary>
     private Decision StartDue(DateTimeOffset now)
     {
@@ -237,7 +252,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
                 : new Decision(this, [new JobRequested(planned.Table, now, pins)], []);
         }
 
-        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, FailedAttempts = 0, Halts = 0, IsStopped = false, Error = null }));
+        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, IsLookedAtAgain = false, FailedAttempts = 0, Halts = 0, IsStopped = false, Error = null }));
     }
 
     private bool IsBehind(TableState table, JobSucceeded succeeded) => succeeded.IsBehind == true || HasMore(table.Running);

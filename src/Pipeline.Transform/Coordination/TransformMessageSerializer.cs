@@ -21,6 +21,7 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
         ["get-medallion-status-1"] = typeof(GetMedallionStatus),
         ["medallion-status-1"] = typeof(MedallionStatus),
         ["trigger-table-1"] = typeof(TriggerTable),
+        ["look-again-1"] = typeof(LookAgain),
         ["pause-table-1"] = typeof(PauseTable),
         ["resume-table-1"] = typeof(ResumeTable),
         ["accepted-1"] = typeof(Accepted),

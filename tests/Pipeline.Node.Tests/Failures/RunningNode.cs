@@ -7,6 +7,7 @@ using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
+using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -80,7 +81,7 @@ internal sealed class RunningNode : IAsyncDisposable
     }
 
     /// <summary>Waits until a table's ingest is in a state; fails with what it was last.</summary>
-    public Task<TableStatus> WaitForStateAsync(string table, params IngestState[] states) =>
+    public Task<Ingest.TableStatus> WaitForStateAsync(string table, params IngestState[] states) =>
         WaitAsync(async () => (await StatusAsync()).FirstOrDefault(status => status.Table == TableId.Parse(table)),
             status => status is not null && states.Contains(status.State) && (status.LastFault is not null || states.Contains(IngestState.Running)), $"{table} in state {string.Join(" or ", states)}", () => _log.ToString())!;
 
@@ -94,13 +95,21 @@ internal sealed class RunningNode : IAsyncDisposable
     public static Task WaitForRowsAsync(Lake lake, TableId table, long rows, Func<string>? log = null) =>
         WaitAsync(async () => (await lake.TryOpenAsync(table, TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}", log);
 
+    /// <inheritdoc cref="NodeHost.LookAgain"/>
+    public void LookAgain() => _host!.LookAgain();
+
+    /// <summary>Waits until the coordinator, wherever it is, says so of a table.</summary>
+    public Task<Transform.Coordination.TableStatus> WaitForTransformAsync(TableId table, Func<Transform.Coordination.TableStatus, bool> isReached) =>
+        WaitAsync(async () => (await _host!.Actors.Get<MedallionCoordinatorActor>().Ask<MedallionStatus>(new GetMedallionStatus(), Deadline)).Tables.Single(status => status.Table == table),
+            isReached, $"{table}", () => _log.ToString());
+
     public async ValueTask DisposeAsync()
     {
         if (_host is not null) await _host.DisposeAsync();
         _logs.Dispose();
     }
 
-    private async Task<IEnumerable<TableStatus>> StatusAsync() =>
+    private async Task<IEnumerable<Ingest.TableStatus>> StatusAsync() =>
         (await _host!.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), Deadline)).Tables;
 
     private static async Task<T> WaitAsync<T>(Func<Task<T>> look, Func<T, bool> isReached, string what, Func<string>? log)

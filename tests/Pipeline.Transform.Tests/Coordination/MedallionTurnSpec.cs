@@ -134,6 +134,75 @@ public sealed class MedallionTurnSpec : MedallionScene
     }
 
     [Fact]
+    public void A_word_plans_every_table_that_has_stopped_or_failed_at_once_and_no_other()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Decide(new InputSeen(CrmOrders, 1, 1, Now));
+        Tick();
+        Failed(Users, isTransient: false);
+        Failed(Orders, isTransient: true);
+        Assert.Equal((TableActivity.Stopped, TableActivity.BackingOff), (Status(Users).Activity, Status(Orders).Activity));
+
+        Assert.Empty(Tick());
+        Decide(new LookAgain());
+
+        Assert.Equal(["plan silver/orders", "plan silver/users"], Tick().Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_word_that_comes_while_a_table_is_looked_at_is_not_lost_should_that_look_fail(bool isPlanned)
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Tick();
+        if (isPlanned) Planned(Users, 1);
+
+        Decide(new LookAgain());
+        Failed(Users, isTransient: false);
+        Assert.Equal(["plan silver/users"], Tick());
+
+        // One word, one look.
+        Failed(Users, isTransient: false);
+        Assert.Empty(Tick());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_word_that_comes_while_a_look_succeeds_is_done(bool hasWork)
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Tick();
+        Decide(new LookAgain());
+        Planned(Users, hasWork ? 1 : null);
+        if (hasWork) Ended(Users, 1, version: 1);
+
+        Decide(new InputSeen(AppUsers, 2, Options.RowsThreshold, Now));
+        Tick();
+        Failed(Users, isTransient: false);
+
+        Assert.DoesNotContain("plan silver/users", Tick());
+    }
+
+    [Fact]
+    public void A_word_does_not_end_the_pause_of_a_table()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Tick();
+        Failed(Users, isTransient: false);
+        Decide(new PauseTable(Users));
+
+        Decide(new LookAgain());
+
+        Assert.Empty(Tick());
+    }
+
+    [Fact]
     public void What_polling_finds_counts_as_if_it_had_been_announced()
     {
         Settle();
