@@ -30,6 +30,7 @@ public sealed class BeginningsSpec : IDisposable
 
         var (version, info) = await table.Delta.HistoryAsync(Cancel).FirstAsync(Cancel);
         Assert.Equal((1, Beginnings.Operation), (version, info!.Operation));
+        Assert.Equal(0, _time.Pauses);
         Assert.Equal(("app/slot", "7"), (info.OperationParameters["split"].Trim('"'), info.OperationParameters["at"].Trim('"')));
         Assert.Equal(7, (await OpenAsync()).Delta.Current.Position(Slot));
     }
@@ -87,7 +88,14 @@ public sealed class BeginningsSpec : IDisposable
     /// <summary>Lost races are followed at once.</summary>
     private sealed class WithoutPauses : TimeProvider
     {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            base.CreateTimer(callback, state, dueTime == Timeout.InfiniteTimeSpan ? dueTime : TimeSpan.Zero, period);
+        /// <summary>How many were asked for.</summary>
+        public int Pauses { get; private set; }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (dueTime == Timeout.InfiniteTimeSpan) return base.CreateTimer(callback, state, dueTime, period);
+            Pauses++;
+            return base.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
     }
 }

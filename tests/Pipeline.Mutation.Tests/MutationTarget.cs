@@ -27,7 +27,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
         ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs"],
         "Pipeline.Transform.Tests",
-        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "PendingReadsSpec", "JobPlannerSpec"]);
+        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "PendingReadsSpec", "JobPlannerSpec"]);
 
     public static readonly MutationTarget Core = new("Pipeline.Core", ["Buffers/ByteBudget.cs"], "Pipeline.Core.Tests", ["ByteBudgetSpec"]);
 

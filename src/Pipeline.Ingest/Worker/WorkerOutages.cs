@@ -16,6 +16,7 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
         Acknowledgement,
     }
 
+    /// <summary>What was missed last: whether it still is knows the waiter.</summary>
     private Question? _missed;
 
     public void On(WorkerEvent message, IngestWorkerState before, IngestWorkerState after)
@@ -77,8 +78,6 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
 
     private void Answer(Question question)
     {
-        if (_missed != question) return;
-        _missed = null;
-        waiter.Answered();
+        if (_missed == question) waiter.Answered();
     }
 }

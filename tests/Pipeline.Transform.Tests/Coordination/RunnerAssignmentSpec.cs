@@ -188,6 +188,51 @@ public sealed class RunnerAssignmentSpec : MedallionScene
         Assert.Single(State.Runners.Assigned);
     }
 
+    [Fact]
+    public void Of_nodes_with_as_many_jobs_the_first_by_name_is_chosen()
+    {
+        Answered(Other);
+
+        Begin();
+
+        Assert.Equal(Node, State.Runners.Assigned[Users]);
+    }
+
+    [Fact]
+    public void What_another_node_runs_goes_on_when_one_is_lost()
+    {
+        Answered(Other);
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
+        Tick();
+        Decide(new JobPlanned(Users, Pins(Users, 1)));
+        Decide(new JobPlanned(Orders, Pins(Orders, 1)));
+
+        Assert.Equal(["run silver/users#1"], Decide(new RunnerLost(State.Runners.Assigned[Users])));
+    }
+
+    [Fact]
+    public void A_run_that_is_remembered_is_not_written_down_again()
+    {
+        State = Requested(Users, run: 3);
+        Decide(new RunnersAsked([Node]));
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 3)]), Now);
+
+        Assert.Empty(decision.Events);
+        Assert.Empty(decision.Effects);
+    }
+
+    [Fact]
+    public void A_run_that_nobody_remembers_is_written_down_also_while_others_are_waited_for()
+    {
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node, Other]));
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 5)]), Now);
+
+        Assert.Equal(5, Assert.IsType<JobRequested>(Assert.Single(decision.Events)).Pins.Run);
+    }
+
     private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
 
     /// <summary>A coordinator that remembers a run and knows no node.</summary>
