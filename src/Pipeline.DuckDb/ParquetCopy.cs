@@ -23,8 +23,8 @@ public static class ParquetCopy
     /// <summary>A row group ends at this many bytes in memory, for each thread that writes: wide rows would make it as large as they like.</summary>
     private const string RowGroupBytesMax = "16MB";
 
-    // Without Spark's version in the footer Spark takes old dates for those of the Julian calendar.
-    private const string Footer = "KV_METADATA {'org.apache.spark.version': '3.5.0'}";
+    /// <summary>An option of COPY: without Spark's version in the footer Spark takes old dates for those of the Julian calendar.</summary>
+    public const string Footer = "KV_METADATA {'org.apache.spark.version': '3.5.0'}";
 
     /// <summary>
     /// Runs <paramref name="query"/> and writes its rows, cast to <paramref name="columns"/>. The files are durable but

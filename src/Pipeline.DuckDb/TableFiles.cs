@@ -51,7 +51,7 @@ public static class TableFiles
     }
 
     /// <summary>A path as DuckDB takes it for itself: what it would match other files by stands in brackets.</summary>
-    internal static string Literal(string path) =>
+    public static string Literal(string path) =>
         path.AsSpan().ContainsAny("*?[") ? string.Concat(path.Select(c => c is '*' or '?' or '[' ? $"[{c}]" : c.ToString())) : path;
 
     private static string CopyOf(DuckDbSession session, string path) => Path.Combine(session.ScratchDirectory, "files", path);

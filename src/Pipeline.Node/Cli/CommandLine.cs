@@ -45,7 +45,7 @@ internal static class CommandLine
         foreach (var verb in (IEnumerable<Verb>)
             [
                 .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new VerifyVerb(), new ResumeVerb(),
-                new CompactVerb(), new VacuumVerb(),
+                new CompactVerb(), new VacuumVerb(), new ExportJobsVerb(),
             ])
             root.Add(verb.ToCommand(context));
         root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));

@@ -20,10 +20,8 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         }
 
         var definition = gold.Before.Position(JobPlanner.DefinitionAppId);
-        // Made by another definition, its rows may not have today's key.
-        var isMerge = spec.Kind == JobKind.Merge && definition == spec.Definition;
         var root = execution.Store.Location;
-        var merge = isMerge ? new MergeSql("target", spec.Table, gold.Before, spec.Columns, spec.Key) : null;
+        var merge = GoldSteps.MergeOf(spec, gold.Before);
         var document = merge is null ? GoldSteps.Full(spec, root) : GoldSteps.Merge(spec, root, gold.Before, merge);
         using var pin = gold.Table.Pin(gold.Before);
         var answer = await execution.RunAsync(document, ImmutableDictionary<string, Snapshot?>.Empty.Add(spec.Table.ToString(), gold.Table.Current), cancellationToken);
@@ -31,7 +29,7 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         if (definition != spec.Definition) moves = moves.Append(new TxnMove(JobPlanner.DefinitionAppId, definition, spec.Definition!.Value));
         var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString());
-        return Result(await commits.CommitAsync(gold, files, moves, isMerge ? "MERGE" : "WRITE", metrics,
+        return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
             JobCommits.Evolved(gold.Before, _columns), cancellationToken));
     }
 

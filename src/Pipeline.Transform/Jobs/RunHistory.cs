@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
@@ -14,15 +15,20 @@ internal static class RunHistory
     /// <summary>The commit that a run made in a table; null when it made none or the log no longer has it.</summary>
     public static async ValueTask<(long Version, JobPins Pins, CommitInfo Info)?> FindAsync(DeltaTable table, long run, CancellationToken cancellationToken)
     {
-        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
+        await foreach (var made in AllAsync(table, cancellationToken))
         {
-            if (info is null || !info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) continue;
-            var pins = JobPins.FromJson(json);
-            if (pins.Run == run) return (version, pins, info);
-            if (pins.Run < run) return null;
+            if (made.Pins.Run == run) return made;
+            if (made.Pins.Run < run) return null;
         }
 
         return null;
+    }
+
+    /// <summary>The commits that runs made in a table, the newest first, as far as the log has them.</summary>
+    public static async IAsyncEnumerable<(long Version, JobPins Pins, CommitInfo Info)> AllAsync(DeltaTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
+            if (info is not null && info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) yield return (version, JobPins.FromJson(json), info);
     }
 
     /// <summary>

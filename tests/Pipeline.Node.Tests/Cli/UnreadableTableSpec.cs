@@ -13,6 +13,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
     private const string ManyTables = "many tables";
     private const string OneTable = "one table, which was named";
     private const string NoTable = "no table";
+    private const string Fresh = "a directory that is not there yet";
     private const string Node = "a node: its tables halt one by one, see the specs of Ingest and of the coordinator";
 
     private static readonly TableId People = TableId.Bronze("app", "people");
@@ -38,6 +39,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["resume"] = OneTable,
         ["compact"] = ManyTables,
         ["vacuum"] = ManyTables,
+        ["export-jobs"] = ManyTables,
         ["dlq list"] = ManyTables,
         ["dlq show"] = ManyTables,
         ["dlq redrive"] = OneTable,
@@ -53,6 +55,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["verify"] = ([], All),
         ["compact"] = ([], All),
         ["vacuum"] = ([], All),
+        ["export-jobs"] = (["--to", Fresh], [Silver, Gold]),
         ["dlq list"] = ([], [People, Visits, Letters, Teams, OtherLetters]),
         ["dlq show"] = (["app"], [People, Visits, Letters]),
     };
@@ -81,10 +84,11 @@ public sealed partial class UnreadableTableSpec : IDisposable
         var config = await RunningNode.ConfigureAsync(_directory, """
             app { type = kafka, bootstrap = "127.0.0.1:1", tables { people { topic = people }, visits { topic = visits } } }
             crm { type = kafka, bootstrap = "127.0.0.1:1", tables { teams { topic = teams } } }
-            """);
+            """, verb == "export-jobs" ? await BehindAsync() : "");
         var (arguments, tables) = Calls[verb];
-        string[] call = [.. verb.Split(' '), .. arguments, "--config", config, "--lake", lake.Directory, "-o", "json"];
-        var sound = await NodeRun.OfAsync(call);
+        var calls = 0;
+        string[] Call() => [.. verb.Split(' '), .. arguments.Select(argument => argument == Fresh ? Path.Combine(_directory, $"fresh-{calls++}") : argument), "--config", config, "--lake", lake.Directory, "-o", "json"];
+        var sound = await NodeRun.OfAsync(Call());
         Assert.True(sound.ExitCode == (verb == "plan" ? ExitCode.PlanHasChanges : ExitCode.Done), sound.Data + sound.Messages);
 
         foreach (var damaged in tables)
@@ -93,7 +97,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
             var whole = await File.ReadAllTextAsync(entry, TestContext.Current.CancellationToken);
             await File.WriteAllTextAsync(entry, "{", TestContext.Current.CancellationToken);
 
-            var run = await NodeRun.OfAsync(call);
+            var run = await NodeRun.OfAsync(Call());
 
             await File.WriteAllTextAsync(entry, whole, TestContext.Current.CancellationToken);
             Assert.True(run.ExitCode == ExitCode.Failed, $"{damaged}: {run}");
@@ -143,6 +147,16 @@ public sealed partial class UnreadableTableSpec : IDisposable
         await lake.AppendAsync(Silver, "Ada");
         await lake.AppendAsync(Gold, "Ada");
         return lake;
+    }
+
+    /// <summary>The configuration of the tables behind Bronze; without it those of them are no tables of the configuration.</summary>
+    private async Task<string> BehindAsync()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_directory, "totals.sql"), "SELECT 1 AS one", TestContext.Current.CancellationToken);
+        return """
+            silver { people { from = bronze/app/people, columns { id { type = long, from = _offset } }, key = [id] } }
+                  gold { totals { sql = "totals.sql" } }
+            """;
     }
 
     private static bool IsLetterOf(TableId letters, string verb, string table) =>

@@ -19,7 +19,7 @@ public sealed class SparkGrammarSpec
     [Fact]
     public async Task All_statements_of_the_reference_are_of_Sparks_grammar()
     {
-        var modules = await ModulesAsync();
+        var modules = await NpmModules.TryFetchAsync(Path.Combine(Script, "package.json"), TestContext.Current.CancellationToken);
         Assert.SkipWhen(modules is null, "npm cannot fetch dt-sql-parser.");
         var graph = Reference();
         var statements = graph.Silver.SelectMany(StatementsOf)
@@ -73,19 +73,5 @@ public sealed class SparkGrammarSpec
         var silver = string.Concat(Directory.GetFiles(Path.Combine(Repository, "hocon/silver"), "*.conf").Order(StringComparer.Ordinal).Select(file => File.ReadAllText(file) + "\n"));
         var gold = File.ReadAllText(Path.Combine(Repository, "hocon/gold/gold.conf"));
         return TestGraph.Of(silver, gold, [.. Directory.GetFiles(Path.Combine(Repository, "hocon/gold"), "*.sql").Select(file => (Path.GetFileName(file), File.ReadAllText(file)))]);
-    }
-
-    /// <summary>The folder of the parser's modules, fetched once for this machine; null when it cannot be fetched.</summary>
-    private static async Task<string?> ModulesAsync()
-    {
-        var folder = Path.Combine(Path.GetTempPath(), $"dt-sql-parser-4.5.1-{Environment.UserName}");
-        var modules = Path.Combine(folder, "node_modules");
-        if (File.Exists(Path.Combine(folder, "done"))) return modules;
-        Directory.CreateDirectory(folder);
-        File.Copy(Path.Combine(Script, "package.json"), Path.Combine(folder, "package.json"), overwrite: true);
-        await using var npm = OutsideProgram.TryStart("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"]);
-        if (npm is null || await npm.WaitForExitAsync(TestContext.Current.CancellationToken) is not (0, _)) return null;
-        await File.WriteAllTextAsync(Path.Combine(folder, "done"), "", TestContext.Current.CancellationToken);
-        return modules;
     }
 }

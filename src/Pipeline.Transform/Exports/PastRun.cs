@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
+using Pipeline.Transform.Gold;
+using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Exports;
+
+/// <summary>A run that a table has had, as the document that it is, with what its tables held before and after.</summary>
+internal sealed record PastRun(JobPins Pins, JobDocument Document, ImmutableArray<PastOutput> Outputs);
+
+/// <summary>A table that a run wrote.</summary>
+/// <param name="Before">The files whose rows stay unless the run replaces them: of a run that makes the table anew none.</param>
+/// <param name="After">The table with the run; null: it is not there yet, and empty.</param>
+internal sealed record PastOutput(JobOutput Output, ImmutableArray<JobFile> Before, Snapshot? After);
+
+/// <summary>Makes the documents of runs again that tables have had.</summary>
+internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlanner planner, string root)
+{
+    /// <summary>The run again; or why it cannot be had.</summary>
+    /// <param name="version">The commit of the run in the table.</param>
+    /// <exception cref="PipelineException">What is there now is damaged.</exception>
+    public async ValueTask<(PastRun? Run, LeftOutReason Reason)> FindAsync(DeltaTable table, long version, JobPins pins, CancellationToken cancellationToken)
+    {
+        // What is there now and cannot be read is damage, and thrown here; what was there once may be gone.
+        foreach (var input in pins.Inputs)
+            if (await tables.TryOpenAsync(input.Table, cancellationToken) is null) return (null, LeftOutReason.NotKept);
+        foreach (var target in pins.Targets) await tables.TryOpenAsync(target.Table, cancellationToken);
+        if (await TryAgainAsync(table, version, pins, cancellationToken) is not { } run) return (null, LeftOutReason.NotKept);
+        if (run.IsRedefined) return (null, LeftOutReason.Redefined);
+        return await AreKeptAsync(run.Run!, cancellationToken) ? (run.Run, default) : (null, LeftOutReason.NotKept);
+    }
+
+    /// <summary>Null: a version of a table is gone.</summary>
+    private async ValueTask<(PastRun? Run, bool IsRedefined)?> TryAgainAsync(DeltaTable table, long version, JobPins pins, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var after = await table.AtVersionAsync(version, cancellationToken);
+            if (graph.TryGold(pins.Table) is { } node && after.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return (null, true);
+            var spec = await planner.ExpandAsync(pins, cancellationToken);
+            return (spec.Kind == JobKind.Silver ? await SilverAsync(table, after, spec, cancellationToken) : await GoldAsync(table, after, spec, cancellationToken), false);
+        }
+        catch (PipelineException gone) when (gone.Kind is FaultKind.Missing or FaultKind.Damaged)
+        {
+            return null;
+        }
+    }
+
+    private async ValueTask<PastRun> GoldAsync(DeltaTable table, Snapshot after, JobSpec spec, CancellationToken cancellationToken)
+    {
+        var before = await BeforeAsync(table, spec.Table, spec.Pins, cancellationToken);
+        var merge = GoldSteps.MergeOf(spec, before);
+        var document = merge is null ? GoldSteps.Full(spec, root) : GoldSteps.Merge(spec, root, before, merge);
+        return new PastRun(spec.Pins, document, [new PastOutput(document.Outputs.Single(), merge is null ? [] : JobFiles.Of(before), after)]);
+    }
+
+    private async ValueTask<PastRun> SilverAsync(DeltaTable table, Snapshot after, JobSpec spec, CancellationToken cancellationToken)
+    {
+        var (quarantineId, deletedId) = (TableId.Quarantine(spec.Table.Name), SilverTables.Deleted(spec.Table));
+        var quarantine = (await tables.TryOpenAsync(quarantineId, cancellationToken))!;
+        var deletes = await tables.TryOpenAsync(deletedId, cancellationToken);
+        var (before, waiting) = (await BeforeAsync(table, spec.Table, spec.Pins, cancellationToken), await BeforeAsync(quarantine, quarantineId, spec.Pins, cancellationToken));
+        // There is such a table from the first delete on.
+        var gone = deletes is null || spec.Pins.TargetVersion(deletedId) is null ? null : await BeforeAsync(deletes, deletedId, spec.Pins, cancellationToken);
+        var document = new SilverSteps(spec, before, waiting, gone).Document(root, _ => false);
+        var files = new Dictionary<string, (Snapshot? Before, Snapshot? After)>(StringComparer.Ordinal)
+        {
+            [spec.Table.ToString()] = (before, after),
+            [quarantineId.ToString()] = (waiting, await AfterAsync(quarantine, waiting, spec.Pins.Run, cancellationToken)),
+            [deletedId.ToString()] = (gone, deletes is null ? null : await AfterAsync(deletes, gone, spec.Pins.Run, cancellationToken)),
+        };
+        return new PastRun(spec.Pins, document, [.. document.Outputs.Select(output => new PastOutput(output, JobFiles.Of(files[output.Name].Before), files[output.Name].After))]);
+    }
+
+    /// <summary>A table that did not exist was made, empty, as version 0.</summary>
+    private static ValueTask<Snapshot> BeforeAsync(DeltaTable table, TableId id, JobPins pins, CancellationToken cancellationToken) =>
+        table.AtVersionAsync(pins.TargetVersion(id) ?? 0, cancellationToken);
+
+    /// <summary>A run that changes nothing in a table beside its own commits nothing to it.</summary>
+    private static async ValueTask<Snapshot?> AfterAsync(DeltaTable table, Snapshot? before, long run, CancellationToken cancellationToken) =>
+        await RunHistory.FindAsync(table, run, cancellationToken) is { } made ? await table.AtVersionAsync(made.Version, cancellationToken) : before;
+
+    /// <summary>Whether all its files are there still. One that a table has now must be.</summary>
+    private async ValueTask<bool> AreKeptAsync(PastRun run, CancellationToken cancellationToken)
+    {
+        var store = tables.Lake.Store;
+        var files = run.Document.Relations.SelectMany(relation => relation.Files.Select(file => (relation.Location, file.Path, file.Size)))
+            .Concat(run.Outputs.SelectMany(output => JobFiles.Of(output.After).Select(file => (output.Output.Location, file.Path, file.Size)))).Distinct();
+        foreach (var (location, path, size) in files)
+        {
+            if (TableFilePath.TryBelow(store, location, path) != path) throw TableFilePath.Outside(location, path);
+            var found = await store.TryStatAsync($"{location}/{path}", cancellationToken);
+            if (found?.Size == size) continue;
+            if (found is null && (await tables.TryOpenAsync(TableId.Parse(location), cancellationToken))?.Current.FilesByPath.ContainsKey(path) != true) return false;
+            throw new PipelineException(FaultKind.Damaged, $"Table {location}", found is null ? $"file {path} does not exist" : $"file {path} has {found.Value.Size} bytes, its log says {size}",
+                "Restore the file from a backup, or the table to an older version.");
+        }
+
+        return true;
+    }
+}
