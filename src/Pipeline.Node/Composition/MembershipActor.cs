@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Node.Composition;
 
@@ -16,12 +17,21 @@ internal sealed class MembershipActor : ReceiveActor
         Receive<ClusterEvent.MemberUp>(OnUp);
         Receive<ClusterEvent.UnreachableMember>(OnUnreachable);
         Receive<ClusterEvent.MemberRemoved>(OnRemoved);
+        Receive<UnhandledMessage>(OnUnhandled);
     }
 
-    protected override void PreStart() => _cluster.Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents,
-        typeof(ClusterEvent.MemberUp), typeof(ClusterEvent.UnreachableMember), typeof(ClusterEvent.MemberRemoved));
+    protected override void PreStart()
+    {
+        _cluster.Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents,
+            typeof(ClusterEvent.MemberUp), typeof(ClusterEvent.UnreachableMember), typeof(ClusterEvent.MemberRemoved));
+        Context.System.EventStream.Subscribe<UnhandledMessage>(Self);
+    }
 
-    protected override void PostStop() => _cluster.Unsubscribe(Self);
+    protected override void PostStop()
+    {
+        _cluster.Unsubscribe(Self);
+        Context.System.EventStream.Unsubscribe(Self);
+    }
 
     private void OnUp(ClusterEvent.MemberUp up)
     {
@@ -37,6 +47,13 @@ internal sealed class MembershipActor : ReceiveActor
         _up.Remove(removed.Member.UniqueAddress);
         if (removed.PreviousStatus == MemberStatus.Down) _log.Warning("Node {Address} was given up: {Nodes} in the cluster", AddressOf(removed.Member), _up.Count);
         else _log.Info("Node {Address} has left: {Nodes} in the cluster", AddressOf(removed.Member), _up.Count);
+    }
+
+    /// <summary>What can be read may have been sent to an actor that has no use for it, by whoever reaches the node.</summary>
+    private void OnUnhandled(UnhandledMessage unhandled)
+    {
+        if (unhandled.Sender is { Path.Address.HasGlobalScope: true } && !ClusterSenders.IsFromCluster(Context.System, unhandled.Sender))
+            _log.Warning("{Message} for {Recipient} is not obeyed: {Sender} is no member of this cluster", unhandled.Message.GetType().Name, unhandled.Recipient.Path, unhandled.Sender.Path);
     }
 
     private static string AddressOf(Member member) => $"{member.Address.Host}:{member.Address.Port}";

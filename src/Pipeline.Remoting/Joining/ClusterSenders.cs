@@ -17,12 +17,14 @@ public static class ClusterSenders
     }
 
     /// <summary>Whether the message that is being handled has such a sender. One without any came from nobody who may.</summary>
-    public static bool IsFromCluster(this IActorContext context)
+    public static bool IsFromCluster(this IActorContext context) => IsFromCluster(context.System, context.Sender);
+
+    /// <inheritdoc cref="IsFromCluster(IActorContext)"/>
+    public static bool IsFromCluster(ActorSystem system, IActorRef? sender)
     {
-        var sender = context.Sender;
-        if (sender is null || sender.IsNobody() || sender.Equals(context.System.DeadLetters)) return false;
+        if (sender is null || sender.IsNobody() || sender.Equals(system.DeadLetters)) return false;
         var address = sender.Path.Address;
-        return address.HasLocalScope || address.Equals(Cluster.Get(context.System).SelfAddress)
-            || Cluster.Get(context.System).State.Members.Any(member => member.Address.Equals(address));
+        return address.HasLocalScope || address.Equals(Cluster.Get(system).SelfAddress)
+            || Cluster.Get(system).State.Members.Any(member => member.Address.Equals(address));
     }
 }

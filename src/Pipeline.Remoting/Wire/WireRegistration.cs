@@ -12,6 +12,8 @@ public static class WireRegistration
     private const int Json = 1;
     private const int Protobuf = 2;
     private const int RemoteDeployment = 3;
+    private const int Journal = 7;
+    private const int Snapshots = 8;
 
     // Who are you, I am; this actor; are you alive, I am.
     private static readonly string[] MiscManifests = ["ID", "AID", "AR", "RWHB", "RWHR"];
@@ -27,6 +29,9 @@ public static class WireRegistration
         .WithCustomSerializer("json", [typeof(object)], system => new RefusingSerializer(system, Json))
         .WithCustomSerializer("proto", [], system => new RefusingSerializer(system, Protobuf))
         .WithCustomSerializer("daemon-create", [], system => new RefusingSerializer(system, RemoteDeployment))
+        // A journal writes what it holds by the serializers of what that is.
+        .WithCustomSerializer("akka-persistence-message", [], system => new RefusingSerializer(system, Journal))
+        .WithCustomSerializer("akka-persistence-snapshot", [], system => new RefusingSerializer(system, Snapshots))
         .WithCustomSerializer("akka-misc", [], system => new NarrowedSerializer(system, new MiscMessageSerializer(system), MiscManifests))
         .WithCustomSerializer("akka-system-msg", [], system => new NarrowedSerializer(system, new SystemMessageSerializer(system), SystemMessages))
         .WithCustomSerializer("akka-cluster", [], system => new JoiningSerializer(system, identity));

@@ -167,6 +167,22 @@ public sealed class StrangersSpec : IAsyncLifetime
         yield return ($"{coordinator}/coordinator/runners", 4202, "running-jobs-1", $$"""{"jobs":[{{pins}}]}""", "RunningJobs");
         foreach (var order in (string[])["pause", "resume", "trigger"])
             yield return (coordinator, 4202, $"{order}-table-1", """{"table":"silver/orders"}""", $"{char.ToUpperInvariant(order[0])}{order[1..]}Table");
+        yield return (coordinator, 4202, "look-again-1", "{}", "LookAgain");
+
+        // What a journal holds, and what is said to one.
+        const string journal = $"{coordinator}/coordinator/journal";
+        foreach (var (path, manifest, text, order) in new[] { journal, $"{journal}/events-1" }.SelectMany(path => (IEnumerable<(string, string, string, string)>)
+        [
+            (path, "medallion-snapshot-1", """{"tables":[]}""", "MedallionSnapshot"),
+            (path, "table-paused-1", """{"table":"silver/orders","at":"2026-03-01T12:00:00Z"}""", "TablePaused"),
+            (path, "job-requested-1", $$"""{"table":"silver/orders","at":"2026-03-01T12:00:00Z","pins":{{pins}} }""", "JobRequested"),
+        ])) yield return (path, 4202, manifest, text, order);
+        yield return (journal, 7, "Akka.Persistence.Persistent, Akka.Persistence", "", "Persistence.Persistent");
+        yield return (journal, 7, "System.IO.FileInfo, System.Private.CoreLib", "", "System.IO.FileInfo");
+        yield return (journal, 8, "Akka.Persistence.Serialization.Snapshot, Akka.Persistence", "", "Serialization.Snapshot");
+        yield return ($"{journal}/events-1", 1, "Akka.Persistence.WriteMessages, Akka.Persistence", "{}", "WriteMessages");
+        yield return ($"{journal}/events-1", 1, "Akka.Persistence.ReplayedMessage, Akka.Persistence", "{}", "ReplayedMessage");
+        yield return ($"{journal}/events-1", 1, "Akka.Persistence.LoadSnapshotResult, Akka.Persistence", "{}", "LoadSnapshotResult");
     }
 
     private static string StageJson(string? file, long from, long to) => JsonSerializer.Serialize(new

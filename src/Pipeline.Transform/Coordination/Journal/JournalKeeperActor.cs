@@ -139,7 +139,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         Receive<JournalRead>(_ => { });
         Receive<JournalWritten>(_ => { });
         Receive<SnapshotWritten>(_ => { });
-        Receive<MedallionSnapshot>(_ => { });
+        Receive<MedallionSnapshot>(_ => { }, _ => Context.IsFromCluster());
     }
 
     private void Open()
