@@ -9,6 +9,9 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Place}: {Setting}: {What}")]
     public static partial void OldName(this ILogger log, SourceLocation place, string setting, string what);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Place}: {Setting}: DuckDB runs it, and Spark would give another answer: {What}")]
+    public static partial void NotPortable(this ILogger log, SourceLocation place, string setting, string what);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "No node joins another as long as the lake does not say which it is: {Fault}")]
     public static partial void LakeRefuses(this ILogger log, Fault fault);
 

@@ -63,6 +63,8 @@ internal sealed class NodeHost : IAsyncDisposable
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
         var log = logs.CreateLogger<NodeHost>();
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
+        // It goes on, as it did before anybody asked for another engine.
+        foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
         lake = lake.Telling(logs);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
         var outages = NodeOutages.Watch(logs, watching ?? time);
