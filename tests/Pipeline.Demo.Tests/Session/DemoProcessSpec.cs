@@ -1,14 +1,16 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Pipeline.Core.Metrics;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Testing;
+using Pipeline.Testing.Interpreter;
 
 namespace Pipeline.Demo.Tests.Session;
 
 /// <summary>The README's first command, as processes: to the end, interrupted, killed and resumed.</summary>
-public sealed class DemoProcessSpec : IDisposable
+public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable, IClassFixture<DemoProcessSpec.OnceDemo>
 {
     private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
 
@@ -19,13 +21,8 @@ public sealed class DemoProcessSpec : IDisposable
     [Fact]
     public async Task Once_fills_every_table_balances_to_the_row_and_measures_what_the_list_of_instruments_says()
     {
-        var instruments = Path.Combine(_root, "instruments");
-        await using var demo = NodeProcess.StartMeasured(instruments, "demo", "--once", "--lake", Lake, "-o", "json");
-
-        var run = await demo.WaitForEndAsync();
-
-        Assert.True(run.ExitCode == ExitCode.Done, run.Messages);
-        var report = ExpectBalanced(run);
+        Assert.True(once.Run.ExitCode == ExitCode.Done, once.Run.Messages);
+        var report = ExpectBalanced(once.Run);
         var tables = report["tables"]!.AsArray();
         Assert.Equal(11, tables.Count);
         Assert.All(tables, table => Assert.True((long)table!["generated"]! > 0 && (long)table["bronze"]!["found"]! > 0 && (long)table["silver"]!["found"]! > 0, table.ToJsonString()));
@@ -34,9 +31,38 @@ public sealed class DemoProcessSpec : IDisposable
         Assert.All(gold, table => Assert.True((long)table!["rows"]!["found"]! > 0, table.ToJsonString()));
         Assert.NotEmpty(report["dirt"]!.AsArray());
         Assert.InRange((double)report["first_gold_seconds"]!, 0.1, 120);
-        var measured = await File.ReadAllLinesAsync(instruments, TestContext.Current.CancellationToken);
+        var measured = await File.ReadAllLinesAsync(once.Instruments, TestContext.Current.CancellationToken);
         Assert.Empty(measured.Except(Instruments.All.Select(Measurements.Describe)));
         Assert.Empty(Instruments.All.Where(info => info.OnlyWhen is null).Select(Measurements.Describe).Except(measured));
+    }
+
+    [Fact]
+    public async Task Its_runs_as_exported_jobs_by_a_second_interpreter_equal_the_lakes_rows()
+    {
+        var (here, again) = (Path.Combine(_root, "here"), Path.Combine(_root, "again"));
+        var exported = await NodeRun.OfAsync("export-jobs", "--lake", once.Lake, "--to", here, "-o", "json");
+        // Another process: what it would take from memory in another order.
+        await using var second = NodeProcess.Start("export-jobs", "--lake", once.Lake, "--to", again);
+
+        Assert.True(exported.ExitCode == ExitCode.Done, exported.Messages);
+        Assert.Equal(ExitCode.Done, (await second.WaitForEndAsync()).ExitCode);
+        Assert.Equal(Sums(here), Sums(again));
+        var tables = JsonNode.Parse(exported.Data)!.AsArray();
+        Assert.Equal((11, 11), (tables.Count(table => IsOf("silver", table!)), tables.Count(table => IsOf("gold", table!))));
+        Assert.All(tables, table => Assert.True((int)table!["runs"]! > 0 && (int)table["not_kept"]! + (int)table["redefined"]! + (int)table["not_over"]! == 0, table.ToJsonString()));
+
+        var interpreter = await JobInterpreter.TryCreateAsync(TestContext.Current.CancellationToken);
+        Assert.SkipWhen(interpreter is null, JobInterpreter.Missing);
+        // The copy: nothing of the lake, and nothing of where it was written.
+        Directory.Move(again, Path.Combine(_root, "moved"));
+        var (exit, lines) = await interpreter.CompareAsync(Path.Combine(_root, "moved"), TestContext.Current.CancellationToken);
+
+        Assert.True(exit == 0, string.Join(Environment.NewLine, lines));
+        var runs = tables.Sum(table => (int)table!["runs"]!);
+        // Beside its own, a Silver run has two outputs more: quarantine and deletes.
+        var outputs = runs + (2 * tables.Where(table => IsOf("silver", table!)).Sum(table => (int)table!["runs"]!));
+        Assert.Matches($"^{runs} documents, {outputs} outputs, [1-9][0-9]{{4,}} rows, 0 differences$", lines[^1]);
+        TestContext.Current.TestOutputHelper!.WriteLine(lines[^1]);
     }
 
     [Fact]
@@ -87,5 +113,34 @@ public sealed class DemoProcessSpec : IDisposable
         Assert.True((bool)report["balanced"]!, run.Data);
         Assert.True((bool)report["verify"]!["is_sound"]!, run.Data);
         return report;
+    }
+
+    private static bool IsOf(string layer, JsonNode table) => ((string)table["table"]!).StartsWith(layer + "/", StringComparison.Ordinal);
+
+    private static IReadOnlyList<string> Sums(string folder) =>
+        [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => $"{Path.GetRelativePath(folder, file)} {Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))}")];
+
+    /// <summary>A demo that has run once to its end, and the lake that it has left.</summary>
+    public sealed class OnceDemo : IAsyncLifetime
+    {
+        private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+
+        public string Lake => Path.Combine(_root, "lake");
+
+        public string Instruments => Path.Combine(_root, "instruments");
+
+        internal NodeRun Run { get; private set; } = new(-1, "", "");
+
+        public async ValueTask InitializeAsync()
+        {
+            await using var demo = NodeProcess.StartMeasured(Instruments, "demo", "--once", "--lake", Lake, "-o", "json");
+            Run = await demo.WaitForEndAsync();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Directory.Delete(_root, recursive: true);
+            return ValueTask.CompletedTask;
+        }
     }
 }
