@@ -2,8 +2,8 @@
 
     spark-submit spark/conformance.py [conformance.json]
 
-Needs PySpark 3.4 or 3.5 and nothing else. conformance.json lies beside this file and is written from the table itself. Exits
-with 1 when there is a difference, else with 0.
+Needs PySpark 3.4 or 3.5 and the file medallion_job.py beside this one, whose session it has. conformance.json lies there too and
+is written from the table itself. Exits with 1 when there is a difference, else with 0.
 """
 
 import datetime
@@ -14,35 +14,8 @@ import sys
 
 from pyspark.sql import SparkSession
 
-# What a job of the pipeline sets before its first read.
-SETTINGS = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.ansi.enforceReservedKeywords": "false",
-    "spark.sql.parser.escapedStringLiterals": "false",
-    # Else ${env:HOME} in a text is another text.
-    "spark.sql.variable.substitute": "false",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.caseSensitive": "true",
-    "spark.sql.timestampType": "TIMESTAMP_LTZ",
-    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
-    "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
-    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
-    "spark.sql.storeAssignmentPolicy": "ANSI",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
-    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
-    "spark.sql.parquet.writeLegacyFormat": "false",
-    "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
-    "spark.sql.parquet.mergeSchema": "false",
-    "spark.sql.parquet.fieldId.write.enabled": "false",
-    "spark.sql.files.ignoreMissingFiles": "false",
-    "spark.sql.files.ignoreCorruptFiles": "false",
-    "spark.sql.parquet.compression.codec": "zstd",
-    "spark.sql.adaptive.enabled": "true",
-}
+# spark-submit puts the folder of the script that it runs before all others.
+from medallion_job import SETTINGS
 
 
 def text_of(value):

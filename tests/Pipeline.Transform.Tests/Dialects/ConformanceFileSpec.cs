@@ -13,6 +13,8 @@ public sealed partial class ConformanceFileSpec
 
     private static string Folder => Path.Combine(Path.GetDirectoryName(Golden.PathOf("x"))!, "../../../spark");
 
+    private static IEnumerable<string> Scripts => Directory.EnumerateFiles(Folder, "*.py");
+
     [Fact]
     public void The_file_that_a_Spark_is_asked_is_the_table()
     {
@@ -36,10 +38,13 @@ public sealed partial class ConformanceFileSpec
         var settings = Settings().Match(page).Groups["settings"].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Contains("spark.sql.ansi.enabled=true", settings);
 
-        foreach (var script in Directory.GetFiles(Folder, "*.py"))
+        var own = PythonSetting().Matches(File.ReadAllText(Path.Combine(Folder, "medallion_job.py"))).Select(pair => $"{pair.Groups["name"].Value}={pair.Groups["value"].Value}");
+        Assert.Equal(settings.Where(setting => setting.StartsWith("spark.sql.", StringComparison.Ordinal)), own);
+        // One list: every other script has the job's.
+        foreach (var script in Scripts.Where(script => !script.EndsWith("medallion_job.py", StringComparison.Ordinal)))
         {
-            var own = PythonSetting().Matches(File.ReadAllText(script)).Select(pair => $"{pair.Groups["name"].Value}={pair.Groups["value"].Value}").ToList();
-            Assert.Equal(settings.Where(setting => setting.StartsWith("spark.sql.", StringComparison.Ordinal)), own.Where(setting => setting.StartsWith("spark.sql.", StringComparison.Ordinal)));
+            Assert.Contains("\nfrom medallion_job import SETTINGS\n", File.ReadAllText(script));
+            Assert.Empty(PythonSetting().Matches(File.ReadAllText(script)));
         }
     }
 
@@ -51,24 +56,27 @@ public sealed partial class ConformanceFileSpec
     private static partial Regex PythonSetting();
 
     [Fact]
-    public async Task The_script_is_one_file_of_Python()
+    public async Task Scripts_are_Python_as_of_3_7()
     {
-        var copy = Directory.CreateTempSubdirectory("conformance-");
-        try
-        {
-            var script = Path.Combine(copy.FullName, "conformance.py");
-            File.Copy(Path.Combine(Folder, "conformance.py"), script);
-            var python = OutsideProgram.TryStart("python3", ["-m", "py_compile", script]);
-            Assert.SkipWhen(python is null, "There is no python3.");
-            await using var running = python;
+        const string parse = "import ast, sys\nfor path in sys.argv[1:]: ast.parse(open(path, encoding='utf-8').read(), path, feature_version=(3, 7))";
+        var python = OutsideProgram.TryStart("python3", ["-W", "error", "-c", parse, .. Scripts]);
+        Assert.SkipWhen(python is null, "There is no python3.");
+        await using var running = python;
 
-            var (exit, lines) = await running.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var (exit, lines) = await running.WaitForExitAsync(TestContext.Current.CancellationToken);
 
-            Assert.True(exit == 0, string.Join(Environment.NewLine, lines));
-        }
-        finally
-        {
-            copy.Delete(recursive: true);
-        }
+        Assert.True(exit == 0, string.Join(Environment.NewLine, lines));
     }
+
+    /// <summary>Packages of Python's own library, as of 3.7, PySpark and what it brings along.</summary>
+    [Fact]
+    public void Scripts_need_nothing_but_PySpark()
+    {
+        string[] allowed = ["argparse", "concurrent", "datetime", "decimal", "hashlib", "json", "medallion_job", "os", "py4j", "pyspark", "re", "sys", "uuid"];
+
+        Assert.All(Scripts, script => Assert.Empty(PythonImport().Matches(File.ReadAllText(script)).Select(import => import.Groups["package"].Value).Except(allowed)));
+    }
+
+    [GeneratedRegex("^ *(import|from) (?<package>[a-z0-9_]+)", RegexOptions.Multiline)]
+    private static partial Regex PythonImport();
 }

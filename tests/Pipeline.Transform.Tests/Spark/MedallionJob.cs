@@ -1,0 +1,54 @@
+using System.Runtime.CompilerServices;
+using Pipeline.Testing;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Spark;
+
+/// <summary>
+/// <c>spark/medallion_job.py</c> itself, in a process of its own, on a double of PySpark whose SQL is DuckDB's. What it shows is
+/// what the program does; what Spark makes of its SQL it cannot show.
+/// </summary>
+internal static class MedallionJob
+{
+    /// <summary>The folder of the scripts for Spark.</summary>
+    public static string Folder => Path.GetFullPath(Path.Combine(Here(), "../../../spark"));
+
+    public static IReadOnlyDictionary<string, string> Environment(DoubleHost host) => new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["PYTHONPATH"] = $"{Path.Combine(Here(), "Double")}{Path.PathSeparator}{Folder}",
+        ["PYTHONDONTWRITEBYTECODE"] = "1",
+        ["DOUBLE_PORT"] = $"{host.Port}",
+    };
+
+    /// <summary>Starts the program; skips the test where there is no Python.</summary>
+    public static OutsideProgram Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var program = OutsideProgram.TryStart("python3", [Path.Combine(Folder, "medallion_job.py"), .. arguments], environment);
+        Assert.SkipWhen(program is null, "There is no python3.");
+        return program;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    /// <param name="uri">What the double calls each file; null: what Spark does.</param>
+    public static async Task<Ended> RunAsync(string[] arguments, CancellationToken cancellationToken, string? uri = null)
+    {
+        await using var host = new DoubleHost();
+        var environment = new Dictionary<string, string>(Environment(host), StringComparer.Ordinal);
+        if (uri is not null) environment.Add("DOUBLE_URI", uri);
+        await using var program = Start(environment, arguments);
+        var (exitCode, lines) = await program.WaitForExitAsync(cancellationToken);
+        return new Ended(exitCode, string.Join('\n', lines));
+    }
+
+    /// <summary>Runs a document to its end.</summary>
+    public static async Task<Ended> RunAsync(string document, string sha256, string execution, string answer, CancellationToken cancellationToken, string? uri = null)
+    {
+        var ended = await RunAsync(["--document", document, "--sha256", sha256, "--execution", execution, "--answer", answer], cancellationToken, uri);
+        return File.Exists(answer) ? ended with { Answer = JobAnswer.Read(await File.ReadAllBytesAsync(answer, cancellationToken)) } : ended;
+    }
+
+    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}
+
+/// <summary>How the program has ended.</summary>
+internal sealed record Ended(int ExitCode, string Output, JobAnswer? Answer = null);

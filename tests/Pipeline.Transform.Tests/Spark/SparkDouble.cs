@@ -1,0 +1,56 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Tests.Spark;
+
+/// <summary>
+/// An engine that runs the program for Spark. It is given documents in DuckDB's SQL, as which the double takes them, under the name
+/// and with the relation names of Spark's.
+/// </summary>
+internal sealed partial class SparkDouble(string root, string directory) : IJobEngine
+{
+    private readonly Dictionary<string, (Task<Ended> Ended, string Sha256)> _executions = new(StringComparer.Ordinal);
+
+    public string Name => "spark-double";
+
+    public string Dialect => JobDocument.DuckDbDialect;
+
+    /// <summary>Of its runs that have ended.</summary>
+    public List<Ended> Runs { get; } = [];
+
+    public async ValueTask<JobHandle> SubmitAsync(ReadOnlyMemory<byte> document, string execution, CancellationToken cancellationToken)
+    {
+        var text = OfSpark(document.Span, root);
+        var path = Path.Combine(directory, execution + ".json");
+        await File.WriteAllTextAsync(path, text, new UTF8Encoding(false), cancellationToken);
+        var run = MedallionJob.RunAsync(path, JobDocument.Sha256Of(Encoding.UTF8.GetBytes(text)), execution, path + ".answer", cancellationToken);
+        _executions.Add(execution, (run, JobDocument.Sha256Of(document.Span)));
+        return new JobHandle(Name, execution, execution);
+    }
+
+    public async ValueTask<JobState> ObserveAsync(JobHandle handle, CancellationToken cancellationToken)
+    {
+        var (run, sha256) = _executions[handle.Execution];
+        var ended = await run;
+        Runs.Add(ended);
+        return ended.Answer is { } answer
+            ? new JobState.Answered(answer with { Document = sha256 })
+            : new JobState.Failed(new InvalidOperationException(ended.Output));
+    }
+
+    public ValueTask CancelAsync(JobHandle handle) => ValueTask.CompletedTask;
+
+    private static string OfSpark(ReadOnlySpan<byte> document, string root)
+    {
+        var read = JsonNode.Parse(document)!;
+        read["dialect"] = "spark";
+        read["root"] = root;
+        return TwoParts().Replace(read.ToJsonString(), "$1__");
+    }
+
+    /// <summary>The first part of a relation's name.</summary>
+    [GeneratedRegex(@"\b(silver|gold)\.(?=[a-z_])")]
+    private static partial Regex TwoParts();
+}
