@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
@@ -8,6 +9,8 @@ namespace Pipeline.Transform;
 /// <inheritdoc cref="IJobRunner"/>
 public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOptions options, TimeProvider time) : IJobRunner
 {
+    public SqlDialect Dialect => engine.Dialect;
+
     /// <summary>Called before each commit with the table's name; a test throws here to be a crash.</summary>
     internal Action<TableId>? BeforeCommit { get; set; }
 

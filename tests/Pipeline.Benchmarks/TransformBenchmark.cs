@@ -195,7 +195,7 @@ public sealed class TransformBenchmark : IBenchmark
         var planner = new JobPlanner(tables, graph, options, TimeProvider.System);
         var engine = new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, TimeProvider.System);
         if (await planner.PlanAsync(TableId.Parse(table), cancellationToken) is not { } pins) return false;
-        await engine.RunAsync(await planner.ExpandAsync(pins, cancellationToken), cancellationToken);
+        await engine.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancellationToken), cancellationToken);
         return true;
     }
 }

@@ -8,6 +8,7 @@ using Pipeline.Delta.Maintenance;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -91,7 +92,7 @@ internal sealed class TestLake : IDisposable
         return await RunAsync(pins);
     }
 
-    public async Task<JobResult> RunAsync(JobPins pins) => await Jobs.RunAsync(await Planner.ExpandAsync(pins, Cancel), Cancel);
+    public async Task<JobResult> RunAsync(JobPins pins) => await Jobs.RunAsync(await Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel);
 
     /// <summary>Runs whatever has something to do until nothing has.</summary>
     public async Task RunAllAsync()

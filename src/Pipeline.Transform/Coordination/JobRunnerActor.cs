@@ -60,7 +60,7 @@ internal sealed class JobRunnerActor : ReceiveActor
 
     private ValueTask<JobResult> RunAsync(CancellationToken stopping) => _limit.RunAsync($"Table {_pins.Table}", $"run {_pins.Run}", async cancellationToken =>
     {
-        var spec = await _planner.ExpandAsync(_pins, cancellationToken);
+        var spec = await _planner.ExpandAsync(_pins, _runner.Dialect, cancellationToken);
         return await _runner.RunAsync(spec, cancellationToken);
     }, stopping);
 }

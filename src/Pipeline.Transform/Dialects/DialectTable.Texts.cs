@@ -27,6 +27,8 @@ public static partial class DialectTable
         Of("sha2(t, bits)", "sha256(t)", null, ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), (null, null)) with { IsOurs = false, Example = "sha2(t, 256)" },
         Of("encode(t)", null, "CAST(t AS BINARY)", ("é", "C3A9"), (null, null)) with { IsOurs = false, Example = "hex(encode(t))" },
         Of("starts_with(t, start)", null, "startswith(t, start)", [Row("true", "abc", "ab"), Row("false", "abc", "b"), Row("true", "abc", "")]) with { IsOurs = false },
+        // In UTF-8.
+        Of("byte_length(t)", "strlen(t)", "octet_length(t)", ("é😀", "6"), ("", "0"), (null, null)),
         // One row for each item of a list separated by commas.
         Of("list_rows(t)", "unnest(string_split(t, ','))", "explode(split(t, ','))"),
     ];

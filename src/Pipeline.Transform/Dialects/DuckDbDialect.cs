@@ -18,7 +18,9 @@ internal sealed class DuckDbDialect : SqlDialect
 
     public override string Type(IArrowType type) => DuckSql.Type(type);
 
-    public override string Table(TableId table) => $"{(table.Layer == Layer.Silver ? "silver" : "gold")}.{Name(table.Name)}";
+    public override string Relation(TableId table) => $"{LayerOf(table)}.{table.Name}";
+
+    public override string Table(TableId table) => $"{LayerOf(table)}.{Name(table.Name)}";
 
     public override string List(IEnumerable<string> items) => $"[{string.Join(", ", items)}]";
 

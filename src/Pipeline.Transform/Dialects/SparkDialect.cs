@@ -39,7 +39,9 @@ internal sealed class SparkDialect : SqlDialect
     };
 
     // Views have one-part names.
-    public override string Table(TableId table) => Name($"{(table.Layer == Layer.Silver ? "silver" : "gold")}__{table.Name}");
+    public override string Relation(TableId table) => $"{LayerOf(table)}__{table.Name}";
+
+    public override string Table(TableId table) => Name(Relation(table));
 
     public override string List(IEnumerable<string> items) => $"array({string.Join(", ", items)})";
 
@@ -85,6 +87,9 @@ internal sealed class SparkDialect : SqlDialect
     internal override string? FormOf(SqlFunction function) => function.Spark;
 
     internal override string IntegerDivision => " DIV ";
+
+    // After a backslash a line comment goes on, and a comment that begins with + is a hint.
+    internal override string Comment(string comment) => " ";
 
     internal override string TypeWord(string word) => word.ToUpperInvariant() switch
     {

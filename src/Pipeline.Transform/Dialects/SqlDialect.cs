@@ -1,3 +1,4 @@
+using System.Globalization;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -15,7 +16,7 @@ public abstract class SqlDialect
     /// <summary>Spark 3.4 and later with the session settings of the job: ANSI, UTC, names as they are written.</summary>
     public static SqlDialect Spark { get; } = new SparkDialect();
 
-    /// <summary>The engine's name, as <c>transform.engine</c> has it.</summary>
+    /// <summary>The engine's name, as documents have it.</summary>
     public abstract string Engine { get; }
 
     /// <summary>A quoted name.</summary>
@@ -28,7 +29,10 @@ public abstract class SqlDialect
     /// <exception cref="NotSupportedException">The type cannot be in a table of the lake.</exception>
     public abstract string Type(IArrowType type);
 
-    /// <summary>A Silver or Gold table under the name that the engine knows it by.</summary>
+    /// <summary>The relation that holds a Silver or Gold table, as a document names it.</summary>
+    public abstract string Relation(TableId table);
+
+    /// <summary>The same as SQL names it.</summary>
     public abstract string Table(TableId table);
 
     /// <summary>An array of expressions.</summary>
@@ -73,6 +77,10 @@ public abstract class SqlDialect
     /// <summary>Null for what has no value of the type. Values that are no integer, or doubles, go through the functions of the table first.</summary>
     public string TryCast(string expression, IArrowType type) => $"TRY_CAST({expression} AS {Type(type)})";
 
+    /// <summary>A moment, to the microsecond.</summary>
+    public string Moment(DateTimeOffset at) =>
+        $"{Type(BronzeColumns.Timestamp)} {Text(at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}";
+
     /// <summary>A null of a type.</summary>
     public string Null(IArrowType type) => Cast("NULL", type);
 
@@ -95,8 +103,13 @@ public abstract class SqlDialect
 
     internal virtual string IntegerDivision => "//";
 
+    /// <summary>A comment as users write it.</summary>
+    internal virtual string Comment(string comment) => comment;
+
     /// <summary>The engine's word for a type as users write it.</summary>
     internal abstract string TypeWord(string word);
+
+    private protected static string LayerOf(TableId table) => table.Layer == Layer.Silver ? "silver" : "gold";
 
     /// <summary>A table that users name <c>silver.NAME</c>, where a view has one name.</summary>
     /// <param name="name">Without quotes.</param>

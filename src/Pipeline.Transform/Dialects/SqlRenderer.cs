@@ -87,6 +87,9 @@ internal sealed class SqlRenderer(SqlDialect dialect)
                 case SqlTokenKind.QuotedName:
                     output.Append(dialect.Name(token.Value));
                     break;
+                case SqlTokenKind.Space when token.IsComment:
+                    output.Append(dialect.Comment(token.Raw));
+                    break;
                 case SqlTokenKind.Symbol:
                     if (token.Raw == "(") casts.Push(Before(tokens, i) is { } word && (word.IsWord("CAST") || word.IsWord("TRY_CAST")));
                     else if (token.Raw == ")" && casts.Count > 0) casts.Pop();

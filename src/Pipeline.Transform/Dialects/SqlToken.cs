@@ -32,6 +32,8 @@ internal readonly record struct SqlToken(SqlTokenKind Kind, string Raw)
         _ => Raw,
     };
 
+    public bool IsComment => Kind == SqlTokenKind.Space && Raw[0] is '-' or '/';
+
     public bool IsWord(string word) => Kind == SqlTokenKind.Word && Raw.Equals(word, StringComparison.OrdinalIgnoreCase);
 
     public bool IsSymbol(string symbol) => Kind == SqlTokenKind.Symbol && Raw == symbol;

@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Table;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -42,7 +43,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
         {
             var after = await table.AtVersionAsync(version, cancellationToken);
             if (graph.TryGold(pins.Table) is { } node && after.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return (null, true);
-            var spec = await planner.ExpandAsync(pins, cancellationToken);
+            var spec = await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancellationToken);
             return (spec.Kind == JobKind.Silver ? await SilverAsync(table, after, spec, cancellationToken) : await GoldAsync(table, after, spec, cancellationToken), false);
         }
         catch (PipelineException gone) when (gone.Kind is FaultKind.Missing or FaultKind.Damaged)

@@ -53,7 +53,7 @@ public abstract record GoldComparison
         {
             var of = await TableFiles.RelationAsync(session, lake.Store, input.Table.ToString(), [.. input.Columns.Select(column => column.ToField())],
                 [.. input.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
-            session.Execute($"CREATE VIEW {input.RelationName} AS {of}");
+            session.Execute($"CREATE VIEW {SqlDialect.DuckDb.Table(input.Table)} AS {of}");
         }
 
         // Keys alone: values of sums depend on the order in which they were added up.

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
+using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
-using Pipeline.DuckDb;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Gold;
@@ -18,12 +18,12 @@ internal static class GoldSteps
 
     /// <summary>The merge of a run that is one; null: the table is made anew. Made by another definition, its rows may not have today's key.</summary>
     public static MergeSql? MergeOf(JobSpec spec, Snapshot before) =>
-        spec.Kind == JobKind.Merge && before.Position(JobPlanner.DefinitionAppId) == spec.Definition ? new MergeSql("target", spec.Table, before, spec.Columns, spec.Key) : null;
+        spec.Kind == JobKind.Merge && before.Position(JobPlanner.DefinitionAppId) == spec.Definition ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
 
     /// <summary>All rows of the table are replaced.</summary>
     public static JobDocument Full(JobSpec spec, string root) => Document(spec, root) with
     {
-        Relations = [.. spec.Inputs.Select(Input)],
+        Relations = [.. Inputs(spec)],
         Outputs = [new JobOutput(spec.Table.ToString(), spec.Table.ToString(), spec.Columns)],
         Steps =
         [
@@ -37,22 +37,24 @@ internal static class GoldSteps
     /// <summary>Rows are inserted, updated and deleted by key, so that the table holds what the query returns.</summary>
     public static JobDocument Merge(JobSpec spec, string root, Snapshot before, MergeSql merge)
     {
-        var (key, columns, rowFault) = (Sql.Names(spec.Key), Sql.Names(spec.Columns.Select(column => column.Name)), FailsOnARow(spec.Table));
+        var (sql, rowFault) = (spec.Dialect, FailsOnARow(spec.Table));
+        var (key, columns) = (sql.Names(spec.Key), sql.Names(spec.Columns.Select(column => column.Name)));
         ImmutableArray<JobColumn> keyColumns = [.. spec.Columns.Where(column => spec.Key.Contains(column.Name))];
-        var cast = spec.Columns.Select(column => $"CAST({Sql.Name(column.Name)} AS {Sql.Type(column.ToField().DataType)}) AS {Sql.Name(column.Name)}");
+        var cast = spec.Columns.Select(column => $"{sql.Cast(sql.Name(column.Name), column.ToField().DataType)} AS {sql.Name(column.Name)}");
         return Document(spec, root) with
         {
-            Relations = [.. spec.Inputs.Select(Input), new JobRelation("target_keys", spec.Table.ToString(), keyColumns, JobFiles.Of(before)), .. merge.Relations],
+            Relations = [.. Inputs(spec), new JobRelation("target_keys", spec.Table.ToString(), keyColumns, JobFiles.Of(before)), .. merge.Relations],
             Outputs = [merge.Output],
             Steps =
             [
-                new DefineStep("result", Closed(spec.Sql!)) { Keep = true, RowFault = rowFault },
+                // Functions have other types on each engine: the columns are the table's.
+                new DefineStep("result", $"SELECT {string.Join(", ", cast)} FROM (\n{Closed(spec.Sql!)}) AS made") { Keep = true, RowFault = rowFault },
                 KeyCheck(spec, "result"),
                 // The query's rows are all that the table shall hold: a key that it does not return any more goes.
                 new DefineStep("gone", $"SELECT {key} FROM target_keys ANTI JOIN result USING ({key})") { Keep = true },
                 .. merge.Match($"SELECT {key} FROM result UNION ALL SELECT {key} FROM gone", "existing"),
                 // Only rows that differ are written, so unchanged files stay.
-                new DefineStep("upserts", $"SELECT {string.Join(", ", cast)} FROM result EXCEPT SELECT {columns} FROM existing") { Keep = true, RowFault = rowFault },
+                new DefineStep("upserts", $"SELECT {columns} FROM result EXCEPT SELECT {columns} FROM existing") { Keep = true, RowFault = rowFault },
                 .. merge.Write("existing", "upserts", "gone", rowFault),
             ],
         };
@@ -61,21 +63,22 @@ internal static class GoldSteps
     private static JobDocument Document(JobSpec spec, string root) => new()
     {
         Format = JobDocument.CurrentFormat,
-        Dialect = JobDocument.DuckDbDialect,
+        Dialect = spec.Dialect.Engine,
         Run = new DocumentRun(spec.Table, spec.Pins.Run),
         Root = root,
     };
 
-    private static JobRelation Input(JobInput input) => new(input.RelationName, input.Table.ToString(), input.Columns, input.Files);
+    private static IEnumerable<JobRelation> Inputs(JobSpec spec) => spec.Inputs.Select(input => input.ToRelation(spec.Dialect));
 
     /// <summary>A key names one row: anything else multiplies whatever joins it.</summary>
     private static CheckStep KeyCheck(JobSpec spec, string rows)
     {
-        var key = spec.Key.Select(Sql.Name).ToList();
+        var sql = spec.Dialect;
+        var key = spec.Key.Select(name => (Name: sql.Name(name), Type: spec.Columns.Single(column => column.Name == name).ToField().DataType)).ToList();
         var places = string.Join(", ", key.Select((_, i) => $"{{{i}}}"));
         return new CheckStep($"""
-            SELECT {string.Join(", ", key.Select(name => $"CAST({name} AS VARCHAR)"))}, CAST(count(*) AS VARCHAR) FROM {rows} GROUP BY {string.Join(", ", key)}
-            HAVING count(*) > 1 OR {string.Join(" OR ", key.Select(name => $"{name} IS NULL"))} LIMIT 1
+            SELECT {string.Join(", ", key.Select(column => sql.ToText(column.Name, column.Type)))}, {sql.ToText("count(*)", Int64Type.Default)} FROM {rows} GROUP BY {string.Join(", ", key.Select(column => column.Name))}
+            HAVING count(*) > 1 OR {string.Join(" OR ", key.Select(column => $"{column.Name} IS NULL"))} LIMIT 1
             """,
             new FaultWords($"Table {spec.Table}", $"its query returns key ({places}) {{{key.Count}}} times or with a null",
                 "Make the query return each key once, or add the column that tells the rows apart to key."));

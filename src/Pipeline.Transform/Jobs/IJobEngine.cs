@@ -1,3 +1,5 @@
+using Pipeline.Transform.Dialects;
+
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>
@@ -8,8 +10,8 @@ public interface IJobEngine
 {
     string Name { get; }
 
-    /// <summary>The dialect of the documents that it takes.</summary>
-    string Dialect { get; }
+    /// <summary>Whose SQL the documents hold that it takes.</summary>
+    SqlDialect Dialect { get; }
 
     /// <summary>Begins an execution; it goes on when whoever submitted it is gone.</summary>
     /// <param name="document">UTF-8 of a <see cref="JobDocument"/>.</param>

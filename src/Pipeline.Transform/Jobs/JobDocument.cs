@@ -19,10 +19,8 @@ public sealed record JobDocument
 
     public required int Format { get; init; }
 
-    /// <summary>Whose SQL it holds: <see cref="DuckDbDialect"/>.</summary>
+    /// <summary>Whose SQL it holds: <see cref="Dialects.SqlDialect.Engine"/>.</summary>
     public required string Dialect { get; init; }
-
-    public const string DuckDbDialect = "duckdb";
 
     public required DocumentRun Run { get; init; }
 

@@ -32,10 +32,11 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
         : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
 
-    /// <summary>The document of a run; the same for the same pins.</summary>
-    public async ValueTask<JobSpec> ExpandAsync(JobPins pins, CancellationToken cancellationToken) =>
-        graph.TrySilver(pins.Table) is { } contract ? await ExpandSilverAsync(contract, pins, cancellationToken)
-        : await ExpandGoldAsync(graph.TryGold(pins.Table)!, pins, cancellationToken);
+    /// <summary>What a run computes; the same for the same pins.</summary>
+    /// <param name="dialect">Of the engine that shall run it.</param>
+    public async ValueTask<JobSpec> ExpandAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) =>
+        graph.TrySilver(pins.Table) is { } contract ? await ExpandSilverAsync(contract, pins, dialect, cancellationToken)
+        : await ExpandGoldAsync(graph.TryGold(pins.Table)!, pins, dialect, cancellationToken);
 
     private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
     {
@@ -113,12 +114,12 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         return inputs;
     }
 
-    private async ValueTask<JobSpec> ExpandSilverAsync(SilverContract contract, JobPins pins, CancellationToken cancellationToken)
+    private async ValueTask<JobSpec> ExpandSilverAsync(SilverContract contract, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
     {
         var pinned = pins.Input(contract.From)!;
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
-        var checking = new SilverSql(contract, snapshot.Schema, SqlDialect.DuckDb);
+        var checking = new SilverSql(contract, snapshot.Schema, dialect);
         var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
 
         var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
@@ -128,10 +129,11 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         {
             Pins = pins,
             Kind = JobKind.Silver,
+            Dialect = dialect,
             Inputs = [.. inputs],
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
-            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, SqlDialect.DuckDb).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
+            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
                 Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, BronzeShape.Of(snapshot.Schema).Sequence),
             TimelyWithin = options.LagMax,
         };
@@ -141,7 +143,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         contract.Columns.SelectMany(column => new[] { SilverContract.RequiredRule(column.Name), SilverContract.TypeRule(column.Name) })
             .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.SelectMany(rule => new[] { rule.Name, SilverContract.ErrorRule(rule.Name) })).Concat(contract.References.Select(reference => reference.Name));
 
-    private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, CancellationToken cancellationToken)
+    private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
     {
         var inputs = new List<JobInput>();
         foreach (var input in node.Inputs) inputs.Add(await InputAsync(input, pins, cancellationToken));
@@ -149,10 +151,11 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         {
             Pins = pins,
             Kind = node.Gold.Materialization == Materialization.Merge ? JobKind.Merge : JobKind.Full,
+            Dialect = dialect,
             Inputs = [.. inputs],
             Columns = JobColumn.Of(node.Columns),
             Key = [.. node.Gold.Key],
-            Sql = SqlDialect.DuckDb.Render(node.Gold.Sql),
+            Sql = dialect.Render(node.Gold.Sql),
             Definition = Fingerprint(node.Gold),
         };
     }

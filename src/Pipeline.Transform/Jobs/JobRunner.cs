@@ -1,10 +1,14 @@
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>Runs jobs: an engine computes, this side checks and commits.</summary>
 public interface IJobRunner
 {
+    /// <summary>Whose SQL its jobs hold.</summary>
+    SqlDialect Dialect { get; }
+
     /// <summary>
     /// Runs a job to its end. Running it again, at once or after a crash at any moment, changes nothing more and returns
     /// the same result.

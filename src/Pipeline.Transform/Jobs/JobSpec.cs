@@ -5,6 +5,7 @@ using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -22,9 +23,8 @@ public sealed record JobColumn(string Name, string Type, [property: JsonProperty
 /// <summary>The files to read from one table. No files: an empty table of these columns.</summary>
 public sealed record JobInput(TableId Table, ImmutableArray<JobColumn> Columns, ImmutableArray<JobFile> Files)
 {
-    /// <summary>As SQL calls the table.</summary>
-    [JsonIgnore]
-    public string RelationName => $"{(Table.Layer == Layer.Silver ? "silver" : "gold")}.{Table.Name}";
+    /// <summary>The table as SQL of users names it.</summary>
+    public JobRelation ToRelation(SqlDialect dialect) => new(dialect.Relation(Table), Table.ToString(), Columns, Files);
 }
 
 /// <summary>How a job's result becomes a table.</summary>
@@ -76,6 +76,9 @@ public sealed record JobSpec
 
     public required JobKind Kind { get; init; }
 
+    /// <summary>Whose SQL it holds.</summary>
+    public required SqlDialect Dialect { get; init; }
+
     public required ImmutableArray<JobInput> Inputs { get; init; }
 
     /// <summary>The output table's columns.</summary>
@@ -94,12 +97,7 @@ public sealed record JobSpec
     /// <summary>Rows count as timely that reach Silver within this time of being ingested.</summary>
     public TimeSpan TimelyWithin { get; init; }
 
-    [JsonIgnore]
     public TableId Table => Pins.Table;
-
-    public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
-
-    public static JobSpec FromJson(string json) => JsonSerializer.Deserialize<JobSpec>(json, Json.Options)!;
 }
 
 /// <summary>What a run did.</summary>

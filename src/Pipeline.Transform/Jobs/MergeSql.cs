@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -12,16 +13,16 @@ namespace Pipeline.Transform.Jobs;
 /// <param name="name">Begins the names of its relations.</param>
 /// <param name="before">The table as the run finds it; null: there is none yet.</param>
 /// <remarks>Key columns hold no nulls, and a key occurs at most once in the table.</remarks>
-internal sealed class MergeSql(string name, TableId table, Snapshot? before, ImmutableArray<JobColumn> columns, ImmutableArray<string> key)
+internal sealed class MergeSql(SqlDialect sql, string name, TableId table, Snapshot? before, ImmutableArray<JobColumn> columns, ImmutableArray<string> key)
 {
     /// <summary>Files below this size are rewritten along when there are too many of them, so that their number stays small.</summary>
     private const long SmallFileBytes = 4 << 20;
 
     private const int SmallFilesMax = 16;
 
-    private string Key { get; } = Sql.Names(key);
+    private string Key { get; } = sql.Names(key);
 
-    private string Columns { get; } = Sql.Names(columns.Select(column => column.Name));
+    private string Columns { get; } = sql.Names(columns.Select(column => column.Name));
 
     private ImmutableArray<JobFile> TableFiles { get; } = JobFiles.Of(before, key[0]);
 
@@ -82,7 +83,7 @@ internal sealed class MergeSql(string name, TableId table, Snapshot? before, Imm
         if (small.Count < SmallFilesMax) return "";
         return $"""
 
-            UNION SELECT small._file FROM (VALUES {string.Join(", ", small.Select(file => $"({Sql.Text(file.Path)})"))}) AS small(_file)
+            UNION SELECT small._file FROM (VALUES {string.Join(", ", small.Select(file => $"({sql.Text(file.Path)})"))}) AS small(_file)
             CROSS JOIN (SELECT count(*) AS n FROM (SELECT 1 AS one FROM {name}_replaced UNION ALL SELECT 1 FROM {upserts}) AS any_row) AS written WHERE written.n > 0
             """;
     }

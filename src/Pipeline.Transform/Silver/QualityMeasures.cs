@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
@@ -13,7 +14,7 @@ internal static class QualityMeasures
     public static IEnumerable<JobStep> Steps(JobSpec spec)
     {
         const string isGone = "(_truncated OR _op IN ('d', 't'))";
-        var timely = SilverSteps.Time(spec.Pins.RequestedAt.Minus(spec.TimelyWithin));
+        var timely = spec.Dialect.Moment(spec.Pins.RequestedAt.Minus(spec.TimelyWithin));
         yield return new FiguresStep(SilverSteps.CountsFigures, $"""
             SELECT count(*) FILTER (WHERE _held_rules IS NULL) AS rows_in, count(*) FILTER (WHERE _held_rules IS NOT NULL AND _rules = '') AS released,
               count(*) FILTER (WHERE _rules <> '' AND _held_rules IS NULL) AS quarantined, count(*) FILTER (WHERE _rules = '' AND NOT {isGone}) AS good,
@@ -21,8 +22,8 @@ internal static class QualityMeasures
             FROM checked
             """, [.. Counts.Select(name => new JobColumn(name, "long"))]);
         yield return new FiguresStep(SilverSteps.TruncatedFigures, "SELECT count(*) AS truncated FROM emptied", [new JobColumn("truncated", "long")]);
-        yield return ByRule(SilverSteps.QuarantinedFigures, "_rules");
-        yield return ByRule(SilverSteps.WarnedFigures, "_warnings");
+        yield return ByRule(spec.Dialect, SilverSteps.QuarantinedFigures, "_rules");
+        yield return ByRule(spec.Dialect, SilverSteps.WarnedFigures, "_warnings");
     }
 
     /// <exception cref="PipelineException">What was answered does not balance.</exception>
@@ -51,8 +52,8 @@ internal static class QualityMeasures
             Uniqueness: Math.Min(Share(accepted, good), Score(Dimension.Uniqueness)), Timeliness: Math.Min(Share(timelyRows, rowsIn), Score(Dimension.Timeliness)));
     }
 
-    private static FiguresStep ByRule(string name, string column) =>
-        new(name, $"SELECT rule, count(*) AS broken FROM (SELECT unnest(string_split({column}, ',')) AS rule FROM checked WHERE {column} <> '' AND _held_rules IS NULL) AS broken_rules GROUP BY rule",
+    private static FiguresStep ByRule(SqlDialect dialect, string name, string column) =>
+        new(name, $"SELECT rule, count(*) AS broken FROM (SELECT {dialect.Call("list_rows", column)} AS rule FROM checked WHERE {column} <> '' AND _held_rules IS NULL) AS broken_rules GROUP BY rule",
             [new JobColumn("rule", "string"), new JobColumn("broken", "long")]);
 
     /// <summary>Nothing of nothing is as good as it gets.</summary>

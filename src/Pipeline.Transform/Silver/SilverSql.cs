@@ -74,7 +74,7 @@ public sealed class SilverSql
                 .Where(name => _contract.Rules.Any(rule => rule.Check.Contains(name, StringComparison.OrdinalIgnoreCase)));
             return $"""
                 {Typed}
-                SELECT row_number() OVER (ORDER BY _file, _file_row) AS _n, {Lines("  ", ["_file", "_file_row", .. named.Select(_sql.Name)])}
+                SELECT row_number() OVER (ORDER BY _file ASC NULLS FIRST, _file_row ASC NULLS FIRST) AS _n, {Lines("  ", ["_file", "_file_row", .. named.Select(_sql.Name)])}
                 FROM typed WHERE {IsRow}
                 """;
         }
@@ -167,11 +167,11 @@ public sealed class SilverSql
             var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
             var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
             var isGone = _hasChanged ? " OR COALESCE(r._position < truncation._position OR r._position = truncation._position AND r._place < truncation._place, false)" : "";
-            const string order = "(ORDER BY _bronze_version, _file, _file_row ROWS UNBOUNDED PRECEDING)";
+            const string order = "(ORDER BY _bronze_version ASC NULLS FIRST, _file ASC NULLS FIRST, _file_row ASC NULLS FIRST ROWS UNBOUNDED PRECEDING)";
             return $"""
                 WITH source AS (
                   SELECT {Lines("    ", _bronze.Select(f => $"{FromText(f)} AS {Raw(f.Name)}"))},
-                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules, length(_row) AS _size
+                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules, {_sql.Call("byte_length", "_row")} AS _size
                   FROM waiting
                 ),
                 {Parsed}
@@ -213,7 +213,7 @@ public sealed class SilverSql
           SELECT {prefix}_position AS _position, {(_shape.Sequence is { } column ? prefix + column : "0")} AS _place FROM {from} WHERE {prefix}_op = 't'
           UNION ALL
           SELECT _position, 0 FROM truncated
-          ORDER BY _position DESC, _place DESC LIMIT 1
+          ORDER BY _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1
         )
         """;
 

@@ -1,7 +1,7 @@
-using System.Globalization;
+using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
-using Pipeline.DuckDb;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
@@ -23,13 +23,14 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     public const string BehindFigures = "behind";
 
     private readonly SilverStatements _silver = spec.Silver!;
-    private readonly string _key = Sql.Names(spec.Key);
+    private readonly SqlDialect _sql = spec.Dialect;
+    private readonly string _key = spec.Dialect.Names(spec.Key);
 
-    public MergeSql Table { get; } = new("table", spec.Table, table, spec.Columns, spec.Key);
+    public MergeSql Table { get; } = new(spec.Dialect, "table", spec.Table, table, spec.Columns, spec.Key);
 
-    public MergeSql Quarantine { get; } = new("quarantine", TableId.Quarantine(spec.Table.Name), quarantine, spec.Silver!.Quarantine, [.. SilverTables.QuarantineKey]);
+    public MergeSql Quarantine { get; } = new(spec.Dialect, "quarantine", TableId.Quarantine(spec.Table.Name), quarantine, spec.Silver!.Quarantine, [.. SilverTables.QuarantineKey]);
 
-    public MergeSql Deleted { get; } = new("deleted", SilverTables.Deleted(spec.Table), deleted, spec.Columns, spec.Key);
+    public MergeSql Deleted { get; } = new(spec.Dialect, "deleted", SilverTables.Deleted(spec.Table), deleted, spec.Columns, spec.Key);
 
     /// <param name="isDone">Whether a table has the run already: it is not written again.</param>
     public JobDocument Document(string root, Func<TableId, bool> isDone)
@@ -44,7 +45,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
         return new JobDocument
         {
             Format = JobDocument.CurrentFormat,
-            Dialect = JobDocument.DuckDbDialect,
+            Dialect = _sql.Engine,
             Run = new DocumentRun(spec.Table, spec.Pins.Run),
             Root = root,
             Relations = [.. Inputs, .. written.SelectMany(one => one.Merge.Relations)],
@@ -56,7 +57,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     private IEnumerable<JobRelation> Inputs =>
     [
         new JobRelation("bronze", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Inputs[0].Files) { Origin = true },
-        .. spec.Inputs.Skip(1).Select(input => new JobRelation(input.RelationName, input.Table.ToString(), input.Columns, input.Files)),
+        .. spec.Inputs.Skip(1).Select(input => input.ToRelation(_sql)),
         new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
     ];
@@ -68,7 +69,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
         {
             var truncated = table.Position(SilverTables.TruncatedAppId);
             var bound = spec.Pins.HeldRowsMax is { } rowsMax ? $"_n <= {rowsMax} AND (_n = 1 OR _bytes <= {spec.Pins.HeldBytesMax})" : "true";
-            yield return new DefineStep("truncated", $"SELECT CAST({truncated ?? 0} AS BIGINT) AS _position WHERE {(truncated is null ? "false" : "true")}");
+            yield return new DefineStep("truncated", $"SELECT {_sql.Cast($"{truncated ?? 0}", Int64Type.Default)} AS _position WHERE {(truncated is null ? "false" : "true")}");
             yield return new DefineStep("waiting", "SELECT * FROM quarantine_rows WHERE _held");
             yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({_silver.Releasable}) AS released") { Keep = true };
             yield return new DefineStep("held", "SELECT * FROM waiting SEMI JOIN (SELECT * FROM releasable WHERE _now) AS leaving USING (_bronze_file, _bronze_row)");
@@ -83,7 +84,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
                     new DefineStep("checked", _silver.Apart.Checked) { Keep = true },
                 ],
             };
-            yield return new CheckStep("SELECT _failures, CAST(count(*) AS VARCHAR), CAST(min(_position) AS VARCHAR) FROM checked WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC LIMIT 1",
+            yield return new CheckStep($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM checked WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
                 new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}",
                     "Correct the source and the rows in Bronze, or lower the rule's severity to quarantine."));
         }
@@ -95,11 +96,11 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
         get
         {
             var (place, its) = _silver.Sequence is { } column ? ($"COALESCE({column}, 0)", $"COALESCE(t.{column}, 0)") : ("0", "0");
-            yield return new DefineStep("last_truncate", $"SELECT _position, {place} AS _place FROM checked WHERE _op = 't' ORDER BY _position DESC, _place DESC LIMIT 1") { Keep = true };
+            yield return new DefineStep("last_truncate", $"SELECT _position, {place} AS _place FROM checked WHERE _op = 't' ORDER BY _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1") { Keep = true };
             yield return new FiguresStep(TruncateFigures, "SELECT _position FROM last_truncate", [new JobColumn("_position", "long")]);
             // The keys of the table's rows that a truncate of this run removes.
             yield return new DefineStep("emptied", $"""
-                SELECT {string.Join(", ", spec.Key.Select(name => $"t.{Sql.Name(name)}"))} FROM table_rows AS t CROSS JOIN last_truncate AS l
+                SELECT {string.Join(", ", spec.Key.Select(name => $"t.{_sql.Name(name)}"))} FROM table_rows AS t CROSS JOIN last_truncate AS l
                 WHERE t._position < l._position OR (t._position = l._position AND {its} < l._place)
                 """) { Keep = true };
             foreach (var step in Table.Match($"SELECT {_key} FROM checked WHERE _rules = '' UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
@@ -116,10 +117,10 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     private IEnumerable<JobStep> QuarantineSteps =>
     [
         new DefineStep("quarantined", $"""
-            SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {Sql.Name(name)}"))}, _rules, _held, _row, _op, _position,
+            SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {_sql.Name(name)}"))}, _rules, _held, _row, _op, _position,
               _file AS _bronze_file, _file_row AS _bronze_row,
               COALESCE(_held_version, {spec.Pins.Inputs[0].Version}) AS _bronze_version,
-              COALESCE(_held_at, {Time(spec.Pins.RequestedAt)}) AS _quarantined_at
+              COALESCE(_held_at, {_sql.Moment(spec.Pins.RequestedAt)}) AS _quarantined_at
             FROM checked WHERE _rules <> '' AND (_held_rules IS NULL OR _rules <> _held_rules)
             """),
         new DefineStep("released", "SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL"),
@@ -127,6 +128,5 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
         .. Quarantine.Write("quarantine_existing", "quarantined", "released"),
     ];
 
-    /// <summary>A moment as SQL, to the microsecond.</summary>
-    public static string Time(DateTimeOffset at) => $"TIMESTAMPTZ {Sql.Text(at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture) + "+00")}";
+    private string Text(string number) => _sql.ToText(number, Int64Type.Default);
 }

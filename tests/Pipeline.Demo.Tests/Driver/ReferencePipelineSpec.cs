@@ -13,6 +13,7 @@ using Pipeline.Sources.Kafka;
 using Pipeline.Sources.Postgres;
 using Pipeline.Sources.Snowflake;
 using Pipeline.Transform;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -84,7 +85,7 @@ public sealed class ReferencePipelineSpec : IDisposable
             foreach (var table in graph.Tables)
             {
                 if (await planner.PlanAsync(table, Cancel) is not { } pins) continue;
-                await engine.RunAsync(await planner.ExpandAsync(pins, Cancel), Cancel);
+                await engine.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel);
                 hasRun = true;
             }
         }

@@ -10,6 +10,7 @@ using Pipeline.Delta.Storage;
 using Pipeline.DuckDb;
 using Pipeline.Operations.Verification;
 using Pipeline.Transform;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -121,7 +122,7 @@ public sealed class MadeUpSourceSpec : IDisposable
         var tables = new OpenTables(_lake);
         var planner = new JobPlanner(tables, graph, _options, _time);
         var pins = Assert.IsType<JobPins>(await planner.PlanAsync(TableId.Silver("readings"), Cancel));
-        await new JobRunner(tables, new DuckDbEngine(tables.Lake.Store, _options), _options, _time).RunAsync(await planner.ExpandAsync(pins, Cancel), Cancel);
+        await new JobRunner(tables, new DuckDbEngine(tables.Lake.Store, _options), _options, _time).RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel);
     }
 
     private async Task<IReadOnlyList<string>> RowsAsync(string columns)

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit.Xunit;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
@@ -144,6 +145,12 @@ public sealed class JobRunnerActorSpec : TestKit
 
     private sealed class Runner(Func<CancellationToken, Task<JobResult>> run) : IJobRunner
     {
-        public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) => run(cancellationToken);
+        public SqlDialect Dialect => SqlDialect.Spark;
+
+        public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken)
+        {
+            Assert.Equal(Dialect, spec.Dialect);
+            return run(cancellationToken);
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Coordination;
@@ -8,6 +9,8 @@ namespace Pipeline.Transform.Tests.Coordination;
 internal sealed class RecordingEngine(IJobRunner? inner) : IJobRunner
 {
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public SqlDialect Dialect => SqlDialect.DuckDb;
 
     public TableId? FailFor { get; init; }
 

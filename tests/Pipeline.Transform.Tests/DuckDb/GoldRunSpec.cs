@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Schemas;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.DuckDb;
@@ -99,7 +100,7 @@ public sealed class GoldRunSpec
         var changed = TestGraph.Of(Contracts, $"per_day {{ sql = \"per_day.sql\", materialization = merge, {definition} }}", ("per_day.sql", sql));
         var planner = new JobPlanner(lake.Tables, changed, lake.Options, lake.Time);
 
-        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("per_day"), Cancel))!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("per_day"), Cancel))!, SqlDialect.DuckDb, Cancel), Cancel);
 
         Assert.Equal(["1"], await lake.RowsAsync("SELECT sale_id FROM gold.per_day"));
         Assert.Null(await planner.PlanAsync(TableId.Gold("per_day"), Cancel));
@@ -131,7 +132,7 @@ public sealed class GoldRunSpec
         var planner = new JobPlanner(lake.Tables, changed, lake.Options, lake.Time);
 
         var pins = await planner.PlanAsync(TableId.Gold("daily"), Cancel);
-        await lake.Jobs.RunAsync(await planner.ExpandAsync(pins!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync(pins!, SqlDialect.DuckDb, Cancel), Cancel);
 
         Assert.Equal(["10"], await lake.RowsAsync("SELECT sales FROM gold.daily"));
         Assert.Null(await planner.PlanAsync(TableId.Gold("daily"), Cancel));
@@ -156,7 +157,7 @@ public sealed class GoldRunSpec
         using var lake = Lake("daily { sql = \"daily.sql\" }", ("daily.sql", "SELECT COUNT(*) AS sales FROM silver.sales"));
         await lake.AppendAsync("bronze/crm/sales", Sales, Rows("1, '2026-01-01 10:00:00+00', 1.50"));
         await lake.RunAsync("silver/sales");
-        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Gold("daily"), Cancel))!, Cancel);
+        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Gold("daily"), Cancel))!, SqlDialect.DuckDb, Cancel);
 
         var first = await lake.Jobs.RunAsync(spec, Cancel);
         var second = await lake.Jobs.RunAsync(spec, Cancel);
@@ -192,7 +193,7 @@ public sealed class GoldRunSpec
         using var knowing = People("{ sql = \"people.sql\", key = [user_id], personal = [email, full_name] }");
         var planner = new JobPlanner(lake.Tables, knowing.Graph, lake.Options, lake.Time);
 
-        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("people"), Cancel))!, Cancel), Cancel);
+        await lake.Jobs.RunAsync(await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("people"), Cancel))!, SqlDialect.DuckDb, Cancel), Cancel);
 
         Assert.Equal(["user_id"], (await lake.BoundsAsync(TableId.Gold("people"))).Distinct());
         Assert.Equal(["user_id"], await lake.FooterBoundsAsync(TableId.Gold("people")));

@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
 
@@ -274,7 +275,7 @@ public sealed class SilverRunSpec
         await lake.AppendAsync("bronze/app/users", Users, UserRows("1, 'a@x', NULL, '1', NULL, 'r', 10", "2, NULL, NULL, '1', NULL, 'r', 11"));
         var cancel = TestContext.Current.CancellationToken;
         var pins = await lake.Planner.PlanAsync(TableId.Silver("users"), cancel);
-        var spec = JobSpec.FromJson((await lake.Planner.ExpandAsync(pins!, cancel)).ToJson());
+        var spec = await lake.Planner.ExpandAsync(JobPins.FromJson(pins!.ToJson()), SqlDialect.DuckDb, cancel);
 
         var first = await lake.Jobs.RunAsync(spec, cancel);
         var second = await lake.Jobs.RunAsync(spec, cancel);
@@ -292,7 +293,7 @@ public sealed class SilverRunSpec
         using var lake = new TestLake(TestGraph.Of(Contracts));
         var cancel = TestContext.Current.CancellationToken;
         await lake.AppendAsync("bronze/app/users", Users, UserRows("1, 'a@x', NULL, '1', NULL, 'r', 10"));
-        var zombie = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Silver("users"), cancel))!, cancel);
+        var zombie = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Silver("users"), cancel))!, SqlDialect.DuckDb, cancel);
         await lake.RunAsync("silver/users");
         await lake.AppendAsync("bronze/app/users", Users, UserRows("2, 'b@x', NULL, '1', NULL, 'r', 11"));
         await lake.RunAsync("silver/users");

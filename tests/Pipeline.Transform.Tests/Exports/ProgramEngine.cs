@@ -1,4 +1,5 @@
 using Pipeline.Testing.Interpreter;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Exports;
@@ -8,7 +9,7 @@ internal sealed class ProgramEngine(JobInterpreter program, string directory) : 
 {
     public string Name => "program";
 
-    public string Dialect => JobDocument.DuckDbDialect;
+    public SqlDialect Dialect => SqlDialect.DuckDb;
 
     public async ValueTask<JobHandle> SubmitAsync(ReadOnlyMemory<byte> document, string execution, CancellationToken cancellationToken)
     {

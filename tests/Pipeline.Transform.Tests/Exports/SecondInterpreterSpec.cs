@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Testing.Interpreter;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Exports;
@@ -63,7 +64,7 @@ public sealed class SecondInterpreterSpec(ExportScene scene) : IClassFixture<Exp
     public async Task A_run_that_fails_fails_with_the_words_of_the_document(string sql, string words)
     {
         var planner = new JobPlanner(scene.Lake.Tables, ExportScene.GraphOf(sql), scene.Lake.Options, scene.Lake.Time);
-        var spec = await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("active"), Cancel))!, Cancel);
+        var spec = await planner.ExpandAsync((await planner.PlanAsync(TableId.Gold("active"), Cancel))!, SqlDialect.DuckDb, Cancel);
 
         var told = new List<string>();
         foreach (var engine in (IJobEngine[])[scene.Lake.Engine, new ProgramEngine(await ProgramAsync(), scene.PathOf(""))])
@@ -86,7 +87,7 @@ public sealed class SecondInterpreterSpec(ExportScene scene) : IClassFixture<Exp
             foreach (var table in lake.Graph.Tables)
             {
                 if (await lake.Planner.PlanAsync(table, Cancel) is not { } pins) continue;
-                await runner.RunAsync(await lake.Planner.ExpandAsync(pins, Cancel), Cancel);
+                await runner.RunAsync(await lake.Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel);
                 ran = true;
             }
         }

@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -172,7 +173,7 @@ public sealed class AnswerCheckSpec : IDisposable
     private Task AppendAsync(params string[] rows) => _lake.AppendAsync("bronze/app/users", Columns,
         $"SELECT user_id, email, 'r' AS _op, _position FROM (VALUES {string.Join(", ", rows.Select(row => $"({row})"))}) AS v(user_id, email, _position)");
 
-    private async Task<JobSpec> SpecAsync() => await _lake.Planner.ExpandAsync((await _lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))!, Cancel);
+    private async Task<JobSpec> SpecAsync() => await _lake.Planner.ExpandAsync((await _lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))!, SqlDialect.DuckDb, Cancel);
 
     private JobRunner Runner(IJobEngine engine) => new(_lake.Tables, engine, _lake.Options, _lake.Time);
 

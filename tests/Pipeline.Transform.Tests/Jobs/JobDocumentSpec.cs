@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -47,7 +48,7 @@ public sealed partial class JobDocumentSpec
             documents.Add(document);
             return Task.FromResult(answer with { Execution = "of another" });
         });
-        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))!, Cancel);
+        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))!, SqlDialect.DuckDb, Cancel);
         for (var i = 0; i < 2; i++) await Assert.ThrowsAsync<PipelineException>(() => new JobRunner(lake.Tables, engine, lake.Options, lake.Time).RunAsync(spec, Cancel));
 
         Assert.Equal(JobDocument.Sha256Of(documents[0].ToUtf8()), JobDocument.Sha256Of(documents[1].ToUtf8()));
@@ -90,7 +91,7 @@ public sealed partial class JobDocumentSpec
         var document = new JobDocument
         {
             Format = 1,
-            Dialect = JobDocument.DuckDbDialect,
+            Dialect = SqlDialect.DuckDb.Engine,
             Run = new DocumentRun(TableId.Gold("t"), 1),
             Root = "/",
             Relations = [new JobRelation("gold.t", "gold/t", [new JobColumn("id", "long")], [new JobFile("x-0/part-[1].parquet", 1, 5)]) { LeftOut = "x-0/gone.parquet" }],

@@ -3,6 +3,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -160,7 +161,7 @@ public sealed class JobPlannerSpec : IDisposable
         {
             if (id == Held) throw new IOException("crash");
         };
-        await Assert.ThrowsAsync<IOException>(async () => await _lake.Jobs.RunAsync(await _lake.Planner.ExpandAsync(pins, Cancel), Cancel));
+        await Assert.ThrowsAsync<IOException>(async () => await _lake.Jobs.RunAsync(await _lake.Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel));
         _lake.Jobs.BeforeCommit = null;
         await AppendUsersAsync(3);
 
@@ -229,7 +230,7 @@ public sealed class JobPlannerSpec : IDisposable
         await _lake.RunAsync("silver/teams");
         await AppendUsersAsync(2);
 
-        var spec = await _lake.Planner.ExpandAsync(pins, Cancel);
+        var spec = await _lake.Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel);
 
         Assert.Equal(files, spec.Inputs[1].Files.Select(file => file.Path));
         Assert.Single(spec.Inputs[0].Files);
@@ -319,7 +320,7 @@ public sealed class JobPlannerSpec : IDisposable
 
     private async Task<JobSpec> ExpandAsync(TableId table) => await ExpandedAsync(_lake.Planner, await PlannedAsync(table));
 
-    private static async Task<JobSpec> ExpandedAsync(JobPlanner planner, JobPins pins) => await planner.ExpandAsync(pins, Cancel);
+    private static async Task<JobSpec> ExpandedAsync(JobPlanner planner, JobPins pins) => await planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel);
 
     private async Task<DeltaTable> OpenAsync(TableId table) => Assert.IsType<DeltaTable>(await _lake.Lake.TryOpenAsync(table, Cancel));
 

@@ -1,3 +1,4 @@
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -9,7 +10,7 @@ internal sealed class LyingEngine(IJobEngine inner, Func<JobDocument, JobAnswer,
 
     public string Name => "lying";
 
-    public string Dialect => inner.Dialect;
+    public SqlDialect Dialect => inner.Dialect;
 
     public ValueTask<JobHandle> SubmitAsync(ReadOnlyMemory<byte> document, string execution, CancellationToken cancellationToken)
     {

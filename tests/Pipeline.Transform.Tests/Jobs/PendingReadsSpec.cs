@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -91,7 +92,7 @@ public sealed class PendingReadsSpec
         lake.Time.Advance(MoreThanTheRetention);
         Assert.Equal(1, (await lake.VacuumAsync("silver/teams")).Files);
 
-        await Assert.ThrowsAnyAsync<Exception>(async () => await lake.Jobs.RunAsync(await lake.Planner.ExpandAsync(requested!, cancel), cancel));
+        await Assert.ThrowsAnyAsync<Exception>(async () => await lake.Jobs.RunAsync(await lake.Planner.ExpandAsync(requested!, SqlDialect.DuckDb, cancel), cancel));
         var result = await lake.RunAsync("silver/users");
 
         Assert.Equal((requested!.Run, 1), (result!.Run, result.Rows));

@@ -6,6 +6,7 @@ using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Testing;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Merge;
@@ -163,11 +164,11 @@ public sealed class KeyMergeSpec
 
     private static async Task<MergeFiles> MergeAsync(TestLake lake, DeltaTable table, string upserts, string? deletes, IReadOnlyList<Field>? columns = null)
     {
-        var merge = new MergeSql("t", TableId.Gold("t"), table.Current, JobColumn.Of(columns ?? Columns), ["id"]);
+        var merge = new MergeSql(SqlDialect.DuckDb, "t", TableId.Gold("t"), table.Current, JobColumn.Of(columns ?? Columns), ["id"]);
         var document = new JobDocument
         {
             Format = JobDocument.CurrentFormat,
-            Dialect = JobDocument.DuckDbDialect,
+            Dialect = SqlDialect.DuckDb.Engine,
             Run = new DocumentRun(TableId.Gold("t"), 1),
             Root = lake.Lake.Store.Location,
             Relations = [.. merge.Relations],

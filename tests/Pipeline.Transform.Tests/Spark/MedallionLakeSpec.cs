@@ -51,7 +51,7 @@ public sealed class MedallionLakeSpec : IDisposable
                 foreach (var table in there.Graph.Tables)
                 {
                     if (await there.Planner.PlanAsync(table, Cancel) is not { } pins) continue;
-                    await jobs.RunAsync(await there.Planner.ExpandAsync(pins, Cancel), Cancel);
+                    await jobs.RunAsync(await there.Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel), Cancel);
                     ran = true;
                 }
             }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Spark;
@@ -15,7 +16,7 @@ internal sealed partial class SparkDouble(string root, string directory) : IJobE
 
     public string Name => "spark-double";
 
-    public string Dialect => JobDocument.DuckDbDialect;
+    public SqlDialect Dialect => SqlDialect.DuckDb;
 
     /// <summary>Of its runs that have ended.</summary>
     public List<Ended> Runs { get; } = [];

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Engines.DuckDb;
@@ -17,7 +18,7 @@ public sealed class DuckDbEngine(IObjectStore store, TransformOptions options) :
 
     public string Name => "duckdb";
 
-    public string Dialect => JobDocument.DuckDbDialect;
+    public SqlDialect Dialect => SqlDialect.DuckDb;
 
     /// <summary>DuckDB's settings for one job.</summary>
     public static DuckDbSettings SettingsOf(TransformOptions options) =>

@@ -5,6 +5,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Engines.DuckDb;
@@ -22,7 +23,7 @@ internal sealed class StepRun(DuckDbSession session, IObjectStore store, JobDocu
     /// <exception cref="PipelineException">A check or a statement has failed.</exception>
     public async Task<JobAnswer> RunAsync(CancellationToken cancellationToken)
     {
-        if (document.Dialect != JobDocument.DuckDbDialect)
+        if (document.Dialect != SqlDialect.DuckDb.Engine)
             throw new PipelineException(FaultKind.Invalid, $"Job {document.Run.Table}#{document.Run.Number}", $"its document is in the SQL of {document.Dialect}", "Run it there, or make it again for DuckDB.");
         foreach (var schema in document.Relations.Where(relation => relation.Name.Contains('.')).Select(relation => relation.Name.Split('.')[0]).Distinct(StringComparer.Ordinal))
             session.Execute($"CREATE SCHEMA IF NOT EXISTS {Sql.Name(schema)}");
