@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Tests.Spark;
 
