@@ -158,7 +158,7 @@ ROW_CONDITIONS = {
     "ARITHMETIC_OVERFLOW", "BINARY_ARITHMETIC_OVERFLOW", "CANNOT_CHANGE_DECIMAL_PRECISION", "CANNOT_PARSE_DECIMAL", "CANNOT_PARSE_TIMESTAMP",
     "CAST_INVALID_INPUT", "CAST_OVERFLOW", "CAST_OVERFLOW_IN_TABLE_INSERT", "CONVERSION_INVALID_INPUT", "DATETIME_OVERFLOW",
     "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "DIVIDE_BY_ZERO", "DUPLICATED_MAP_KEY", "ELEMENT_AT_BY_INDEX_ZERO", "INTERVAL_ARITHMETIC_OVERFLOW",
-    "INTERVAL_DIVIDED_BY_ZERO", "INVALID_ARRAY_INDEX", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "INVALID_BITMAP_POSITION",
+    "COLLECTION_SIZE_LIMIT_EXCEEDED", "INTERVAL_DIVIDED_BY_ZERO", "INVALID_ARRAY_INDEX", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "INVALID_BITMAP_POSITION",
     "INVALID_FRACTION_OF_SECOND", "INVALID_INDEX_OF_ZERO", "INVALID_PARAMETER_VALUE", "MALFORMED_RECORD_IN_PARSING", "MAP_KEY_DOES_NOT_EXIST",
     "NOT_NULL_ASSERT_VIOLATION", "NULL_MAP_KEY", "NUMERIC_OUT_OF_SUPPORTED_RANGE", "NUMERIC_VALUE_OUT_OF_RANGE", "SCALAR_SUBQUERY_TOO_MANY_ROWS",
 }
@@ -168,7 +168,7 @@ LOST_ROW = "Rows were read from a file that was not asked for"
 
 # Shapes of the other kinds, in any exception of the chain.
 TOO_LARGE = re.compile(
-    r"OutOfMemoryError|GC overhead limit|maxResultSize|exceeding (?:physical |virtual )?memory limits|TaskResultLost|result lost from block manager"
+    r"OutOfMemoryError|StackOverflowError|GC overhead limit|maxResultSize|exceeding (?:physical |virtual )?memory limits|TaskResultLost|result lost from block manager"
     r"|unread block data|Not enough memory|Cannot broadcast the table|exit(?:ed with)? (?:code|status):? (?:52|137)\b")
 DAMAGED = re.compile(
     r"FileNotFoundException|PATH_NOT_FOUND|Path does not exist|is not a Parquet file|[Cc]ould not read footer|CANNOT_READ_FILE_FOOTER|FAILED_READ_FILE"
@@ -177,8 +177,8 @@ DAMAGED = re.compile(
 UNREACHABLE = re.compile(
     r"ConnectException|SocketTimeoutException|SocketException|UnknownHostException|NoRouteToHostException|SdkClientException|AmazonClientException"
     r"|AmazonS3Exception|AWSClientIOException|AWSServiceIOException|AccessDeniedException|ExecutorLostFailure|FetchFailed|No space left on device"
-    r"|No FileSystem for scheme|S3AFileSystem not found")
-ENDED_FROM_OUTSIDE = re.compile(r"SparkContext was shut down|stopped SparkContext|SparkContext has been shutdown")
+    r"|No FileSystem for scheme|S3AFileSystem not found|Mkdirs failed to create")
+ENDED_FROM_OUTSIDE = re.compile(r"SparkContext was shut down|stopped SparkContext|SparkContext has been shutdown|Py4JNetworkError")
 
 NEXT = {
     "invalid": "Correct the table's SQL, or the row at its source.",
@@ -188,8 +188,13 @@ NEXT = {
     "defect": "Look into the log of the job.",
 }
 
-# One failed task: its exception and the first line of its message.
-LOST_TASK = re.compile(r"Lost task \S+ in stage \S+ \(TID [0-9]+\) \([^)]*\): ([\w.$]+)(?:: ([^\n]*))?")
+# What a failed task threw, in the text of what the driver throws: the exception and its causes, each with the first line of its message.
+IN_A_TASK = re.compile(r"(?:Lost task \S+ in stage \S+ \(TID [0-9]+\) \([^)]*\): |^Caused by: )([\w.$]+)(?:: ([^\n]*))?", re.MULTILINE)
+
+
+def is_of_the_jvm(error):
+    """Whether an exception was thrown there; PySpark shows those of some classes as its own."""
+    return isinstance(error, Py4JJavaError) or getattr(error, "_origin", None) is not None
 
 
 def causes(error):
@@ -205,9 +210,7 @@ def causes(error):
         message = java.getMessage() or ""
         found.append((java.getClass().getName(), message))
         # The driver may not have been able to read what a task threw: then it stands in the text alone.
-        lost = LOST_TASK.search(message)
-        if lost:
-            found.append((lost.group(1), lost.group(2) or ""))
+        found.extend(IN_A_TASK.findall(message.split("Driver stacktrace:")[0]))
         java = java.getCause()
     return found
 
@@ -242,7 +245,7 @@ def told(chain):
     line = next(line for line in message.splitlines() if line.strip()).strip()
     # Advice for whoever writes SQL in a shell, and the plan that follows.
     line = re.sub(r"\s+(?:Use `?'?try_|If necessary set|Correct the value as per|To return NULL instead).*", "", line)
-    line = re.sub(r";(?: line [0-9]+ pos [0-9]+)?\s*\Z", "", line)
+    line = re.sub(r"(?:;(?: line [0-9]+ pos [0-9]+)?)+\s*\Z", "", line)
     place = re.search(r"(?:in|reading) file:? (\S+?)[.,;]?(?:\s|\Z)", "\n".join(message for _, message in chain))
     if place and place.group(1) not in line:
         line = "{} (file {})".format(line.rstrip("."), place.group(1))
@@ -347,7 +350,9 @@ class Files(object):
                     self._footers[path] = (schema, reader.getRecordCount())
                 finally:
                     reader.close()
-            except Py4JJavaError as error:
+            except Exception as error:
+                if not is_of_the_jvm(error):
+                    raise
                 chain = causes(error)
                 kind = kind_of(chain)
                 # Whatever else Parquet finds wrong with a file.
@@ -742,7 +747,7 @@ def failure_of(error, place):
     chain = causes(error)
     kind = {"row": "invalid"}.get(kind_of(chain), kind_of(chain))
     cause = told(chain)
-    if not isinstance(error, Py4JJavaError) and getattr(error, "_origin", None) is None:
+    if not is_of_the_jvm(error):
         cause = "{} ({})".format(cause, type(error).__name__)
     return Failure(kind, place, cause, NEXT[kind])
 

@@ -13,12 +13,23 @@ internal static class MedallionJob
     /// <summary>The folder of the scripts for Spark.</summary>
     public static string Folder => Path.GetFullPath(Path.Combine(Here(), "../../../spark"));
 
-    public static IReadOnlyDictionary<string, string> Environment(DoubleHost host) => new Dictionary<string, string>(StringComparer.Ordinal)
+    /// <param name="host">Null: the program runs no SQL.</param>
+    public static IReadOnlyDictionary<string, string> Environment(DoubleHost? host) => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["PYTHONPATH"] = $"{Path.Combine(Here(), "Double")}{Path.PathSeparator}{Folder}",
         ["PYTHONDONTWRITEBYTECODE"] = "1",
-        ["DOUBLE_PORT"] = $"{host.Port}",
+        ["DOUBLE_PORT"] = $"{host?.Port}",
     };
+
+    /// <summary>Runs the assertions of <c>functions.py</c>.</summary>
+    public static async Task<Ended> TryFunctionsAsync(CancellationToken cancellationToken, params string[] arguments)
+    {
+        var program = OutsideProgram.TryStart("python3", ["-W", "error", Path.Combine(Here(), "functions.py"), .. arguments], Environment(host: null));
+        Assert.SkipWhen(program is null, "There is no python3.");
+        await using var running = program;
+        var (exitCode, lines) = await program.WaitForExitAsync(cancellationToken);
+        return new Ended(exitCode, string.Join('\n', lines));
+    }
 
     /// <summary>Starts the program; skips the test where there is no Python.</summary>
     public static OutsideProgram Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)

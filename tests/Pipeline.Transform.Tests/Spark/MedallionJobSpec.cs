@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Pipeline.DuckDb;
+using Pipeline.Testing;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Spark;
@@ -248,6 +249,26 @@ public sealed class MedallionJobSpec : IDisposable
         Assert.Equal((Sha256(document), $"{document}.{answer.Execution}.answer.json"), (answer.Document, path));
         var file = Path.Combine(_directory.FullName, "lake", "gold", "t", Assert.Single(Assert.Single(answer.Outputs).Files).Path);
         Assert.Equal(["1", "2", "3"], _session.Rows($"SELECT id FROM {Sql.Text(file)}").Select(row => $"{row.Single()}"));
+    }
+
+    [Fact]
+    public async Task Its_functions_make_of_words_and_values_what_they_should()
+    {
+        var ended = await MedallionJob.TryFunctionsAsync(Cancel);
+
+        Assert.True(ended.ExitCode == 0, ended.Output);
+    }
+
+    [Fact]
+    public async Task What_a_real_Spark_printed_of_failed_jobs_is_of_the_right_kind()
+    {
+        var folder = SharedFiles.Find("data/spark-stderr");
+        Assert.SkipWhen(folder is null, "There is no shared/data/spark-stderr beside the checkout.");
+
+        var ended = await MedallionJob.TryFunctionsAsync(Cancel, folder);
+
+        Assert.True(ended.ExitCode == 0, ended.Output);
+        TestContext.Current.TestOutputHelper?.WriteLine(ended.Output);
     }
 
     [Theory]
