@@ -69,12 +69,18 @@ internal sealed class ExportFolder : IDisposable
             outputs.Add(new IndexedOutput(output.Output.Name, output.Output.Location, [.. output.Before.Select(file => file.Path)], expected, rows));
         }
 
-        foreach (var relation in run.Document.Relations)
-            foreach (var file in relation.Files)
-                await CopyAsync($"{relation.Location}/{file.Path}", file.Size);
-        var (path, utf8) = ($"documents/{name}.{run.Document.Dialect}.json", run.Document.ToUtf8());
-        await File.WriteAllBytesAsync(PathOf(path), utf8, _cancellationToken);
-        return new IndexedRun(run.Pins.Table, run.Pins.Run, [new IndexedDocument(run.Document.Dialect, path, JobDocument.Sha256Of(utf8))], outputs.ToImmutable());
+        var documents = ImmutableArray.CreateBuilder<IndexedDocument>();
+        foreach (var document in run.Documents)
+        {
+            foreach (var relation in document.Relations)
+                foreach (var file in relation.Files)
+                    await CopyAsync($"{relation.Location}/{file.Path}", file.Size);
+            var (path, utf8) = ($"documents/{name}.{document.Dialect}.json", document.ToUtf8());
+            await File.WriteAllBytesAsync(PathOf(path), utf8, _cancellationToken);
+            documents.Add(new IndexedDocument(document.Dialect, path, JobDocument.Sha256Of(utf8)));
+        }
+
+        return new IndexedRun(run.Pins.Table, run.Pins.Run, documents.ToImmutable(), outputs.ToImmutable());
     }
 
     /// <summary>The rows of a table, in order, as one file that has its columns also when there are none.</summary>

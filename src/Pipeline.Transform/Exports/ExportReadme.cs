@@ -16,7 +16,10 @@ internal static class ExportReadme
         | `lake/` | the files that documents name, under the locations of their tables |
         | `expected/TABLE-RUN/` | a Parquet file for each output of a run: all rows of that table after the run, sorted |
 
-        The folder can be moved. An engine that runs as a program is given a document's path and `sha256` of `jobs.json`, an id of
+        The folder can be moved. On a Spark, without anything else: `spark-submit spark/exported_jobs.py FOLDER` of the product's sources
+        runs every document for Spark and tells the rows that differ; `spark-submit spark/medallion_job.py DOCUMENT` runs one.
+
+        An engine that runs as a program is given a document's path and `sha256` of `jobs.json`, an id of
         letters and digits for the execution, and where to write its answer. It writes below `lake/`, into directories of the
         execution.
 

@@ -42,6 +42,8 @@ public sealed class JobExport(OpenTables tables, TransformGraph graph, Transform
         var (runs, leftOut) = (new List<PastRun>(), new List<LeftOutRun>());
         await foreach (var (version, pins, _) in RunHistory.AllAsync(table, cancellationToken))
         {
+            if (pins.Table != id)
+                throw new PipelineException(FaultKind.Damaged, $"Table {id}", $"its version {version} was made by a run of {pins.Table}", "Restore the table, or delete it so that it is made again.");
             var (run, reason) = pins.Run == unfinished?.Run ? (null, LeftOutReason.NotOver) : await _past.FindAsync(table, version, pins, cancellationToken);
             if (run is not null) runs.Add(run);
             else leftOut.Add(new LeftOutRun(pins.Run, reason));

@@ -11,8 +11,9 @@ using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Exports;
 
-/// <summary>A run that a table has had, as the document that it is, with what its tables held before and after.</summary>
-internal sealed record PastRun(JobPins Pins, JobDocument Document, ImmutableArray<PastOutput> Outputs);
+/// <summary>A run that a table has had, as the documents that it is, with what its tables held before and after.</summary>
+/// <param name="Documents">One for each dialect; they differ in nothing but their SQL.</param>
+internal sealed record PastRun(JobPins Pins, ImmutableArray<JobDocument> Documents, ImmutableArray<PastOutput> Outputs);
 
 /// <summary>A table that a run wrote.</summary>
 /// <param name="Before">The files whose rows stay unless the run replaces them: of a run that makes the table anew none.</param>
@@ -22,6 +23,8 @@ internal sealed record PastOutput(JobOutput Output, ImmutableArray<JobFile> Befo
 /// <summary>Makes the documents of runs again that tables have had.</summary>
 internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlanner planner, string root)
 {
+    private static readonly SqlDialect[] Dialects = [SqlDialect.DuckDb, SqlDialect.Spark];
+
     /// <summary>The run again; or why it cannot be had.</summary>
     /// <param name="version">The commit of the run in the table.</param>
     /// <exception cref="PipelineException">What is there now is damaged.</exception>
@@ -31,6 +34,12 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
         foreach (var input in pins.Inputs)
             if (await tables.TryOpenAsync(input.Table, cancellationToken) is null) return (null, LeftOutReason.NotKept);
         foreach (var target in pins.Targets) await tables.TryOpenAsync(target.Table, cancellationToken);
+        if (graph.TrySilver(pins.Table) is { } contract)
+        {
+            if (pins.Input(contract.From) is null) return (null, LeftOutReason.Redefined);
+            if (await tables.TryOpenAsync(TableId.Quarantine(pins.Table.Name), cancellationToken) is null) return (null, LeftOutReason.NotKept);
+        }
+
         if (await TryAgainAsync(table, version, pins, cancellationToken) is not { } run) return (null, LeftOutReason.NotKept);
         if (run.IsRedefined) return (null, LeftOutReason.Redefined);
         return await AreKeptAsync(run.Run!, cancellationToken) ? (run.Run, default) : (null, LeftOutReason.NotKept);
@@ -43,8 +52,9 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
         {
             var after = await table.AtVersionAsync(version, cancellationToken);
             if (graph.TryGold(pins.Table) is { } node && after.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return (null, true);
-            var spec = await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancellationToken);
-            return (spec.Kind == JobKind.Silver ? await SilverAsync(table, after, spec, cancellationToken) : await GoldAsync(table, after, spec, cancellationToken), false);
+            var specs = new List<JobSpec>();
+            foreach (var dialect in Dialects) specs.Add(await planner.ExpandAsync(pins, dialect, cancellationToken));
+            return (pins.Table.Layer == Layer.Silver ? await SilverAsync(table, after, pins, specs, cancellationToken) : await GoldAsync(table, after, pins, specs, cancellationToken), false);
         }
         catch (PipelineException gone) when (gone.Kind is FaultKind.Missing or FaultKind.Damaged)
         {
@@ -52,30 +62,30 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
         }
     }
 
-    private async ValueTask<PastRun> GoldAsync(DeltaTable table, Snapshot after, JobSpec spec, CancellationToken cancellationToken)
+    private async ValueTask<PastRun> GoldAsync(DeltaTable table, Snapshot after, JobPins pins, List<JobSpec> specs, CancellationToken cancellationToken)
     {
-        var before = await BeforeAsync(table, spec.Table, spec.Pins, cancellationToken);
-        var merge = GoldSteps.MergeOf(spec, before);
-        var document = merge is null ? GoldSteps.Full(spec, root) : GoldSteps.Merge(spec, root, before, merge);
-        return new PastRun(spec.Pins, document, [new PastOutput(document.Outputs.Single(), merge is null ? [] : JobFiles.Of(before), after)]);
+        var before = await BeforeAsync(table, pins.Table, pins, cancellationToken);
+        ImmutableArray<JobDocument> documents = [.. specs.Select(spec => GoldSteps.MergeOf(spec, before) is { } merge ? GoldSteps.Merge(spec, root, before, merge) : GoldSteps.Full(spec, root))];
+        var isMerge = GoldSteps.MergeOf(specs[0], before) is not null;
+        return new PastRun(pins, documents, [new PastOutput(documents[0].Outputs.Single(), isMerge ? JobFiles.Of(before) : [], after)]);
     }
 
-    private async ValueTask<PastRun> SilverAsync(DeltaTable table, Snapshot after, JobSpec spec, CancellationToken cancellationToken)
+    private async ValueTask<PastRun> SilverAsync(DeltaTable table, Snapshot after, JobPins pins, List<JobSpec> specs, CancellationToken cancellationToken)
     {
-        var (quarantineId, deletedId) = (TableId.Quarantine(spec.Table.Name), SilverTables.Deleted(spec.Table));
+        var (quarantineId, deletedId) = (TableId.Quarantine(pins.Table.Name), SilverTables.Deleted(pins.Table));
         var quarantine = (await tables.TryOpenAsync(quarantineId, cancellationToken))!;
         var deletes = await tables.TryOpenAsync(deletedId, cancellationToken);
-        var (before, waiting) = (await BeforeAsync(table, spec.Table, spec.Pins, cancellationToken), await BeforeAsync(quarantine, quarantineId, spec.Pins, cancellationToken));
+        var (before, waiting) = (await BeforeAsync(table, pins.Table, pins, cancellationToken), await BeforeAsync(quarantine, quarantineId, pins, cancellationToken));
         // There is such a table from the first delete on.
-        var gone = deletes is null || spec.Pins.TargetVersion(deletedId) is null ? null : await BeforeAsync(deletes, deletedId, spec.Pins, cancellationToken);
-        var document = new SilverSteps(spec, before, waiting, gone).Document(root, _ => false);
+        var gone = deletes is null || pins.TargetVersion(deletedId) is null ? null : await BeforeAsync(deletes, deletedId, pins, cancellationToken);
         var files = new Dictionary<string, (Snapshot? Before, Snapshot? After)>(StringComparer.Ordinal)
         {
-            [spec.Table.ToString()] = (before, after),
-            [quarantineId.ToString()] = (waiting, await AfterAsync(quarantine, waiting, spec.Pins.Run, cancellationToken)),
-            [deletedId.ToString()] = (gone, deletes is null ? null : await AfterAsync(deletes, gone, spec.Pins.Run, cancellationToken)),
+            [pins.Table.ToString()] = (before, after),
+            [quarantineId.ToString()] = (waiting, await AfterAsync(quarantine, waiting, pins.Run, cancellationToken)),
+            [deletedId.ToString()] = (gone, deletes is null ? null : await AfterAsync(deletes, gone, pins.Run, cancellationToken)),
         };
-        return new PastRun(spec.Pins, document, [.. document.Outputs.Select(output => new PastOutput(output, JobFiles.Of(files[output.Name].Before), files[output.Name].After))]);
+        ImmutableArray<JobDocument> documents = [.. specs.Select(spec => new SilverSteps(spec, before, waiting, gone).Document(root, _ => false))];
+        return new PastRun(pins, documents, [.. documents[0].Outputs.Select(output => new PastOutput(output, JobFiles.Of(files[output.Name].Before), files[output.Name].After))]);
     }
 
     /// <summary>A table that did not exist was made, empty, as version 0.</summary>
@@ -90,7 +100,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
     private async ValueTask<bool> AreKeptAsync(PastRun run, CancellationToken cancellationToken)
     {
         var store = tables.Lake.Store;
-        var files = run.Document.Relations.SelectMany(relation => relation.Files.Select(file => (relation.Location, file.Path, file.Size)))
+        var files = run.Documents[0].Relations.SelectMany(relation => relation.Files.Select(file => (relation.Location, file.Path, file.Size)))
             .Concat(run.Outputs.SelectMany(output => JobFiles.Of(output.After).Select(file => (output.Output.Location, file.Path, file.Size)))).Distinct();
         foreach (var (location, path, size) in files)
         {

@@ -66,5 +66,5 @@ public sealed record JobPins
 
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 
-    public static JobPins FromJson(string json) => JsonSerializer.Deserialize<JobPins>(json, Json.Options)!;
+    public static JobPins FromJson(string json) => JsonSerializer.Deserialize<JobPins>(json, Json.Options) ?? throw new JsonException("It is null.");
 }

@@ -25,10 +25,24 @@ internal static class RunHistory
     }
 
     /// <summary>The commits that runs made in a table, the newest first, as far as the log has them.</summary>
+    /// <exception cref="PipelineException">One of them does not say what it was made from.</exception>
     public static async IAsyncEnumerable<(long Version, JobPins Pins, CommitInfo Info)> AllAsync(DeltaTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
-            if (info is not null && info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) yield return (version, JobPins.FromJson(json), info);
+            if (info is not null && info.OperationParameters.TryGetValue(JobPins.Parameter, out var json)) yield return (version, PinsOf(table, version, json), info);
+    }
+
+    private static JobPins PinsOf(DeltaTable table, long version, string json)
+    {
+        try
+        {
+            return JobPins.FromJson(json);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw new PipelineException(FaultKind.Damaged, $"Table {table.Path}", $"its version {version} says in a way that cannot be read what run made it ({DataFaults.Cause(e)})",
+                "Restore the log if it was tampered with; if another program has made the version, delete the table so that it is made again.", e);
+        }
     }
 
     /// <summary>

@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
 using System.Text;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Transform.Exports;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Exports;
 
@@ -59,6 +62,33 @@ public sealed class JobExportSpec(ExportScene scene) : IClassFixture<ExportScene
     }
 
     [Fact]
+    public async Task Runs_over_another_Bronze_table_than_the_contract_reads_now_are_left_out()
+    {
+        var exported = await scene.ExportAsync("elsewhere", ExportScene.GraphOf(users: "bronze/app/teams"));
+
+        Assert.Equal([LeftOutReason.Redefined, LeftOutReason.Redefined, LeftOutReason.Redefined], Assert.Single(exported, table => table.Table == TableId.Silver("users")).LeftOut.Select(run => run.Reason));
+        Assert.All(exported.Where(table => table.Table != TableId.Silver("users")), table => Assert.Empty(table.LeftOut));
+    }
+
+    [Fact]
+    public async Task Runs_whose_quarantine_is_gone_are_left_out()
+    {
+        var quarantine = scene.Lake.Lake.Store.LocalPath(TableId.Quarantine("users").ToString())!;
+        Directory.Move(quarantine, quarantine + ".away");
+        try
+        {
+            var exported = await scene.ExportAsync("without quarantine");
+
+            Assert.Equal(3, Assert.Single(exported, table => table.Table == TableId.Silver("users")).LeftOut.Count(run => run.Reason == LeftOutReason.NotKept));
+            Assert.Empty(Assert.Single(exported, table => table.Table == TableId.Gold("active")).LeftOut);
+        }
+        finally
+        {
+            Directory.Move(quarantine + ".away", quarantine);
+        }
+    }
+
+    [Fact]
     public async Task A_run_that_was_cut_off_between_its_commits_is_left_out()
     {
         await using var other = new ExportScene();
@@ -74,9 +104,28 @@ public sealed class JobExportSpec(ExportScene scene) : IClassFixture<ExportScene
         Assert.Equal([new LeftOutRun(1, LeftOutReason.NotOver)], exported.LeftOut);
     }
 
-    private static async Task<ExportedTable> ExportAsync(ExportScene scene, string folder)
+    [Theory]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("{\"table\":\"nothing\"}")]
+    [InlineData("{\"table\":\"silver/teams\",\"run\":1,\"requestedAt\":\"2026-01-01T00:00:00Z\",\"inputs\":[],\"targets\":[]}")]
+    public async Task A_commit_that_does_not_say_which_run_it_was_is_damage_of_its_table(string pins)
     {
-        using var export = new JobExport(scene.Lake.Tables, scene.Lake.Graph, scene.Lake.Options, scene.Lake.Time, scene.PathOf(folder), Cancel);
+        using var lake = new TestLake(scene.Lake.Graph);
+        await lake.AppendAsync("silver/users", TestLake.BronzeColumns("user_id long"), "SELECT 1 AS user_id, 'r' AS _op, 1 AS _position");
+        var table = (await lake.Lake.TryOpenAsync(TableId.Silver("users"), Cancel))!;
+        await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, pins) }, Cancel);
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => ExportAsync(lake, scene.PathOf("stranger")));
+
+        Assert.Equal((FaultKind.Damaged, "Table silver/users"), (fault.Kind, fault.Thing));
+    }
+
+    private static Task<ExportedTable> ExportAsync(ExportScene scene, string folder) => ExportAsync(scene.Lake, scene.PathOf(folder));
+
+    private static async Task<ExportedTable> ExportAsync(TestLake lake, string folder)
+    {
+        using var export = new JobExport(lake.Tables, lake.Graph, lake.Options, lake.Time, folder, Cancel);
         return await export.AddAsync(TableId.Silver("users"));
     }
 

@@ -32,9 +32,12 @@ internal static class MedallionJob
     }
 
     /// <summary>Starts the program; skips the test where there is no Python.</summary>
-    public static OutsideProgram Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static OutsideProgram Start(IReadOnlyDictionary<string, string> environment, params string[] arguments) => StartScript("medallion_job.py", environment, arguments);
+
+    /// <summary>The same of another script of the folder.</summary>
+    public static OutsideProgram StartScript(string script, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var program = OutsideProgram.TryStart("python3", [Path.Combine(Folder, "medallion_job.py"), .. arguments], environment);
+        var program = OutsideProgram.TryStart("python3", [Path.Combine(Folder, script), .. arguments], environment);
         Assert.SkipWhen(program is null, "There is no python3.");
         return program;
     }

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Pipeline.Transform.Dialects;
@@ -43,15 +45,18 @@ internal sealed partial class SparkDouble(string root, string directory) : IJobE
 
     public ValueTask CancelAsync(JobHandle handle) => ValueTask.CompletedTask;
 
-    private static string OfSpark(ReadOnlySpan<byte> document, string root)
+    /// <summary>A document in DuckDB's SQL as one for Spark, as far as the double can tell.</summary>
+    public static string OfSpark(ReadOnlySpan<byte> document, string root)
     {
         var read = JsonNode.Parse(document)!;
         read["dialect"] = "spark";
         read["root"] = root;
-        return TwoParts().Replace(read.ToJsonString(), "$1__");
+        return TwoParts().Replace(read.ToJsonString(Relaxed), "$1__$2$3");
     }
 
-    /// <summary>The first part of a relation's name.</summary>
-    [GeneratedRegex(@"\b(silver|gold)\.(?=[a-z_])")]
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>A relation's name, the second part in quotes or not.</summary>
+    [GeneratedRegex(@"\b(silver|gold)\.(?:([a-z_]\w*)|\\""([a-z_]\w*)\\"")")]
     private static partial Regex TwoParts();
 }

@@ -103,6 +103,7 @@ class SparkSession(object):
     def __init__(self, settings):
         self.duckdb = DuckDb(int(os.environ["DOUBLE_PORT"]))
         self.conf = Conf()
+        self.catalog = hadoop.Named(clearCache=lambda: None)
         self.sparkContext = hadoop.Named(_jvm=hadoop.jvm(self.duckdb), _jsc=hadoop.Named(hadoopConfiguration=lambda: self.conf))
         self.duckdb("CREATE TEMP MACRO raise_error(m) AS error(m)")
 
