@@ -176,7 +176,7 @@ DAMAGED = re.compile(
     r"|cannot be converted in file|" + LOST_ROW)
 UNREACHABLE = re.compile(
     r"ConnectException|SocketTimeoutException|SocketException|UnknownHostException|NoRouteToHostException|SdkClientException|AmazonClientException"
-    r"|AmazonS3Exception|AWSClientIOException|AWSServiceIOException|AccessDeniedException|ExecutorLostFailure|FetchFailed|No space left on device"
+    r"|AmazonS3Exception|AWSClientIOException|AWSServiceIOException|AccessDeniedException|AccessControlException|ExecutorLostFailure|FetchFailed|No space left on device"
     r"|No FileSystem for scheme|S3AFileSystem not found|Mkdirs failed to create")
 ENDED_FROM_OUTSIDE = re.compile(r"SparkContext was shut down|stopped SparkContext|SparkContext has been shutdown|Py4JNetworkError")
 
@@ -280,9 +280,10 @@ class Files(object):
         """Hadoop's path and its file system."""
         found = self._jvm.org.apache.hadoop.fs.Path(path)
         system = found.getFileSystem(self._conf)
-        # No files .crc beside others on a local file system, of which a later reader would believe more than of the file.
-        system.setWriteChecksum(False)
-        system.setVerifyChecksum(False)
+        if system.getUri().getScheme() == "file":
+            # No files .crc beside others on a local disk: a reader would believe them more than files that we have changed since.
+            system.setWriteChecksum(False)
+            system.setVerifyChecksum(False)
         return found, system
 
     def below(self, document, root):
@@ -389,10 +390,16 @@ def steps_of(steps):
             yield other
 
 
-def accepted(document):
-    """The document, if it is one that this program can interpret."""
-    wrong = None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+def accepted(content):
+    """The document of these bytes, if it is one that this program can interpret."""
+    wrong, document = None, None
+    try:
+        document = json.loads(content.decode("utf-8"))
+    except ValueError as error:
+        wrong = "it is no JSON: {}".format(error)
+    if wrong:
+        pass
+    elif not isinstance(document, dict) or document.get("format") != FORMAT:
         wrong = "it is not of format {}".format(FORMAT)
     elif document.get("dialect") != DIALECT:
         wrong = "it is in the SQL of {}, not of {}".format(document.get("dialect"), DIALECT)
@@ -764,7 +771,7 @@ def interpret(spark, asked):
         if asked.sha256 is not None and asked.sha256.lower() != sha256:
             raise Failure("invalid", "Job document {}".format(asked.document), "its SHA-256 is {}, not {}".format(sha256, asked.sha256), "Ask for the document that was meant.")
         answer = {"format": FORMAT, "document": sha256, "execution": asked.execution}
-        document = accepted(json.loads(content.decode("utf-8")))
+        document = accepted(content)
         place = "{}#{}".format(document["run"]["table"], document["run"]["number"])
         run = Run(spark, files, document, files.below(asked.document, document["root"]), asked.execution)
         answer.update(run.done())

@@ -43,21 +43,24 @@ internal static class MedallionJob
     }
 
     /// <summary>Runs it to its end.</summary>
-    /// <param name="uri">What the double calls each file; null: what Spark does.</param>
-    public static async Task<Ended> RunAsync(string[] arguments, CancellationToken cancellationToken, string? uri = null)
+    /// <param name="habit">
+    /// A variable that changes the double: <c>DOUBLE_URI=URI</c> is what it calls each file, <c>DOUBLE_STRANGER=1</c> has another
+    /// program write into each directory, <c>DOUBLE_SAID=PATH</c> writes down all SQL.
+    /// </param>
+    public static async Task<Ended> RunAsync(string[] arguments, CancellationToken cancellationToken, string? habit = null)
     {
         await using var host = new DoubleHost();
         var environment = new Dictionary<string, string>(Environment(host), StringComparer.Ordinal);
-        if (uri is not null) environment.Add("DOUBLE_URI", uri);
+        if (habit?.Split('=', 2) is [var name, var value]) environment.Add(name, value);
         await using var program = Start(environment, arguments);
         var (exitCode, lines) = await program.WaitForExitAsync(cancellationToken);
         return new Ended(exitCode, string.Join('\n', lines));
     }
 
     /// <summary>Runs a document to its end.</summary>
-    public static async Task<Ended> RunAsync(string document, string sha256, string execution, string answer, CancellationToken cancellationToken, string? uri = null)
+    public static async Task<Ended> RunAsync(string document, string sha256, string execution, string answer, CancellationToken cancellationToken, string? habit = null)
     {
-        var ended = await RunAsync(["--document", document, "--sha256", sha256, "--execution", execution, "--answer", answer], cancellationToken, uri);
+        var ended = await RunAsync(["--document", document, "--sha256", sha256, "--execution", execution, "--answer", answer], cancellationToken, habit);
         return File.Exists(answer) ? ended with { Answer = JobAnswer.Read(await File.ReadAllBytesAsync(answer, cancellationToken)) } : ended;
     }
 

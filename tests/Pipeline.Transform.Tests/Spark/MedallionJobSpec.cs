@@ -179,7 +179,7 @@ public sealed class MedallionJobSpec : IDisposable
         var ended = await RunAsync($$"""
             "relations": [ { "name": "t", "location": "gold/t", "origin": true, "files": {{files}}, "columns": [ { "name": "id", "type": "long" } ] } ],
             "steps": [ { "do": "figures", "name": "rows", "sql": "SELECT _file FROM t", "columns": [] } ]
-            """, uri: "file:///elsewhere.parquet");
+            """, habit: "DOUBLE_URI=file:///elsewhere.parquet");
 
         Assert.Equal(("damaged", "Rows were read from a file that was not asked for: file:///elsewhere.parquet"), (ended.Answer!.Failure!.Kind, ended.Answer.Failure.Cause));
     }
@@ -219,6 +219,43 @@ public sealed class MedallionJobSpec : IDisposable
 
         Assert.Contains("PATH_ALREADY_EXISTS", ended.Answer!.Failure!.Cause);
         Assert.Empty(Directory.EnumerateFileSystemEntries(Output));
+    }
+
+    [Fact]
+    public async Task What_two_programs_have_written_into_one_directory_is_no_answer()
+    {
+        var ended = await RunAsync(Steps("""{ "do": "define", "name": "r", "sql": "SELECT 1 AS id" }, { "do": "write", "output": "gold/t", "from": "r" }"""), habit: "DOUBLE_STRANGER=1");
+
+        Assert.Equal("somebody else has written into it", ended.Answer!.Failure!.Cause);
+    }
+
+    [Fact]
+    public async Task The_statements_that_it_makes_itself_are_of_Sparks_grammar()
+    {
+        const string columns = """ "columns": [ { "name": "id", "type": "long" }, { "name": "a b", "type": "decimal(18,2)" }, { "name": "at", "type": "timestamp" }, { "name": "missing", "type": "array<string>" } ] """;
+        var files = JsonNode.Parse(Files("SELECT 1 AS id, CAST(1 AS DECIMAL(4,1)) AS \"a b\", DATE '2026-01-01' AS at", "SELECT CAST(2 AS BIGINT) AS id"))!.AsArray();
+        foreach (var file in files) file!["low"] = "1";
+        _session.Execute($"COPY (SELECT 'x' AS _file, CAST(2 AS BIGINT) AS _file_row) TO {Sql.Text(Path.Combine(Table, "gone.parquet"))} (FORMAT parquet)");
+        var path = Path.Combine(_directory.FullName, "said");
+        await RunAsync($$"""
+            "relations": [
+              { "name": "t", "location": "gold/t", "origin": true, "leftOut": "gone.parquet", "files": {{files.ToJsonString()}}, {{columns}} },
+              { "name": "near", "location": "gold/t", "files": {{files.ToJsonString()}}, {{columns}}, "near": { "relation": "r", "columns": [ "id" ] }, "filesOf": "r", "neededWhen": "r" },
+              { "name": "empty", "location": "gold/t", "origin": true, "files": [], {{columns}} } ],
+            "outputs": [ { "name": "gold/t", "location": "gold/t", "order": [ "id" ], "columns": [ { "name": "id", "type": "long" } ] }, { "name": "gold/none", "location": "gold/none", "columns": [ { "name": "id", "type": "long" } ] } ],
+            "steps": [
+              { "do": "define", "name": "r", "keep": true, "sql": "SELECT id, _file, _file_row FROM t" },
+              { "do": "define", "name": "k", "keep": true, "sql": "SELECT CAST('x' AS BIGINT) AS id", "otherwise": [
+                { "do": "judge", "name": "k", "rows": "SELECT CAST(1 AS BIGINT) AS _n, 1 AS id UNION ALL SELECT 2, 2", "columns": [ "id" ], "checks": [ "id > 1 -- more", "CAST(substr('1x', 1, id) AS BIGINT) = 1" ] } ] },
+              { "do": "write", "output": "gold/t", "from": "r", "replaced": "r", "rewritten": "r", "as": "w" },
+              { "do": "write", "output": "gold/none", "from": "k" },
+              { "do": "figures", "name": "rows", "sql": "SELECT count(*) FROM near", "columns": [] } ]
+            """, habit: $"DOUBLE_SAID={path}");
+
+        var said = (await File.ReadAllLinesAsync(path, Cancel)).Select(line => System.Text.Json.JsonSerializer.Deserialize<string>(line)!).ToList();
+        foreach (var form in new[] { "BROADCAST", "REBALANCE", "REPARTITION(1)", "ANTI JOIN", "raise_error", "CROSS JOIN", "CAST(NULL AS ARRAY<STRING>)", "WHERE false", "_rule_1", "CREATE TABLE t (`id` int, `a b` decimal(4,1)", "_n BETWEEN" })
+            Assert.True(said.Any(statement => statement.Contains(form, StringComparison.Ordinal)), $"{form} is not among{Environment.NewLine}{string.Join(Environment.NewLine, said)}");
+        await Dialects.SparkGrammar.AcceptsAsync(said.Select((statement, i) => (Name: $"{i}: {statement}", Sql: statement)));
     }
 
     [Fact]
@@ -284,10 +321,10 @@ public sealed class MedallionJobSpec : IDisposable
         Assert.Contains("usage: medallion_job.py", ended.Output);
     }
 
-    private Task<Ended> RunAsync(string fields, string? uri = null)
+    private Task<Ended> RunAsync(string fields, string? habit = null)
     {
         var document = Document(fields);
-        return MedallionJob.RunAsync(document, Sha256(document), "e1", document + ".answer", Cancel, uri);
+        return MedallionJob.RunAsync(document, Sha256(document), "e1", document + ".answer", Cancel, habit);
     }
 
     private static string Sha256(string document) => JobDocument.Sha256Of(File.ReadAllBytes(document));

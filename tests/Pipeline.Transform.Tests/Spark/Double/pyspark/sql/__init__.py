@@ -35,7 +35,7 @@ class AnalysisException(Exception):
 
 def translated(sql):
     """Spark's names and types as DuckDB writes them."""
-    return re.sub(r"\bAS TIMESTAMP\)", "AS TIMESTAMPTZ)", sql).replace("`", '"')
+    return re.sub(r"\bARRAY<([A-Z]+)>", r"\1[]", re.sub(r"\bAS TIMESTAMP\)", "AS TIMESTAMPTZ)", sql)).replace("`", '"')
 
 
 def error_of(message):
@@ -109,6 +109,7 @@ class SparkSession(object):
 
     def sql(self, text):
         assert self.conf.settings["spark.sql.ansi.enabled"] == "true"
+        said(text)
         return DataFrame(self, translated(text))
 
     @property
@@ -117,6 +118,13 @@ class SparkSession(object):
 
     def stop(self):
         pass
+
+
+def said(statement):
+    """Writes down what a Spark would be asked, for whoever wants to read it."""
+    if os.environ.get("DOUBLE_SAID"):
+        with open(os.environ["DOUBLE_SAID"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(statement) + "\n")
 
 
 class DataFrame(object):
@@ -147,6 +155,7 @@ class DataFrame(object):
         self._session.duckdb("CREATE OR REPLACE TEMP VIEW {} AS {}".format(name, self._query))
 
     def selectExpr(self, *expressions):
+        said("SELECT {} FROM t".format(", ".join(expressions)))
         return DataFrame(self._session, translated("SELECT {} FROM ({}) AS t".format(", ".join(expressions), self._query)))
 
     def repartitionByRange(self, *columns):
@@ -173,6 +182,7 @@ class Reader(object):
         return self
 
     def schema(self, columns):
+        said("CREATE TABLE t ({})".format(columns))
         self._schema = [(name, kind) for name, kind in re.findall(r"`([^`]+)` ([^,(]+(?:\([^)]*\))?)", columns)]
         return self
 
@@ -220,4 +230,8 @@ class Writer(object):
             name = "part-{:05}-{}-c000.zstd.parquet".format(number, run)
             self._session.duckdb("COPY ({}\n) TO '{}' (FORMAT parquet, COMPRESSION zstd)".format(part, os.path.join(directory, name).replace("'", "''")))
             with open(os.path.join(directory, "." + name + ".crc"), "wb"):
+                pass
+        if os.environ.get("DOUBLE_STRANGER"):
+            # Somebody else has had the same directory at the same time.
+            with open(os.path.join(directory, "part-00000-{}-c000.zstd.parquet".format(uuid.uuid4())), "wb"):
                 pass
