@@ -424,6 +424,7 @@ class Run(object):
         self._document = document
         self._root = root
         self._execution = execution
+        self._kept = []
         self._waiting = list(document.get("relations") or [])
         self._defined = set()
         self._views = 0
@@ -442,6 +443,8 @@ class Run(object):
             what = " ".join(word for word in (step["do"], step.get("name"), step.get("output")) if word)
             self.place = "step {} of {} ({})".format(number, len(steps), what)
             self._do(step)
+        for frame in self._kept:
+            frame.unpersist()
         return {"outputs": self._outputs, "figures": self._figures}
 
     def _do(self, step):
@@ -522,7 +525,8 @@ class Run(object):
         for types, group in self._groups([name for name, _ in columns], [full[path] for path in paths]):
             shown = [as_type(name, types.get(name), wanted) for name, wanted in columns]
             if with_origin:
-                shown += ["_metadata.file_path AS _uri", "_metadata.row_index AS _file_row"]
+                # Under a new name they would still be marked as columns of the file itself, also in files that are written of them.
+                shown += ["concat(_metadata.file_path, '') AS _uri", "_metadata.row_index + 0 AS _file_row"]
             schema = ", ".join("{} {}".format(quoted(name), found) for name, found in types.items())
             # The columns of the file itself cannot be asked for through a view.
             frame = self._reader().schema(schema).parquet(*group).selectExpr(*shown)
@@ -587,6 +591,7 @@ class Run(object):
         except Exception:
             frame.unpersist()
             raise
+        self._kept.append(frame)
         self._view(name, frame)
 
     def _row_fault(self, step, error):
