@@ -38,7 +38,7 @@ export async function write(session, root, execution, step, output) {
   }
 
   if (step.replaced !== undefined) {
-    const marks = `SELECT DISTINCT CAST(_file AS VARCHAR) AS _file, CAST(_file_row AS BIGINT) AS _file_row FROM ${qualified(step.replaced)}`;
+    const marks = `SELECT CAST(_file AS VARCHAR) AS _file, CAST(_file_row AS BIGINT) AS _file_row FROM ${qualified(step.replaced)}`;
     const [{ some }] = await session.rows(`SELECT count(*) > 0 AS some FROM (${marks})`);
     if (some) answer.marks = await copy(`${marks} ORDER BY ALL`, `${own}/marks.parquet`);
   }

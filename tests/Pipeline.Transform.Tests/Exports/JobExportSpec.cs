@@ -26,6 +26,23 @@ public sealed class JobExportSpec(ExportScene scene) : IClassFixture<ExportScene
     }
 
     [Fact]
+    public async Task A_lake_in_a_bucket_is_copied_too()
+    {
+        using var lake = new TestLake(scene.Lake.Graph, isRemote: true);
+        await lake.AppendAsync("bronze/app/teams", TestLake.BronzeColumns("team_id long"), "SELECT 1 AS team_id, 'r' AS _op, 1 AS _position");
+        await lake.RunAsync("silver/teams");
+        var folder = scene.PathOf("bucket");
+
+        using (var export = new JobExport(lake.Tables, lake.Graph, lake.Options, lake.Time, folder, Cancel))
+            Assert.Equal([1], (await export.AddAsync(TableId.Silver("teams"))).Runs);
+
+        var bronze = (await lake.Lake.TryOpenAsync(TableId.Parse("bronze/app/teams"), Cancel))!;
+        var input = bronze.Current.Files.Single().Path;
+        Assert.Equal(await lake.Lake.Store.TryGetAsync($"{bronze.Path}/{input}", Cancel), await File.ReadAllBytesAsync(Path.Combine(folder, "lake", bronze.Path, input), Cancel));
+        Assert.True(File.Exists(Path.Combine(folder, "expected/silver__teams-1/silver__teams.parquet")));
+    }
+
+    [Fact]
     public async Task Runs_of_which_a_file_is_gone_are_left_out_and_no_others()
     {
         var table = (await scene.Lake.Lake.TryOpenAsync(TableId.Gold("per_team"), Cancel))!;

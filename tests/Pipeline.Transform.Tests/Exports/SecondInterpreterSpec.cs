@@ -78,6 +78,98 @@ public sealed class SecondInterpreterSpec(ExportScene scene) : IClassFixture<Exp
         Assert.Equal(told[0], told[1]);
     }
 
+    /// <summary>What the page says and no table of the lake needs.</summary>
+    [Fact]
+    public async Task What_else_the_page_says_means_the_same_to_it()
+    {
+        using var lake = new TestLake(TestGraph.Of(""));
+        using var session = lake.OpenSession();
+        Write("t/x-0/part-[1].parquet", "SELECT CAST(i AS INTEGER) AS id, CAST(i / 4 AS FLOAT) AS ratio, [CAST(i AS VARCHAR), NULL] AS tags, '\\x00\\xFF'::BLOB AS raw, CAST(1.50 AS DECIMAL(5,2)) AS money, "
+            + "TIMESTAMPTZ '2026-01-01 00:00:00.000001+00' AS at, 1 AS other FROM range(5) AS r(i)");
+        Write("t/x-0/p=1/part 2%20.parquet", "SELECT 7000000000 AS id, DATE '2026-01-02' AS day");
+        Write("t/x-0/gone.parquet", "SELECT 'x-0/part-[1].parquet' AS _file, i * 2 AS _file_row FROM range(2) AS r(i)");
+        var document = new JobDocument
+        {
+            Format = 1,
+            Dialect = "duckdb",
+            Run = new DocumentRun(TableId.Gold("t"), 1),
+            Root = lake.Lake.Store.Location,
+            Relations =
+            [
+                new JobRelation("gold.t", "gold/t",
+                    [
+                        new("id", "long"), new("ratio", "double"), new("tags", "array<string>"), new("raw", "binary"), new("money", "decimal(12,2)"), new("at", "timestamp"), new("day", "date"),
+                        new("nowhere", "byte"),
+                    ],
+                    [new JobFile("x-0/part-[1].parquet", 1, 5), new JobFile("x-0/p=1/part 2%20.parquet", 1, null)]) { Origin = true, LeftOut = "x-0/gone.parquet" },
+                new JobRelation("nothing", "gold/t", [new("id", "long")], []) { Origin = true, NeededWhen = "scattered" },
+            ],
+            Outputs =
+            [
+                new JobOutput("gold/o", "gold/o", [new("id", "long"), new("name", "string")]) { TargetBytes = 20_000, Order = ["id"] },
+                new JobOutput("gold/t", "gold/t", [new("id", "long")]),
+            ],
+            Steps =
+            [
+                new FiguresStep("rows", "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (SELECT * FROM gold.t ORDER BY id)", [.. "id ratio tags raw money at day nowhere _file _file_row".Split(' ').Select(name => new JobColumn(name, "string"))]),
+                new DefineStep("scattered", "SELECT i * 7919 % 20011 AS id, 'n' || i AS name, 1 AS more FROM range(20000) AS r(i)") { Keep = true },
+                new WriteStep("gold/o", "scattered") { As = "written" },
+                new FiguresStep("written", "SELECT count(*) AS rows, max(id) AS last, bool_and(name LIKE 'n%') AS named, CAST(NULL AS BOOLEAN) AS unknown FROM written",
+                    [new("rows", "long"), new("last", "long"), new("named", "boolean"), new("unknown", "boolean")]),
+                new DefineStep("judged", "SELECT id, CAST(name AS INTEGER) AS number FROM written") { Keep = true, Otherwise =
+                [
+                    new JudgeStep("outcomes", "SELECT row_number() OVER (ORDER BY id) AS _n, id, CASE WHEN id % 6000 = 0 THEN name WHEN id % 2 = 0 THEN '-1' ELSE '1' END AS number FROM written", ["id"],
+                        ["CAST(number AS INTEGER) > 0", "id < 0", "CAST(NULL AS BOOLEAN)"]),
+                    new DefineStep("judged", "SELECT * FROM outcomes") { Keep = true },
+                ] },
+                new FiguresStep("outcomes", "SELECT _rule_0, _rule_1, _rule_2, count(*) AS rows, sum(id) AS ids FROM judged GROUP BY ALL ORDER BY ALL",
+                    [new("_rule_0", "long"), new("_rule_1", "long"), new("_rule_2", "long"), new("rows", "long"), new("ids", "long")]),
+                new DefineStep("replaced", "SELECT _file, _file_row FROM gold.t UNION ALL SELECT _file, _file_row FROM nothing"),
+                new WriteStep("gold/t", "nothing") { Replaced = "replaced" },
+            ],
+        };
+
+        var (ours, theirs) = (await AnswerAsync(lake.Engine, document, "ours"), await AnswerAsync(new ProgramEngine(await ProgramAsync(), scene.PathOf("")), document, "theirs"));
+
+        Assert.Equal(["rows", "written", "outcomes"], ours.Figures.Keys.OrderBy(name => document.Steps.OfType<FiguresStep>().ToList().FindIndex(step => step.Name == name)));
+        foreach (var (name, rows) in ours.Figures) Assert.Equal(rows.Select(row => string.Join('|', row.Select(value => value ?? "null"))), theirs.Figures[name].Select(row => string.Join('|', row.Select(value => value ?? "null"))));
+        Assert.Equal(["1", "3", "4", "7000000000"], theirs.Figures["rows"].Select(row => row[0]));
+        Assert.Equal(3, theirs.Figures["outcomes"].Length);
+        foreach (var answer in (JobAnswer[])[ours, theirs])
+        {
+            var (ordered, marked) = (answer.Outputs[0], answer.Outputs[1]);
+            Assert.Equal((20_000, 0, 4), (ordered.Files.Sum(file => file.Rows), marked.Files.Length, marked.Marks!.Rows));
+            Assert.Null(ordered.Marks);
+        }
+
+        Assert.True(theirs.Outputs[0].Files.Length > 3);
+        var last = -1L;
+        foreach (var file in theirs.Outputs[0].Files)
+        {
+            var ids = session.Rows($"SELECT id FROM read_parquet('{lake.Lake.Store.LocalPath($"gold/o/{file.Path}")}')").Select(row => (long)row[0]!).ToList();
+            Assert.Equal(ids.Order(), ids);
+            Assert.True(ids[0] > last);
+            last = ids[^1];
+        }
+
+        void Write(string path, string query)
+        {
+            var file = lake.Lake.Store.LocalPath("gold/" + path)!;
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            session.Execute($"COPY ({query}) TO '{file}' (FORMAT parquet)");
+        }
+    }
+
+    private static async Task<JobAnswer> AnswerAsync(IJobEngine engine, JobDocument document, string execution)
+    {
+        var handle = await engine.SubmitAsync(document.ToUtf8(), execution, Cancel);
+        JobState state = new JobState.Running();
+        while (state is JobState.Running) state = await engine.ObserveAsync(handle, Cancel);
+        if (state is JobState.Failed failed) throw failed.Cause;
+        var answer = Assert.IsType<JobState.Answered>(state).Answer;
+        return answer.Failure is { } failure ? throw failure.ToException() : answer;
+    }
+
     private static async Task RunAllAsync(TestLake lake, IJobEngine engine)
     {
         var runner = new JobRunner(lake.Tables, engine, lake.Options, lake.Time);
