@@ -51,6 +51,10 @@ SETTINGS = {
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.adaptive.enabled": "true",
+    # Releases that are in use lose rows, or elements of arrays, with what these turn off: docs/spark-job.md.
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "false",
+    "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
+    "spark.sql.parquet.enableNestedColumnVectorizedReader": "false",
 }
 
 # Hadoop's: no file _SUCCESS.
@@ -543,8 +547,9 @@ class Run(object):
         ).format("".join("r.{}, ".format(quoted(name)) for name, _ in columns), LOST_ROW, rows, known)
 
     def _reader(self):
-        # Nothing in a path is a pattern, and directories of partitions add no columns.
-        return self._spark.read.option("recursiveFileLookup", "true").option("__globPaths__", "false")
+        # Nothing in a path is a pattern, and directories of partitions add no columns. Parquet's reader of rows, which reads arrays,
+        # may give a row another one's value when it passes over pages.
+        return self._spark.read.option("recursiveFileLookup", "true").option("__globPaths__", "false").option("parquet.filter.columnindex.enabled", "false")
 
     def _groups(self, wanted, paths):
         """

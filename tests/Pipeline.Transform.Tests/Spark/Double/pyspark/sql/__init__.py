@@ -187,7 +187,7 @@ class Reader(object):
         return self
 
     def parquet(self, *paths):
-        assert self._options == {"recursiveFileLookup": "true", "__globPaths__": "false"}
+        assert self._options["recursiveFileLookup"] == "true" and self._options["__globPaths__"] == "false"
         shown = [hadoop.Path(path).local for path in paths if not os.path.basename(path).startswith(("_", "."))]
         return DataFrame(self._session, " UNION ALL ".join(self._file(path) for path in shown))
 
