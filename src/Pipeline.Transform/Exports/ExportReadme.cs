@@ -28,7 +28,8 @@ internal static class ExportReadme
         often as there, in any order.
 
         A run was made by the definitions of its time; documents are of the definitions that the export was made with. A Gold run of
-        another definition is left out. Rows of a Silver table whose contract was changed may differ where it was.
+        another definition is left out, and a Silver run with other columns. Rows of a Silver table whose rules were changed may differ
+        where they were.
 
         """;
 }

@@ -10,7 +10,7 @@ public enum LeftOutReason
     /// <summary>A version or a file that it read is not kept any more.</summary>
     NotKept,
 
-    /// <summary>The table was made by another definition then than today's.</summary>
+    /// <summary>The table was made by another definition then than today's, as far as its log tells.</summary>
     Redefined,
 
     /// <summary>It was cut off between the commits of its tables, and the next start of the pipeline finishes it.</summary>

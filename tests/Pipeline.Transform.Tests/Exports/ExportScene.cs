@@ -38,7 +38,8 @@ public sealed class ExportScene : IAsyncLifetime
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    internal static TransformGraph GraphOf(string active = Active, string users = "bronze/app/users") => TestGraph.Of(Contracts.Replace("bronze/app/users", users, StringComparison.Ordinal), Gold,
+    /// <param name="before">Words of the contracts, in place of which others stand now.</param>
+    internal static TransformGraph GraphOf(string active = Active, string before = "key", string now = "key") => TestGraph.Of(Contracts.Replace(before, now, StringComparison.Ordinal), Gold,
         ("per_team.sql", "SELECT team_id, COUNT(*) AS users, CAST(SUM(amount) AS DECIMAL(18,2)) AS amount FROM silver.users GROUP BY team_id -- by team"), ("active.sql", active));
 
     public string PathOf(string name) => Path.Combine(_directory, name);

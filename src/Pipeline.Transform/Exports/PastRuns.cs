@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Table;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Graph;
@@ -54,6 +55,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
             if (graph.TryGold(pins.Table) is { } node && after.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return (null, true);
             var specs = new List<JobSpec>();
             foreach (var dialect in Dialects) specs.Add(await planner.ExpandAsync(pins, dialect, cancellationToken));
+            if (!specs[0].Columns.All(column => after.Schema.FieldsLookup[column.Name].Any(field => ColumnType.Format(field.DataType) == column.Type))) return (null, true);
             return (pins.Table.Layer == Layer.Silver ? await SilverAsync(table, after, pins, specs, cancellationToken) : await GoldAsync(table, after, pins, specs, cancellationToken), false);
         }
         catch (PipelineException gone) when (gone.Kind is FaultKind.Missing or FaultKind.Damaged)
