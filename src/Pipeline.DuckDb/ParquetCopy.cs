@@ -49,10 +49,13 @@ public static class ParquetCopy
         var local = store.LocalPath(directory);
         var target = local ?? Path.Combine(session.ScratchDirectory, "out-" + Guid.NewGuid().ToString("N"));
         Directory.CreateDirectory(target);
-        var written = session.Rows($"""
-            COPY (SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
+        var rowsToWrite = $"""
+            SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
             {query}
-            ){(order.Count == 0 ? "" : $" ORDER BY {Sql.Names(order)}")})
+            )
+            """;
+        var written = order.Count > 0 ? OrderedFiles(session, target, rowsToWrite, order, fileBytesMax) : session.Rows($"""
+            COPY ({rowsToWrite})
             TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES {fileBytesMax}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
               FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', {Footer}, RETURN_STATS)
             """);
@@ -76,6 +79,30 @@ public static class ParquetCopy
         }
 
         if (files.Count == 0 && !Directory.EnumerateFileSystemEntries(target).Any()) Directory.Delete(target);
+        return files;
+    }
+
+    /// <summary>
+    /// Writes rows in order, in files of ranges of it. DuckDB keeps an order within one file alone: the rows become one, of which each
+    /// file is a range.
+    /// </summary>
+    /// <returns>What a COPY reports of each file, without its columns.</returns>
+    private static List<object?[]> OrderedFiles(DuckDbSession session, string target, string rows, IReadOnlyCollection<string> order, long fileBytesMax)
+    {
+        var options = $"(FORMAT parquet, COMPRESSION {session.Compression.Name()}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}', PRESERVE_ORDER true, {Footer})";
+        var sorted = Path.Combine(session.ScratchDirectory, $"sorted-{Guid.NewGuid():N}.parquet");
+        session.Execute($"COPY (SELECT * FROM ({rows}) AS typed ORDER BY {Sql.Names(order)}) TO {Sql.Text(sorted)} {options}");
+        var (count, bytes) = (session.Count($"SELECT count(*) FROM read_parquet({Sql.Text(sorted)})"), new FileInfo(sorted).Length);
+        var files = new List<object?[]>();
+        var rowsAFile = Math.Max(1, (long)Math.Ceiling(count / Math.Max(1, Math.Ceiling((double)bytes / fileBytesMax))));
+        for (long from = 0; from < count; from += rowsAFile)
+        {
+            var path = Path.Combine(target, $"part-00000-{Guid.NewGuid()}.c000.{session.Compression.Name()}.parquet");
+            session.Execute($"COPY (SELECT * EXCLUDE (file_row_number) FROM read_parquet({Sql.Text(sorted)}, file_row_number = true) WHERE file_row_number BETWEEN {from} AND {from + rowsAFile - 1} ORDER BY file_row_number) TO {Sql.Text(path)} {options}");
+            files.Add([path, Math.Min(rowsAFile, count - from), new FileInfo(path).Length, null, new Dictionary<string, object?>(StringComparer.Ordinal)]);
+        }
+
+        File.Delete(sorted);
         return files;
     }
 
