@@ -53,7 +53,7 @@ public static class TransformRegistration
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)
             .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
             .WithActors((system, registry) => registry.Register<JobRunnersActor>(
-                system.ActorOf(JobRunnersActor.Props(pins => JobRunnerActor.Props(pins, planner, runner, limit)), RunnerDirectoryActor.RunnersName)))
+                system.ActorOf(JobRunnersActor.Props((pins, handle) => JobRunnerActor.Props(pins, handle, planner, runner, limit)), RunnerDirectoryActor.RunnersName)))
             .WithSingleton<MedallionCoordinatorActor>(SingletonName, Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
 

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Pipeline.Core;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
@@ -14,23 +15,31 @@ internal sealed class JobRunnerActor : ReceiveActor
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly JobPins _pins;
+    private readonly JobHandle? _handle;
     private readonly JobPlanner _planner;
     private readonly IJobRunner _runner;
     private readonly TimeLimit _limit;
 
-    public JobRunnerActor(JobPins pins, JobPlanner planner, IJobRunner runner, TimeLimit limit)
+    public JobRunnerActor(JobPins pins, JobHandle? handle, JobPlanner planner, IJobRunner runner, TimeLimit limit)
     {
         _pins = pins;
+        _handle = handle;
         _planner = planner;
         _runner = runner;
         _limit = limit;
         Running();
     }
 
-    public static Props Props(JobPins pins, JobPlanner planner, IJobRunner runner, TimeLimit limit) =>
-        Akka.Actor.Props.Create(() => new JobRunnerActor(pins, planner, runner, limit));
+    /// <param name="handle">An execution of the job to be looked for before another one is begun; null: none is known.</param>
+    public static Props Props(JobPins pins, JobHandle? handle, JobPlanner planner, IJobRunner runner, TimeLimit limit) =>
+        Akka.Actor.Props.Create(() => new JobRunnerActor(pins, handle, planner, runner, limit));
 
-    protected override void PreStart() => _ = Background.RunAsync(RunAsync, _stopping.Token).PipeTo(Self);
+    protected override void PreStart()
+    {
+        var (self, parent) = (Self, Context.Parent);
+        var submission = new JobSubmission(_handle, handle => parent.Tell(new JobSubmitted(_pins, handle), self));
+        _ = Background.RunAsync(stopping => RunAsync(submission, stopping), _stopping.Token).PipeTo(Self);
+    }
 
     protected override void PostStop()
     {
@@ -58,9 +67,9 @@ internal sealed class JobRunnerActor : ReceiveActor
         Context.Stop(Self);
     }
 
-    private ValueTask<JobResult> RunAsync(CancellationToken stopping) => _limit.RunAsync($"Table {_pins.Table}", $"run {_pins.Run}", async cancellationToken =>
+    private ValueTask<JobResult> RunAsync(JobSubmission submission, CancellationToken stopping) => _limit.RunAsync($"Table {_pins.Table}", $"run {_pins.Run}", async cancellationToken =>
     {
         var spec = await _planner.ExpandAsync(_pins, _runner.Dialect, cancellationToken);
-        return await _runner.RunAsync(spec, cancellationToken);
+        return await _runner.RunAsync(spec, submission, cancellationToken);
     }, stopping);
 }

@@ -319,7 +319,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
                 break;
             case MedallionEffect.Run run:
                 if (run.IsAgain) _log.Info("Table {Table}: run {Run} is started again, on {Runner}: no node that runs jobs has it", run.Pins.Table, run.Pins.Run, run.Runner);
-                _runners.Tell(new ToRunner(run.Runner, new RunJob(run.Pins)));
+                _runners.Tell(new ToRunner(run.Runner, new RunJob(run.Pins) { Handle = run.Handle }));
                 break;
             case MedallionEffect.Cancel cancel:
                 _runners.Tell(new ToRunner(cancel.Runner, new CancelJob(cancel.Pins)));

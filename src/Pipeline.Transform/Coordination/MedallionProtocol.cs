@@ -92,8 +92,9 @@ internal sealed record Tick : INoSerializationVerificationNeeded
 /// <summary>What the coordinator remembers. The manifest of each is in <see cref="TransformMessageSerializer"/>.</summary>
 public abstract record MedallionEvent(TableId Table, DateTimeOffset At);
 
-/// <summary>A run is decided; written before anything is started.</summary>
-public sealed record JobRequested(TableId Table, DateTimeOffset At, JobPins Pins) : MedallionEvent(Table, At);
+/// <summary>A run is decided; written before anything is started, and once more when its execution is known.</summary>
+/// <param name="Handle">Its execution: whoever runs it again looks for that first; null: none is known.</param>
+public sealed record JobRequested(TableId Table, DateTimeOffset At, JobPins Pins, JobHandle? Handle = null) : MedallionEvent(Table, At);
 
 /// <param name="IsBehind">It left rows of the quarantine for the next run; null: it did not.</param>
 public sealed record JobSucceeded(TableId Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took, bool? IsBehind = null) : MedallionEvent(Table, At);
@@ -117,5 +118,6 @@ public sealed record MedallionSnapshot(RememberedTable[] Tables);
 
 /// <summary>A table in <see cref="MedallionSnapshot"/>.</summary>
 /// <param name="RowsMax">Bronze rows of its next run; null: as many as configured.</param>
+/// <param name="Handle">The execution of the running job; null: none is known.</param>
 public sealed record RememberedTable(TableId Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
-    DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null);
+    DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null, JobHandle? Handle = null);

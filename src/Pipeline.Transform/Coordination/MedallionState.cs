@@ -15,7 +15,8 @@ internal abstract record MedallionEffect
     /// <summary>Runs a job whose request is durable; answered by <see cref="JobEnded"/>.</summary>
     /// <param name="Runner">The node.</param>
     /// <param name="IsAgain">No node owned up to it.</param>
-    public sealed record Run(JobPins Pins, string Runner, bool IsAgain = false) : MedallionEffect;
+    /// <param name="Handle">Its execution, as far as is known.</param>
+    public sealed record Run(JobPins Pins, string Runner, bool IsAgain = false, JobHandle? Handle = null) : MedallionEffect;
 
     /// <summary>Interrupts a job that nobody waits for.</summary>
     public sealed record Cancel(JobPins Pins, string Runner) : MedallionEffect;
@@ -38,6 +39,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
 
     /// <summary>The job that was requested and has not ended, as far as is known.</summary>
     public JobPins? Running { get; init; }
+
+    /// <summary>The execution of that job; null: none is known.</summary>
+    public JobHandle? Handle { get; init; }
 
     /// <summary>When an input first advanced that is not reflected; null: none has.</summary>
     public DateTimeOffset? PendingSince { get; init; }
@@ -128,10 +132,11 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     /// <summary>What a durable event changes.</summary>
     public MedallionState Apply(MedallionEvent happened) => With(happened.Table, table => happened switch
     {
-        JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, LastRunAt = requested.At, IsTriggered = false },
+        JobRequested requested when requested.Pins.IsSame(table.Running) => table with { Handle = requested.Handle },
+        JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, Handle = requested.Handle, LastRunAt = requested.At, IsTriggered = false },
         JobSucceeded succeeded => table with
         {
-            Running = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
+            Running = null, Handle = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
             // A run reads a bounded piece of what has piled up: the rest is due next.
             PendingSince = table.PendingSince ?? (IsBehind(table, succeeded) ? succeeded.At : null),
@@ -140,25 +145,25 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         },
         JobFailed failed => table with
         {
-            Running = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
+            Running = null, Handle = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
             NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At,
             IsTriggered = table.IsLookedAtAgain, IsLookedAtAgain = false,
         },
-        JobDropped dropped => table with { Running = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
-        JobTooLarge tooLarge => table with { Running = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
+        JobDropped dropped => table with { Running = null, Handle = null, IsPlanning = false, PendingSince = table.PendingSince ?? dropped.At },
+        JobTooLarge tooLarge => table with { Running = null, Handle = null, RowsMax = tooLarge.RowsMax, PendingSince = table.PendingSince ?? tooLarge.At, IsBehind = true },
         TablePaused => table with { IsPaused = true },
         TableResumed => table with { IsPaused = false },
         _ => throw new ArgumentException($"Unknown event {happened.GetType().Name}.", nameof(happened)),
     });
 
     public MedallionSnapshot ToSnapshot() => new([.. Tables.Select(table => new RememberedTable(table.Table, table.Running, table.Run, table.Version, table.Rows,
-        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax))]);
+        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax, table.Handle))]);
 
     /// <summary>Takes over what is remembered of tables that are still configured.</summary>
     public MedallionState Restore(MedallionSnapshot snapshot) => snapshot.Tables.Aggregate(this, (state, r) => state.With(r.Table, table => table with
     {
         Running = r.Running, Run = r.Run, Version = r.Version, Rows = r.Rows, LastRunAt = r.LastRunAt, LastTook = r.LastTook, ReflectsUntil = r.ReflectsUntil, IsPaused = r.IsPaused,
-        RowsMax = r.RowsMax,
+        RowsMax = r.RowsMax, Handle = r.Handle,
     }));
 
     /// <summary>

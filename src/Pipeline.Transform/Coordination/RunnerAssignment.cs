@@ -57,7 +57,9 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
 
         var kept = answered.Jobs.Select(pins => pins.Table).ToHashSet();
         foreach (var table in state.Tables.Where(table => table.Running is not null && state.Runners.Assigned.GetValueOrDefault(table.Table) == runner && !kept.Contains(table.Table)))
-            effects.Add(new MedallionEffect.Run(table.Running!, runner));
+            effects.Add(new MedallionEffect.Run(table.Running!, runner, Handle: table.Handle));
+        foreach (var (id, handle) in answered.Submitted.Where(job => state.Find(job.Table) is { Running: not null } table && table.Handle != job.Handle && state.Runners.Assigned.GetValueOrDefault(job.Table) == runner))
+            if (answered.Jobs.FirstOrDefault(pins => pins.Table == id) is { } pins && pins.IsSame(state.Find(id)!.Running)) events.Add(new JobRequested(id, now, pins, handle));
         return Settle(state, events, effects);
     }
 
@@ -70,7 +72,7 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
         {
             if (state.Runners.Choose() is not { } runner) break;
             state = state.Assign(table.Table, runner);
-            all = all.Add(new MedallionEffect.Run(table.Running!, runner, IsAgain: true));
+            all = all.Add(new MedallionEffect.Run(table.Running!, runner, IsAgain: true, table.Handle));
         }
 
         return new Decision(state, [.. events], all);

@@ -15,5 +15,14 @@ public interface IJobRunner
     /// </summary>
     /// <exception cref="PipelineException">It cannot be run, now or ever; see <see cref="PipelineException.IsTransient"/>.</exception>
     /// <exception cref="JobSupersededException">Another run got there first; plan again.</exception>
-    Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken);
+    Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken);
+}
+
+/// <summary>How the execution of a job is found again by whoever runs the job next.</summary>
+/// <param name="Before">The execution that somebody has submitted before; null: none is known.</param>
+/// <param name="Submitted">Is told of the execution; on any thread.</param>
+public sealed record JobSubmission(JobHandle? Before, Action<JobHandle> Submitted)
+{
+    /// <summary>Nobody looks for it.</summary>
+    public static readonly JobSubmission Forgotten = new(null, _ => { });
 }

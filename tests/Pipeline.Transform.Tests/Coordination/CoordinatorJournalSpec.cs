@@ -55,6 +55,17 @@ public sealed class CoordinatorJournalSpec : IDisposable
     }
 
     [Fact]
+    public async Task The_execution_of_a_run_is_an_event_in_it()
+    {
+        await AppendAsync(1);
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
+
+        await node.UntilAsync(Countries, 1);
+
+        Assert.Equal(2, Read("SELECT count(*) FROM journal WHERE manifest = 'job-requested-1' AND CAST(message AS TEXT) LIKE '%\"handle\":{\"engine\":\"duckdb\",%'"));
+    }
+
+    [Fact]
     public async Task A_damaged_one_is_set_aside_and_the_tables_logs_say_where_to_go_on()
     {
         await AppendAsync(1);

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit.Xunit;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
@@ -37,7 +38,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var pins = await PinsAsync();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
@@ -52,7 +53,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
         var pins = await PinsAsync();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
 
         Assert.Equal(new JobEnded(TableId.Silver("users"), pins, result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
@@ -64,7 +65,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = await PinsAsync() with { Table = TableId.Silver("unknown") };
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, _lake.Planner, _lake.Jobs, NoLimit), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, _lake.Jobs, NoLimit), Cancel);
 
         Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault);
     }
@@ -74,7 +75,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var started = new TaskCompletionSource<CancellationToken>();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(async cancel =>
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), null, _lake.Planner, new Runner(async cancel =>
         {
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
@@ -97,7 +98,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var started = new TaskCompletionSource<CancellationToken>();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), _lake.Planner, new Runner(async cancel =>
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(await PinsAsync(), null, _lake.Planner, new Runner(async cancel =>
         {
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, obeys ? cancel : CancellationToken.None);
@@ -126,8 +127,9 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = (await lake.Planner.PlanAsync(TableId.Gold("endless"), Cancel))!;
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, lake.Planner, lake.Jobs, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, lake.Planner, lake.Jobs, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
 
+        Assert.Equal(pins, parent.ExpectMsg<JobSubmitted>(Deadline, cancellationToken: Cancel).Pins);
         Assert.Equal(FaultKind.TooLarge, parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault?.Kind);
     }
 
@@ -147,7 +149,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         public SqlDialect Dialect => SqlDialect.Spark;
 
-        public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken)
+        public Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken)
         {
             Assert.Equal(Dialect, spec.Dialect);
             return run(cancellationToken);

@@ -17,7 +17,7 @@ public sealed class JobRunnersActorSpec : TestKit
     private readonly List<IActorRef> _jobs = [];
 
     public JobRunnersActorSpec() : base("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.log-dead-letters = off, akka.actor.provider = cluster, akka.remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }") =>
-        _runners = Sys.ActorOf(JobRunnersActor.Props(pins => Props.Create(() => new Job(pins))));
+        _runners = Sys.ActorOf(JobRunnersActor.Props((pins, _) => Props.Create(() => new Job(pins))));
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -93,7 +93,28 @@ public sealed class NodeJobsSpec
     }
 
     [Fact]
+    public void The_execution_of_a_job_is_told_at_once_and_with_each_look_until_the_job_is_over()
+    {
+        Decide(new RunJob(Pins(Users, 1)));
+        Decide(new RunJob(Pins(Orders, 4)));
+
+        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1"], Decide(new JobSubmitted(Pins(Users, 1), Handle("e1"))));
+        Assert.Empty(Decide(new JobSubmitted(Pins(Users, 2), Handle("e2"))));
+
+        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1"], Decide(new GetRunningJobs()));
+        Decide(Ended(Pins(Users, 1)));
+        Decide(new JobEndKept(Pins(Users, 1)));
+        Assert.Equal(["running silver/orders#4"], Decide(new GetRunningJobs()));
+    }
+
+    [Fact]
+    public void A_job_that_another_node_has_submitted_starts_with_its_execution() =>
+        Assert.Equal(["start silver/users#1 after e1"], Decide(new RunJob(Pins(Users, 1)) { Handle = Handle("e1") }));
+
+    [Fact]
     public void What_is_no_message_of_theirs_is_refused() => Assert.Throws<ArgumentException>(() => NodeJobs.Decide(_jobs, "hello"));
+
+    private static JobHandle Handle(string execution) => new("spark", execution, "s-1");
 
     private static JobPins Pins(TableId table, long run) => new() { Table = table, Run = run, RequestedAt = DateTimeOffset.UnixEpoch, Inputs = [], Targets = [] };
 
@@ -107,9 +128,9 @@ public sealed class NodeJobsSpec
 
     private static string Name(NodeJobsEffect effect) => effect switch
     {
-        NodeJobsEffect.Start start => $"start {start.Pins.Id}",
+        NodeJobsEffect.Start start => $"start {start.Pins.Id}{(start.Handle is { } handle ? $" after {handle.Execution}" : "")}",
         NodeJobsEffect.Interrupt interrupt => $"interrupt {interrupt.Pins.Id}",
-        NodeJobsEffect.Tell { Message: RunningJobs running } => $"running {string.Join(", ", running.Jobs.Select(pins => pins.Id))}",
+        NodeJobsEffect.Tell { Message: RunningJobs running } => $"running {string.Join(", ", running.Jobs.Select(pins => pins.Id))}{string.Concat((running.Submitted ?? []).Select(job => $" in {job.Table} {job.Handle.Execution}"))}",
         NodeJobsEffect.Tell { Message: JobEnded ended } => $"ended {ended.Pins!.Id}",
         _ => throw new ArgumentException("Unknown effect.", nameof(effect)),
     };

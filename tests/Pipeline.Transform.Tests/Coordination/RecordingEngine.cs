@@ -24,13 +24,13 @@ internal sealed class RecordingEngine(IJobRunner? inner) : IJobRunner
 
     public ConcurrentQueue<JobSpec> Specs { get; } = new();
 
-    public async Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken)
+    public async Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken)
     {
         Specs.Enqueue(spec);
         _started.TrySetResult();
         if (spec.Pins.Table == FailFor) throw new PipelineException(FaultKind.Invalid, $"Table {FailFor}", "the query is wrong", "Correct it.");
         if (Away is { } away) throw away;
         if (inner is null || spec.Pins.Table == EndlessFor) await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
-        return await inner!.RunAsync(spec, cancellationToken);
+        return await inner!.RunAsync(spec, submission, cancellationToken);
     }
 }

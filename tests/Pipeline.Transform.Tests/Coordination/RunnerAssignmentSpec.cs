@@ -233,6 +233,39 @@ public sealed class RunnerAssignmentSpec : MedallionScene
         Assert.Equal(5, Assert.IsType<JobRequested>(Assert.Single(decision.Events)).Pins.Run);
     }
 
+    [Fact]
+    public void An_execution_is_written_down_once_and_goes_to_whoever_runs_the_job_again()
+    {
+        var handle = new JobHandle("spark", "e1", "s-1");
+        Begin();
+        Decide(new TriggerTable(Users));
+        var answer = new RunnerAnswered(Node, [Pins(Users, 1)]) { Submitted = [new SubmittedJob(Users, handle)] };
+
+        Assert.Equal(handle, Assert.IsType<JobRequested>(Assert.Single(MedallionState.Decide(State, answer, Now).Events)).Handle);
+        Decide(answer);
+        Assert.Empty(MedallionState.Decide(State, answer, Now).Events);
+        Assert.True(State.Find(Users)!.IsTriggered);
+
+        foreach (var state in (MedallionState[])[State, Alone(Options, Now).Restore(State.ToSnapshot())])
+        {
+            var again = MedallionState.Decide(MedallionState.Decide(state, new RunnerLost(Node), Now).State, new RunnerAnswered(Other, []), Now);
+            Assert.Equal(new MedallionEffect.Run(Pins(Users, 1), Other, IsAgain: true, handle).ToString(), Assert.Single(again.Effects.OfType<MedallionEffect.Run>()).ToString());
+        }
+
+        Ended(Users, 1, version: 7);
+        Assert.Null(State.Find(Users)!.Handle);
+    }
+
+    [Fact]
+    public void An_execution_of_another_run_is_nobodys()
+    {
+        Begin();
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 1)]) { Submitted = [new SubmittedJob(Orders, new JobHandle("spark", "e1", "s-1"))] }, Now);
+
+        Assert.Empty(decision.Events);
+    }
+
     private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
 
     /// <summary>A coordinator that remembers a run and knows no node.</summary>

@@ -16,6 +16,8 @@ public sealed class TransformMessageSerializerSpec
 
     private static readonly TableId Users = TableId.Silver("users");
 
+    private static readonly JobHandle Handle = new("spark", "4b1de7", "s-1");
+
     private static readonly JobPins Pins = new()
     {
         Table = Users, Run = 3, RequestedAt = At, ReflectsUntil = At.AddSeconds(-1), Rows = 500,
@@ -45,13 +47,22 @@ public sealed class TransformMessageSerializerSpec
         new JobEndKept(Pins),
     ];
 
+    /// <summary>The same messages when a job's execution is known; releases that know of none read them without it.</summary>
+    private static readonly object[] MessagesOfExecutions =
+    [
+        new JobRequested(Users, At, Pins, Handle),
+        new MedallionSnapshot([new RememberedTable(Users, Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250, Handle)]),
+        new RunningJobs([Pins]) { Submitted = [new SubmittedJob(Users, Handle)] },
+        new RunJob(Pins) { Handle = Handle },
+    ];
+
     [Fact]
     public async Task Writes_every_message_in_its_known_form_and_reads_it_back()
     {
         var system = ActorSystem.Create("serializer", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
         var serializer = new TransformMessageSerializer((ExtendedActorSystem)system);
         var text = new StringBuilder();
-        foreach (var message in Messages)
+        foreach (var message in Messages.Concat(MessagesOfExecutions))
         {
             var bytes = serializer.ToBinary(message);
             text.Append(serializer.Manifest(message)).Append(' ').AppendLine(Encoding.UTF8.GetString(bytes));

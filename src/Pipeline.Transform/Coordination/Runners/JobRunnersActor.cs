@@ -14,29 +14,35 @@ public sealed class JobRunnersActor : ReceiveActor
 {
     private readonly Dictionary<TableId, IActorRef> _runners = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly Func<JobPins, Props> _job;
+    private readonly Func<JobPins, JobHandle?, Props> _job;
     private NodeJobs _jobs = NodeJobs.None;
     private IActorRef _coordinator = ActorRefs.Nobody;
 
-    /// <param name="job">An actor that runs a job, tells its parent how it ended, and stops.</param>
-    public JobRunnersActor(Func<JobPins, Props> job)
+    /// <param name="job">An actor that runs a job, tells its parent its execution and how it ended, and stops. It is given an execution to be looked for first.</param>
+    public JobRunnersActor(Func<JobPins, JobHandle?, Props> job)
     {
         _job = job;
         Receive<GetRunningJobs>(OnCoordinator);
         Receive<RunJob>(OnCoordinator);
         Receive<CancelJob>(OnCoordinator);
         Receive<JobEndKept>(OnCoordinator);
+        Receive<JobSubmitted>(OnSubmitted);
         Receive<JobEnded>(OnEnded);
         Receive<Terminated>(OnTerminated);
     }
 
-    public static Props Props(Func<JobPins, Props> job) => Akka.Actor.Props.Create(() => new JobRunnersActor(job));
+    public static Props Props(Func<JobPins, JobHandle?, Props> job) => Akka.Actor.Props.Create(() => new JobRunnersActor(job));
 
     private void OnCoordinator(object message)
     {
         if (!Context.IsFromCluster(_log, message, "this node's jobs")) return;
         _coordinator = Sender;
         Handle(message);
+    }
+
+    private void OnSubmitted(JobSubmitted submitted)
+    {
+        if (_runners.TryGetValue(submitted.Pins.Table, out var runner) && Sender.Equals(runner)) Handle(submitted);
     }
 
     private void OnEnded(JobEnded ended)
@@ -66,7 +72,7 @@ public sealed class JobRunnersActor : ReceiveActor
         switch (effect)
         {
             case NodeJobsEffect.Start start:
-                _runners[start.Pins.Table] = Context.Watch(Context.ActorOf(_job(start.Pins)));
+                _runners[start.Pins.Table] = Context.Watch(Context.ActorOf(_job(start.Pins, start.Handle)));
                 break;
             case NodeJobsEffect.Interrupt interrupt:
                 _log.Info("Table {Table}: run {Run} is interrupted, its coordinator has given it up", interrupt.Pins.Table, interrupt.Pins.Run);

@@ -7,7 +7,8 @@ namespace Pipeline.Transform.Coordination.Runners;
 /// <summary>What a node does with its jobs.</summary>
 internal abstract record NodeJobsEffect
 {
-    public sealed record Start(JobPins Pins) : NodeJobsEffect;
+    /// <param name="Handle">An execution to be looked for first.</param>
+    public sealed record Start(JobPins Pins, JobHandle? Handle = null) : NodeJobsEffect;
 
     public sealed record Interrupt(JobPins Pins) : NodeJobsEffect;
 
@@ -25,25 +26,47 @@ internal sealed record NodeJobs(ImmutableSortedDictionary<TableId, JobPins> Runn
     public static readonly NodeJobs None = new(
         ImmutableSortedDictionary.Create<TableId, JobPins>(TableId.ByName), ImmutableSortedDictionary.Create<TableId, JobEnded>(TableId.ByName));
 
+    /// <summary>The executions of running jobs that have been submitted.</summary>
+    public ImmutableSortedDictionary<TableId, JobHandle> Submitted { get; init; } = ImmutableSortedDictionary.Create<TableId, JobHandle>(TableId.ByName);
+
     public static (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) Decide(NodeJobs jobs, object message) => message switch
     {
-        GetRunningJobs => (jobs, [new NodeJobsEffect.Tell(new RunningJobs([.. jobs.Running.Values])), .. jobs.Ended.Values.Select(ended => new NodeJobsEffect.Tell(ended))]),
-        RunJob run => jobs.OnRun(run.Pins),
-        CancelJob cancel => jobs.Runs(cancel.Pins) ? (jobs with { Running = jobs.Running.Remove(cancel.Pins.Table) }, [new NodeJobsEffect.Interrupt(cancel.Pins)]) : (jobs, []),
+        GetRunningJobs => (jobs, [new NodeJobsEffect.Tell(jobs.ToMessage()), .. jobs.Ended.Values.Select(ended => new NodeJobsEffect.Tell(ended))]),
+        RunJob run => jobs.OnRun(run),
+        JobSubmitted submitted => jobs.OnSubmitted(submitted),
+        CancelJob cancel => jobs.Runs(cancel.Pins) ? (jobs.Without(cancel.Pins.Table), [new NodeJobsEffect.Interrupt(cancel.Pins)]) : (jobs, []),
         JobEndKept kept => (jobs.EndOf(kept.Pins) is null ? jobs : jobs with { Ended = jobs.Ended.Remove(kept.Pins.Table) }, []),
         JobEnded ended => jobs.Runs(ended.Pins!)
-            ? (new NodeJobs(jobs.Running.Remove(ended.Table), jobs.Ended.SetItem(ended.Table, ended)), [new NodeJobsEffect.Tell(ended)]) : (jobs, []),
+            ? (jobs.Without(ended.Table) with { Ended = jobs.Ended.SetItem(ended.Table, ended) }, [new NodeJobsEffect.Tell(ended)]) : (jobs, []),
         _ => throw new ArgumentException($"Unknown message {message.GetType().Name}.", nameof(message)),
     };
 
-    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnRun(JobPins pins)
+    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnRun(RunJob run)
     {
+        var pins = run.Pins;
         if (Runs(pins)) return (this, []);
         if (EndOf(pins) is { } ended) return (this, [new NodeJobsEffect.Tell(ended)]);
         var running = Running.GetValueOrDefault(pins.Table);
-        return (new NodeJobs(Running.SetItem(pins.Table, pins), Ended.Remove(pins.Table)),
-            running is null ? [new NodeJobsEffect.Start(pins)] : [new NodeJobsEffect.Interrupt(running), new NodeJobsEffect.Start(pins)]);
+        var start = new NodeJobsEffect.Start(pins, run.Handle);
+        return (Without(pins.Table) with { Running = Running.SetItem(pins.Table, pins), Ended = Ended.Remove(pins.Table) },
+            running is null ? [start] : [new NodeJobsEffect.Interrupt(running), start]);
     }
+
+    /// <summary>Told at once, so that it is written down while whoever submitted it still lives; and again with each look.</summary>
+    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnSubmitted(JobSubmitted submitted)
+    {
+        if (!Runs(submitted.Pins)) return (this, []);
+        var jobs = this with { Submitted = Submitted.SetItem(submitted.Pins.Table, submitted.Handle) };
+        return (jobs, [new NodeJobsEffect.Tell(jobs.ToMessage())]);
+    }
+
+    private RunningJobs ToMessage() => new([.. Running.Values])
+    {
+        Submitted = Submitted.IsEmpty ? null : [.. Submitted.Select(pair => new SubmittedJob(pair.Key, pair.Value))],
+    };
+
+    /// <summary>The table has no job.</summary>
+    private NodeJobs Without(TableId table) => this with { Running = Running.Remove(table), Submitted = Submitted.Remove(table) };
 
     private bool Runs(JobPins pins) => pins.IsSame(Running.GetValueOrDefault(pins.Table));
 

@@ -87,7 +87,7 @@ internal sealed class RunnerDirectoryActor : ReceiveActor, IWithTimers
         if (!_members.Contains(address)) return;
         if (_runners.TryGetValue(address, out var known) && !known.Equals(Sender)) Lose(address);
         if (_runners.TryAdd(address, Sender)) Context.Watch(Sender);
-        Context.Parent.Tell(new RunnerAnswered(Name(address), answer.Jobs));
+        Context.Parent.Tell(new RunnerAnswered(Name(address), answer.Jobs) { Submitted = answer.Submitted ?? [] });
     }
 
     private void OnEnded(JobEnded ended)

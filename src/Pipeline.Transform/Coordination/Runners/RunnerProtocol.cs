@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination.Runners;
@@ -10,10 +11,21 @@ namespace Pipeline.Transform.Coordination.Runners;
 public sealed record GetRunningJobs;
 
 /// <summary>The jobs that a node runs.</summary>
-public sealed record RunningJobs(JobPins[] Jobs);
+public sealed record RunningJobs(JobPins[] Jobs)
+{
+    /// <summary>The executions of those that have been submitted to the engine; null: none.</summary>
+    public SubmittedJob[]? Submitted { get; init; }
+}
+
+/// <summary>The execution of a table's job.</summary>
+public sealed record SubmittedJob(TableId Table, JobHandle Handle);
 
 /// <summary>Runs a job whose request is durable, unless the node runs it already. It ends with <see cref="JobEnded"/>.</summary>
-public sealed record RunJob(JobPins Pins);
+public sealed record RunJob(JobPins Pins)
+{
+    /// <summary>The execution that another node has submitted: it is looked for before another one is begun; null: none is known.</summary>
+    public JobHandle? Handle { get; init; }
+}
 
 /// <summary>Interrupts a job that nobody waits for. No answer.</summary>
 public sealed record CancelJob(JobPins Pins);
@@ -27,7 +39,13 @@ internal sealed record RunnersAsked(IReadOnlyList<string> Runners) : INoSerializ
 
 /// <summary>A node has said what it runs.</summary>
 /// <param name="Runner">Its address.</param>
-internal sealed record RunnerAnswered(string Runner, IReadOnlyList<JobPins> Jobs) : INoSerializationVerificationNeeded;
+internal sealed record RunnerAnswered(string Runner, IReadOnlyList<JobPins> Jobs) : INoSerializationVerificationNeeded
+{
+    public IReadOnlyList<SubmittedJob> Submitted { get; init; } = [];
+}
+
+/// <summary>A job of this node has been submitted to its engine.</summary>
+internal sealed record JobSubmitted(JobPins Pins, JobHandle Handle) : INoSerializationVerificationNeeded;
 
 /// <summary>A node, or the part of it that runs jobs, is gone with what it ran.</summary>
 internal sealed record RunnerLost(string Runner) : INoSerializationVerificationNeeded;
