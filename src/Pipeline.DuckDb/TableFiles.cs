@@ -14,6 +14,9 @@ public static class TableFiles
     /// <summary>Column of <see cref="RelationAsync"/> with a row's number in its file, from 0.</summary>
     public const string FileRow = "_file_row";
 
+    /// <summary>DuckDB's column of where it read a row, under a name that no column of a table has: <c>filename</c> may be one.</summary>
+    private const string Read = "=read";
+
     private const int DownloadBytes = 8 << 20;
 
     /// <summary>
@@ -45,8 +48,8 @@ public static class TableFiles
         var prefix = (store.LocalPath(tablePath) ?? CopyOf(session, tablePath)).TrimEnd('/') + "/";
         return $"""
             SELECT {names}, {File}, {FileRow} FROM ({empty} UNION ALL BY NAME
-              SELECT * EXCLUDE (filename, file_row_number), substr(filename, {prefix.Length + 1}) AS {File}, file_row_number AS {FileRow}
-              FROM {scan}, filename = true, file_row_number = true))
+              SELECT * EXCLUDE ("{Read}", file_row_number), substr("{Read}", {prefix.Length + 1}) AS {File}, file_row_number AS {FileRow}
+              FROM {scan}, filename = '{Read}', file_row_number = true))
             """;
     }
 

@@ -55,14 +55,14 @@ async function compare(output, expected, answered) {
 function before(output, expected, { rewritten = [], marks }, location) {
   const rest = expected.before.filter(path => !rewritten.includes(path)).map(path => join(location, path));
   const marked = marks === undefined ? '' : ` ANTI JOIN (SELECT ${text(`${location}/`)} || _file AS "=file", _file_row AS "=row" FROM read_parquet(${paths([join(location, marks.path)])})) USING ("=file", "=row")`;
-  return `SELECT ${output.columns.map(column => name(column.name)).join(', ')} FROM (SELECT * RENAME (filename AS "=file", file_row_number AS "=row") FROM ${files(output, rest)})${marked}`;
+  return `SELECT ${output.columns.map(column => name(column.name)).join(', ')} FROM (SELECT * RENAME (file_row_number AS "=row") FROM ${files(output, rest)})${marked}`;
 }
 
 /** Files as rows of an output's columns, and where they lie. */
 function files(output, list) {
-  const none = `SELECT ${output.columns.map(column => `CAST(NULL AS ${typeOf(column.type)}) AS ${name(column.name)}`).join(', ')}, CAST(NULL AS VARCHAR) AS filename, CAST(NULL AS BIGINT) AS file_row_number WHERE false`;
+  const none = `SELECT ${output.columns.map(column => `CAST(NULL AS ${typeOf(column.type)}) AS ${name(column.name)}`).join(', ')}, CAST(NULL AS VARCHAR) AS "=file", CAST(NULL AS BIGINT) AS file_row_number WHERE false`;
   if (list.length === 0) return `(${none})`;
-  return `(${none} UNION ALL BY NAME SELECT * FROM read_parquet(${paths(list)}, hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true))`;
+  return `(${none} UNION ALL BY NAME SELECT * FROM read_parquet(${paths(list)}, hive_partitioning = false, union_by_name = true, filename = '=file', file_row_number = true))`;
 }
 
 /** In how many written files names, order or types of columns are others than in the expected one. */

@@ -15,7 +15,7 @@ public sealed class ExportScene : IAsyncLifetime
         teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
         users {
           from = bronze/app/users
-          columns { user_id { type = long }, team_id { type = long }, text { type = string }, amount { type = "decimal(12,2)" } }
+          columns { user_id { type = long }, team_id { type = long }, text { type = string }, filename { type = string, from = text }, amount { type = "decimal(12,2)" } }
           key = [user_id]
           rules = [ { name = sane, check = "CAST(text AS INTEGER) > 0" }, { name = cheap, check = "amount < 1000" } ]
           references = [ { column = team_id, table = silver/teams } ]
