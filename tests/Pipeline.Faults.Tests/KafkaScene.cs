@@ -85,6 +85,16 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <summary>The log of the topic's table, as it is by now; asking again brings it up to date.</summary>
     public Task<LogReplay> EventsAsync() => ReplayAsync(Topic);
 
+    /// <summary>How many of the topic's records the table's positions have passed.</summary>
+    public async Task<long> CommittedAsync()
+    {
+        var positions = (await EventsAsync()).Positions;
+        return Enumerable.Range(0, _partitions).Sum(partition => PositionOf(positions, partition));
+    }
+
+    /// <summary>Of the topic's table, those that are being written too. The lake must be a directory.</summary>
+    public HashSet<string> DataFiles() => Directory.Exists(Table) ? [.. Directory.EnumerateFiles(Table, "*", SearchOption.AllDirectories).Where(file => !file.Contains("_delta_log", StringComparison.Ordinal))] : [];
+
     /// <summary>Every produced offset is in the table or dead-lettered exactly once, and both logs are without gaps.</summary>
     public async Task AssertExactlyOnceAsync(CancellationToken cancellationToken)
     {
@@ -203,6 +213,8 @@ internal sealed class KafkaScene : IAsyncDisposable
         else _replays.Add(table, replay = LogReplay.Of(Path.Combine(lake, "bronze", "events", table)));
         return replay;
     }
+
+    private string Table => Path.Combine(_lake.Location, "bronze", "events", Topic);
 
     private IEnumerable<string> Produced() => Enumerable.Range(0, _partitions)
         .SelectMany(partition => Enumerable.Range(0, (int)_produced[partition]).Select(offset => $"{partition}:{offset}")).Order(StringComparer.Ordinal);

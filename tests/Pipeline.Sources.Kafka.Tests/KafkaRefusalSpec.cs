@@ -244,12 +244,14 @@ public sealed class KafkaRefusalSpec : KafkaSpec
         Assert.True(Fault.Of("", cut).AwaitsWord);
     }
 
-    [Fact]
-    public async Task Behind_a_batch_that_is_damaged_nothing_is_read_until_it_is_whole()
+    [Theory]
+    [InlineData(CompressionType.Gzip)]
+    [InlineData(CompressionType.None)]
+    public async Task Behind_a_batch_that_is_damaged_nothing_is_read_until_it_is_whole(CompressionType compression)
     {
         await using var fixture = new KafkaFixture(partitions: 1);
         await using var proxy = KafkaProxy.Start(fixture.Kafka.Bootstrap);
-        using (var producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = fixture.Kafka.Bootstrap, CompressionType = CompressionType.Gzip }).Build())
+        using (var producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = fixture.Kafka.Bootstrap, CompressionType = compression }).Build())
             for (var number = 0; number < 3; number++)
                 await producer.ProduceAsync(new TopicPartition(KafkaFixture.Topic, 0), new Message<byte[]?, byte[]?> { Value = Encoding.UTF8.GetBytes(new string('x', 1000)) }, Deadline);
         proxy.Damage(KafkaFixture.Topic, 0, offset: 1);

@@ -85,6 +85,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
             // Never anywhere else than where we said: expired offsets are an operator's decision.
             AutoOffsetReset = AutoOffsetReset.Error,
             IsolationLevel = IsolationLevel.ReadCommitted,
+            // A byte that was flipped on the way or on a broker's disk is noticed: else it lands, unless the batch is compressed.
+            CheckCrcs = true,
             // Where a partition ends for now: the only sign of markers and aborted records at its end.
             EnablePartitionEof = true,
             // Of each reading's queue, since each has one.

@@ -30,7 +30,9 @@ public sealed class LongNightSpec
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(TimeSpan.FromHours(2));
+        var evening = Stopwatch.GetTimestamp();
         await using var scene = await NightScene.StartAsync(pace, deadline.Token);
+        Say($"== evening: all is well after {Stopwatch.GetElapsedTime(evening).TotalSeconds:0.0} s");
         var (troubles, met) = (new List<string>(), 0);
         foreach (var outage in choose(scene.Outages()))
         {
@@ -50,8 +52,9 @@ public sealed class LongNightSpec
         }
 
         await Within(scene.Log.AllEndedAsync(deadline.Token), "not everything has an end");
+        var morning = Stopwatch.GetTimestamp();
         var (report, checks) = await scene.BalanceAsync(deadline.Token);
-        Say($"== morning: {met} outages, {scene.Log.Troubles.Count + troubles.Count} troubles, {checks.Count} tables checked");
+        Say($"== morning: after {Stopwatch.GetElapsedTime(morning).TotalSeconds:0.0} s: {met} outages, {scene.Log.Troubles.Count + troubles.Count} troubles, {checks.Count} tables checked");
         Assert.Empty(troubles.Concat(scene.Log.Troubles));
         Assert.Empty(scene.Log.Open);
         Assert.True(report.IsBalanced);

@@ -15,7 +15,7 @@ internal sealed record NightPace(TimeProvider? Watching, string Settings, RetryP
     public static NightPace Hurried => new(new HurriedTime(factor: 20), """
         lake.s3.retry { backoff-min = 20ms, backoff-max = 50ms, attempts-max = 3, time-max = 200ms }
         ingest { file-age-max = 1s, retry { backoff-min = 50ms, backoff-max = 300ms, halted-min = 200ms, halted-max = 500ms } }
-        transform { poll-interval = 500ms, retry { backoff-min = 100ms, backoff-max = 500ms } }
+        transform { poll-interval = 500ms, lag-max = 5s, retry { backoff-min = 100ms, backoff-max = 500ms } }
         sources.crm.retry { backoff-min = 20ms, backoff-max = 100ms, attempts-max = 3, time-max = 200ms }
         """, new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(500), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 0 }, RowsPerSecond: 10);
 }
