@@ -108,6 +108,30 @@ public sealed partial class UnreadableTableSpec : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_table_with_checkpoints_of_version_2_is_refused_by_the_feature_s_name_and_hides_no_other(bool isCleanedUp)
+    {
+        using var lake = await LakeAsync();
+        var log = Path.Combine(lake.Directory, Teams.ToString(), "_delta_log");
+        var commits = Directory.GetFiles(log, "*.json").Length;
+        // Others write the feature into the protocol; of a log that was cleaned up only the checkpoint is left to say it.
+        if (isCleanedUp) File.Move(Path.Combine(log, $"{0:D20}.json"), Path.Combine(log, $"{0:D20}.checkpoint.{Guid.NewGuid()}.json"));
+        else
+            await File.WriteAllTextAsync(Path.Combine(log, $"{commits:D20}.json"),
+                """{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["v2Checkpoint"],"writerFeatures":["v2Checkpoint"]}}""", TestContext.Current.CancellationToken);
+
+        foreach (var verb in (string[])["tables", "verify", "compact", "vacuum"])
+        {
+            var run = await NodeRun.OfAsync(verb, "--lake", lake.Directory, "-o", "json");
+
+            Assert.Equal(ExitCode.Failed, run.ExitCode);
+            Assert.Contains("v2Checkpoint", run.Data + run.Messages, StringComparison.Ordinal);
+            Assert.Empty(All.Where(table => table != Teams).Select(table => table.ToString()).Except(TablesIn(run)));
+        }
+    }
+
     [Fact]
     public async Task Of_letters_whose_table_cannot_be_read_nobody_says_whether_they_were_re_driven()
     {
