@@ -52,6 +52,12 @@ internal static class SqlFunctions
     /// <summary>Of <see cref="OfManyRows"/> those that give another answer for another order of the same rows.</summary>
     public static readonly IReadOnlySet<string> OrderMatters = Set("array_agg first group_concat last list listagg string_agg");
 
+    /// <summary>Of <see cref="OfManyRows"/> those that do so over a window.</summary>
+    public static readonly IReadOnlySet<string> OrderMattersOverWindow = Set("fill first_value lag last_value lead nth_value ntile row_number");
+
+    /// <summary>Columns that DuckDB adds to what it reads.</summary>
+    public static readonly IReadOnlySet<string> PlacesOfRows = Set("file_index file_row_number filename rowid");
+
     /// <summary>Names of values and functions that are others at each run; without brackets they look like columns.</summary>
     public static readonly IReadOnlySet<string> ChangingNames = Set("""
         ago current_catalog current_database current_date current_localtime current_localtimestamp current_query current_role current_schema current_time

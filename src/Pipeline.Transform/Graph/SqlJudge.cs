@@ -71,7 +71,9 @@ internal sealed class SqlJudge
     {
         if (node.TryGetProperty("sample", out var sample) && sample.ValueKind != JsonValueKind.Null) Fault(node, "a sample is another one at each run. Remove it");
         if (node.TryGetProperty("at_clause", out var at) && at.ValueKind != JsonValueKind.Null) Fault(node, "which version of a table is read is decided by the run. Remove AT");
+        if (node.TryGetProperty("modifiers", out var modifiers) && IsAnyOfMany(modifiers)) Fault(node, "DISTINCT ON takes another row at each run. Write ORDER BY after it");
         if (!node.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return;
+        if (node.TryGetProperty("ref_type", out var join) && join.ValueEquals("POSITIONAL")) Fault(node, "POSITIONAL JOIN joins other rows at each run. Write JOIN ... ON");
         if (node.TryGetProperty("class", out var kind)) JudgeExpression(node, kind.GetString()!);
         else if (_isRule && !type.GetString()!.EndsWith("_MODIFIER", StringComparison.Ordinal) || !QueryParts.Contains(type.GetString()!)) Fault(node, $"{Words(type.GetString()!)} is not allowed here");
     }
@@ -88,6 +90,9 @@ internal sealed class SqlJudge
                 break;
             case "COLUMN_REF" when node.GetProperty("column_names") is var names && names.GetArrayLength() == 1 && SqlFunctions.ChangingNames.Contains(names[0].GetString()!):
                 Fault(node, Changing(names[0].GetString()!));
+                break;
+            case "COLUMN_REF" when node.GetProperty("column_names").EnumerateArray().Last().GetString() is { } name && SqlFunctions.PlacesOfRows.Contains(name):
+                Fault(node, $"'{name}' is where a row lies in its file, which is elsewhere after each compaction. Take a column of the table");
                 break;
             // DuckDB computes what occurs twice outside of it, and it is wrong about rows beside the one that fails.
             case "OPERATOR" when node.GetProperty("type").ValueEquals("OPERATOR_TRY"):
@@ -109,11 +114,23 @@ internal sealed class SqlJudge
         else if (_isRule && SqlFunctions.OfManyRows.Contains(name)) Fault(node, $"'{name}' is about many rows: a rule is one condition on the columns of its row");
         else if (!SqlFunctions.OfOneRow.Contains(name) && !SqlFunctions.OfManyRows.Contains(name))
             Fault(node, $"'{name}' is not among the functions that configured SQL may call{SettingsReader.Nearest(name, SqlFunctions.Names)}");
-        else if (SqlFunctions.OrderMatters.Contains(name) && IsUnordered(node)) Fault(node, $"'{name}' depends on the order of the rows, which is another one at each run. Write {name}(... ORDER BY ...)");
+        else if (node.GetProperty("class").ValueEquals("WINDOW"))
+        {
+            if ((SqlFunctions.OrderMatters.Contains(name) || SqlFunctions.OrderMattersOverWindow.Contains(name)) && IsEmpty(node, "orders") && IsEmpty(node, "arg_orders"))
+                Fault(node, $"'{name}' depends on the order of the rows, which is another one at each run. Write {name}(...) OVER (... ORDER BY ...)");
+        }
+        else if (SqlFunctions.OrderMatters.Contains(name) && IsEmpty(node.GetProperty("order_bys"), "orders"))
+        {
+            Fault(node, $"'{name}' depends on the order of the rows, which is another one at each run. Write {name}(... ORDER BY ...)");
+        }
     }
 
-    private static bool IsUnordered(JsonElement node) =>
-        node.GetProperty("class").ValueEquals("FUNCTION") && node.GetProperty("order_bys").GetProperty("orders").GetArrayLength() == 0;
+    private static bool IsEmpty(JsonElement node, string list) => !node.TryGetProperty(list, out var items) || items.GetArrayLength() == 0;
+
+    /// <summary>Whether one of many rows is taken, and no order says which.</summary>
+    private static bool IsAnyOfMany(JsonElement modifiers) =>
+        modifiers.EnumerateArray().Any(modifier => modifier.GetProperty("type").ValueEquals("DISTINCT_MODIFIER") && !IsEmpty(modifier, "distinct_on_targets"))
+        && !modifiers.EnumerateArray().Any(modifier => modifier.GetProperty("type").ValueEquals("ORDER_MODIFIER"));
 
     private string Changing(string name) =>
         $"'{name.ToLowerInvariant()}' is another value at each run. {(_isRule ? "Compare with _ingested_at, when the row came" : "Take the time from a column, as _ingested_at")}";

@@ -92,7 +92,7 @@ public sealed class PortableSqlSpec
     [InlineData("SELECT order_id,\n row_number() OVER (ORDER BY name) AS n FROM silver.orders", "NULLS LAST", 2)]
     [InlineData("SELECT order_id FROM silver.orders ORDER BY name LIMIT 3", "NULLS LAST", 1)]
     [InlineData("SELECT * EXCLUDE (name) FROM silver.orders", "Write the columns out", 1)]
-    [InlineData("SELECT DISTINCT ON (name) order_id FROM silver.orders", "row_number() in a subquery", 1)]
+    [InlineData("SELECT DISTINCT ON (name) order_id FROM silver.orders ORDER BY name, order_id NULLS LAST", "row_number() in a subquery", 1)]
     [InlineData("SELECT order_id FROM silver.orders UNION ALL BY NAME SELECT order_id FROM silver.orders", "one order", 1)]
     [InlineData("SELECT count(*) FILTER (units > 1) AS n FROM silver.orders", "FILTER (WHERE condition)", 1)]
     [InlineData("SELECT CAST(avg(amount) AS DECIMAL(12, 4)) AS a FROM silver.orders", "divide(SUM(x), COUNT(x)", 1)]
