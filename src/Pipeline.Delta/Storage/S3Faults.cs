@@ -1,4 +1,5 @@
 using System.Net;
+using System.Xml;
 using Amazon.Runtime;
 using Pipeline.Core;
 
@@ -52,11 +53,24 @@ internal static class S3Faults
         // Lost on its way, or spoilt: an answer whose checksum is wrong, which a write may have left behind it as well as a read.
         AmazonServiceException or AmazonClientException => S3Fault.Transient,
         HttpRequestException or IOException or TimeoutException => S3Fault.Transient,
+        // The body of a success that is none of S3's: the client lets its parser's own errors through.
+        XmlException or FormatException => S3Fault.Transient,
         _ => null,
     };
 
     /// <summary>The client says it in words only.</summary>
     private static bool HasNoCredentials(Exception e) => e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal);
+
+    /// <summary>
+    /// Checks that a success has what a store's always has. A page of something on the way is a success as well: to believe it
+    /// would be to count as written what nobody has, or as empty what was not listed.
+    /// </summary>
+    /// <param name="lacks">What it has not, if so.</param>
+    /// <exception cref="AmazonClientException">It is transient: the request may have been carried out, or not.</exception>
+    public static void Require(bool isThere, string lacks)
+    {
+        if (!isThere) throw new AmazonClientException($"the answer is none of a store: it has no {lacks}");
+    }
 
     private static S3Fault ClassifyAnswer(AmazonServiceException e) => (e.StatusCode, e.ErrorCode) switch
     {

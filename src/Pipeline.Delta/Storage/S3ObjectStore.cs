@@ -107,7 +107,9 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     {
         try
         {
-            return await _client.GetObjectMetadataAsync(_location.Bucket, _location.Key(path), attempt);
+            var found = await _client.GetObjectMetadataAsync(_location.Bucket, _location.Key(path), attempt);
+            S3Faults.Require(found.ETag is { Length: > 0 }, "ETag");
+            return found;
         }
         catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
@@ -141,7 +143,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         };
         do
         {
-            var page = await _attempts.RunAsync(Name(prefix), "listed", attempt => _client.ListObjectsV2Async(request, attempt), None<ListObjectsV2Response>, cancellationToken);
+            var page = await _attempts.RunAsync(Name(prefix), "listed", attempt => ListPageAsync(request, attempt), None<ListObjectsV2Response>, cancellationToken);
             foreach (var found in page.S3Objects ?? [])
             {
                 var path = _location.PathOf(found.Key);
@@ -167,8 +169,13 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         bool isMore;
         do
         {
-            var page = await _attempts.RunAsync(Name(prefix), "listed", attempt => _client.ListMultipartUploadsAsync(request, attempt),
-                None<ListMultipartUploadsResponse>, cancellationToken);
+            var page = await _attempts.RunAsync(Name(prefix), "listed", async attempt =>
+            {
+                var listed = await _client.ListMultipartUploadsAsync(request, attempt);
+                S3Faults.Require(listed.IsTruncated is not null, "IsTruncated");
+                S3Faults.Require(listed.IsTruncated == false || listed.NextKeyMarker is { Length: > 0 } && (listed.NextKeyMarker, listed.NextUploadIdMarker) != (request.KeyMarker, request.UploadIdMarker), "NextKeyMarker");
+                return listed;
+            }, None<ListMultipartUploadsResponse>, cancellationToken);
             foreach (var found in page.MultipartUploads ?? [])
                 yield return new UnfinishedUpload(_location.PathOf(found.Key), found.UploadId, Size: 0, Time(found.Initiated));
 
@@ -189,6 +196,15 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
 
     internal static S3Attempts.Answer<T>? None<T>(S3Fault fault) => null;
 
+    private async Task<ListObjectsV2Response> ListPageAsync(ListObjectsV2Request request, CancellationToken cancellationToken)
+    {
+        var page = await _client.ListObjectsV2Async(request, cancellationToken);
+        S3Faults.Require(page.IsTruncated is not null, "IsTruncated");
+        // One that ends before its end is no shorter one, and one that goes round has none.
+        S3Faults.Require(page.IsTruncated == false || page.NextContinuationToken is { Length: > 0 } next && next != request.ContinuationToken, "NextContinuationToken");
+        return page;
+    }
+
     private async Task<bool> PutOnceAsync(string path, ReadOnlyMemory<byte> content, bool ifAbsent, CancellationToken cancellationToken)
     {
         using var stream = MemoryMarshal.TryGetArray(content, out var segment)
@@ -206,7 +222,8 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         if (ifAbsent) request.IfNoneMatch = "*";
         if (_options.Encryption != S3Encryption.None) request.ServerSideEncryptionMethod = EncryptionMethod;
         if (KmsKeyId is { } key) request.ServerSideEncryptionKeyManagementServiceKeyId = key;
-        await _client.PutObjectAsync(request, cancellationToken);
+        var written = await _client.PutObjectAsync(request, cancellationToken);
+        S3Faults.Require(written.ETag is { Length: > 0 }, "ETag");
         return true;
     }
 
@@ -222,8 +239,11 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     private async Task<byte[]> GetOnceAsync(GetObjectRequest request, CancellationToken cancellationToken)
     {
         using var response = await _client.GetObjectAsync(request, cancellationToken);
+        S3Faults.Require(response.ETag is { Length: > 0 }, "ETag");
         var content = new byte[response.ContentLength];
         await response.ResponseStream.ReadExactlyAsync(content, cancellationToken);
+        // What was sent on in pieces does not say how long it is, and looks empty.
+        S3Faults.Require(content.Length > 0 || await response.ResponseStream.ReadAsync(new byte[1], cancellationToken) == 0, "Content-Length");
         return content;
     }
 

@@ -93,6 +93,7 @@ internal sealed class S3Upload : ObjectUpload
                     InputStream = content,
                     UseChunkEncoding = false,
                 }, attempt);
+                S3Faults.Require(sent.ETag is { Length: > 0 }, "ETag");
                 return sent.ETag;
             }, S3ObjectStore.None<string>, _abandoned.Token);
             _parts.Add(new PartETag(number, etag));
@@ -108,15 +109,20 @@ internal sealed class S3Upload : ObjectUpload
         var request = new InitiateMultipartUploadRequest { BucketName = Bucket, Key = Key };
         if (_store.Options.Encryption != S3Encryption.None) request.ServerSideEncryptionMethod = _store.EncryptionMethod;
         if (_store.KmsKeyId is { } key) request.ServerSideEncryptionKeyManagementServiceKeyId = key;
-        return await _store.Attempts.RunAsync(_store.Name(_path), "written",
-            async attempt => (await _store.Client.InitiateMultipartUploadAsync(request, attempt)).UploadId, S3ObjectStore.None<string>, _abandoned.Token);
+        return await _store.Attempts.RunAsync(_store.Name(_path), "written", async attempt =>
+        {
+            var begun = await _store.Client.InitiateMultipartUploadAsync(request, attempt);
+            S3Faults.Require(begun.UploadId is { Length: > 0 }, "UploadId");
+            return begun.UploadId;
+        }, S3ObjectStore.None<string>, _abandoned.Token);
     }
 
     private async Task CompletePartsAsync(CancellationToken cancellationToken)
     {
         var isCertain = await _store.Attempts.RunAsync(_store.Name(_path), "written", async attempt =>
         {
-            await _store.Client.CompleteMultipartUploadAsync(new CompleteMultipartUploadRequest { BucketName = Bucket, Key = Key, UploadId = _uploadId, PartETags = _parts }, attempt);
+            var completed = await _store.Client.CompleteMultipartUploadAsync(new CompleteMultipartUploadRequest { BucketName = Bucket, Key = Key, UploadId = _uploadId, PartETags = _parts }, attempt);
+            S3Faults.Require(completed.ETag is { Length: > 0 }, "ETag");
             return true;
         }, fault => fault == S3Fault.NoSuchObject ? new(false) : null, cancellationToken);
         if (isCertain) return;

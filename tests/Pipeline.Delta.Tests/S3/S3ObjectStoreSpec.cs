@@ -124,6 +124,40 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
         Assert.Equal(3, bucket.Proxy.Injected.Count);
     }
 
+    /// <summary>What stands between here and a store may answer in its place: that a success came says nothing.</summary>
+    public static TheoryData<string> NoAnswers =>
+    [
+        "", "<html><body>Sign in to this network</body></html>", "<!DOCTYPE html><html><body>Sign in<br></html>", "<Error><Code>InternalError</Code><Message>x</Message></Error>",
+        "<ListBucketResult><Name>x</Name><IsTruncated>true</IsTruncated></ListBucketResult>",
+    ];
+
+    [Theory]
+    [MemberData(nameof(NoAnswers))]
+    public async Task A_success_that_is_none_of_the_store_is_not_believed(string body)
+    {
+        await using var bucket = await s3.BucketAsync(Cancel);
+        var asked = new System.Collections.Concurrent.ConcurrentDictionary<(string, string), bool>();
+        await bucket.Store.PutAsync("there", Bytes("content"), Cancel);
+        bucket.Proxy.Use(request => asked.TryAdd((request.Method, request.Target), true) ? new ProxyFault.AnswerWith(200, body, "text/html") : null);
+
+        Assert.Equal(PutOutcome.Ambiguous, await bucket.Store.PutIfAbsentAsync("first", Bytes("x"), Cancel));
+        Assert.Null(await bucket.Store.TryGetAsync("first", Cancel));
+        Assert.Equal(7, (await bucket.Store.TryStatAsync("there", Cancel))?.Size);
+        Assert.Equal("content", Text(await bucket.Store.TryGetAsync("there", Cancel)));
+        asked.Clear();
+        Assert.Equal(Bytes("ten"), await bucket.Store.GetRangeAsync("there", 3, 3, Cancel));
+        await bucket.Store.PutAsync("small", Bytes("x"), Cancel);
+        await using (var upload = await bucket.Store.OpenUploadAsync("large", Cancel))
+        {
+            await upload.Content.WriteAsync(new byte[11 << 20], Cancel);
+            Assert.Equal(11 << 20, await upload.CompleteAsync(Cancel));
+        }
+
+        Assert.Equal(["large", "small", "there"], await PathsAsync(bucket.Store, "", null));
+        Assert.Equal((1L, 11L << 20), ((await bucket.Store.TryStatAsync("small", Cancel))!.Value.Size, (await bucket.Store.TryStatAsync("large", Cancel))!.Value.Size));
+        await foreach (var unfinished in bucket.Store.ListUnfinishedAsync("", Cancel)) await bucket.Store.AbandonAsync(unfinished, Cancel);
+    }
+
     [Theory]
     [InlineData(90, 20)]
     [InlineData(200, 1)]
