@@ -56,7 +56,7 @@ public static class Vacuum
         await foreach (var found in table.Store.ListAsync(prefix, startAt: null, cancellationToken))
         {
             var path = found.Path[prefix.Length..];
-            if (found.ModifiedAt >= cutoff || !IsDataFile(path, snapshot) || needed.Contains(path)) continue;
+            if (found.ModifiedAt >= cutoff || !IsDataFile(path, snapshot) || needed.Contains(path) || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, path)) continue;
             if (!options.IsDryRun) await table.Store.DeleteAsync(found.Path, cancellationToken);
             Count(path, found.Size);
         }
@@ -64,7 +64,7 @@ public static class Vacuum
         var unfinishedCutoff = now - (retention < UploadAgeMin ? UploadAgeMin : retention);
         await foreach (var upload in table.Store.ListUnfinishedAsync(prefix, cancellationToken))
         {
-            if (upload.ModifiedAt >= unfinishedCutoff) continue;
+            if (upload.ModifiedAt >= unfinishedCutoff || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, upload.Path[prefix.Length..])) continue;
             if (!options.IsDryRun) await table.Store.AbandonAsync(upload, cancellationToken);
             Count($"{upload.Path[prefix.Length..]} (unfinished upload {upload.Id})", upload.Size);
         }

@@ -11,7 +11,7 @@ internal static class LocalListing
             if (entry is DirectoryInfo)
             {
                 var inside = path + "/";
-                if (!Overlaps(inside, prefix) || !MayReach(inside, startAt)) continue;
+                if (!Overlaps(inside, prefix) || !MayReach(inside, startAt) || LeadsBack(entry)) continue;
                 var isEmpty = true;
                 foreach (var found in Walk(store, path, prefix, startAt))
                 {
@@ -28,6 +28,11 @@ internal static class LocalListing
             }
         }
     }
+
+    /// <summary>A link to a directory that it lies in: what is below it was found without it, and its end never would be.</summary>
+    private static bool LeadsBack(FileSystemInfo directory) =>
+        directory.LinkTarget is not null && directory.ResolveLinkTarget(returnFinalTarget: true) is { } target
+        && (directory.FullName + "/").StartsWith(target.FullName.TrimEnd('/') + "/", StringComparison.Ordinal);
 
     private static bool Overlaps(string directory, string prefix) =>
         directory.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(directory, StringComparison.Ordinal);

@@ -32,6 +32,18 @@ public static class TableFilePath
     /// <exception cref="PipelineException">The log's path is none of a file below the table.</exception>
     public static string In(IObjectStore store, string directory, string path) => TryBelow(store, directory, path) is { } below ? DataFiles.PathIn(directory, below) : throw Outside(directory, path);
 
+    /// <summary>
+    /// Whether a file that was found below the table lies there, and not where a link below it leads: that is read, since
+    /// somebody wanted it so, and never deleted.
+    /// </summary>
+    /// <param name="path">Below the table.</param>
+    public static bool IsReachedWithoutLink(IObjectStore store, string directory, string path)
+    {
+        if (store.LocalPath(directory) is null) return true;
+        var parts = path.Split('/')[..^1];
+        return !Enumerable.Range(1, parts.Length).Any(depth => new DirectoryInfo(store.LocalPath(DataFiles.PathIn(directory, string.Join('/', parts[..depth])))!).LinkTarget is not null);
+    }
+
     public static PipelineException Outside(string directory, string path) => new(FaultKind.Invalid, $"Table {directory}",
         $"its log has a file outside of the table: {path.ReplaceLineEndings(" ")}", "Copy the table with its files, or restore its log if it was tampered with.");
 

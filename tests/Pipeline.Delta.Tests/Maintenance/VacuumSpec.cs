@@ -41,6 +41,32 @@ public sealed class VacuumSpec : IDisposable
     }
 
     [Fact]
+    public async Task Deletes_nothing_that_a_link_leads_to()
+    {
+        var table = await CompactedAsync();
+        var elsewhere = Directory.CreateTempSubdirectory("elsewhere-").FullName;
+        var inside = table.Store.LocalPath(table.Path)!;
+        try
+        {
+            File.WriteAllText(Path.Combine(elsewhere, "part-0.parquet"), "not ours");
+            File.WriteAllText(Path.Combine(elsewhere, $".part-1.parquet.{Guid.NewGuid():N}.tmp"), "not ours");
+            Directory.CreateSymbolicLink(Path.Combine(inside, "elsewhere"), elsewhere);
+            Directory.CreateSymbolicLink(Path.Combine(inside, "back"), inside);
+            _time.Advance(TimeSpan.FromDays(60));
+
+            var result = await Vacuum.RunAsync(table, Now, Cancel);
+
+            Assert.DoesNotContain(result.Paths, path => path.Contains("elsewhere", StringComparison.Ordinal) || path.Contains("back", StringComparison.Ordinal));
+            Assert.Equal((2L, 2), (result.Files, Directory.GetFiles(elsewhere).Length));
+            Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
+        }
+        finally
+        {
+            Directory.Delete(elsewhere, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Leaves_alone_what_readers_and_pinned_versions_need()
     {
         var table = await CompactedAsync();
