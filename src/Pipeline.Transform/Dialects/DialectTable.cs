@@ -30,6 +30,8 @@ public static partial class DialectTable
         new("a comment with a quote", "t /* it's */ || u -- don't", [Row("ab", "a", "b")]),
         new("a comment that ends in a backslash", "t || -- C:\\\n u", [Row("ab", "a", "b")]),
         new("types of casts", "CAST(CAST(t AS INTEGER) AS VARCHAR) || hex(CAST(t AS BLOB)) || CAST(CAST(t AS DECIMAL(5, 2)) AS VARCHAR)", [Row("7377.00", "7")]),
+        new("a text with a length", "CAST(t AS VARCHAR(2)) || CAST(u AS CHAR ( 1 ))", [Row("abcde", "abc", "de")]),
+        new("a decimal without digits", "CAST(t AS DECIMAL) * CAST(CAST(u AS NUMERIC) AS DECIMAL(4, 3))", [Row("3.375000", "1.5", "2.25")]),
         new("a moment", "epoch_us(CAST(t AS TIMESTAMP)) - epoch_us(TIMESTAMP '1970-01-01 00:00:00')", [Row("1500000", "1970-01-01 00:00:01.5")]),
         new("a quotient", "CAST(t AS DOUBLE) / NULLIF(CAST(u AS DOUBLE), 0)", [Row("3.5", "7", "2"), Row(null, "1", "0"), Row(null, "0", "0")]),
         new("an integer quotient", "CAST(t AS BIGINT) // NULLIF(CAST(u AS BIGINT), 0)", [Row("3", "7", "2"), Row("-3", "-7", "2"), Row(null, "7", "0")]),

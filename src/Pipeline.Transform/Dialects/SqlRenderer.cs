@@ -15,6 +15,10 @@ internal sealed class SqlRenderer(SqlDialect dialect)
         "UNION", "EXCEPT", "INTERSECT", "QUALIFY", "WINDOW", "LATERAL", "TABLESAMPLE", "FETCH", "ASOF", "POSITIONAL",
     };
 
+    private static readonly HashSet<string> Texts = new(StringComparer.OrdinalIgnoreCase) { "VARCHAR", "STRING", "TEXT", "CHAR", "BPCHAR" };
+
+    private static readonly HashSet<string> Decimals = new(StringComparer.OrdinalIgnoreCase) { "DECIMAL", "NUMERIC", "DEC" };
+
     private int _depth;
 
     public string Render(string sql)
@@ -146,6 +150,11 @@ internal sealed class SqlRenderer(SqlDialect dialect)
     private int TypeAt(List<SqlToken> tokens, int at, StringBuilder output)
     {
         output.Append(dialect.TypeWord(tokens[at].Raw));
+        var next = Next(tokens, at);
+        var hasArguments = next < tokens.Count && tokens[next].IsSymbol("(");
+        // DuckDB reads past the length of a text, which Spark has for none, and each has other digits for a decimal that names none.
+        if (hasArguments && Texts.Contains(tokens[at].Raw)) return tokens.FindIndex(next, token => token.IsSymbol(")")) is var close and >= 0 ? close : at;
+        if (!hasArguments && Decimals.Contains(tokens[at].Raw)) output.Append("(18,3)");
         // TIMESTAMP WITH TIME ZONE is the long form of what it becomes.
         var words = new[] { "WITH", "TIME", "ZONE" };
         var end = at;

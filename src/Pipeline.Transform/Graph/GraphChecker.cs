@@ -189,6 +189,9 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         }
 
         CheckNames(table, "key", table.Key, columns);
+        var quoted = SqlToken.Split(table.Sql).Where(token => token.Kind == SqlTokenKind.QuotedName).Select(token => token.Value).ToHashSet(StringComparer.Ordinal);
+        foreach (var column in columns.Where(column => !PlainName().IsMatch(column.Name) && !quoted.Contains(column.Name)))
+            Unportable.Add(Problem(table, 1, $"column '{column.Name}' has no name but the one that this engine makes of its expression. Write AS name"));
         foreach (var column in columns.Where(column => table.Key.Contains(column.Name) && column.DataType is DoubleType or FloatType))
             Unportable.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.key", $"'{column.Name}' is a floating point number, which is not the same on every engine. Use another key, or CAST it to a decimal by to_decimal(x, precision, scale)"));
         CheckNames(table, "personal", table.Personal, columns);
@@ -246,6 +249,9 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
 
     private static int LineOf(DuckDBException e) =>
         LinePattern().Match(e.Message) is { Success: true } match ? int.Parse(match.Groups["line"].Value, CultureInfo.InvariantCulture) : 1;
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*\\z")]
+    private static partial Regex PlainName();
 
     [GeneratedRegex(@"^LINE (?<line>[0-9]+):", RegexOptions.Multiline)]
     private static partial Regex LinePattern();

@@ -97,6 +97,7 @@ public sealed class PortableSqlSpec
     [InlineData("SELECT count(*) FILTER (units > 1) AS n FROM silver.orders", "FILTER (WHERE condition)", 1)]
     [InlineData("SELECT CAST(avg(amount) AS DECIMAL(12, 4)) AS a FROM silver.orders", "divide(SUM(x), COUNT(x)", 1)]
     [InlineData("SELECT CAST(CAST(amount AS DOUBLE) / NULLIF(CAST(units AS DOUBLE), 0) AS DECIMAL(18, 2)) AS a FROM silver.orders", "divide(a, b", 1)]
+    [InlineData("SELECT name, count(*) FROM silver.orders GROUP BY name", "column 'count_star()' has no name", 1)]
     [InlineData("SELECT 1 AS Total FROM silver.orders GROUP BY total", "Write Total", 1)]
     [InlineData("WITH Ranked AS (SELECT 1 AS one)\nSELECT one FROM ranked", "Write Ranked", 2)]
     [InlineData("SELECT string_agg(name, ',' ORDER BY name) AS n FROM silver.orders", "another answer", 1)]
@@ -108,6 +109,14 @@ public sealed class PortableSqlSpec
         var problem = Assert.Single(graph.Unportable);
         Assert.Equal(("gold.top", "top.sql", line), (problem.Path, Path.GetFileName(problem.Location.File), problem.Location.Line));
         Assert.Contains(told, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_that_is_written_is_one_whatever_it_holds()
+    {
+        var (graph, problems) = TestGraph.Bind(Contract.Replace("RULES", "", StringComparison.Ordinal), "top { sql = \"top.sql\" }", ("top.sql", "SELECT count(*) AS \"how many?\" FROM silver.orders"));
+
+        Assert.Empty(problems.Concat(graph.Unportable));
     }
 
     [Fact]
