@@ -24,10 +24,10 @@ public sealed record TransformOptions
     public EngineKind Engine { get; init; } = EngineKind.Duckdb;
 
     /// <summary>
-    /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 256 MiB, at
-    /// least 64 MiB. More is faster for large inputs; the process may grow by up to twice as much.
+    /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 128 MiB, at
+    /// least 64 MiB. More is faster for large inputs; the process may grow by as much more.
     /// </summary>
-    public long MemoryBytesMax { get; init; } = 256L << 20;
+    public long MemoryBytesMax { get; init; } = 128L << 20;
 
     /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
     public int Threads { get; init; } = 2;

@@ -19,11 +19,7 @@ public sealed class NodeMemorySpec
 {
     private static readonly bool IsNightly = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1";
 
-    /// <summary>
-    /// The node's limit is 512 MiB. Under ten times as many rows DuckDB fills the budget that it has (<c>transform.memory-max</c>)
-    /// and the node stays above that limit: the long run holds what is true today.
-    /// </summary>
-    private static readonly long ResidentBytesMax = IsNightly ? 768L << 20 : 512L << 20;
+    private const long ResidentBytesMax = 512L << 20;
 
     /// <summary>More than two cores transform, so that there is a backlog from the first tick to the last.</summary>
     private static readonly int RowsPerTick = IsNightly ? 40_000 : 10_000;
