@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Emulation.Snowflake;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 
@@ -140,6 +141,47 @@ public sealed class SnowflakeFaultSpec
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => describing);
         await table.Server.WaitForAsync(request => request is { Operation: SnowflakeOperation.Cancel, Status: 200 }, deadline.Token);
         Assert.Empty(table.Server.Executed);
+    }
+
+    [Fact]
+    public async Task A_statement_that_is_said_to_run_for_ever_is_given_up_and_cancelled()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { StatementTimeout = TimeSpan.FromMilliseconds(100), RequestTimeout = TimeSpan.FromSeconds(2) });
+        await using var source = table.Open();
+        using var hold = table.Server.HoldStatements();
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.DescribeAsync("orders", deadline.Token));
+
+        Assert.Equal(FaultKind.Unreachable, failure.Kind);
+        Assert.Contains("beyond its time limit", failure.Message, StringComparison.Ordinal);
+        await table.Server.WaitForAsync(request => request is { Operation: SnowflakeOperation.Cancel, Status: 200 }, deadline.Token);
+    }
+
+    [Theory]
+    [InlineData("{\"data\":[]}")]
+    [InlineData("{\"data\":[[\"1\",\"x\",\"1.00\",\"1700000000.000000000\",\"1\"]]}")]
+    [InlineData("{\"data\":null}")]
+    [InlineData("<html>sign in</html>")]
+    [InlineData("")]
+    public async Task A_partition_without_its_rows_is_no_end_of_the_window(string page)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        await table.AppendAsync(2_000, deadline.Token);
+        await using var proxy = await FaultProxy.StartAsync(table.Server.Url, deadline.Token);
+        await using var source = table.Open(table.Options with { AccountUrl = proxy.Url });
+        proxy.Inject(new ProxyFault.AnswerWith(200, page, "application/json"), request => request.Target.Contains("partition=1", StringComparison.Ordinal));
+
+        var numbers = new List<long>();
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            await foreach (var chunk in source.ReadAsync([new SplitPosition(new SplitId(source.Name, "orders"), null)], deadline.Token))
+                using (chunk) if (chunk.Rows is { } rows) numbers.AddRange(Enumerable.Range(0, rows.Length).Select(row => table.NumberOf(rows, row)));
+        });
+
+        Assert.Equal(FaultKind.Unreachable, failure.Kind);
+        Assert.Equal(Reading.Numbers(numbers.Count), numbers);
     }
 
     [Fact]

@@ -9,7 +9,11 @@ internal sealed record ResultColumn(string Name, string Type, int Precision, int
 /// <summary>One part of a result. Bytes are those of the transfer where the server tells them, else uncompressed.</summary>
 internal readonly record struct ResultPartition(long Rows, long Bytes);
 
-internal sealed record ResultMetadata(IReadOnlyList<ResultColumn> Columns, IReadOnlyList<ResultPartition> Partitions);
+internal sealed record ResultMetadata(IReadOnlyList<ResultColumn> Columns, IReadOnlyList<ResultPartition> Partitions)
+{
+    /// <summary>How many rows a partition has; none where the server lists no partitions.</summary>
+    public long RowsOf(int partition) => partition < Partitions.Count ? Partitions[partition].Rows : 0;
+}
 
 /// <summary>Everything of an answer but its rows.</summary>
 internal sealed record ResultHeader(string? Code, string? SqlState, string? Message, string? StatementHandle, ResultMetadata? Metadata)

@@ -79,7 +79,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
         try
         {
             var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous, requestId, isRetry), isPartition: false, cancellationToken);
-            return await ResultAsync(thing, answer, cancellationToken);
+            return await ResultAsync(thing, answer, sent, cancellationToken);
         }
         finally
         {
@@ -87,26 +87,32 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
         }
     }
 
-    private async Task<StatementResult> ResultAsync(string thing, Answer answer, CancellationToken cancellationToken)
+    /// <param name="sent">When the statement was submitted.</param>
+    private async Task<StatementResult> ResultAsync(string thing, Answer answer, long sent, CancellationToken cancellationToken)
     {
-        for (var polls = 1; ; polls++)
+        string? running = null;
+        try
         {
-            if (answer is { Status: HttpStatusCode.OK, Header: { StatementHandle: { } handle, Metadata: { } metadata } })
-                return new StatementResult(handle, metadata, answer.Body);
-            var header = answer.Header!;
-            answer.Dispose();
-            if (answer.Status != HttpStatusCode.Accepted || header.StatementHandle is not { } running)
-                throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
-            try
+            for (var polls = 1; ; polls++)
             {
+                if (answer is { Status: HttpStatusCode.OK, Header: { StatementHandle: { } handle, Metadata: { } metadata } })
+                    return new StatementResult(handle, metadata, answer.Body);
+                var header = answer.Header!;
+                answer.Dispose();
+                running = answer.Status == HttpStatusCode.Accepted ? header.StatementHandle : null;
+                if (running is null) throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
+                // Snowflake ends it at its time limit: one of which it says later that it runs is none that anybody knows of.
+                if (time.GetElapsedTime(sent) > options.StatementTimeout + options.RequestTimeout)
+                    throw new PipelineException(FaultKind.Unreachable, thing, $"statement {running} is said to run beyond its time limit of {options.StatementTimeout.TotalSeconds:0} s", "Look it up in Snowflake's query history if this repeats.");
                 await Task.Delay(Polls.Delay(polls, Random.Shared.NextDouble()), time, cancellationToken);
                 answer = await http.SendAsync(thing, _ => Get(running, ""), isPartition: false, cancellationToken);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                await CancelAsync(thing, running);
-                throw;
-            }
+        }
+        // What nobody waits for any more would go on costing.
+        catch (Exception e) when (running is not null && (e is PipelineException || cancellationToken.IsCancellationRequested))
+        {
+            await CancelAsync(thing, running);
+            throw;
         }
     }
 

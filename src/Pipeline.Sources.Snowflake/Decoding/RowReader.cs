@@ -36,6 +36,9 @@ internal sealed class RowReader : IDisposable
     /// <summary>Watermark of the row that a full chunk ends before.</summary>
     public long NextPosition { get; private set; }
 
+    /// <summary>Rows that were read, those that cannot be decoded among them.</summary>
+    public long Rows { get; private set; }
+
     /// <summary>Reads rows into the chunk until it is full or the partition ends.</summary>
     /// <returns>True when the chunk is full: another one goes on with the row at <see cref="NextPosition"/>.</returns>
     public bool Read(ChunkAssembler chunk, long bytesMax)
@@ -68,6 +71,7 @@ internal sealed class RowReader : IDisposable
                     return true;
                 }
 
+                Rows++;
                 if (row.BadColumn is not { } column)
                 {
                     chunk.CompleteRow(row.Position);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
@@ -78,12 +79,12 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             throw new PipelineException(FaultKind.Unreachable, Thing, "its columns have changed while it was read", "Nothing to do: reading starts over with the new columns.");
         }
 
-        if (result.Metadata.Partitions.Sum(partition => partition.Rows) == 0) yield break;
         await using var partitions = new PartitionPrefetch(client, Thing, result, options.ReadersMax, options.ReadingBytesMax, metrics, cancellationToken);
         var chunk = new ChunkAssembler(shape);
         try
         {
-            for (var body = result.First; body is not null; body = await partitions.NextAsync())
+            var index = 0;
+            for (var body = result.First; body is not null; body = await partitions.NextAsync(), index++)
             {
                 using (body)
                 {
@@ -99,9 +100,14 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                         from = to;
                         cancellationToken.ThrowIfCancellationRequested();
                     }
+
+                    // Were a page believed that somebody on the way gave in the partition's place, the window would end without its rows.
+                    if (rows.Rows != result.Metadata.RowsOf(index))
+                        throw SnowflakeClient.Broken(Thing, new JsonException($"partition {index} has {rows.Rows} of {result.Metadata.RowsOf(index)} rows"));
                 }
             }
 
+            if (chunk.Records == 0) yield break;
             var last = chunk;
             chunk = new ChunkAssembler(shape);
             yield return last.Build(Split, table.Name, new PositionRange(from, end));
