@@ -40,8 +40,10 @@ internal static class PostgresFaults
                 Fault(FaultKind.Damaged, "The server's data is damaged: see the server's log."),
             // Connection failures, rollbacks, resources, operator intervention, system and internal errors.
             { } state when state[..2] is "08" or "40" or "53" or "55" or "57" or "58" or "XX" => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
+            // A time limit of the server's, a server that is not the primary (any more, or yet), a plan that an ALTER TABLE has overtaken.
+            "25P03" or "25P04" or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
             // Syntax, names and rights, data, constraints, features, transactions that do not allow it: what we ask is wrong.
-            { } state when state[..2] is "0A" or "21" or "22" or "23" or "25" or "26" or "2B" or "2F" or "3F" or "42" or "44" => Fault(FaultKind.Invalid, "See the server's log."),
+            { } state when state[..2] is "21" or "22" or "23" or "25" or "26" or "2B" or "2F" or "3F" or "42" or "44" => Fault(FaultKind.Invalid, "See the server's log."),
             // What nobody has listed may pass.
             _ => Fault(FaultKind.Unreachable, "See the server's log if it lasts."),
         };
