@@ -541,8 +541,9 @@ class Run(object):
 
         values = ", ".join("({}, {})".format(text(uri), text(path)) for path in paths for uri in self._files.uris(full[path]))
         known = self._helper(self._spark.sql("SELECT * FROM (VALUES {}) AS f(_uri, _path)".format(values)))
+        # The error has the type of null: to bring it to another is said, so that nobody takes it for a null of that type.
         return (
-            "SELECT /*+ BROADCAST(f) */ {}coalesce(f._path, raise_error(concat('{}: ', r._uri))) AS _file, r._file_row "
+            "SELECT /*+ BROADCAST(f) */ {}coalesce(f._path, CAST(raise_error(concat('{}: ', r._uri)) AS STRING)) AS _file, r._file_row "
             "FROM ({}) AS r LEFT JOIN {} AS f ON r._uri = f._uri"
         ).format("".join("r.{}, ".format(quoted(name)) for name, _ in columns), LOST_ROW, rows, known)
 
