@@ -32,7 +32,7 @@ internal sealed class CheckpointSearch(IObjectStore store, string directory, lon
                 if (builder.IsComplete) return builder;
                 throw ParquetSource.Damaged(store, parts[0].Path, $"the checkpoint of version {parts[0].Version}", "it has no protocol or no metadata");
             }
-            catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
+            catch (PipelineException e) when (CanBeDoneWithout(e))
             {
                 _damaged.UnionWith(parts.Select(part => part.Path));
                 if (Damage is not null) continue;
@@ -42,4 +42,10 @@ internal sealed class CheckpointSearch(IObjectStore store, string directory, lon
 
         return null;
     }
+
+    /// <summary>
+    /// Whether what failed is this object alone: damaged, gone, or not for us to read, as one that another user has written.
+    /// Where all is refused, the commits are next to say so. A store that is away is waited for.
+    /// </summary>
+    public static bool CanBeDoneWithout(PipelineException fault) => fault.Kind is FaultKind.Damaged or FaultKind.Missing or FaultKind.NotAuthorised;
 }

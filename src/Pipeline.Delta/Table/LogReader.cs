@@ -145,7 +145,7 @@ internal sealed partial class LogReader(IObjectStore store, string table, ILogge
             return hint.RootElement.ValueKind == JsonValueKind.Object && hint.RootElement.TryGetProperty("version", out var version)
                 && version.ValueKind == JsonValueKind.Number && version.TryGetInt64(out var number) && number >= 0 ? number : null;
         }
-        catch (Exception e) when (DataFaults.Are(e) || e is PipelineException { Kind: FaultKind.Damaged })
+        catch (Exception e) when (DataFaults.Are(e) || e is PipelineException fault && CheckpointSearch.CanBeDoneWithout(fault))
         {
             return null;
         }

@@ -142,6 +142,31 @@ public sealed class DamageSpec : IDisposable
         Assert.Null(again.DamagedCheckpoint);
     }
 
+    [Theory]
+    [InlineData("_last_checkpoint", FaultKind.NotAuthorised)]
+    [InlineData("_last_checkpoint", FaultKind.Missing)]
+    [InlineData("20.checkpoint.parquet", FaultKind.NotAuthorised)]
+    [InlineData("20.checkpoint.parquet", FaultKind.Missing)]
+    public async Task What_a_table_can_do_without_may_be_refused(string refused, FaultKind kind)
+    {
+        await TableAsync(commits: 25);
+
+        var opened = await DeltaTable.TryOpenAsync(new RefusingStore(_scratch.Store()) { Refuses = refused, Kind = kind }, "t", TimeProvider.System, Cancel);
+
+        Assert.Equal((25L, 25), (opened!.Current.Version, opened.Current.FilesByPath.Count));
+    }
+
+    [Fact]
+    public async Task A_table_whose_commits_are_refused_says_so()
+    {
+        await TableAsync(commits: 25);
+
+        var refusal = await Assert.ThrowsAsync<PipelineException>(async () =>
+            await DeltaTable.TryOpenAsync(new RefusingStore(_scratch.Store()) { Refuses = "_delta_log", Kind = FaultKind.NotAuthorised }, "t", TimeProvider.System, Cancel));
+
+        Assert.Equal(FaultKind.NotAuthorised, refusal.Kind);
+    }
+
     [Fact]
     public async Task A_damaged_checkpoint_that_nothing_replaces_is_the_reason()
     {
@@ -244,15 +269,25 @@ public sealed class DamageSpec : IDisposable
         return table;
     }
 
-    /// <summary>Says that it is busy when some of its objects are read.</summary>
+    /// <summary>Refuses some of its objects.</summary>
     private sealed class RefusingStore(IObjectStore inner) : StoreDecorator(inner)
     {
         public string? Refuses { get; set; }
 
+        public FaultKind Kind { get; init; } = FaultKind.Unreachable;
+
         public override ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken) =>
-            Refuses is { } refused && path.Contains(refused, StringComparison.Ordinal)
-                ? throw new PipelineException(FaultKind.Unreachable, $"Object {Location}/{path}", "503 Slow Down", "Wait.")
-                : base.GetRangeAsync(path, offset, length, cancellationToken);
+            IsRefused(path) ? throw Refusal(path) : base.GetRangeAsync(path, offset, length, cancellationToken);
+
+        public override ValueTask<byte[]?> TryGetAsync(string path, CancellationToken cancellationToken) =>
+            Kind != FaultKind.Unreachable && IsRefused(path) ? throw Refusal(path) : base.TryGetAsync(path, cancellationToken);
+
+        public override ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken) =>
+            Kind != FaultKind.Unreachable && IsRefused(path) ? throw Refusal(path) : base.TryStatAsync(path, cancellationToken);
+
+        private bool IsRefused(string path) => Refuses is { } refused && path.Contains(refused, StringComparison.Ordinal);
+
+        private PipelineException Refusal(string path) => new(Kind, $"Object {Location}/{path}", "it is refused", "Wait.");
     }
 
     private string LogFile(long version, string extension) => Path.Combine(_scratch.Root, "t", "_delta_log", $"{version:D20}.{extension}");
