@@ -24,22 +24,32 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     /// <summary>The section <c>sources</c> in which all is right; a test puts its mistake behind it.</summary>
     public string Configuration => $$"""
-        app {
-          {{AppServer}}
-          poll-interval = 100ms
-          tables { users { table = "public.users", watermark = updated_at, key = [user_id] } }
-        }
+        {{PostgresOf("""users { table = "public.users", watermark = updated_at, key = [user_id] }""")}}
         events {
           type = kafka, bootstrap = "{{_kafka!.Bootstrap}}", security { protocol = plaintext }
           # Each test has a lake of its own, and one group has one pipeline.
           commit-group-offsets = false
           tables { clicks { topic = clicks, format = json } }
         }
+        {{SnowflakeOf("orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] }")}}
+        """;
+
+    /// <summary>Source <c>crm</c> alone, with these tables.</summary>
+    public string SnowflakeOf(string tables) => $$"""
         crm {
           type = snowflake, account-url = "{{_snowflake!.Url}}", role = PIPELINE, warehouse = INGEST_WH, database = ENTERPRISE, schema = CRM
           security { method = oauth, token-url = "{{_snowflake.TokenUrl}}", client-id = pipeline, client-secret = pipeline-secret }
           poll-interval = 100ms, commit-lag = 0s, watch-transactions = true
-          tables { orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] } }
+          tables { {{tables}} }
+        }
+        """;
+
+    /// <summary>Source <c>app</c> alone, with these tables.</summary>
+    public string PostgresOf(string tables) => $$"""
+        app {
+          {{AppServer}}
+          poll-interval = 100ms
+          tables { {{tables}} }
         }
         """;
 
