@@ -48,6 +48,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private MedallionState _state;
     private bool _isPolling;
     private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
+
+    /// <summary>Tables of which it was said that they wait, and not yet that they go on.</summary>
+    private readonly HashSet<TableId> _saidToWait = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
     public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, TransformOptions options, OutageWatch outages, TimeProvider time)
@@ -210,7 +213,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     {
         RunsOf(table).Answered();
         _stoppedBy.Remove(table);
-        if (_state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);
+        // New input may have made it try again before: then it has stopped no more, and nobody has said so.
+        if (_saidToWait.Remove(table) || _state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);
     }
 
     private OutageWaiter RunsOf(TableId table)
@@ -284,10 +288,11 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private void Report(MedallionEvent happened, object message)
     {
         var isKnown = happened is JobFailed { IsFinal: true } again && IsTold(again, (message as JobEnded)?.Fault);
+        if (happened is JobFailed { IsFinal: true }) _saidToWait.Add(happened.Table);
         if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
-        if (happened is JobSucceeded succeeded && _state.Find(succeeded.Table) is { Halts: > 0 })
+        if (happened is JobSucceeded succeeded && (_saidToWait.Remove(succeeded.Table) || _state.Find(succeeded.Table) is { Halts: > 0 }))
             _log.Info("Table {Table} goes on: run {Run} has ended well", succeeded.Table, succeeded.Run);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
@@ -296,7 +301,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <summary>A table that has stopped says why once, however often it is tried, and whatever object shows it this time.</summary>
     private bool IsTold(JobFailed failed, Fault? fault)
     {
-        var isStopped = _state.Find(failed.Table) is { IsStopped: true };
+        var isStopped = _saidToWait.Contains(failed.Table) || _state.Find(failed.Table) is { IsStopped: true };
         var isSame = fault is not null && _stoppedBy.TryGetValue(failed.Table, out var told) && told == ReasonOf(fault);
         if (fault is not null) _stoppedBy[failed.Table] = ReasonOf(fault);
         return isStopped && (isSame || _state.Find(failed.Table)!.Error == failed.Message);
