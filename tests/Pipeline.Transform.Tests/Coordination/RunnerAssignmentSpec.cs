@@ -189,6 +189,18 @@ public sealed class RunnerAssignmentSpec : MedallionScene
     }
 
     [Fact]
+    public void The_execution_of_a_run_is_known_with_its_request_and_forgotten_with_its_end()
+    {
+        var handle = new JobHandle("duckdb", "4b1de7", "4b1de7");
+        var running = Alone(Options, Now).Apply(new JobRequested(Users, Now, Pins(Users, 3), handle));
+
+        Assert.Equal(handle, running.Find(Users)!.Handle);
+        Assert.Null(running.Apply(new JobFailed(Users, Now, 3, "broken", IsFinal: false)).Find(Users)!.Handle);
+        Assert.Null(running.Apply(new JobDropped(Users, Now, 3, "overtaken")).Find(Users)!.Handle);
+        Assert.Null(running.Apply(new JobTooLarge(Users, Now, 3, RowsMax: 500, "too large")).Find(Users)!.Handle);
+    }
+
+    [Fact]
     public void Of_nodes_with_as_many_jobs_the_first_by_name_is_chosen()
     {
         Answered(Other);
