@@ -53,6 +53,9 @@ public sealed record IngestOptions
     /// <summary>Parquet codec. Default snappy.</summary>
     public Codec Compression { get; init; } = Codec.Snappy;
 
+    /// <summary>Of whatever writes to Bronze.</summary>
+    public DataFileOptions DataFiles => new(RowGroupBytesMax, Compression);
+
     /// <summary>Pause between two rounds of putting a table's small files together. Default 10 min, 1 s to 1 day.</summary>
     public TimeSpan CompactInterval { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -23,7 +23,7 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
         var commits = new JobCommits(tables, spec, time, BeforeCommit);
         var execution = new JobExecution(engine, tables.Lake.Store, submission, time);
         var result = spec.Kind == JobKind.Silver
-            ? await new SilverRun(tables, execution, commits, spec, options.Compression).RunAsync(cancellationToken)
+            ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)
             : await new GoldRun(execution, commits, spec).RunAsync(cancellationToken);
         return result with { Took = time.GetElapsedTime(started) };
     }

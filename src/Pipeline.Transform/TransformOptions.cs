@@ -66,6 +66,9 @@ public sealed record TransformOptions
     /// <summary>Parquet codec of Silver and Gold. Default snappy.</summary>
     public Codec Compression { get; init; } = Codec.Snappy;
 
+    /// <summary>Of whatever writes to Silver and Gold.</summary>
+    public DataFileOptions DataFiles => new(Compression: Compression);
+
     /// <summary>
     /// When a failed run is made again. Default: from 1 s to 1 min, without chance, because the journal must be read the same
     /// way twice; after 20 in a row a table stops, and is tried again slowly.

@@ -3,7 +3,6 @@ using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Maintenance;
-using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Ingest.Committer;
 
@@ -65,8 +64,7 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
     {
         _table ??= await _lake.TryOpenAsync(_id, cancellationToken);
         if (_table is null) return null;
-        var files = new DataFileOptions(_options.RowGroupBytesMax, _options.Compression);
-        return await Compaction.RunAsync(_table, new CompactionOptions(files, FilesMin: _options.CompactFilesMin), cancellationToken);
+        return await Compaction.RunAsync(_table, new CompactionOptions(_options.DataFiles, FilesMin: _options.CompactFilesMin), cancellationToken);
     }
 
     private sealed record CompactDue;

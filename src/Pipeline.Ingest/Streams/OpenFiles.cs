@@ -19,14 +19,13 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
     private readonly HashSet<DataFileWriter> _writers = [];
     private readonly Dictionary<string, BronzeTable> _complete = new(StringComparer.Ordinal);
     private bool _hasEnded;
-    private readonly DataFileOptions _fileOptions = new(options.RowGroupBytesMax, options.Compression);
 
     public async ValueTask<OpenFile> OpenAsync(BronzeTable table, CancellationToken cancellationToken)
     {
         var today = time.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var partition = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, today);
         // A dictionary of values that rarely repeat costs time and saves nothing.
-        var fileOptions = _fileOptions with { NoDictionary = BronzeShape.Of(table.FileSchema).Distinct };
+        var fileOptions = options.DataFiles with { NoDictionary = BronzeShape.Of(table.FileSchema).Distinct };
         var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, fileOptions, cancellationToken);
         lock (_lock) _writers.Add(writer);
         return new OpenFile(table, writer);

@@ -16,7 +16,9 @@ internal sealed class CompactVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var compacted = await CompactTables.RunAsync(new CompactTablesRequest(parsed.GetValue(_tables)), invocation.OpenLake(), cancellationToken);
+        var options = invocation.Load();
+        var request = new CompactTablesRequest(parsed.GetValue(_tables), options.Ingest.DataFiles, options.Transform.DataFiles);
+        var compacted = await CompactTables.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", "version");
         foreach (var (table, result) in compacted.Tables)

@@ -7,7 +7,9 @@ using Pipeline.Operations.Inspection;
 namespace Pipeline.Operations.Tables;
 
 /// <param name="Tables">Null or empty: all of the lake.</param>
-public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables);
+/// <param name="Bronze">How files of Bronze are written.</param>
+/// <param name="Refined">The same of Silver and Gold.</param>
+public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables, DataFileOptions Bronze, DataFileOptions Refined);
 
 public sealed record CompactedTable(TableId Table, CompactionResult Result);
 
@@ -24,7 +26,7 @@ public static class CompactTables
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
             var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
-                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(new DataFileOptions()), cancellationToken)));
+                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze : request.Refined), cancellationToken)));
             if (done is not null) tables.Add(done);
             else failed.Add(fault!);
         }

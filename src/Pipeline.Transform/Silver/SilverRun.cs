@@ -19,7 +19,7 @@ namespace Pipeline.Transform.Silver;
 /// that was cut off is repeated with its own pins: a table that has its commit is skipped, the others are computed from
 /// the versions before the run, so that the outcome is as if nothing had happened.
 /// </remarks>
-internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCommits commits, JobSpec spec, Codec compression)
+internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCommits commits, JobSpec spec, DataFileOptions dataFiles)
 {
     private readonly IReadOnlyList<Field> _columns = [.. spec.Columns.Select(column => column.ToField())];
     private readonly IReadOnlyList<Field> _quarantineColumns = [.. spec.Silver!.Quarantine.Select(column => column.ToField())];
@@ -98,7 +98,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var last = table.Current.Position(Pins.Table);
         if (last >= Pins.Run) return;
         using var row = QualityTable.Row(Pins, quality);
-        await using var writer = await table.OpenDataFileAsync(row.Schema, ImmutableDictionary<string, string?>.Empty, new DataFileOptions(Compression: compression), cancellationToken);
+        await using var writer = await table.OpenDataFileAsync(row.Schema, ImmutableDictionary<string, string?>.Empty, dataFiles, cancellationToken);
         writer.Write(row);
         await commits.CommitAsync(QualityTable.Id, table, new Transaction("WRITE", Isolation.BlindAppend)
         {

@@ -161,6 +161,28 @@ public sealed class LakeVerbsSpec : IDisposable
         Assert.Single(_lake.DataFiles(bronze));
     }
 
+    [Theory]
+    [InlineData("ingest", "zstd", "snappy", "snappy")]
+    [InlineData("transform", "snappy", "zstd", "zstd")]
+    public async Task Compact_compresses_as_the_configuration_says(string section, string bronze, string silver, string gold)
+    {
+        (TableId Table, string Codec)[] tables = [(TableId.Bronze("crm", "people"), bronze), (TableId.Silver("people"), silver), (TableId.Gold("totals"), gold)];
+        foreach (var (table, _) in tables)
+            foreach (var name in (string[])["Ada", "Grace"]) await _lake.AppendAsync(table, name);
+        var config = Path.Combine(_lake.Directory, "own.conf");
+        File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
+        await File.WriteAllTextAsync(config, $"include \"{Repository.Root}/hocon/pipeline.conf\"\npipeline.{section}.compression = zstd\n", TestContext.Current.CancellationToken);
+
+        var run = await RunAsync("compact", "-c", config, "-o", "json");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        foreach (var (table, codec) in tables)
+        {
+            var compacted = Assert.Single((await _lake.Lake.TryOpenAsync(table, TestContext.Current.CancellationToken))!.Current.Files);
+            Assert.EndsWith($".c000.{codec}.parquet", compacted.Path, StringComparison.Ordinal);
+        }
+    }
+
     private async Task<string> VacuumAsync(params string[] options)
     {
         var run = await RunAsync(_lake.Time, ["vacuum", "bronze/crm/people", "-o", "json", .. options]);
