@@ -89,7 +89,7 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     public bool IsBusy => IsPlanning || Running is not null;
 
     /// <summary>Its last run, or the planning of one, did not end well.</summary>
-    public bool IsFailing => IsStopped || FailedAttempts > 0;
+    public bool IsFailing => FailedAttempts > 0;
 
     public bool IsGold => Table.Layer == Layer.Gold;
 }

@@ -40,6 +40,7 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
         var runner = answered.Runner;
         state = state with { Runners = state.Runners with { Known = state.Runners.Known.Add(runner), Awaited = state.Runners.Awaited.Remove(runner) } };
         var (events, effects) = (ImmutableArray.CreateBuilder<MedallionEvent>(), ImmutableArray.CreateBuilder<MedallionEffect>());
+        var handles = answered.Submitted.DistinctBy(job => job.Table).ToDictionary(job => job.Table, job => job.Handle);
         foreach (var pins in answered.Jobs)
         {
             var table = state.Find(pins.Table);
@@ -50,16 +51,15 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
                 continue;
             }
 
-            // Nobody remembers that it was requested: the journal was lost.
-            if (table.Running is null) events.Add(new JobRequested(pins.Table, now, pins));
+            // Nobody remembers that it was requested: the journal was lost. Or its execution is not known yet.
+            var handle = handles.GetValueOrDefault(pins.Table);
+            if (table.Running is null || (handle is not null && handle != table.Handle)) events.Add(new JobRequested(pins.Table, now, pins, handle));
             state = state.Assign(pins.Table, runner);
         }
 
         var kept = answered.Jobs.Select(pins => pins.Table).ToHashSet();
         foreach (var table in state.Tables.Where(table => table.Running is not null && state.Runners.Assigned.GetValueOrDefault(table.Table) == runner && !kept.Contains(table.Table)))
             effects.Add(new MedallionEffect.Run(table.Running!, runner, Handle: table.Handle));
-        foreach (var (id, handle) in answered.Submitted.Where(job => state.Find(job.Table) is { Running: not null } table && table.Handle != job.Handle && state.Runners.Assigned.GetValueOrDefault(job.Table) == runner))
-            if (answered.Jobs.FirstOrDefault(pins => pins.Table == id) is { } pins && pins.IsSame(state.Find(id)!.Running)) events.Add(new JobRequested(id, now, pins, handle));
         return Settle(state, events, effects);
     }
 

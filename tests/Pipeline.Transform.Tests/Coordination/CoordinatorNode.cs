@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Hosting;
 using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Event;
 using Akka.Hosting;
 using Akka.Remote.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,6 +23,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     private readonly ActorSystem _system;
     private readonly IActorRef _coordinator;
     private readonly Inbox _inbox;
+    private readonly IActorRef _ears;
 
     private CoordinatorNode(IHost host)
     {
@@ -29,6 +31,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         _system = host.Services.GetRequiredService<ActorSystem>();
         _coordinator = ActorRegistry.For(_system).Get<MedallionCoordinatorActor>();
         _inbox = Inbox.Create(_system);
+        _ears = _system.ActorOf(Props.Create(() => new Ears()));
         DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
     }
 
@@ -44,7 +47,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         var host = Host.CreateApplicationBuilder();
         host.Logging.ClearProviders();
         host.Services.AddAkka("transform", builder => builder
-            .AddHocon("akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
+            .AddHocon("akka.loglevel = INFO, akka.loggers = [], akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
             .WithTransform(pipeline, options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
@@ -71,6 +74,9 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     public async Task ObeyAsync(object order) => Assert.IsType<Accepted>(await _coordinator.Ask<object>(order, Deadline));
 
     public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement), _inbox.Receiver);
+
+    /// <summary>What the coordinator has said so far, without debug.</summary>
+    public Task<string[]> SaidAsync() => _ears.Ask<string[]>(Ears.Question, Deadline);
 
     /// <summary>Asked again when nobody answers: a coordinator that has failed comes again.</summary>
     public async Task<MedallionStatus> StatusAsync()
@@ -120,6 +126,21 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         await _host.StopAsync(CancellationToken.None);
         await _system.Terminate();
         _host.Dispose();
+    }
+
+    private sealed class Ears : ReceiveActor
+    {
+        public const string Question = "what was said?";
+
+        public Ears()
+        {
+            var said = new List<string>();
+            Receive<LogEvent>(line => line.LogClass == typeof(MedallionCoordinatorActor), line => said.Add($"{line.Message}"));
+            Receive<string>(_ => Sender.Tell(said.ToArray()));
+            ReceiveAny(_ => { });
+        }
+
+        protected override void PreStart() => Context.System.EventStream.Subscribe(Self, typeof(LogEvent));
     }
 
     private sealed class UpWatch : ReceiveActor

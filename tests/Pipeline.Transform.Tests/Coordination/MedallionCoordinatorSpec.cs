@@ -103,6 +103,24 @@ public sealed class MedallionCoordinatorSpec
     }
 
     [Fact]
+    public async Task A_table_that_had_stopped_is_said_to_go_on_also_when_others_have_done_its_work_and_new_input_woke_it()
+    {
+        using var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var broken = new RecordingEngine(lake.Jobs) { FailFor = Silver };
+        await using var node = await CoordinatorNode.StartAsync(lake, broken);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).Error is not null);
+
+        await lake.RunAsync("silver/users");
+        node.Publish(new BronzeCommitted(TableId.Bronze("app", "users"), 99, 1, null, lake.Time.GetUtcNow()));
+        await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).Activity == TableActivity.BackingOff);
+        lake.Time.Advance(lake.Options.HaltRetry.BackoffMin);
+        await node.UntilAsync(tables => tables.Single(table => table.Table == Silver).Error is null);
+
+        Assert.Single(await node.SaidAsync(), "Table silver/users goes on: nothing is left to be done");
+    }
+
+    [Fact]
     public async Task Runs_that_fail_because_something_is_away_are_one_outage_which_ends_with_a_run()
     {
         using var lake = _lake;

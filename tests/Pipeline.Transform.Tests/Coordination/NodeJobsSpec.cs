@@ -108,6 +108,16 @@ public sealed class NodeJobsSpec
     }
 
     [Fact]
+    public void Of_executions_nothing_is_said_while_there_are_none()
+    {
+        Decide(new RunJob(Pins(Users, 1)));
+        Assert.Null(Told().Submitted);
+
+        Decide(new JobSubmitted(Pins(Users, 1), Handle("e1")));
+        Assert.Equal([new SubmittedJob(Users, Handle("e1"))], Told().Submitted!);
+    }
+
+    [Fact]
     public void A_job_that_another_node_has_submitted_starts_with_its_execution() =>
         Assert.Equal(["start silver/users#1 after e1"], Decide(new RunJob(Pins(Users, 1)) { Handle = Handle("e1") }));
 
@@ -119,6 +129,8 @@ public sealed class NodeJobsSpec
     private static JobPins Pins(TableId table, long run) => new() { Table = table, Run = run, RequestedAt = DateTimeOffset.UnixEpoch, Inputs = [], Targets = [] };
 
     private static JobEnded Ended(JobPins pins) => new(pins.Table, pins, new JobResult(pins.Table, pins.Run, 7, 1, null, TimeSpan.Zero), null);
+
+    private RunningJobs Told() => Assert.IsType<RunningJobs>(Assert.IsType<NodeJobsEffect.Tell>(Assert.Single(NodeJobs.Decide(_jobs, new GetRunningJobs()).Effects)).Message);
 
     private List<string> Decide(object message)
     {

@@ -278,6 +278,43 @@ public sealed class RunnerAssignmentSpec : MedallionScene
         Assert.Empty(decision.Events);
     }
 
+    [Fact]
+    public void The_execution_of_a_run_that_nobody_remembers_is_written_down_with_it()
+    {
+        var handle = new JobHandle("spark", "e1", "s-1");
+        State = Alone(Options, Now);
+        Decide(new RunnersAsked([Node]));
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 5)]) { Submitted = [new SubmittedJob(Users, handle)] }, Now);
+
+        Assert.Equal(handle, Assert.IsType<JobRequested>(Assert.Single(decision.Events)).Handle);
+        Take(decision);
+        Assert.Equal(handle, State.Find(Users)!.Handle);
+    }
+
+    [Fact]
+    public void An_execution_that_is_known_stays_known_while_the_node_that_has_the_run_knows_of_none()
+    {
+        var handle = new JobHandle("spark", "e1", "s-1");
+        State = Alone(Options, Now).Apply(new JobRequested(Users, Now, Pins(Users, 3), handle));
+        Decide(new RunnersAsked([Node]));
+
+        Assert.Empty(MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 3)]), Now).Events);
+    }
+
+    [Fact]
+    public void The_execution_of_a_run_that_is_given_up_is_not_written_down()
+    {
+        Answered(Other);
+        Begin();
+        var answer = new RunnerAnswered(Other, [Pins(Users, 8)]) { Submitted = [new SubmittedJob(Users, new JobHandle("spark", "e8", "s-8"))] };
+
+        var decision = MedallionState.Decide(State, answer, Now);
+
+        Assert.Empty(decision.Events);
+        Assert.Equal([$"cancel silver/users#8 on {Other}"], Take(decision));
+    }
+
     private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
 
     /// <summary>A coordinator that remembers a run and knows no node.</summary>
