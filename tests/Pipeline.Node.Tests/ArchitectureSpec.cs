@@ -13,6 +13,7 @@ public sealed partial class ArchitectureSpec
     {
         ["Pipeline.Core"] = [],
         ["Pipeline.Configuration"] = ["Pipeline.Core"],
+        ["Pipeline.Aws"] = ["Pipeline.Core"],
         ["Pipeline.Delta"] = ["Pipeline.Core", "Pipeline.Configuration"],
         ["Pipeline.DuckDb"] = ["Pipeline.Core", "Pipeline.Delta"],
         ["Pipeline.Sources.Kafka"] = ["Pipeline.Core", "Pipeline.Configuration"],
@@ -20,7 +21,7 @@ public sealed partial class ArchitectureSpec
         ["Pipeline.Sources.Snowflake"] = ["Pipeline.Core", "Pipeline.Configuration"],
         ["Pipeline.Remoting"] = ["Pipeline.Core", "Pipeline.Configuration"],
         ["Pipeline.Ingest"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Delta", "Pipeline.Remoting"],
-        ["Pipeline.Transform"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting"],
+        ["Pipeline.Transform"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Aws", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting"],
         ["Pipeline.Operations"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform"],
         ["Pipeline.Emulation"] = ["Pipeline.Core"],
     };

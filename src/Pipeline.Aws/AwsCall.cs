@@ -1,0 +1,171 @@
+using System.Text.Json;
+using Amazon.Runtime;
+using Pipeline.Core;
+
+namespace Pipeline.Aws;
+
+/// <summary>
+/// Makes the calls of one service: signed for whom the process is, at the time that AWS has, each within a time limit, and
+/// again while that is safe and may help.
+/// </summary>
+internal sealed class AwsCall : IDisposable
+{
+    /// <summary>Answers are lists of at most some hundred entries: more is none of AWS's.</summary>
+    private const int AnswerBytesMax = 32 << 20;
+
+    /// <summary>AWS refuses what is signed 5 minutes or more away from its clock: from here on the clock is to blame.</summary>
+    private static readonly TimeSpan SkewMin = TimeSpan.FromMinutes(4);
+
+    private readonly AwsService _service;
+    private readonly AwsSettings _settings;
+    private readonly AwsSigner _signer;
+    private readonly AwsCredentials _credentials;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+    private long _clockAheadTicks;
+
+    /// <param name="credentials">Null: those that the SDK's chain finds.</param>
+    /// <param name="transport">What carries requests, not disposed of here; null: the network.</param>
+    public AwsCall(AwsService service, AwsSettings settings, TimeProvider time, AWSCredentials? credentials = null, HttpMessageHandler? transport = null)
+    {
+        (_service, _settings, _time) = (service, settings, time);
+        _signer = new AwsSigner(service, settings.Region);
+        _credentials = new AwsCredentials(credentials, service);
+        Address = service.Address(settings);
+        // A redirect would send what is signed for one host to another; a cookie is none of AWS's.
+        _http = transport is null
+            ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+            : new HttpClient(transport, disposeHandler: false);
+        _http.Timeout = Timeout.InfiniteTimeSpan;
+        _http.MaxResponseContentBufferSize = AnswerBytesMax;
+    }
+
+    /// <summary>Where requests go.</summary>
+    public Uri Address { get; }
+
+    /// <summary>A call that may be carried out more than once: it asks, or changes nothing that it has changed already.</summary>
+    /// <param name="isWhole">Whether an answer has what AWS's always has; null: it may be anything.</param>
+    /// <exception cref="PipelineException">It is refused, or attempts are used up.</exception>
+    public async Task<T> RepeatableAsync<T>(AwsRequest request, CancellationToken cancellationToken, Func<T, bool>? isWhole = null) =>
+        await SendAsync(request, isRepeatable: true, isWhole, cancellationToken) is AwsReply<T>.Answered answered
+            ? answered.Value : throw new InvalidOperationException("A call that may be repeated ends in an answer or an error.");
+
+    /// <summary>
+    /// A call that must not be carried out twice: made again only after what AWS has certainly not carried out. Cancelled
+    /// while it is under way it may have been carried out as well.
+    /// </summary>
+    /// <inheritdoc cref="RepeatableAsync{T}"/>
+    public Task<AwsReply<T>> OnceAsync<T>(AwsRequest request, CancellationToken cancellationToken, Func<T, bool>? isWhole = null) => SendAsync(request, isRepeatable: false, isWhole, cancellationToken);
+
+    public void Dispose() => _http.Dispose();
+
+    private Task<AwsReply<T>> SendAsync<T>(AwsRequest request, bool isRepeatable, Func<T, bool>? isWhole, CancellationToken cancellationToken)
+    {
+        Exception? again = null;
+        return _settings.Retry.RunAsync(_time, async cancel =>
+        {
+            switch (await AttemptAsync(request, isWhole, cancel))
+            {
+                case Attempt<T>.Answered answered:
+                    return (AwsReply<T>)new AwsReply<T>.Answered(answered.Value);
+                case Attempt<T>.Failed { IsSettled: false, Error: var error } when !isRepeatable:
+                    return new AwsReply<T>.Unknown(error);
+                case Attempt<T>.Failed { Error: var error, IsAgain: var isAgain }:
+                    if (isAgain) again = error;
+                    throw error;
+                case var other:
+                    throw new InvalidOperationException($"There is no attempt {other}.");
+            }
+        }, cancellationToken, isTransient: e => e == again);
+    }
+
+    /// <summary>What became of one attempt.</summary>
+    private abstract record Attempt<T>
+    {
+        public sealed record Answered(T Value) : Attempt<T>;
+
+        /// <param name="IsAgain">Whether another attempt may help.</param>
+        /// <param name="IsSettled">Whether AWS has certainly not carried it out.</param>
+        public sealed record Failed(PipelineException Error, bool IsAgain, bool IsSettled = true) : Attempt<T>;
+    }
+
+    private async Task<Attempt<T>> AttemptAsync<T>(AwsRequest request, Func<T, bool>? isWhole, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(_settings.RequestTimeout, _time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        var isSent = false;
+        PipelineException Away(string cause, Exception e) =>
+            new(FaultKind.Unreachable, request.Thing, $"{request.Operation} is not answered: {cause}", $"Check the network path to {Address}.", e) { Dependency = AwsFaults.Dependency(_service, Address) };
+        try
+        {
+            var credentials = await _credentials.GetAsync(request.Thing, linked.Token);
+            using var message = request.Message(Address);
+            var at = _time.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _clockAheadTicks));
+            _signer.Sign(message, request.Path, request.Query, request.Body, credentials, at);
+            isSent = true;
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseContentRead, linked.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(linked.Token);
+            if (!response.IsSuccessStatusCode) return Refused<T>(request, response, body, credentials, at);
+            var value = JsonSerializer.Deserialize<T>(body.Length == 0 ? "{}"u8 : body, AwsJson.Options);
+            if (value is not null && (isWhole is null || isWhole(value))) return new Attempt<T>.Answered(value);
+            throw new JsonException("it lacks what every answer to it has");
+        }
+        catch (PipelineException e)
+        {
+            return new Attempt<T>.Failed(e, e.IsTransient);
+        }
+        catch (JsonException e)
+        {
+            return new Attempt<T>.Failed(new PipelineException(FaultKind.Unreachable, request.Thing, $"the answer to {request.Operation} is none of {_service.Title}'s: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}",
+                $"Look for a proxy between here and {Address}.", e) { Dependency = AwsFaults.Dependency(_service, Address) }, IsAgain: true, IsSettled: false);
+        }
+        catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            var late = Away($"nothing came within {_settings.RequestTimeout.TotalSeconds:0} s", e);
+            return new Attempt<T>.Failed(late, IsAgain: true, IsSettled: !isSent);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return new Attempt<T>.Failed(Away(e.Message.ReplaceLineEndings(" ").TrimEnd('.'), e), IsAgain: true, IsSettled: !WasConnected(e));
+        }
+    }
+
+    /// <summary>No byte of a request goes out before there is a connection, and a secure one where it must be.</summary>
+    private static bool WasConnected(Exception e) => e is not HttpRequestException
+    {
+        HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
+    };
+
+    private Attempt<T> Refused<T>(AwsRequest request, HttpResponseMessage response, byte[] body, ImmutableCredentials credentials, DateTimeOffset at)
+    {
+        var refusal = AwsRefusal.Read(response.StatusCode, response.Headers, body, text => AwsCredentials.Hide(text, credentials));
+        var explained = AwsFaults.Explain(request.Thing, _service, request.Operation, Address, refusal);
+        var error = response.Headers.RetryAfter?.Delta is { } asked
+            ? new PipelineException(explained.Kind, explained.Thing, explained.Cause, explained.NextStep, refusal) { Dependency = explained.Dependency, RetryAfter = asked } : explained;
+        switch (AwsFaults.React(refusal))
+        {
+            case AwsReaction.Throttled:
+                return new Attempt<T>.Failed(error, IsAgain: true);
+            case AwsReaction.Unsettled:
+                return new Attempt<T>.Failed(error, IsAgain: true, IsSettled: false);
+            case AwsReaction.Expired:
+                _credentials.Forget();
+                return new Attempt<T>.Failed(error, IsAgain: true);
+            case AwsReaction.Unsigned:
+                return new Attempt<T>.Failed(error, IsAgain: IsClockSet(response, at));
+            // What is none of AWS's may come from behind it as well: a proxy that answers for what it has passed on.
+            case AwsReaction.Refused when refusal.Code is null:
+                return new Attempt<T>.Failed(error, IsAgain: true, IsSettled: false);
+            default:
+                return new Attempt<T>.Failed(error, IsAgain: false);
+        }
+    }
+
+    /// <summary>Whether AWS's clock is another than the one that was signed by; from now on it is signed by AWS's.</summary>
+    private bool IsClockSet(HttpResponseMessage response, DateTimeOffset signedAt)
+    {
+        if (response.Headers.Date is not { } theirs || (theirs - signedAt).Duration() < SkewMin) return false;
+        Interlocked.Exchange(ref _clockAheadTicks, (theirs - _time.GetUtcNow()).Ticks);
+        return true;
+    }
+}

@@ -1,0 +1,30 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace Pipeline.Aws;
+
+/// <summary>One call of a service, before it is signed.</summary>
+/// <param name="Thing">What it asks for or changes, for errors.</param>
+/// <param name="Operation">Its name in the service's model, and of the right that it needs.</param>
+/// <param name="Path">Escaped.</param>
+/// <param name="Query">Not escaped.</param>
+internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Method, string Path, IReadOnlyDictionary<string, string> Query, byte[] Body, string ContentType, string? Target)
+{
+    private static readonly IReadOnlyDictionary<string, string> NoQuery = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>AWS JSON 1.1: everything in the body, the operation in a header.</summary>
+    public static AwsRequest Json11<T>(string thing, string targetPrefix, string operation, T body) =>
+        new(thing, operation, HttpMethod.Post, "/", NoQuery, JsonSerializer.SerializeToUtf8Bytes(body, AwsJson.Options), "application/x-amz-json-1.1", $"{targetPrefix}.{operation}");
+
+    /// <summary>The message, new for each attempt.</summary>
+    public HttpRequestMessage Message(Uri address)
+    {
+        var query = string.Join('&', Query.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}"));
+        var message = new HttpRequestMessage(Method, new Uri(address, query.Length == 0 ? Path : $"{Path}?{query}"));
+        if (Target is not null) message.Headers.Add("X-Amz-Target", Target);
+        if (Body.Length == 0) return message;
+        message.Content = new ByteArrayContent(Body);
+        message.Content.Headers.ContentType = new MediaTypeHeaderValue(ContentType);
+        return message;
+    }
+}

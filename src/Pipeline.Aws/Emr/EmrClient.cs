@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using Amazon.Runtime;
+using Pipeline.Core;
+
+namespace Pipeline.Aws.Emr;
+
+/// <summary>
+/// Steps of clusters of Amazon EMR. Every call is tried again as <see cref="AwsSettings.Retry"/> says while that is safe:
+/// what adds steps is not repeated after an answer that was lost.
+/// </summary>
+public sealed class EmrClient : IDisposable
+{
+    /// <summary>Steps that one call adds or cancels, and active ones that a cluster may have.</summary>
+    public const int StepsMax = 256;
+
+    /// <summary>Ids that one call asks for.</summary>
+    private const int IdsMax = 10;
+
+    private const string TargetPrefix = "ElasticMapReduce";
+
+    private readonly AwsSettings _settings;
+    private readonly AwsCall _call;
+
+    /// <param name="credentials">Null: those that the SDK's chain finds: environment, web identity, profile, container, instance.</param>
+    /// <param name="transport">What carries requests, not disposed of here; null: the network.</param>
+    public EmrClient(AwsSettings settings, TimeProvider time, AWSCredentials? credentials = null, HttpMessageHandler? transport = null) =>
+        (_settings, _call) = (settings, new AwsCall(AwsService.Emr, settings, time, credentials, transport));
+
+    /// <summary>
+    /// Adds steps, all or none, behind those that the cluster has. Cancelled while it is under way it may have added them,
+    /// as after <see cref="AddStepsOutcome.Unknown"/>.
+    /// </summary>
+    /// <param name="steps">1 to <see cref="StepsMax"/>.</param>
+    /// <param name="executionRoleArn">The role that the steps run as, where the cluster has runtime roles; null: the instances' own.</param>
+    /// <exception cref="PipelineException">They are refused, or EMR could not be asked at all: nothing was added.</exception>
+    public async Task<AddStepsOutcome> AddStepsAsync(string clusterId, IReadOnlyList<NewEmrStep> steps, string? executionRoleArn, CancellationToken cancellationToken)
+    {
+        if (steps.Count is 0 or > StepsMax) throw new ArgumentOutOfRangeException(nameof(steps), steps.Count, $"One call adds 1 to {StepsMax} steps.");
+        foreach (var step in steps) RequireFits(step);
+        var body = new EmrWire.AddJobFlowSteps(clusterId, [.. steps.Select(step => new EmrWire.StepConfig(step.Name, "CONTINUE", new EmrWire.HadoopJarStep(step.Jar, step.Args)))], executionRoleArn);
+        try
+        {
+            return await _call.OnceAsync<EmrWire.StepsAdded>(Request(clusterId, "AddJobFlowSteps", body), cancellationToken, added => added.StepIds?.Count == steps.Count) switch
+            {
+                AwsReply<EmrWire.StepsAdded>.Answered { Value: var added } => new AddStepsOutcome.Added(added.StepIds!),
+                AwsReply<EmrWire.StepsAdded>.Unknown { Cause: var cause } => new AddStepsOutcome.Unknown(cause),
+                var other => throw new InvalidOperationException($"There is no reply {other}."),
+            };
+        }
+        // EMR says these in words only.
+        catch (PipelineException e) when (Says(e, "Maximum number of active steps"))
+        {
+            return new AddStepsOutcome.NoRoom(e);
+        }
+        catch (PipelineException e) when (Says(e, "shutting down, terminat"))
+        {
+            return new AddStepsOutcome.ClusterEnded(e);
+        }
+    }
+
+    /// <summary>The steps of a cluster in some states, the newest first; a page of 50 is fetched when it is come to.</summary>
+    /// <param name="states">Empty: in all.</param>
+    /// <exception cref="PipelineException"/>
+    public async IAsyncEnumerable<EmrStep> ListStepsAsync(string clusterId, IReadOnlyCollection<EmrStepState> states, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string>? wanted = states.Count == 0 ? null : [.. states.Select(EmrNames.ToWire)];
+        string? marker = null;
+        do
+        {
+            var before = marker;
+            var page = await _call.RepeatableAsync<EmrWire.StepsListed>(Request(clusterId, "ListSteps", new EmrWire.ListSteps(clusterId, wanted, StepIds: null, marker)), cancellationToken,
+                // One that goes round has no end.
+                listed => IsWhole(listed) && (listed.Marker is null || listed.Marker != before));
+            foreach (var step in page.Steps!) yield return Step(step);
+            marker = page.Marker;
+        }
+        while (marker is not null);
+    }
+
+    /// <summary>Some steps of a cluster, in any order.</summary>
+    /// <exception cref="PipelineException"><see cref="FaultKind.Missing"/>: the cluster has never had one of them.</exception>
+    public async Task<IReadOnlyList<EmrStep>> FindStepsAsync(string clusterId, IReadOnlyCollection<string> stepIds, CancellationToken cancellationToken)
+    {
+        List<EmrStep> found = [];
+        foreach (var ids in stepIds.Chunk(IdsMax))
+        {
+            var page = await _call.RepeatableAsync<EmrWire.StepsListed>(Request(clusterId, "ListSteps", new EmrWire.ListSteps(clusterId, StepStates: null, ids, Marker: null)), cancellationToken, IsWhole);
+            found.AddRange(page.Steps!.Select(Step));
+        }
+
+        return found;
+    }
+
+    /// <summary>Asks for steps to be cancelled. EMR takes the wish, and may not fulfil it: their states say.</summary>
+    /// <exception cref="PipelineException"/>
+    public async Task<IReadOnlyList<EmrStepCancellation>> CancelStepsAsync(string clusterId, IReadOnlyCollection<string> stepIds, EmrStepCancellationOption option, CancellationToken cancellationToken)
+    {
+        List<EmrStepCancellation> taken = [];
+        foreach (var ids in stepIds.Chunk(StepsMax))
+        {
+            var answer = await _call.RepeatableAsync<EmrWire.StepsCancelled>(Request(clusterId, "CancelSteps", new EmrWire.CancelSteps(clusterId, ids, EmrNames.ToWire(option))), cancellationToken,
+                cancelled => cancelled.CancelStepsInfoList is { } infos && infos.All(info => info.StepId is not null));
+            taken.AddRange(answer.CancelStepsInfoList!.Select(info => new EmrStepCancellation(info.StepId!, info.Status == "FAILED" ? info.Reason ?? "EMR does not say why" : null)));
+        }
+
+        return taken;
+    }
+
+    /// <exception cref="PipelineException"/>
+    public async Task<EmrCluster> DescribeClusterAsync(string clusterId, CancellationToken cancellationToken)
+    {
+        var answer = await _call.RepeatableAsync<EmrWire.ClusterDescribed>(Request(clusterId, "DescribeCluster", new EmrWire.DescribeCluster(clusterId)), cancellationToken,
+            described => described.Cluster is { Id: not null, Status.State: not null });
+        var cluster = answer.Cluster!;
+        var reason = cluster.Status!.StateChangeReason;
+        var said = string.Join(": ", new[] { reason?.Code, reason?.Message }.Where(text => !string.IsNullOrEmpty(text)));
+        return new EmrCluster(cluster.Id!, cluster.Name ?? "", EmrNames.FromWire<EmrClusterState>(cluster.Status.State), said.Length == 0 ? null : said, cluster.LogUri, cluster.ReleaseLabel, cluster.StepConcurrencyLevel ?? 1);
+    }
+
+    public void Dispose() => _call.Dispose();
+
+    private AwsRequest Request<T>(string clusterId, string operation, T body) => AwsRequest.Json11($"EMR cluster {clusterId} in {_settings.Region}", TargetPrefix, operation, body);
+
+    private static void RequireFits(NewEmrStep step)
+    {
+        var length = step.Jar.Length + step.Args.Sum(argument => argument.Length);
+        if (length > NewEmrStep.TextLengthMax)
+            throw new PipelineException(FaultKind.Invalid, $"EMR step {step.Name}", $"its arguments have {length} characters, and EMR takes {NewEmrStep.TextLengthMax}", "Shorten the Spark settings, or put them into the cluster's configuration.");
+    }
+
+    private static bool Says(PipelineException e, string words) => e.InnerException is AwsRefusal { Code: not null } refusal && refusal.Said.Contains(words, StringComparison.Ordinal);
+
+    private static bool IsWhole(EmrWire.StepsListed listed) => listed.Steps is { } steps && steps.All(step => step is { Id: not null, Status.State: not null });
+
+    private static EmrStep Step(EmrWire.StepSummary step)
+    {
+        var status = step.Status!;
+        return new EmrStep(step.Id!, step.Name ?? "", EmrNames.FromWire<EmrStepState>(status.State), step.Config?.Args ?? [], status.Timeline?.CreationDateTime, status.Timeline?.StartDateTime,
+            status.Timeline?.EndDateTime, string.IsNullOrEmpty(status.StateChangeReason?.Message) ? null : status.StateChangeReason.Message, status.FailureDetails, step.LogUri);
+    }
+}

@@ -1,0 +1,85 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Pipeline.Testing;
+
+/// <summary>
+/// An independent reader of AWS's wire in front of a server: it computes each request's signature again, compares request and
+/// answer with AWS's own model of the service, and passes them on. The secret and the key are <c>test</c>.
+/// </summary>
+public sealed class AwsWireCheck : IAsyncDisposable
+{
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2);
+
+    private readonly OutsideProgram _program;
+
+    private AwsWireCheck(OutsideProgram program, Uri url) => (_program, Url) = (program, url);
+
+    public Uri Url { get; }
+
+    /// <summary>The check, or what this machine lacks for it.</summary>
+    /// <param name="secret">What the signatures are to be made with.</param>
+    public static async Task<(AwsWireCheck? Check, string Missing)> TryStartAsync(Uri upstream, CancellationToken cancellationToken, string secret = "test")
+    {
+        if (SharedFiles.Find("tools/awscheck.py") is not { } script) return (null, "There is no shared/tools/awscheck.py beside the checkout.");
+        var port = FreePort();
+        if (OutsideProgram.TryStart("python3", ["-u", script, $"{port}", upstream.ToString().TrimEnd('/'), "test", secret]) is not { } program) return (null, "There is no python3.");
+        await ListeningAsync(port, cancellationToken);
+        return (new AwsWireCheck(program, new Uri($"http://127.0.0.1:{port}")), "");
+    }
+
+    /// <summary>Ends it: what it has said of each request, in their order.</summary>
+    public async Task<IReadOnlyList<AwsVerdict>> EndAsync()
+    {
+        await _program.DisposeAsync();
+        return [.. (await _program.LinesAsync()).Where(line => line.StartsWith('{')).Select(AwsVerdict.Read)];
+    }
+
+    public ValueTask DisposeAsync() => _program.DisposeAsync();
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>The script says nothing when it is ready: it is, when it takes a connection.</summary>
+    private static async Task ListeningAsync(int port, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(StartDeadline);
+        while (true)
+        {
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(IPAddress.Loopback, port, deadline.Token);
+                return;
+            }
+            catch (SocketException)
+            {
+                await Task.Delay(20, deadline.Token);
+            }
+        }
+    }
+}
+
+/// <summary>What was said of one request and its answer.</summary>
+/// <param name="Request">What is wrong with the request; empty: nothing.</param>
+/// <param name="Response">What is wrong with the answer; empty: nothing.</param>
+public sealed record AwsVerdict(string? Service, string Operation, IReadOnlyList<string> Request, int Status, IReadOnlyList<string> Response)
+{
+    public static AwsVerdict Read(string line)
+    {
+        using var json = JsonDocument.Parse(line);
+        var operation = json.RootElement.GetProperty("op");
+        return new AwsVerdict(operation[0].GetString(), operation[1].GetString()!, Errors("request"), json.RootElement.GetProperty("status").GetInt32(), Errors("response"));
+
+        IReadOnlyList<string> Errors(string name) =>
+            json.RootElement.GetProperty(name) is { ValueKind: JsonValueKind.Array } errors ? [.. errors.EnumerateArray().Select(error => error.GetString()!)] : [];
+    }
+
+    public override string ToString() => $"{Service}.{Operation} {Status}: request {(Request.Count == 0 ? "ok" : string.Join("; ", Request))}, answer {(Response.Count == 0 ? "ok" : string.Join("; ", Response))}";
+}
