@@ -1,4 +1,5 @@
 using Amazon.Runtime;
+using Amazon.Runtime.CredentialManagement;
 using Amazon.Runtime.Credentials;
 using Pipeline.Core;
 
@@ -23,7 +24,7 @@ internal sealed class AwsCredentials(AWSCredentials? given, AwsService service)
             return await found.GetCredentialsAsync().WaitAsync(cancellationToken);
         }
         // The SDK says in words only that there are none; a part of the chain that is not there is said as a wrong operation.
-        catch (Exception e) when (e is InvalidOperationException || (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal)))
+        catch (Exception e) when (e is InvalidOperationException or ProfileNotFoundException || (e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal)))
         {
             throw new PipelineException(FaultKind.NotAuthorised, thing, $"this process has no AWS credentials: {OneLine(e)}",
                 "Give it a role (instance profile, task role, web identity), a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", e);

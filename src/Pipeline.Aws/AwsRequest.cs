@@ -8,13 +8,23 @@ namespace Pipeline.Aws;
 /// <param name="Operation">Its name in the service's model, and of the right that it needs.</param>
 /// <param name="Path">Escaped.</param>
 /// <param name="Query">Not escaped.</param>
-internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Method, string Path, IReadOnlyDictionary<string, string> Query, byte[] Body, string ContentType, string? Target)
+/// <param name="Body">Empty: it has none.</param>
+/// <param name="Target">The header that says the operation, where the path does not; null: the path does.</param>
+internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Method, string Path, IReadOnlyDictionary<string, string> Query, byte[] Body, string ContentType, string? Target = null)
 {
     private static readonly IReadOnlyDictionary<string, string> NoQuery = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>AWS JSON 1.1: everything in the body, the operation in a header.</summary>
     public static AwsRequest Json11<T>(string thing, string targetPrefix, string operation, T body) =>
         new(thing, operation, HttpMethod.Post, "/", NoQuery, JsonSerializer.SerializeToUtf8Bytes(body, AwsJson.Options), "application/x-amz-json-1.1", $"{targetPrefix}.{operation}");
+
+    /// <summary>REST JSON, without a body.</summary>
+    public static AwsRequest Rest(string thing, string operation, HttpMethod method, string path, IReadOnlyDictionary<string, string>? query = null) =>
+        new(thing, operation, method, path, query ?? NoQuery, [], "application/json");
+
+    /// <summary>REST JSON.</summary>
+    public static AwsRequest RestWith<T>(string thing, string operation, HttpMethod method, string path, T body) =>
+        new(thing, operation, method, path, NoQuery, JsonSerializer.SerializeToUtf8Bytes(body, AwsJson.Options), "application/json");
 
     /// <summary>The message, new for each attempt.</summary>
     public HttpRequestMessage Message(Uri address)

@@ -9,6 +9,8 @@ internal sealed record AwsService(string Title, string Name)
 {
     public static readonly AwsService Emr = new("EMR", "elasticmapreduce");
 
+    public static readonly AwsService EmrServerless = new("EMR Serverless", "emr-serverless");
+
     /// <summary>Where requests go. In GovCloud there is one address, whose cryptography is validated.</summary>
     public Uri Address(AwsSettings settings)
     {

@@ -14,6 +14,12 @@ public sealed class AwsServiceSpec
     public void A_service_has_an_address_in_every_partition(string region, bool useFips, string address) =>
         Assert.Equal(address, AwsService.Emr.Address(new AwsSettings { Region = region, UseFips = useFips }).ToString());
 
+    [Theory]
+    [InlineData("us-east-1", true, "https://emr-serverless-fips.us-east-1.amazonaws.com/")]
+    [InlineData("cn-north-1", false, "https://emr-serverless.cn-north-1.amazonaws.com.cn/")]
+    public void So_has_EMR_Serverless(string region, bool useFips, string address) =>
+        Assert.Equal(address, AwsService.EmrServerless.Address(new AwsSettings { Region = region, UseFips = useFips }).ToString());
+
     [Fact]
     public void An_endpoint_is_taken_as_it_is() =>
         Assert.Equal("https://vpce-1.elasticmapreduce.us-gov-west-1.vpce.amazonaws.com/",

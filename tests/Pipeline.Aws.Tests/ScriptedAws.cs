@@ -7,10 +7,15 @@ namespace Pipeline.Aws.Tests;
 /// <summary>Answers requests one after the other as told, the last answer for good.</summary>
 internal sealed class ScriptedAws(params IReadOnlyList<Func<HttpRequestMessage, HttpResponseMessage>> answers) : HttpMessageHandler
 {
-    private readonly List<(string Date, string Body)> _requests = [];
+    private readonly List<(string Date, string Body, string Target)> _requests = [];
 
     /// <summary>When each request was signed.</summary>
     public IReadOnlyList<DateTimeOffset> SignedAt => [.. _requests.Select(request => DateTimeOffset.ParseExact(request.Date, "yyyyMMddTHHmmssZ", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal))];
+
+    public IReadOnlyList<string> Bodies => [.. _requests.Select(request => request.Body)];
+
+    /// <summary>Paths and queries.</summary>
+    public IReadOnlyList<string> Targets => [.. _requests.Select(request => request.Target)];
 
     public int Requests => _requests.Count;
 
@@ -29,7 +34,7 @@ internal sealed class ScriptedAws(params IReadOnlyList<Func<HttpRequestMessage, 
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        _requests.Add((request.Headers.GetValues("x-amz-date").Single(), request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken)));
+        _requests.Add((request.Headers.GetValues("x-amz-date").Single(), request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken), request.RequestUri!.PathAndQuery));
         return answers[Math.Min(_requests.Count, answers.Count) - 1](request);
     }
 }

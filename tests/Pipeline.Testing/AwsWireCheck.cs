@@ -23,7 +23,7 @@ public sealed class AwsWireCheck : IAsyncDisposable
     public static async Task<(AwsWireCheck? Check, string Missing)> TryStartAsync(Uri upstream, CancellationToken cancellationToken, string secret = "test")
     {
         if (SharedFiles.Find("tools/awscheck.py") is not { } script) return (null, "There is no shared/tools/awscheck.py beside the checkout.");
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         if (OutsideProgram.TryStart("python3", ["-u", script, $"{port}", upstream.ToString().TrimEnd('/'), "test", secret]) is not { } program) return (null, "There is no python3.");
         await ListeningAsync(port, cancellationToken);
         return (new AwsWireCheck(program, new Uri($"http://127.0.0.1:{port}")), "");
@@ -37,13 +37,6 @@ public sealed class AwsWireCheck : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _program.DisposeAsync();
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <summary>The script says nothing when it is ready: it is, when it takes a connection.</summary>
     private static async Task ListeningAsync(int port, CancellationToken cancellationToken)

@@ -63,7 +63,7 @@ public sealed class EmrClient : IDisposable
     /// <exception cref="PipelineException"/>
     public async IAsyncEnumerable<EmrStep> ListStepsAsync(string clusterId, IReadOnlyCollection<EmrStepState> states, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        IReadOnlyList<string>? wanted = states.Count == 0 ? null : [.. states.Select(EmrNames.ToWire)];
+        IReadOnlyList<string>? wanted = states.Count == 0 ? null : [.. states.Select(AwsNames.ToWire)];
         string? marker = null;
         do
         {
@@ -98,7 +98,7 @@ public sealed class EmrClient : IDisposable
         List<EmrStepCancellation> taken = [];
         foreach (var ids in stepIds.Chunk(StepsMax))
         {
-            var answer = await _call.RepeatableAsync<EmrWire.StepsCancelled>(Request(clusterId, "CancelSteps", new EmrWire.CancelSteps(clusterId, ids, EmrNames.ToWire(option))), cancellationToken,
+            var answer = await _call.RepeatableAsync<EmrWire.StepsCancelled>(Request(clusterId, "CancelSteps", new EmrWire.CancelSteps(clusterId, ids, AwsNames.ToWire(option))), cancellationToken,
                 cancelled => cancelled.CancelStepsInfoList is { } infos && infos.All(info => info.StepId is not null));
             taken.AddRange(answer.CancelStepsInfoList!.Select(info => new EmrStepCancellation(info.StepId!, info.Status == "FAILED" ? info.Reason ?? "EMR does not say why" : null)));
         }
@@ -114,7 +114,7 @@ public sealed class EmrClient : IDisposable
         var cluster = answer.Cluster!;
         var reason = cluster.Status!.StateChangeReason;
         var said = string.Join(": ", new[] { reason?.Code, reason?.Message }.Where(text => !string.IsNullOrEmpty(text)));
-        return new EmrCluster(cluster.Id!, cluster.Name ?? "", EmrNames.FromWire<EmrClusterState>(cluster.Status.State), said.Length == 0 ? null : said, cluster.LogUri, cluster.ReleaseLabel, cluster.StepConcurrencyLevel ?? 1);
+        return new EmrCluster(cluster.Id!, cluster.Name ?? "", AwsNames.FromWire<EmrClusterState>(cluster.Status.State), said.Length == 0 ? null : said, cluster.LogUri, cluster.ReleaseLabel, cluster.StepConcurrencyLevel ?? 1);
     }
 
     public void Dispose() => _call.Dispose();
@@ -135,7 +135,7 @@ public sealed class EmrClient : IDisposable
     private static EmrStep Step(EmrWire.StepSummary step)
     {
         var status = step.Status!;
-        return new EmrStep(step.Id!, step.Name ?? "", EmrNames.FromWire<EmrStepState>(status.State), step.Config?.Args ?? [], status.Timeline?.CreationDateTime, status.Timeline?.StartDateTime,
+        return new EmrStep(step.Id!, step.Name ?? "", AwsNames.FromWire<EmrStepState>(status.State), step.Config?.Args ?? [], status.Timeline?.CreationDateTime, status.Timeline?.StartDateTime,
             status.Timeline?.EndDateTime, string.IsNullOrEmpty(status.StateChangeReason?.Message) ? null : status.StateChangeReason.Message, status.FailureDetails, step.LogUri);
     }
 }

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 
-namespace Pipeline.Aws.Emr;
+namespace Pipeline.Aws;
 
 /// <summary>Between names of the wire (<c>CANCEL_PENDING</c>) and ours (<c>CancelPending</c>).</summary>
-internal static class EmrNames
+internal static class AwsNames
 {
     public static string ToWire<T>(T value) where T : struct, Enum
     {
