@@ -29,7 +29,7 @@ public sealed partial class ArchitectureSpec
     private static readonly string[] MayKnowAkka = ["Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform", "Pipeline.Operations"];
 
     /// <summary>The executables, which wire the others. The demo knows the node; nobody knows the demo.</summary>
-    private static readonly string[] Executables = ["Pipeline.Node", "Pipeline.Demo"];
+    private static readonly string[] Executables = ["Pipeline.Node", "Pipeline.Demo", "Pipeline.EmrEmulation"];
 
     public static TheoryData<string> Rooms => [.. MayKnow.Keys];
 
@@ -68,10 +68,18 @@ public sealed partial class ArchitectureSpec
     [Fact]
     public void The_node_knows_no_emulated_server_and_no_demo()
     {
-        string[] madeUp = ["Pipeline.Emulation", "pipeline-demo"];
+        string[] madeUp = ["Pipeline.Emulation", "pipeline-demo", "pipeline-emr"];
 
         // A service that runs must not be able to fall back on something made up.
         Assert.DoesNotContain(ReferencesOf("pipeline"), name => madeUp.Contains(name, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_image_holds_what_the_node_is_published_with_and_nothing_else()
+    {
+        var published = File.ReadLines(Path.Combine(Repository.Root, "docker", "Dockerfile")).Where(line => line.Contains("dotnet publish", StringComparison.Ordinal) || line.Contains("dotnet build", StringComparison.Ordinal));
+
+        Assert.Contains("dotnet publish src/Pipeline.Node -c", Assert.Single(published));
     }
 
     [Fact]
