@@ -752,7 +752,8 @@ def session():
 
 
 def say(spark, line):
-    """Into the stderr of spark-submit: what Python writes lands in its stdout."""
+    """Into the stderr of spark-submit: what Python writes lands in its stdout. By its beginning it is found there again."""
+    line = "medallion_job: " + line
     try:
         spark.sparkContext._jvm.java.lang.System.err.println(line)
     except (Py4JError, OSError):
