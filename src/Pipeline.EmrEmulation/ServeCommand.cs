@@ -22,7 +22,7 @@ internal sealed class ServeCommand : Command
     private readonly Option<double> _idleFor = Seconds("--ends-when-idle-for", "It ends when nobody has asked for so long and no step is active; 0: never.");
     private readonly Option<Uri?> _s3 = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://." };
 
-    public ServeCommand() : base("serve", "Serves EMR on a port of the loopback interface. Its address and its cluster are one line of JSON on standard output.")
+    public ServeCommand() : base("serve", "Serves EMR and EMR Serverless on a port of the loopback interface. Its address, its cluster and its application are one line of JSON on standard output.")
     {
         foreach (var option in (Option[])[_state, _port, _cluster, _concurrency, _logs, _startsAfter, _showsAfter, _cancelsAfter, _clusterStartsAfter, _logsAfter, _idleFor, _s3]) Options.Add(option);
         SetAction(ServeAsync);
@@ -51,7 +51,7 @@ internal sealed class ServeCommand : Command
         });
         var cluster = emr.LiveClusters.FirstOrDefault() ?? emr.AddCluster(parsed.GetValue(_cluster)!, parsed.GetValue(_concurrency), parsed.GetValue(_logs));
         await using var server = await EmrServer.StartAsync(emr, parsed.GetValue(_port), cancellationToken);
-        Announce(state.FullName, server.Url, cluster);
+        Announce(state.FullName, server.Url, cluster, emr.Application);
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => End(signal, ended));
@@ -67,9 +67,9 @@ internal sealed class ServeCommand : Command
     }
 
     /// <summary>On standard output, and in a file for whoever did not start it.</summary>
-    private static void Announce(string directory, Uri url, string cluster)
+    private static void Announce(string directory, Uri url, string cluster, string application)
     {
-        var line = JsonSerializer.Serialize(new { url, cluster, process = Environment.ProcessId.ToString(CultureInfo.InvariantCulture) });
+        var line = JsonSerializer.Serialize(new { url, cluster, application, process = Environment.ProcessId.ToString(CultureInfo.InvariantCulture) });
         var file = Path.Combine(directory, "server.json");
         File.WriteAllText(file + ".new", line);
         File.Move(file + ".new", file, overwrite: true);

@@ -14,10 +14,9 @@ internal sealed class EmrClusters : IAsyncDisposable
     private readonly HashSet<ITimer> _timers = [];
     private bool _isDisposed;
 
-    public EmrClusters(EmrOptions options)
+    public EmrClusters(EmrOptions options, EmrStore store)
     {
-        _options = options;
-        _store = new EmrStore(options.StateFile);
+        (_options, _store) = (options, store);
         foreach (var step in _store.Steps.Where(step => step.IsActive && step.StartedAt is not null).ToList())
         {
             // Its process was one of a process that is gone: it may write until this returns.
@@ -107,7 +106,6 @@ internal sealed class EmrClusters : IAsyncDisposable
 
         foreach (var (cancel, _) in running) await cancel.CancelAsync();
         await Task.WhenAll(running.Select(step => step.Ended));
-        _store.Dispose();
     }
 
     private IEnumerable<EmrStep> StepsOf(string cluster) => _store.Steps.Where(step => step.Cluster == cluster);
@@ -182,7 +180,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         }
     }
 
-    private static EmrOutcome OutcomeOf(Task<EmrOutcome> task) => task switch
+    internal static EmrOutcome OutcomeOf(Task<EmrOutcome> task) => task switch
     {
         { IsCompletedSuccessfully: true } => task.Result,
         { IsCanceled: true } => new EmrOutcome(143),

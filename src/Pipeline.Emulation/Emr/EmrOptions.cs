@@ -17,6 +17,12 @@ public sealed record EmrOptions
     /// <summary>Steps of a cluster that are pending, running or being cancelled, at most.</summary>
     public int ActiveStepsMax { get; init; } = 256;
 
+    /// <summary>The application of EMR Serverless that is there.</summary>
+    public string Application { get; init; } = "00emulated00app1";
+
+    /// <summary>Jobs of the application that have workers at once; others are queued.</summary>
+    public int ServerlessJobsMax { get; init; } = 16;
+
     /// <summary>From an accepted step to its start, if there is room for it.</summary>
     public TimeSpan StepStartsAfter { get; init; }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Pipeline.Emulation.Emr.Serverless;
 
 namespace Pipeline.Emulation.Emr;
 
@@ -22,12 +23,17 @@ public sealed class EmrService : IAsyncDisposable
     private static readonly string[] Cancellations = ["SEND_INTERRUPT", "TERMINATE_PROCESS"];
 
     private readonly EmrOptions _options;
+    private readonly EmrStore _store;
     private readonly EmrClusters _clusters;
+    private readonly ServerlessJobs _jobs;
 
     public EmrService(EmrOptions options)
     {
         _options = options;
-        _clusters = new EmrClusters(options);
+        _store = new EmrStore(options.StateFile);
+        _clusters = new EmrClusters(options, _store);
+        _jobs = new ServerlessJobs(options, _store);
+        Serverless = new ServerlessService(options, _jobs);
     }
 
     public EmrFaults Faults { get; } = new();
@@ -38,7 +44,12 @@ public sealed class EmrService : IAsyncDisposable
     public IReadOnlyList<string> LiveClusters =>
         _clusters.With<IReadOnlyList<string>>(store => [.. store.Clusters.Where(cluster => !cluster.HasEnded).OrderBy(cluster => cluster.CreatedAt).Select(cluster => cluster.Id)]);
 
+    /// <summary>The id of the one application of EMR Serverless.</summary>
+    public string Application => _options.Application;
+
     internal TimeProvider Time => _options.Time;
+
+    internal ServerlessService Serverless { get; }
 
     /// <summary>A cluster as somebody made it beforehand: it stays when it has nothing to do.</summary>
     public string AddCluster(string name, int stepConcurrency = 1, string? logUri = null) => _clusters.Start(new EmrCluster
@@ -69,12 +80,17 @@ public sealed class EmrService : IAsyncDisposable
         while (_options.Time.GetUtcNow() - since < span)
         {
             await Task.Delay(span / 10, _options.Time, cancellationToken);
-            if (_clusters.With(store => store.Steps.Any(step => step.IsActive))) since = _options.Time.GetUtcNow();
+            if (_clusters.With(store => store.Steps.Any(step => step.IsActive)) || _jobs.With(store => store.Jobs.Any(job => !job.HasEnded))) since = _options.Time.GetUtcNow();
             else if (Log.Last is { } last && last > since) since = last;
         }
     }
 
-    public ValueTask DisposeAsync() => _clusters.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _clusters.DisposeAsync();
+        await _jobs.DisposeAsync();
+        _store.Dispose();
+    }
 
     /// <summary>Carries out one operation of the model; an empty answer is null.</summary>
     /// <exception cref="EmrError">It is refused.</exception>

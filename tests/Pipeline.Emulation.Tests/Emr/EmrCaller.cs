@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -7,16 +8,16 @@ using Pipeline.Emulation.Emr;
 namespace Pipeline.Emulation.Tests.Emr;
 
 /// <summary>Requests written by hand.</summary>
-internal sealed class EmrCaller(HttpClient client) : IDisposable
+internal sealed class EmrCaller(HttpClient client, TimeProvider time) : IDisposable
 {
     private readonly HttpClient _client = client;
 
     /// <summary>Without a socket.</summary>
-    public EmrCaller(EmrService service) : this(new HttpClient(new EmrMessageHandler(service)) { BaseAddress = new Uri("http://emr.test") })
+    public EmrCaller(EmrService service, TimeProvider time) : this(new HttpClient(new EmrMessageHandler(service)) { BaseAddress = new Uri("http://emr.test") }, time)
     {
     }
 
-    public EmrCaller(Uri server) : this(new HttpClient { BaseAddress = server })
+    public EmrCaller(Uri server) : this(new HttpClient { BaseAddress = server }, TimeProvider.System)
     {
     }
 
@@ -27,6 +28,7 @@ internal sealed class EmrCaller(HttpClient client) : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(input))) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/x-amz-json-1.1");
         request.Headers.TryAddWithoutValidation("X-Amz-Target", $"ElasticMapReduce.{operation}");
+        request.Headers.TryAddWithoutValidation("X-Amz-Date", time.GetUtcNow().ToString("yyyyMMddTHHmmssZ", CultureInfo.InvariantCulture));
         request.Headers.TryAddWithoutValidation("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/elasticmapreduce/aws4_request, SignedHeaders=host, Signature=0");
         using var response = await _client.SendAsync(request, TestContext.Current.CancellationToken);
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);

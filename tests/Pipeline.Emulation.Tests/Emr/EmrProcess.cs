@@ -6,6 +6,8 @@ namespace Pipeline.Emulation.Tests.Emr;
 /// <summary>The server in a process of its own.</summary>
 internal sealed class EmrProcess : IAsyncDisposable
 {
+    public const string Application = "00emulated00app1";
+
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
 
     private readonly OutsideProgram _program;

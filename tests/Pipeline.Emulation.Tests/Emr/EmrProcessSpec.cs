@@ -27,15 +27,16 @@ public sealed class EmrProcessSpec : IDisposable
     private string Answer => Path.Combine(Lake, "_jobs", "answer-e1.json");
 
     [Fact]
-    public async Task The_command_line_of_AWS_adds_lists_describes_and_cancels_steps()
+    public async Task The_command_line_of_AWS_adds_lists_describes_and_cancels_steps_and_starts_jobs()
     {
         await using var server = await EmrProcess.StartAsync(State, "--log-uri", Path.Combine(_root.FullName, "logs"), "--step-concurrency", "1");
         var (endpoint, checker) = await CheckedAsync(server.Url);
         await using var _ = checker;
-        async Task<JsonNode> AwsAsync(params string[] arguments)
+        Task<JsonNode> AwsAsync(params string[] arguments) => AwsOfAsync("emr", arguments);
+        async Task<JsonNode> AwsOfAsync(string service, params string[] arguments)
         {
             var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test", ["AWS_DEFAULT_REGION"] = "eu-central-1", ["AWS_MAX_ATTEMPTS"] = "1" };
-            await using var aws = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString(), "--output", "json", "emr", .. arguments], environment);
+            await using var aws = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString(), "--output", "json", service, .. arguments], environment);
             Assert.SkipWhen(aws is null, "There is no aws on this machine.");
             var (exit, lines) = await aws.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.True(exit == 0, string.Join('\n', lines));
@@ -53,6 +54,16 @@ public sealed class EmrProcessSpec : IDisposable
         await LoggedAsync(log, e => e.Step == ids[2] && e.State == "CANCELLED");
         var described = await AwsAsync("describe-step", "--cluster-id", server.Cluster, "--step-id", ids[0]);
 
+        string[] job = ["--application-id", (await AwsOfAsync("emr-serverless", "start-job-run", "--application-id", EmrProcess.Application, "--client-token", "t1", "--execution-role-arn", "arn:aws:iam::000000000000:role/jobs",
+            "--name", "test-lake/gold/ones/4/e4", "--job-driver", WriteJob(4, "SELECT 1::BIGINT AS one")))["applicationId"]!.ToString()];
+        await LoggedAsync(log, e => e.Name == "test-lake/gold/ones/4/e4" && e.State == "SUCCESS");
+        var jobs = (await AwsOfAsync("emr-serverless", ["list-job-runs", .. job]))["jobRuns"]!.AsArray();
+        var ran = (await AwsOfAsync("emr-serverless", ["get-job-run", .. job, "--job-run-id", (string)jobs[0]!["id"]!]))["jobRun"]!;
+        await AwsOfAsync("emr-serverless", ["get-application", .. job]);
+        await AwsOfAsync("emr-serverless", ["get-dashboard-for-job-run", .. job, "--job-run-id", (string)jobs[0]!["id"]!]);
+
+        Assert.Equal("SUCCESS", (string)ran["state"]!);
+        Assert.True((double)ran["billedResourceUtilization"]!["vCPUHour"]! > 0);
         Assert.Equal(Enumerable.Reverse(ids), listed);
         Assert.All(cancelled["CancelStepsInfoList"]!.AsArray(), info => Assert.Equal("SUBMITTED", (string)info!["Status"]!));
         Assert.Equal("COMPLETED", (string)described["Step"]!["Status"]!["State"]!);
@@ -136,6 +147,18 @@ public sealed class EmrProcessSpec : IDisposable
         var file = Path.Combine(_root.FullName, "steps.json");
         File.WriteAllText(file, steps.ToJsonString());
         return $"file://{file}";
+    }
+
+    private string WriteJob(int number, string sql)
+    {
+        var arguments = ArgumentsOf(number, WriteDocument(number, sql));
+        var program = Array.IndexOf(arguments, "--document");
+        return new JsonObject { ["sparkSubmit"] = new JsonObject
+        {
+            ["entryPoint"] = arguments[program - 1],
+            ["entryPointArguments"] = new JsonArray([.. arguments[program..].Select(argument => JsonValue.Create(argument))]),
+            ["sparkSubmitParameters"] = "--conf spark.sql.adaptive.enabled=true",
+        } }.ToJsonString();
     }
 
     private string WriteDocument(int number, string sql)

@@ -14,7 +14,7 @@ public sealed class EmrServiceSpec : IAsyncDisposable
     public EmrServiceSpec()
     {
         _service = new EmrService(Options());
-        _emr = new EmrCaller(_service);
+        _emr = new EmrCaller(_service, _time);
     }
 
     public async ValueTask DisposeAsync()
@@ -132,7 +132,7 @@ public sealed class EmrServiceSpec : IAsyncDisposable
     public async Task A_step_of_today_may_show_in_lists_a_while_later()
     {
         await using var service = new EmrService(Options() with { StepShowsAfter = TimeSpan.FromSeconds(5) });
-        using var emr = new EmrCaller(service);
+        using var emr = new EmrCaller(service, _time);
         var cluster = service.AddCluster("late");
         await emr.AddAsync(cluster, "a");
 
@@ -246,11 +246,16 @@ public sealed class EmrServiceSpec : IAsyncDisposable
         await Assert.ThrowsAsync<HttpRequestException>(() => _emr.AddAsync(cluster, "c"));
         await Assert.ThrowsAsync<HttpRequestException>(() => _emr.AddAsync(cluster, "d"));
         var atOnce = await NamesAsync(cluster);
+        _service.Faults.Inject("AddJobFlowSteps", new EmrFault(EmrFaultKind.ActLate, TimeSpan.FromMinutes(6)));
+        await Assert.ThrowsAsync<HttpRequestException>(() => _emr.AddAsync(cluster, "e"));
         Pass(30);
+        Pass(330);
 
         Assert.Equal(["c"], atOnce);
+        // The last one came when its signature was worth nothing any more.
         Assert.Equal(["d", "c"], await NamesAsync(cluster));
-        Assert.Equal(3, _service.Log.Events.Count(e => e.What == "lost-answer"));
+        Assert.Contains(_service.Log.Events, e => e.What == "refused" && e.Error!.StartsWith("InvalidSignatureException", StringComparison.Ordinal));
+        Assert.Equal(4, _service.Log.Events.Count(e => e.What == "lost-answer"));
     }
 
     [Fact]
@@ -262,7 +267,7 @@ public sealed class EmrServiceSpec : IAsyncDisposable
             var file = Path.Combine(directory.FullName, "state.jsonl");
             // Never disposed, as a process that is killed.
             var killed = new EmrService(Options() with { StateFile = file });
-            using var before = new EmrCaller(killed);
+            using var before = new EmrCaller(killed, _time);
             var cluster = killed.AddCluster("kept");
             _time.Advance(TimeSpan.FromSeconds(2));
             var ids = await before.AddAsync(cluster, "done", "ran", "waits");
@@ -277,7 +282,7 @@ public sealed class EmrServiceSpec : IAsyncDisposable
             var time = new FakeTimeProvider(_time.GetUtcNow());
             var waits = new TaskCompletionSource<EmrOutcome>();
             await using var again = new EmrService(Options() with { Time = time, StateFile = reopened, EndLeftOver = leftOver.Add, Work = _ => waits.Task });
-            using var after = new EmrCaller(again);
+            using var after = new EmrCaller(again, time);
             time.Advance(TimeSpan.FromSeconds(2));
 
             Assert.Equal(["COMPLETED", "FAILED", "RUNNING"], [await after.StateAsync(cluster, ids[0]), await after.StateAsync(cluster, ids[1]), await after.StateAsync(cluster, ids[2])]);
