@@ -2,14 +2,17 @@ using Pipeline.Core;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform;
 
 /// <inheritdoc cref="IJobRunner"/>
-public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOptions options, TimeProvider time) : IJobRunner
+/// <param name="engine">Runs what is planned for no other.</param>
+/// <param name="remote">Engines elsewhere; null: there are none.</param>
+public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOptions options, TimeProvider time, RemoteRuns? remote = null) : IJobRunner
 {
-    public SqlDialect Dialect => engine.Dialect;
+    public SqlDialect DialectOf(JobPins pins) => ElsewhereOf(pins)?.Dialect ?? engine.Dialect;
 
     /// <summary>Called before each commit with the table's name; a test throws here to be a crash.</summary>
     internal Action<TableId>? BeforeCommit { get; set; }
@@ -21,10 +24,18 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
     {
         var started = time.GetTimestamp();
         var commits = new JobCommits(tables, spec, time, BeforeCommit);
-        var execution = new JobExecution(engine, tables.Lake.Store, submission, time);
+        var execution = await ExecutionAsync(spec.Pins, submission, cancellationToken);
         var result = spec.Kind == JobKind.Silver
             ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)
             : await new GoldRun(execution, commits, spec).RunAsync(cancellationToken);
         return result with { Took = time.GetElapsedTime(started) };
     }
+
+    private async ValueTask<JobExecution> ExecutionAsync(JobPins pins, JobSubmission submission, CancellationToken cancellationToken) => ElsewhereOf(pins) is { } elsewhere
+        ? new ElsewhereExecution(await remote!.ExecutionAsync(elsewhere, pins, submission, time, cancellationToken), tables.Lake.Store, time)
+        : new InProcessExecution(engine, tables.Lake.Store, time);
+
+    /// <summary>The engine elsewhere that a run was planned for; null: it runs in this process.</summary>
+    private IRemoteEngine? ElsewhereOf(JobPins pins) => !pins.IsElsewhere ? null : remote?.Find(pins.Engine)
+        ?? throw new PipelineException(FaultKind.Invalid, $"Run {pins.Id}", $"it was planned for engine {pins.Engine}, which is not set up on this node", $"Set up transform.{pins.Engine} on every node that runs jobs.");
 }

@@ -9,6 +9,20 @@ public enum EngineKind
 {
     /// <summary>In this process.</summary>
     Duckdb,
+
+    /// <summary>As steps of a cluster of Amazon EMR.</summary>
+    Emr,
+}
+
+public static class EngineKinds
+{
+    /// <summary>As <see cref="Jobs.JobPins.Engine"/> has it: null for the one in process.</summary>
+    public static string? NameOf(this EngineKind kind) => kind switch
+    {
+        EngineKind.Duckdb => null,
+        EngineKind.Emr => "emr",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No engine has this kind."),
+    };
 }
 
 /// <summary>Where the coordinator keeps what it has decided.</summary>
@@ -32,11 +46,14 @@ public sealed record TransformOptions
     /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
     public int Threads { get; init; } = 2;
 
-    /// <summary>Jobs at once on the node that coordinates. Default 1, from 1 to 16. More shortens queues and divides the memory.</summary>
+    /// <summary>Jobs in process at once in the cluster. Default 1, from 1 to 16. More shortens queues and divides the memory.</summary>
     public int JobsMax { get; init; } = 1;
 
+    /// <summary>Jobs on engines elsewhere at once. Default 100, from 1 to 1,000. They cost this side next to nothing.</summary>
+    public int RemoteJobsMax { get; init; } = 100;
+
     /// <summary>
-    /// How long one run may take. Default 30 min, from 1 s to 24 h. What takes longer is cancelled and counts as too large: a
+    /// How long one run in process may take. Default 30 min, from 1 s to 24 h. What takes longer is cancelled and counts as too large: a
     /// Silver run is followed by one of half as many rows, others by the policy; meanwhile the other tables have their turn.
     /// </summary>
     public TimeSpan JobTimeMax { get; init; } = TimeSpan.FromMinutes(30);
@@ -102,6 +119,7 @@ public sealed record TransformOptions
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
             Threads = settings.Int("threads", byDefault.Threads, 1, 64),
             JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),
+            RemoteJobsMax = settings.Int("remote-jobs-max", byDefault.RemoteJobsMax, 1, 1_000),
             JobTimeMax = settings.Duration("job-time-max", byDefault.JobTimeMax, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             IntervalMin = settings.Duration("interval-min", byDefault.IntervalMin, TimeSpan.Zero, TimeSpan.FromDays(366)),
             LagMax = settings.Duration("lag-max", byDefault.LagMax, TimeSpan.Zero, TimeSpan.FromDays(366)),

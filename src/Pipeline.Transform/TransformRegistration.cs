@@ -12,6 +12,7 @@ using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Remote;
 
 namespace Pipeline.Transform;
 
@@ -41,19 +42,20 @@ public static class TransformRegistration
         return builder.WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time), outages, time);
     }
 
+    /// <param name="remote">Engines elsewhere, which the runner has too; null: there are none.</param>
     internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, OpenTables tables, TransformGraph graph,
-        IJobRunner runner, OutageWatch outages, TimeProvider time)
+        IJobRunner runner, OutageWatch outages, TimeProvider time, RemoteRuns? remote = null)
     {
         var journalLock = JournalFile.Lock(options);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
-        var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role), tables, graph, options, outages, time);
-        var (planner, limit) = (new JobPlanner(tables, graph, options, time), new TimeLimit(options.JobTimeMax, time));
+        var (planner, limit) = (new JobPlanner(tables, graph, options, time, remote), new TimeLimit(options.JobTimeMax, time));
+        var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role), tables, graph, planner, options, outages, time);
         return builder
             .AddTransformSerializer()
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)
             .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
             .WithActors((system, registry) => registry.Register<JobRunnersActor>(
-                system.ActorOf(JobRunnersActor.Props((pins, handle) => JobRunnerActor.Props(pins, handle, planner, runner, limit)), RunnerDirectoryActor.RunnersName)))
+                system.ActorOf(JobRunnersActor.Props((pins, handle) => JobRunnerActor.Props(pins, handle, planner, runner, limit, time)), RunnerDirectoryActor.RunnersName)))
             .WithSingleton<MedallionCoordinatorActor>(SingletonName, Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
 

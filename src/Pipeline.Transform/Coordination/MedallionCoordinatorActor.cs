@@ -53,7 +53,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly HashSet<TableId> _saidToWait = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, TransformOptions options, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
@@ -61,7 +61,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _outages = outages;
         _polls = outages.Waiter();
         _time = time;
-        _planner = new JobPlanner(tables, graph, options, time);
+        _planner = planner;
         _limit = new TimeLimit(options.JobTimeMax, time);
         _state = Started();
         _journal = Context.ActorOf(journal, "journal");
@@ -75,8 +75,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     /// <param name="journal">The keeper of what it remembers.</param>
     /// <param name="runners">Speaks with the nodes that run jobs.</param>
-    public static Props Props(Props journal, Props runners, OpenTables tables, TransformGraph graph, TransformOptions options, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, tables, graph, options, outages, time));
+    public static Props Props(Props journal, Props runners, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, tables, graph, planner, options, outages, time));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -328,6 +328,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
                 break;
             case MedallionEffect.Cancel cancel:
                 _runners.Tell(new ToRunner(cancel.Runner, new CancelJob(cancel.Pins)));
+                break;
+            case MedallionEffect.Proceed proceed:
+                _runners.Tell(new ToRunner(proceed.Runner, proceed.Kept));
                 break;
             case MedallionEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Advanced));

@@ -21,6 +21,9 @@ internal abstract record MedallionEffect
     /// <summary>Interrupts a job that nobody waits for.</summary>
     public sealed record Cancel(JobPins Pins, string Runner) : MedallionEffect;
 
+    /// <summary>The execution of a job is durable: the node may submit it.</summary>
+    public sealed record Proceed(IntentKept Kept, string Runner) : MedallionEffect;
+
     public sealed record Announce(TableAdvanced Advanced) : MedallionEffect;
 }
 
@@ -219,12 +222,23 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     {
         // A job that still runs somewhere may be what a table needs.
         if (Runners.IsWaiting) return Decision.Of(this);
-        var free = Options.JobsMax - Tables.Count(table => table.IsBusy);
+        var free = FreeJobs;
         // Who has waited since before the clock was set back has waited longest, whatever the clock said then.
         var due = Tables.Where(table => IsDue(table, now)).OrderByDescending(table => table.IsTriggered).ThenByDescending(table => table.PendingSince > now)
             .ThenBy(table => table.PendingSince).Take(Math.Max(0, free)).Select(table => table.Table).ToImmutableArray();
         var state = due.Aggregate(this, (s, table) => s.With(table, t => t with { IsPlanning = true, PendingSince = null, PendingRows = 0 }));
         return new Decision(state, [], [.. due.Select(table => new MedallionEffect.Plan(table, RowsMax(Find(table)!)))]);
+    }
+
+    /// <summary>How many more tables may be planned: one that is being planned is taken for a job wherever it may come to run.</summary>
+    private int FreeJobs
+    {
+        get
+        {
+            var (elsewhere, planning) = (Tables.Count(table => table.Running is { IsElsewhere: true }), Tables.Count(table => table.IsPlanning));
+            var here = Tables.Count(table => table.Running is { IsElsewhere: false });
+            return Math.Min(Options.JobsMax - planning - here, Options.RemoteJobsMax - planning - elsewhere);
+        }
     }
 
     private bool IsDue(TableState table, DateTimeOffset now)
@@ -252,7 +266,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (planned.Pins is { } pins)
         {
             if (Find(planned.Table)!.IsGold) pins = pins with { ReflectsUntil = InputsReflectUntil(planned.Table) };
-            return Runners.Choose() is { } runner
+            return Runners.Choose(this, pins) is { } runner
                 ? new Decision(Assign(planned.Table, runner), [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins, runner)])
                 : new Decision(this, [new JobRequested(planned.Table, now, pins)], []);
         }

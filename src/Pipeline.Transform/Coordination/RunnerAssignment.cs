@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination.Runners;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination;
 
@@ -17,8 +18,16 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
 
     public bool IsWaiting => !Awaited.IsEmpty;
 
-    /// <summary>The node with the fewest jobs; null: none is known.</summary>
-    public string? Choose() => Known.OrderBy(runner => Assigned.Values.Count(other => other == runner)).ThenBy(runner => runner, StringComparer.Ordinal).FirstOrDefault();
+    /// <summary>
+    /// The node with the fewest jobs; null: none is known. Jobs of an engine elsewhere go where most of its jobs are: so one node asks it
+    /// how they stand.
+    /// </summary>
+    public string? Choose(MedallionState state, JobPins pins) => Known
+        .OrderByDescending(runner => pins.IsElsewhere ? Of(runner).Count(table => state.Find(table)?.Running?.Engine == pins.Engine) : 0)
+        .ThenBy(runner => Of(runner).Count(table => state.Find(table)?.Running is { IsElsewhere: false }))
+        .ThenBy(runner => runner, StringComparer.Ordinal).FirstOrDefault();
+
+    private IEnumerable<TableId> Of(string runner) => Assigned.Where(pair => pair.Value == runner).Select(pair => pair.Key);
 
     public static Decision OnAsked(MedallionState state, RunnersAsked asked) =>
         Decision.Of(state with { Runners = state.Runners with { Awaited = [.. asked.Runners.Except(state.Runners.Known)] } });
@@ -40,7 +49,7 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
         var runner = answered.Runner;
         state = state with { Runners = state.Runners with { Known = state.Runners.Known.Add(runner), Awaited = state.Runners.Awaited.Remove(runner) } };
         var (events, effects) = (ImmutableArray.CreateBuilder<MedallionEvent>(), ImmutableArray.CreateBuilder<MedallionEffect>());
-        var handles = answered.Submitted.DistinctBy(job => job.Table).ToDictionary(job => job.Table, job => job.Handle);
+        var submitted = answered.Submitted.DistinctBy(job => job.Table).ToDictionary(job => job.Table);
         foreach (var pins in answered.Jobs)
         {
             var table = state.Find(pins.Table);
@@ -52,8 +61,9 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
             }
 
             // Nobody remembers that it was requested: the journal was lost. Or its execution is not known yet.
-            var handle = handles.GetValueOrDefault(pins.Table);
-            if (table.Running is null || (handle is not null && handle != table.Handle)) events.Add(new JobRequested(pins.Table, now, pins, handle));
+            var job = submitted.GetValueOrDefault(pins.Table);
+            if (table.Running is null || (job is not null && job.Handle != table.Handle)) events.Add(new JobRequested(pins.Table, now, pins, job?.Handle));
+            if (job is { IsAwaited: true }) effects.Add(new MedallionEffect.Proceed(new IntentKept(pins, job.Handle), runner));
             state = state.Assign(pins.Table, runner);
         }
 
@@ -70,7 +80,7 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
         if (state.Runners.IsWaiting) return new Decision(state, [.. events], all);
         foreach (var table in state.Tables.Where(table => table.Running is not null && !state.Runners.Assigned.ContainsKey(table.Table)))
         {
-            if (state.Runners.Choose() is not { } runner) break;
+            if (state.Runners.Choose(state, table.Running!) is not { } runner) break;
             state = state.Assign(table.Table, runner);
             all = all.Add(new MedallionEffect.Run(table.Running!, runner, IsAgain: true, table.Handle));
         }

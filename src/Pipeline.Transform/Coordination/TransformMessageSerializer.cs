@@ -40,6 +40,7 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
         ["cancel-job-1"] = typeof(CancelJob),
         ["job-ended-1"] = typeof(JobEnded),
         ["job-end-kept-1"] = typeof(JobEndKept),
+        ["intent-kept-1"] = typeof(IntentKept),
     };
 
     private static readonly Dictionary<Type, string> ManifestsByType = TypesByManifest.ToDictionary(pair => pair.Value, pair => pair.Key);

@@ -53,6 +53,13 @@ public sealed record JobPins
     /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
 
+    /// <summary>The engine that executes it, decided with the run and never later; null: the one in process, as of all runs of releases before.</summary>
+    public string? Engine { get; init; }
+
+    /// <summary>It is executed by an engine elsewhere.</summary>
+    [JsonIgnore]
+    public bool IsElsewhere => Engine is not null;
+
     /// <summary>For people and logs: <c>silver/users#12</c>.</summary>
     [JsonIgnore]
     public string Id => $"{Table}#{Run}";

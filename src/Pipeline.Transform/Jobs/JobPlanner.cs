@@ -6,6 +6,7 @@ using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Jobs;
@@ -14,7 +15,8 @@ namespace Pipeline.Transform.Jobs;
 /// Finds out from the tables' logs what a run of a table has to do. Everything it needs is in the lake: the versions that
 /// a table was made from are txns in its log, beside the number of its last run.
 /// </summary>
-public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time)
+/// <param name="remote">Engines elsewhere; null: there are none.</param>
+public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time, RemoteRuns? remote = null)
 {
     /// <summary>The fingerprint of what a Gold table was made with: <see cref="Fingerprint"/>.</summary>
     public const string DefinitionAppId = "definition";
@@ -27,10 +29,14 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
     /// <inheritdoc cref="PlanAsync(TableId, CancellationToken)"/>
     /// <param name="rowsMax">Bronze rows of the run, at least one commit.</param>
-    public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken) =>
-        graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
-        : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
-        : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
+    public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken)
+    {
+        var pins = graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
+            : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
+            : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
+        // Whoever has forgotten that it is executed takes part in that: nothing is computed twice.
+        return pins is not null && remote is not null && await remote.UnderWayAsync(pins, cancellationToken) is { } underWay ? underWay : pins;
+    }
 
     /// <summary>What a run computes; the same for the same pins.</summary>
     /// <param name="dialect">Of the engine that shall run it.</param>
@@ -60,6 +66,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Table = contract.Table,
             Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
+            Engine = options.Engine.NameOf(),
             Rows = rows,
             HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
             HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
@@ -90,6 +97,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Table = node.Table,
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
+            Engine = options.Engine.NameOf(),
             Inputs = [.. inputs],
             Targets = [new PinnedTarget(node.Table, gold?.Current.Version)],
         };

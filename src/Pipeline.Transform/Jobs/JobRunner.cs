@@ -3,11 +3,12 @@ using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Jobs;
 
-/// <summary>Runs jobs: an engine computes, this side checks and commits.</summary>
+/// <summary>Runs jobs: the engine that was chosen for it computes, this side checks and commits.</summary>
 public interface IJobRunner
 {
-    /// <summary>Whose SQL its jobs hold.</summary>
-    SqlDialect Dialect { get; }
+    /// <summary>Whose SQL a job holds.</summary>
+    /// <exception cref="PipelineException">Its engine is not set up here.</exception>
+    SqlDialect DialectOf(JobPins pins);
 
     /// <summary>
     /// Runs a job to its end. Running it again, at once or after a crash at any moment, changes nothing more and returns
@@ -18,11 +19,13 @@ public interface IJobRunner
     Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken);
 }
 
-/// <summary>How the execution of a job is found again by whoever runs the job next.</summary>
-/// <param name="Before">The execution that somebody has submitted before; null: none is known.</param>
-/// <param name="Submitted">Is told of the execution; on any thread.</param>
-public sealed record JobSubmission(JobHandle? Before, Action<JobHandle> Submitted)
+/// <summary>How an execution that outlives its node is found again by whoever runs the job next.</summary>
+/// <param name="Before">The execution that somebody has intended before; null: none is known.</param>
+/// <param name="Intended">
+/// Is told of an execution before it is submitted: ends when that is written down, or cannot be. An engine in process does not tell.
+/// </param>
+public sealed record JobSubmission(JobHandle? Before, Func<JobHandle, CancellationToken, ValueTask> Intended)
 {
     /// <summary>Nobody looks for it.</summary>
-    public static readonly JobSubmission Forgotten = new(null, _ => { });
+    public static readonly JobSubmission Forgotten = new(null, (_, _) => ValueTask.CompletedTask);
 }

@@ -38,7 +38,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var pins = await PinsAsync();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => throw thrown), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => throw thrown), NoLimit, _lake.Time), Cancel));
 
         var ended = parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel);
 
@@ -53,7 +53,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var result = new JobResult(TableId.Silver("users"), 1, 0, 1, null, TimeSpan.Zero);
         var pins = await PinsAsync();
-        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit), Cancel));
+        var runner = Watch(parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(_ => Task.FromResult(result)), NoLimit, _lake.Time), Cancel));
 
         Assert.Equal(new JobEnded(TableId.Silver("users"), pins, result, null), parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel));
         ExpectTerminated(runner, Deadline, cancellationToken: Cancel);
@@ -65,7 +65,7 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = await PinsAsync() with { Table = TableId.Silver("unknown") };
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, _lake.Jobs, NoLimit), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, _lake.Jobs, NoLimit, _lake.Time), Cancel);
 
         Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault);
     }
@@ -80,7 +80,7 @@ public sealed class JobRunnerActorSpec : TestKit
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
             throw new InvalidOperationException("never here");
-        }), NoLimit), Cancel));
+        }), NoLimit, _lake.Time), Cancel));
         var token = await started.Task.WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
         Sys.Stop(runner);
@@ -103,7 +103,7 @@ public sealed class JobRunnerActorSpec : TestKit
             started.SetResult(cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, obeys ? cancel : CancellationToken.None);
             throw new InvalidOperationException("never here");
-        }), new TimeLimit(TimeSpan.FromMinutes(1), _lake.Time)), Cancel));
+        }), new TimeLimit(TimeSpan.FromMinutes(1), _lake.Time), _lake.Time), Cancel));
         var token = await started.Task.WaitAsync(Deadline, Cancel);
 
         // One that does not obey is waited for a while more, from when it was told.
@@ -127,10 +127,70 @@ public sealed class JobRunnerActorSpec : TestKit
         var parent = CreateTestProbe();
         var pins = (await lake.Planner.PlanAsync(TableId.Gold("endless"), Cancel))!;
 
-        parent.ChildActorOf(JobRunnerActor.Props(pins, null, lake.Planner, lake.Jobs, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System)), Cancel);
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, lake.Planner, lake.Jobs, new TimeLimit(TimeSpan.FromSeconds(1), TimeProvider.System), lake.Time), Cancel);
 
-        Assert.Equal(pins, parent.ExpectMsg<JobSubmitted>(Deadline, cancellationToken: Cancel).Pins);
         Assert.Equal(FaultKind.TooLarge, parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Fault?.Kind);
+    }
+
+    [Fact]
+    public async Task An_execution_elsewhere_is_submitted_when_it_is_kept()
+    {
+        var parent = CreateTestProbe();
+        var (pins, handle) = (await PinsAsync() with { Engine = "emr" }, new JobHandle("emr", "e1", "test/e1"));
+        var submitted = new TaskCompletionSource();
+        var runner = parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(async (submission, cancel) =>
+        {
+            await submission.Intended(handle, cancel);
+            submitted.SetResult();
+            return new JobResult(pins.Table, 1, 0, 1, null, TimeSpan.Zero);
+        }), NoLimit, _lake.Time), Cancel);
+
+        Assert.Equal(new JobIntended(pins, handle), parent.ExpectMsg<JobIntended>(Deadline, cancellationToken: Cancel));
+        Assert.False(submitted.Task.IsCompleted);
+        runner.Tell(new IntentKept(pins, handle));
+
+        Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Result);
+        Assert.True(submitted.Task.IsCompleted);
+    }
+
+    [Fact]
+    public async Task An_execution_elsewhere_does_not_wait_for_ever_for_a_coordinator_that_does_not_say_that_it_is_kept()
+    {
+        var parent = CreateTestProbe();
+        var pins = await PinsAsync() with { Engine = "emr" };
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(async (submission, cancel) =>
+        {
+            await submission.Intended(new JobHandle("emr", "e1", "test/e1"), cancel);
+            return new JobResult(pins.Table, 1, 0, 1, null, TimeSpan.Zero);
+        }), NoLimit, _lake.Time), Cancel);
+        parent.ExpectMsg<JobIntended>(Deadline, cancellationToken: Cancel);
+
+        while (!parent.HasMessages)
+        {
+            _lake.Time.Advance(TimeSpan.FromSeconds(5));
+            await Task.Delay(10, Cancel);
+        }
+
+        Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Result);
+    }
+
+    [Fact]
+    public async Task A_run_elsewhere_has_no_limit_of_this_process()
+    {
+        var parent = CreateTestProbe();
+        var (started, end) = (new TaskCompletionSource(), new TaskCompletionSource<JobResult>());
+        var pins = await PinsAsync() with { Engine = "emr" };
+        parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(cancel =>
+        {
+            started.SetResult();
+            return end.Task.WaitAsync(cancel);
+        }), new TimeLimit(TimeSpan.FromMinutes(1), _lake.Time), _lake.Time), Cancel);
+        await started.Task.WaitAsync(Deadline, Cancel);
+
+        _lake.Time.Advance(TimeSpan.FromHours(1));
+        end.SetResult(new JobResult(pins.Table, 1, 0, 1, null, TimeSpan.Zero));
+
+        Assert.NotNull(parent.ExpectMsg<JobEnded>(Deadline, cancellationToken: Cancel).Result);
     }
 
     protected override void Dispose(bool disposing)
@@ -145,14 +205,18 @@ public sealed class JobRunnerActorSpec : TestKit
         return (await _lake.Planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken))!;
     }
 
-    private sealed class Runner(Func<CancellationToken, Task<JobResult>> run) : IJobRunner
+    private sealed class Runner(Func<JobSubmission, CancellationToken, Task<JobResult>> run) : IJobRunner
     {
-        public SqlDialect Dialect => SqlDialect.Spark;
+        public Runner(Func<CancellationToken, Task<JobResult>> run) : this((_, cancel) => run(cancel))
+        {
+        }
+
+        public SqlDialect DialectOf(JobPins pins) => SqlDialect.Spark;
 
         public Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken)
         {
-            Assert.Equal(Dialect, spec.Dialect);
-            return run(cancellationToken);
+            Assert.Equal(SqlDialect.Spark, spec.Dialect);
+            return run(submission, cancellationToken);
         }
     }
 }

@@ -25,6 +25,22 @@ public sealed class MedallionTurnSpec : MedallionScene
     }
 
     [Fact]
+    public void Runs_elsewhere_have_a_bound_of_their_own()
+    {
+        State = Fresh(Options with { JobsMax = 1, RemoteJobsMax = 2 }, Start);
+        Assert.Single(Tick());
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Engine = "emr" }));
+        Assert.Single(Tick());
+        Decide(new JobPlanned(Orders, Pins(Orders, 1) with { Engine = "emr" }));
+
+        Assert.Empty(Tick());
+
+        Ended(Users, 1, 1);
+        Now += TimeSpan.FromMinutes(1);
+        Assert.NotEmpty(Tick());
+    }
+
+    [Fact]
     public void Who_was_triggered_comes_first_then_who_has_waited_longest()
     {
         State = Fresh(Options with { JobsMax = 1 }, Start);

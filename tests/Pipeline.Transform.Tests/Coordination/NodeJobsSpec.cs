@@ -98,10 +98,10 @@ public sealed class NodeJobsSpec
         Decide(new RunJob(Pins(Users, 1)));
         Decide(new RunJob(Pins(Orders, 4)));
 
-        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1"], Decide(new JobSubmitted(Pins(Users, 1), Handle("e1"))));
-        Assert.Empty(Decide(new JobSubmitted(Pins(Users, 2), Handle("e2"))));
+        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1, which waits"], Decide(new JobIntended(Pins(Users, 1), Handle("e1"))));
+        Assert.Empty(Decide(new JobIntended(Pins(Users, 2), Handle("e2"))));
 
-        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1"], Decide(new GetRunningJobs()));
+        Assert.Equal(["running silver/orders#4, silver/users#1 in silver/users e1, which waits"], Decide(new GetRunningJobs()));
         Decide(Ended(Pins(Users, 1)));
         Decide(new JobEndKept(Pins(Users, 1)));
         Assert.Equal(["running silver/orders#4"], Decide(new GetRunningJobs()));
@@ -113,8 +113,22 @@ public sealed class NodeJobsSpec
         Decide(new RunJob(Pins(Users, 1)));
         Assert.Null(Told().Submitted);
 
-        Decide(new JobSubmitted(Pins(Users, 1), Handle("e1")));
-        Assert.Equal([new SubmittedJob(Users, Handle("e1"))], Told().Submitted!);
+        Decide(new JobIntended(Pins(Users, 1), Handle("e1")));
+        Assert.Equal([new SubmittedJob(Users, Handle("e1")) { IsAwaited = true }], Told().Submitted!);
+    }
+
+    [Fact]
+    public void An_execution_proceeds_once_when_it_is_kept()
+    {
+        Decide(new RunJob(Pins(Users, 1)));
+        Decide(new JobIntended(Pins(Users, 1), Handle("e1")));
+
+        Assert.Empty(Decide(new IntentKept(Pins(Users, 1), Handle("e2"))));
+        Assert.Empty(Decide(new IntentKept(Pins(Users, 2), Handle("e1"))));
+        Assert.Equal(["proceed silver/users#1 with e1"], Decide(new IntentKept(Pins(Users, 1), Handle("e1"))));
+        Assert.Empty(Decide(new IntentKept(Pins(Users, 1), Handle("e1"))));
+
+        Assert.Equal(["running silver/users#1 in silver/users e1"], Decide(new GetRunningJobs()));
     }
 
     [Fact]
@@ -142,7 +156,8 @@ public sealed class NodeJobsSpec
     {
         NodeJobsEffect.Start start => $"start {start.Pins.Id}{(start.Handle is { } handle ? $" after {handle.Execution}" : "")}",
         NodeJobsEffect.Interrupt interrupt => $"interrupt {interrupt.Pins.Id}",
-        NodeJobsEffect.Tell { Message: RunningJobs running } => $"running {string.Join(", ", running.Jobs.Select(pins => pins.Id))}{string.Concat((running.Submitted ?? []).Select(job => $" in {job.Table} {job.Handle.Execution}"))}",
+        NodeJobsEffect.Tell { Message: RunningJobs running } => $"running {string.Join(", ", running.Jobs.Select(pins => pins.Id))}{string.Concat((running.Submitted ?? []).Select(job => $" in {job.Table} {job.Handle.Execution}{(job.IsAwaited == true ? ", which waits" : "")}"))}",
+        NodeJobsEffect.Proceed { Kept: var kept } => $"proceed {kept.Pins.Id} with {kept.Handle.Execution}",
         NodeJobsEffect.Tell { Message: JobEnded ended } => $"ended {ended.Pins!.Id}",
         _ => throw new ArgumentException("Unknown effect.", nameof(effect)),
     };

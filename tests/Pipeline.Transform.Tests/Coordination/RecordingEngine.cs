@@ -10,7 +10,7 @@ internal sealed class RecordingEngine(IJobRunner? inner) : IJobRunner
 {
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public SqlDialect Dialect => SqlDialect.DuckDb;
+    public SqlDialect DialectOf(JobPins pins) => SqlDialect.DuckDb;
 
     public TableId? FailFor { get; init; }
 

@@ -269,6 +269,53 @@ public sealed class RunnerAssignmentSpec : MedallionScene
     }
 
     [Fact]
+    public void An_execution_that_waits_for_being_written_down_proceeds_then_and_with_each_answer()
+    {
+        var handle = new JobHandle("emr", "e1", "test/e1");
+        Begin();
+        var answer = new RunnerAnswered(Node, [Pins(Users, 1)]) { Submitted = [new SubmittedJob(Users, handle) { IsAwaited = true }] };
+
+        var first = MedallionState.Decide(State, answer, Now);
+        var second = MedallionState.Decide(first.Events.Aggregate(first.State, (state, happened) => state.Apply(happened)), answer, Now);
+
+        // The answer to the first may have been lost.
+        Assert.Equal((handle, 0), (Assert.IsType<JobRequested>(Assert.Single(first.Events)).Handle, second.Events.Length));
+        Assert.All([first, second], decision => Assert.Equal((handle, Node), (Assert.Single(decision.Effects.OfType<MedallionEffect.Proceed>()).Kept.Handle, decision.Effects.OfType<MedallionEffect.Proceed>().Single().Runner)));
+        Assert.Empty(MedallionState.Decide(State, answer with { Runner = Other }, Now).Effects.OfType<MedallionEffect.Proceed>());
+    }
+
+    [Fact]
+    public void An_execution_of_a_run_that_nobody_remembers_is_written_down_with_it()
+    {
+        var handle = new JobHandle("emr", "e1", "test/e1");
+        State = Alone(Options, Now);
+
+        var decision = MedallionState.Decide(State, new RunnerAnswered(Node, [Pins(Users, 5)]) { Submitted = [new SubmittedJob(Users, handle) { IsAwaited = true }] }, Now);
+
+        Assert.Equal(handle, decision.Events.Aggregate(decision.State, (state, happened) => state.Apply(happened)).Find(Users)!.Handle);
+        Assert.Single(decision.Effects.OfType<MedallionEffect.Proceed>());
+    }
+
+    [Fact]
+    public void Jobs_of_one_engine_elsewhere_go_to_one_node_where_they_count_for_nothing()
+    {
+        State = MedallionState.Decide(Fresh(Options with { JobsMax = 9 }, Now), new RunnerAnswered(Other, []), Now).State;
+        Tick();
+
+        Decide(new JobPlanned(Orders, Pins(Orders, 1)));
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Engine = "emr" }));
+        Decide(new JobPlanned(Sales, Pins(Sales, 1) with { Engine = "emr" }));
+
+        Assert.Equal((Node, Other, Other), (State.Runners.Assigned[Orders], State.Runners.Assigned[Users], State.Runners.Assigned[Sales]));
+        Ended(Orders, 1, 1);
+        Now += TimeSpan.FromMinutes(1);
+        Decide(new InputSeen(CrmOrders, 2, 1, Now));
+        Tick();
+        Decide(new JobPlanned(Orders, Pins(Orders, 2)));
+        Assert.Equal(Node, State.Runners.Assigned[Orders]);
+    }
+
+    [Fact]
     public void An_execution_of_another_run_is_nobodys()
     {
         Begin();

@@ -44,7 +44,7 @@ public sealed class TransformMessageSerializerSpec
         new MedallionSnapshot([new RememberedTable(Users, Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250)]),
         new GetRunningJobs(), new RunningJobs([Pins]), new RunJob(Pins), new CancelJob(Pins),
         new JobEnded(Users, Pins, new JobResult(Users, 3, 8, 101, Quality, TimeSpan.FromMilliseconds(250), IsBehind: true), null),
-        new JobEndKept(Pins),
+        new JobEndKept(Pins), new IntentKept(Pins, Handle),
     ];
 
     /// <summary>The same messages when a job's execution is known; releases that know of none read them without it.</summary>
@@ -54,6 +54,7 @@ public sealed class TransformMessageSerializerSpec
         new MedallionSnapshot([new RememberedTable(Users, Pins, 2, 7, 100, At, TimeSpan.FromSeconds(1), At, IsPaused: true, RowsMax: 250, Handle)]),
         new RunningJobs([Pins]) { Submitted = [new SubmittedJob(Users, Handle)] },
         new RunJob(Pins) { Handle = Handle },
+        new RunningJobs([Pins with { Engine = "emr" }]) { Submitted = [new SubmittedJob(Users, Handle) { IsAwaited = true }] },
     ];
 
     [Fact]

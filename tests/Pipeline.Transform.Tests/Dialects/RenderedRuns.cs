@@ -46,7 +46,7 @@ internal static class RenderedRuns
     private static async Task<JobDocument> OfAsync(TestLake lake, TableId table, SqlDialect dialect)
     {
         var runner = new JobRunner(lake.Tables, new Renderer(dialect), lake.Options, lake.Time);
-        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(table, Cancel))!, runner.Dialect, Cancel);
+        var spec = await lake.Planner.ExpandAsync((await lake.Planner.PlanAsync(table, Cancel))!, dialect, Cancel);
         return (await Assert.ThrowsAsync<Rendered>(() => runner.RunAsync(spec, Cancel))).Document;
     }
 

@@ -182,7 +182,7 @@ public sealed class KeyMergeSpec
             ],
         };
         var targets = new Dictionary<string, Snapshot?>(StringComparer.Ordinal) { [merge.Output.Name] = table.Current };
-        return merge.Files(await new JobExecution(lake.Engine, lake.Lake.Store, JobSubmission.Forgotten, lake.Time).RunAsync(document, targets, Cancel), TestLake.Start);
+        return merge.Files(await new InProcessExecution(lake.Engine, lake.Lake.Store, lake.Time).RunAsync(document, targets, Cancel), TestLake.Start);
     }
 
     private static List<(long Min, long Max)> Bounds(IEnumerable<AddFile> files) => [.. files.Select(file =>

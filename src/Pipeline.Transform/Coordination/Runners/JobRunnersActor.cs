@@ -26,7 +26,8 @@ public sealed class JobRunnersActor : ReceiveActor
         Receive<RunJob>(OnCoordinator);
         Receive<CancelJob>(OnCoordinator);
         Receive<JobEndKept>(OnCoordinator);
-        Receive<JobSubmitted>(OnSubmitted);
+        Receive<IntentKept>(OnCoordinator);
+        Receive<JobIntended>(OnIntended);
         Receive<JobEnded>(OnEnded);
         Receive<Terminated>(OnTerminated);
     }
@@ -40,9 +41,9 @@ public sealed class JobRunnersActor : ReceiveActor
         Handle(message);
     }
 
-    private void OnSubmitted(JobSubmitted submitted)
+    private void OnIntended(JobIntended intended)
     {
-        if (_runners.TryGetValue(submitted.Pins.Table, out var runner) && Sender.Equals(runner)) Handle(submitted);
+        if (_runners.TryGetValue(intended.Pins.Table, out var runner) && Sender.Equals(runner)) Handle(intended);
     }
 
     private void OnEnded(JobEnded ended)
@@ -77,6 +78,9 @@ public sealed class JobRunnersActor : ReceiveActor
             case NodeJobsEffect.Interrupt interrupt:
                 _log.Info("Table {Table}: run {Run} is interrupted, its coordinator has given it up", interrupt.Pins.Table, interrupt.Pins.Run);
                 if (_runners.Remove(interrupt.Pins.Table, out var runner)) Context.Stop(Context.Unwatch(runner));
+                break;
+            case NodeJobsEffect.Proceed { Kept: var kept }:
+                if (_runners.TryGetValue(kept.Pins.Table, out var waiting)) waiting.Tell(kept);
                 break;
             case NodeJobsEffect.Tell tell:
                 _coordinator.Tell(tell.Message);

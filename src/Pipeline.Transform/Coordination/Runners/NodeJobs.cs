@@ -12,6 +12,9 @@ internal abstract record NodeJobsEffect
 
     public sealed record Interrupt(JobPins Pins) : NodeJobsEffect;
 
+    /// <summary>The job may submit its execution.</summary>
+    public sealed record Proceed(IntentKept Kept) : NodeJobsEffect;
+
     /// <summary>To the coordinator that asked or ordered last.</summary>
     public sealed record Tell(object Message) : NodeJobsEffect;
 }
@@ -26,14 +29,15 @@ internal sealed record NodeJobs(ImmutableSortedDictionary<TableId, JobPins> Runn
     public static readonly NodeJobs None = new(
         ImmutableSortedDictionary.Create<TableId, JobPins>(TableId.ByName), ImmutableSortedDictionary.Create<TableId, JobEnded>(TableId.ByName));
 
-    /// <summary>The executions of running jobs that have been submitted.</summary>
-    public ImmutableSortedDictionary<TableId, JobHandle> Submitted { get; init; } = ImmutableSortedDictionary.Create<TableId, JobHandle>(TableId.ByName);
+    /// <summary>The executions of running jobs that have been, or are about to be, submitted to an engine elsewhere.</summary>
+    public ImmutableSortedDictionary<TableId, SubmittedJob> Submitted { get; init; } = ImmutableSortedDictionary.Create<TableId, SubmittedJob>(TableId.ByName);
 
     public static (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) Decide(NodeJobs jobs, object message) => message switch
     {
         GetRunningJobs => (jobs, [new NodeJobsEffect.Tell(jobs.ToMessage()), .. jobs.Ended.Values.Select(ended => new NodeJobsEffect.Tell(ended))]),
         RunJob run => jobs.OnRun(run),
-        JobSubmitted submitted => jobs.OnSubmitted(submitted),
+        JobIntended intended => jobs.OnIntended(intended),
+        IntentKept kept => jobs.OnKept(kept),
         CancelJob cancel => jobs.Runs(cancel.Pins) ? (jobs.Without(cancel.Pins.Table), [new NodeJobsEffect.Interrupt(cancel.Pins)]) : (jobs, []),
         JobEndKept kept => (jobs.EndOf(kept.Pins) is null ? jobs : jobs with { Ended = jobs.Ended.Remove(kept.Pins.Table) }, []),
         JobEnded ended => jobs.Runs(ended.Pins!)
@@ -52,17 +56,21 @@ internal sealed record NodeJobs(ImmutableSortedDictionary<TableId, JobPins> Runn
             running is null ? [start] : [new NodeJobsEffect.Interrupt(running), start]);
     }
 
-    /// <summary>Told at once, so that it is written down while whoever submitted it still lives; and again with each look.</summary>
-    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnSubmitted(JobSubmitted submitted)
+    /// <summary>Told at once, since it waits for being written down; and again with each look.</summary>
+    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnIntended(JobIntended intended)
     {
-        if (!Runs(submitted.Pins)) return (this, []);
-        var jobs = this with { Submitted = Submitted.SetItem(submitted.Pins.Table, submitted.Handle) };
+        if (!Runs(intended.Pins)) return (this, []);
+        var jobs = this with { Submitted = Submitted.SetItem(intended.Pins.Table, new SubmittedJob(intended.Pins.Table, intended.Handle) { IsAwaited = true }) };
         return (jobs, [new NodeJobsEffect.Tell(jobs.ToMessage())]);
     }
 
+    private (NodeJobs Jobs, ImmutableArray<NodeJobsEffect> Effects) OnKept(IntentKept kept) =>
+        Runs(kept.Pins) && Submitted.GetValueOrDefault(kept.Pins.Table) is { IsAwaited: true } submitted && submitted.Handle == kept.Handle
+            ? (this with { Submitted = Submitted.SetItem(kept.Pins.Table, submitted with { IsAwaited = null }) }, [new NodeJobsEffect.Proceed(kept)]) : (this, []);
+
     private RunningJobs ToMessage() => new([.. Running.Values])
     {
-        Submitted = Submitted.IsEmpty ? null : [.. Submitted.Select(pair => new SubmittedJob(pair.Key, pair.Value))],
+        Submitted = Submitted.IsEmpty ? null : [.. Submitted.Values],
     };
 
     /// <summary>The table has no job.</summary>

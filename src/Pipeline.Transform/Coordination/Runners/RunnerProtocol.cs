@@ -13,17 +13,24 @@ public sealed record GetRunningJobs;
 /// <summary>The jobs that a node runs.</summary>
 public sealed record RunningJobs(JobPins[] Jobs)
 {
-    /// <summary>The executions of those that have been submitted to the engine; null: none.</summary>
+    /// <summary>The executions of those that have been, or are about to be, submitted to an engine elsewhere; null: none.</summary>
     public SubmittedJob[]? Submitted { get; init; }
 }
 
 /// <summary>The execution of a table's job.</summary>
-public sealed record SubmittedJob(TableId Table, JobHandle Handle);
+public sealed record SubmittedJob(TableId Table, JobHandle Handle)
+{
+    /// <summary>Its submission waits for <see cref="IntentKept"/>; null: it does not.</summary>
+    public bool? IsAwaited { get; init; }
+}
+
+/// <summary>The coordinator has written down an execution, or cannot: the node may submit it.</summary>
+public sealed record IntentKept(JobPins Pins, JobHandle Handle);
 
 /// <summary>Runs a job whose request is durable, unless the node runs it already. It ends with <see cref="JobEnded"/>.</summary>
 public sealed record RunJob(JobPins Pins)
 {
-    /// <summary>The execution that another node has submitted: it is looked for before another one is begun; null: none is known.</summary>
+    /// <summary>The execution that another node has intended: it is looked for before another one is begun; null: none is known.</summary>
     public JobHandle? Handle { get; init; }
 }
 
@@ -44,8 +51,8 @@ internal sealed record RunnerAnswered(string Runner, IReadOnlyList<JobPins> Jobs
     public IReadOnlyList<SubmittedJob> Submitted { get; init; } = [];
 }
 
-/// <summary>A job of this node has been submitted to its engine.</summary>
-internal sealed record JobSubmitted(JobPins Pins, JobHandle Handle) : INoSerializationVerificationNeeded;
+/// <summary>A job of this node is about to be submitted to an engine elsewhere.</summary>
+internal sealed record JobIntended(JobPins Pins, JobHandle Handle) : INoSerializationVerificationNeeded;
 
 /// <summary>A node, or the part of it that runs jobs, is gone with what it ran.</summary>
 internal sealed record RunnerLost(string Runner) : INoSerializationVerificationNeeded;

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+using Pipeline.Delta;
+
+namespace Pipeline.Transform.Jobs.Remote;
+
+/// <summary>The engines elsewhere that a pipeline's runs may be executed by, and where its documents and answers lie.</summary>
+/// <param name="pipeline">Its name: executions are found by it and the lake's id.</param>
+public sealed class RemoteRuns(string pipeline, Lake lake, JobArtifacts artifacts, IEnumerable<IRemoteEngine> engines)
+{
+    private readonly ImmutableArray<IRemoteEngine> _engines = [.. engines];
+
+    public JobArtifacts Artifacts => artifacts;
+
+    /// <summary>The engine of this name; null: it is none of these.</summary>
+    public IRemoteEngine? Find(string? name) => _engines.FirstOrDefault(engine => engine.Name == name);
+
+    /// <summary>
+    /// The pins of the same run that is being executed: whoever has planned it anew, without knowing of that, takes part in it instead
+    /// of replacing it. Null: it is not, or was planned on something else.
+    /// </summary>
+    public async ValueTask<JobPins?> UnderWayAsync(JobPins planned, CancellationToken cancellationToken)
+    {
+        if (Find(planned.Engine) is null) return null;
+        var claims = await artifacts.ClaimsAsync(planned.Table, planned.Run, cancellationToken);
+        return claims.LastOrDefault(claim => claim.Fate is ClaimFate.Open or ClaimFate.Sent)?.Pins is { } pins && pins.Engine == planned.Engine && pins.Targets.SequenceEqual(planned.Targets) ? pins : null;
+    }
+
+    internal async ValueTask<RemoteExecution> ExecutionAsync(IRemoteEngine engine, JobPins pins, JobSubmission submission, TimeProvider time, CancellationToken cancellationToken) =>
+        new(engine, artifacts, pipeline, await lake.IdAsync(cancellationToken), pins, submission, time);
+}

@@ -1,0 +1,359 @@
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta.Storage;
+using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Remote;
+
+namespace Pipeline.Transform.Tests.Jobs.Remote;
+
+/// <summary>One run for one intent, on an engine whose executions outlive whoever has submitted them.</summary>
+public sealed class RemoteExecutionSpec : IDisposable
+{
+    private static readonly IReadOnlyList<Field> Columns = TestLake.BronzeColumns("user_id long", "email string");
+
+    private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, email { type = string, required = true } }, key = [user_id] }"));
+
+    private readonly LocalObjectStore _store;
+    private readonly EngineElsewhere _engine;
+    private readonly RemoteRuns _remote;
+    private readonly List<string> _intended = [];
+
+    public RemoteExecutionSpec()
+    {
+        _store = new LocalObjectStore(Directory.CreateTempSubdirectory("jobs-").FullName);
+        _engine = new EngineElsewhere(_lake.Engine, _store, _lake.Time);
+        _remote = new RemoteRuns("test", _lake.Lake, new JobArtifacts(_store), [_engine]);
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _lake.Dispose();
+        Directory.Delete(_store.Location, recursive: true);
+    }
+
+    [Fact]
+    public async Task An_execution_is_kept_by_its_name_and_searched_for_before_it_is_submitted()
+    {
+        var spec = await SpecAsync();
+        _engine.Submitting = job => Assert.Equal((job.Name.ToString(), 1), (Assert.Single(_intended), _engine.Searches));
+
+        await RunAsync(spec);
+
+        var id = await _lake.Lake.IdAsync(Cancel);
+        Assert.StartsWith($"test-{id}/silver/users/2/", Assert.Single(_intended), StringComparison.Ordinal);
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_node_that_stops_leaves_the_execution_and_the_next_one_takes_it_over()
+    {
+        var spec = await SpecAsync();
+        await LeaveAsync(spec);
+
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task An_execution_that_has_ended_meanwhile_is_taken_over()
+    {
+        var spec = await SpecAsync();
+        await LeaveAsync(spec);
+        await _engine.EndAsync(_engine.Active.Single(), ExecutionStage.Succeeded);
+
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task An_execution_of_another_document_is_cancelled_and_nothing_is_submitted_before_it_has_ended()
+    {
+        var (spec, other) = (await SpecAsync(), await SpecAsync());
+        _engine.IsDeaf = true;
+        await LeaveAsync(other with { Silver = other.Silver! with { Latest = other.Silver.Latest + " " } });
+        var old = _engine.Active.Single();
+        _engine.EndsAs = ExecutionStage.Succeeded;
+
+        var run = RunAsync(spec, isPumped: false);
+        await PumpAsync(() => _engine.Told.Count(told => told == "cancelled 1") > 0);
+        await PumpAsync(() => _engine.Searches > 20);
+        Assert.Equal([old], _engine.Active);
+        await _engine.EndAsync(old, ExecutionStage.Cancelled);
+        await PumpAsync(() => run.IsCompleted);
+        await run;
+
+        Assert.Equal(["submitted 1", "cancelled 1", "submitted 2", "succeeded 2"], _engine.Told.Distinct());
+        Assert.Equal(0, _engine.Doubled);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_submission_whose_answer_was_lost_is_found_and_not_made_again()
+    {
+        _engine.Lots.Enqueue(Lot.LostAfter);
+
+        await RunAsync(await SpecAsync());
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_submission_that_was_lost_is_made_again_under_another_name_when_it_cannot_arrive_any_more()
+    {
+        _engine.Lots.Enqueue(Lot.LostBefore);
+        var began = _lake.Time.GetUtcNow();
+        DateTimeOffset? again = null;
+        _engine.Submitting = _ => again = _lake.Time.GetUtcNow();
+
+        await RunAsync(await SpecAsync());
+
+        Assert.True(again - began >= _engine.Bounds.ArriveMax, $"after {again - began}");
+        Assert.Equal(2, _intended.Distinct().Count());
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_submission_that_is_late_is_found_by_the_next_runner()
+    {
+        _engine.Lots.Enqueue(Lot.LostBefore);
+        RemoteJob? late = null;
+        _engine.Submitting = job => late ??= job;
+        var spec = await SpecAsync();
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel))
+        {
+            var left = RunAsync(spec, isPumped: false, stop.Token);
+            await PumpAsync(() => late is not null);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        }
+
+        var run = RunAsync(spec, isPumped: false);
+        await PumpAsync(() => _engine.Searches > 5);
+        _engine.Arrive(late!, new JobHandle(EngineElsewhere.Named, late!.Name.Execution, "s-late"));
+        await PumpAsync(() => run.IsCompleted);
+        await run;
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task Who_waits_for_room_submits_once_when_there_is_some()
+    {
+        _engine.Lots.Enqueue(Lot.NoRoom);
+        _engine.Lots.Enqueue(Lot.NoRoom);
+
+        await RunAsync(await SpecAsync());
+
+        Assert.Single(_intended);
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+    }
+
+    [Fact]
+    public async Task A_refused_submission_is_told_and_keeps_nobody_waiting()
+    {
+        _engine.Lots.Enqueue(Lot.Refused);
+        var spec = await SpecAsync();
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => RunAsync(spec));
+        Assert.Equal("it takes no such step", fault.Cause);
+        var searches = _engine.Searches;
+
+        await RunAsync(spec);
+
+        Assert.Equal(1, _engine.Searches - searches);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task Two_who_run_the_same_run_have_one_execution()
+    {
+        var spec = await SpecAsync();
+        _engine.EndsAs = null;
+
+        Task[] both = [RunAsync(spec, isPumped: false), RunAsync(spec, isPumped: false)];
+        await PumpAsync(() => _engine.Active.Count == 1);
+        await PumpAsync(() => _engine.Searches > 1);
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await PumpAsync(() => both.All(task => task.IsCompleted));
+
+        // The table takes the run once; the other finds it done.
+        Assert.Contains(both, task => task.IsCompletedSuccessfully);
+        Assert.Equal((1, 0), (_engine.Submitted, _engine.Doubled));
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_claim_that_its_owner_has_not_used_is_taken_away_and_he_does_not_submit_then()
+    {
+        var spec = await SpecAsync();
+        var artifacts = new JobArtifacts(_store);
+        var theirs = new RunClaim(1, "theirs", "another", spec.Pins, _lake.Time.GetUtcNow(), ClaimFate.Open);
+        Assert.True(await artifacts.TryClaimAsync(spec.Pins.Table, spec.Pins.Run, theirs, Cancel));
+
+        await RunAsync(spec);
+
+        Assert.Equal(ClaimFate.Dropped, await artifacts.DecideAsync(spec.Pins.Table, spec.Pins.Run, 1, ClaimFate.Sent, "theirs", Cancel));
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+    }
+
+    [Fact]
+    public async Task An_execution_that_takes_too_long_is_cancelled_and_told_when_it_has_ended()
+    {
+        _engine.EndsAs = null;
+        _engine.IsDeaf = true;
+        var run = RunAsync(await SpecAsync(), isPumped: false);
+        await PumpAsync(() => _engine.Active.Count == 1);
+
+        _lake.Time.Advance(TimeSpan.FromHours(13));
+        await PumpAsync(() => _engine.Told.Contains("cancelled 1"));
+        await PumpAsync(() => _engine.Told.Count(told => told == "cancelled 1") > 1);
+        Assert.False(run.IsCompleted);
+        await _engine.EndAsync(_engine.Active.Single(), ExecutionStage.Cancelled);
+        await PumpAsync(() => run.IsCompleted);
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => run);
+        Assert.Equal((FaultKind.TooLarge, "Run silver/users#2"), (fault.Kind, fault.Thing));
+    }
+
+    [Fact]
+    public async Task A_failed_execution_is_told_and_the_next_try_is_another()
+    {
+        _engine.EndsAs = ExecutionStage.Failed;
+        var spec = await SpecAsync();
+        Assert.Equal("it is Failed", (await Assert.ThrowsAsync<PipelineException>(() => RunAsync(spec))).Cause);
+
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "failed 1", "submitted 2", "succeeded 2"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task An_answer_of_which_something_is_gone_is_computed_again()
+    {
+        var spec = await SpecAsync();
+        // Cut off after its answer was looked at: what says which rows are replaced is gone then.
+        var cutOff = Runner;
+        cutOff.BeforeCommit = _ => throw new IOException("killed");
+        await Assert.ThrowsAsync<IOException>(() => cutOff.RunAsync(spec, Submission, Cancel));
+
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "succeeded 1", "submitted 2", "succeeded 2"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task Who_has_lost_the_journal_plans_the_run_that_is_under_way()
+    {
+        var spec = await SpecAsync();
+        await LeaveAsync(spec);
+        _lake.Time.Advance(TimeSpan.FromMinutes(1));
+
+        var planned = await Planner.PlanAsync(spec.Pins.Table, Cancel);
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await RunAsync(await ExpandAsync(planned!));
+
+        Assert.Equal(spec.Pins.ToJson(), planned!.ToJson());
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task An_execution_that_only_the_journal_knows_is_waited_for()
+    {
+        var spec = await SpecAsync();
+        var began = _lake.Time.GetUtcNow();
+        DateTimeOffset? submitted = null;
+        _engine.Submitting = _ => submitted = _lake.Time.GetUtcNow();
+
+        await RunAsync(spec, before: new JobHandle(EngineElsewhere.Named, "e1", "test/e1"));
+
+        Assert.True(submitted - began >= _engine.Bounds.ArriveMax);
+    }
+
+    [Fact]
+    public async Task A_run_for_an_engine_that_is_not_set_up_here_says_so()
+    {
+        var spec = await SpecAsync();
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => Runner.RunAsync(spec with { Pins = spec.Pins with { Engine = "elsewhere" } }, Submission, Cancel));
+
+        Assert.Equal((FaultKind.Invalid, "it was planned for engine elsewhere, which is not set up on this node"), (fault.Kind, fault.Cause));
+    }
+
+    private JobRunner Runner => new(_lake.Tables, _lake.Engine, _lake.Options, _lake.Time, _remote);
+
+    private JobPlanner Planner => new(_lake.Tables, _lake.Graph, _lake.Options with { Engine = EngineKind.Emr }, _lake.Time, _remote);
+
+    private JobSubmission Submission => SubmissionAfter(null);
+
+    private JobSubmission SubmissionAfter(JobHandle? before) => new(before, (handle, _) =>
+    {
+        lock (_intended) _intended.Add(handle.Id);
+        return ValueTask.CompletedTask;
+    });
+
+    private async Task RunAsync(JobSpec spec, bool isPumped = true, CancellationToken? cancel = null, JobHandle? before = null)
+    {
+        var run = Task.Run(() => Runner.RunAsync(spec, SubmissionAfter(before), cancel ?? Cancel), Cancel);
+        if (isPumped) await PumpAsync(() => run.IsCompleted);
+        await run;
+    }
+
+    /// <summary>Lets time pass until something has happened.</summary>
+    private async Task PumpAsync(Func<bool> until)
+    {
+        for (var i = 0; !until(); i++)
+        {
+            Assert.True(i < 5_000, string.Join("\n", _engine.Told));
+            await Task.Delay(1, Cancel);
+            if (i % 2 == 1) _lake.Time.Advance(TimeSpan.FromSeconds(2));
+        }
+    }
+
+    /// <summary>A node submits the run and stops while it is executed.</summary>
+    private async Task LeaveAsync(JobSpec spec)
+    {
+        _engine.EndsAs = null;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var left = RunAsync(spec, isPumped: false, stop.Token);
+        await PumpAsync(() => _engine.Active.Count == 1);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        Assert.Single(_engine.Active);
+    }
+
+    /// <summary>The second run of a table, which replaces a row.</summary>
+    private async Task<JobSpec> SpecAsync()
+    {
+        if (await _lake.Planner.PlanAsync(TableId.Silver("users"), Cancel) is null)
+        {
+            await _lake.AppendAsync("bronze/app/users", Columns, "SELECT 1 AS user_id, 'a@x' AS email, 'r' AS _op, 1 AS _position");
+            await _lake.RunAllAsync();
+            await _lake.AppendAsync("bronze/app/users", Columns, "SELECT 1 AS user_id, 'b@x' AS email, 'r' AS _op, 2 AS _position");
+        }
+
+        return await ExpandAsync((await Planner.PlanAsync(TableId.Silver("users"), Cancel))!);
+    }
+
+    private async Task<JobSpec> ExpandAsync(JobPins pins) => await Planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel);
+
+    private async Task HasRunAsync()
+    {
+        Assert.Equal(["1|b@x"], await _lake.RowsAsync("SELECT user_id, email FROM silver.users"));
+        Assert.Equal(["2"], await _lake.RowsAsync("SELECT count(*) FROM silver._quality"));
+    }
+}
