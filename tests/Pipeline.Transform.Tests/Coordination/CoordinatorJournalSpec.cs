@@ -3,8 +3,11 @@ using Apache.Arrow;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Jobs.Remote;
+using Pipeline.Transform.Tests.Jobs.Remote;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
@@ -55,15 +58,25 @@ public sealed class CoordinatorJournalSpec : IDisposable
     }
 
     [Fact]
-    public async Task The_execution_of_a_run_is_an_event_in_it()
+    public async Task An_execution_elsewhere_is_an_event_in_it_before_it_is_submitted_and_one_in_process_is_none()
     {
         await AppendAsync(1);
-        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs)) await node.UntilAsync(Countries, 1);
+        Assert.Equal(0, Executions("duckdb"));
+        var artifacts = new LocalObjectStore(Path.Combine(_lake.Options.TempDirectory, "jobs"));
+        var kept = new ConcurrentQueue<long>();
+        var elsewhere = new EngineElsewhere(_lake.Engine, artifacts, _lake.Time) { Submitting = _ => kept.Enqueue(Executions("emr")) };
+        var remote = new RemoteRuns("test", _lake.Lake, new JobArtifacts(artifacts), [elsewhere]);
 
-        await node.UntilAsync(Countries, 1);
+        await AppendAsync(2);
+        await using var later = await CoordinatorNode.StartAsync(_lake, new JobRunner(_lake.Tables, _lake.Engine, _lake.Options, _lake.Time, remote), change: options => options with { Engine = EngineKind.Emr }, remote: remote);
+        await later.UntilAsync(Countries, 2);
 
-        Assert.Equal(2, Read("SELECT count(*) FROM journal WHERE manifest = 'job-requested-1' AND CAST(message AS TEXT) LIKE '%\"handle\":{\"engine\":\"duckdb\",%'"));
+        Assert.Equal([1, 2], kept);
+        Assert.Equal(["2"], await _lake.RowsAsync("SELECT count(*) FROM gold.countries"));
     }
+
+    private long Executions(string engine) => Read($"SELECT count(*) FROM journal WHERE manifest = 'job-requested-1' AND CAST(message AS TEXT) LIKE '%\"handle\":{{\"engine\":\"{engine}\",%'");
 
     [Fact]
     public async Task A_damaged_one_is_set_aside_and_the_tables_logs_say_where_to_go_on()

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Remote;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
@@ -36,7 +37,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     }
 
     public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobRunner engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null,
-        Address? seed = null)
+        Address? seed = null, RemoteRuns? remote = null)
     {
         var options = lake.Options with
         {
@@ -50,7 +51,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
             .AddHocon("akka.loglevel = INFO, akka.loggers = [], akka.stdout-loglevel = OFF, akka.coordinated-shutdown.exit-clr = off", HoconAddMode.Prepend)
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [TransformRegistration.Role] })
-            .WithTransform(pipeline, options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time)
+            .WithTransform(pipeline, options, lake.Tables, lake.Graph, engine, outages ?? OutageWatch.Silent(lake.Time), lake.Time, remote)
             .AddStartup((system, _) => Cluster.Get(system).Join(seed ?? Cluster.Get(system).SelfAddress)));
         var built = host.Build();
         await built.StartAsync(TestContext.Current.CancellationToken);
