@@ -57,6 +57,9 @@ SETTINGS = {
     "spark.sql.parquet.enableNestedColumnVectorizedReader": "false",
 }
 
+# Of these a submission has the last word: no value depends on them.
+SUBMITTED_FIRST = ("spark.sql.parquet.compression.codec", "spark.sql.adaptive.enabled")
+
 # Hadoop's: no file _SUCCESS.
 NO_SUCCESS_FILE = "mapreduce.fileoutputcommitter.marksuccessfuljobs"
 
@@ -743,11 +746,14 @@ def asked_for(arguments):
 def session():
     builder = SparkSession.builder.appName("medallion_job")
     for name, value in SETTINGS.items():
-        builder = builder.config(name, value)
+        if name not in SUBMITTED_FIRST:
+            builder = builder.config(name, value)
     spark = builder.getOrCreate()
+    submitted = spark.sparkContext.getConf()
     # A session that was there before keeps its own settings otherwise.
     for name, value in SETTINGS.items():
-        spark.conf.set(name, value)
+        if name not in SUBMITTED_FIRST or not submitted.contains(name):
+            spark.conf.set(name, value)
     return spark
 
 

@@ -185,6 +185,20 @@ public sealed class SettingsReader
         return texts;
     }
 
+    /// <summary>All settings below, by their paths, where these are free: a name with dots may be written as one, in quotes, or as sections.</summary>
+    public IReadOnlyDictionary<string, string> TextsBelow()
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in _section.Fields)
+        {
+            if (value is not ConfigObject && OptionalString(name) is { } text) texts[name] = text;
+            if (value is not ConfigObject) continue;
+            foreach (var (path, below) in Section(name).TextsBelow()) texts[$"{name}.{path}"] = below;
+        }
+
+        return texts;
+    }
+
     /// <summary>Notes a problem with <paramref name="key"/> that only the caller can see, e.g. a broken reference.</summary>
     public void Report(string key, string message) => Problems.Add(new ConfigProblem(LocationOf(key), PathOf(key), message));
 

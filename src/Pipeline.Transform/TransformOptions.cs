@@ -1,29 +1,9 @@
+using System.Collections.Immutable;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Transform;
-
-/// <summary>Where jobs run.</summary>
-public enum EngineKind
-{
-    /// <summary>In this process.</summary>
-    Duckdb,
-
-    /// <summary>As steps of a cluster of Amazon EMR.</summary>
-    Emr,
-}
-
-public static class EngineKinds
-{
-    /// <summary>As <see cref="Jobs.JobPins.Engine"/> has it: null for the one in process.</summary>
-    public static string? NameOf(this EngineKind kind) => kind switch
-    {
-        EngineKind.Duckdb => null,
-        EngineKind.Emr => "emr",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No engine has this kind."),
-    };
-}
 
 /// <summary>Where the coordinator keeps what it has decided.</summary>
 public enum JournalProvider
@@ -35,7 +15,16 @@ public enum JournalProvider
 /// <summary>The section <c>transform { … }</c>.</summary>
 public sealed record TransformOptions
 {
-    public EngineKind Engine { get; init; } = EngineKind.Duckdb;
+    /// <summary>What executes runs of tables that do not say it themselves. Default auto.</summary>
+    public EngineKind Engine { get; init; } = EngineKind.Auto;
+
+    /// <summary>With auto: from so many bytes of Parquet to be read in one run on, Spark executes it. Default 20 GB. See <see cref="Jobs.EngineRule"/>.</summary>
+    public long EngineAutoBytes { get; init; } = 20_000_000_000;
+
+    /// <summary>The engines for Spark that are set up; auto takes the first.</summary>
+    public ImmutableArray<EngineKind> SparkEngines { get; init; } = [];
+
+    public SparkSettings Spark { get; init; } = SparkSettings.Default;
 
     /// <summary>
     /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 128 MiB, at
@@ -113,9 +102,13 @@ public sealed record TransformOptions
     {
         var byDefault = new TransformOptions();
         var journal = settings.Section("journal");
+        var compression = settings.Choice<Codec>("compression", byDefault.Compression);
         var options = new TransformOptions
         {
             Engine = settings.Choice<EngineKind>("engine", byDefault.Engine),
+            EngineAutoBytes = settings.Bytes("engine-auto-bytes", byDefault.EngineAutoBytes, min: 1),
+            SparkEngines = [.. new[] { EngineKind.Emr, EngineKind.EmrServerless }.Where(engine => settings.Has(engine.NameOf()!))],
+            Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
             Threads = settings.Int("threads", byDefault.Threads, 1, 64),
             JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),
@@ -126,13 +119,14 @@ public sealed record TransformOptions
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
             RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
             RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
-            Compression = settings.Choice<Codec>("compression", byDefault.Compression),
+            Compression = compression,
             Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
             PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             TempDirectory = settings.String("temp-directory", byDefault.TempDirectory),
             JournalProvider = journal.Choice<JournalProvider>("provider", byDefault.JournalProvider),
             JournalConnection = journal.String("connection", byDefault.JournalConnection),
         };
+        if (options.Engine.IsSpark() && !options.SparkEngines.Contains(options.Engine)) settings.Report("engine", SparkSettings.NotSetUp(options.Engine));
         journal.Complete();
         settings.Complete();
         return options;

@@ -21,6 +21,7 @@ public sealed partial class ArchitectureSpec
         ["FileMovesNothing.Path"] = "a place",
         ["VacuumResult.Paths"] = "places",
         ["PlannedColumn.Name"] = "a column",
+        ["PlannedEngine"] = "what the pins of the run say",
         ["Numbers"] = "columns",
         ["Key.Columns"] = "columns",
         ["SourceTable"] = "names of the configuration",

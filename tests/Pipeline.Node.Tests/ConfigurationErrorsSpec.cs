@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Cli;
@@ -47,6 +48,22 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
         Replace("gold/dim_users.sql", "silver.users", "silver.usres");
 
         await VerifyErrors("broken-graph.txt");
+    }
+
+    [Theory]
+    [InlineData("engine = auto  ", true)]
+    [InlineData("engine = duckdb", false)]
+    public void A_table_that_may_come_to_Spark_with_SQL_that_is_another_there_keeps_a_node_from_starting(string engine, bool isKept)
+    {
+        Replace("pipeline.conf", "engine = auto  ", $"emr {{ cluster-id = j-1, region = eu-central-1 }}, {engine}");
+        Replace("gold/gold.conf", "key = [date_day] }\nfact_sales", "key = [date_day] }\nodd { sql = \"odd.sql\" }\nstays { sql = \"odd.sql\", engine = duckdb }\nfact_sales");
+        File.WriteAllText(Path.Combine(_directory, "gold", "odd.sql"), "SELECT order_id / 2 FROM silver.customer_orders");
+
+        var options = PipelineOptions.Load(Path.Combine(_directory, "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null);
+
+        Assert.NotEmpty(options.Graph.UnportableOf(TableId.Gold("stays")));
+        Assert.All(options.RunProblems, problem => Assert.Contains("or write engine = duckdb for gold/odd", problem.Message, StringComparison.Ordinal));
+        Assert.Equal(isKept, options.RunProblems.Count > 0);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Microsoft.Extensions.Time.Testing;
@@ -92,6 +93,13 @@ internal sealed class LakeFixture : IDisposable
     {
         var table = await Lake.OpenOrCreateAsync(silver, People, [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
         Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Moves = [new TxnMove(bronze.ToString(), from, to)] }, Cancellation));
+    }
+
+    /// <summary>A commit of a run, by its pins as its log has them.</summary>
+    public async Task CommitAsync(TableId id, string pins)
+    {
+        var table = await Lake.OpenOrCreateAsync(id, People, [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Parameters = ImmutableDictionary<string, string>.Empty.Add("job", pins) }, Cancellation));
     }
 
     /// <summary>The data files of a table, in the order in which they were written.</summary>

@@ -21,8 +21,8 @@ internal sealed class HistoryVerb : Verb
         var request = new TableHistoryRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_limit));
         var history = await TableHistory.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("version", "committed at", "operation", "parameters", "metrics");
-        foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, Pairs(commit.Parameters), Pairs(commit.Metrics));
+        var listing = new Listing("version", "committed at", "operation", "engine", "why", "parameters", "metrics");
+        foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, commit.Engine, commit.EngineWhy, Pairs(commit.Parameters), Pairs(commit.Metrics));
         invocation.Print(listing);
         return ExitCode.Done;
     }

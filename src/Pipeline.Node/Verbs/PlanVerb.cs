@@ -6,19 +6,26 @@ using Pipeline.Operations.Planning;
 
 namespace Pipeline.Node.Verbs;
 
-internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or change in the lake; exit code 2 when there is something.")
+internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or change in the lake, and what would execute it; exit code 2 when there is something to change.")
 {
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var plan = await PlanTables.RunAsync(new PlanTablesRequest(), invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("table", "change", "columns");
-        foreach (var change in plan.Changes) listing.Add(change.Table.ToString(), Word(change.Kind), string.Join(", ", change.Columns.Select(Describe)));
-        if (listing.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
+        var listing = new Listing("table", "change", "columns", "engine", "why");
+        var engines = plan.Engines.ToDictionary(planned => planned.Table);
+        foreach (var change in plan.Changes)
+        {
+            engines.Remove(change.Table, out var planned);
+            listing.Add(change.Table.ToString(), Word(change.Kind), string.Join(", ", change.Columns.Select(Describe)), planned?.Engine, planned?.Why);
+        }
+
+        foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) listing.Add(planned.Table.ToString(), null, null, planned.Engine, planned.Why);
+        if (plan.Changes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
         if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);
-        return listing.Count == 0 ? ExitCode.Done : ExitCode.PlanHasChanges;
+        return plan.Changes.Count == 0 ? ExitCode.Done : ExitCode.PlanHasChanges;
     }
 
     private static string Word(PlannedChangeKind kind) => kind switch

@@ -3,6 +3,7 @@ using Pipeline.Configuration;
 using Pipeline.Ingest;
 using Pipeline.Transform;
 using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Operations.Options;
 
@@ -69,6 +70,8 @@ public sealed record PipelineOptions
             Sources = sources,
             Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };
+        pipeline.Problems.AddRange(options.Graph.Tables.Where(table => options.Graph.EngineOf(table) is { } engine && engine.IsSpark() && !options.Transform.SparkEngines.Contains(engine))
+            .Select(table => new ConfigProblem(options.Graph.LocationOf(table), $"{table.ToString().Replace('/', '.')}.engine", SparkSettings.NotSetUp(options.Graph.EngineOf(table)!.Value))));
         pipeline.Complete();
         return options with { RunRules = changed => RunProblemsOf(changed, pipeline) };
     }
@@ -82,6 +85,9 @@ public sealed record PipelineOptions
         if (options.Cluster.SeedNodes.Count > 0 && options.Lake.IsRelative)
             yield return new ConfigProblem(lake.LocationOf("location"), $"{lake.Path}.location",
                 $"'{options.Lake.Location}' is relative, and each node of a cluster would have a lake of its own. Write an absolute path or s3://bucket/prefix");
+        foreach (var table in options.Graph.Tables.Where(table => EngineRule.MayBeSpark(options.Graph.EngineOf(table), options.Transform)))
+            foreach (var problem in options.Graph.UnportableOf(table))
+                yield return problem with { Message = $"{problem.Message.TrimEnd('.')}: the table may come to Spark, which gives another answer. Write it as told, or write engine = duckdb for {table}" };
         // Where the coordinator moves, it must find what was remembered.
         var journal = pipeline.Section("transform").Section("journal");
         if (options.Cluster.SeedNodes.Count > 0 && options.Cluster.Roles.Contains(NodeRole.Transform) && options.Transform.JournalProvider == JournalProvider.Sqlite)

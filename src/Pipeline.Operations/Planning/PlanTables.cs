@@ -6,6 +6,8 @@ using Pipeline.Delta.Schemas;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
+using Pipeline.Transform;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Operations.Planning;
 
@@ -29,9 +31,16 @@ public sealed record PlannedColumn(string Name, IArrowType Wanted, IArrowType? P
 
 public sealed record PlannedChange(TableId Table, PlannedChangeKind Kind, IReadOnlyList<PlannedColumn> Columns);
 
+/// <summary>What will execute a table's next run.</summary>
+public sealed record PlannedEngine(TableId Table, string Engine, string? Why);
+
 /// <param name="Lake">Where it is.</param>
 /// <param name="Failed">The tables of which it cannot be said: their source does not describe them, or the lake's cannot be read.</param>
-public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> Changes, IReadOnlyList<FailedTable> Failed);
+public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> Changes, IReadOnlyList<FailedTable> Failed)
+{
+    /// <summary>Of the tables that have something to do, where Spark is set up.</summary>
+    public IReadOnlyList<PlannedEngine> Engines { get; init; } = [];
+}
 
 /// <summary>What a run would create or change in the lake.</summary>
 public static class PlanTables
@@ -57,7 +66,17 @@ public static class PlanTables
         }
 
         foreach (var table in options.Graph.Tables) await AddAsync(table, new Schema(options.Graph.ColumnsOf(table), null));
-        return new PlanTablesResult(lake.Store.Location, changes, failed);
+        var engines = new List<PlannedEngine>();
+        var planner = new JobPlanner(new OpenTables(lake), options.Graph, options.Transform, services.Time);
+        foreach (var table in options.Transform.SparkEngines.IsEmpty ? [] : options.Graph.Tables.Where(table => failed.TrueForAll(other => other.Table != table)))
+        {
+            var (runs, unplanned) = await TryAsync<IReadOnlyList<JobPins>>(table, lakeAway, async () => await planner.PlanAsync(table, cancellationToken) is { } pins ? [pins] : []);
+            lakeAway = Away(unplanned);
+            if (unplanned is not null) failed.Add(unplanned);
+            else engines.AddRange(runs!.Select(pins => new PlannedEngine(table, pins.Engine ?? EngineKinds.InProcess, pins.EngineWhy)));
+        }
+
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines };
 
         async Task AddAsync(TableId id, Schema wanted)
         {

@@ -20,4 +20,8 @@ public enum Materialization
 /// <param name="Personal">Columns about a person: their minimum and maximum are written nowhere.</param>
 /// <param name="Location">Where the table is configured.</param>
 public sealed record GoldTable(TableId Table, string Sql, string SqlFile, Materialization Materialization, IReadOnlyList<string> Key, IReadOnlyList<string> Personal,
-    SourceLocation Location);
+    SourceLocation Location)
+{
+    /// <summary>What executes its runs; null: as all tables.</summary>
+    public EngineKind? Engine { get; init; }
+}

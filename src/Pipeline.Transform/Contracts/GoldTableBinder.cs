@@ -23,7 +23,10 @@ internal static class GoldTableBinder
             }
 
             var table = new GoldTable(TableId.Gold(name), sql.TrimEnd().TrimEnd(';'), file, settings.Choice<Materialization>("materialization", Materialization.Full),
-                settings.Strings("key"), settings.Strings("personal"), settings.Location);
+                settings.Strings("key"), settings.Strings("personal"), settings.Location)
+            {
+                Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
+            };
             if (table.Materialization == Materialization.Merge && table.Key.Count == 0)
                 settings.Report("key", "is required for materialization = merge: the columns that identify a row");
             settings.Complete();

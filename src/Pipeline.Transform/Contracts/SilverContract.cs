@@ -107,6 +107,9 @@ public sealed record SilverContract
 
     public required IReadOnlyList<Reference> References { get; init; }
 
+    /// <summary>What executes its runs; null: as all tables.</summary>
+    public EngineKind? Engine { get; init; }
+
     public required SourceLocation Location { get; init; }
 
     public SilverColumn Column(string name) => Columns.Single(column => column.Name == name);

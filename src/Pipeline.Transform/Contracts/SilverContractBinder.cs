@@ -57,6 +57,7 @@ internal static partial class SilverContractBinder
             OrderBy = orderBy,
             Rules = BindRules(settings),
             References = BindReferences(settings, names),
+            Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
             Location = settings.Location,
         };
         settings.Complete();

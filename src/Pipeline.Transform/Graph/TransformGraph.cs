@@ -35,6 +35,19 @@ public sealed class TransformGraph
     /// <summary>SQL that has another answer on another engine than DuckDB, with the form to write.</summary>
     public IReadOnlyList<ConfigProblem> Unportable { get; }
 
+    /// <summary>The same of one table.</summary>
+    public IEnumerable<ConfigProblem> UnportableOf(TableId table)
+    {
+        var path = table.ToString().Replace('/', '.');
+        return Unportable.Where(problem => problem.Path == path || problem.Path.StartsWith($"{path}.", StringComparison.Ordinal));
+    }
+
+    /// <summary>What a table says of its engine itself; null: nothing.</summary>
+    public EngineKind? EngineOf(TableId table) => TrySilver(table) is { } contract ? contract.Engine : TryGold(table)?.Gold.Engine;
+
+    /// <summary>Where a table is configured.</summary>
+    public SourceLocation LocationOf(TableId table) => TrySilver(table)?.Location ?? TryGold(table)!.Gold.Location;
+
     /// <summary>Silver tables, then Gold tables in order.</summary>
     public IEnumerable<TableId> Tables => Silver.Select(contract => contract.Table).Concat(Gold.Select(node => node.Table));
 

@@ -9,15 +9,15 @@ internal static class BronzeRange
 {
     /// <summary>
     /// The last version of a run that has read up to <paramref name="after"/>, and its new rows: as many commits as the
-    /// options allow, at least one. A table whose early commits are compacted or cleaned up is first read as a whole.
+    /// bounds allow, at least one. A table whose early commits are compacted or cleaned up is first read as a whole.
     /// </summary>
-    /// <param name="rowsMax">Rows of a run; more only where one commit, or a table read as a whole, has more.</param>
-    public static async ValueTask<(long Version, long Rows)> EndAsync(DeltaTable bronze, long? after, long newest, long rowsMax, TransformOptions options,
+    /// <param name="rowsMax">Rows of a run, as <paramref name="bytesMax"/> their data files; more only where one commit, or a table read as a whole, has more.</param>
+    public static async ValueTask<(long Version, long Rows)> EndAsync(DeltaTable bronze, long? after, long newest, long rowsMax, long bytesMax,
         CancellationToken cancellationToken)
     {
         var current = bronze.Current;
         var whole = (newest, current.RowCount ?? 0);
-        if (after is null && (IsSmall(current, rowsMax, options) || !await HasFirstCommitAsync(bronze, cancellationToken))) return whole;
+        if (after is null && (IsSmall(current, rowsMax, bytesMax) || !await HasFirstCommitAsync(bronze, cancellationToken))) return whole;
 
         var (rows, bytes, end) = (0L, 0L, after);
         await foreach (var (version, actions) in bronze.ChangesAsync(after ?? -1, newest, cancellationToken))
@@ -26,15 +26,25 @@ internal static class BronzeRange
             // Removed again by a compaction: a new reader takes the table as it is now.
             if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return whole;
             var (moreRows, moreBytes) = (rows + adds.Sum(add => add.RowCount ?? 0), bytes + adds.Sum(add => add.Size));
-            if (end != after && (moreRows > rowsMax || moreBytes > options.RunBytesMax)) break;
+            if (end != after && (moreRows > rowsMax || moreBytes > bytesMax)) break;
             (rows, bytes, end) = (moreRows, moreBytes, version);
         }
 
         return (end ?? newest, rows);
     }
 
-    private static bool IsSmall(Snapshot snapshot, long rowsMax, TransformOptions options) =>
-        snapshot.RowCount <= rowsMax && snapshot.Files.Sum(file => file.Size) <= options.RunBytesMax;
+    /// <summary>What has piled up since <paramref name="after"/>.</summary>
+    public static async ValueTask<long> BytesAsync(DeltaTable bronze, long? after, long newest, CancellationToken cancellationToken)
+    {
+        if (after is not { } read) return bronze.Current.Files.Sum(file => file.Size);
+        var bytes = 0L;
+        await foreach (var (_, actions) in bronze.ChangesAsync(read, newest, cancellationToken))
+            bytes += actions.OfType<AddFile>().Where(add => add.DataChange).Sum(add => add.Size);
+        return bytes;
+    }
+
+    private static bool IsSmall(Snapshot snapshot, long rowsMax, long bytesMax) =>
+        snapshot.RowCount <= rowsMax && snapshot.Files.Sum(file => file.Size) <= bytesMax;
 
     /// <summary>Log clean-up begins with the oldest commit.</summary>
     private static async ValueTask<bool> HasFirstCommitAsync(DeltaTable table, CancellationToken cancellationToken) =>

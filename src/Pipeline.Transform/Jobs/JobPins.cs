@@ -56,6 +56,9 @@ public sealed record JobPins
     /// <summary>The engine that executes it, decided with the run and never later; null: the one in process, as of all runs of releases before.</summary>
     public string? Engine { get; init; }
 
+    /// <summary>Why that engine, for people; null: there was no other.</summary>
+    public string? EngineWhy { get; init; }
+
     /// <summary>It is executed by an engine elsewhere.</summary>
     [JsonIgnore]
     public bool IsElsewhere => Engine is not null;
@@ -64,8 +67,13 @@ public sealed record JobPins
     [JsonIgnore]
     public string Id => $"{Table}#{Run}";
 
-    /// <summary>Whether it is the same run: two that were planned without knowing of each other may have one number.</summary>
-    public bool IsSame(JobPins? other) => other is not null && Run == other.Run && ToJson() == other.ToJson();
+    /// <summary>
+    /// Whether it is the same run: two that were planned without knowing of each other may have one number. Whatever executes it, its
+    /// rows are the same; and a node of the release before does not send back by what it was to be executed.
+    /// </summary>
+    public bool IsSame(JobPins? other) => other is not null && Run == other.Run && RowsOnly.ToJson() == other.RowsOnly.ToJson();
+
+    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null };
 
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 

@@ -58,7 +58,12 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
         if (!isNew && !mayRelease) return null;
 
-        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, options, cancellationToken);
+        var bytes = EngineRule.Weighs(contract.Engine, options) ? await BronzeRange.BytesAsync(bronze, inputs[0].After, inputs[0].Version, cancellationToken) : 0;
+        var engine = EngineRule.Choose(contract.Engine, bytes, options);
+        // What is configured bounds the memory of a run in process; a run that was made smaller stays so wherever it runs.
+        var isWhole = engine.Engine.IsSpark() && rowsMax >= options.RunRowsMax;
+        if (isWhole) rowsMax = long.MaxValue;
+        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, isWhole ? long.MaxValue : options.RunBytesMax, cancellationToken);
         inputs[0] = inputs[0] with { Version = upTo };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
@@ -66,7 +71,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Table = contract.Table,
             Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
             RequestedAt = time.GetUtcNow(),
-            Engine = options.Engine.NameOf(),
+            Engine = engine.Engine.NameOf(),
+            EngineWhy = engine.Why,
             Rows = rows,
             HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
             HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
@@ -92,15 +98,26 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var inputs = await InputsAsync(node.Table, gold, cancellationToken);
         if (node.Inputs.Count > 0 && inputs.Count == 0) return null;
         if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
+        var engine = EngineRule.Choose(node.Gold.Engine, EngineRule.Weighs(node.Gold.Engine, options) ? await BytesAsync(inputs, cancellationToken) : 0, options);
         return new JobPins
         {
             Table = node.Table,
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
-            Engine = options.Engine.NameOf(),
+            Engine = engine.Engine.NameOf(),
+            EngineWhy = engine.Why,
             Inputs = [.. inputs],
             Targets = [new PinnedTarget(node.Table, gold?.Current.Version)],
         };
+    }
+
+    /// <summary>A query reads its inputs whole.</summary>
+    private async ValueTask<long> BytesAsync(IEnumerable<PinnedInput> inputs, CancellationToken cancellationToken)
+    {
+        var bytes = 0L;
+        foreach (var input in inputs)
+            if (await tables.TryOpenAsync(input.Table, cancellationToken) is { } table) bytes += table.Current.Files.Sum(file => file.Size);
+        return bytes;
     }
 
     private static bool Advanced(PinnedInput input) => input.After is not { } after || input.Version > after;

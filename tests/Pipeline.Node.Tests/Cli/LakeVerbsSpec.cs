@@ -87,6 +87,41 @@ public sealed class LakeVerbsSpec : IDisposable
     }
 
     [Fact]
+    public async Task History_says_what_has_executed_a_run_and_why()
+    {
+        var table = TableId.Silver("people");
+        await _lake.AppendAsync(table, "Ada");
+        string[] runs = ["""{"table":"silver/people","run":1,"requestedAt":"2026-01-01T00:00:00+00:00","inputs":[],"targets":[]}""",
+            """{"table":"silver/people","run":2,"requestedAt":"2026-01-01T00:00:00+00:00","inputs":[],"targets":[],"engine":"emr","engineWhy":"auto: 30 GB to be read"}""", "no pins"];
+        foreach (var pins in runs) await _lake.CommitAsync(table, pins);
+
+        var commits = JsonNode.Parse((await RunAsync("history", "silver/people", "-o", "json")).Data)!.AsArray();
+
+        Assert.Equal([null, "emr because auto: 30 GB to be read", "duckdb because ", null], commits.Take(4).Select(commit => commit!["engine"] is { } engine ? $"{engine} because {commit["why"]}" : null));
+        Assert.Contains("auto: 30 GB to be read", (await RunAsync("history", "silver/people")).Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_says_what_would_execute_the_next_run_and_why_where_Spark_is_set_up()
+    {
+        var config = Path.Combine(_lake.Directory, "own.conf");
+        File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
+        await File.WriteAllTextAsync(Path.Combine(_lake.Directory, "one.sql"), "SELECT 1 AS one", TestContext.Current.CancellationToken);
+        const string Gold = "pipeline { lake.location = elsewhere, gold { small { sql = one.sql }, large { sql = one.sql, engine = emr } } }\n";
+        await File.WriteAllTextAsync(config, Gold + "pipeline.transform.emr { cluster-id = j-1, region = eu-central-1 }\n", TestContext.Current.CancellationToken);
+
+        var run = await RunAsync("plan", "-c", config, "-o", "json");
+
+        Assert.True(run.ExitCode == ExitCode.PlanHasChanges, run.Messages);
+        Assert.Equal(["gold/large create emr configured for this table", "gold/small create duckdb auto: 0 B to be read, less than 20 GB"],
+            JsonNode.Parse(run.Data)!.AsArray().Select(row => $"{row!["table"]} {row["change"]} {row["engine"]} {row["why"]}").Order(StringComparer.Ordinal));
+        Assert.Contains("less than 20 GB", (await RunAsync("plan", "-c", config)).Data, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(config, Gold, TestContext.Current.CancellationToken);
+        Assert.Contains("gold.large.engine", (await RunAsync("plan", "-c", config)).Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_missing_table_is_an_error_that_names_the_nearest_one()
     {
         await _lake.AppendAsync(TableId.Silver("people"), "Ada");

@@ -56,6 +56,34 @@ def exceptions():
     assert job.ENDED_FROM_OUTSIDE.search("org.apache.spark.SparkException: Job 3 cancelled because SparkContext was shut down")
 
 
+class Submitted(object):
+    """A session of Spark that was submitted with settings."""
+
+    def __init__(self, given):
+        self.settings = dict(given)
+        self.builder = self.conf = self.sparkContext = self
+        self.appName = lambda name: self
+        self.getOrCreate = self.getConf = lambda: self
+        self.contains = lambda name: name in given
+
+    def config(self, name, value):
+        self.settings[name] = value
+        return self
+
+    set = config
+
+
+def submissions():
+    # The last word where no value depends on it, and nowhere else.
+    codec, was = "spark.sql.parquet.compression.codec", job.SparkSession
+    try:
+        for given in ({}, {codec: "snappy", "spark.sql.ansi.enabled": "false", "spark.x": "1"}):
+            job.SparkSession = Submitted(given)
+            assert job.session().settings == dict(job.SETTINGS, **{name: given[name] for name in (codec, "spark.x") if name in given})
+    finally:
+        job.SparkSession = was
+
+
 # What the real ones are; the others are of functions in Python, which the job has none of, or print no exception.
 REAL = {
     "01": "invalid", "02": "invalid", "03": "invalid", "04": "invalid", "05": "invalid", "06": "invalid", "07": "invalid", "08": "row", "09": "damaged", "10": "damaged",
@@ -89,5 +117,6 @@ def real(folder):
 if __name__ == "__main__":
     words()
     exceptions()
+    submissions()
     if len(sys.argv) > 1:
         real(sys.argv[1])

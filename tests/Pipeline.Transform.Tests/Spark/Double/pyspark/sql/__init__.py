@@ -104,7 +104,7 @@ class SparkSession(object):
         self.duckdb = DuckDb(int(os.environ["DOUBLE_PORT"]))
         self.conf = Conf()
         self.catalog = hadoop.Named(clearCache=lambda: None)
-        self.sparkContext = hadoop.Named(_jvm=hadoop.jvm(self.duckdb), _jsc=hadoop.Named(hadoopConfiguration=lambda: self.conf))
+        self.sparkContext = hadoop.Named(getConf=lambda: hadoop.Named(contains=lambda name: False), _jvm=hadoop.jvm(self.duckdb), _jsc=hadoop.Named(hadoopConfiguration=lambda: self.conf))
         self.duckdb("CREATE TEMP MACRO raise_error(m) AS error(m)")
 
     def sql(self, text):
