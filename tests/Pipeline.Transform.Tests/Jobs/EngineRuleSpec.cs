@@ -12,6 +12,9 @@ public sealed class EngineRuleSpec
 
     [Theory]
     [InlineData(0, EngineKind.Duckdb, "auto: 0 B to be read, less than 20 GB")]
+    [InlineData(1_000_000, EngineKind.Duckdb, "auto: 1 MB to be read, less than 20 GB")]
+    [InlineData(1_000_000_000, EngineKind.Duckdb, "auto: 1 GB to be read, less than 20 GB")]
+    [InlineData(1_000_000_000_000, EngineKind.Emr, "auto: 1 TB to be read, from 20 GB on Spark is worth its start")]
     [InlineData(1_234_567, EngineKind.Duckdb, "auto: 1.2 MB to be read, less than 20 GB")]
     [InlineData(Limit - 1, EngineKind.Duckdb, "auto: 20 GB to be read, less than 20 GB")]
     [InlineData(Limit, EngineKind.Emr, "auto: 20 GB to be read, from 20 GB on Spark is worth its start")]
@@ -34,6 +37,13 @@ public sealed class EngineRuleSpec
         Assert.Equal(new EngineChoice(EngineKind.Duckdb, null), EngineRule.Choose(ofTable, long.MaxValue, Nothing));
         Assert.False(EngineRule.Weighs(ofTable, Nothing));
         Assert.False(EngineRule.MayBeSpark(ofTable, Nothing));
+    }
+
+    [Fact]
+    public void Where_there_is_no_other_engine_nobody_has_to_be_told_why_it_is_DuckDB()
+    {
+        Assert.Equal(new EngineChoice(EngineKind.Duckdb, null), EngineRule.Choose(EngineKind.Duckdb, 0, Nothing));
+        Assert.Equal(new EngineChoice(EngineKind.Emr, "configured for this table"), EngineRule.Choose(EngineKind.Emr, 0, Nothing));
     }
 
     [Fact]
