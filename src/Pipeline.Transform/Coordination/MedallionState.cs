@@ -299,7 +299,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         var run = table.Running?.Run ?? table.Run + 1;
         if (ended.Superseded is { } reason) return new Decision(free, [new JobDropped(ended.Table, now, run, reason)], []);
         var fault = ended.Fault!;
-        if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(RowsOf(table.Running), RowsMax(table)) is { } rowsMax)
+        if (fault.Kind == FaultKind.TooLarge && RunSize.Smaller(RowsOf(table.Running), table.Running?.IsElsewhere == true ? long.MaxValue : RowsMax(table)) is { } rowsMax)
             return new Decision(free, [new JobTooLarge(ended.Table, now, run, rowsMax, fault.ToString())], []);
         // What did not fit, or took too long, may fit when less goes on beside it.
         var isTriedAgain = fault.IsTriedAgain || fault.Kind == FaultKind.TooLarge;

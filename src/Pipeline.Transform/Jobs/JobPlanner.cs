@@ -60,10 +60,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
         var bytes = EngineRule.Weighs(contract.Engine, options) ? await BronzeRange.BytesAsync(bronze, inputs[0].After, inputs[0].Version, cancellationToken) : 0;
         var engine = EngineRule.Choose(contract.Engine, bytes, options);
-        // What is configured bounds the memory of a run in process; a run that was made smaller stays so wherever it runs.
-        var isWhole = engine.Engine.IsSpark() && rowsMax >= options.RunRowsMax;
-        if (isWhole) rowsMax = long.MaxValue;
-        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, isWhole ? long.MaxValue : options.RunBytesMax, cancellationToken);
+        rowsMax = RowsMax(engine.Engine, rowsMax);
+        var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, engine.Engine.IsSpark() ? long.MaxValue : options.RunBytesMax, cancellationToken);
         inputs[0] = inputs[0] with { Version = upTo };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
         return new JobPins
@@ -86,6 +84,9 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             ],
         };
     }
+
+    /// <summary>What is configured bounds the memory of a run in process: Spark reads all, unless a run had to be made smaller.</summary>
+    private long RowsMax(EngineKind engine, long rowsMax) => !engine.IsSpark() ? Math.Min(rowsMax, options.RunRowsMax) : rowsMax == options.RunRowsMax ? long.MaxValue : rowsMax;
 
     /// <summary>A sixteenth of a job's memory: a row stands in it several times while it is typed, checked and written. Less, in proportion, where less fits.</summary>
     private long HeldBytesMax(long rowsMax) =>

@@ -232,6 +232,24 @@ public sealed class MedallionStateSpec : MedallionScene
         Assert.Equal([45_001], PlannedRows(Users));
     }
 
+    [Fact]
+    public void A_run_elsewhere_that_did_not_fit_is_followed_by_half_of_it_though_it_has_read_more_than_any_in_process()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 9, 10, Now));
+        Tick();
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 50_000_000, Engine = "emr" }));
+        TooLarge(Users);
+
+        Assert.Equal([25_000_000], PlannedRows(Users));
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Rows = 25_000_000, Engine = "emr" }));
+        Ended(Users, 1, version: 1);
+
+        Decide(new InputSeen(AppUsers, 10, 10, Now));
+        Now += TimeSpan.FromMinutes(1);
+        Assert.Equal([Options.RunRowsMax], PlannedRows(Users));
+    }
+
     [Theory]
     [InlineData("silver/users")]
     [InlineData("gold/sales")]

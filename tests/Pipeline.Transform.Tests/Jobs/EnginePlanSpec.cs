@@ -55,6 +55,18 @@ public sealed class EnginePlanSpec : IDisposable
     }
 
     [Fact]
+    public async Task Half_of_what_did_not_fit_on_Spark_is_read_there_and_in_process_no_more_than_is_configured()
+    {
+        await AppendAsync([.. Enumerable.Range(1, 12)]);
+
+        var onSpark = await PlannerOf(_lake.Graph, 1).PlanAsync(Users, rowsMax: 6, Cancel);
+        var inProcess = await PlannerOf(_lake.Graph, long.MaxValue).PlanAsync(Users, rowsMax: 6, Cancel);
+
+        Assert.Equal(("emr", 6), (onSpark!.Engine, onSpark.Rows));
+        Assert.Equal((null, 3), (inProcess!.Engine, inProcess.Rows));
+    }
+
+    [Fact]
     public async Task A_Gold_run_goes_to_Spark_by_all_files_of_its_inputs()
     {
         await AppendAsync(1, 2, 3);

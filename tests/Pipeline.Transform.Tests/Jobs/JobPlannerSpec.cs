@@ -93,7 +93,7 @@ public sealed class JobPlannerSpec : IDisposable
 
         Assert.Equal((1, 2), (pins.Inputs[0].Version, pins.Rows));
         Assert.InRange(pins.ReflectsUntil!.Value, TestLake.Start, TestLake.Start.AddSeconds(30));
-        Assert.Equal(2, (await _lake.Planner.PlanAsync(Users, rowsMax: 4, Cancel))!.Inputs[0].Version);
+        Assert.Equal(2, (await new JobPlanner(_lake.Tables, _lake.Graph, _lake.Options with { RunRowsMax = 4 }, _lake.Time).PlanAsync(Users, Cancel))!.Inputs[0].Version);
     }
 
     [Fact]

@@ -112,8 +112,9 @@ internal static partial class SparkLog
         return lines.Select(Thrown.TryParse).LastOrDefault(thrown => thrown is not null && !OfTheJvm.Contains(thrown.Type.Split('.')[0]));
     }
 
+    /// <summary>What is told by the other side, which is gone, or whose words were cut off.</summary>
     private static bool IsOfALostJvm(Thrown python) =>
-        python.Type.EndsWith("Py4JNetworkError", StringComparison.Ordinal) || python.Type is "ConnectionRefusedError" or "ConnectionResetError" or "BrokenPipeError" or "EOFError";
+        python.Type.StartsWith("py4j.protocol.", StringComparison.Ordinal) || python.Type is "ConnectionRefusedError" or "ConnectionResetError" or "BrokenPipeError" or "EOFError";
 
     private static Thrown? OfAThread(string[] lines)
     {

@@ -89,6 +89,15 @@ public sealed class SparkFailureSpec
         Told(new SparkRemains { Stdout = stdout, ExitCode = 137 }, "py4j.protocol.Py4JNetworkError", FaultKind.TooLarge);
     }
 
+    [Fact]
+    public void Where_the_words_of_the_JVM_were_cut_off_in_Python_its_own_log_is_told()
+    {
+        var stdout = $"{Traceback}py4j.protocol.Py4JJavaError: An error occurred while calling o42.collectToPython.";
+
+        Told(new SparkRemains { Stdout = stdout, Stderr = "26/11/28 12:00:00 ERROR Executor: Exception in task 0.0 in stage 0.0 (TID 0)\njava.io.IOException: No space left on device\n\tat x\n" }, "java.io.IOException: No space left on device", FaultKind.StorageFull);
+        Told(new SparkRemains { Stdout = stdout }, "py4j.protocol.Py4JJavaError: An error occurred while calling o42.collectToPython", FaultKind.Defect);
+    }
+
     [Theory]
     [InlineData("26/11/28 12:00:00 ERROR ApplicationMaster: User class threw exception: org.apache.spark.sql.AnalysisException: [UNRESOLVED_COLUMN] no such column\n", "org.apache.spark.sql.AnalysisException: [UNRESOLVED_COLUMN] no such column", FaultKind.Invalid)]
     [InlineData("26/11/28 12:00:00 ERROR YarnClientSchedulerBackend: Yarn application has already exited with state FAILED!\n26/11/28 12:00:01 INFO X: bye\n", "YarnClientSchedulerBackend: Yarn application has already exited with state FAILED!", FaultKind.Defect)]
