@@ -58,7 +58,7 @@ public sealed partial class FileCircleSpec
 
     private static Dictionary<string, HashSet<string>> EdgesOf(string room, Dictionary<string, string> files)
     {
-        var assembly = System.Reflection.Assembly.Load(room switch { "Pipeline.Node" => "pipeline", "Pipeline.Demo" => "pipeline-demo", _ => room });
+        var assembly = System.Reflection.Assembly.Load(room switch { "Pipeline.Node" => "pipeline", "Pipeline.Demo" => "pipeline-demo", "Pipeline.EmrEmulation" => "pipeline-emr", _ => room });
         var edges = files.Values.Distinct(StringComparer.Ordinal).ToDictionary(file => file, _ => new HashSet<string>(StringComparer.Ordinal), StringComparer.Ordinal);
         foreach (var type in new ArchLoader().LoadAssembly(assembly).Build().Types)
         {

@@ -13,9 +13,12 @@ public sealed partial class OneRetrySpec
     {
         ["Retry.cs"] = "the one place that waits between attempts",
         ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
+        ["EmrService.cs"] = "ends an emulation that nobody has asked anything for a while",
         ["GroupOffsets.cs"] = "looks every minute whose a group's offsets are",
         ["KafkaTopics.cs"] = "gives the other brokers a second when one cannot be reached",
+        ["RemoteExecution.cs"] = "looks again at what others have to do",
         ["SlotCapture.cs"] = "gives the reading side time to find the reason of a connection that is gone",
+        ["StepProcesses.cs"] = "puts an emulated step's logs some time after its end",
         ["SnowflakeClient.cs"] = "asks whether a statement that runs has ended, at the pace of a RetryPolicy",
         ["WatermarkTable.cs"] = "poll-interval of a source",
         ["WatermarkReader.cs"] = "poll-interval of a source",

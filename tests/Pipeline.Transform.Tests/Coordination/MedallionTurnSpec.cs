@@ -25,6 +25,23 @@ public sealed class MedallionTurnSpec : MedallionScene
     }
 
     [Fact]
+    public void The_bound_of_runs_elsewhere_holds_those_that_run_there_and_those_that_are_planned_and_no_other()
+    {
+        State = Fresh(Options with { JobsMax = 9, RemoteJobsMax = 1 }, Start);
+        Assert.Equal(["plan silver/users"], Tick());
+        Assert.Empty(Tick());
+
+        Decide(new JobPlanned(Users, Pins(Users, 1) with { Engine = "emr" }));
+        Assert.Empty(Tick());
+
+        Ended(Users, 1, version: 1);
+        Assert.Equal(["plan silver/orders"], Tick());
+        Decide(new JobPlanned(Orders, Pins(Orders, 1)));
+        Decide(new TriggerTable(Sales));
+        Assert.Equal(["plan gold/sales"], Tick());
+    }
+
+    [Fact]
     public void Runs_elsewhere_have_a_bound_of_their_own()
     {
         State = Fresh(Options with { JobsMax = 1, RemoteJobsMax = 2 }, Start);

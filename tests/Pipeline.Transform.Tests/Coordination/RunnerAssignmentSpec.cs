@@ -362,6 +362,20 @@ public sealed class RunnerAssignmentSpec : MedallionScene
         Assert.Equal([$"cancel silver/users#8 on {Other}"], Take(decision));
     }
 
+    [Fact]
+    public void A_job_goes_where_most_jobs_of_its_engine_elsewhere_are_and_one_in_process_where_the_fewest_in_process_are()
+    {
+        State = Alone(Options, Now);
+        Answered(Node);
+        Decide(new RunnerAnswered(Other, [Pins(Users, 1) with { Engine = "emr" }, Pins(Orders, 1)]));
+        Assert.Equal(Other, State.Runners.Choose(State, Pins(Sales, 1) with { Engine = "emr" }));
+
+        State = Alone(Options, Now);
+        Answered(Node, Pins(Orders, 1));
+        Decide(new RunnerAnswered(Other, [Pins(Users, 1) with { Engine = "emr" }]));
+        Assert.Equal(Other, State.Runners.Choose(State, Pins(Sales, 1)));
+    }
+
     private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
 
     /// <summary>A coordinator that remembers a run and knows no node.</summary>
