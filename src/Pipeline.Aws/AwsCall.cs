@@ -47,8 +47,16 @@ internal sealed class AwsCall : IDisposable
     /// <param name="isWhole">Whether an answer has what AWS's always has; null: it may be anything.</param>
     /// <exception cref="PipelineException">It is refused, or attempts are used up.</exception>
     public async Task<T> RepeatableAsync<T>(AwsRequest request, CancellationToken cancellationToken, Func<T, bool>? isWhole = null) =>
-        await SendAsync(request, isRepeatable: true, isWhole, cancellationToken) is AwsReply<T>.Answered answered
-            ? answered.Value : throw new InvalidOperationException("A call that may be repeated ends in an answer or an error.");
+        await SettleAsync(request, isWhole, cancellationToken) switch
+        {
+            AwsReply<T>.Answered answered => answered.Value,
+            AwsReply<T>.Unknown unknown => throw unknown.Cause,
+            var other => throw new InvalidOperationException($"There is no reply {other}."),
+        };
+
+    /// <summary>As <see cref="RepeatableAsync{T}"/>, for who wants to know afterwards whether it can have been carried out: what is thrown was certainly not.</summary>
+    /// <inheritdoc cref="RepeatableAsync{T}"/>
+    public Task<AwsReply<T>> SettleAsync<T>(AwsRequest request, Func<T, bool>? isWhole, CancellationToken cancellationToken) => SendAsync(request, isRepeatable: true, isWhole, cancellationToken);
 
     /// <summary>
     /// A call that must not be carried out twice: made again only after what AWS has certainly not carried out. Cancelled
@@ -59,24 +67,31 @@ internal sealed class AwsCall : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private Task<AwsReply<T>> SendAsync<T>(AwsRequest request, bool isRepeatable, Func<T, bool>? isWhole, CancellationToken cancellationToken)
+    private async Task<AwsReply<T>> SendAsync<T>(AwsRequest request, bool isRepeatable, Func<T, bool>? isWhole, CancellationToken cancellationToken)
     {
-        Exception? again = null;
-        return _settings.Retry.RunAsync(_time, async cancel =>
+        PipelineException? last = null;
+        var (isAgain, isSettled) = (false, true);
+        try
         {
-            switch (await AttemptAsync(request, isWhole, cancel))
+            return await _settings.Retry.RunAsync<AwsReply<T>>(_time, async cancel =>
             {
-                case Attempt<T>.Answered answered:
-                    return (AwsReply<T>)new AwsReply<T>.Answered(answered.Value);
-                case Attempt<T>.Failed { IsSettled: false, Error: var error } when !isRepeatable:
-                    return new AwsReply<T>.Unknown(error);
-                case Attempt<T>.Failed { Error: var error, IsAgain: var isAgain }:
-                    if (isAgain) again = error;
-                    throw error;
-                case var other:
-                    throw new InvalidOperationException($"There is no attempt {other}.");
-            }
-        }, cancellationToken, isTransient: e => e == again);
+                switch (await AttemptAsync(request, isWhole, cancel))
+                {
+                    case Attempt<T>.Answered answered:
+                        return new AwsReply<T>.Answered(answered.Value);
+                    case Attempt<T>.Failed failed:
+                        isSettled &= failed.IsSettled;
+                        isAgain = failed.IsAgain && (isRepeatable || isSettled);
+                        throw last = failed.Error;
+                    case var other:
+                        throw new InvalidOperationException($"There is no attempt {other}.");
+                }
+            }, cancellationToken, isTransient: e => e == last && isAgain);
+        }
+        catch (PipelineException e) when (e == last && !isSettled)
+        {
+            return new AwsReply<T>.Unknown(e);
+        }
     }
 
     /// <summary>What became of one attempt.</summary>

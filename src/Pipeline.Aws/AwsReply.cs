@@ -2,7 +2,7 @@ using Pipeline.Core;
 
 namespace Pipeline.Aws;
 
-/// <summary>What is known of a call that may be carried out once only. A refusal is thrown: it was not carried out.</summary>
+/// <summary>What is known of a call that changes something. What is thrown instead was not carried out.</summary>
 internal abstract record AwsReply<T>
 {
     private AwsReply()
@@ -11,6 +11,6 @@ internal abstract record AwsReply<T>
 
     public sealed record Answered(T Value) : AwsReply<T>;
 
-    /// <summary>It was sent, and whether it was carried out is not known.</summary>
+    /// <summary>It was sent, once or more, and whether it was carried out is not known.</summary>
     public sealed record Unknown(PipelineException Cause) : AwsReply<T>;
 }

@@ -1,3 +1,5 @@
+using Pipeline.Core;
+
 namespace Pipeline.Aws.EmrServerless;
 
 /// <summary>Where a job run is.</summary>
@@ -59,6 +61,22 @@ public sealed record NewEmrJobRun(string Name, string ClientToken, string Execut
 
     /// <summary>Where its logs are written to, an address in S3; null: only where AWS keeps them by itself.</summary>
     public string? LogUri { get; init; }
+}
+
+/// <summary>What became of a job that was to be started. Any other refusal is thrown: it was not started.</summary>
+public abstract record StartJobOutcome
+{
+    private StartJobOutcome()
+    {
+    }
+
+    public sealed record Started(string JobRunId) : StartJobOutcome;
+
+    /// <summary>The account or the application has as many jobs, or as much capacity in use, as it may have. It was not started.</summary>
+    public sealed record NoRoom(PipelineException Refusal) : StartJobOutcome;
+
+    /// <summary>Whether it was started is not known; starting it with the same token is safe.</summary>
+    public sealed record Unknown(PipelineException Cause) : StartJobOutcome;
 }
 
 /// <summary>What a job was billed, or has used.</summary>

@@ -24,20 +24,28 @@ public sealed class EmrServerlessClient : IDisposable
     public EmrServerlessClient(AwsSettings settings, TimeProvider time, AWSCredentials? credentials = null, HttpMessageHandler? transport = null) =>
         (_settings, _call) = (settings, new AwsCall(AwsService.EmrServerless, settings, time, credentials, transport));
 
-    /// <summary>Starts a job, or finds that it was started; its id.</summary>
-    /// <exception cref="PipelineException">
-    /// It is refused, or nobody answers. <see cref="FaultKind.Unreachable"/>: whether it was started is not known, and starting it
-    /// again with the same token is safe.
-    /// </exception>
-    public async Task<string> StartAsync(string applicationId, NewEmrJobRun run, CancellationToken cancellationToken)
+    /// <summary>Starts a job, or finds that it was started.</summary>
+    /// <exception cref="PipelineException">It is refused, or EMR Serverless could not be asked at all: it was not started.</exception>
+    public async Task<StartJobOutcome> StartAsync(string applicationId, NewEmrJobRun run, CancellationToken cancellationToken)
     {
         if (run.Policy?.Length > NewEmrJobRun.PolicyLengthMax)
             throw new PipelineException(FaultKind.Invalid, Thing(applicationId), $"the policy of job {run.Name} has {run.Policy.Length} characters, and EMR Serverless takes {NewEmrJobRun.PolicyLengthMax}", "Make the policy shorter, or leave it to the role.");
         var body = new EmrServerlessWire.StartJobRun(run.ClientToken, run.ExecutionRoleArn, run.Name,
             new(new(run.EntryPoint, run.Arguments, run.SparkSubmitParameters.Length == 0 ? null : run.SparkSubmitParameters)), run.Policy is null ? null : new(run.Policy),
             run.Timeout is { } timeout ? (long)Math.Ceiling(timeout.TotalMinutes) : null, run.LogUri is null ? null : new(new(new(run.LogUri))));
-        var started = await _call.RepeatableAsync<EmrServerlessWire.JobRunStarted>(AwsRequest.RestWith(Thing(applicationId), "StartJobRun", HttpMethod.Post, Path(applicationId), body), cancellationToken, answer => answer.JobRunId is { Length: > 0 });
-        return started.JobRunId!;
+        try
+        {
+            return await _call.SettleAsync<EmrServerlessWire.JobRunStarted>(AwsRequest.RestWith(Thing(applicationId), "StartJobRun", HttpMethod.Post, Path(applicationId), body), answer => answer.JobRunId is { Length: > 0 }, cancellationToken) switch
+            {
+                AwsReply<EmrServerlessWire.JobRunStarted>.Answered { Value: var started } => new StartJobOutcome.Started(started.JobRunId!),
+                AwsReply<EmrServerlessWire.JobRunStarted>.Unknown { Cause: var cause } => new StartJobOutcome.Unknown(cause),
+                var other => throw new InvalidOperationException($"There is no reply {other}."),
+            };
+        }
+        catch (PipelineException e) when (e.InnerException is AwsRefusal { Code: "ServiceQuotaExceededException" })
+        {
+            return new StartJobOutcome.NoRoom(e);
+        }
     }
 
     /// <exception cref="PipelineException"><see cref="FaultKind.Missing"/>: the application does not have it.</exception>
@@ -63,12 +71,14 @@ public sealed class EmrServerlessClient : IDisposable
     }
 
     /// <summary>The jobs of an application, the newest first; a page of 50 is fetched when it is come to.</summary>
+    /// <param name="state">Null: in whatever state.</param>
     /// <param name="createdAfter">Null: all that are remembered.</param>
     /// <exception cref="PipelineException"/>
-    public async IAsyncEnumerable<EmrJobRunSummary> ListAsync(string applicationId, DateTimeOffset? createdAfter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<EmrJobRunSummary> ListAsync(string applicationId, EmrJobRunState? state, DateTimeOffset? createdAfter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var query = new Dictionary<string, string>(StringComparer.Ordinal) { ["maxResults"] = PageJobs };
         if (createdAfter is { } after) query["createdAtAfter"] = after.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        if (state is { } wanted) query["states"] = AwsNames.ToWire(wanted);
         string? token = null;
         do
         {
@@ -81,18 +91,6 @@ public sealed class EmrServerlessClient : IDisposable
             if (token is not null) query["nextToken"] = token;
         }
         while (token is not null);
-    }
-
-    /// <summary>
-    /// Where a job's Spark UI can be looked at. Who has the address is let in for an hour without being asked who he is: it is a
-    /// secret, and belongs into no error and no log.
-    /// </summary>
-    /// <exception cref="PipelineException"/>
-    public async Task<Uri> DashboardAsync(string applicationId, string jobRunId, CancellationToken cancellationToken)
-    {
-        var answer = await _call.RepeatableAsync<EmrServerlessWire.Dashboard>(AwsRequest.Rest(Thing(applicationId, jobRunId), "GetDashboardForJobRun", HttpMethod.Get, $"{Path(applicationId, jobRunId)}/dashboard"), cancellationToken,
-            dashboard => Uri.TryCreate(dashboard.Url, UriKind.Absolute, out _));
-        return new Uri(answer.Url!);
     }
 
     /// <exception cref="PipelineException"><see cref="FaultKind.Missing"/>: there is none.</exception>

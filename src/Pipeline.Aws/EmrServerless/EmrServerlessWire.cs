@@ -65,8 +65,6 @@ internal static class EmrServerlessWire
         [property: JsonPropertyName("stateDetails")] string? StateDetails,
         [property: JsonPropertyName("createdAt")] DateTimeOffset? CreatedAt);
 
-    public sealed record Dashboard([property: JsonPropertyName("url")] string? Url);
-
     public sealed record ApplicationDescribed([property: JsonPropertyName("application")] Application? Application);
 
     public sealed record Application(

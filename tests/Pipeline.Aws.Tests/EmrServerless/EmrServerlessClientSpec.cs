@@ -23,19 +23,17 @@ public sealed class EmrServerlessClientSpec(AwsServices services)
         using var emr = new EmrServerlessClient(AwsServices.Settings(check.Url), TimeProvider.System, AwsServices.Credentials);
         var application = await ApplicationAsync();
 
-        var started = await emr.StartAsync(application, Job("lake-1/silver/orders/7/0") with
+        var started = await StartedAsync(emr, application, Job("lake-1/silver/orders/7/0") with
         {
             Policy = """{"Version":"2012-10-17","Statement":[]}""", Timeout = TimeSpan.FromHours(12), LogUri = "s3://logs/emr/",
-        }, Cancel);
-        var bare = await emr.StartAsync(application, new NewEmrJobRun("b", "b", Role, "s3://lake/_jobs/medallion_job.py", [], ""), Cancel);
+        });
+        var bare = await StartedAsync(emr, application, new NewEmrJobRun("b", "b", Role, "s3://lake/_jobs/medallion_job.py", [], ""));
         var run = await emr.GetAsync(application, started, Cancel);
-        var listed = await emr.ListAsync(application, createdAfter: null, Cancel).ToListAsync(Cancel);
+        var listed = await emr.ListAsync(application, state: null, createdAfter: null, Cancel).ToListAsync(Cancel);
         var described = await emr.ApplicationAsync(application, Cancel);
-        await emr.ListAsync(application, DateTimeOffset.UnixEpoch, Cancel).ToListAsync(Cancel);
-        // The check passes DELETE on with a type of content that moto does not take, and moto does not know the other one:
-        // the requests are looked at all the same.
+        await emr.ListAsync(application, EmrJobRunState.Submitted, DateTimeOffset.UnixEpoch, Cancel).ToListAsync(Cancel);
+        // The check passes DELETE on with a type of content that moto does not take: the request is looked at all the same.
         await Assert.ThrowsAsync<PipelineException>(() => emr.CancelAsync(application, bare, TimeSpan.FromSeconds(30), Cancel));
-        await Assert.ThrowsAsync<PipelineException>(() => emr.DashboardAsync(application, started, Cancel));
 
         using var direct = new EmrServerlessClient(AwsServices.Settings(await services.UrlAsync(Cancel)), TimeProvider.System, AwsServices.Credentials);
         await direct.CancelAsync(application, bare, TimeSpan.Zero, Cancel);
@@ -47,7 +45,7 @@ public sealed class EmrServerlessClientSpec(AwsServices services)
         Assert.Equal(new[] { started, bare }.Order(StringComparer.Ordinal), listed.Select(one => one.Id).Order(StringComparer.Ordinal));
         Assert.Equal((application, "emr-7.5.0", "400 vCPU"), (described.Id, described.ReleaseLabel, described.CpuMax));
         var verdicts = await check.EndAsync();
-        Assert.Equal(["CancelJobRun", "GetApplication", "GetDashboardForJobRun", "GetJobRun", "ListJobRuns", "StartJobRun"],
+        Assert.Equal(["CancelJobRun", "GetApplication", "GetJobRun", "ListJobRuns", "StartJobRun"],
             verdicts.Select(verdict => verdict.Operation).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.All(verdicts, verdict => Assert.True(verdict is { Request.Count: 0, Service: "emr-serverless" }, verdict.ToString()));
     }
@@ -58,22 +56,38 @@ public sealed class EmrServerlessClientSpec(AwsServices services)
         var aws = new ScriptedAws(Throw(new HttpRequestException(HttpRequestError.ResponseEnded, "reset")), Error(500, "InternalServerException"), Answer(200, """{"jobRunId":"00f1"}"""));
         using var emr = Client(aws);
 
-        Assert.Equal("00f1", await emr.StartAsync("00app", Job("a"), Cancel));
+        Assert.Equal("00f1", await StartedAsync(emr, "00app", Job("a")));
         Assert.Equal(3, aws.Requests);
         Assert.Single(aws.Bodies.Distinct(StringComparer.Ordinal));
         Assert.Contains("\"clientToken\":\"token-of-a\"", aws.Bodies[0], StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_quota_that_is_full_is_waited_for_above()
+    public async Task A_quota_that_is_full_is_an_outcome()
     {
         var aws = new ScriptedAws(Error(402, "ServiceQuotaExceededException", "Job run limit exceeded"));
         using var emr = Client(aws);
 
-        var fault = await Assert.ThrowsAsync<PipelineException>(() => emr.StartAsync("00app", Job("a"), Cancel));
+        var full = Assert.IsType<StartJobOutcome.NoRoom>(await emr.StartAsync("00app", Job("a"), Cancel));
 
-        Assert.Equal((FaultKind.Unreachable, 1), (fault.Kind, aws.Requests));
-        Assert.Contains("quota", fault.NextStep, StringComparison.Ordinal);
+        Assert.Equal((FaultKind.Unreachable, 1), (full.Refusal.Kind, aws.Requests));
+        Assert.Contains("quota", full.Refusal.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_may_have_been_started_is_unknown_and_what_was_never_sent_is_not()
+    {
+        var lost = Throw(new HttpRequestException(HttpRequestError.ResponseEnded, "reset"));
+        var refused = Throw(new HttpRequestException(HttpRequestError.ConnectionError, "refused"));
+        using var lostAlways = Client(new ScriptedAws(lost));
+        using var lostOnce = Client(new ScriptedAws(lost, refused));
+        using var refusedLater = Client(new ScriptedAws(lost, Error(400, "ValidationException")));
+        using var neverSent = Client(new ScriptedAws(refused));
+
+        Assert.IsType<StartJobOutcome.Unknown>(await lostAlways.StartAsync("00app", Job("a"), Cancel));
+        Assert.IsType<StartJobOutcome.Unknown>(await lostOnce.StartAsync("00app", Job("a"), Cancel));
+        Assert.IsType<StartJobOutcome.Unknown>(await refusedLater.StartAsync("00app", Job("a"), Cancel));
+        await Assert.ThrowsAsync<PipelineException>(() => neverSent.StartAsync("00app", Job("a"), Cancel));
     }
 
     [Fact]
@@ -83,7 +97,7 @@ public sealed class EmrServerlessClientSpec(AwsServices services)
             Answer(200, """{"jobRuns":[{"id":"2","name":"b","state":"QUEUED","createdAt":1782907200.5}],"nextToken":"abc"}"""), Answer(200, """{"jobRuns":[{"id":"1","name":"a","state":"SUCCESS","createdAt":1782907100}]}"""));
         using var emr = Client(aws);
 
-        var listed = await emr.ListAsync("00app", _time.GetUtcNow(), Cancel).ToListAsync(Cancel);
+        var listed = await emr.ListAsync("00app", state: null, _time.GetUtcNow(), Cancel).ToListAsync(Cancel);
 
         Assert.Equal([("2", EmrJobRunState.Queued), ("1", EmrJobRunState.Success)], listed.Select(run => (run.Id, run.State)));
         Assert.Equal(["/applications/00app/jobruns?maxResults=50&createdAtAfter=2026-07-01T12%3A00%3A00Z", "/applications/00app/jobruns?maxResults=50&createdAtAfter=2026-07-01T12%3A00%3A00Z&nextToken=abc"], aws.Targets);
@@ -152,6 +166,9 @@ public sealed class EmrServerlessClientSpec(AwsServices services)
 
         Assert.Equal((kind, $"EMR Serverless refuses GetJobRun: {code}: said so", 1), (fault.Kind, fault.Cause, aws.Requests));
     }
+
+    private static async Task<string> StartedAsync(EmrServerlessClient emr, string application, NewEmrJobRun run) =>
+        Assert.IsType<StartJobOutcome.Started>(await emr.StartAsync(application, run, Cancel)).JobRunId;
 
     private static NewEmrJobRun Job(string name) =>
         new(name, $"token-of-{name.Replace('/', '.')}", Role, "s3://lake/_jobs/medallion_job.py", ["--sha256", "ö\"<&>"], "--conf spark.sql.adaptive.enabled=true");
