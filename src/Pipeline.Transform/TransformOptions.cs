@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta.Parquet;
+using Pipeline.Transform.Engines.Emr;
 
 namespace Pipeline.Transform;
 
@@ -31,6 +32,12 @@ public sealed record TransformOptions
     /// least 64 MiB. More is faster for large inputs; the process may grow by as much more.
     /// </summary>
     public long MemoryBytesMax { get; init; } = 128L << 20;
+
+    /// <summary>What EMR Serverless needs; null: it is not set up.</summary>
+    public EmrServerlessOptions? EmrServerless { get; init; }
+
+    /// <summary>Where documents, answers and programs of engines elsewhere lie; null: in the lake, as <c>_jobs</c>.</summary>
+    public string? Artifacts { get; init; }
 
     /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
     public int Threads { get; init; } = 2;
@@ -109,6 +116,8 @@ public sealed record TransformOptions
             EngineAutoBytes = settings.Bytes("engine-auto-bytes", byDefault.EngineAutoBytes, min: 1),
             SparkEngines = [.. new[] { EngineKind.Emr, EngineKind.EmrServerless }.Where(engine => settings.Has(engine.NameOf()!))],
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
+            EmrServerless = EmrServerlessOptions.Bind(settings),
+            Artifacts = settings.OptionalString("artifacts"),
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
             Threads = settings.Int("threads", byDefault.Threads, 1, 64),
             JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),

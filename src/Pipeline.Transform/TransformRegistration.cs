@@ -10,6 +10,7 @@ using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Engines.DuckDb;
+using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -33,13 +34,16 @@ public static class TransformRegistration
     /// </summary>
     /// <param name="pipeline">The pipeline's name: what is remembered is remembered under it and the lake's id.</param>
     /// <param name="outages">The node's: says what is away.</param>
+    /// <param name="elsewhere">Engines elsewhere; disposed of with the actor system. Null: there are none.</param>
     /// <exception cref="PipelineException">Another node has the journal's file.</exception>
     public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
-        TimeProvider time)
+        TimeProvider time, RemoteEngines? elsewhere = null)
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory, time);
         var tables = new OpenTables(lake);
-        return builder.WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time), outages, time);
+        return builder
+            .AddStartup((system, _) => system.RegisterOnTermination(() => elsewhere?.Dispose()))
+            .WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time, elsewhere?.Runs), outages, time, elsewhere?.Runs);
     }
 
     /// <param name="remote">Engines elsewhere, which the runner has too; null: there are none.</param>

@@ -15,6 +15,7 @@ public sealed partial class OneRetrySpec
         ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
         ["EmrService.cs"] = "ends an emulation that nobody has asked anything for a while",
         ["GroupOffsets.cs"] = "looks every minute whose a group's offsets are",
+        ["JobRunBoard.cs"] = "lists an application's jobs at most every 10 s",
         ["KafkaTopics.cs"] = "gives the other brokers a second when one cannot be reached",
         ["RemoteExecution.cs"] = "looks again at what others have to do",
         ["SlotCapture.cs"] = "gives the reading side time to find the reason of a connection that is gone",

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Planning;
@@ -16,6 +17,7 @@ using Pipeline.Remoting.Tls;
 using Pipeline.Remoting.Wire;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Engines.Emr;
 
 namespace Pipeline.Node.Composition;
 
@@ -88,7 +90,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<MembershipActor>(), "membership");
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, outages, time));
+            .WithRoles(options, lake, sources, outages, logs, time));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
@@ -122,10 +124,11 @@ internal sealed class NodeHost : IAsyncDisposable
 internal static class ClusterConfiguration
 {
     /// <summary>What this node does; the others of the cluster do the rest.</summary>
-    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, TimeProvider time)
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, ILoggerFactory logs, TimeProvider time)
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
-        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time,
+            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time));
         else akka.WithTransformElsewhere();
         return akka;
     }

@@ -28,7 +28,7 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         var files = merge?.Files(answer, commits.Now) ?? Replaced(answer, gold.Before);
         var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
         if (definition != spec.Definition) moves = moves.Append(new TxnMove(JobPlanner.DefinitionAppId, definition, spec.Definition!.Value));
-        var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString());
+        var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString()).AddRange(answer.Metrics);
         return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
             JobCommits.Evolved(gold.Before, _columns), cancellationToken));
     }

@@ -6,9 +6,12 @@ using Pipeline.Delta.Log;
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>An answer whose files are as it says; see <see cref="AnswerCheck"/>.</summary>
-internal sealed class CheckedAnswer(string run, JobAnswer answer, IReadOnlyDictionary<string, CheckedOutput> outputs)
+internal sealed record CheckedAnswer(string Run, JobAnswer Answer, IReadOnlyDictionary<string, CheckedOutput> Outputs)
 {
-    public CheckedOutput Output(TableId table) => outputs[table.ToString()];
+    /// <summary>What the engine's service says of the execution, for the commit's metrics.</summary>
+    public ImmutableDictionary<string, string> Metrics { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    public CheckedOutput Output(TableId table) => Outputs[table.ToString()];
 
     /// <summary>A number of a result of one row.</summary>
     public long Long(string figures, int column = 0) => Number(Rows(figures) is [var row] ? row : [], figures, column);
@@ -18,10 +21,10 @@ internal sealed class CheckedAnswer(string run, JobAnswer answer, IReadOnlyDicti
         Rows(figures).ToImmutableSortedDictionary(row => row is [{ } name, ..] ? name : throw Wrong($"its figures {figures} lack a name"), row => Number(row, figures, 1), StringComparer.Ordinal);
 
     public ImmutableArray<ImmutableArray<string?>> Rows(string figures) =>
-        answer.Figures.TryGetValue(figures, out var rows) ? rows : throw Wrong($"it has no figures {figures}");
+        Answer.Figures.TryGetValue(figures, out var rows) ? rows : throw Wrong($"it has no figures {figures}");
 
     /// <summary>An answer that is not what has happened.</summary>
-    public PipelineException Wrong(string cause) => Wrong(run, cause);
+    public PipelineException Wrong(string cause) => Wrong(Run, cause);
 
     public static PipelineException Wrong(string run, string cause, Exception? inner = null) =>
         new(FaultKind.Damaged, $"Answer of {run}", $"{cause}; nothing of it was committed", "Look for what wrote it: the run is tried again, in a directory of its own.", inner);

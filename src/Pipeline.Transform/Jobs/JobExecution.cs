@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -15,13 +16,14 @@ internal abstract class JobExecution(IObjectStore store, TimeProvider time)
     /// <exception cref="PipelineException">The run has failed, or the answer is wrong.</exception>
     public abstract Task<CheckedAnswer> RunAsync(JobDocument document, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken);
 
-    protected async Task<CheckedAnswer> AcceptAsync(JobAnswer answer, string execution, JobDocument document, byte[] utf8, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken)
+    protected async Task<CheckedAnswer> AcceptAsync(JobAnswer answer, string execution, JobDocument document, byte[] utf8, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken,
+        ImmutableDictionary<string, string>? metrics = null)
     {
         var accepted = await new AnswerCheck(store, document, JobDocument.Sha256Of(utf8), execution, time).AcceptAsync(answer, targets, cancellationToken);
         // Marks have been read; what a run that is cut off leaves is vacuum's.
         foreach (var output in answer.Outputs.Where(output => output.Marks is not null))
             await store.DeleteAsync($"{document.Outputs.Single(asked => asked.Name == output.Name).Location}/{output.Marks!.Path}", cancellationToken);
-        return accepted;
+        return metrics is null ? accepted : accepted with { Metrics = metrics };
     }
 }
 
@@ -72,6 +74,6 @@ internal sealed class ElsewhereExecution(RemoteExecution remote, IObjectStore st
     public override Task<CheckedAnswer> RunAsync(JobDocument document, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken)
     {
         var utf8 = document.ToUtf8();
-        return remote.RunAsync(document, utf8, (answer, execution) => AcceptAsync(answer, execution, document, utf8, targets, cancellationToken), cancellationToken);
+        return remote.RunAsync(document, utf8, (answer, execution) => AcceptAsync(answer, execution.Handle.Execution, document, utf8, targets, cancellationToken, execution.Metrics), cancellationToken);
     }
 }

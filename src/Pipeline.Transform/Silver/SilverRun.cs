@@ -88,7 +88,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
         if (answer.Rows(SilverSteps.TruncateFigures).Length > 0 && answer.Long(SilverSteps.TruncateFigures) is var position && position > (truncated ?? -1))
             moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
-        var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options));
+        var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options)).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
     }
 

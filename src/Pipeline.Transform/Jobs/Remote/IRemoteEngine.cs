@@ -96,4 +96,7 @@ public sealed record FoundExecution(JobHandle Handle, ExecutionStage Stage, stri
 
     /// <summary>Why it has ended, as the engine's list says; null: it says nothing.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>What is kept of it with the run, by the names of its commit's metrics.</summary>
+    public ImmutableDictionary<string, string> Metrics { get; init; } = ImmutableDictionary<string, string>.Empty;
 }

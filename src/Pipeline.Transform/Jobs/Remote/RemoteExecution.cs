@@ -24,7 +24,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
 
     /// <param name="accept">Looks whether an answer is so.</param>
     /// <exception cref="PipelineException">The run has failed, or its answer is wrong.</exception>
-    public async Task<T> RunAsync<T>(JobDocument document, byte[] utf8, Func<JobAnswer, string, Task<T>> accept, CancellationToken cancellationToken) where T : class
+    public async Task<T> RunAsync<T>(JobDocument document, byte[] utf8, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
     {
         var sha256 = JobDocument.Sha256Of(utf8);
         var path = await artifacts.PutDocumentAsync(pins.Table, pins.Run, utf8, cancellationToken);
@@ -155,7 +155,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     }
 
     /// <summary>Waits for the end of an execution and takes its answer; null: it is of no use, and another has to be submitted.</summary>
-    private async Task<T?> EndAsync<T>(FoundExecution execution, bool isOurs, Func<JobAnswer, string, Task<T>> accept, CancellationToken cancellationToken) where T : class
+    private async Task<T?> EndAsync<T>(FoundExecution execution, bool isOurs, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
     {
         TimeSpan? cancelledAt = null;
         var isTooLong = false;
@@ -178,7 +178,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         {
             try
             {
-                return await accept(answer, name.Execution);
+                return await accept(answer, execution);
             }
             catch (PipelineException e) when (e.Kind == FaultKind.Damaged && !isOurs)
             {

@@ -1,0 +1,68 @@
+using Pipeline.Aws;
+using Pipeline.Configuration;
+
+namespace Pipeline.Transform.Engines.Emr;
+
+/// <summary>Runs as jobs of an application of EMR Serverless.</summary>
+public sealed record EmrServerlessOptions
+{
+    /// <summary>The longest time that a run may have: what AWS itself allows is longer.</summary>
+    private static readonly TimeSpan JobTimeLongest = TimeSpan.FromDays(7);
+
+    /// <summary>How the service is reached.</summary>
+    public required AwsSettings Aws { get; init; }
+
+    /// <summary>The application, e.g. <c>00f5abcdexample</c>.</summary>
+    public required string ApplicationId { get; init; }
+
+    /// <summary>The role that jobs run as, an ARN. Each job has of it what its run needs.</summary>
+    public required string ExecutionRole { get; init; }
+
+    /// <summary>Where jobs write their logs to, an address in S3; null: only where AWS keeps them by itself, which we cannot read.</summary>
+    public string? LogUri { get; init; }
+
+    /// <summary>How long a run may wait, and how long it may run. Default 12 h, from 5 min to 7 days.</summary>
+    public TimeSpan JobTimeMax { get; init; } = TimeSpan.FromHours(12);
+
+    /// <summary>What an hour of each costs; null: no costs are told, only what was billed.</summary>
+    public EmrServerlessPrices? Prices { get; init; }
+
+    /// <summary>Whose SQL the jobs are given. Default Spark's; DuckDB's is for an emulation.</summary>
+    public EngineDialect Dialect { get; init; } = EngineDialect.Spark;
+
+    /// <summary>Reads the section <c>transform.emr-serverless</c>, reporting every problem to the reader; null: it is not there.</summary>
+    public static EmrServerlessOptions? Bind(SettingsReader transform)
+    {
+        if (!transform.Has("emr-serverless")) return null;
+        var settings = transform.Section("emr-serverless");
+        var endpoint = settings.OptionalString("endpoint");
+        Uri? address = null;
+        if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
+            settings.Report("endpoint", $"'{endpoint}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
+        var role = settings.String("execution-role");
+        if (role.Length > 0 && !(role.StartsWith("arn:", StringComparison.Ordinal) && role.Contains(":role/", StringComparison.Ordinal)))
+            settings.Report("execution-role", $"'{role}' is not the ARN of a role. Write arn:aws:iam::ACCOUNT:role/NAME");
+        var log = settings.OptionalString("log-uri");
+        var options = new EmrServerlessOptions
+        {
+            Aws = new AwsSettings { Region = settings.String("region"), Endpoint = address, UseFips = settings.Bool("fips", byDefault: false) },
+            ApplicationId = settings.String("application-id"),
+            ExecutionRole = role,
+            LogUri = log is { Length: > 0 } ? log.TrimEnd('/') + "/" : null,
+            JobTimeMax = settings.Duration("job-time-max", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), JobTimeLongest),
+            Prices = EmrServerlessPrices.Bind(settings),
+            Dialect = settings.Choice<EngineDialect>("dialect", EngineDialect.Spark),
+        };
+        settings.Complete();
+        return options;
+    }
+}
+
+/// <summary>Whose SQL an engine elsewhere is given.</summary>
+public enum EngineDialect
+{
+    Spark,
+
+    /// <summary>An emulation's.</summary>
+    Duckdb,
+}

@@ -1,0 +1,47 @@
+using Pipeline.Core;
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Transform.Engines.Emr;
+
+/// <summary>The logs of jobs, as services put them into a bucket: compressed, and some time after the end.</summary>
+/// <param name="store">What lies below the configured address.</param>
+internal sealed class JobLogs(IObjectStore store, TimeProvider time)
+{
+    /// <summary>How long a log that is not there is waited for.</summary>
+    private static readonly TimeSpan LateMax = TimeSpan.FromMinutes(2);
+
+    /// <summary>What is more is not fetched: its address is told.</summary>
+    private const long BytesMax = 64L << 20;
+
+    private static readonly RetryPolicy Looks = new() { BackoffMin = TimeSpan.FromSeconds(5), BackoffMax = TimeSpan.FromSeconds(15), TimeMax = LateMax };
+
+    /// <summary>What a job of EMR Serverless left.</summary>
+    public Task<SparkRemains> OfJobAsync(string application, string job, string? reason, CancellationToken cancellationToken) =>
+        RemainsAsync($"applications/{application}/jobs/{job}/SPARK_DRIVER/", reason, cancellationToken);
+
+    /// <param name="directory">Below the configured address, where <c>stdout.gz</c> and <c>stderr.gz</c> are put.</param>
+    public async Task<SparkRemains> RemainsAsync(string directory, string? reason, CancellationToken cancellationToken)
+    {
+        var remains = new SparkRemains { Reason = reason, LogPlace = $"{store.Location.TrimEnd('/')}/{directory}" };
+        string? stderr;
+        try
+        {
+            stderr = await Looks.RunAsync(time, cancel => ReadAsync($"{directory}stderr.gz", cancel), cancellationToken, isAgain: text => text is null);
+        }
+        catch (PipelineException e)
+        {
+            // The job's own failure is told, with why no more is known of it.
+            return remains with { Reason = $"{reason?.TrimEnd('.')}. Its log cannot be read: {e.Cause}" };
+        }
+
+        return stderr is null ? remains : remains with { Stderr = stderr, Stdout = await ReadAsync($"{directory}stdout.gz", cancellationToken) ?? "" };
+    }
+
+    private async ValueTask<string?> ReadAsync(string path, CancellationToken cancellationToken)
+    {
+        if (await store.TryStatAsync(path, cancellationToken) is not { } found) return null;
+        if (found.Size > BytesMax || await store.TryGetAsync(path, cancellationToken) is not { } log) return "";
+        await using var stream = new MemoryStream(log, writable: false);
+        return await LogTail.ReadAsync(stream, cancellationToken);
+    }
+}

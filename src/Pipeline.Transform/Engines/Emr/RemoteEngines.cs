@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+using Pipeline.Aws.EmrServerless;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Transform.Jobs.Remote;
+
+namespace Pipeline.Transform.Engines.Emr;
+
+/// <summary>The engines elsewhere that are configured, and what lies in between.</summary>
+public sealed class RemoteEngines : IDisposable
+{
+    private const string ArtifactsInLake = "_jobs";
+
+    private readonly List<IDisposable> _opened = [];
+
+    private RemoteEngines(string pipeline, TransformOptions options, Lake lake, Func<string, IObjectStore> open, ILoggerFactory logs, TimeProvider time)
+    {
+        var artifacts = new JobArtifacts(open(options.Artifacts ?? $"{lake.Store.Location}/{ArtifactsInLake}"));
+        var submission = new SparkSubmission(artifacts, options.Spark);
+        List<IRemoteEngine> engines = [];
+        if (options.EmrServerless is { } serverless)
+        {
+            var client = new EmrServerlessClient(serverless.Aws, time);
+            _opened.Add(client);
+            engines.Add(new EmrServerlessEngine(serverless, client, submission, serverless.LogUri is { } uri ? new JobLogs(open(uri), time) : null, time, logs.CreateLogger<EmrServerlessEngine>()));
+        }
+
+        Runs = new RemoteRuns(pipeline, lake, artifacts, engines);
+    }
+
+    public RemoteRuns Runs { get; }
+
+    /// <param name="open">Opens a directory or an address in S3.</param>
+    /// <returns>Null: none is configured.</returns>
+    public static RemoteEngines? Open(string pipeline, TransformOptions options, Lake lake, Func<string, IObjectStore> open, ILoggerFactory logs, TimeProvider time) =>
+        options.EmrServerless is null ? null : new RemoteEngines(pipeline, options, lake, open, logs, time);
+
+    public void Dispose() => _opened.ForEach(opened => opened.Dispose());
+}

@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using Pipeline.Transform.Jobs.Remote;
+
+namespace Pipeline.Transform.Engines.Emr;
+
+/// <summary>What <c>spark-submit</c> is given, by whichever service: the program, its arguments, the settings of Spark.</summary>
+internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings settings)
+{
+    private const string ProgramName = "medallion_job.py";
+    private const string Sha256Option = "--sha256";
+
+    private string? _programUri;
+
+    /// <summary>The settings as one text, as on a command line.</summary>
+    public string Parameters { get; } = string.Join(' ', settings.Arguments.Select(Quoted));
+
+    /// <summary>Where the program lies, for those who run it: put there when it is asked for first.</summary>
+    public async ValueTask<string> ProgramUriAsync(CancellationToken cancellationToken)
+    {
+        if (_programUri is { } known) return known;
+        await using var resource = typeof(SparkSubmission).Assembly.GetManifestResourceStream(ProgramName) ?? throw new InvalidOperationException($"The assembly lacks {ProgramName}.");
+        using var content = new MemoryStream();
+        await resource.CopyToAsync(content, cancellationToken);
+        return _programUri = artifacts.UriOf(await artifacts.PutProgramAsync(ProgramName, content.ToArray(), cancellationToken));
+    }
+
+    /// <summary>The program's arguments.</summary>
+    public static ImmutableArray<string> ArgumentsOf(RemoteJob job) =>
+        ["--document", job.DocumentUri, Sha256Option, job.Sha256, "--execution", job.Name.Execution, "--answer", job.AnswerUri];
+
+    /// <summary>The document's digest out of arguments; null: they have none.</summary>
+    public static string? Sha256Of(IReadOnlyList<string> arguments)
+    {
+        for (var i = 0; i < arguments.Count - 1; i++)
+            if (arguments[i] == Sha256Option) return arguments[i + 1];
+        return null;
+    }
+
+    private static string Quoted(string argument) =>
+        argument.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\\' or '\'') ? $"\"{argument.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"" : argument;
+}
