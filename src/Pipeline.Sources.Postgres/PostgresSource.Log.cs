@@ -22,6 +22,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
     public static partial void ColumnLeftOut(this ILogger log, string table, string column);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} has its type again; its values of the time when it was {Type} are left out")]
+    public static partial void ValuesLeftOut(this ILogger log, string table, string column, string type);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows of about {RowsExpected}, {Percent} %, {RemainingSeconds} s left")]
     public static partial void SnapshotProgress(this ILogger log, string table, long rows, long? rowsExpected, long percent, long remainingSeconds);
 

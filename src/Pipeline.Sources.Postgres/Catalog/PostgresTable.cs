@@ -48,6 +48,9 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
 {
     /// <summary>Computed by the server from other columns; logical replication leaves it out.</summary>
     public bool IsGenerated { get; init; }
+
+    /// <summary>The type as one would write it: with precision and scale where it has them.</summary>
+    public string TypeText => ColumnType.Of(this).Arrow is Decimal128Type number ? $"{TypeName}({number.Precision},{number.Scale})" : TypeName;
 }
 
 /// <summary>The columns that captured changes have beside those of every Bronze table.</summary>

@@ -13,6 +13,9 @@ namespace Pipeline.Sources.Postgres.Decoding;
 /// <summary>Fills one chunk after another of a table, from rows of a COPY or from the tuples of a replication stream.</summary>
 internal sealed class RowChunkBuilder : IDisposable
 {
+    /// <summary>In place of a column of the chunk: the value is null and its column absent from <c>_changed</c>.</summary>
+    public const int Unreadable = -2;
+
     private const int FirstRows = 256;
     private const int FirstBytesPerColumn = 4 << 10;
 
@@ -83,7 +86,7 @@ internal sealed class RowChunkBuilder : IDisposable
 
     /// <param name="tuple">The row in the stream's form.</param>
     /// <param name="old">The row before, which may have the values that <paramref name="tuple"/> leaves out; or empty.</param>
-    /// <param name="columnOf">The column of the chunk for each field of a tuple; -1 for one that the chunk lacks.</param>
+    /// <param name="columnOf">The column of the chunk for each field of a tuple; -1 for one that the chunk lacks, <see cref="Unreadable"/> for one whose value it cannot have.</param>
     /// <param name="sequence">Place within the transaction.</param>
     public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, ReadOnlySpan<byte> op, long position, long sequence)
     {
@@ -93,6 +96,7 @@ internal sealed class RowChunkBuilder : IDisposable
         {
             var kind = tuple.Read(out var value);
             var oldKind = old.Read(out var oldValue);
+            isComplete &= columnOf[i] != Unreadable;
             if (columnOf[i] < 0) continue;
             if (kind == Tuple.Unchanged && oldKind is (Tuple.Text or Tuple.Binary))
             {

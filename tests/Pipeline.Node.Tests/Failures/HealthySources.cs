@@ -45,10 +45,11 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
         """;
 
     /// <summary>Source <c>app</c> alone, with these tables.</summary>
-    public string PostgresOf(string tables) => $$"""
+    /// <param name="settings">Beside them.</param>
+    public string PostgresOf(string tables, string settings = "poll-interval = 100ms") => $$"""
         app {
           {{AppServer}}
-          poll-interval = 100ms
+          {{settings}}
           tables { {{tables}} }
         }
         """;

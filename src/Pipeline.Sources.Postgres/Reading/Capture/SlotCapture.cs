@@ -5,6 +5,7 @@ using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Decoding;
 
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
@@ -128,6 +129,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         var thing = $"Source {_options.Name}, table {name}";
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
         var byNumber = columns.ToDictionary(column => (int)column.Number - 1);
+        var key = _options.Tables.First(candidate => candidate.Name == name).Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
 
         var columnOf = new int[relation.Columns.Count];
         for (var i = 0; i < columnOf.Length; i++)
@@ -139,15 +141,17 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                 continue;
             }
 
-            var known = ColumnType.Of(table.Columns[columnOf[i]]).Arrow;
-            if (byNumber.TryGetValue(i, out var streamed) && !known.Equals(ColumnType.Of(streamed).Arrow) && !SameType(known, ColumnType.Of(streamed).Arrow))
-                throw new PipelineException(FaultKind.Invalid, thing, $"column {streamed.Name} changed its type: {known.Name} before, {streamed.TypeName} now",
+            var known = table.Columns[columnOf[i]];
+            if (!byNumber.TryGetValue(i, out var streamed) || SameType(ColumnType.Of(known).Arrow, ColumnType.Of(streamed).Arrow)) continue;
+            if (key.Contains(known.Name, StringComparer.Ordinal) || !await HasTypeAgainAsync(name, known, cancellationToken))
+                throw new PipelineException(FaultKind.Invalid, thing, $"column {streamed.Name} changed its type: {known.TypeText} before, {streamed.TypeText} now",
                     "A table of the lake cannot change a column's type: capture it under another name, or give the column back its type.") { Split = from.Split };
+            _log.ValuesLeftOut(name, known.Name, streamed.TypeText);
+            columnOf[i] = RowChunkBuilder.Unreadable;
         }
 
-        if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.Where((column, i) => !columnOf.Contains(i) && !column.IsGenerated).FirstOrDefault() is { } dropped)
+        if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
             throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
-        var key = _options.Tables.First(candidate => candidate.Name == name).Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
         return new CapturedTable(name, table, columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
     }
 
@@ -166,6 +170,13 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         var now = await described.RefreshAsync(table, cancellationToken);
         if (now.IndexOf(column) < 0) _log.ColumnLeftOut(table, column);
         else throw DescribedTables.Changed(thing, $"column {column} was added");
+    }
+
+    /// <summary>What the stream still holds of the time between could otherwise never be passed.</summary>
+    private async ValueTask<bool> HasTypeAgainAsync(string table, PostgresColumn known, CancellationToken cancellationToken)
+    {
+        var now = await described.RefreshAsync(table, cancellationToken);
+        return now.IndexOf(known.Name) is var index and >= 0 && SameType(ColumnType.Of(known).Arrow, ColumnType.Of(now.Columns[index]).Arrow);
     }
 
     private PipelineException SchemaChanged(string thing, string cause) =>
