@@ -69,6 +69,7 @@ public sealed class Fuzz
     /// <param name="inputs">How many; all of <see cref="Inputs"/> unless it is given.</param>
     public async Task RunAsync(Action<byte[]> decode, Func<Exception, bool> isOfData, int? inputs = null)
     {
+        var (wanted, given, refused) = (inputs ?? Inputs, 0, 0);
         foreach (var good in _good) decode([.. good]);
         foreach (var found in _findings) Decode(decode, isOfData, [.. found]);
 
@@ -79,28 +80,33 @@ public sealed class Fuzz
             var input = drawn.Item2.Aggregate(_corpus[drawn.Item1], Apply);
             (running, startedAt) = (input, TimeProvider.System.GetTimestamp());
             var allocated = GC.GetAllocatedBytesForCurrentThread();
-            Decode(decode, isOfData, input);
+            given++;
+            if (!Decode(decode, isOfData, input)) refused++;
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             Assert.True(allocated < AllocatedMax, string.Create(CultureInfo.InvariantCulture, $"{allocated >> 20} MiB for {Show(input)}"));
-        }, iter: inputs ?? Inputs, threads: 1, print: drawn => Show(drawn.Item2.Aggregate(_corpus[drawn.Item1], Apply))));
+        }, iter: wanted, threads: 1, print: drawn => Show(drawn.Item2.Aggregate(_corpus[drawn.Item1], Apply))));
         while (await Task.WhenAny(sampling, Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)) != sampling)
             Assert.True(TimeProvider.System.GetElapsedTime(startedAt) < TimeMax, $"It does not end for {Show(running)}");
         await sampling;
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{given} changed inputs: {given - refused} read, {refused} refused"));
+        Assert.True(given >= wanted, $"{given} inputs of {wanted}");
     }
 
-    private static void Decode(Action<byte[]> decode, Func<Exception, bool> isOfData, byte[] input)
+    /// <returns>Whether it is a value. If not, it was told what is wrong.</returns>
+    private static bool Decode(Action<byte[]> decode, Func<Exception, bool> isOfData, byte[] input)
     {
         try
         {
             decode(input);
+            return true;
         }
         catch (Exception e) when (isOfData(e))
         {
-            // It was told what is wrong.
+            return false;
         }
         catch (Exception e)
         {
-            Assert.Fail($"{e.GetType().Name} for {Show(input)}: {e}");
+            throw new Xunit.Sdk.XunitException($"{e.GetType().Name} for {Show(input)}: {e}", e);
         }
     }
 
