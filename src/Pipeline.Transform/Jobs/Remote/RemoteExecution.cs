@@ -15,6 +15,9 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     /// <summary>How far the clocks of who submits and of the engine may differ: more, and its signatures are refused.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(15);
 
+    /// <summary>How long writing down that an execution is sent may take. Who stood still meanwhile may have been given up by those who wait for it.</summary>
+    private static readonly TimeSpan SendMax = TimeSpan.FromSeconds(30);
+
     private readonly long _startedAt = time.GetTimestamp();
     private RunKnowledge _known = null!;
     private JobName? _ours;
@@ -122,8 +125,16 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     private async ValueTask<JobHandle?> SubmitAsync(int number, JobDocument document, string path, string sha256, CancellationToken cancellationToken)
     {
         var name = _ours!;
+        var decidedAt = Now;
         if (await artifacts.DecideAsync(pins.Table, pins.Run, number, ClaimFate.Sent, name.Execution, cancellationToken) != ClaimFate.Sent)
         {
+            _known = _known with { Held = null, Found = null };
+            return null;
+        }
+
+        if (Now - decidedAt > SendMax)
+        {
+            await CloseAsync(number, cancellationToken);
             _known = _known with { Held = null, Found = null };
             return null;
         }
