@@ -46,7 +46,7 @@ public sealed class HeldRowsSpec
     }
 
     [Fact]
-    public async Task Seventeen_thousand_rows_of_two_kilobytes_wait_and_are_released_within_the_memory_that_is_shipped()
+    public async Task Seventeen_thousand_rows_of_two_kilobytes_wait_and_are_released_within_a_quarter_of_a_gibibyte()
     {
         using var lake = new TestLake(TestGraph.Of(Contracts), memoryMebibytes: 256);
         await TeamsAsync(lake, 0);
@@ -62,6 +62,19 @@ public sealed class HeldRowsSpec
 
         Assert.Equal(["17001|34816001"], await lake.RowsAsync("SELECT count(*), CAST(sum(length(text)) AS BIGINT) FROM silver.users"));
         Assert.Equal(["0"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
+    }
+
+    /// <summary>A run of one commit cannot be made smaller.</summary>
+    [Fact]
+    public async Task Rows_of_one_commit_that_do_not_fit_into_the_buffers_of_several_threads_are_set_aside_by_one()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), memoryMebibytes: (int)(new TransformOptions().MemoryBytesMax >> 20));
+        await TeamsAsync(lake, 0);
+        await UsersAsync(lake, 0, 17_000, "i % 2 + 1", "repeat(md5(CAST(i AS VARCHAR)), 64)");
+
+        await lake.RunAllAsync();
+
+        Assert.Equal(["17000"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine WHERE _held"));
     }
 
     [Fact]

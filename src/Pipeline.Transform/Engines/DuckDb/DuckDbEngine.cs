@@ -65,9 +65,23 @@ public sealed class DuckDbEngine(IObjectStore store, TransformOptions options) :
 
     private async Task<JobAnswer> RunAsync(ReadOnlyMemory<byte> document, string execution, CancellationToken cancellationToken)
     {
+        var settings = SettingsOf(options);
         try
         {
-            using var session = DuckDbSession.Open(SettingsOf(options), cancellationToken);
+            return await RunAsync(document, execution, settings, cancellationToken);
+        }
+        // Each thread has buffers of its own, and a run that has made its first commit, or is of one commit, cannot be made smaller.
+        catch (PipelineException e) when (e.Kind == FaultKind.TooLarge && settings.Threads > 1)
+        {
+            return await RunAsync(document, execution, settings with { Threads = 1 }, cancellationToken);
+        }
+    }
+
+    private async Task<JobAnswer> RunAsync(ReadOnlyMemory<byte> document, string execution, DuckDbSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var session = DuckDbSession.Open(settings, cancellationToken);
             return await new StepRun(session, store, JobDocument.Read(document.Span), JobDocument.Sha256Of(document.Span), execution).RunAsync(cancellationToken);
         }
         catch (IOException e) when (DiskErrors.IsFull(e) || DiskErrors.IsReadOnly(e))
