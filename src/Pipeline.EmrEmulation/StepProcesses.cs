@@ -34,8 +34,12 @@ internal sealed class StepProcesses(string state, Uri? s3, TimeSpan logsAfter, A
         }
 
         if (process.ExitCode == 0) note(work, "wrote");
-        _ = PutLogsAsync(work, await output, await error, process.ExitCode);
-        return new EmrOutcome(process.ExitCode, null, (await error).Split('\n').LastOrDefault(line => line.Length > 0));
+        var (printed, said, exitCode) = (await output, await error, process.ExitCode);
+        Background.Start(async _ => await PutLogsAsync(work, printed, said, exitCode), failure =>
+        {
+            if (failure is not null) Console.Error.WriteLine($"The logs of step {work.Name} are not put: {failure.Message}");
+        }, CancellationToken.None);
+        return new EmrOutcome(exitCode, null, said.Split('\n').LastOrDefault(line => line.Length > 0));
     }
 
     /// <summary>Ends a step's process that a former server has left, and waits until it is gone.</summary>

@@ -114,7 +114,7 @@ public sealed record TransformOptions
         {
             Engine = settings.Choice<EngineKind>("engine", byDefault.Engine),
             EngineAutoBytes = settings.Bytes("engine-auto-bytes", byDefault.EngineAutoBytes, min: 1),
-            SparkEngines = [.. new[] { EngineKind.Emr, EngineKind.EmrServerless }.Where(engine => settings.Has(engine.NameOf()!))],
+            SparkEngines = settings.Has("emr-serverless") ? [EngineKind.EmrServerless] : [],
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             EmrServerless = EmrServerlessOptions.Bind(settings),
             Artifacts = settings.OptionalString("artifacts"),

@@ -55,7 +55,7 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
     [InlineData("engine = duckdb", false)]
     public void A_table_that_may_come_to_Spark_with_SQL_that_is_another_there_keeps_a_node_from_starting(string engine, bool isKept)
     {
-        Replace("pipeline.conf", "engine = auto  ", $"emr {{ cluster-id = j-1, region = eu-central-1 }}, {engine}");
+        Replace("pipeline.conf", "engine = auto  ", $"emr-serverless {{ region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }}, {engine}");
         Replace("gold/gold.conf", "key = [date_day] }\nfact_sales", "key = [date_day] }\nodd { sql = \"odd.sql\" }\nstays { sql = \"odd.sql\", engine = duckdb }\nfact_sales");
         File.WriteAllText(Path.Combine(_directory, "gold", "odd.sql"), "SELECT order_id / 2 FROM silver.customer_orders");
 
