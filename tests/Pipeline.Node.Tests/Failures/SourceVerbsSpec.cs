@@ -8,7 +8,7 @@ namespace Pipeline.Node.Tests.Failures;
 [Collection(HealthySources.Name)]
 public sealed class SourceVerbsSpec(HealthySources sources) : IDisposable
 {
-    private const string Left = "select (select count(*) from pg_replication_slots) + (select count(*) from pg_publication)";
+    private const string Left = "select (select count(*) from pg_replication_slots where slot_name = 'pipeline_app') + (select count(*) from pg_publication where pubname = 'pipeline_app')";
 
     private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-source-").FullName;
 
