@@ -15,12 +15,13 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     /// <summary>How far the clocks of who submits and of the engine may differ: more, and its signatures are refused.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long writing down that an execution is sent may take. Who stood still meanwhile may have been given up by those who wait for it.</summary>
-    private static readonly TimeSpan SendMax = TimeSpan.FromSeconds(30);
+    /// <summary>Between two submissions to an engine that is full.</summary>
+    private static readonly TimeSpan RoomAgain = TimeSpan.FromSeconds(20);
 
     private readonly long _startedAt = time.GetTimestamp();
     private RunKnowledge _known = null!;
     private JobName? _ours;
+    private TimeSpan? _sentAt;
     private DateTimeOffset _since;
 
     private TimeSpan Now => time.GetElapsedTime(_startedAt);
@@ -57,7 +58,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
                         _known = _known with { Cancelled = _known.Cancelled.SetItems(cancel.Executions.Select(handle => KeyValuePair.Create(handle.Execution, Now))) };
                         break;
                     case RunStep.Wait:
-                        await WaitAsync(cancellationToken);
+                        await WaitAsync(LookAgain, cancellationToken);
                         break;
                     case RunStep.Submit submit:
                         if (await SubmitAsync(submit.Number, document, path, sha256, cancellationToken) is { } submitted && await EndAsync(new FoundExecution(submitted, ExecutionStage.Pending, sha256, time.GetUtcNow()), isOurs: true, accept, cancellationToken) is { } answered)
@@ -100,7 +101,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         var claim = new RunClaim(number, name.Execution, _known.Document, pins, time.GetUtcNow(), ClaimFate.Open);
         if (await artifacts.TryClaimAsync(pins.Table, pins.Run, claim, cancellationToken))
         {
-            _ours = name;
+            (_ours, _sentAt) = (name, null);
             _known = _known with { Held = number, Claims = _known.Claims.Add(new SeenClaim(number, name.Execution, _known.Document, ClaimFate.Open, Now)) };
         }
         else
@@ -115,9 +116,9 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         _known = _known with { Claims = [.. _known.Claims.Select(claim => claim.Number == number ? claim with { Fate = ClaimFate.Over } : claim)] };
     }
 
-    private async ValueTask WaitAsync(CancellationToken cancellationToken)
+    private async ValueTask WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
     {
-        await Task.Delay(LookAgain, time, cancellationToken);
+        await Task.Delay(pause, time, cancellationToken);
         _known = _known with { Found = null };
     }
 
@@ -125,15 +126,17 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     private async ValueTask<JobHandle?> SubmitAsync(int number, JobDocument document, string path, string sha256, CancellationToken cancellationToken)
     {
         var name = _ours!;
-        var decidedAt = Now;
+        // From before it is written: others count from when they see it.
+        var sentAt = _sentAt ??= Now;
         if (await artifacts.DecideAsync(pins.Table, pins.Run, number, ClaimFate.Sent, name.Execution, cancellationToken) != ClaimFate.Sent)
         {
             _known = _known with { Held = null, Found = null };
             return null;
         }
 
-        if (Now - decidedAt > SendMax)
+        if (Now - sentAt > RunKnowledge.SendMax)
         {
+            // Whoever waits for it gives it up some time later: what is sent now could arrive beside a replacement.
             await CloseAsync(number, cancellationToken);
             _known = _known with { Held = null, Found = null };
             return null;
@@ -157,7 +160,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
                 _known = _known with { Held = null };
                 return accepted.Handle;
             case Submission.NoRoom:
-                await WaitAsync(cancellationToken);
+                await WaitAsync(RoomAgain, cancellationToken);
                 return null;
             default:
                 _known = _known with { Held = null, Found = null };

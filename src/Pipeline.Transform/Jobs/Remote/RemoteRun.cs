@@ -29,6 +29,12 @@ internal sealed record RunKnowledge(string Document, RemoteBounds Bounds)
     /// <summary>How long an open claim is left to its owner before it is taken from him. Longer than a search takes.</summary>
     public static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(45);
 
+    /// <summary>
+    /// How long after its claim says so an execution may still be sent: who stood still meanwhile, or waited for room in an engine that is
+    /// full, draws another one.
+    /// </summary>
+    public static readonly TimeSpan SendMax = TimeSpan.FromMinutes(2);
+
     /// <summary>How long an execution that was told to end and does not say so is left alone.</summary>
     public static readonly TimeSpan CancelAgain = TimeSpan.FromMinutes(1);
 
@@ -116,7 +122,7 @@ internal static class RemoteRun
             if (claim.Fate == ClaimFate.Open)
                 return now < claim.SeenAt + RunKnowledge.Courtesy ? new RunStep.Wait($"another node is about to submit execution {claim.Execution}") : new RunStep.TakeAway(claim.Number);
             // Not found is no proof before it must have been there: the answer to its submission may have been lost, and not the submission.
-            return known.FoundAt < claim.SeenAt + known.Bounds.ArriveMax ? new RunStep.Wait($"execution {claim.Execution} may have been submitted, and is looked for") : new RunStep.Close(claim.Number);
+            return known.FoundAt < claim.SeenAt + RunKnowledge.SendMax + known.Bounds.ArriveMax ? new RunStep.Wait($"execution {claim.Execution} may have been submitted, and is looked for") : new RunStep.Close(claim.Number);
         }
 
         return known.Held is { } held ? new RunStep.Submit(held) : new RunStep.Claim(known.Claims.Select(claim => claim.Number).DefaultIfEmpty().Max() + 1);

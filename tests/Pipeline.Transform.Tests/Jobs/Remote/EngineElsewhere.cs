@@ -39,6 +39,9 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
     /// <summary>What becomes of the next submissions; then they are accepted.</summary>
     public Queue<Lot> Lots { get; } = [];
 
+    /// <summary>It takes no more.</summary>
+    public bool IsFull { get; set; }
+
     /// <summary>Cancelled executions say that they are, and go on.</summary>
     public bool IsDeaf { get; set; }
 
@@ -64,7 +67,7 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
     public ValueTask<Submission> SubmitAsync(RemoteJob job, CancellationToken cancellationToken)
     {
         Submitting?.Invoke(job);
-        var lot = Lots.TryDequeue(out var next) ? next : Lot.Accepted;
+        var lot = IsFull ? Lot.NoRoom : Lots.TryDequeue(out var next) ? next : Lot.Accepted;
         if (lot == Lot.NoRoom) return ValueTask.FromResult<Submission>(new Submission.NoRoom("it is full"));
         if (lot == Lot.Refused) throw new PipelineException(FaultKind.Invalid, "Cluster", "it takes no such step", "Correct it.");
         var handle = new JobHandle(Name, job.Name.Execution, $"s-{job.Name.Execution}");

@@ -194,6 +194,45 @@ public sealed class RemoteExecutionSpec : IDisposable
     }
 
     [Fact]
+    public async Task Two_who_wait_for_room_for_longer_than_a_submission_may_be_under_way_have_one_execution()
+    {
+        var spec = await SpecAsync();
+        (_engine.IsFull, _engine.EndsAs) = (true, null);
+        var began = _lake.Time.GetUtcNow();
+
+        Task[] both = [RunAsync(spec, isPumped: false), RunAsync(spec, isPumped: false)];
+        await PumpAsync(() => _lake.Time.GetUtcNow() - began > 3 * _engine.Bounds.ArriveMax);
+        var (searches, since) = (_engine.Searches, _lake.Time.GetUtcNow());
+        _engine.IsFull = false;
+        await PumpAsync(() => _engine.Active.Count > 0 && _engine.Searches > searches && _lake.Time.GetUtcNow() - since > _engine.Bounds.ArriveMax);
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await PumpAsync(() => both.All(task => task.IsCompleted));
+
+        Assert.Contains(both, task => task.IsCompletedSuccessfully);
+        Assert.Equal((1, 0), (_engine.Submitted, _engine.Doubled));
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task Who_has_stood_still_before_sending_draws_another_execution()
+    {
+        var spec = await SpecAsync();
+        var isFirst = true;
+        _engine.Submitting = job =>
+        {
+            if (!isFirst) return;
+            isFirst = false;
+            _engine.Lots.Enqueue(Lot.NoRoom);
+            _lake.Time.Advance(RunKnowledge.SendMax + TimeSpan.FromSeconds(1));
+        };
+
+        await RunAsync(spec);
+
+        Assert.Equal(2, _intended.Distinct().Count());
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+    }
+
+    [Fact]
     public async Task A_claim_that_its_owner_has_not_used_is_taken_away_and_he_does_not_submit_then()
     {
         var spec = await SpecAsync();

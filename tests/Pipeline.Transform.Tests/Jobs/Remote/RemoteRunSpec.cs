@@ -79,10 +79,10 @@ public sealed class RemoteRunSpec
     [Fact]
     public void What_was_sent_is_looked_for_until_it_cannot_arrive_any_more()
     {
-        var sent = Known with { Claims = [Claim(1, ClaimFate.Sent, seen: Now - TimeSpan.FromMinutes(6))] };
+        var sent = Known with { Claims = [Claim(1, ClaimFate.Sent, seen: Now - RunKnowledge.SendMax - TimeSpan.FromMinutes(6))] };
 
         Assert.Equal("close 1", Decide(sent));
-        Assert.Equal("wait", Decide(sent with { Claims = [Claim(1, ClaimFate.Sent, seen: Now - TimeSpan.FromMinutes(5))] }));
+        Assert.Equal("wait", Decide(sent with { Claims = [Claim(1, ClaimFate.Sent, seen: Now - RunKnowledge.SendMax - TimeSpan.FromMinutes(5))] }));
         // It counts when the engine was asked.
         Assert.Equal("wait", Decide(sent with { FoundAt = Now - TimeSpan.FromSeconds(1) }));
         Assert.Equal("close 1", Decide(sent with { Claims = [Claim(1, ClaimFate.Sent)], Found = [Found("e1", ExecutionStage.Failed)] }));
