@@ -10,31 +10,9 @@ using RetryPolicy = Pipeline.Core.RetryPolicy;
 namespace Pipeline.Aws.Tests;
 
 /// <summary>One <c>moto_server</c> for all tests; those that ask for it are skipped where there is none.</summary>
-public sealed class AwsServices : IAsyncLifetime
+public sealed class AwsServices : MotoFixture
 {
     public static readonly BasicAWSCredentials Credentials = new("test", "test");
-
-    private readonly SemaphoreSlim _starting = new(1, 1);
-    private MotoServer? _moto;
-    private string _missing = "";
-
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
-
-    public async Task<Uri> UrlAsync(CancellationToken cancellationToken)
-    {
-        await _starting.WaitAsync(cancellationToken);
-        try
-        {
-            if (_moto is null && _missing.Length == 0) (_moto, _missing) = await MotoServer.TryStartAsync(cancellationToken);
-        }
-        finally
-        {
-            _starting.Release();
-        }
-
-        Assert.SkipWhen(_moto is null, _missing);
-        return _moto.Url;
-    }
 
     /// <summary>The wire check in front of it.</summary>
     public async Task<AwsWireCheck> CheckAsync(CancellationToken cancellationToken, string secret = "test")
@@ -69,11 +47,5 @@ public sealed class AwsServices : IAsyncLifetime
         using var response = await http.SendAsync(request, cancellationToken);
         using var json = JsonDocument.Parse(await response.Content.ReadAsStringAsync(cancellationToken));
         return json.RootElement.GetProperty("JobFlowId").GetString()!;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_moto is not null) await _moto.DisposeAsync();
-        _starting.Dispose();
     }
 }

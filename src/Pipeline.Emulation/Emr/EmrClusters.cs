@@ -11,12 +11,12 @@ internal sealed class EmrClusters : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly EmrStore _store;
     private readonly Dictionary<string, (CancellationTokenSource Cancel, Task Ended)> _running = new(StringComparer.Ordinal);
-    private readonly HashSet<ITimer> _timers = [];
+    private readonly Later _later;
     private bool _isDisposed;
 
     public EmrClusters(EmrOptions options, EmrStore store)
     {
-        (_options, _store) = (options, store);
+        (_options, _store, _later) = (options, store, new Later(options.Time));
         foreach (var step in _store.Steps.Where(step => step.IsActive && step.StartedAt is not null).ToList())
         {
             // Its process was one of a process that is gone: it may write until this returns.
@@ -28,7 +28,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         foreach (var cluster in _store.Clusters.Where(cluster => !cluster.HasEnded).ToList())
         {
             if (cluster.State == ClusterState.Terminating) Finish(cluster.Id);
-            else if (!cluster.RunsSteps) After(options.ClusterStartsAfter, () => Boot(cluster.Id));
+            else if (!cluster.RunsSteps) _later.After(options.ClusterStartsAfter, () => Boot(cluster.Id));
             else Schedule(cluster.Id);
         }
     }
@@ -46,7 +46,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         lock (_lock)
         {
             Put(cluster);
-            After(_options.ClusterStartsAfter, () => Boot(cluster.Id));
+            _later.After(_options.ClusterStartsAfter, () => Boot(cluster.Id));
             return cluster;
         }
     }
@@ -57,7 +57,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         lock (_lock)
         {
             Put(step, "submitted");
-            After(_options.StepStartsAfter, () => Schedule(step.Cluster));
+            _later.After(_options.StepStartsAfter, () => Schedule(step.Cluster));
             return step;
         }
     }
@@ -68,7 +68,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         {
             if (_store.Step(step.Id) is not { State: StepState.Pending or StepState.Running } active) return;
             Put(active with { State = StepState.CancelPending });
-            After(_options.CancelsAfter, () => Interrupt(step.Id));
+            _later.After(_options.CancelsAfter, () => Interrupt(step.Id));
         }
     }
 
@@ -99,8 +99,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         {
             if (_isDisposed) return;
             _isDisposed = true;
-            foreach (var timer in _timers) timer.Dispose();
-            _timers.Clear();
+            _later.Dispose();
             running = [.. _running.Values];
         }
 
@@ -118,7 +117,7 @@ internal sealed class EmrClusters : IAsyncDisposable
             {
                 case { State: ClusterState.Starting } cluster:
                     Put(cluster with { State = ClusterState.Bootstrapping });
-                    After(_options.ClusterStartsAfter, () => Boot(id));
+                    _later.After(_options.ClusterStartsAfter, () => Boot(id));
                     break;
                 case { State: ClusterState.Bootstrapping } cluster:
                     Put(cluster with { State = ClusterState.Running, ReadyAt = Now });
@@ -158,7 +157,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         if (state != cluster.State) Put(cluster with { State = state });
         if (active > 0) return;
         if (cluster.EndsWithoutSteps) Terminate(cluster.Id, "ALL_STEPS_COMPLETED", "Steps completed");
-        else if (cluster.IdleTimeout is { } idle) After(idle, () => EndIdle(cluster.Id, idle));
+        else if (cluster.IdleTimeout is { } idle) _later.After(idle, () => EndIdle(cluster.Id, idle));
     }
 
     private void EndIdle(string id, TimeSpan idle)
@@ -244,7 +243,7 @@ internal sealed class EmrClusters : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_store.Cluster(cluster) is { State: ClusterState.Terminating } && !StepsOf(cluster).Any(step => step.IsActive)) After(_options.ClusterEndsAfter, () => Finish(cluster));
+            if (_store.Cluster(cluster) is { State: ClusterState.Terminating } && !StepsOf(cluster).Any(step => step.IsActive)) _later.After(_options.ClusterEndsAfter, () => Finish(cluster));
         }
     }
 
@@ -269,23 +268,5 @@ internal sealed class EmrClusters : IAsyncDisposable
     {
         _store.Put(step);
         _options.Log.Add(new EmrEvent { At = Now, What = what, Cluster = step.Cluster, Step = step.Id, Name = step.Name, State = step.State, Document = step.Document, Error = step.FailureMessage });
-    }
-
-    private void After(TimeSpan delay, Action act)
-    {
-        ITimer? timer = null;
-        timer = _options.Time.CreateTimer(_ =>
-        {
-            lock (_lock)
-            {
-                if (_isDisposed) return;
-                if (timer is not null) _timers.Remove(timer);
-            }
-
-            timer?.Dispose();
-            act();
-        }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        lock (_lock) _timers.Add(timer);
-        timer.Change(delay, Timeout.InfiniteTimeSpan);
     }
 }

@@ -11,43 +11,14 @@ namespace Pipeline.Delta.Tests.S3;
 /// One <c>moto_server</c> for all tests: an S3 service in a child process on a free loopback port. Tests that ask for it
 /// are skipped where <c>python3</c> does not have it.
 /// </summary>
-public sealed class S3StandIn : IAsyncLifetime
+public sealed class S3StandIn : MotoFixture
 {
     public static readonly BasicAWSCredentials Credentials = new("test", "test");
-
-    private readonly SemaphoreSlim _starting = new(1, 1);
-    private MotoServer? _moto;
-    private string _missing = "";
-
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
-
-    /// <summary>Where the service listens.</summary>
-    public async Task<Uri> UrlAsync(CancellationToken cancellationToken)
-    {
-        await _starting.WaitAsync(cancellationToken);
-        try
-        {
-            if (_moto is null && _missing.Length == 0) (_moto, _missing) = await MotoServer.TryStartAsync(cancellationToken);
-        }
-        finally
-        {
-            _starting.Release();
-        }
-
-        Assert.SkipWhen(_moto is null, _missing);
-        return _moto.Url;
-    }
 
     /// <summary>A new bucket behind a proxy that can fail.</summary>
     public async Task<S3Bucket> BucketAsync(CancellationToken cancellationToken, Func<S3Options, S3Options>? change = null)
     {
         var upstream = await UrlAsync(cancellationToken);
         return await S3Bucket.CreateAsync(upstream, await FaultProxy.StartAsync(upstream, cancellationToken), change ?? (options => options), cancellationToken);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_moto is not null) await _moto.DisposeAsync();
-        _starting.Dispose();
     }
 }

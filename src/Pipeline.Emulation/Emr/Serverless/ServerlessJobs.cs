@@ -11,12 +11,12 @@ internal sealed class ServerlessJobs : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly EmrStore _store;
     private readonly Dictionary<string, (CancellationTokenSource Cancel, Task Ended)> _running = new(StringComparer.Ordinal);
-    private readonly HashSet<ITimer> _timers = [];
+    private readonly Later _later;
     private bool _isDisposed;
 
     public ServerlessJobs(EmrOptions options, EmrStore store)
     {
-        (_options, _store) = (options, store);
+        (_options, _store, _later) = (options, store, new Later(options.Time));
         foreach (var job in store.Jobs.Where(job => !job.HasEnded).ToList())
         {
             if (job.StartedAt is not null) options.EndLeftOver(job.Id);
@@ -40,7 +40,7 @@ internal sealed class ServerlessJobs : IAsyncDisposable
         lock (_lock)
         {
             Put(job, "submitted");
-            Later(job.Id);
+            GoLater(job.Id);
             return job;
         }
     }
@@ -58,7 +58,7 @@ internal sealed class ServerlessJobs : IAsyncDisposable
             }
 
             if (job.State != JobState.Cancelling) Put(job with { State = JobState.Cancelling });
-            After(_options.CancelsAfter + grace, () => Interrupt(id));
+            _later.After(_options.CancelsAfter + grace, () => Interrupt(id));
             return true;
         }
     }
@@ -70,8 +70,7 @@ internal sealed class ServerlessJobs : IAsyncDisposable
         {
             if (_isDisposed) return;
             _isDisposed = true;
-            foreach (var timer in _timers) timer.Dispose();
-            _timers.Clear();
+            _later.Dispose();
             running = [.. _running.Values];
         }
 
@@ -79,7 +78,7 @@ internal sealed class ServerlessJobs : IAsyncDisposable
         await Task.WhenAll(running.Select(job => job.Ended));
     }
 
-    private void Later(string id) => After(_options.StepStartsAfter / 3, () => Go(id));
+    private void GoLater(string id) => _later.After(_options.StepStartsAfter / 3, () => Go(id));
 
     /// <summary>Takes a job to its next state: submitted, pending, scheduled, running; queued while others have the capacity.</summary>
     private void Go(string id)
@@ -91,12 +90,12 @@ internal sealed class ServerlessJobs : IAsyncDisposable
             var next = job.State switch { JobState.Submitted => JobState.Pending, JobState.Scheduled => JobState.Running, _ => JobState.Scheduled };
             if (next == JobState.Scheduled && _store.Jobs.Count(other => other.Application == job.Application && other.State is JobState.Scheduled or JobState.Running or JobState.Cancelling) >= _options.ServerlessJobsMax) next = JobState.Queued;
             if (next != job.State) Put(job with { State = next, StartedAt = next == JobState.Running ? Now : null });
-            if (next is JobState.Pending or JobState.Scheduled) Later(id);
+            if (next is JobState.Pending or JobState.Scheduled) GoLater(id);
             if (next != JobState.Running) return;
             var cancel = new CancellationTokenSource();
             _running[id] = (cancel, Task.CompletedTask);
             begun = new EmrWork(job.Application, id, job.Name ?? "", "command-runner.jar", job.Command, LogsOf(job), cancel.Token);
-            if (job.TimeoutMinutes is > 0 and var minutes) After(TimeSpan.FromMinutes(minutes), () => Cancel(id, TimeSpan.Zero));
+            if (job.TimeoutMinutes is > 0 and var minutes) _later.After(TimeSpan.FromMinutes(minutes), () => Cancel(id, TimeSpan.Zero));
         }
 
         var ended = _options.Work(begun).ContinueWith(task => Ended(id, EmrClusters.OutcomeOf(task)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -130,7 +129,7 @@ internal sealed class ServerlessJobs : IAsyncDisposable
     {
         var job = _store.Job(id)!;
         Put(job with { State = state, Details = details.Length > 256 ? details[..256] : details, EndedAt = Now });
-        foreach (var waiting in _store.Jobs.Where(other => other.Application == job.Application && other.State == JobState.Queued).Select(other => other.Id).ToList()) Later(waiting);
+        foreach (var waiting in _store.Jobs.Where(other => other.Application == job.Application && other.State == JobState.Queued).Select(other => other.Id).ToList()) GoLater(waiting);
     }
 
     private void Put(ServerlessJob job, string what = "state")
@@ -140,22 +139,4 @@ internal sealed class ServerlessJobs : IAsyncDisposable
     }
 
     private static string? LogsOf(ServerlessJob job) => job.LogUri is { } logs ? $"{logs.TrimEnd('/')}/applications/{job.Application}/jobs/{job.Id}/SPARK_DRIVER" : null;
-
-    private void After(TimeSpan delay, Action act)
-    {
-        ITimer? timer = null;
-        timer = _options.Time.CreateTimer(_ =>
-        {
-            lock (_lock)
-            {
-                if (_isDisposed) return;
-                if (timer is not null) _timers.Remove(timer);
-            }
-
-            timer?.Dispose();
-            act();
-        }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        lock (_lock) _timers.Add(timer);
-        timer.Change(delay, Timeout.InfiniteTimeSpan);
-    }
 }
