@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
@@ -198,6 +199,8 @@ public sealed class RemoteExecutionSpec : IDisposable
     {
         var spec = await SpecAsync();
         (_engine.IsFull, _engine.EndsAs) = (true, null);
+        var sent = new ConcurrentQueue<string>();
+        _engine.Submitting = job => sent.Enqueue(job.Name.Execution);
         var began = _lake.Time.GetUtcNow();
 
         Task[] both = [RunAsync(spec, isPumped: false), RunAsync(spec, isPumped: false)];
@@ -210,6 +213,9 @@ public sealed class RemoteExecutionSpec : IDisposable
 
         Assert.Contains(both, task => task.IsCompletedSuccessfully);
         Assert.Equal((1, 0), (_engine.Submitted, _engine.Doubled));
+        // An execution that another one has followed is never sent again.
+        Assert.True(sent.Distinct().Count() > 1);
+        Assert.Equal(sent.Distinct(), sent.Where((execution, i) => i == 0 || execution != sent.ElementAt(i - 1)));
         await HasRunAsync();
     }
 
