@@ -25,14 +25,16 @@ public sealed class HandleGate(string owner)
     }
 
     /// <summary>Closes the handle behind the last use; once, however often it is asked.</summary>
-    public void End(Action close)
+    /// <returns>Whether it was this call: what else ends with the handle is the caller's then, and nobody's else.</returns>
+    public bool End(Action close)
     {
         if (_lock.IsHeldByCurrentThread) throw new InvalidOperationException($"{owner} is ended by its own use.");
         lock (_lock)
         {
-            if (_hasEnded) return;
+            if (_hasEnded) return false;
             _hasEnded = true;
             close();
+            return true;
         }
     }
 }

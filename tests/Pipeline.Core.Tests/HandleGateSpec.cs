@@ -27,7 +27,7 @@ public sealed class HandleGateSpec
                 Interlocked.Increment(ref closed);
             }), Cancel));
 
-            await Task.WhenAll(enders);
+            Assert.Single(await Task.WhenAll(enders), isTheEnd => isTheEnd);
 
             foreach (var user in usersOfIt) Assert.Equal("it", (await Assert.ThrowsAsync<ObjectDisposedException>(() => user)).ObjectName);
             Assert.Equal((1, 0), (closed, wrong));

@@ -80,7 +80,8 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     public override async ValueTask DisposeAsync()
     {
-        _gate.End(() => _writer?.Dispose());
+        // An upload has one end too: two who drop it at once would close its file, or give its buffer back, twice.
+        if (!_gate.End(() => _writer?.Dispose())) return;
         await _output.DisposeAsync();
         await _upload.DisposeAsync();
     }
