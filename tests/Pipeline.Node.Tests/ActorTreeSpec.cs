@@ -31,7 +31,9 @@ public sealed class ActorTreeSpec : IDisposable
         for (var looks = 0; !tree.Has("JobRunnerActor") || !tree.Has("BronzeMaintenanceActor") || !tree.Has("ActorGraphInterpreter"); looks++)
         {
             if (looks % 100 == 0) await producer.ProduceAsync("clicks", new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes($$"""{"id":{{looks}}}""") }, deadline.Token);
-            await pulse.WaitForNextTickAsync(deadline.Token);
+            await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+            if (deadline.IsCancellationRequested)
+                Assert.Fail($"Not all has been seen that lives for a short time only. The tree so far:\n{tree.Draw()}\nThe node says:\n{string.Join('\n', node.Log.TakeLast(40))}");
             tree.Look(node.System);
         }
 
