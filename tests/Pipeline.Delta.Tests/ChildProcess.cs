@@ -34,8 +34,18 @@ internal static class ChildProcess
         deadline.CancelAfter(Deadline);
         try
         {
-            var (output, errors) = (child.StandardOutput.ReadToEndAsync(deadline.Token), child.StandardError.ReadToEndAsync(deadline.Token));
-            await child.WaitForExitAsync(deadline.Token);
+            var (output, errors) = (child.StandardOutput.ReadToEndAsync(CancellationToken.None), child.StandardError.ReadToEndAsync(CancellationToken.None));
+            try
+            {
+                await child.WaitForExitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+            {
+                var used = child.TotalProcessorTime;
+                child.Kill();
+                Assert.Fail($"child {string.Join(' ', args)} has not ended within {Deadline.TotalMinutes:0} min, of which it computed {used.TotalSeconds:0} s. It wrote:\n{await output}\n{await errors}");
+            }
+
             Assert.True(child.ExitCode == 0, $"child {string.Join(' ', args)} ended with {child.ExitCode}:\n{await errors}");
             return await output;
         }
