@@ -5,8 +5,8 @@ using Pipeline.Core;
 namespace Pipeline.Aws.Emr;
 
 /// <summary>
-/// Steps of clusters of Amazon EMR. Every call is tried again as <see cref="AwsSettings.Retry"/> says while that is safe:
-/// what adds steps is not repeated after an answer that was lost.
+/// Clusters of Amazon EMR and their steps. Every call is tried again as <see cref="AwsSettings.Retry"/> says while that is safe:
+/// what adds steps or starts a cluster is not repeated after an answer that was lost.
 /// </summary>
 public sealed class EmrClient : IDisposable
 {
@@ -112,9 +112,56 @@ public sealed class EmrClient : IDisposable
         var answer = await _call.RepeatableAsync<EmrWire.ClusterDescribed>(Request(clusterId, "DescribeCluster", new EmrWire.DescribeCluster(clusterId)), cancellationToken,
             described => described.Cluster is { Id: not null, Status.State: not null });
         var cluster = answer.Cluster!;
-        var reason = cluster.Status!.StateChangeReason;
-        var said = string.Join(": ", new[] { reason?.Code, reason?.Message }.Where(text => !string.IsNullOrEmpty(text)));
-        return new EmrCluster(cluster.Id!, cluster.Name ?? "", AwsNames.FromWire<EmrClusterState>(cluster.Status.State), said.Length == 0 ? null : said, cluster.LogUri, cluster.ReleaseLabel, cluster.StepConcurrencyLevel ?? 1);
+        return new EmrCluster(cluster.Id!, cluster.Name ?? "", AwsNames.FromWire<EmrClusterState>(cluster.Status!.State), ReasonOf(cluster.Status), cluster.LogUri, cluster.ReleaseLabel, cluster.StepConcurrencyLevel ?? 1);
+    }
+
+    /// <summary>
+    /// Starts a cluster, which costs from when its instances are there. Cancelled while it is under way it may have started it, as after
+    /// <see cref="StartClusterOutcome.Unknown"/>.
+    /// </summary>
+    /// <exception cref="PipelineException">It is refused, or EMR could not be asked at all: none was started.</exception>
+    public async Task<StartClusterOutcome> StartClusterAsync(NewEmrCluster cluster, CancellationToken cancellationToken)
+    {
+        var body = new EmrWire.RunJobFlow(cluster.Name, cluster.ReleaseLabel,
+            new(cluster.InstanceType, cluster.Instances > 1 ? cluster.InstanceType : null, cluster.Instances, KeepJobFlowAliveWhenNoSteps: true, TerminationProtected: false, cluster.SubnetId,
+                cluster.PrimarySecurityGroup, cluster.CoreSecurityGroup, cluster.ServiceSecurityGroup),
+            [.. cluster.Applications.Select(name => new EmrWire.Application(name))], cluster.ServiceRole, cluster.InstanceProfile, cluster.LogUri,
+            cluster.Configurations.Count == 0 ? null : [.. cluster.Configurations.Select(pair => new EmrWire.Configuration(pair.Key, pair.Value))],
+            cluster.Tags.Count == 0 ? null : [.. cluster.Tags.Select(pair => new EmrWire.Tag(pair.Key, pair.Value))], cluster.StepConcurrency,
+            cluster.IdleTimeout is { } idle ? new((long)Math.Ceiling(idle.TotalSeconds)) : null,
+            cluster.Scaling is { } scaling ? new(new("Instances", scaling.Min, scaling.Max, scaling.CoreMax)) : null);
+        return await _call.OnceAsync<EmrWire.ClusterStarted>(AwsRequest.Json11($"A new EMR cluster {cluster.Name} in {_settings.Region}", TargetPrefix, "RunJobFlow", body), cancellationToken,
+                started => started.JobFlowId is { Length: > 0 }) switch
+        {
+            AwsReply<EmrWire.ClusterStarted>.Answered { Value: var started } => new StartClusterOutcome.Started(started.JobFlowId!),
+            AwsReply<EmrWire.ClusterStarted>.Unknown { Cause: var cause } => new StartClusterOutcome.Unknown(cause),
+            var other => throw new InvalidOperationException($"There is no reply {other}."),
+        };
+    }
+
+    /// <summary>The clusters of the account in the region in some states, the newest first; a page of 50 is fetched when it is come to.</summary>
+    /// <param name="states">Empty: in all.</param>
+    /// <param name="createdAfter">Null: all that are remembered, which is two months of them.</param>
+    /// <exception cref="PipelineException"/>
+    public async IAsyncEnumerable<EmrClusterSummary> ListClustersAsync(IReadOnlyCollection<EmrClusterState> states, DateTimeOffset? createdAfter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string>? wanted = states.Count == 0 ? null : [.. states.Select(AwsNames.ToWire)];
+        string? marker = null;
+        do
+        {
+            var before = marker;
+            var page = await _call.RepeatableAsync<EmrWire.ClustersListed>(AwsRequest.Json11($"EMR clusters in {_settings.Region}", TargetPrefix, "ListClusters", new EmrWire.ListClusters(wanted, createdAfter, marker)), cancellationToken,
+                // One that goes round has no end.
+                listed => listed.Clusters is { } clusters && clusters.All(cluster => cluster is { Id: not null, Status.State: not null }) && (listed.Marker is null || listed.Marker != before));
+            foreach (var cluster in page.Clusters!)
+            {
+                var (status, timeline) = (cluster.Status!, cluster.Status!.Timeline);
+                yield return new EmrClusterSummary(cluster.Id!, cluster.Name ?? "", AwsNames.FromWire<EmrClusterState>(status.State), ReasonOf(status), timeline?.CreationDateTime, timeline?.ReadyDateTime, timeline?.EndDateTime);
+            }
+
+            marker = page.Marker;
+        }
+        while (marker is not null);
     }
 
     public void Dispose() => _call.Dispose();
@@ -126,6 +173,12 @@ public sealed class EmrClient : IDisposable
         var length = step.Jar.Length + step.Args.Sum(argument => argument.Length);
         if (length > NewEmrStep.TextLengthMax)
             throw new PipelineException(FaultKind.Invalid, $"EMR step {step.Name}", $"its arguments have {length} characters, and EMR takes {NewEmrStep.TextLengthMax}", "Shorten the Spark settings, or put them into the cluster's configuration.");
+    }
+
+    private static string? ReasonOf(EmrWire.ClusterStatus status)
+    {
+        var said = string.Join(": ", new[] { status.StateChangeReason?.Code, status.StateChangeReason?.Message }.Where(text => !string.IsNullOrEmpty(text)));
+        return said.Length == 0 ? null : said;
     }
 
     private static bool Says(PipelineException e, string words) => e.InnerException is AwsRefusal { Code: not null } refusal && refusal.Said.Contains(words, StringComparison.Ordinal);

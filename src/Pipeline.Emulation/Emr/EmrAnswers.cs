@@ -35,32 +35,33 @@ internal static class EmrAnswers
 
     public static JsonObject Cluster(EmrCluster cluster, EmrOptions options)
     {
-        var change = new JsonObject();
-        if (cluster.ChangeCode is not null) change["Code"] = cluster.ChangeCode;
-        if (cluster.Change is not null) change["Message"] = cluster.Change;
         var answer = new JsonObject
         {
             ["Id"] = cluster.Id,
             ["Name"] = cluster.Name,
             ["ClusterArn"] = ArnOf(cluster, options),
-            ["Status"] = new JsonObject
-            {
-                ["State"] = cluster.State,
-                ["StateChangeReason"] = change,
-                ["Timeline"] = Timeline(("CreationDateTime", cluster.CreatedAt), ("ReadyDateTime", cluster.ReadyAt), ("EndDateTime", cluster.EndedAt)),
-            },
+            ["Status"] = Status(cluster),
             ["Applications"] = new JsonArray([.. cluster.Applications.Select(name => new JsonObject { ["Name"] = name })]),
             ["AutoTerminate"] = cluster.EndsWithoutSteps,
             ["TerminationProtected"] = false,
             ["VisibleToAllUsers"] = true,
             ["StepConcurrencyLevel"] = cluster.StepConcurrency,
-            ["Tags"] = new JsonArray(),
+            ["Tags"] = new JsonArray([.. cluster.Tags.Select(tag => new JsonObject { ["Key"] = tag.Key, ["Value"] = tag.Value })]),
         };
         if (cluster.Release is not null) answer["ReleaseLabel"] = cluster.Release;
         if (cluster.LogUri is not null) answer["LogUri"] = cluster.LogUri;
         if (cluster.ServiceRole is not null) answer["ServiceRole"] = cluster.ServiceRole;
         return new JsonObject { ["Cluster"] = answer };
     }
+
+    public static JsonObject ClusterSummary(EmrCluster cluster, EmrOptions options) => new()
+    {
+        ["Id"] = cluster.Id,
+        ["Name"] = cluster.Name,
+        ["Status"] = Status(cluster),
+        ["NormalizedInstanceHours"] = 0,
+        ["ClusterArn"] = ArnOf(cluster, options),
+    };
 
     public static JsonObject Cancellation(string step, string? refusal)
     {
@@ -70,6 +71,19 @@ internal static class EmrAnswers
     }
 
     public static string ArnOf(EmrCluster cluster, EmrOptions options) => $"arn:aws:elasticmapreduce:{options.Region}:{options.Account}:cluster/{cluster.Id}";
+
+    private static JsonObject Status(EmrCluster cluster)
+    {
+        var change = new JsonObject();
+        if (cluster.ChangeCode is not null) change["Code"] = cluster.ChangeCode;
+        if (cluster.Change is not null) change["Message"] = cluster.Change;
+        return new JsonObject
+        {
+            ["State"] = cluster.State,
+            ["StateChangeReason"] = change,
+            ["Timeline"] = Timeline(("CreationDateTime", cluster.CreatedAt), ("ReadyDateTime", cluster.ReadyAt), ("EndDateTime", cluster.EndedAt)),
+        };
+    }
 
     /// <summary>Moments are seconds since 1970.</summary>
     private static JsonObject Timeline(params ReadOnlySpan<(string Name, DateTimeOffset? At)> moments)

@@ -45,6 +45,7 @@ internal sealed class EmrClusters : IAsyncDisposable
     {
         lock (_lock)
         {
+            cluster = cluster with { Number = _store.Clusters.Select(other => other.Number).DefaultIfEmpty(0).Max() + 1 };
             Put(cluster);
             _later.After(_options.ClusterStartsAfter, () => Boot(cluster.Id));
             return cluster;
@@ -115,6 +116,9 @@ internal sealed class EmrClusters : IAsyncDisposable
         {
             switch (_store.Cluster(id))
             {
+                case { State: ClusterState.Starting, StartFailure: { } failure }:
+                    Terminate(id, "VALIDATION_ERROR", failure, isError: true);
+                    break;
                 case { State: ClusterState.Starting } cluster:
                     Put(cluster with { State = ClusterState.Bootstrapping });
                     _later.After(_options.ClusterStartsAfter, () => Boot(id));
@@ -252,7 +256,7 @@ internal sealed class EmrClusters : IAsyncDisposable
         lock (_lock)
         {
             if (_store.Cluster(id) is not { State: ClusterState.Terminating } cluster) return;
-            Put(cluster with { State = cluster.ChangeCode is "STEP_FAILURE" or "INSTANCE_FAILURE" or "INTERNAL_ERROR" ? ClusterState.TerminatedWithErrors : ClusterState.Terminated, EndedAt = Now });
+            Put(cluster with { State = cluster.ChangeCode is "STEP_FAILURE" or "INSTANCE_FAILURE" or "INTERNAL_ERROR" or "VALIDATION_ERROR" ? ClusterState.TerminatedWithErrors : ClusterState.Terminated, EndedAt = Now });
         }
     }
 

@@ -30,6 +30,7 @@ public sealed class EmrFaults
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Queue<EmrFault>> _queued = new(StringComparer.Ordinal);
+    private readonly Queue<string> _clusterFailures = new();
 
     /// <summary>Asked for each request that has no fault yet: its operation to a fault or null.</summary>
     public Func<string, EmrFault?>? Chance { get; set; }
@@ -44,6 +45,20 @@ public sealed class EmrFaults
     }
 
     public void Inject(string operation, params IEnumerable<EmrFaultKind> faults) => Inject(operation, faults.Select(kind => new EmrFault(kind)));
+
+    /// <summary>The next clusters are accepted and do not start: an account without quota, a subnet without room.</summary>
+    public void FailClusters(params IEnumerable<string> reasons)
+    {
+        lock (_lock)
+        {
+            foreach (var reason in reasons) _clusterFailures.Enqueue(reason);
+        }
+    }
+
+    internal string? TakeClusterFailure()
+    {
+        lock (_lock) return _clusterFailures.TryDequeue(out var reason) ? reason : null;
+    }
 
     internal EmrFault? Take(string operation)
     {

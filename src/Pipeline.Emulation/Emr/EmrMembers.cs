@@ -37,6 +37,11 @@ internal static class EmrMembers
     public static int? Number(this JsonElement from, string member, string path) =>
         !from.TryGetProperty(member, out var value) || value.ValueKind == JsonValueKind.Null ? null : value.TryGetInt32(out var number) ? number : throw Serialization($"{path} is no number");
 
+    /// <summary>Seconds since 1970.</summary>
+    public static DateTimeOffset? Moment(this JsonElement from, string member, string path) =>
+        !from.TryGetProperty(member, out var value) || value.ValueKind == JsonValueKind.Null ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds) ? DateTimeOffset.UnixEpoch.AddSeconds(seconds) : throw Serialization($"{path} is no moment");
+
     public static bool? Flag(this JsonElement from, string member, string path) =>
         !from.TryGetProperty(member, out var value) || value.ValueKind == JsonValueKind.Null ? null : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Serialization($"{path} is no boolean");
 

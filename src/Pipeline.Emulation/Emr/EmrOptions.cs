@@ -35,6 +35,9 @@ public sealed record EmrOptions
     /// <summary>From STARTING to BOOTSTRAPPING, and from there to RUNNING or WAITING.</summary>
     public TimeSpan ClusterStartsAfter { get; init; }
 
+    /// <summary>From an accepted cluster to its first appearance in a list.</summary>
+    public TimeSpan ClusterShowsAfter { get; init; }
+
     /// <summary>From the end of a cluster's last step to TERMINATED.</summary>
     public TimeSpan ClusterEndsAfter { get; init; }
 

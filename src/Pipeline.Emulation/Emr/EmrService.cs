@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Pipeline.Emulation.Emr.Serverless;
@@ -13,11 +11,11 @@ namespace Pipeline.Emulation.Emr;
 /// </summary>
 public sealed class EmrService : IAsyncDisposable
 {
-    private const int PageSize = 50;
+    internal const int PageSize = 50;
     private const int IdsMax = 10;
     private const int StepStringsMax = 10_240;
     private const int BatchMax = 256;
-    private const int NameMax = 256;
+    internal const int NameMax = 256;
 
     private static readonly string[] Actions = ["TERMINATE_JOB_FLOW", "TERMINATE_CLUSTER", "CANCEL_AND_WAIT", "CONTINUE"];
     private static readonly string[] Cancellations = ["SEND_INTERRUPT", "TERMINATE_PROCESS"];
@@ -25,6 +23,7 @@ public sealed class EmrService : IAsyncDisposable
     private readonly EmrOptions _options;
     private readonly EmrStore _store;
     private readonly EmrClusters _clusters;
+    private readonly EmrClusterRequests _requests;
     private readonly ServerlessJobs _jobs;
 
     public EmrService(EmrOptions options)
@@ -32,6 +31,7 @@ public sealed class EmrService : IAsyncDisposable
         _options = options;
         _store = new EmrStore(options.StateFile);
         _clusters = new EmrClusters(options, _store);
+        _requests = new EmrClusterRequests(options, _clusters, Faults, (config, index, cluster) => StepOf(config, index, cluster, role: null));
         _jobs = new ServerlessJobs(options, _store);
         Serverless = new ServerlessService(options, _jobs);
     }
@@ -63,6 +63,10 @@ public sealed class EmrService : IAsyncDisposable
         StepConcurrency = stepConcurrency,
         CreatedAt = _options.Time.GetUtcNow(),
     }).Id;
+
+    /// <summary>The name and state of each cluster that there was, in the order in which they were started.</summary>
+    public IReadOnlyList<(string Id, string Name, string State)> Clusters =>
+        _clusters.With<IReadOnlyList<(string, string, string)>>(store => [.. store.Clusters.Select(cluster => (cluster.Id, cluster.Name, cluster.State))]);
 
     /// <summary>Ends a cluster as a person or a failure of its machines does.</summary>
     public void TerminateCluster(string cluster, bool isFailure = false) =>
@@ -101,8 +105,9 @@ public sealed class EmrService : IAsyncDisposable
         "DescribeStep" => DescribeStep(input),
         "CancelSteps" => CancelSteps(input),
         "DescribeCluster" => EmrAnswers.Cluster(Cluster(input.Required("ClusterId", "clusterId")), _options),
-        "RunJobFlow" => RunJobFlow(input),
-        "TerminateJobFlows" => TerminateJobFlows(input),
+        "RunJobFlow" => _requests.Run(input),
+        "ListClusters" => _requests.List(input),
+        "TerminateJobFlows" => _requests.Terminate(input),
         _ => throw new EmrError(400, "UnknownOperationException", $"The operation {operation} is not emulated."),
     };
 
@@ -162,7 +167,7 @@ public sealed class EmrService : IAsyncDisposable
         if (ids?.Count > IdsMax) throw EmrError.InvalidRequest("InvalidInput", $"Cannot specify more than {IdsMax} step ids.");
         if (states?.FirstOrDefault(state => !StepState.All.Contains(state)) is { } unknown)
             throw EmrError.Member(unknown, "stepStates", $"Member must satisfy enum value set: [{string.Join(", ", StepState.All)}]");
-        var marker = MarkerOf(input.Optional("Marker", "marker"));
+        var marker = EmrMarker.Read(input.Optional("Marker", "marker"));
         return _clusters.With(store =>
         {
             var shown = store.Steps.Where(step => step.Cluster == cluster.Id && step.CreatedAt + _options.StepShowsAfter <= _options.Time.GetUtcNow());
@@ -175,17 +180,9 @@ public sealed class EmrService : IAsyncDisposable
             if (states is { Count: > 0 }) shown = shown.Where(step => states.Contains(step.State, StringComparer.Ordinal));
             var page = shown.Reverse().Where(step => step.Number < marker).Take(PageSize + 1).ToList();
             var answer = new JsonObject { ["Steps"] = new JsonArray([.. page.Take(PageSize).Select(step => EmrAnswers.Step(step, isSummary: true))]) };
-            if (page.Count > PageSize) answer["Marker"] = Convert.ToBase64String(Encoding.ASCII.GetBytes(page[PageSize - 1].Number.ToString(CultureInfo.InvariantCulture)));
+            if (page.Count > PageSize) answer["Marker"] = EmrMarker.Of(page[PageSize - 1].Number);
             return answer;
         });
-    }
-
-    private static long MarkerOf(string? marker)
-    {
-        if (marker is null) return long.MaxValue;
-        var bytes = new byte[marker.Length];
-        return Convert.TryFromBase64String(marker, bytes, out var written) && long.TryParse(bytes.AsSpan(0, written), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number : throw EmrError.InvalidRequest("InvalidMarker", $"Marker '{marker}' is not valid.");
     }
 
     private JsonObject DescribeStep(JsonElement input)
@@ -211,44 +208,6 @@ public sealed class EmrService : IAsyncDisposable
             return EmrAnswers.Cancellation(id, refusal: null);
         }).ToList());
         return new JsonObject { ["CancelStepsInfoList"] = new JsonArray([.. infos]) };
-    }
-
-    private JsonObject RunJobFlow(JsonElement input)
-    {
-        var name = input.Required("Name", "name", NameMax);
-        var instances = input.Structure("Instances", "instances") ?? throw EmrError.Member(null, "instances", "Member must not be null");
-        var concurrency = input.Number("StepConcurrencyLevel", "stepConcurrencyLevel") ?? 1;
-        if (concurrency is < 1 or > 256) throw EmrError.Validation("StepConcurrencyLevel must be between 1 and 256.");
-        var cluster = new EmrCluster
-        {
-            Id = _clusters.NewId("j-"),
-            Name = name,
-            State = ClusterState.Starting,
-            Release = input.Optional("ReleaseLabel", "releaseLabel") ?? throw EmrError.Validation("The release label is required."),
-            LogUri = input.Optional("LogUri", "logUri"),
-            ServiceRole = input.Optional("ServiceRole", "serviceRole"),
-            Applications = [.. (input.List("Applications", "applications") ?? []).Select(application => application.Required("Name", "applications.name"))],
-            StepConcurrency = concurrency,
-            EndsWithoutSteps = !(instances.Flag("KeepJobFlowAliveWhenNoSteps", "instances.keepJobFlowAliveWhenNoSteps") ?? false),
-            IdleTimeout = input.Structure("AutoTerminationPolicy", "autoTerminationPolicy")?.Number("IdleTimeout", "autoTerminationPolicy.idleTimeout") is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-            CreatedAt = _options.Time.GetUtcNow(),
-        };
-        var steps = (input.List("Steps", "steps") ?? []).Select((config, index) => StepOf(config, index, cluster, role: null)).ToList();
-        _clusters.With(store =>
-        {
-            var number = store.Steps.Select(step => step.Number).DefaultIfEmpty(0).Max();
-            _clusters.Start(cluster);
-            return steps.Select((step, index) => _clusters.Add(step with { Number = number + index + 1 })).ToList();
-        });
-        return new JsonObject { ["JobFlowId"] = cluster.Id, ["ClusterArn"] = EmrAnswers.ArnOf(cluster, _options) };
-    }
-
-    private JsonObject? TerminateJobFlows(JsonElement input)
-    {
-        var ids = input.Texts("JobFlowIds", "jobFlowIds") ?? throw EmrError.Member(null, "jobFlowIds", "Member must not be null");
-        if (ids.FirstOrDefault(id => _clusters.With(store => store.Cluster(id)) is null) is not null) throw EmrError.Validation("Specified job flow ID does not exist.");
-        foreach (var id in ids) TerminateCluster(id);
-        return null;
     }
 
     private EmrCluster Cluster(string id) => _clusters.With(store => store.Cluster(id)) ?? throw EmrError.NoCluster(id);

@@ -58,6 +58,9 @@ internal sealed record EmrStep
 /// <summary>A cluster as EMR keeps it.</summary>
 internal sealed record EmrCluster
 {
+    /// <summary>Of all clusters of the account, in the order in which they were started; 0 of a state file of the release before.</summary>
+    public long Number { get; init; }
+
     public required string Id { get; init; }
 
     public required string Name { get; init; }
@@ -76,7 +79,12 @@ internal sealed record EmrCluster
 
     public ImmutableArray<string> Applications { get; init; } = [];
 
+    public ImmutableDictionary<string, string> Tags { get; init; } = ImmutableDictionary<string, string>.Empty;
+
     public int StepConcurrency { get; init; } = 1;
+
+    /// <summary>Why it will not start; null: it will.</summary>
+    public string? StartFailure { get; init; }
 
     /// <summary>Whether it ends when it has nothing to do.</summary>
     public bool EndsWithoutSteps { get; init; }
@@ -119,4 +127,6 @@ internal static class ClusterState
     public const string Terminating = "TERMINATING";
     public const string Terminated = "TERMINATED";
     public const string TerminatedWithErrors = "TERMINATED_WITH_ERRORS";
+
+    public static readonly ImmutableArray<string> All = [Starting, Bootstrapping, Running, Waiting, Terminating, Terminated, TerminatedWithErrors];
 }

@@ -24,7 +24,14 @@ public sealed class EmrClientSpec(AwsServices aws)
         // moto cannot do it: the request is looked at all the same.
         await Assert.ThrowsAsync<PipelineException>(() => emr.CancelStepsAsync(cluster, [.. added.StepIds.Skip(58)], EmrStepCancellationOption.TerminateProcess, Cancel));
         var described = await emr.DescribeClusterAsync(cluster, Cancel);
+        var name = $"sales-0f3a/{Guid.NewGuid():N}";
+        var started = Assert.IsType<StartClusterOutcome.Started>(await emr.StartClusterAsync(Cluster(name), Cancel));
+        var smallest = await emr.StartClusterAsync(new NewEmrCluster($"{name}3", "emr-6.15.0", "m5.xlarge", 1) { ServiceRole = "service", InstanceProfile = "instances" }, Cancel);
+        var clusters = await emr.ListClustersAsync(EmrClusterStates.Active, TimeProvider.System.GetUtcNow().AddHours(-1), Cancel).ToListAsync(Cancel);
+        var allClusters = await emr.ListClustersAsync([], createdAfter: null, Cancel).ToListAsync(Cancel);
 
+        Assert.Equal(started.ClusterId, clusters.Single(listed => listed.Name == name).Id);
+        Assert.Equal(Assert.IsType<StartClusterOutcome.Started>(smallest).ClusterId, allClusters.Single(listed => listed.Name == $"{name}3").Id);
         Assert.Equal(60, added.StepIds.Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(61, listed.Select(step => step.Id).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(61, everything.Count);
@@ -34,7 +41,7 @@ public sealed class EmrClientSpec(AwsServices aws)
         Assert.Equal((cluster, "silver", "emr-6.15.0"), (described.Id, described.Name, described.ReleaseLabel));
         Assert.NotEqual(EmrClusterState.Other, described.State);
         var verdicts = await check.EndAsync();
-        Assert.Equal(["AddJobFlowSteps", "CancelSteps", "DescribeCluster", "ListSteps"], verdicts.Select(verdict => verdict.Operation).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.Equal(["AddJobFlowSteps", "CancelSteps", "DescribeCluster", "ListClusters", "ListSteps", "RunJobFlow"], verdicts.Select(verdict => verdict.Operation).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.All(verdicts, verdict => Assert.True(verdict is { Request.Count: 0, Service: "emr" }, verdict.ToString()));
     }
 
@@ -81,6 +88,24 @@ public sealed class EmrClientSpec(AwsServices aws)
 
         Assert.Equal(FaultKind.Invalid, fault.Kind);
     }
+
+    /// <summary>With everything that a cluster may have.</summary>
+    internal static NewEmrCluster Cluster(string name) => new(name, "emr-6.15.0", "m5.2xlarge", 5)
+    {
+        Applications = ["Hadoop", "Hive", "Spark"],
+        ServiceRole = "arn:aws:iam::123456789012:role/emr-service",
+        InstanceProfile = "emr-instances",
+        SubnetId = "subnet-0123456789abcdef0",
+        PrimarySecurityGroup = "sg-0123456789abcdef0",
+        CoreSecurityGroup = "sg-0123456789abcdef1",
+        ServiceSecurityGroup = "sg-0123456789abcdef2",
+        LogUri = "s3://logs/emr/",
+        Configurations = new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal) { ["delta-defaults"] = new Dictionary<string, string>(StringComparer.Ordinal) { ["delta.enabled"] = "true" } },
+        Tags = new Dictionary<string, string>(StringComparer.Ordinal) { ["team"] = "data" },
+        StepConcurrency = 4,
+        IdleTimeout = TimeSpan.FromHours(1),
+        Scaling = new EmrScalingLimits(2, 10, 4),
+    };
 
     internal static NewEmrStep Step(int execution) => new($"lake-1/silver/orders/7/{execution}", "command-runner.jar", ["spark-submit", "--sha256", "ö\"<&>"]);
 }

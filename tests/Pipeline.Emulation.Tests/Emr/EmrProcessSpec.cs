@@ -53,6 +53,11 @@ public sealed class EmrProcessSpec : IDisposable
         await LoggedAsync(log, e => e.Step == ids[1] && e.State == "CANCELLED");
         await LoggedAsync(log, e => e.Step == ids[2] && e.State == "CANCELLED");
         var described = await AwsAsync("describe-step", "--cluster-id", server.Cluster, "--step-id", ids[0]);
+        var transient = (string)(await AwsAsync("create-cluster", "--name", "transient", "--release-label", "emr-6.15.0", "--instance-type", "m5.2xlarge", "--instance-count", "5", "--applications", "Name=Spark",
+            "--service-role", "service", "--ec2-attributes", "InstanceProfile=instances", "--auto-termination-policy", "IdleTimeout=60", "--tags", "team=data",
+            "--managed-scaling-policy", "ComputeLimits={UnitType=Instances,MinimumCapacityUnits=2,MaximumCapacityUnits=10}"))["ClusterId"]!;
+        var clusters = (await AwsAsync("list-clusters", "--active"))["Clusters"]!.AsArray().Select(cluster => (string)cluster!["Id"]!).ToList();
+        await AwsAsync("terminate-clusters", "--cluster-ids", transient);
 
         string[] job = ["--application-id", (await AwsOfAsync("emr-serverless", "start-job-run", "--application-id", EmrProcess.Application, "--client-token", "t1", "--execution-role-arn", "arn:aws:iam::000000000000:role/jobs",
             "--name", "test-lake/gold/ones/4/e4", "--job-driver", WriteJob(4, "SELECT 1::BIGINT AS one")))["applicationId"]!.ToString()];
@@ -62,6 +67,7 @@ public sealed class EmrProcessSpec : IDisposable
         await AwsOfAsync("emr-serverless", ["get-application", .. job]);
         await AwsOfAsync("emr-serverless", ["get-dashboard-for-job-run", .. job, "--job-run-id", (string)jobs[0]!["id"]!]);
 
+        Assert.Equal([transient, server.Cluster], clusters);
         Assert.Equal("SUCCESS", (string)ran["state"]!);
         Assert.True((double)ran["billedResourceUtilization"]!["vCPUHour"]! > 0);
         Assert.Equal(Enumerable.Reverse(ids), listed);

@@ -235,6 +235,83 @@ public sealed class EmrServiceSpec : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_cluster_that_never_had_a_step_ends_when_it_was_idle_and_one_that_has_one_again_does_not()
+    {
+        var unused = await RunAsync("unused", idleTimeout: 60);
+        var used = await RunAsync("used", idleTimeout: 60);
+        Pass(1);
+        var bootstrapping = await ClusterStateAsync(unused);
+        Pass(1);
+        var waiting = await ClusterStateAsync(unused);
+        Pass(59);
+        await _emr.AddAsync(used, "late");
+        Pass(1);
+        Pass(1);
+        var (unusedEnds, usedRuns) = (await ClusterStateAsync(unused), await ClusterStateAsync(used));
+
+        Assert.Equal(("BOOTSTRAPPING", "WAITING", "TERMINATED", "RUNNING"), (bootstrapping, waiting, unusedEnds, usedRuns));
+    }
+
+    [Fact]
+    public async Task Clusters_are_listed_fifty_a_page_the_newest_first_by_state_and_time()
+    {
+        var old = await RunAsync("old");
+        Pass(1);
+        Pass(1);
+        _service.TerminateCluster(old);
+        Pass(1);
+        var ids = new List<string>();
+        for (var i = 0; i < 60; i++) ids.Add(await RunAsync($"a{i}"));
+        var since = _time.GetUtcNow().ToUnixTimeSeconds();
+
+        var first = await _emr.OkAsync("ListClusters", new { CreatedAfter = since });
+        var second = await _emr.OkAsync("ListClusters", new { CreatedAfter = since, Marker = (string)first["Marker"]! });
+        var ended = await _emr.OkAsync("ListClusters", new { ClusterStates = (string[])["TERMINATED"] });
+
+        Assert.Equal(Enumerable.Reverse(ids), [.. IdsOf(first), .. IdsOf(second)]);
+        Assert.Equal((50, null), (IdsOf(first).Count, second["Marker"]));
+        Assert.Equal([old], IdsOf(ended));
+        Assert.StartsWith("ValidationException", await _emr.RefusedAsync("ListClusters", new { ClusterStates = (string[])["GONE"] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_cluster_may_fail_to_start_and_says_why()
+    {
+        _service.Faults.FailClusters("The account has no quota for m5.2xlarge.");
+        var cluster = await RunAsync("poor");
+        Pass(1);
+        Pass(1);
+
+        var status = (await _emr.OkAsync("DescribeCluster", new { ClusterId = cluster }))["Cluster"]!["Status"]!;
+
+        Assert.Equal(("TERMINATED_WITH_ERRORS", "VALIDATION_ERROR", "The account has no quota for m5.2xlarge."),
+            ((string)status["State"]!, (string)status["StateChangeReason"]!["Code"]!, (string)status["StateChangeReason"]!["Message"]!));
+    }
+
+    [Fact]
+    public async Task A_cluster_of_today_may_show_in_lists_a_while_later()
+    {
+        await using var service = new EmrService(Options() with { ClusterShowsAfter = TimeSpan.FromSeconds(5) });
+        using var emr = new EmrCaller(service, _time);
+        await emr.OkAsync("RunJobFlow", Asking("late", null));
+
+        var before = await emr.OkAsync("ListClusters", new { });
+        Pass(5);
+
+        Assert.Equal((0, 1), (IdsOf(before).Count, IdsOf(await emr.OkAsync("ListClusters", new { })).Count));
+    }
+
+    [Fact]
+    public async Task Clusters_that_EMR_would_not_take_are_refused()
+    {
+        object Scaled(int min, int max) => new { Name = "x", ReleaseLabel = "emr-6.15.0", Instances = new { InstanceCount = 2 }, ManagedScalingPolicy = new { ComputeLimits = new { UnitType = "Instances", MinimumCapacityUnits = min, MaximumCapacityUnits = max } } };
+
+        Assert.Contains("idle timeout", await _emr.RefusedAsync("RunJobFlow", Asking("x", 59)), StringComparison.Ordinal);
+        Assert.Contains("MaximumCapacityUnits", await _emr.RefusedAsync("RunJobFlow", Scaled(3, 2)), StringComparison.Ordinal);
+        Assert.Empty(_service.Clusters);
+    }
+
+    [Fact]
     public async Task Faults_throttle_and_lose_requests_and_answers()
     {
         var cluster = Ready();
@@ -295,6 +372,18 @@ public sealed class EmrServiceSpec : IAsyncDisposable
             directory.Delete(recursive: true);
         }
     }
+
+    private static object Asking(string name, int? idleTimeout) => new
+    {
+        Name = name,
+        ReleaseLabel = "emr-6.15.0",
+        Instances = new { InstanceCount = 5, KeepJobFlowAliveWhenNoSteps = true },
+        AutoTerminationPolicy = idleTimeout is null ? null : new { IdleTimeout = idleTimeout },
+    };
+
+    private static List<string> IdsOf(System.Text.Json.Nodes.JsonNode listed) => [.. listed["Clusters"]!.AsArray().Select(cluster => (string)cluster!["Id"]!)];
+
+    private async Task<string> RunAsync(string name, int? idleTimeout = null) => (string)(await _emr.OkAsync("RunJobFlow", Asking(name, idleTimeout)))["JobFlowId"]!;
 
     private EmrOptions Options() => new()
     {
