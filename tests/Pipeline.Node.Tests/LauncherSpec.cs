@@ -37,6 +37,17 @@ public sealed class LauncherSpec : IDisposable
                 }
             }
             """);
+        Write("tests/Other.Tests/EndlessSpec.cs", """
+            namespace Other.Tests;
+
+            public sealed class EndlessSpec
+            {
+                [Fact]
+                public void Waits()
+                {
+                }
+            }
+            """);
         Tool("initdb", "");
         Tool("dotnet", $$"""
             case "$*" in
@@ -46,6 +57,9 @@ public sealed class LauncherSpec : IDisposable
                 mkdir -p "{{_root}}/tests/Other.Tests/bin/Release/net10.0/any"
                 touch "{{_root}}/tests/Other.Tests/bin/Release/net10.0/any/Other.Tests.dll" ;;
               *Pipeline.Benchmarks.dll*) exit 3 ;;
+              *Other.Tests.dll*EndlessSpec*)
+                echo "    [Long Running Test] 'Other.Tests.EndlessSpec.Waits'"
+                exec sleep 3600 ;;
               *Other.Tests.dll*)
                 echo "Other.Tests" >>"{{_root}}/started"
                 echo "   Other.Tests  Total: 1, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 0.001s"
@@ -88,6 +102,17 @@ public sealed class LauncherSpec : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Equal("0 passed, 1 failed", run.Lines[^1]);
         Assert.Equal("Other.Tests\n", Noted("started"));
+    }
+
+    [Fact]
+    public async Task A_project_that_does_not_end_is_killed_and_has_failed_with_the_name_of_what_hung()
+    {
+        var run = await RunAsync(["test", "EndlessSpec"], ("PIPELINE_TEST_SECONDS", "1"));
+
+        Assert.Equal(1, run.Code);
+        Assert.Equal("0 passed, 1 failed", run.Lines[^1]);
+        Assert.Contains("    [Long Running Test] 'Other.Tests.EndlessSpec.Waits'", run.Lines);
+        Assert.Contains("Other.Tests did not end within 1 s and was killed. What ran too long is named above.", run.Lines);
     }
 
     [Fact]
@@ -151,12 +176,19 @@ public sealed class LauncherSpec : IDisposable
         File.SetUnixFileMode(Path.Combine(_root, "tools", name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    private Task<(int Code, string[] Lines)> RunAsync(params string[] args) => RunInAsync(_root, args);
+    private Task<(int Code, string[] Lines)> RunAsync(params string[] args) => RunAsync(args, environment: []);
 
-    private async Task<(int Code, string[] Lines)> RunInAsync(string root, params string[] args)
+    private Task<(int Code, string[] Lines)> RunAsync(string[] args, params (string Name, string Value)[] environment) => RunInAsync(_root, args, environment);
+
+    private Task<(int Code, string[] Lines)> RunInAsync(string root, params string[] args) => RunInAsync(root, args, environment: []);
+
+    private async Task<(int Code, string[] Lines)> RunInAsync(string root, string[] args, (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(Path.Combine(root, "pipeline"), args) { UseShellExecute = false, RedirectStandardOutput = true };
         start.Environment["PATH"] = $"{Path.Combine(_root, "tools")}:{start.Environment["PATH"]}";
+        // What limits this run is not what limits the one that it starts.
+        start.Environment.Remove("PIPELINE_NIGHTLY");
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -23,7 +23,8 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     private readonly IHost _host;
     private readonly ActorSystem _system;
     private readonly IActorRef _coordinator;
-    private readonly Inbox _inbox;
+    private readonly SemaphoreSlim _announcements = new(0);
+    private readonly IActorRef _subscriber;
     private readonly IActorRef _ears;
 
     private CoordinatorNode(IHost host)
@@ -31,9 +32,9 @@ internal sealed class CoordinatorNode : IAsyncDisposable
         _host = host;
         _system = host.Services.GetRequiredService<ActorSystem>();
         _coordinator = ActorRegistry.For(_system).Get<MedallionCoordinatorActor>();
-        _inbox = Inbox.Create(_system);
         _ears = _system.ActorOf(Props.Create(() => new Ears()));
-        DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _inbox.Receiver));
+        _subscriber = _system.ActorOf(Props.Create(() => new Subscriber(_announcements)));
+        DistributedPubSub.Get(_system).Mediator.Tell(new Subscribe(LakeEvents.Topic, _subscriber));
     }
 
     public static async Task<CoordinatorNode> StartAsync(TestLake lake, IJobRunner engine, OutageWatch? outages = null, string pipeline = "test", Func<TransformOptions, TransformOptions>? change = null,
@@ -74,7 +75,7 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     /// <summary>Orders something, and waits until it is obeyed.</summary>
     public async Task ObeyAsync(object order) => Assert.IsType<Accepted>(await _coordinator.Ask<object>(order, Deadline));
 
-    public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement), _inbox.Receiver);
+    public void Publish(object announcement) => DistributedPubSub.Get(_system).Mediator.Tell(new Publish(LakeEvents.Topic, announcement), _subscriber);
 
     /// <summary>What the coordinator has said so far, without debug.</summary>
     public Task<string[]> SaidAsync() => _ears.Ask<string[]>(Ears.Question, Deadline);
@@ -111,22 +112,19 @@ internal sealed class CoordinatorNode : IAsyncDisposable
     }
 
     /// <summary>An announcement, or a moment without one: failures are not announced.</summary>
-    private async Task AnnouncementAsync()
-    {
-        try
-        {
-            await _inbox.ReceiveAsync(TimeSpan.FromMilliseconds(250));
-        }
-        catch (TimeoutException)
-        {
-        }
-    }
+    private Task AnnouncementAsync() => _announcements.WaitAsync(TimeSpan.FromMilliseconds(250), TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await _host.StopAsync(CancellationToken.None);
-        await _system.Terminate();
+        await _host.StopAsync(CancellationToken.None).WaitAsync(Deadline);
+        // One actor that does not come to its end keeps the system for ever.
+        await _system.Terminate().WaitAsync(Deadline);
         _host.Dispose();
+    }
+
+    private sealed class Subscriber : ReceiveActor
+    {
+        public Subscriber(SemaphoreSlim heard) => ReceiveAny(_ => heard.Release());
     }
 
     private sealed class Ears : ReceiveActor

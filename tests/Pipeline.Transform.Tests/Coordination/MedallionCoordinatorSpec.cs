@@ -5,7 +5,7 @@ using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
-public sealed class MedallionCoordinatorSpec
+public sealed class MedallionCoordinatorSpec : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
     private static readonly TableId Silver = TableId.Silver("users");
@@ -18,10 +18,12 @@ public sealed class MedallionCoordinatorSpec
         ("countries.sql", "SELECT country, CAST(COUNT(*) AS BIGINT) AS users FROM silver.users GROUP BY country"),
         ("totals.sql", "SELECT CAST(SUM(users) AS BIGINT) AS users FROM gold.countries")));
 
+    public void Dispose() => _lake.Dispose();
+
     [Fact]
     public async Task Brings_silver_and_gold_up_to_date_after_a_bronze_commit()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT * FROM (VALUES (1, 'DE', 'r', 1), (2, 'FR', 'r', 2), (3, 'DE', 'r', 3)) AS v(user_id, country, _op, _position)");
         await using var node = await CoordinatorNode.StartAsync(lake, lake.Jobs);
         await node.UntilAsync(TableId.Gold("totals"), run: 1);
@@ -41,7 +43,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task Finds_by_itself_what_was_never_announced()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await using var node = await CoordinatorNode.StartAsync(lake, lake.Jobs);
 
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
@@ -71,7 +73,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task Repeats_the_same_job_after_a_crash()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var hanging = new RecordingEngine(null);
         await using (await CoordinatorNode.StartAsync(lake, hanging)) await hanging.Started.WaitAsync(Deadline, TestContext.Current.CancellationToken);
@@ -88,7 +90,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task Tells_why_a_table_failed_and_keeps_the_others_going()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var broken = new RecordingEngine(lake.Jobs) { FailFor = Countries };
         await using var node = await CoordinatorNode.StartAsync(lake, broken);
@@ -105,7 +107,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task A_table_that_had_stopped_is_said_to_go_on_also_when_others_have_done_its_work_and_new_input_woke_it()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var broken = new RecordingEngine(lake.Jobs) { FailFor = Silver };
         await using var node = await CoordinatorNode.StartAsync(lake, broken);
@@ -123,7 +125,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task Runs_that_fail_because_something_is_away_are_one_outage_which_ends_with_a_run()
     {
-        using var lake = _lake;
+        var lake = _lake;
         var said = new ConcurrentQueue<OutageNotice>();
         using var outages = new OutageWatch(lake.Time, said.Enqueue);
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
@@ -144,7 +146,7 @@ public sealed class MedallionCoordinatorSpec
     [Fact]
     public async Task A_job_without_an_end_keeps_no_other_table_from_its_turn_and_comes_again()
     {
-        using var lake = _lake;
+        var lake = _lake;
         await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
         var engine = new RecordingEngine(lake.Jobs) { EndlessFor = Countries };
         await using var node = await CoordinatorNode.StartAsync(lake, engine);
