@@ -68,8 +68,8 @@ internal sealed class JobRunnerActor : ReceiveActor
         if (outcome is Outcome<JobResult>.Failed { Cause: var cause })
         {
             var ended = JobEnded.Failed(_pins.Table, _pins, cause);
-            // What any other fault says is all there is to say; the coordinator tells it.
-            if (ended.Fault is { Kind: FaultKind.Defect }) _log.Error(cause, "Job {JobId} failed", _pins.Id);
+            // What has words of ours, or of a job elsewhere, has said all there is to say; the coordinator tells it.
+            if (ended.Fault is { Kind: FaultKind.Defect } && cause is not PipelineException) _log.Error(cause, "Job {JobId} failed", _pins.Id);
             Context.Parent.Tell(ended);
         }
 
