@@ -27,16 +27,20 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
     /// <summary>Looks at a job that has ended until what it was billed is there.</summary>
     private const int BilledLooks = 3;
 
-    private readonly JobRunBoard _board = new(client, options.ApplicationId, time);
+    private readonly JobRunBoard _board = new(client, options.ApplicationId, options.PollInterval, time);
     private readonly ConcurrentDictionary<string, EmrJobRun> _seen = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(TableId, PolicyScope), bool> _scopes = [];
     private readonly ConcurrentDictionary<string, DateTimeOffset> _toldAt = new(StringComparer.Ordinal);
 
     public string Name => Named;
 
     public SqlDialect Dialect => options.Dialect == EngineDialect.Spark ? SqlDialect.Spark : SqlDialect.DuckDb;
 
-    /// <remarks>AWS takes what was signed at most 5 minutes ago, by a clock that may be 4 minutes away from ours.</remarks>
-    public RemoteBounds Bounds { get; } = new(ArriveMax: TimeSpan.FromMinutes(10), options.JobTimeMax);
+    /// <remarks>
+    /// AWS takes what was signed at most 5 minutes ago, by a clock that may be 4 minutes away from ours. What is sent to an emulation on this machine
+    /// arrives at once or never.
+    /// </remarks>
+    public RemoteBounds Bounds { get; } = new(ArriveMax: options.Dialect == EngineDialect.Spark ? TimeSpan.FromMinutes(10) : TimeSpan.FromSeconds(10), options.JobTimeMax);
 
     public async ValueTask<ImmutableArray<FoundExecution>> FindAsync(JobName run, DateTimeOffset since, CancellationToken cancellationToken)
     {
@@ -55,8 +59,7 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
         var program = await submission.ProgramUriAsync(cancellationToken);
         var name = job.Name.ToString();
         var (policy, scope) = ExecutionPolicy.Of(job, options.ExecutionRole, program, options.LogUri);
-        if (scope == PolicyScope.Lake) log.PolicyOfLake(name, NewEmrJobRun.PolicyLengthMax);
-        if (scope == PolicyScope.Role) log.NoPolicy(name, NewEmrJobRun.PolicyLengthMax);
+        TellScope(job.Name.Table, scope);
         var started = await client.StartAsync(options.ApplicationId, new NewEmrJobRun(name, TokenOf(job.Name), options.ExecutionRole, program, SparkSubmission.ArgumentsOf(job), submission.Parameters)
         {
             Policy = policy, Timeout = options.JobTimeMax, LogUri = options.LogUri,
@@ -140,6 +143,14 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
     private static bool IsOutOfCapacity(string reason) =>
         reason.Contains("MaxCapacityExceeded", StringComparison.OrdinalIgnoreCase) || reason.Contains("maximum capacity", StringComparison.OrdinalIgnoreCase)
         || reason.Contains("maxCPU", StringComparison.OrdinalIgnoreCase) || reason.Contains("vCPU limit", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Of each table once: its runs have the same rights. An emulation gives none and takes none.</summary>
+    private void TellScope(TableId table, PolicyScope scope)
+    {
+        if (options.Dialect != EngineDialect.Spark || scope == PolicyScope.Tables || !_scopes.TryAdd((table, scope), true)) return;
+        if (scope == PolicyScope.Lake) log.PolicyOfLake(table, NewEmrJobRun.PolicyLengthMax);
+        else log.NoPolicy(table, NewEmrJobRun.PolicyLengthMax);
+    }
 
     /// <summary>A job that waits says so from time to time, with what the application may use.</summary>
     private async ValueTask TellWaitingAsync(EmrJobRun job, CancellationToken cancellationToken)

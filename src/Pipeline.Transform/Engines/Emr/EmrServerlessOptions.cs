@@ -9,6 +9,8 @@ public sealed record EmrServerlessOptions
     /// <summary>The longest time that a run may have: what AWS itself allows is longer.</summary>
     private static readonly TimeSpan JobTimeLongest = TimeSpan.FromDays(7);
 
+    private static readonly TimeSpan PollIntervalLeast = TimeSpan.FromSeconds(10);
+
     /// <summary>How the service is reached.</summary>
     public required AwsSettings Aws { get; init; }
 
@@ -27,8 +29,17 @@ public sealed record EmrServerlessOptions
     /// <summary>What an hour of each costs; null: no costs are told, only what was billed.</summary>
     public EmrServerlessPrices? Prices { get; init; }
 
+    /// <summary>
+    /// How often the application is asked how its jobs are, however many there are. Default and least 10 s, to 5 min; less than that only an
+    /// emulation is asked. AWS throttles who asks more, all users of the account with him.
+    /// </summary>
+    public TimeSpan PollInterval { get; init; } = PollIntervalLeast;
+
     /// <summary>Whose SQL the jobs are given. Default Spark's; DuckDB's is for an emulation.</summary>
     public EngineDialect Dialect { get; init; } = EngineDialect.Spark;
+
+    /// <summary>How long the log of a job that has failed is waited for: AWS puts it down some time later, an emulation at once or never.</summary>
+    internal TimeSpan LogLateMax => Dialect == EngineDialect.Spark ? TimeSpan.FromMinutes(2) : TimeSpan.FromSeconds(5);
 
     /// <summary>Reads the section <c>transform.emr-serverless</c>, reporting every problem to the reader; null: it is not there.</summary>
     public static EmrServerlessOptions? Bind(SettingsReader transform)
@@ -43,6 +54,7 @@ public sealed record EmrServerlessOptions
         if (role.Length > 0 && !(role.StartsWith("arn:", StringComparison.Ordinal) && role.Contains(":role/", StringComparison.Ordinal)))
             settings.Report("execution-role", $"'{role}' is not the ARN of a role. Write arn:aws:iam::ACCOUNT:role/NAME");
         var log = settings.OptionalString("log-uri");
+        var dialect = settings.Choice<EngineDialect>("dialect", EngineDialect.Spark);
         var options = new EmrServerlessOptions
         {
             Aws = new AwsSettings { Region = settings.String("region"), Endpoint = address, UseFips = settings.Bool("fips", byDefault: false) },
@@ -51,7 +63,8 @@ public sealed record EmrServerlessOptions
             LogUri = log is { Length: > 0 } ? log.TrimEnd('/') + "/" : null,
             JobTimeMax = settings.Duration("job-time-max", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), JobTimeLongest),
             Prices = EmrServerlessPrices.Bind(settings),
-            Dialect = settings.Choice<EngineDialect>("dialect", EngineDialect.Spark),
+            Dialect = dialect,
+            PollInterval = settings.Duration("poll-interval", PollIntervalLeast, dialect == EngineDialect.Duckdb ? TimeSpan.FromMilliseconds(100) : PollIntervalLeast, TimeSpan.FromMinutes(5)),
         };
         settings.Complete();
         return options;

@@ -5,15 +5,14 @@ namespace Pipeline.Transform.Engines.Emr;
 
 /// <summary>The logs of jobs, as services put them into a bucket: compressed, and some time after the end.</summary>
 /// <param name="store">What lies below the configured address.</param>
-internal sealed class JobLogs(IObjectStore store, TimeProvider time)
+/// <param name="lateMax">How long a log that is not there is waited for.</param>
+internal sealed class JobLogs(IObjectStore store, TimeSpan lateMax, TimeProvider time)
 {
-    /// <summary>How long a log that is not there is waited for.</summary>
-    private static readonly TimeSpan LateMax = TimeSpan.FromMinutes(2);
 
     /// <summary>What is more is not fetched: its address is told.</summary>
     private const long BytesMax = 64L << 20;
 
-    private static readonly RetryPolicy Looks = new() { BackoffMin = TimeSpan.FromSeconds(5), BackoffMax = TimeSpan.FromSeconds(15), TimeMax = LateMax };
+    private readonly RetryPolicy _looks = new() { BackoffMin = TimeSpan.FromSeconds(5), BackoffMax = TimeSpan.FromSeconds(15), TimeMax = lateMax };
 
     /// <summary>What a job of EMR Serverless left.</summary>
     public Task<SparkRemains> OfJobAsync(string application, string job, string? reason, CancellationToken cancellationToken) =>
@@ -26,7 +25,7 @@ internal sealed class JobLogs(IObjectStore store, TimeProvider time)
         string? stderr;
         try
         {
-            stderr = await Looks.RunAsync(time, cancel => ReadAsync($"{directory}stderr.gz", cancel), cancellationToken, isAgain: text => text is null);
+            stderr = await _looks.RunAsync(time, cancel => ReadAsync($"{directory}stderr.gz", cancel), cancellationToken, isAgain: text => text is null);
         }
         catch (PipelineException e)
         {

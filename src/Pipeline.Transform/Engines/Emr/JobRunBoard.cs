@@ -5,16 +5,16 @@ using Pipeline.Core;
 namespace Pipeline.Transform.Engines.Emr;
 
 /// <summary>
-/// The jobs of an application that have not ended, for all who wait for one: they are listed every 10 to 13 seconds at most, however
-/// many wait.
+/// The jobs of an application that have not ended, for all who wait for one: they are listed once an interval at most, and up to a third
+/// of it later, however many wait.
 /// </summary>
-internal sealed class JobRunBoard(EmrServerlessClient client, string applicationId, TimeProvider time)
+internal sealed class JobRunBoard(EmrServerlessClient client, string applicationId, TimeSpan interval, TimeProvider time)
 {
     /// <summary>In the order in which a job goes through them: one that moves on while they are listed is met in a later one.</summary>
     private static readonly ImmutableArray<EmrJobRunState> Active =
         [EmrJobRunState.Submitted, EmrJobRunState.Queued, EmrJobRunState.Pending, EmrJobRunState.Scheduled, EmrJobRunState.Running, EmrJobRunState.Cancelling];
 
-    private static readonly RetryPolicy Pace = new() { BackoffMin = TimeSpan.FromSeconds(13), BackoffMax = TimeSpan.FromSeconds(13), Factor = 1, Jitter = 3.0 / 13 };
+    private readonly RetryPolicy _pace = new() { BackoffMin = interval * 1.3, BackoffMax = interval * 1.3, Factor = 1, Jitter = 0.3 / 1.3 };
 
     private readonly Lock _gate = new();
     private Task<Outcome<ImmutableDictionary<string, EmrJobRunSummary>>>? _next;
@@ -42,7 +42,7 @@ internal sealed class JobRunBoard(EmrServerlessClient client, string application
     private async ValueTask<ImmutableDictionary<string, EmrJobRunSummary>> NextAsync(CancellationToken cancellationToken)
     {
         await Task.Yield();
-        if (_beganAt is { } began && Pace.Delay(1, Random.Shared.NextDouble()) - time.GetElapsedTime(began) is { Ticks: > 0 } pause) await Task.Delay(pause, time, cancellationToken);
+        if (_beganAt is { } began && _pace.Delay(1, Random.Shared.NextDouble()) - time.GetElapsedTime(began) is { Ticks: > 0 } pause) await Task.Delay(pause, time, cancellationToken);
         lock (_gate) (_next, _beganAt) = (null, time.GetTimestamp());
         var jobs = ImmutableDictionary.CreateBuilder<string, EmrJobRunSummary>(StringComparer.Ordinal);
         foreach (var state in Active)

@@ -22,7 +22,7 @@ public sealed class RemoteEngines : IDisposable
         {
             var client = new EmrServerlessClient(serverless.Aws, time);
             _opened.Add(client);
-            engines.Add(new EmrServerlessEngine(serverless, client, submission, serverless.LogUri is { } uri ? new JobLogs(open(uri), time) : null, time, logs.CreateLogger<EmrServerlessEngine>()));
+            engines.Add(new EmrServerlessEngine(serverless, client, submission, serverless.LogUri is { } uri ? new JobLogs(open(uri), serverless.LogLateMax, time) : null, time, logs.CreateLogger<EmrServerlessEngine>()));
         }
 
         Runs = new RemoteRuns(pipeline, lake, artifacts, engines);

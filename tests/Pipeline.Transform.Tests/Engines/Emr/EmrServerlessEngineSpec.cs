@@ -50,7 +50,7 @@ public sealed class EmrServerlessEngineSpec : IDisposable
     {
         var client = new EmrServerlessClient(options.Aws, _lake.Time, new Amazon.Runtime.BasicAWSCredentials("test", "test"), aws);
         return (client, new EmrServerlessEngine(options, client, new SparkSubmission(_artifacts, new SparkSettings(ImmutableSortedDictionary<string, string>.Empty.Add("spark.sql.adaptive.enabled", "true").Add("spark.driver.extraJavaOptions", "-Da=1 -Db=2"))),
-            new JobLogs(new LocalObjectStore(options.LogUri!), _lake.Time), _lake.Time, NullLogger.Instance));
+            new JobLogs(new LocalObjectStore(options.LogUri!), TimeSpan.FromMinutes(2), _lake.Time), _lake.Time, NullLogger.Instance));
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

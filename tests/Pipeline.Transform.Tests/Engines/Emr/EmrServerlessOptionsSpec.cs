@@ -38,6 +38,16 @@ public sealed class EmrServerlessOptionsSpec
     public void What_is_wrong_is_told_with_its_place(string right, string wrong, string place) =>
         Assert.Equal(place, Assert.Single(Read(Whole.Replace(right, wrong, StringComparison.Ordinal)).Problems).Path);
 
+    [Fact]
+    public void Only_an_emulation_is_asked_more_often_than_every_ten_seconds()
+    {
+        var emulation = Whole.Replace("dialect = duckdb", "dialect = duckdb, poll-interval = 1s", StringComparison.Ordinal);
+
+        Assert.Equal(TimeSpan.FromSeconds(1), Read(emulation).Options!.PollInterval);
+        Assert.Equal("emr-serverless.poll-interval", Assert.Single(Read(emulation.Replace("dialect = duckdb, ", "", StringComparison.Ordinal)).Problems).Path);
+        Assert.Equal(TimeSpan.FromSeconds(10), Read(Whole).Options!.PollInterval);
+    }
+
     private static (EmrServerlessOptions? Options, List<ConfigProblem> Problems) Read(string text)
     {
         var problems = new List<ConfigProblem>();
