@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
+using Pipeline.Demo.Emr;
 using Pipeline.Demo.Session;
 using Spectre.Console;
 
@@ -14,6 +16,7 @@ internal sealed class DemoVerb : Verb
     private readonly Option<bool> _resume;
     private readonly Option<TimeSpan?> _duration;
     private readonly Option<int?> _rate;
+    private readonly Option<string> _engine;
 
     public DemoVerb() : base("demo", """
         The whole pipeline on live data, on this machine: a real PostgreSQL in a scratch directory, an embedded Kafka broker
@@ -32,15 +35,20 @@ internal sealed class DemoVerb : Verb
         {
             if (result.GetValueOrDefault<int?>() is < 1) result.AddError("--rate must be at least 1.");
         });
+        _engine = Add(new Option<string>("--engine")
+        {
+            Description = "What executes Silver and Gold: the node, or an emulation that the demo starts.",
+            DefaultValueFactory = _ => DemoEngine.DuckDb.Name,
+        }.AcceptOnlyFromAmong([.. DemoEngine.All.Select(engine => engine.Name)]));
     }
 
-    protected override string DefaultConfig => "demo.conf";
+    protected override string DefaultConfig(SymbolResult asked) => DemoEngine.Of(asked.GetValue(_engine) ?? DemoEngine.DuckDb.Name).ConfigFile;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;
         var settings = new DemoSettings(invocation.LakeLocation ?? DemoSettings.DefaultLake, parsed.GetValue(_once), parsed.GetValue(_resume),
-            parsed.GetValue(_duration), parsed.GetValue(_rate));
+            parsed.GetValue(_duration), parsed.GetValue(_rate), DemoEngine.Of(parsed.GetRequiredValue(_engine)));
         if (settings.Lake.StartsWith("s3://", StringComparison.Ordinal))
             throw new PipelineException(FaultKind.Invalid, $"Lake {settings.Lake}", "the demo's lake is a directory", "Choose one with --lake.");
 
@@ -54,7 +62,7 @@ internal sealed class DemoVerb : Verb
         await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, cancellationToken);
 
         var outcome = isLive ? await RunLiveAsync(session, context, cancellationToken) : await session.RunAsync(new PlainDisplay(context.Messages), cancellationToken);
-        return DemoReportPrinter.Print(outcome, directory.Lake, context, invocation.Format);
+        return DemoReportPrinter.Print(outcome, directory.Lake, settings.Engine, context, invocation.Format);
     }
 
     private static async Task<DemoOutcome> RunLiveAsync(DemoSession session, NodeContext context, CancellationToken cancellationToken)

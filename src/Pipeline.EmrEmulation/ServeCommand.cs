@@ -13,6 +13,7 @@ internal sealed class ServeCommand : Command
     private readonly Option<int> _port = new("--port") { Description = "0: a free one." };
     private readonly Option<string> _cluster = new("--cluster") { Description = "The name of a cluster that is there; an earlier one is found again.", DefaultValueFactory = _ => "pipeline" };
     private readonly Option<int> _concurrency = new("--step-concurrency") { Description = "Steps that the cluster runs at once.", DefaultValueFactory = _ => 2 };
+    private readonly Option<int> _jobsMax = new("--jobs-max") { Description = "Job runs of the application that run at once; others are queued.", DefaultValueFactory = _ => 16 };
     private readonly Option<string?> _logs = new("--log-uri") { Description = "Where the cluster puts logs: a directory or s3://BUCKET/PREFIX." };
     private readonly Option<double> _startsAfter = Seconds("--step-starts-after", "From an accepted step to its start.");
     private readonly Option<double> _showsAfter = Seconds("--step-shows-after", "From an accepted step to its first appearance in a list.");
@@ -24,7 +25,7 @@ internal sealed class ServeCommand : Command
 
     public ServeCommand() : base("serve", "Serves EMR and EMR Serverless on a port of the loopback interface. Its address, its cluster and its application are one line of JSON on standard output.")
     {
-        foreach (var option in (Option[])[_state, _port, _cluster, _concurrency, _logs, _startsAfter, _showsAfter, _cancelsAfter, _clusterStartsAfter, _logsAfter, _idleFor, _s3]) Options.Add(option);
+        foreach (var option in (Option[])[_state, _port, _cluster, _concurrency, _jobsMax, _logs, _startsAfter, _showsAfter, _cancelsAfter, _clusterStartsAfter, _logsAfter, _idleFor, _s3]) Options.Add(option);
         SetAction(ServeAsync);
     }
 
@@ -46,6 +47,7 @@ internal sealed class ServeCommand : Command
             StepShowsAfter = Of(_showsAfter),
             CancelsAfter = Of(_cancelsAfter),
             ClusterStartsAfter = Of(_clusterStartsAfter),
+            ServerlessJobsMax = parsed.GetValue(_jobsMax),
             Work = work.RunAsync,
             EndLeftOver = StepProcesses.EndLeftOver,
         });

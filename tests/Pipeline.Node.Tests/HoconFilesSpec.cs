@@ -23,6 +23,7 @@ public sealed class HoconFilesSpec
     [Theory]
     [InlineData("pipeline.conf")]
     [InlineData("demo.conf")]
+    [InlineData("demo-emr-serverless.conf")]
     public void Every_configuration_is_valid_as_it_is_shipped(string file)
     {
         var options = PipelineOptions.Load(Path.Combine(Repository.Root, "hocon", file), SourceKinds.All, lakeLocation: null, _ => null);
@@ -36,7 +37,7 @@ public sealed class HoconFilesSpec
     {
         var root = Path.Combine(Repository.Root, "hocon");
         var read = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var file in (string[])["pipeline.conf", "demo.conf"])
+        foreach (var file in (string[])["pipeline.conf", "demo.conf", "demo-emr-serverless.conf"])
         {
             HoconReader.Read(Path.Combine(root, file), path =>
             {

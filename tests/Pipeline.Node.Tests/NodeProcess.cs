@@ -51,6 +51,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>Waits for a line on standard error; fails when the process ends without saying it.</summary>
     public async Task WaitForAsync(Func<string, bool> line)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Demo.Emr;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
@@ -9,12 +10,12 @@ namespace Pipeline.Demo.Session;
 internal static class DemoReportPrinter
 {
     /// <returns>The exit code.</returns>
-    public static int Print(DemoOutcome outcome, string lake, NodeContext context, OutputFormat format)
+    public static int Print(DemoOutcome outcome, string lake, DemoEngine engine, NodeContext context, OutputFormat format)
     {
         if (format == OutputFormat.Json) context.Data.WriteLine(JsonSerializer.Serialize(Document(outcome, lake), Listing.Json));
         else PrintForPeople(outcome, context);
 
-        context.Messages.WriteLine(Verdict(outcome, lake));
+        context.Messages.WriteLine(Verdict(outcome, lake, engine));
         return outcome.Report switch
         {
             null => ExitCode.Interrupted,
@@ -64,13 +65,13 @@ internal static class DemoReportPrinter
         gold.Print(context, OutputFormat.Table);
     }
 
-    private static string Verdict(DemoOutcome outcome, string lake)
+    private static string Verdict(DemoOutcome outcome, string lake, DemoEngine engine)
     {
         var rows = $"{Listing.Format(outcome.Progress.Generated)} rows generated, {Listing.Format(outcome.Progress.InBronze)} in Bronze, {Listing.Format(outcome.Progress.InSilver)} in Silver";
         var took = string.Create(CultureInfo.InvariantCulture, $"{outcome.Took.TotalSeconds:0} s");
         return outcome.Report switch
         {
-            null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume --lake {lake}",
+            null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume{(engine.IsEmulated ? $" --engine {engine.Name}" : "")} --lake {lake}",
             { IsBalanced: true } when outcome.Verified.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
             { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: pipeline verify --lake {lake}",
             var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: pipeline verify --lake {lake}",

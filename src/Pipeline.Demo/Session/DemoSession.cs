@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Demo.Data;
 using Pipeline.Demo.Driver;
+using Pipeline.Demo.Emr;
 using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
@@ -29,10 +30,14 @@ internal sealed class DemoSession : IAsyncDisposable
     /// <summary>How long nothing in the lake may change before what is missing counts as lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
+    /// <summary>The same where runs are executed elsewhere: what was cut off while it was sent is looked for before it is sent again.</summary>
+    private static readonly TimeSpan PatienceElsewhere = TimeSpan.FromMinutes(4);
+
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly DemoDirectory _directory;
     private readonly DemoDriver _driver;
+    private readonly EmulatedEmr? _emulation;
     private readonly NodeHost _node;
     private readonly PipelineOptions _options;
     private readonly Lake _lake;
@@ -42,10 +47,11 @@ internal sealed class DemoSession : IAsyncDisposable
     private TimeSpan? _firstGoldAfter;
     private TimeSpan? _allGoldAfter;
 
-    private DemoSession(DemoDirectory directory, DemoDriver driver, NodeHost node, PipelineOptions options, Lake lake, TimeProvider time, long startedAt)
+    private DemoSession(DemoDirectory directory, DemoDriver driver, EmulatedEmr? emulation, NodeHost node, PipelineOptions options, Lake lake, TimeProvider time, long startedAt)
     {
         _directory = directory;
         _driver = driver;
+        _emulation = emulation;
         _node = node;
         _options = options;
         _lake = lake;
@@ -70,15 +76,23 @@ internal sealed class DemoSession : IAsyncDisposable
         var startedAt = context.Time.GetTimestamp();
         var lake = Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
         var driver = await DemoDriver.StartAsync(DriverOptions(settings, directory), new LakeProgress(lake), context.Time, cancellationToken);
+        EmulatedEmr? emulation = null;
         try
         {
-            var options = PipelineOptions.Load(configPath, SourceKinds.All, directory.Lake,
-                name => name == "DEMO_DIRECTORY" ? directory.Servers : driver.Sources.Environment.GetValueOrDefault(name) ?? context.Environment(name));
+            if (settings.Engine.IsEmulated)
+            {
+                EmulatedEmr.TakeMadeUpCredentials();
+                emulation = await EmulatedEmr.StartAsync(directory.Servers, logs, context.Time, cancellationToken);
+            }
+
+            var options = PipelineOptions.Load(configPath, SourceKinds.All, directory.Lake, name => name == "DEMO_DIRECTORY" ? directory.Servers
+                : driver.Sources.Environment.GetValueOrDefault(name) ?? emulation?.Environment.GetValueOrDefault(name) ?? context.Environment(name));
             var node = await NodeHost.StartAsync(options, lake, logs, context.Time, cancellationToken);
-            return new DemoSession(directory, driver, node, options, lake, context.Time, startedAt);
+            return new DemoSession(directory, driver, emulation, node, options, lake, context.Time, startedAt);
         }
         catch
         {
+            if (emulation is not null) await emulation.DisposeAsync();
             await driver.DisposeAsync();
             throw;
         }
@@ -107,6 +121,7 @@ internal sealed class DemoSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _node.DisposeAsync();
+        if (_emulation is not null) await _emulation.DisposeAsync();
         await _driver.DisposeAsync();
     }
 
@@ -146,7 +161,7 @@ internal sealed class DemoSession : IAsyncDisposable
             display.Show(progress);
             if (progress.Versions != versions) (versions, movedAt) = (progress.Versions, Elapsed);
 
-            var isQuiet = Elapsed - movedAt > Patience;
+            var isQuiet = Elapsed - movedAt > (_emulation is null ? Patience : PatienceElsewhere);
             if (isQuiet || HasRowsOf(progress, expectation))
             {
                 var report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace Pipeline.Node.Cli;
 
@@ -24,11 +25,12 @@ internal abstract class Verb(string name, string description)
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log details, and show where unexpected errors come from." };
 
     /// <summary>The name of the file in <c>hocon/</c> that is read when none is given.</summary>
-    protected virtual string DefaultConfig => "pipeline.conf";
+    /// <param name="asked">Has the verb's other options.</param>
+    protected virtual string DefaultConfig(SymbolResult asked) => "pipeline.conf";
 
     public Command ToCommand(NodeContext context)
     {
-        _config.DefaultValueFactory = _ => DefaultConfigPath();
+        _config.DefaultValueFactory = DefaultConfigPath;
         _command.Add(_config);
         _command.Add(_lake);
         _command.Add(_output);
@@ -65,9 +67,9 @@ internal abstract class Verb(string name, string description)
     }
 
     /// <summary>The file in <c>hocon/</c> of the working directory; else the one that came with the program.</summary>
-    private string DefaultConfigPath()
+    private string DefaultConfigPath(SymbolResult asked)
     {
-        var here = Path.Combine("hocon", DefaultConfig);
+        var here = Path.Combine("hocon", DefaultConfig(asked));
         return File.Exists(here) ? here : Path.Combine(AppContext.BaseDirectory, here);
     }
 }
