@@ -16,6 +16,8 @@ public enum JournalProvider
 /// <summary>The section <c>transform { … }</c>.</summary>
 public sealed record TransformOptions
 {
+    private const string ArtifactsInLake = "_jobs";
+
     /// <summary>What executes runs of tables that do not say it themselves. Default auto.</summary>
     public EngineKind Engine { get; init; } = EngineKind.Auto;
 
@@ -38,6 +40,18 @@ public sealed record TransformOptions
 
     /// <summary>Where documents, answers and programs of engines elsewhere lie; null: in the lake, as <c>_jobs</c>.</summary>
     public string? Artifacts { get; init; }
+
+    /// <summary>
+    /// How long documents, answers and claims of a run stay after it is over and another has followed. Default 14 days, from the longest time
+    /// that a run may take and a day to a year. See <see cref="Jobs.Remote.ArtifactRetention"/>.
+    /// </summary>
+    public TimeSpan ArtifactRetention { get; init; } = TimeSpan.FromDays(14);
+
+    /// <summary>
+    /// How old what an execution has written must be before vacuum may take it for left behind: the longest time that a run may take on any
+    /// engine that is set up, and a day in which it is committed.
+    /// </summary>
+    public TimeSpan ExecutionAgeMin => new[] { JobTimeMax, EmrServerless?.JobTimeMax ?? TimeSpan.Zero }.Max() + TimeSpan.FromDays(1);
 
     /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
     public int Threads { get; init; } = 2;
@@ -105,6 +119,9 @@ public sealed record TransformOptions
     /// <summary>The journal's connection string.</summary>
     public string JournalConnection { get; init; } = "Data Source=./.pipeline/journal.db";
 
+    /// <summary>Where documents, answers and programs of engines elsewhere lie.</summary>
+    public string ArtifactsOf(string lakeLocation) => Artifacts ?? $"{lakeLocation}/{ArtifactsInLake}";
+
     public static TransformOptions Bind(SettingsReader settings)
     {
         var byDefault = new TransformOptions();
@@ -118,6 +135,7 @@ public sealed record TransformOptions
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             EmrServerless = EmrServerlessOptions.Bind(settings),
             Artifacts = settings.OptionalString("artifacts"),
+            ArtifactRetention = settings.Duration("artifact-retention", byDefault.ArtifactRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(366)),
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
             Threads = settings.Int("threads", byDefault.Threads, 1, 64),
             JobsMax = settings.Int("jobs-max", byDefault.JobsMax, 1, 16),
@@ -136,6 +154,8 @@ public sealed record TransformOptions
             JournalConnection = journal.String("connection", byDefault.JournalConnection),
         };
         if (options.Engine.IsSpark() && !options.SparkEngines.Contains(options.Engine)) settings.Report("engine", SparkSettings.NotSetUp(options.Engine));
+        if (options.ArtifactRetention < options.ExecutionAgeMin)
+            settings.Report("artifact-retention", $"is less than the {options.ExecutionAgeMin.TotalHours:0.#} h in which a run of the longest job-time-max is over and committed. Write that or more");
         journal.Complete();
         settings.Complete();
         return options;

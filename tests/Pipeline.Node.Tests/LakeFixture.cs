@@ -95,6 +95,13 @@ internal sealed class LakeFixture : IDisposable
         Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Moves = [new TxnMove(bronze.ToString(), from, to)] }, Cancellation));
     }
 
+    /// <summary>Says in a table's log that it has a run.</summary>
+    public async Task RunAsync(TableId id, long? before, long run)
+    {
+        var table = await Lake.OpenOrCreateAsync(id, People, [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Moves = [new TxnMove("run", before, run)] }, Cancellation));
+    }
+
     /// <summary>A commit of a run, by its pins as its log has them.</summary>
     public async Task CommitAsync(TableId id, string pins)
     {

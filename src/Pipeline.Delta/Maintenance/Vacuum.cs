@@ -14,7 +14,17 @@ namespace Pipeline.Delta.Maintenance;
 /// <param name="ChangesAfter">Files with rows that later commits brought stay too: a reader of changes has not got to them. Null: nobody waits.</param>
 /// <param name="AllowsShortRetention">Accepts a retention below the table's own: readers and writers elsewhere may lose files.</param>
 public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = false, IReadOnlyCollection<long>? PinnedVersions = null,
-    long? ChangesAfter = null, bool AllowsShortRetention = false);
+    long? ChangesAfter = null, bool AllowsShortRetention = false)
+{
+    /// <summary>
+    /// Whatever retention is allowed, what executions wrote within this time stays: the longest time that one may take, and what it takes
+    /// to commit it. Default 8 days.
+    /// </summary>
+    public TimeSpan ExecutionAgeMin { get; init; } = TimeSpan.FromDays(8);
+
+    /// <summary>Whether an execution may still be committed, however old its files are; null: age alone tells.</summary>
+    public Func<string, bool>? IsExecutionOpen { get; init; }
+}
 
 /// <summary>What was deleted, or would be.</summary>
 /// <param name="Files">Data files, and uploads that a writer left unfinished.</param>
@@ -49,6 +59,7 @@ public static class Vacuum
 
         var now = table.Handle.Time.GetUtcNow();
         var cutoff = now.Minus(retention);
+        var executionCutoff = now.Minus(Max(retention, options.ExecutionAgeMin));
         var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);
         var (files, bytes) = (0L, 0L);
         List<string> paths = [];
@@ -56,20 +67,25 @@ public static class Vacuum
         await foreach (var found in table.Store.ListAsync(prefix, startAt: null, cancellationToken))
         {
             var path = found.Path[prefix.Length..];
-            if (found.ModifiedAt >= cutoff || !IsDataFile(path, snapshot) || needed.Contains(path) || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, path)) continue;
+            if (IsKept(path, found.ModifiedAt, cutoff) || !IsDataFile(path, snapshot) || needed.Contains(path) || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, path)) continue;
             if (!options.IsDryRun) await table.Store.DeleteAsync(found.Path, cancellationToken);
             Count(path, found.Size);
         }
 
-        var unfinishedCutoff = now - (retention < UploadAgeMin ? UploadAgeMin : retention);
+        var unfinishedCutoff = now.Minus(Max(retention, UploadAgeMin));
         await foreach (var upload in table.Store.ListUnfinishedAsync(prefix, cancellationToken))
         {
-            if (upload.ModifiedAt >= unfinishedCutoff || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, upload.Path[prefix.Length..])) continue;
+            if (IsKept(upload.Path[prefix.Length..], upload.ModifiedAt, unfinishedCutoff) || !TableFilePath.IsReachedWithoutLink(table.Store, table.Path, upload.Path[prefix.Length..])) continue;
             if (!options.IsDryRun) await table.Store.AbandonAsync(upload, cancellationToken);
             Count($"{upload.Path[prefix.Length..]} (unfinished upload {upload.Id})", upload.Size);
         }
 
         return new VacuumResult(files, bytes, paths);
+
+        // A store may say of an upload, and of a file, only when it was begun.
+        bool IsKept(string path, DateTimeOffset modifiedAt, DateTimeOffset cutoffOfOthers) => ExecutionDirectory.ExecutionOf(path) is { } execution
+            ? modifiedAt >= executionCutoff || options.IsExecutionOpen?.Invoke(execution) == true
+            : modifiedAt >= cutoffOfOthers;
 
         void Count(string path, long size)
         {
@@ -96,12 +112,17 @@ public static class Vacuum
             .ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Hidden directories and files belong to somebody else, but for manifests of stages that nobody decided; a partition's directory may look like one.</summary>
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    /// <summary>
+    /// Hidden directories and files belong to somebody else, but for manifests of stages that nobody decided, and for whatever an execution has
+    /// left in its own; a partition's directory may look like one.
+    /// </summary>
     private static bool IsDataFile(string path, Snapshot snapshot)
     {
         // An empty directory, as local stores list it.
         if (path.EndsWith('/')) return false;
-        if (path.StartsWith(StagedManifests, StringComparison.Ordinal)) return true;
+        if (path.StartsWith(StagedManifests, StringComparison.Ordinal) || ExecutionDirectory.ExecutionOf(path) is not null) return true;
         return path.Split('/').All(part => part is not ['_' or '.', ..]
             || snapshot.Metadata.PartitionColumns.Any(column => part.StartsWith(column + "=", StringComparison.Ordinal)));
     }

@@ -138,7 +138,7 @@ public sealed class LocalObjectStore : IObjectStore
             try
             {
                 File.Delete(LocalPath(path));
-                RemoveIfEmpty(Path.GetDirectoryName(LocalPath(path))!);
+                RemoveIfEmpty(path);
             }
             catch (DirectoryNotFoundException)
             {
@@ -164,11 +164,16 @@ public sealed class LocalObjectStore : IObjectStore
     public ValueTask AbandonAsync(UnfinishedUpload upload, CancellationToken cancellationToken) =>
         DeleteAsync(Path.GetRelativePath(_root, LocalUnfinished.PathOf(this, upload)), cancellationToken);
 
-    /// <summary>The directory of an execution, which is nobody else's, goes with its last file.</summary>
-    private static void RemoveIfEmpty(string directory)
+    /// <summary>The directory of an execution, which is nobody else's, goes with its last file, and what is below it.</summary>
+    private void RemoveIfEmpty(string path)
     {
-        if (!Path.GetFileName(directory).StartsWith("x-", StringComparison.Ordinal) || Directory.EnumerateFileSystemEntries(directory).Any()) return;
-        Directory.Delete(directory);
+        var parts = path.Split('/');
+        for (var depth = parts.Length - 1; depth > 0 && parts.Take(depth).Any(part => part.StartsWith("x-", StringComparison.Ordinal)); depth--)
+        {
+            var directory = LocalPath(string.Join('/', parts.Take(depth)));
+            if (Directory.EnumerateFileSystemEntries(directory).Any()) return;
+            Directory.Delete(directory);
+        }
     }
 
     private static string WriteTemporary(string target, ReadOnlySpan<byte> content)

@@ -6,6 +6,7 @@ using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
+using Pipeline.Operations.Tables;
 
 namespace Pipeline.Node.Cli;
 
@@ -16,12 +17,20 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment);
 
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
-    public Lake OpenLake() => Lakes.Open(
-        // A bucket needs the settings of lake.s3, a directory needs none.
-        LakeLocation is { } location && !S3Location.IsS3(location) ? new LakeOptions { Location = location } : Load().Lake, Context.Time);
+    public Lake OpenLake() => Lakes.Open(NamedDirectory is { } directory ? new LakeOptions { Location = directory } : Load().Lake, Context.Time);
+
+    /// <summary>What executions of runs have left in the lake, and beside it where the configuration says so.</summary>
+    public ExecutionRemains RemainsOf(Lake lake)
+    {
+        var options = NamedDirectory is null ? Load() : null;
+        return ExecutionRemains.Of(lake, options?.Transform, location => ObjectStores.Open(location, options?.Lake.S3 ?? new S3Options(), Context.Time));
+    }
 
     /// <summary>What sources of this command get.</summary>
     public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore(), new LakeOwner(Load().Name, OpenLake()));
+
+    /// <summary>A bucket needs the settings of lake.s3, a directory needs none. Null: none was named.</summary>
+    private string? NamedDirectory => LakeLocation is { } location && !S3Location.IsS3(location) ? location : null;
 
     public void Print(Listing listing) => listing.Print(Context, Format);
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Tables;
@@ -21,11 +22,14 @@ internal sealed class VacuumVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var request = new VacuumTablesRequest(parsed.GetValue(_tables), parsed.GetValue(_retention), parsed.GetValue(_dryRun));
-        var vacuumed = await VacuumTables.RunAsync(request, invocation.OpenLake(), cancellationToken);
+        var lake = invocation.OpenLake();
+        var vacuumed = await VacuumTables.RunAsync(request, lake, invocation.RemainsOf(lake), invocation.Context.Time, cancellationToken);
 
         var listing = new Listing("table", request.IsDryRun ? "files to delete" : "files deleted", "bytes", "unread by");
         foreach (var (table, result, unreadBy) in vacuumed.Tables) listing.Add(table.ToString(), result.Files, result.Bytes, string.Join(", ", unreadBy));
         invocation.Print(listing);
+        if (vacuumed.Artifacts is { Objects: > 0 } cleared)
+            invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(request.IsDryRun ? "Would delete" : "Deleted")} {cleared.Objects:#,0} artifacts ({cleared.Bytes:#,0} bytes) of {cleared.Runs:#,0} runs that are over."));
         return Faults.Report(invocation.Context, vacuumed.Failed);
     }
 }

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Pipeline.Core;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -34,7 +35,7 @@ public sealed record JobDocument
     public ImmutableArray<JobStep> Steps { get; init; } = [];
 
     /// <summary>The directory of an execution in the directory of a table: readers pass it by, vacuum finds it.</summary>
-    public static string Directory(string execution) => $"x-{execution}";
+    public static string Directory(string execution) => ExecutionDirectory.Of(execution);
 
     public byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, Options);
 

@@ -1,3 +1,4 @@
+using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -12,6 +13,8 @@ namespace Pipeline.Delta.Tests.Maintenance;
 public sealed class VacuumSpec : IDisposable
 {
     private static readonly VacuumOptions Now = new(TimeSpan.Zero, AllowsShortRetention: true);
+
+    private static readonly string[] Names = ["part-0.parquet", "_SUCCESS", "_temporary/0/part-1.parquet", "p=1/part-2.parquet"];
 
     private readonly Scratch _scratch = new();
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow().AddDays(30));
@@ -182,6 +185,54 @@ public sealed class VacuumSpec : IDisposable
 
         Assert.DoesNotContain(young.Paths, IsUnfinished);
         Assert.Single(old.Paths, IsUnfinished);
+    }
+
+    [Fact]
+    public async Task What_an_execution_has_left_goes_when_it_is_over_and_old_and_never_before() =>
+        await Gen.Select(Gen.Select(Gen.Int[0, 20], Gen.Int[0, 3].Select(at => Names[at]), Gen.Int[0, 3]).Array[0, 6], Gen.Int[0, 12], Gen.Int[1, 12], Gen.Int[0, 3])
+            .SampleAsync(async given =>
+            {
+                var (files, retention, longest, open) = given;
+                using var scratch = new Scratch();
+                var table = await TestTables.OpenAsync(scratch.Store(), time: _time);
+                await TestTables.AppendAsync(table, 1);
+                var ages = new Dictionary<string, int>(StringComparer.Ordinal);
+                foreach (var (days, name, execution) in files)
+                {
+                    var path = $"x-e{execution}/{name}";
+                    ages[path] = days;
+                    var file = new FileInfo(Path.Combine(scratch.Root, "t", path));
+                    file.Directory!.Create();
+                    await File.WriteAllTextAsync(file.FullName, "x", Cancel);
+                    file.LastWriteTimeUtc = _time.GetUtcNow().UtcDateTime.AddDays(-days).AddMinutes(-1);
+                }
+
+                var options = new VacuumOptions(TimeSpan.FromDays(retention), AllowsShortRetention: true) { ExecutionAgeMin = TimeSpan.FromDays(longest), IsExecutionOpen = execution => execution == $"e{open}" };
+                var result = await Vacuum.RunAsync(table, options, Cancel);
+
+                var gone = ages.Where(pair => pair.Value >= retention && pair.Value >= longest && !pair.Key.StartsWith($"x-e{open}/", StringComparison.Ordinal)).Select(pair => pair.Key).Order(StringComparer.Ordinal);
+                Assert.Equal(gone, result.Paths.Where(path => path.StartsWith("x-", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+                Assert.Equal(ages.Keys.Except(result.Paths).Order(StringComparer.Ordinal), Directory.GetFiles(Path.Combine(scratch.Root, "t"), "*", SearchOption.AllDirectories)
+                    .Select(file => Path.GetRelativePath(Path.Combine(scratch.Root, "t"), file)).Where(path => path.StartsWith("x-", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+                // With its last file a directory goes.
+                Assert.DoesNotContain(Directory.GetDirectories(Path.Combine(scratch.Root, "t"), "*", SearchOption.AllDirectories), directory => !Directory.EnumerateFileSystemEntries(directory).Any());
+            }, iter: 60);
+
+    [Fact]
+    public async Task What_an_execution_has_committed_stays()
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store(), time: _time);
+        var written = await TestTables.WriteFileAsync(table, TestTables.Rows(1));
+        var root = Path.Combine(_scratch.Root, "t");
+        Directory.CreateDirectory(Path.Combine(root, "x-e1"));
+        File.Move(Path.Combine(root, written.Path), Path.Combine(root, "x-e1", "part-0.parquet"));
+        await File.WriteAllTextAsync(Path.Combine(root, "x-e1", "part-1.parquet"), "x", Cancel);
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Adds = [written with { Path = "x-e1/part-0.parquet" }] });
+
+        var result = await Vacuum.RunAsync(table, Now with { ExecutionAgeMin = TimeSpan.FromDays(1) }, Cancel);
+
+        Assert.Equal(["x-e1/part-1.parquet"], result.Paths);
+        Assert.Equal([1], DuckDbRows.Keys(table, table.Current));
     }
 
     [Fact]

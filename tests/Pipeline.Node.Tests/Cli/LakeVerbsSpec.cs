@@ -196,6 +196,37 @@ public sealed class LakeVerbsSpec : IDisposable
         Assert.Single(_lake.DataFiles(bronze));
     }
 
+    [Fact]
+    public async Task Vacuum_deletes_what_executions_elsewhere_have_left_and_leaves_those_that_may_go_on()
+    {
+        var table = TableId.Gold("totals");
+        await _lake.RunAsync(table, null, 6);
+        await _lake.RunAsync(table, 6, 7);
+        string[] artifacts = ["gold/totals/6/document-0.json", "gold/totals/6/claim-1.json", "gold/totals/7/document-0.json", "gold/totals/8/document-0.json", "program/0/medallion_job.py"];
+        foreach (var path in artifacts) Write($"_jobs/{path}", "{}");
+        Write("_jobs/gold/totals/8/claim-1.json", $$"""{"execution":"running","document":"0","pins":{"table":"gold/totals","run":8,"requestedAt":"2026-03-02T12:00:00+00:00","inputs":[],"targets":[]},"at":"2026-03-02T12:00:00+00:00"}""");
+        foreach (var execution in (string[])["failed", "running"]) Write($"gold/totals/x-{execution}/part-0.parquet", "x");
+
+        var young = await RunAsync(_lake.Time, "vacuum");
+        _lake.Time.Advance(TimeSpan.FromDays(15));
+        var dry = await RunAsync(_lake.Time, "vacuum", "--dry-run");
+        var old = await RunAsync(_lake.Time, "vacuum");
+
+        Assert.Equal("", young.Messages);
+        Assert.StartsWith("Would delete 2 artifacts (4 bytes) of 1 runs that are over.", dry.Messages, StringComparison.Ordinal);
+        Assert.StartsWith("Deleted 2 artifacts (4 bytes) of 1 runs that are over.", old.Messages, StringComparison.Ordinal);
+        Assert.Equal([.. artifacts[2..], "gold/totals/8/claim-1.json"], artifacts.Append("gold/totals/8/claim-1.json").Where(path => File.Exists(Path.Combine(_lake.Directory, "_jobs", path))));
+        Assert.Equal(["running"], ((string[])["failed", "running"]).Where(execution => File.Exists(Path.Combine(_lake.Directory, $"gold/totals/x-{execution}/part-0.parquet"))));
+
+        void Write(string path, string content)
+        {
+            var file = new FileInfo(Path.Combine(_lake.Directory, path));
+            file.Directory!.Create();
+            File.WriteAllText(file.FullName, content);
+            file.LastWriteTimeUtc = _lake.Time.GetUtcNow().UtcDateTime;
+        }
+    }
+
     [Theory]
     [InlineData("ingest", "zstd", "snappy", "snappy")]
     [InlineData("transform", "snappy", "zstd", "zstd")]

@@ -8,6 +8,11 @@ internal sealed class MemoryStore : IObjectStore
 {
     private readonly SortedDictionary<string, byte[]> _objects = new(StringComparer.Ordinal);
 
+    /// <summary>When an object was written.</summary>
+    public Func<string, DateTimeOffset> ModifiedAt { get; init; } = _ => default;
+
+    public IReadOnlyList<string> Paths => [.. _objects.Keys];
+
     public string Location => "s3://simulated";
 
     public string? LocalPath(string path) => null;
@@ -34,7 +39,7 @@ internal sealed class MemoryStore : IObjectStore
     {
         await Task.CompletedTask;
         foreach (var (path, content) in _objects.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(pair.Key, startAt) >= 0).ToList())
-            yield return new ObjectInfo(path, content.Length, default);
+            yield return new ObjectInfo(path, content.Length, ModifiedAt(path));
     }
 
     public ValueTask DeleteAsync(string path, CancellationToken cancellationToken)

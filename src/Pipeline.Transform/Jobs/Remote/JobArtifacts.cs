@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
@@ -61,74 +61,23 @@ public sealed class JobArtifacts(IObjectStore store)
         }
     }
 
-    /// <summary>The claims of a run, in their order.</summary>
-    internal async ValueTask<ImmutableArray<RunClaim>> ClaimsAsync(TableId table, long run, CancellationToken cancellationToken)
+    /// <summary>What lies here of runs, run by run: all objects of one follow one another.</summary>
+    internal async IAsyncEnumerable<RunArtifacts> RunsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var directory = RunOf(table, run);
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var found in store.ListAsync(directory, startAt: null, cancellationToken)) names.Add(found.Path[directory.Length..]);
-        var claims = ImmutableArray.CreateBuilder<RunClaim>();
-        for (var number = 1; names.Contains(ClaimName(number)); number++)
+        RunArtifacts? current = null;
+        await foreach (var found in store.ListAsync("", startAt: null, cancellationToken))
         {
-            if (await ReadAsync<ClaimForm>(directory + ClaimName(number), cancellationToken) is not { } claim) continue;
-            var fate = names.Contains(OverName(number)) ? ClaimFate.Over : names.Contains(FateName(number)) ? await FateAsync(directory + FateName(number), cancellationToken) : ClaimFate.Open;
-            claims.Add(new RunClaim(number, claim.Execution, claim.Document, claim.Pins, claim.At, fate));
+            if (RunArtifacts.TryRunOf(found.Path) is not { } run) continue;
+            if (current is not null && (current.Table, current.Run) != run) yield return current;
+            if (current is null || (current.Table, current.Run) != run) current = new RunArtifacts(run.Table, run.Run, []);
+            current.Objects.Add(found);
         }
 
-        return claims.ToImmutable();
+        if (current is not null) yield return current;
     }
 
-    /// <summary>Whether the claim of this number is ours now: nobody else has it.</summary>
-    internal async ValueTask<bool> TryClaimAsync(TableId table, long run, RunClaim claim, CancellationToken cancellationToken)
-    {
-        var form = new ClaimForm(claim.Execution, claim.Document, claim.Pins, claim.At);
-        return await PutFirstAsync($"{RunOf(table, run)}{ClaimName(claim.Number)}", form, cancellationToken) is { } first && first.Execution == claim.Execution;
-    }
+    /// <summary>Who may submit which execution of a run.</summary>
+    internal Claims ClaimsOf(TableId table, long run) => new(store, RunOf(table, run));
 
-    /// <summary>Writes what becomes of a claim, unless it is written already; returns what has become of it.</summary>
-    internal async ValueTask<ClaimFate> DecideAsync(TableId table, long run, int number, ClaimFate fate, string by, CancellationToken cancellationToken)
-    {
-        var written = await PutFirstAsync($"{RunOf(table, run)}{FateName(number)}", new FateForm(fate, by), cancellationToken);
-        // Two who decide the same are told apart: only the owner sends.
-        return written is null || written.By != by ? ClaimFate.Dropped : written.Fate;
-    }
-
-    internal async ValueTask CloseAsync(TableId table, long run, int number, CancellationToken cancellationToken) =>
-        await store.PutIfAbsentAsync($"{RunOf(table, run)}{OverName(number)}", "{}"u8.ToArray(), cancellationToken);
-
-    private static string RunOf(TableId table, long run) => $"{table}/{run.ToString(CultureInfo.InvariantCulture)}/";
-
-    private static string ClaimName(int number) => $"claim-{number.ToString(CultureInfo.InvariantCulture)}.json";
-
-    private static string FateName(int number) => $"fate-{number.ToString(CultureInfo.InvariantCulture)}.json";
-
-    private static string OverName(int number) => $"over-{number.ToString(CultureInfo.InvariantCulture)}.json";
-
-    private async ValueTask<ClaimFate> FateAsync(string path, CancellationToken cancellationToken) => (await ReadAsync<FateForm>(path, cancellationToken))?.Fate ?? ClaimFate.Open;
-
-    /// <summary>What is there after it: ours, or what another has put first. Null: it is gone again.</summary>
-    private async ValueTask<T?> PutFirstAsync<T>(string path, T form, CancellationToken cancellationToken) where T : class =>
-        await store.PutIfAbsentAsync(path, JsonSerializer.SerializeToUtf8Bytes(form, Json.Options), cancellationToken) == PutOutcome.Created ? form : await ReadAsync<T>(path, cancellationToken);
-
-    private async ValueTask<T?> ReadAsync<T>(string path, CancellationToken cancellationToken) where T : class
-    {
-        if (await store.TryGetAsync(path, cancellationToken) is not { } json) return null;
-        try
-        {
-            return JsonSerializer.Deserialize<T>(json, Json.Options) ?? throw new JsonException("It is null.");
-        }
-        catch (JsonException e)
-        {
-            throw new PipelineException(FaultKind.Damaged, $"Object {path} in {store.Location}", $"it does not say who submits what: {DataFaults.Cause(e)}",
-                "Delete the directory that it lies in when no execution of that run goes on.", e);
-        }
-    }
-
-    private sealed record ClaimForm(string Execution, string Document, JobPins Pins, DateTimeOffset At);
-
-    private sealed record FateForm(ClaimFate Fate, string By);
+    internal static string RunOf(TableId table, long run) => $"{table}/{run.ToString(CultureInfo.InvariantCulture)}/";
 }
-
-/// <summary>A claim as the artifacts have it.</summary>
-/// <param name="Pins">The run: whoever plans it anew while it is executed takes these.</param>
-internal sealed record RunClaim(int Number, string Execution, string Document, JobPins Pins, DateTimeOffset At, ClaimFate Fate);

@@ -18,6 +18,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     /// <summary>Between two submissions to an engine that is full.</summary>
     private static readonly TimeSpan RoomAgain = TimeSpan.FromSeconds(20);
 
+    private readonly Claims _claims = artifacts.ClaimsOf(pins.Table, pins.Run);
     private readonly long _startedAt = time.GetTimestamp();
     private RunKnowledge _known = null!;
     private JobName? _ours;
@@ -47,7 +48,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
                         await ClaimAsync(claim.Number, cancellationToken);
                         break;
                     case RunStep.TakeAway taken:
-                        await artifacts.DecideAsync(pins.Table, pins.Run, taken.Number, ClaimFate.Dropped, _ours?.Execution ?? "", cancellationToken);
+                        await _claims.DecideAsync(taken.Number, ClaimFate.Dropped, _ours?.Execution ?? "", cancellationToken);
                         _known = _known with { Found = null };
                         break;
                     case RunStep.Close closed:
@@ -76,14 +77,14 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         {
             // Nobody has to wait for what this node does not submit any more; should that fail, he waits.
             if (_known.Held is { } held && cancellationToken.IsCancellationRequested)
-                await Background.FailureAsync(async none => await artifacts.DecideAsync(pins.Table, pins.Run, held, ClaimFate.Dropped, "", none), CancellationToken.None);
+                await Background.FailureAsync(async none => await _claims.DecideAsync(held, ClaimFate.Dropped, "", none), CancellationToken.None);
         }
     }
 
     /// <summary>Claims first: whatever is submitted later has a claim that is seen the next time.</summary>
     private async ValueTask LookAsync(CancellationToken cancellationToken)
     {
-        var claims = await artifacts.ClaimsAsync(pins.Table, pins.Run, cancellationToken);
+        var claims = await _claims.ReadAsync(cancellationToken);
         var seen = claims.Select(claim => new SeenClaim(claim.Number, claim.Execution, claim.Document, claim.Fate,
             _known.Claims.FirstOrDefault(known => known.Execution == claim.Execution && known.Fate == claim.Fate)?.SeenAt ?? Now));
         // An execution that only the journal knows.
@@ -99,7 +100,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         var name = NameOf(Guid.NewGuid().ToString("N"));
         await submission.Intended(new JobHandle(engine.Name, name.Execution, name.ToString()), cancellationToken);
         var claim = new RunClaim(number, name.Execution, _known.Document, pins, time.GetUtcNow(), ClaimFate.Open);
-        if (await artifacts.TryClaimAsync(pins.Table, pins.Run, claim, cancellationToken))
+        if (await _claims.TryPutAsync(claim, cancellationToken))
         {
             (_ours, _sentAt) = (name, null);
             _known = _known with { Held = number, Claims = _known.Claims.Add(new SeenClaim(number, name.Execution, _known.Document, ClaimFate.Open, Now)) };
@@ -112,7 +113,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
 
     private async ValueTask CloseAsync(int number, CancellationToken cancellationToken)
     {
-        if (number > 0) await artifacts.CloseAsync(pins.Table, pins.Run, number, cancellationToken);
+        if (number > 0) await _claims.CloseAsync(number, cancellationToken);
         _known = _known with { Claims = [.. _known.Claims.Select(claim => claim.Number == number ? claim with { Fate = ClaimFate.Over } : claim)] };
     }
 
@@ -128,7 +129,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
         var name = _ours!;
         // From before it is written: others count from when they see it.
         var sentAt = _sentAt ??= Now;
-        if (await artifacts.DecideAsync(pins.Table, pins.Run, number, ClaimFate.Sent, name.Execution, cancellationToken) != ClaimFate.Sent)
+        if (await _claims.DecideAsync(number, ClaimFate.Sent, name.Execution, cancellationToken) != ClaimFate.Sent)
         {
             _known = _known with { Held = null, Found = null };
             return null;

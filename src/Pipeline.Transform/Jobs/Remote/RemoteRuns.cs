@@ -21,7 +21,7 @@ public sealed class RemoteRuns(string pipeline, Lake lake, JobArtifacts artifact
     public async ValueTask<JobPins?> UnderWayAsync(JobPins planned, CancellationToken cancellationToken)
     {
         if (Find(planned.Engine) is null) return null;
-        var claims = await artifacts.ClaimsAsync(planned.Table, planned.Run, cancellationToken);
+        var claims = await artifacts.ClaimsOf(planned.Table, planned.Run).ReadAsync(cancellationToken);
         return claims.LastOrDefault(claim => claim.Fate is ClaimFate.Open or ClaimFate.Sent)?.Pins is { } pins && pins.Engine == planned.Engine && pins.Targets.SequenceEqual(planned.Targets) ? pins : null;
     }
 

@@ -244,11 +244,11 @@ public sealed class RemoteExecutionSpec : IDisposable
         var spec = await SpecAsync();
         var artifacts = new JobArtifacts(_store);
         var theirs = new RunClaim(1, "theirs", "another", spec.Pins, _lake.Time.GetUtcNow(), ClaimFate.Open);
-        Assert.True(await artifacts.TryClaimAsync(spec.Pins.Table, spec.Pins.Run, theirs, Cancel));
+        Assert.True(await artifacts.ClaimsOf(spec.Pins.Table, spec.Pins.Run).TryPutAsync(theirs, Cancel));
 
         await RunAsync(spec);
 
-        Assert.Equal(ClaimFate.Dropped, await artifacts.DecideAsync(spec.Pins.Table, spec.Pins.Run, 1, ClaimFate.Sent, "theirs", Cancel));
+        Assert.Equal(ClaimFate.Dropped, await artifacts.ClaimsOf(spec.Pins.Table, spec.Pins.Run).DecideAsync(1, ClaimFate.Sent, "theirs", Cancel));
         Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
     }
 
