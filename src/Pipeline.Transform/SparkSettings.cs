@@ -27,9 +27,8 @@ public sealed record SparkSettings(ImmutableSortedDictionary<string, string> Con
     public static readonly SparkSettings Default = new(Given(Codec.Snappy));
 
     /// <summary>Said of whoever wants an engine that has no section.</summary>
-    public static string NotSetUp(EngineKind engine) => engine == EngineKind.Emr
-        ? "names emr, and steps of a cluster cannot be submitted yet. Choose duckdb, auto or emr-serverless"
-        : $"names {engine.NameOf()}, and transform.{engine.NameOf()} {{ ... }} is not there. Set it up, or choose duckdb or auto";
+    public static string NotSetUp(EngineKind engine) =>
+        $"names {engine.NameOf()}, and transform.{engine.NameOf()} {{ ... }} is not there. Set it up, or choose duckdb or auto";
 
     /// <summary>As arguments of <c>spark-submit</c>, the same ones in the same order for the same settings.</summary>
     public IEnumerable<string> Arguments => Conf.SelectMany(setting => (string[])["--conf", $"{setting.Key}={setting.Value}"]);

@@ -35,6 +35,9 @@ public sealed record TransformOptions
     /// </summary>
     public long MemoryBytesMax { get; init; } = 128L << 20;
 
+    /// <summary>What steps of a cluster of EMR need; null: they are not set up.</summary>
+    public EmrStepOptions? Emr { get; init; }
+
     /// <summary>What EMR Serverless needs; null: it is not set up.</summary>
     public EmrServerlessOptions? EmrServerless { get; init; }
 
@@ -51,7 +54,7 @@ public sealed record TransformOptions
     /// How old what an execution has written must be before vacuum may take it for left behind: the longest time that a run may take on any
     /// engine that is set up, and a day in which it is committed.
     /// </summary>
-    public TimeSpan ExecutionAgeMin => new[] { JobTimeMax, EmrServerless?.JobTimeMax ?? TimeSpan.Zero }.Max() + TimeSpan.FromDays(1);
+    public TimeSpan ExecutionAgeMin => new[] { JobTimeMax, Emr?.JobTimeMax ?? TimeSpan.Zero, EmrServerless?.JobTimeMax ?? TimeSpan.Zero }.Max() + TimeSpan.FromDays(1);
 
     /// <summary>Threads of each job. Default 2, from 1 to 64.</summary>
     public int Threads { get; init; } = 2;
@@ -131,7 +134,8 @@ public sealed record TransformOptions
         {
             Engine = settings.Choice<EngineKind>("engine", byDefault.Engine),
             EngineAutoBytes = settings.Bytes("engine-auto-bytes", byDefault.EngineAutoBytes, min: 1),
-            SparkEngines = settings.Has("emr-serverless") ? [EngineKind.EmrServerless] : [],
+            SparkEngines = [.. new[] { EngineKind.Emr, EngineKind.EmrServerless }.Where(engine => settings.Has(engine.NameOf()!))],
+            Emr = EmrStepOptions.Bind(settings),
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             EmrServerless = EmrServerlessOptions.Bind(settings),
             Artifacts = settings.OptionalString("artifacts"),

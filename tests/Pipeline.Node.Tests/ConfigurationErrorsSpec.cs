@@ -11,6 +11,9 @@ namespace Pipeline.Node.Tests;
 /// <summary>A copy of the shipped configuration with mistakes in it: every one is reported, at once, where it is.</summary>
 public sealed partial class ConfigurationErrorsSpec : IDisposable
 {
+    private const string Serverless = "emr-serverless { region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }";
+    private const string Steps = "emr { region = eu-central-1, cluster-id = \"j-1\" }";
+
     private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-config-").FullName;
 
     public ConfigurationErrorsSpec()
@@ -51,11 +54,13 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
     }
 
     [Theory]
-    [InlineData("engine = auto  ", true)]
-    [InlineData("engine = duckdb", false)]
-    public void A_table_that_may_come_to_Spark_with_SQL_that_is_another_there_keeps_a_node_from_starting(string engine, bool isKept)
+    [InlineData(Serverless, "engine = auto  ", true)]
+    [InlineData(Steps, "engine = auto  ", true)]
+    [InlineData(Steps, "engine = emr", true)]
+    [InlineData(Steps, "engine = duckdb", false)]
+    public void A_table_that_may_come_to_Spark_with_SQL_that_is_another_there_keeps_a_node_from_starting(string setUp, string engine, bool isKept)
     {
-        Replace("pipeline.conf", "engine = auto  ", $"emr-serverless {{ region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }}, {engine}");
+        Replace("pipeline.conf", "engine = auto  ", $"{setUp}, {engine}");
         Replace("gold/gold.conf", "key = [date_day] }\nfact_sales", "key = [date_day] }\nodd { sql = \"odd.sql\" }\nstays { sql = \"odd.sql\", engine = duckdb }\nfact_sales");
         File.WriteAllText(Path.Combine(_directory, "gold", "odd.sql"), "SELECT order_id / 2 FROM silver.customer_orders");
 

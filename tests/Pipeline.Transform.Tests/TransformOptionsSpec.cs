@@ -29,7 +29,7 @@ public sealed class TransformOptionsSpec
     [Theory]
     [InlineData("spark { sql.shuffle.partitions = 100 }", "spark.sql.shuffle.partitions", "is no setting of Spark")]
     [InlineData("spark { \"spark.hadoop.fs.s3a.secret.key\" = x }", "spark.spark.hadoop.fs.s3a.secret.key", "looks like a secret")]
-    [InlineData("engine = emr", "engine", "steps of a cluster cannot be submitted yet")]
+    [InlineData("engine = emr", "engine", "names emr, and transform.emr { ... } is not there")]
     [InlineData("artifact-retention = 1d", "artifact-retention", "is less than the 24.5 h in which a run of the longest job-time-max is over and committed")]
     [InlineData("engine = spark", "engine", "Allowed: auto, duckdb, emr, emr-serverless")]
     public void What_cannot_be_passed_to_Spark_or_has_no_engine_is_told_with_its_place(string text, string path, string message)

@@ -14,7 +14,7 @@ public sealed class EmrClient : IDisposable
     public const int StepsMax = 256;
 
     /// <summary>Ids that one call asks for.</summary>
-    private const int IdsMax = 10;
+    public const int IdsMax = 10;
 
     private const string TargetPrefix = "ElasticMapReduce";
 

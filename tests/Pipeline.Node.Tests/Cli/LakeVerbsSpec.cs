@@ -107,18 +107,19 @@ public sealed class LakeVerbsSpec : IDisposable
         var config = Path.Combine(_lake.Directory, "own.conf");
         File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
         await File.WriteAllTextAsync(Path.Combine(_lake.Directory, "one.sql"), "SELECT 1 AS one", TestContext.Current.CancellationToken);
-        const string Gold = "pipeline { lake.location = elsewhere, gold { small { sql = one.sql }, large { sql = one.sql, engine = emr-serverless } } }\n";
-        await File.WriteAllTextAsync(config, Gold + "pipeline.transform.emr-serverless { region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }\n", TestContext.Current.CancellationToken);
+        const string Gold = "pipeline { lake.location = elsewhere, gold { small { sql = one.sql }, large { sql = one.sql, engine = emr-serverless }, steps { sql = one.sql, engine = emr } } }\n";
+        await File.WriteAllTextAsync(config, Gold + "pipeline.transform.emr { region = eu-central-1, cluster-id = j-1 }\npipeline.transform.emr-serverless { region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }\n", TestContext.Current.CancellationToken);
 
         var run = await RunAsync("plan", "-c", config, "-o", "json");
 
         Assert.True(run.ExitCode == ExitCode.PlanHasChanges, run.Messages);
-        Assert.Equal(["gold/large create emr-serverless configured for this table", "gold/small create duckdb auto: 0 B to be read, less than 20 GB"],
+        Assert.Equal(["gold/large create emr-serverless configured for this table", "gold/small create duckdb auto: 0 B to be read, less than 20 GB", "gold/steps create emr configured for this table"],
             JsonNode.Parse(run.Data)!.AsArray().Select(row => $"{row!["table"]} {row["change"]} {row["engine"]} {row["why"]}").Order(StringComparer.Ordinal));
         Assert.Contains("less than 20 GB", (await RunAsync("plan", "-c", config)).Data, StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(config, Gold, TestContext.Current.CancellationToken);
-        Assert.Contains("gold.large.engine", (await RunAsync("plan", "-c", config)).Messages, StringComparison.Ordinal);
+        var refused = (await RunAsync("plan", "-c", config)).Messages;
+        Assert.All((string[])["gold.large.engine", "gold.steps.engine"], place => Assert.Contains(place, refused, StringComparison.Ordinal));
     }
 
     [Fact]

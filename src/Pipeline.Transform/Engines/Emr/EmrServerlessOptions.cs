@@ -6,11 +6,6 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <summary>Runs as jobs of an application of EMR Serverless.</summary>
 public sealed record EmrServerlessOptions
 {
-    /// <summary>The longest time that a run may have: what AWS itself allows is longer.</summary>
-    private static readonly TimeSpan JobTimeLongest = TimeSpan.FromDays(7);
-
-    private static readonly TimeSpan PollIntervalLeast = TimeSpan.FromSeconds(10);
-
     /// <summary>How the service is reached.</summary>
     public required AwsSettings Aws { get; init; }
 
@@ -24,7 +19,7 @@ public sealed record EmrServerlessOptions
     public string? LogUri { get; init; }
 
     /// <summary>How long a run may wait, and how long it may run. Default 12 h, from 5 min to 7 days.</summary>
-    public TimeSpan JobTimeMax { get; init; } = TimeSpan.FromHours(12);
+    public TimeSpan JobTimeMax { get; init; } = EmrSettings.JobTimeMax;
 
     /// <summary>What an hour of each costs; null: no costs are told, only what was billed.</summary>
     public EmrServerlessPrices? Prices { get; init; }
@@ -33,7 +28,7 @@ public sealed record EmrServerlessOptions
     /// How often the application is asked how its jobs are, however many there are. Default and least 10 s, to 5 min; less than that only an
     /// emulation is asked. AWS throttles who asks more, all users of the account with him.
     /// </summary>
-    public TimeSpan PollInterval { get; init; } = PollIntervalLeast;
+    public TimeSpan PollInterval { get; init; } = EmrSettings.PollIntervalLeast;
 
     /// <summary>Whose SQL the jobs are given. Default Spark's; DuckDB's is for an emulation.</summary>
     public EngineDialect Dialect { get; init; } = EngineDialect.Spark;
@@ -46,25 +41,17 @@ public sealed record EmrServerlessOptions
     {
         if (!transform.Has("emr-serverless")) return null;
         var settings = transform.Section("emr-serverless");
-        var endpoint = settings.OptionalString("endpoint");
-        Uri? address = null;
-        if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{endpoint}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
-        var role = settings.String("execution-role");
-        if (role.Length > 0 && !(role.StartsWith("arn:", StringComparison.Ordinal) && role.Contains(":role/", StringComparison.Ordinal)))
-            settings.Report("execution-role", $"'{role}' is not the ARN of a role. Write arn:aws:iam::ACCOUNT:role/NAME");
-        var log = settings.OptionalString("log-uri");
         var dialect = settings.Choice<EngineDialect>("dialect", EngineDialect.Spark);
         var options = new EmrServerlessOptions
         {
-            Aws = new AwsSettings { Region = settings.String("region"), Endpoint = address, UseFips = settings.Bool("fips", byDefault: false) },
+            Aws = EmrSettings.Aws(settings),
             ApplicationId = settings.String("application-id"),
-            ExecutionRole = role,
-            LogUri = log is { Length: > 0 } ? log.TrimEnd('/') + "/" : null,
-            JobTimeMax = settings.Duration("job-time-max", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), JobTimeLongest),
+            ExecutionRole = EmrSettings.Role(settings, "execution-role", settings.String("execution-role")) ?? "",
+            LogUri = EmrSettings.LogUri(settings),
+            JobTimeMax = EmrSettings.JobTime(settings),
             Prices = EmrServerlessPrices.Bind(settings),
             Dialect = dialect,
-            PollInterval = settings.Duration("poll-interval", PollIntervalLeast, dialect == EngineDialect.Duckdb ? TimeSpan.FromMilliseconds(100) : PollIntervalLeast, TimeSpan.FromMinutes(5)),
+            PollInterval = EmrSettings.PollInterval(settings, dialect),
         };
         settings.Complete();
         return options;

@@ -8,7 +8,6 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <param name="lateMax">How long a log that is not there is waited for.</param>
 internal sealed class JobLogs(IObjectStore store, TimeSpan lateMax, TimeProvider time)
 {
-
     /// <summary>What is more is not fetched: its address is told.</summary>
     private const long BytesMax = 64L << 20;
 
@@ -17,6 +16,9 @@ internal sealed class JobLogs(IObjectStore store, TimeSpan lateMax, TimeProvider
     /// <summary>What a job of EMR Serverless left.</summary>
     public Task<SparkRemains> OfJobAsync(string application, string job, string? reason, CancellationToken cancellationToken) =>
         RemainsAsync($"applications/{application}/jobs/{job}/SPARK_DRIVER/", reason, cancellationToken);
+
+    /// <summary>What a step of a cluster left.</summary>
+    public Task<SparkRemains> OfStepAsync(string cluster, string step, string? reason, CancellationToken cancellationToken) => RemainsAsync($"{cluster}/steps/{step}/", reason, cancellationToken);
 
     /// <param name="directory">Below the configured address, where <c>stdout.gz</c> and <c>stderr.gz</c> are put.</param>
     public async Task<SparkRemains> RemainsAsync(string directory, string? reason, CancellationToken cancellationToken)

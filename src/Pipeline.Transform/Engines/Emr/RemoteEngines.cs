@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Pipeline.Aws.Emr;
 using Pipeline.Aws.EmrServerless;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
@@ -18,6 +19,13 @@ public sealed class RemoteEngines : IDisposable
         var artifacts = new JobArtifacts(open(options.Artifacts ?? $"{lake.Store.Location}/{ArtifactsInLake}"));
         var submission = new SparkSubmission(artifacts, options.Spark);
         List<IRemoteEngine> engines = [];
+        if (options.Emr is { } emr)
+        {
+            var client = new EmrClient(emr.Aws, time);
+            _opened.Add(client);
+            engines.Add(new EmrStepEngine(emr, client, new ConfiguredCluster(emr), submission, emr.LogUri is { } uri ? new JobLogs(open(uri), emr.LogLateMax, time) : null, time, Random.Shared, logs.CreateLogger<EmrStepEngine>()));
+        }
+
         if (options.EmrServerless is { } serverless)
         {
             var client = new EmrServerlessClient(serverless.Aws, time);
@@ -33,7 +41,7 @@ public sealed class RemoteEngines : IDisposable
     /// <param name="open">Opens a directory or an address in S3.</param>
     /// <returns>Null: none is configured.</returns>
     public static RemoteEngines? Open(string pipeline, TransformOptions options, Lake lake, Func<string, IObjectStore> open, ILoggerFactory logs, TimeProvider time) =>
-        options.EmrServerless is null ? null : new RemoteEngines(pipeline, options, lake, open, logs, time);
+        options.SparkEngines.IsEmpty ? null : new RemoteEngines(pipeline, options, lake, open, logs, time);
 
     public void Dispose() => _opened.ForEach(opened => opened.Dispose());
 }

@@ -24,6 +24,9 @@ internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings sett
         return _programUri = artifacts.UriOf(await artifacts.PutProgramAsync(ProgramName, content.ToArray(), cancellationToken));
     }
 
+    /// <summary>The whole command, the driver beside it: what it prints is its own log.</summary>
+    public ImmutableArray<string> CommandOf(string program, RemoteJob job) => ["spark-submit", "--deploy-mode", "client", .. settings.Arguments, program, .. ArgumentsOf(job)];
+
     /// <summary>The program's arguments.</summary>
     public static ImmutableArray<string> ArgumentsOf(RemoteJob job) =>
         ["--document", job.DocumentUri, Sha256Option, job.Sha256, "--execution", job.Name.Execution, "--answer", job.AnswerUri];
