@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Event;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -35,8 +36,8 @@ public sealed class OldBronzeSpec
         var position = before.Current.Position(split)!.Value;
         var bronze = await BronzeTable.OpenAsync(state.OpenLake(), Metrics, await SchemaAsync(state), Cancel);
         using var system = ActorSystem.Create("old-bronze", "akka { loglevel = INFO, stdout-loglevel = OFF, loggers = [] }");
-        using var log = Inbox.Create(system);
-        system.EventStream.Subscribe(log.Receiver, typeof(Info));
+        var log = Channel.CreateUnbounded<string>();
+        system.EventStream.Subscribe(system.ActorOf(Props.Create(() => new Ears(log.Writer))), typeof(Info));
         var committer = CommitterOf(system, state);
         // It has opened the table as it was.
         var olderNodes = CommitterOf(system, state);
@@ -56,7 +57,7 @@ public sealed class OldBronzeSpec
         Assert.Contains(now.Schema.FieldsList, field => BronzeRoles.Of(field) is not null);
         Assert.Equal(before.Current.FilesByPath.Count + 5, now.FilesByPath.Count);
         Assert.Equal([learning.Version], await SchemaChangesAsync(state, before.Current.Version));
-        var told = Assert.Single(await ToldAsync(system, log), line => line.Contains("now say what they are", StringComparison.Ordinal));
+        var told = Assert.Single(await ToldAsync(system, log.Reader), line => line.Contains("now say what they are", StringComparison.Ordinal));
         Assert.StartsWith($"The schema of {Metrics} is another from version {learning.Version} on", told, StringComparison.Ordinal);
         await system.Terminate();
 
@@ -92,11 +93,16 @@ public sealed class OldBronzeSpec
         return await table.ChangesAsync(after, table.Current.Version, Cancel).Where(change => change.Actions.OfType<MetadataAction>().Any()).Select(change => change.Version).ToListAsync(Cancel);
     }
 
-    private static async Task<List<string>> ToldAsync(ActorSystem system, Inbox log)
+    private static async Task<List<string>> ToldAsync(ActorSystem system, ChannelReader<string> log)
     {
         system.EventStream.Publish(new Info("test", typeof(OldBronzeSpec), Marker));
-        var lines = new List<string>();
-        while (((Info)await log.ReceiveAsync(Deadline)).Message.ToString() is { } line && line != Marker) lines.Add(line);
-        return lines;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        deadline.CancelAfter(Deadline);
+        return await log.ReadAllAsync(deadline.Token).TakeWhile(line => line != Marker).ToListAsync(deadline.Token);
+    }
+
+    private sealed class Ears : ReceiveActor
+    {
+        public Ears(ChannelWriter<string> log) => Receive<Info>(line => log.TryWrite($"{line.Message}"));
     }
 }
