@@ -20,8 +20,11 @@ public static class ParquetCopy
     /// <summary>A data file is closed when it has reached this many bytes.</summary>
     private const long FileBytesMax = 128_000_000;
 
-    /// <summary>A row group ends at this many bytes in memory, for each thread that writes: wide rows would make it as large as they like.</summary>
-    private const string RowGroupBytesMax = "16MB";
+    /// <summary>
+    /// A row group ends at this many bytes in memory, for each thread that writes: wide rows would make it as large as they like. A column's
+    /// part of it is one page, of which a thread that reads holds two, each in a buffer of up to twice its size.
+    /// </summary>
+    private const string RowGroupBytesMax = "4MB";
 
     /// <summary>An option of COPY: without Spark's version in the footer Spark takes old dates for those of the Julian calendar.</summary>
     public const string Footer = "KV_METADATA {'org.apache.spark.version': '3.5.0'}";

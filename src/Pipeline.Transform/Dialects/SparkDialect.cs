@@ -67,7 +67,9 @@ internal sealed class SparkDialect : SqlDialect
     public override string JsonObject(IEnumerable<(string Name, string Text)> members) =>
         $"to_json(named_struct({string.Join(", ", members.Select(member => $"{Text(member.Name)}, {member.Text}"))}), map('ignoreNullFields', 'false'))";
 
-    public override string JsonMember(string json, string name) => name.Length == 0 || name == "*" || name.Contains('\'', StringComparison.Ordinal)
+    public override string JsonMembers(string json, IReadOnlyCollection<string> names) => List(names.Select(name => JsonMember(json, name)));
+
+    private string JsonMember(string json, string name) => name.Length == 0 || name == "*" || name.Contains('\'', StringComparison.Ordinal)
         // Paths cannot name these.
         ? $"try_element_at(from_json({json}, 'MAP<STRING,STRING>'), {Text(name)})" : $"get_json_object({json}, {Text($"$['{name}']")})";
 

@@ -67,8 +67,8 @@ public abstract class SqlDialect
     /// <summary>A JSON object of texts, whose nulls are kept, as text.</summary>
     public abstract string JsonObject(IEnumerable<(string Name, string Text)> members);
 
-    /// <summary>A member of a JSON object of texts.</summary>
-    public abstract string JsonMember(string json, string name);
+    /// <summary>An array of members of a JSON object of texts.</summary>
+    public abstract string JsonMembers(string json, IReadOnlyCollection<string> names);
 
     public string Names(IEnumerable<string> names) => string.Join(", ", names.Select(Name));
 

@@ -88,9 +88,9 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// <summary>What is configured bounds the memory of a run in process: Spark reads all, unless a run had to be made smaller.</summary>
     private long RowsMax(EngineKind engine, long rowsMax) => !engine.IsSpark() ? Math.Min(rowsMax, options.RunRowsMax) : rowsMax == options.RunRowsMax ? long.MaxValue : rowsMax;
 
-    /// <summary>A sixteenth of a job's memory: a row stands in it several times while it is typed, checked and written. Less, in proportion, where less fits.</summary>
+    /// <summary>A thirty-second of a job's memory: a row stands in it many times while its documents are read and it is typed, checked and written. Less, in proportion, where less fits.</summary>
     private long HeldBytesMax(long rowsMax) =>
-        Math.Max(1, (long)(options.MemoryBytesMax / options.JobsMax / 16 * Math.Min(1, (double)rowsMax / options.RunRowsMax)));
+        Math.Max(1, (long)(options.MemoryBytesMax / options.JobsMax / 32 * Math.Min(1, (double)rowsMax / options.RunRowsMax)));
 
     private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, CancellationToken cancellationToken)
     {

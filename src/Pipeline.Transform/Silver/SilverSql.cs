@@ -91,9 +91,9 @@ public sealed class SilverSql
           UNION ALL
           SELECT {Lines("    ", _bronze.Select(FromText))},
             _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-          FROM held
+          FROM {Received("held", _bronze)}
         ),
-        {Parsed}
+        {Parsed(_documents)}
         typed AS (
           SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
           FROM parsed
@@ -101,20 +101,24 @@ public sealed class SilverSql
         """;
 
     /// <summary>The rows with the texts of their documents.</summary>
-    private string Parsed
+    private string Parsed(IReadOnlyCollection<Document> documents)
     {
-        get
-        {
-            var prepared = _documents.Where(document => _sql.JsonPrepared(document.Raw) is not null).ToList();
-            var first = prepared.Count == 0 ? "" : $"prepared AS (\n  SELECT {Lines("    ", ["*", .. prepared.Select(document => $"{_sql.JsonPrepared(document.Raw)} AS {document.Exact}")])}\n  FROM source\n),\n";
-            return $"""
-                {first}parsed AS (
-                  SELECT {Lines("    ", ["*", .. _documents.Select(Parse)])}
-                  FROM {(prepared.Count == 0 ? "source" : "prepared")}
-                ),
-                """;
-        }
+        var prepared = documents.Where(document => _sql.JsonPrepared(document.Raw) is not null).ToList();
+        var first = prepared.Count == 0 ? "" : $"prepared AS (\n  SELECT {Lines("    ", ["*", .. prepared.Select(document => $"{_sql.JsonPrepared(document.Raw)} AS {document.Exact}")])}\n  FROM source\n),\n";
+        return $"""
+            {first}parsed AS (
+              SELECT {Lines("    ", ["*", .. documents.Select(Parse)])}
+              FROM {(prepared.Count == 0 ? "source" : "prepared")}
+            ),
+            """;
     }
+
+    /// <summary>
+    /// Rows of the quarantine with the texts of some Bronze columns. All are read by one expression: for each that reads a document DuckDB
+    /// keeps the documents of two thousand rows, and wide rows of many columns do not fit.
+    /// </summary>
+    private string Received(string rows, IReadOnlyCollection<Field> fields) => fields.Count == 0 ? rows
+        : $"(SELECT *, {_sql.JsonMembers("_row", [.. fields.Select(field => field.Name)])} AS _texts FROM {rows}) AS received";
 
     /// <param name="isApart">The rules' outcomes are in <c>outcomes</c>.</param>
     private string Checking(bool isApart) => $"""
@@ -164,17 +168,18 @@ public sealed class SilverSql
         {
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
+            // What no parent is found by is not looked at.
+            var texts = _bronze.Where(one => one.Name == _shape.Sequence || columns.Exists(source => source.Field == one)).ToList();
             var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
             var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
             var isGone = _hasChanged ? " OR COALESCE(r._position < truncation._position OR r._position = truncation._position AND r._place < truncation._place, false)" : "";
             const string order = "(ORDER BY _bronze_version ASC NULLS FIRST, _file ASC NULLS FIRST, _file_row ASC NULLS FIRST ROWS UNBOUNDED PRECEDING)";
             return $"""
                 WITH source AS (
-                  SELECT {Lines("    ", _bronze.Select(f => $"{FromText(f)} AS {Raw(f.Name)}"))},
-                    _bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules, {_sql.Call("byte_length", "_row")} AS _size
-                  FROM waiting
+                  SELECT {Lines("    ", ["_bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules", $"{_sql.Call("byte_length", "_row")} AS _size", .. texts.Select((text, i) => $"{FromText(text, i)} AS {Raw(text.Name)}")])}
+                  FROM {Received("waiting", texts)}
                 ),
-                {Parsed}
+                {Parsed([.. _documents.Where(document => columns.Exists(source => source.Field == document.Field && source.Column.Path is not null))])}
                 typed AS (
                   SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _rules, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
                   FROM parsed
@@ -296,13 +301,13 @@ public sealed class SilverSql
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"{_contract.From} has no column '{from}' ({_contract.Location})",
                 $"Correct from{SettingsReader.Nearest(from, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        if (column.Path is null) return new Source(column, from, Raw(field.Name), field.DataType, Conversion.Of(_sql, Raw(field.Name), field.DataType, column.Type));
+        if (column.Path is null) return new Source(column, from, field, Raw(field.Name), field.DataType, Conversion.Of(_sql, Raw(field.Name), field.DataType, column.Type));
 
         var document = _documents.Find(d => d.Field == field);
         if (document is null) _documents.Add(document = new Document(field.Name == _shape.Document, [], Raw(field.Name), Plain("_json_", field.Name), Plain("_exact_", field.Name), field));
         document.Paths.Add(column.Path);
         var text = _sql.Item(document.Parsed, document.Paths.Count);
-        return new Source(column, from, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
+        return new Source(column, from, field, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
     }
 
     private string Parse(Document document) => $"{_sql.JsonTexts(document.Raw, document.Exact, document.Paths)} AS {document.Parsed}";
@@ -314,9 +319,10 @@ public sealed class SilverSql
 
     private string ToText(Field field) => field.DataType is StringType ? Raw(field.Name) : _sql.ToText(Raw(field.Name), field.DataType);
 
-    private string FromText(Field field)
+    /// <param name="index">Of the column among those that are <see cref="Received"/>.</param>
+    private string FromText(Field field, int index)
     {
-        var text = _sql.JsonMember("_row", field.Name);
+        var text = _sql.Item("_texts", index + 1);
         return field.DataType switch
         {
             StringType => text,
@@ -343,5 +349,5 @@ public sealed class SilverSql
 
     /// <param name="From">The Bronze column as the contract names it.</param>
     /// <param name="Given">The value as received: null only when there is none.</param>
-    private sealed record Source(SilverColumn Column, string From, string Given, IArrowType GivenType, Conversion Value);
+    private sealed record Source(SilverColumn Column, string From, Field Field, string Given, IArrowType GivenType, Conversion Value);
 }

@@ -20,6 +20,16 @@ public sealed class DialectTableSpec
         AssertRows(construct.Expression, construct.Rows);
     }
 
+    [Fact]
+    public void An_object_of_texts_has_the_bytes_that_DuckDB_itself_gives_however_long_they_are()
+    {
+        using var session = DuckDbSession.Open(new DuckDbSettings(64L << 20, 1, Path.GetTempPath()), TestContext.Current.CancellationToken);
+        session.Execute("CREATE TABLE i AS SELECT repeat('é\"\\', pad) || chr(CAST(n AS INTEGER)) || '/' AS t, CAST(NULL AS VARCHAR) AS u, n FROM range(1, 300) AS r(n), (VALUES (0), (300)) AS p(pad)");
+        var ours = SqlDialect.DuckDb.JsonObject([("na\"me", "t"), ("u", "u"), ("i", "CAST(n AS VARCHAR)"), ("no", "CAST(NULL AS VARCHAR)")]);
+
+        Assert.Equal(598, session.Count($"SELECT count(*) FROM i WHERE {ours} = json_object('na\"me', t, 'u', u, 'i', CAST(n AS VARCHAR), 'no', CAST(NULL AS VARCHAR))"));
+    }
+
     private static void AssertRows(string expression, IReadOnlyList<SqlExample> rows)
     {
         using var session = DuckDbSession.Open(new DuckDbSettings(64L << 20, 1, Path.GetTempPath()), TestContext.Current.CancellationToken);

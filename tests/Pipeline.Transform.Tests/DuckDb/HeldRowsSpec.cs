@@ -45,36 +45,31 @@ public sealed class HeldRowsSpec
         Assert.Null(await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel));
     }
 
-    [Fact]
-    public async Task Seventeen_thousand_rows_of_two_kilobytes_wait_and_are_released_within_a_quarter_of_a_gibibyte()
+    /// <summary>A run of one commit cannot be made smaller, and memory does not follow the number of columns that are read of a row or of a document in it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Seventeen_thousand_rows_of_two_kilobytes_wait_and_are_released_within_the_memory_that_is_shipped(bool isDocument)
     {
-        using var lake = new TestLake(TestGraph.Of(Contracts), memoryMebibytes: 256);
+        const string text = "repeat(md5(CAST(i AS VARCHAR)), 64)";
+        var more = Enumerable.Range(0, 10).Select(i => $"more_{i}").ToList();
+        var columns = more.Prepend("text").Select(name => $"{name} {{ type = string{(isDocument ? $", from = document, path = \"$.{name}\"" : "")} }}");
+        using var lake = new TestLake(TestGraph.Of(Contracts.Replace("text { type = string }", string.Join(", ", columns), StringComparison.Ordinal)),
+            memoryMebibytes: (int)(new TransformOptions().MemoryBytesMax >> 20));
         await TeamsAsync(lake, 0);
-        await UsersAsync(lake, 0, 17_000, "i % 2 + 1", "repeat(md5(CAST(i AS VARCHAR)), 64)");
+        await lake.AppendAsync("bronze/app/users",
+            TestLake.BronzeColumns(["user_id long", "team_id long", .. isDocument ? ["document string"] : more.Prepend("text").Select(name => $"{name} string")]), $"""
+            SELECT i AS user_id, i % 2 + 1 AS team_id, {(isDocument ? $$"""'{"text": "' || {{text}} || '", "more_3": 1.5}' AS document""" : $"{text} AS text, {string.Join(", ", more.Select(name => $"'x' AS {name}"))}")},
+              'r' AS _op, i AS _position FROM range(17000) AS r(i)
+            """);
         await lake.RunAllAsync();
-        await UsersAsync(lake, 20_000, 1, "0", "'y'");
-        await lake.RunAllAsync();
-        Assert.Equal(["17000|1"], await lake.RowsAsync("SELECT count(*), (SELECT count(*) FROM silver.users) FROM silver.users__quarantine"));
+        Assert.Equal(["17000"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine WHERE _held"));
 
         await TeamsAsync(lake, 1);
         await TeamsAsync(lake, 2);
         await lake.RunAllAsync();
 
-        Assert.Equal(["17001|34816001"], await lake.RowsAsync("SELECT count(*), CAST(sum(length(text)) AS BIGINT) FROM silver.users"));
-        Assert.Equal(["0"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
-    }
-
-    /// <summary>A run of one commit cannot be made smaller.</summary>
-    [Fact]
-    public async Task Rows_of_one_commit_that_do_not_fit_into_the_buffers_of_several_threads_are_set_aside_by_one()
-    {
-        using var lake = new TestLake(TestGraph.Of(Contracts), memoryMebibytes: (int)(new TransformOptions().MemoryBytesMax >> 20));
-        await TeamsAsync(lake, 0);
-        await UsersAsync(lake, 0, 17_000, "i % 2 + 1", "repeat(md5(CAST(i AS VARCHAR)), 64)");
-
-        await lake.RunAllAsync();
-
-        Assert.Equal(["17000"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine WHERE _held"));
+        Assert.Equal(["17000|34816000|0"], await lake.RowsAsync("SELECT count(*), CAST(sum(length(text)) AS BIGINT), (SELECT count(*) FROM silver.users__quarantine) FROM silver.users"));
     }
 
     [Fact]

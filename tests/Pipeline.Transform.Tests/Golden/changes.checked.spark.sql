@@ -11,15 +11,15 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMP) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(get_json_object(_row, '$[\'user_id\']') AS BIGINT),
-    get_json_object(_row, '$[\'email\']'),
-    get_json_object(_row, '$[\'notes\']'),
-    get_json_object(_row, '$[\'_changed\']'),
-    get_json_object(_row, '$[\'_op\']'),
-    TRY_CAST(get_json_object(_row, '$[\'_position\']') AS BIGINT),
-    TRY_CAST(get_json_object(_row, '$[\'_ingested_at\']') AS TIMESTAMP),
+  SELECT TRY_CAST(_texts[0] AS BIGINT),
+    _texts[1],
+    _texts[2],
+    _texts[3],
+    _texts[4],
+    TRY_CAST(_texts[5] AS BIGINT),
+    TRY_CAST(_texts[6] AS TIMESTAMP),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, array(get_json_object(_row, '$[\'user_id\']'), get_json_object(_row, '$[\'email\']'), get_json_object(_row, '$[\'notes\']'), get_json_object(_row, '$[\'_changed\']'), get_json_object(_row, '$[\'_op\']'), get_json_object(_row, '$[\'_position\']'), get_json_object(_row, '$[\'_ingested_at\']')) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *

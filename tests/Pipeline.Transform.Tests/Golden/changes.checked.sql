@@ -11,15 +11,15 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(json_extract_string(_row, '$."user_id"') AS BIGINT),
-    json_extract_string(_row, '$."email"'),
-    json_extract_string(_row, '$."notes"'),
-    json_extract_string(_row, '$."_changed"'),
-    json_extract_string(_row, '$."_op"'),
-    TRY_CAST(json_extract_string(_row, '$."_position"') AS BIGINT),
-    TRY_CAST(json_extract_string(_row, '$."_ingested_at"') AS TIMESTAMPTZ),
+  SELECT TRY_CAST(_texts[1] AS BIGINT),
+    _texts[2],
+    _texts[3],
+    _texts[4],
+    _texts[5],
+    TRY_CAST(_texts[6] AS BIGINT),
+    TRY_CAST(_texts[7] AS TIMESTAMPTZ),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, json_extract_string(_row, ['$."user_id"', '$."email"', '$."notes"', '$."_changed"', '$."_op"', '$."_position"', '$."_ingested_at"']) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *
@@ -78,6 +78,10 @@ SELECT "user_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('user_id', CAST(_s_user_id AS VARCHAR), 'email', _s_email, 'notes', _s_notes, '_changed', _s__changed, '_op', _s__op, '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_email, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('notes') AS VARCHAR), ':', CASE WHEN _s_notes IS NULL THEN 'null' WHEN strlen(_s_notes) < 512 OR regexp_matches(_s_notes, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_notes) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_notes, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_changed') AS VARCHAR), ':', CASE WHEN _s__changed IS NULL THEN 'null' WHEN strlen(_s__changed) < 512 OR regexp_matches(_s__changed, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__changed) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__changed, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__op, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
   CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
 FROM decided

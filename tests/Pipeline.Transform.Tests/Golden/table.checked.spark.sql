@@ -13,17 +13,17 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMP) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(get_json_object(_row, '$[\'user_id\']') AS DECIMAL(38,0)),
-    get_json_object(_row, '$[\'email\']'),
-    TRY_CAST(get_json_object(_row, '$[\'team_id\']') AS BIGINT),
-    get_json_object(_row, '$[\'score\']'),
-    get_json_object(_row, '$[\'phone\']'),
-    unhex(get_json_object(_row, '$[\'photo\']')),
-    get_json_object(_row, '$[\'_op\']'),
-    TRY_CAST(get_json_object(_row, '$[\'_position\']') AS BIGINT),
-    TRY_CAST(get_json_object(_row, '$[\'_ingested_at\']') AS TIMESTAMP),
+  SELECT TRY_CAST(_texts[0] AS DECIMAL(38,0)),
+    _texts[1],
+    TRY_CAST(_texts[2] AS BIGINT),
+    _texts[3],
+    _texts[4],
+    unhex(_texts[5]),
+    _texts[6],
+    TRY_CAST(_texts[7] AS BIGINT),
+    TRY_CAST(_texts[8] AS TIMESTAMP),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, array(get_json_object(_row, '$[\'user_id\']'), get_json_object(_row, '$[\'email\']'), get_json_object(_row, '$[\'team_id\']'), get_json_object(_row, '$[\'score\']'), get_json_object(_row, '$[\'phone\']'), get_json_object(_row, '$[\'photo\']'), get_json_object(_row, '$[\'_op\']'), get_json_object(_row, '$[\'_position\']'), get_json_object(_row, '$[\'_ingested_at\']')) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *

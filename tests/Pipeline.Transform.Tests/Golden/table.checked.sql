@@ -13,17 +13,17 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(json_extract_string(_row, '$."user_id"') AS DECIMAL(38,0)),
-    json_extract_string(_row, '$."email"'),
-    TRY_CAST(json_extract_string(_row, '$."team_id"') AS BIGINT),
-    json_extract_string(_row, '$."score"'),
-    json_extract_string(_row, '$."phone"'),
-    unhex(json_extract_string(_row, '$."photo"')),
-    json_extract_string(_row, '$."_op"'),
-    TRY_CAST(json_extract_string(_row, '$."_position"') AS BIGINT),
-    TRY_CAST(json_extract_string(_row, '$."_ingested_at"') AS TIMESTAMPTZ),
+  SELECT TRY_CAST(_texts[1] AS DECIMAL(38,0)),
+    _texts[2],
+    TRY_CAST(_texts[3] AS BIGINT),
+    _texts[4],
+    _texts[5],
+    unhex(_texts[6]),
+    _texts[7],
+    TRY_CAST(_texts[8] AS BIGINT),
+    TRY_CAST(_texts[9] AS TIMESTAMPTZ),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, json_extract_string(_row, ['$."user_id"', '$."email"', '$."team_id"', '$."score"', '$."phone"', '$."photo"', '$."_op"', '$."_position"', '$."_ingested_at"']) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *
@@ -84,6 +84,10 @@ SELECT "user_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('user_id', CAST(_s_user_id AS VARCHAR), 'email', _s_email, 'team_id', CAST(_s_team_id AS VARCHAR), 'score', _s_score, 'phone', _s_phone, 'photo', hex(_s_photo), '_op', _s__op, '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_email, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('team_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_team_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('score') AS VARCHAR), ':', CASE WHEN _s_score IS NULL THEN 'null' WHEN strlen(_s_score) < 512 OR regexp_matches(_s_score, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_score) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_score, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('phone') AS VARCHAR), ':', CASE WHEN _s_phone IS NULL THEN 'null' WHEN strlen(_s_phone) < 512 OR regexp_matches(_s_phone, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_phone) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_phone, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('photo') AS VARCHAR), ':', COALESCE(CAST(to_json(hex(_s_photo)) AS VARCHAR), 'null'), ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__op, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
   CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
 FROM decided

@@ -13,17 +13,17 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMP) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(get_json_object(_row, '$[\'_partition\']') AS INT),
-    TRY_CAST(get_json_object(_row, '$[\'_offset\']') AS BIGINT),
-    TRY_CAST(get_json_object(_row, '$[\'_timestamp\']') AS TIMESTAMP),
-    get_json_object(_row, '$[\'_key\']'),
-    get_json_object(_row, '$[\'_headers\']'),
-    get_json_object(_row, '$[\'value\']'),
-    get_json_object(_row, '$[\'_op\']'),
-    TRY_CAST(get_json_object(_row, '$[\'_position\']') AS BIGINT),
-    TRY_CAST(get_json_object(_row, '$[\'_ingested_at\']') AS TIMESTAMP),
+  SELECT TRY_CAST(_texts[0] AS INT),
+    TRY_CAST(_texts[1] AS BIGINT),
+    TRY_CAST(_texts[2] AS TIMESTAMP),
+    _texts[3],
+    _texts[4],
+    _texts[5],
+    _texts[6],
+    TRY_CAST(_texts[7] AS BIGINT),
+    TRY_CAST(_texts[8] AS TIMESTAMP),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, array(get_json_object(_row, '$[\'_partition\']'), get_json_object(_row, '$[\'_offset\']'), get_json_object(_row, '$[\'_timestamp\']'), get_json_object(_row, '$[\'_key\']'), get_json_object(_row, '$[\'_headers\']'), get_json_object(_row, '$[\'value\']'), get_json_object(_row, '$[\'_op\']'), get_json_object(_row, '$[\'_position\']'), get_json_object(_row, '$[\'_ingested_at\']')) AS _texts FROM held) AS received
 ),
 prepared AS (
   SELECT *,

@@ -13,17 +13,17 @@ WITH source AS (
     CAST(NULL AS BIGINT) AS _held_version, CAST(NULL AS TIMESTAMPTZ) AS _held_at
   FROM bronze
   UNION ALL
-  SELECT TRY_CAST(json_extract_string(_row, '$."_partition"') AS INTEGER),
-    TRY_CAST(json_extract_string(_row, '$."_offset"') AS BIGINT),
-    TRY_CAST(json_extract_string(_row, '$."_timestamp"') AS TIMESTAMPTZ),
-    json_extract_string(_row, '$."_key"'),
-    json_extract_string(_row, '$."_headers"'),
-    json_extract_string(_row, '$."value"'),
-    json_extract_string(_row, '$."_op"'),
-    TRY_CAST(json_extract_string(_row, '$."_position"') AS BIGINT),
-    TRY_CAST(json_extract_string(_row, '$."_ingested_at"') AS TIMESTAMPTZ),
+  SELECT TRY_CAST(_texts[1] AS INTEGER),
+    TRY_CAST(_texts[2] AS BIGINT),
+    TRY_CAST(_texts[3] AS TIMESTAMPTZ),
+    _texts[4],
+    _texts[5],
+    _texts[6],
+    _texts[7],
+    TRY_CAST(_texts[8] AS BIGINT),
+    TRY_CAST(_texts[9] AS TIMESTAMPTZ),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM held
+  FROM (SELECT *, json_extract_string(_row, ['$."_partition"', '$."_offset"', '$."_timestamp"', '$."_key"', '$."_headers"', '$."value"', '$."_op"', '$."_position"', '$."_ingested_at"']) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *,
@@ -85,6 +85,10 @@ SELECT "event_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, json_object('_partition', CAST(_s__partition AS VARCHAR), '_offset', CAST(_s__offset AS VARCHAR), '_timestamp', CAST(_s__timestamp AS VARCHAR), '_key', _s__key, '_headers', _s__headers, 'value', _s_value, '_op', _s__op, '_position', CAST(_s__position AS VARCHAR), '_ingested_at', CAST(_s__ingested_at AS VARCHAR))) END AS _row,
+  CASE WHEN _rules <> '' THEN COALESCE(_held_row, concat('{', CAST(to_json('_partition') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__partition AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_offset') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__offset AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_timestamp') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__timestamp AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_key') AS VARCHAR), ':', CASE WHEN _s__key IS NULL THEN 'null' WHEN strlen(_s__key) < 512 OR regexp_matches(_s__key, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__key) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__key, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_headers') AS VARCHAR), ':', CASE WHEN _s__headers IS NULL THEN 'null' WHEN strlen(_s__headers) < 512 OR regexp_matches(_s__headers, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__headers) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__headers, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('value') AS VARCHAR), ':', CASE WHEN _s_value IS NULL THEN 'null' WHEN strlen(_s_value) < 512 OR regexp_matches(_s_value, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s_value) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s_value, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x08\x0b\x0c\x0e-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR)
+    ELSE '"' || replace(replace(replace(replace(replace(_s__op, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
   CASE WHEN _rules <> '' THEN _json_value[1] END AS _key_event_id
 FROM decided

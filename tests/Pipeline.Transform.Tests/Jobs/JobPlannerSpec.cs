@@ -120,11 +120,11 @@ public sealed class JobPlannerSpec : IDisposable
     }
 
     [Theory]
-    [InlineData(1, 128L << 20, 1, 1_398_101)]
-    [InlineData(3, 128L << 20, 2, 4 << 20)]
-    [InlineData(6, 128L << 20, 2, 4 << 20)]
+    [InlineData(1, 128L << 20, 1, 699_050)]
+    [InlineData(3, 128L << 20, 2, 2 << 20)]
+    [InlineData(6, 128L << 20, 2, 2 << 20)]
     [InlineData(1, 16, 1, 1)]
-    public async Task Of_the_rows_that_wait_a_run_takes_no_more_than_it_may_read_and_than_a_sixteenth_of_its_memory_holds(long rowsMax, long memory, long rows, long bytes)
+    public async Task Of_the_rows_that_wait_a_run_takes_no_more_than_it_may_read_and_than_a_thirty_second_of_its_memory_holds(long rowsMax, long memory, long rows, long bytes)
     {
         await AppendUsersAsync(1, 2);
         await _lake.RunAllAsync();
