@@ -23,6 +23,7 @@ public sealed class HoconFilesSpec
     [Theory]
     [InlineData("pipeline.conf")]
     [InlineData("demo.conf")]
+    [InlineData("demo-emr.conf")]
     [InlineData("demo-emr-serverless.conf")]
     public void Every_configuration_is_valid_as_it_is_shipped(string file)
     {
@@ -37,7 +38,7 @@ public sealed class HoconFilesSpec
     {
         var root = Path.Combine(Repository.Root, "hocon");
         var read = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var file in (string[])["pipeline.conf", "demo.conf", "demo-emr-serverless.conf"])
+        foreach (var file in (string[])["pipeline.conf", "demo.conf", "demo-emr.conf", "demo-emr-serverless.conf"])
         {
             HoconReader.Read(Path.Combine(root, file), path =>
             {

@@ -5,9 +5,11 @@ internal sealed record DemoEngine
 {
     public static readonly DemoEngine DuckDb = new() { Name = "duckdb", ConfigFile = "demo.conf" };
 
+    public static readonly DemoEngine Emr = new() { Name = "emr", ConfigFile = "demo-emr.conf", IsEmulated = true };
+
     public static readonly DemoEngine EmrServerless = new() { Name = "emr-serverless", ConfigFile = "demo-emr-serverless.conf", IsEmulated = true };
 
-    public static readonly IReadOnlyList<DemoEngine> All = [DuckDb, EmrServerless];
+    public static readonly IReadOnlyList<DemoEngine> All = [DuckDb, Emr, EmrServerless];
 
     private DemoEngine()
     {

@@ -7,6 +7,9 @@ namespace Pipeline.Demo.Session;
 /// <summary>A table that is drawn again in its place: one line a source table, one a Gold table.</summary>
 internal sealed class TerminalDisplay(LiveDisplayContext live) : IDemoDisplay
 {
+    /// <summary>Three lines of its column.</summary>
+    private const int StateMax = 72;
+
     public void Show(DemoProgress progress)
     {
         live.UpdateTarget(new Rows(SourcesOf(progress), GoldOf(progress)));
@@ -53,5 +56,12 @@ internal sealed class TerminalDisplay(LiveDisplayContext live) : IDemoDisplay
 
     private static Text Age(TableGlance glance) => new(Listing.Format(glance.Age));
 
-    private static Text State(string state) => new(state, state is "running" or "up to date" ? new Style(Color.Green) : state.StartsWith("retrying", StringComparison.Ordinal) || state.StartsWith("halted", StringComparison.Ordinal) ? new Style(Color.Red) : Style.Plain);
+    /// <summary>The first line of a state, and not all of a long one: what failed elsewhere is told in many, which are in the log.</summary>
+    internal static string Brief(string state)
+    {
+        var line = state.Split('\n')[0];
+        return line.Length > StateMax ? $"{line[..(StateMax - 1)]}…" : line;
+    }
+
+    private static Text State(string state) => new(Brief(state), state is "running" or "up to date" ? new Style(Color.Green) : state.StartsWith("retrying", StringComparison.Ordinal) || state.StartsWith("halted", StringComparison.Ordinal) ? new Style(Color.Red) : Style.Plain);
 }
