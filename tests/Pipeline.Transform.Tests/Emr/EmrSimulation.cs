@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Aws;
 using Pipeline.Aws.Emr;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Emulation.Emr;
+using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
 
@@ -23,7 +25,11 @@ internal sealed class EmrSimulation
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly TimeSpan Chaos = TimeSpan.FromMinutes(25);
     private static readonly TimeSpan End = TimeSpan.FromHours(12);
-    private static readonly RemoteBounds Bounds = new(ArriveMax: TimeSpan.FromMinutes(8), RunMax: TimeSpan.FromMinutes(8));
+    private static readonly TimeSpan JobTimeMax = TimeSpan.FromMinutes(8);
+
+    /// <summary>All is over so long after the last mishap: what was sent has arrived, or never will.</summary>
+    private static readonly TimeSpan Aftermath = TimeSpan.FromMinutes(15);
+
     private static readonly TableId[] Tables = [TableId.Parse("silver/users"), TableId.Parse("gold/totals")];
 
     private static readonly TimeSpan RealTimeMax = TimeSpan.FromMinutes(2);
@@ -90,7 +96,7 @@ internal sealed class EmrSimulation
         while (!IsDone() && _time.Step(Start + End)) Fail();
 
         // What is still under way when all is committed may do harm yet.
-        while (_time.Step(Start + Chaos + Bounds.ArriveMax)) Fail();
+        while (_time.Step(Start + Chaos + Aftermath)) Fail();
         var log = _service.Log.Events;
         return new SimulationResult(EmrOracle.Judge(log, _commits, [.. _intents], isOver: true), log, _commits, _deaths, _time.GetUtcNow() - Start);
     }
@@ -119,8 +125,12 @@ internal sealed class EmrSimulation
         var store = new ProcessStore(process, _artifacts);
         var settings = new AwsSettings { Region = "eu-central-1", Endpoint = new Uri("http://emr.simulated"), Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(500), BackoffMax = TimeSpan.FromSeconds(20), Jitter = 0, AttemptsMax = 8, TimeMax = TimeSpan.FromMinutes(1) } };
         using var client = new EmrClient(settings, _time, new Amazon.Runtime.BasicAWSCredentials("test", "test"), new ProcessTransport(process, new EmrMessageHandler(_service)));
-        var engine = MutatedEngine.Of(new StepEngine(client, _cluster, Bounds, _time), _mutation);
-        var remote = new RemoteRuns(Pipeline, new Lake(_artifacts, _time), new JobArtifacts(store), [engine]);
+        var artifacts = new JobArtifacts(store);
+        // As with a real cluster, which takes its time.
+        var options = new EmrStepOptions { Aws = settings, ClusterId = _cluster, JobTimeMax = JobTimeMax, Dialect = EngineDialect.Spark };
+        var steps = new EmrStepEngine(options, client, new ConfiguredCluster(options), new SparkSubmission(artifacts, SparkSettings.Default), logs: null, _time, _random, NullLogger.Instance);
+        var engine = MutatedEngine.Of(steps, _mutation);
+        var remote = new RemoteRuns(Pipeline, new Lake(_artifacts, _time), artifacts, [engine]);
         await Task.WhenAll(Tables.Select(table => KeepAsync(table, process, journal, engine, remote)));
     }
 

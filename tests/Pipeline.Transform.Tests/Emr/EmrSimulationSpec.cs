@@ -24,7 +24,7 @@ public sealed class EmrSimulationSpec
     }
 
     [Theory]
-    [InlineData(Mutation.SearchByHashOnly, 32), InlineData(Mutation.ResubmitOnTimeout, 0), InlineData(Mutation.CancelWithoutWaiting, 0)]
+    [InlineData(Mutation.SearchByHashOnly, 700), InlineData(Mutation.ResubmitOnTimeout, 0), InlineData(Mutation.CancelWithoutWaiting, 0)]
     public void A_mistake_is_caught_by_a_seed(Mutation mutation, int first)
     {
         for (var seed = first; seed < first + 1_000; seed++)

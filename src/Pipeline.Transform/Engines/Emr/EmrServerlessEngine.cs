@@ -56,7 +56,9 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
 
     public async ValueTask<Submission> SubmitAsync(RemoteJob job, CancellationToken cancellationToken)
     {
+        var askedAt = time.GetTimestamp();
         var program = await submission.ProgramUriAsync(cancellationToken);
+        if (time.GetElapsedTime(askedAt) > SparkSubmission.SendMax) return new Submission.NoRoom("it could not be sent at once");
         var name = job.Name.ToString();
         var (policy, scope) = ExecutionPolicy.Of(job, options.ExecutionRole, program, options.LogUri);
         TellScope(job.Name.Table, scope);

@@ -21,6 +21,8 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
     /// <summary>A full cluster is told of so often at most.</summary>
     private static readonly TimeSpan FullAgain = TimeSpan.FromMinutes(15);
 
+    private static readonly ImmutableDictionary<string, string> Billed = ImmutableDictionary<string, string>.Empty.Add("cost", "not known: EMR bills the cluster");
+
     private readonly ConcurrentDictionary<string, StepBoard> _boards = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Cluster, string? Role), StepAdditions> _additions = new();
 
@@ -50,12 +52,12 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
 
     public async ValueTask<Submission> SubmitAsync(RemoteJob job, CancellationToken cancellationToken)
     {
-        var name = job.Name.ToString();
+        var askedAt = time.GetTimestamp();
         var program = await submission.ProgramUriAsync(cancellationToken);
         var cluster = await clusters.CurrentAsync(cancellationToken);
         var role = options.RoleOf(job.Name.Table);
         var additions = _additions.GetOrAdd((cluster, role), _ => new StepAdditions(client, cluster, role, BoardOf(cluster), time));
-        var (step, outcome) = await additions.AddAsync(new NewEmrStep(name, Jar, submission.CommandOf(program, job)), cancellationToken);
+        var (step, outcome) = await additions.AddAsync(new NewEmrStep(job.Name.ToString(), Jar, submission.CommandOf(program, job)), askedAt, cancellationToken);
         switch (outcome)
         {
             case AddStepsOutcome.Added:
@@ -132,7 +134,7 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
         };
         return new FoundExecution(handle, stage, SparkSubmission.Sha256Of(step.Args), step.StartedAt ?? step.CreatedAt ?? time.GetUtcNow())
         {
-            Reason = ReasonOf(step), Metrics = ImmutableDictionary<string, string>.Empty.Add("step", handle.Id),
+            Reason = ReasonOf(step), Metrics = Billed.Add("step", handle.Id),
         };
     }
 

@@ -24,18 +24,20 @@ internal sealed class Rounds<TWish, TRound>(Func<TWish, ValueTask<TRound>> ask, 
     /// <exception cref="PipelineException">The service cannot be asked.</exception>
     public async Task<TRound> NextAsync(Action<TWish> wish, CancellationToken cancellationToken)
     {
-        Waiting next;
+        // Each his own: those of several who wait for one task go on in other threads.
+        var ended = new TaskCompletionSource<Outcome<TRound>>();
         bool isFirst;
         lock (_gate)
         {
-            next = _next ??= new Waiting();
-            wish(next.Wish);
+            _next ??= new Waiting();
+            _next.Ended.Add(ended);
+            wish(_next.Wish);
             (isFirst, _isGoingOn) = (!_isGoingOn, true);
         }
 
         // It is everybody's: who stops waiting does not end it.
         if (isFirst) Background.Start(_ => GoOnAsync(), Broken, CancellationToken.None);
-        switch (await next.Ended.Task.WaitAsync(cancellationToken))
+        switch (await ended.Task.WaitAsync(cancellationToken))
         {
             case Outcome<TRound>.Done done:
                 return done.Value;
@@ -71,7 +73,7 @@ internal sealed class Rounds<TWish, TRound>(Func<TWish, ValueTask<TRound>> ask, 
                 (next, _next, _beganAt) = (_next, null, time.GetTimestamp());
             }
 
-            next.Ended.SetResult(await Background.RunAsync(_ => ask(next.Wish), CancellationToken.None));
+            next.End(await Background.RunAsync(_ => ask(next.Wish), CancellationToken.None));
         }
     }
 
@@ -85,13 +87,15 @@ internal sealed class Rounds<TWish, TRound>(Func<TWish, ValueTask<TRound>> ask, 
         if (cause is null) return;
         Waiting? next;
         lock (_gate) (next, _next, _isGoingOn) = (_next, null, false);
-        next?.Ended.SetResult(new Outcome<TRound>.Failed(cause));
+        next?.End(new Outcome<TRound>.Failed(cause));
     }
 
     private sealed class Waiting
     {
         public TWish Wish { get; } = new();
 
-        public TaskCompletionSource<Outcome<TRound>> Ended { get; } = new();
+        public List<TaskCompletionSource<Outcome<TRound>>> Ended { get; } = [];
+
+        public void End(Outcome<TRound> outcome) => Ended.ForEach(ended => ended.SetResult(outcome));
     }
 }

@@ -6,6 +6,12 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <summary>What <c>spark-submit</c> is given, by whichever service: the program, its arguments, the settings of Spark.</summary>
 internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings settings)
 {
+    /// <summary>
+    /// What is not sent so long after it was asked for is not sent any more: whoever waits for it gives it up some time later, and what is sent then
+    /// would arrive beside a replacement.
+    /// </summary>
+    public static readonly TimeSpan SendMax = TimeSpan.FromSeconds(30);
+
     private const string ProgramName = "medallion_job.py";
     private const string Sha256Option = "--sha256";
 

@@ -9,19 +9,17 @@ namespace Pipeline.Transform.Engines.Emr;
 /// </summary>
 internal sealed class StepAdditions(EmrClient client, string clusterId, string? executionRole, StepBoard board, TimeProvider time)
 {
-    /// <summary>What has waited so long is not sent: somebody may have given it up.</summary>
-    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(30);
-
     private readonly Lock _gate = new();
     private readonly Queue<Addition> _waiting = new();
     private bool _isSending;
 
     /// <summary>What became of a step; its id when it was added.</summary>
+    /// <param name="askedAt">A timestamp: see <see cref="SparkSubmission.SendMax"/>.</param>
     /// <param name="cancellationToken">Ends the wait. What was not sent by then is not sent.</param>
     /// <exception cref="PipelineException">It was refused.</exception>
-    public async Task<(string? StepId, AddStepsOutcome Outcome)> AddAsync(NewEmrStep step, CancellationToken cancellationToken)
+    public async Task<(string? StepId, AddStepsOutcome Outcome)> AddAsync(NewEmrStep step, long askedAt, CancellationToken cancellationToken)
     {
-        var addition = new Addition(step, time.GetTimestamp(), cancellationToken);
+        var addition = new Addition(step, askedAt, cancellationToken);
         bool isFirst;
         lock (_gate)
         {
@@ -59,8 +57,8 @@ internal sealed class StepAdditions(EmrClient client, string clusterId, string? 
 
     private async ValueTask SendAsync(List<Addition> steps)
     {
-        var late = steps.Where(addition => time.GetElapsedTime(addition.At) > WaitMax).ToList();
-        Tell(late, NoRoom("it has waited for others to be added", "Nothing to do."));
+        var late = steps.Where(addition => time.GetElapsedTime(addition.AskedAt) > SparkSubmission.SendMax).ToList();
+        Tell(late, NoRoom("it could not be sent at once", "Nothing to do."));
         var rest = steps.Except(late).ToList();
         var room = Math.Min(board.Room, rest.Count);
         Tell(rest[room..], NoRoom($"the cluster has {EmrClient.StepsMax} active steps, as many as it may have", "Wait until some have ended."));
@@ -120,9 +118,8 @@ internal sealed class StepAdditions(EmrClient client, string clusterId, string? 
         foreach (var addition in left) addition.Became.TrySetResult(new Outcome<(string?, AddStepsOutcome)>.Failed(cause));
     }
 
-    /// <param name="At">When it came.</param>
     /// <param name="Given">Whoever has brought it waits.</param>
-    private sealed record Addition(NewEmrStep Step, long At, CancellationToken Given)
+    private sealed record Addition(NewEmrStep Step, long AskedAt, CancellationToken Given)
     {
         public TaskCompletionSource<Outcome<(string?, AddStepsOutcome)>> Became { get; } = new();
     }

@@ -1,4 +1,5 @@
 using Pipeline.Transform.Coordination;
+using Pipeline.Core;
 using Pipeline.Emulation.Emr;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -35,6 +36,9 @@ public sealed class EmrLakeSpec : IDisposable
         Assert.Equal(["AT|2"], await _lake.RowsAsync("SELECT country, users FROM gold.countries"));
         Assert.Equal(["1"], await _lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
         var id = await _lake.Lake.IdAsync(Cancel);
+        var (_, _, info) = (await RunHistory.FindAsync((await _lake.Tables.TryOpenAsync(TableId.Silver("users"), Cancel))!, 2, Cancel))!.Value;
+        Assert.Equal("not known: EMR bills the cluster", info.OperationMetrics!["cost"]);
+        Assert.StartsWith($"{scene.Cluster}/s-", info.OperationMetrics["step"], StringComparison.Ordinal);
         var runs = scene.Submitted.Select(name => name[..name.LastIndexOf('/')]).ToList();
         Assert.Equal(runs.Distinct(), runs);
         Assert.All((string[])[$"test-{id}/gold/countries/1", $"test-{id}/silver/users/1", $"test-{id}/silver/users/2"], run => Assert.Contains(run, runs));

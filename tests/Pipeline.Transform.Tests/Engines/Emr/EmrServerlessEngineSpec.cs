@@ -241,6 +241,17 @@ public sealed class EmrServerlessEngineSpec : IDisposable
         Assert.Equal("e1", Assert.Single(found).Handle.Execution);
     }
 
+    /// <summary>Whoever waits for it gives it up some time later, and submits another.</summary>
+    [Fact]
+    public async Task What_could_not_be_sent_at_once_is_not_sent()
+    {
+        _lake.Time.AutoAdvanceAmount = TimeSpan.FromSeconds(31);
+
+        Assert.IsType<Submission.NoRoom>(await _engine.SubmitAsync(EmrScene.Job(EmrScene.Name(7)), Cancel));
+
+        Assert.Empty(_aws.Jobs);
+    }
+
     [Fact]
     public async Task Cancelling_a_job_that_has_ended_does_nothing()
     {
