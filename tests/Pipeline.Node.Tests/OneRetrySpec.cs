@@ -19,6 +19,7 @@ public sealed partial class OneRetrySpec
         ["RemoteExecution.cs"] = "looks again at what others have to do",
         ["Rounds.cs"] = "asks a cluster or an application how its jobs stand at most every 10 s",
         ["SlotCapture.cs"] = "gives the reading side time to find the reason of a connection that is gone",
+        ["ClusterSearch.cs"] = "looks again at what others have to do",
         ["StepProcesses.cs"] = "puts an emulated step's logs some time after its end",
         ["SnowflakeClient.cs"] = "asks whether a statement that runs has ended, at the pace of a RetryPolicy",
         ["WatermarkTable.cs"] = "poll-interval of a source",

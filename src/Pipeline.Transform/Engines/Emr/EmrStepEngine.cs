@@ -54,7 +54,8 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
     {
         var askedAt = time.GetTimestamp();
         var program = await submission.ProgramUriAsync(cancellationToken);
-        var cluster = await clusters.CurrentAsync(cancellationToken);
+        var current = await clusters.CurrentAsync(cancellationToken);
+        if (current is not CurrentCluster.Takes { Id: var cluster }) return new Submission.NoRoom(((CurrentCluster.None)current).Why);
         var role = options.RoleOf(job.Name.Table);
         var additions = _additions.GetOrAdd((cluster, role), _ => new StepAdditions(client, cluster, role, BoardOf(cluster), time));
         var (step, outcome) = await additions.AddAsync(new NewEmrStep(job.Name.ToString(), Jar, submission.CommandOf(program, job)), askedAt, cancellationToken);

@@ -11,8 +11,11 @@ public sealed record EmrStepOptions
     /// <summary>How EMR is reached.</summary>
     public required AwsSettings Aws { get; init; }
 
-    /// <summary>A cluster that is there, <c>j-…</c>.</summary>
-    public required string ClusterId { get; init; }
+    /// <summary>A cluster that is there, <c>j-…</c>; null: <see cref="Cluster"/> says how one is started.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>The pipeline's own cluster; null: it has a <see cref="ClusterId"/>.</summary>
+    public EmrClusterOptions? Cluster { get; init; }
 
     /// <summary>The runtime role that steps run as, an ARN, where the cluster has them; null: the role of its instances.</summary>
     public string? ExecutionRole { get; init; }
@@ -49,7 +52,8 @@ public sealed record EmrStepOptions
         var options = new EmrStepOptions
         {
             Aws = EmrSettings.Aws(settings),
-            ClusterId = settings.String("cluster-id"),
+            ClusterId = settings.Has("cluster") ? settings.OptionalString("cluster-id") : settings.String("cluster-id"),
+            Cluster = EmrClusterOptions.Bind(settings),
             ExecutionRole = EmrSettings.Role(settings, "execution-role", settings.OptionalString("execution-role")),
             ExecutionRoles = Roles(settings.Section("execution-roles")),
             LogUri = EmrSettings.LogUri(settings),
@@ -57,6 +61,8 @@ public sealed record EmrStepOptions
             Dialect = dialect,
             PollInterval = EmrSettings.PollInterval(settings, dialect),
         };
+        if (options is { ClusterId: not null, Cluster: not null })
+            settings.Report("cluster-id", "names a cluster, and cluster { ... } says how to start one. Delete one of them");
         settings.Complete();
         return options;
     }

@@ -18,10 +18,13 @@ namespace Pipeline.Transform.Jobs.Remote;
 /// TABLE/RUN/over-N.json            the execution has ended
 /// TABLE/RUN/answer-EXECUTION.json  what it has done
 /// program/SHA256/NAME              what executes it
+/// cluster/PIPELINE-LAKE/claim-N.json   who may start a cluster; its fate and its end as a run's
 /// </code>
 /// </remarks>
 public sealed class JobArtifacts(IObjectStore store)
 {
+    internal const string ClusterClaims = "cluster/";
+
     public IObjectStore Store => store;
 
     /// <summary>As those elsewhere call it.</summary>
@@ -78,6 +81,10 @@ public sealed class JobArtifacts(IObjectStore store)
 
     /// <summary>Who may submit which execution of a run.</summary>
     internal Claims ClaimsOf(TableId table, long run) => new(store, RunOf(table, run));
+
+    /// <summary>Who may start which cluster for a pipeline.</summary>
+    /// <param name="name">The pipeline's and the lake's.</param>
+    internal Claims ClaimsOfClusters(string name) => new(store, $"{ClusterClaims}{name}/");
 
     internal static string RunOf(TableId table, long run) => $"{table}/{run.ToString(CultureInfo.InvariantCulture)}/";
 }

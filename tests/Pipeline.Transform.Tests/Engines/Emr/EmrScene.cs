@@ -114,6 +114,9 @@ internal sealed class EmrScene : IAsyncDisposable
         _clients.Add(client);
         var submission = new SparkSubmission(Artifacts, new SparkSettings(ImmutableSortedDictionary<string, string>.Empty.Add("spark.sql.adaptive.enabled", "true")));
         var logs = options.LogUri is { } uri ? new JobLogs(new LocalObjectStore(uri), TimeSpan.FromMinutes(6), Time) : null;
-        return new EmrStepEngine(options, client, new ConfiguredCluster(options), submission, logs, Time, new Random(1), NullLogger.Instance);
+        IStepClusters clusters = options.Cluster is { } own
+            ? new TransientCluster(own, client, Artifacts, _ => ValueTask.FromResult("test-lake"), options.LogUri, options.PollInterval, Time, new Random(1), NullLogger.Instance)
+            : new ConfiguredCluster(options);
+        return new EmrStepEngine(options, client, clusters, submission, logs, Time, new Random(1), NullLogger.Instance);
     }
 }

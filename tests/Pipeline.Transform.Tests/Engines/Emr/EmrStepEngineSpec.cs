@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text;
 using Pipeline.Core;
 using Pipeline.Emulation.Emr;
+using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Tests.Emr;
@@ -163,6 +164,29 @@ public sealed class EmrStepEngineSpec
         var cancelling = scene.Engine.CancelAsync(handle, Cancel).AsTask();
         await scene.PumpAsync(() => cancelling.IsCompleted);
         await cancelling;
+    }
+
+    [Fact]
+    public async Task Without_a_cluster_one_is_started_and_another_when_it_has_ended_and_steps_are_found_on_both()
+    {
+        await using var scene = new EmrScene(change: options => options with { ClusterEndsAfter = TimeSpan.FromMinutes(3) }, changeEngine: options => options with { ClusterId = null, Cluster = new EmrClusterOptions() });
+        var since = scene.Time.GetUtcNow();
+        var first = await scene.SubmitAsync(EmrScene.Name(7));
+        var ended = await scene.EndAsync(first);
+        var cluster = first.Id.Split('/')[0];
+        scene.Service.TerminateCluster(cluster);
+
+        Submission again;
+        var waited = new List<string>();
+        while ((again = await scene.PumpAsync(scene.Engine.SubmitAsync(EmrScene.Job(EmrScene.Name(7, "e2")), Cancel).AsTask())) is Submission.NoRoom none) waited.Add(none.Why);
+        var second = Assert.IsType<Submission.Accepted>(again).Handle;
+        var found = await scene.FindAsync(EmrScene.Name(7), since);
+
+        Assert.Equal(ExecutionStage.Succeeded, ended.Stage);
+        Assert.Contains($"cluster {cluster} has ended", waited);
+        Assert.Contains(waited, why => why.EndsWith("was told to end and has not ended", StringComparison.Ordinal));
+        Assert.Equal(2, scene.Service.Clusters.Count(one => one.Name.StartsWith("test-lake/", StringComparison.Ordinal)));
+        Assert.Equal([first.Id, second.Id], found.Select(execution => execution.Handle.Id).OrderBy(id => id != first.Id));
     }
 
     [Fact]
