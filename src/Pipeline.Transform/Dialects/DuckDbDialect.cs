@@ -53,13 +53,13 @@ internal sealed class DuckDbDialect : SqlDialect
     public override string JsonObject(IEnumerable<(string Name, string Text)> members) =>
         $"concat('{{', {string.Join(", ',', ", members.Select(member => $"CAST(to_json({Text(member.Name)}) AS VARCHAR), ':', {JsonText(member.Text)}"))}, '}}')";
 
-    /// <summary>Of texts that are not long to_json is several times faster; those that are computed of other types are not.</summary>
+    /// <summary>Of texts that are not long, to_json is several times faster. Those of other types are not.</summary>
     private static string JsonText(string text)
     {
         var json = $"CAST(to_json({text}) AS VARCHAR)";
         return !text.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? $"COALESCE({json}, 'null')"
-            : $"CASE WHEN {text} IS NULL THEN 'null' WHEN strlen({text}) < 512 OR regexp_matches({text}, '[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]') THEN {json}\n"
-            + $"""    ELSE '"' || replace(replace(replace(replace(replace({text}, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"' END""";
+            // One pass over the text: what each function gives of two thousand rows is memory that DuckDB does not count.
+            : $"CASE WHEN {text} IS NULL THEN 'null' WHEN strlen({text}) < 512 OR regexp_matches({text}, '[\\x00-\\x1f]') THEN {json} " + $"""ELSE concat('"', regexp_replace({text}, '(["\\])', '\\\1', 'g'), '"') END""";
     }
 
     public override string JsonMembers(string json, IReadOnlyCollection<string> names) =>
