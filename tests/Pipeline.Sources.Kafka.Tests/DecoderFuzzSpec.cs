@@ -16,7 +16,7 @@ public sealed class DecoderFuzzSpec
 {
     private const int BytesMax = 1 << 20;
 
-    private static readonly string[] AvroSchemas =
+    internal static readonly string[] AvroSchemas =
     [
         """{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"paid","type":"boolean"},{"name":"note","type":["null","string"]},{"name":"state","type":{"type":"enum","name":"State","symbols":["NEW","DONE"]}},{"name":"raw","type":"bytes"},{"name":"hash","type":{"type":"fixed","name":"Hash","size":4}},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"Line","fields":[{"name":"sku","type":"string"},{"name":"before","type":"State"}]}}},{"name":"tags","type":{"type":"map","values":"double"}}]}""",
         """{"type":"record","name":"shop.Money","namespace":null,"fields":[{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":20,"scale":4}},{"name":"fee","type":{"type":"fixed","name":"Fee","size":8,"logicalType":"decimal","precision":18,"scale":2}},{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"day","type":{"type":"int","logicalType":"date"}}]}""",
@@ -228,7 +228,7 @@ public sealed class DecoderFuzzSpec
         using var parsed = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 500 });
     }
 
-    private static byte[][] AvroValues()
+    internal static byte[][] AvroValues()
     {
         using var order = new MemoryStream();
         var encoder = new BinaryEncoder(order);
