@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
 
 namespace Pipeline.Transform.Jobs.Remote;
 
@@ -42,7 +43,22 @@ public static class ArtifactRetention
             cleared = new ClearedArtifacts(cleared.Runs + 1, cleared.Objects + run.Objects.Count, cleared.Bytes + run.Objects.Sum(found => found.Size));
         }
 
-        return cleared;
+        return cleared with { Objects = cleared.Objects + await ClearClustersAsync(artifacts, cutoff, isDryRun, cancellationToken) };
+    }
+
+    /// <summary>The oldest claims of clusters go, one after the other: they are read from the first on, and the last numbers the next.</summary>
+    private static async Task<long> ClearClustersAsync(JobArtifacts artifacts, DateTimeOffset cutoff, bool isDryRun, CancellationToken cancellationToken)
+    {
+        List<(string Directory, int Number, ObjectInfo Part)> parts = [];
+        await foreach (var found in artifacts.Store.ListAsync(JobArtifacts.ClusterClaims, startAt: null, cancellationToken))
+            if (found.Path.LastIndexOf('/') + 1 is var name && Claims.NumberOf(found.Path[name..]) is { } number) parts.Add((found.Path[..name], number, found));
+        var old = parts.GroupBy(part => part.Directory, StringComparer.Ordinal)
+            .SelectMany(pipeline => pipeline.GroupBy(part => part.Number).OrderBy(claim => claim.Key).SkipLast(1).TakeWhile(claim => claim.All(part => part.Part.ModifiedAt < cutoff)))
+            // As they are listed: the claim itself first.
+            .SelectMany(claim => claim.Select(part => part.Part.Path)).ToList();
+        if (!isDryRun)
+            foreach (var path in old) await artifacts.Store.DeleteAsync(path, cancellationToken);
+        return old.Count;
     }
 
     /// <param name="lastRun">As in <see cref="ClearAsync"/>.</param>

@@ -20,7 +20,7 @@ internal sealed class Claims(IObjectStore store, string directory)
         var names = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var found in store.ListAsync(directory, startAt: null, cancellationToken)) names.Add(found.Path[directory.Length..]);
         var claims = ImmutableArray.CreateBuilder<RunClaim>();
-        for (var number = names.Select(NumberOf).OfType<int>().DefaultIfEmpty(1).Min(); names.Contains(ClaimName(number)); number++)
+        for (var number = names.Select(name => NumberOf(name, ClaimPrefix)).OfType<int>().DefaultIfEmpty(1).Min(); names.Contains(ClaimName(number)); number++)
         {
             if (await ReadAsync<ClaimForm>(directory + ClaimName(number), cancellationToken) is not { } claim) continue;
             var fate = names.Contains(OverName(number)) ? ClaimFate.Over : names.Contains(FateName(number)) ? await FateAsync(directory + FateName(number), cancellationToken) : ClaimFate.Open;
@@ -48,19 +48,28 @@ internal sealed class Claims(IObjectStore store, string directory)
     public async ValueTask CloseAsync(int number, CancellationToken cancellationToken) =>
         await store.PutIfAbsentAsync(directory + OverName(number), "{}"u8.ToArray(), cancellationToken);
 
-    /// <summary>The number of a claim by its object's name; null: it is none.</summary>
-    public static int? NumberOf(string name) =>
-        name.StartsWith(ClaimPrefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(ClaimPrefix.Length, name.Length - ClaimPrefix.Length - Suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    /// <summary>The number of the claim that an object belongs to, by its name; null: to none.</summary>
+    public static int? NumberOf(string name)
+    {
+        foreach (var prefix in (string[])[ClaimPrefix, FatePrefix, OverPrefix])
+            if (NumberOf(name, prefix) is { } number) return number;
+        return null;
+    }
+
+    private static int? NumberOf(string name, string prefix) =>
+        name.StartsWith(prefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(prefix.Length, name.Length - prefix.Length - Suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private const string ClaimPrefix = "claim-";
+    private const string FatePrefix = "fate-";
+    private const string OverPrefix = "over-";
     private const string Suffix = ".json";
 
     private static string ClaimName(int number) => ClaimPrefix + number.ToString(CultureInfo.InvariantCulture) + Suffix;
 
-    private static string FateName(int number) => $"fate-{number.ToString(CultureInfo.InvariantCulture)}{Suffix}";
+    private static string FateName(int number) => FatePrefix + number.ToString(CultureInfo.InvariantCulture) + Suffix;
 
-    private static string OverName(int number) => $"over-{number.ToString(CultureInfo.InvariantCulture)}{Suffix}";
+    private static string OverName(int number) => OverPrefix + number.ToString(CultureInfo.InvariantCulture) + Suffix;
 
     private async ValueTask<ClaimFate> FateAsync(string path, CancellationToken cancellationToken) => (await ReadAsync<FateForm>(path, cancellationToken))?.Fate ?? ClaimFate.Open;
 

@@ -57,6 +57,32 @@ public sealed class ArtifactRetentionSpec
         }, iter: 300);
 
     [Fact]
+    public async Task Claims_of_clusters_go_from_the_oldest_on_and_are_read_and_numbered_as_before() =>
+        await Gen.Select(Gen.Int[0, 30].Array[3].Array[1, 8], Gen.Int[1, 30]).SampleAsync(async given =>
+        {
+            var (claims, retention) = given;
+            var ages = new Dictionary<string, int>(StringComparer.Ordinal);
+            var store = new MemoryStore { ModifiedAt = path => _time.GetUtcNow().AddDays(-ages[path]) };
+            var artifacts = new JobArtifacts(store);
+            var book = artifacts.ClaimsOfClusters("sales-0f3a");
+            for (var number = 1; number <= claims.Length; number++)
+            {
+                await book.TryPutAsync(new RunClaim(number, $"e{number}", "", Pins: null, _time.GetUtcNow(), ClaimFate.Open), Cancel);
+                await book.DecideAsync(number, ClaimFate.Sent, $"e{number}", Cancel);
+                await book.CloseAsync(number, Cancel);
+                foreach (var (part, age) in ((string[])["claim", "fate", "over"]).Zip(claims[number - 1])) ages[$"cluster/sales-0f3a/{part}-{number}.json"] = age;
+            }
+
+            var gone = claims.SkipLast(1).TakeWhile(days => days.Min() > retention).Count();
+            var cleared = await ClearAsync(artifacts, _ => null, retention, isDryRun: false);
+            var left = await book.ReadAsync(Cancel);
+
+            Assert.Equal(3 * gone, cleared.Objects);
+            Assert.Equal(Enumerable.Range(gone + 1, claims.Length - gone), left.Select(claim => claim.Number));
+            Assert.All(left, claim => Assert.Equal((ClaimFate.Over, $"e{claim.Number}"), (claim.Fate, claim.Execution)));
+        }, iter: 300);
+
+    [Fact]
     public async Task A_claim_that_cannot_be_read_leaves_every_execution_open()
     {
         var store = new MemoryStore();
