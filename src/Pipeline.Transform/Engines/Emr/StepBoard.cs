@@ -10,7 +10,7 @@ namespace Pipeline.Transform.Engines.Emr;
 /// </summary>
 internal sealed class StepBoard
 {
-    /// <summary>How much later than it was added a step may come into a list, by a clock that may be another than EMR's.</summary>
+    /// <summary>How much later than it was added a step may come into a list.</summary>
     internal static readonly TimeSpan ListedMax = TimeSpan.FromMinutes(15);
 
     /// <summary>Which steps had not ended at a time is worth nothing so much later: a list from there on would be too long.</summary>
@@ -22,11 +22,11 @@ internal sealed class StepBoard
     private readonly Rounds<Wish, ImmutableDictionary<string, EmrStep>> _rounds;
     private readonly Lock _gate = new();
 
-    /// <summary>Steps that were added here and that no list has shown, and when they were added.</summary>
-    private readonly Dictionary<string, DateTimeOffset> _unlisted = new(StringComparer.Ordinal);
+    /// <summary>Steps that were added here and that no list has shown, and the timestamps at which they were added.</summary>
+    private readonly Dictionary<string, long> _unlisted = new(StringComparer.Ordinal);
 
-    /// <summary>Those that had not ended at the last round, and when it began.</summary>
-    private (ImmutableHashSet<string> Ids, DateTimeOffset At) _active = ([], DateTimeOffset.MinValue);
+    /// <summary>Those that had not ended at the last round, and the timestamp of its beginning; null: there was none.</summary>
+    private (ImmutableHashSet<string> Ids, long? At) _active = ([], null);
 
     public StepBoard(EmrClient client, string clusterId, TimeSpan interval, TimeProvider time, Random random) =>
         (_client, _clusterId, _time, _rounds) = (client, clusterId, time, new Rounds<Wish, ImmutableDictionary<string, EmrStep>>(AskAsync, interval, time, random));
@@ -57,39 +57,50 @@ internal sealed class StepBoard
 
     public void Added(string stepId)
     {
-        lock (_gate) _unlisted[stepId] = _time.GetUtcNow();
+        lock (_gate) _unlisted[stepId] = _time.GetTimestamp();
     }
 
     private async ValueTask<ImmutableDictionary<string, EmrStep>> AskAsync(Wish wish)
     {
-        var (at, since) = (_time.GetUtcNow(), wish.Since);
+        var at = _time.GetTimestamp();
+        bool isLate;
         lock (_gate)
         {
-            foreach (var (id, _) in _unlisted.Where(added => at - added.Value > ListedMax).ToList()) _unlisted.Remove(id);
+            foreach (var (id, _) in _unlisted.Where(added => _time.GetElapsedTime(added.Value, at) > ListedMax).ToList()) _unlisted.Remove(id);
             // What was just added may have ended before it is in a list of those that have not.
-            if (_unlisted.Count > 0 && _unlisted.Values.Min() - ListedMax is var oldest && !(since < oldest)) since = oldest;
+            isLate = _unlisted.Count > 0;
         }
 
-        if (since is null) return await SettleAsync(at, await ListAsync(EmrStepStates.Active, DateTimeOffset.MinValue), wish.Ids);
-        if (at - _active.At > KnownMax)
+        if (wish.Since is null && !isLate) return await SettleAsync(at, await ListActiveAsync(), wish.Ids);
+        if (_active.At is not { } before || _time.GetElapsedTime(before, at) > KnownMax)
         {
-            await SettleAsync(at, await ListAsync(EmrStepStates.Active, DateTimeOffset.MinValue), []);
+            await SettleAsync(at, await ListActiveAsync(), []);
             await _rounds.AgainAsync();
-            at = _time.GetUtcNow();
+            at = _time.GetTimestamp();
         }
 
         // One list is enough: what has not ended was there at the last round, or has come later.
-        var known = _active.At - ListedMax;
-        return await SettleAsync(at, await ListAsync([], since < known ? since.Value : known), wish.Ids.Union(_active.Ids));
+        return await SettleAsync(at, await ListNewestAsync(_time.GetElapsedTime(_active.At!.Value, at) + ListedMax, wish.Since), wish.Ids.Union(_active.Ids));
     }
 
-    private async Task<Dictionary<string, EmrStep>> ListAsync(IReadOnlyCollection<EmrStepState> states, DateTimeOffset since)
+    private async Task<Dictionary<string, EmrStep>> ListActiveAsync()
     {
         var listed = new Dictionary<string, EmrStep>(StringComparer.Ordinal);
+        await foreach (var step in _client.ListStepsAsync(_clusterId, EmrStepStates.Active, CancellationToken.None)) listed.TryAdd(step.Id, step);
+        return listed;
+    }
+
+    /// <param name="span">How much older than the newest of all they may be: by EMR's clock alone, which may be another than ours.</param>
+    /// <param name="since">Those that were created after it as well.</param>
+    private async Task<Dictionary<string, EmrStep>> ListNewestAsync(TimeSpan span, DateTimeOffset? since)
+    {
+        var listed = new Dictionary<string, EmrStep>(StringComparer.Ordinal);
+        DateTimeOffset? newest = null;
         // The newest come first.
-        await foreach (var step in _client.ListStepsAsync(_clusterId, states, CancellationToken.None))
+        await foreach (var step in _client.ListStepsAsync(_clusterId, [], CancellationToken.None))
         {
-            if (step.CreatedAt < since) break;
+            newest ??= step.CreatedAt;
+            if (step.CreatedAt < newest - span && !(step.CreatedAt >= since)) break;
             listed.TryAdd(step.Id, step);
         }
 
@@ -97,7 +108,7 @@ internal sealed class StepBoard
     }
 
     /// <summary>Asks for those that are not in the list, and keeps who has not ended.</summary>
-    private async Task<ImmutableDictionary<string, EmrStep>> SettleAsync(DateTimeOffset at, Dictionary<string, EmrStep> steps, IEnumerable<string> asked)
+    private async Task<ImmutableDictionary<string, EmrStep>> SettleAsync(long at, Dictionary<string, EmrStep> steps, IEnumerable<string> asked)
     {
         List<string> left;
         lock (_gate)

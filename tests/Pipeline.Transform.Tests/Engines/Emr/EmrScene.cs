@@ -65,7 +65,8 @@ internal sealed class EmrScene : IAsyncDisposable
     public EmrStepEngine EngineAt(Uri endpoint) => EngineOf(_options with { Aws = _options.Aws with { Endpoint = endpoint } }, transport: null);
 
     /// <summary>Another engine on the same cluster.</summary>
-    public EmrStepEngine EngineOver(HttpMessageHandler transport) => EngineOf(_options, transport);
+    /// <param name="time">Its clock; null: the same as EMR's.</param>
+    public EmrStepEngine EngineOver(HttpMessageHandler transport, TimeProvider? time = null) => EngineOf(_options, transport, time);
 
     public async Task<JobHandle> SubmitAsync(JobName name) => Assert.IsType<Submission.Accepted>(await PumpAsync(Engine.SubmitAsync(Job(name), Cancel).AsTask())).Handle;
 
@@ -108,15 +109,16 @@ internal sealed class EmrScene : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private EmrStepEngine EngineOf(EmrStepOptions options, HttpMessageHandler? transport)
+    private EmrStepEngine EngineOf(EmrStepOptions options, HttpMessageHandler? transport, TimeProvider? time = null)
     {
-        var client = new EmrClient(options.Aws, Time, Credentials, transport);
+        time ??= Time;
+        var client = new EmrClient(options.Aws, time, Credentials, transport);
         _clients.Add(client);
         var submission = new SparkSubmission(Artifacts, new SparkSettings(ImmutableSortedDictionary<string, string>.Empty.Add("spark.sql.adaptive.enabled", "true")));
-        var logs = options.LogUri is { } uri ? new JobLogs(new LocalObjectStore(uri), TimeSpan.FromMinutes(6), Time) : null;
+        var logs = options.LogUri is { } uri ? new JobLogs(new LocalObjectStore(uri), TimeSpan.FromMinutes(6), time) : null;
         IStepClusters clusters = options.Cluster is { } own
-            ? new TransientCluster(own, client, Artifacts, _ => ValueTask.FromResult("test-lake"), options.LogUri, options.PollInterval, Time, new Random(1), NullLogger.Instance)
+            ? new TransientCluster(own, client, Artifacts, _ => ValueTask.FromResult("test-lake"), options.LogUri, options.PollInterval, time, new Random(1), NullLogger.Instance)
             : new ConfiguredCluster(options);
-        return new EmrStepEngine(options, client, clusters, submission, logs, Time, new Random(1), NullLogger.Instance);
+        return new EmrStepEngine(options, client, clusters, submission, logs, time, new Random(1), NullLogger.Instance);
     }
 }

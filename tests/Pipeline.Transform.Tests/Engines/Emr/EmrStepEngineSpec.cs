@@ -92,6 +92,26 @@ public sealed class EmrStepEngineSpec
     }
 
     [Theory]
+    [InlineData(2, true)]
+    [InlineData(2, false)]
+    [InlineData(-2, true)]
+    public async Task What_another_has_submitted_is_found_by_whose_clock_is_wrong(int hours, bool hasOthers)
+    {
+        var work = new TaskCompletionSource<EmrOutcome>();
+        await using var scene = new EmrScene(_ => work.Task);
+        var clock = new WrongClock(scene.Time, TimeSpan.FromHours(hours));
+        using var dated = new Dated(new EmrMessageHandler(scene.Service), scene.Time);
+        var engine = scene.EngineOver(dated, clock);
+        if (hasOthers) await scene.SubmitAsync(EmrScene.Name(6));
+        await scene.PumpAsync(engine.FindAsync(EmrScene.Name(7), clock.GetUtcNow(), Cancel).AsTask());
+        await scene.SubmitAsync(EmrScene.Name(7));
+
+        var found = await scene.PumpAsync(engine.FindAsync(EmrScene.Name(7), clock.GetUtcNow(), Cancel).AsTask());
+
+        Assert.Equal("e1", Assert.Single(found).Handle.Execution);
+    }
+
+    [Theory]
     [InlineData(EmrFaultKind.LoseAnswer, 1)]
     [InlineData(EmrFaultKind.LoseRequest, 0)]
     public async Task A_submission_whose_answer_is_lost_is_not_sent_again_and_found_if_it_has_arrived(EmrFaultKind fault, int found)
@@ -220,6 +240,28 @@ public sealed class EmrStepEngineSpec
         var fault = await scene.PumpAsync(scene.Engine.ExplainAsync(failed, new AnsweredFailure("too-large", "Job gold/sales#7", "no memory is left", "Give it more."), Cancel).AsTask());
 
         Assert.Equal((FaultKind.TooLarge, "Job gold/sales#7", "no memory is left"), (fault.Kind, fault.Thing, fault.Cause));
+    }
+
+    private sealed class WrongClock(TimeProvider right, TimeSpan by) : TimeProvider
+    {
+        public override long TimestampFrequency => right.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => right.GetUtcNow() + by;
+
+        public override long GetTimestamp() => right.GetTimestamp();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => right.CreateTimer(callback, state, dueTime, period);
+    }
+
+    /// <summary>Answers say what time it is there, by which a client sets its signatures.</summary>
+    private sealed class Dated(HttpMessageHandler inner, TimeProvider time) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            response.Headers.Date = time.GetUtcNow();
+            return response;
+        }
     }
 
     private static void Put(string path, string text)
