@@ -40,7 +40,7 @@ public sealed class DemoOnEmrSpec : IDisposable
         // A table that is read by others, one that reads others, one that is large: the whole is run at night.
         var config = Config(engine, $$"""
             pipeline {
-              transform.engine = duckdb
+              transform { engine = duckdb, interval-min = 2s }
               silver.users.engine = {{engine}}
               gold { fact_sales.engine = {{engine}}, kpi_daily.engine = {{engine}} }
             }
