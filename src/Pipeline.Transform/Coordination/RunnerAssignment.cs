@@ -32,16 +32,16 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
     public static Decision OnAsked(MedallionState state, RunnersAsked asked) =>
         Decision.Of(state with { Runners = state.Runners with { Awaited = [.. asked.Runners.Except(state.Runners.Known)] } });
 
-    public static Decision OnWaitedFor(MedallionState state) => Settle(state with { Runners = state.Runners with { Awaited = [] } }, [], []);
+    public static Decision OnWaitedFor(MedallionState state, DateTimeOffset now) => Settle(state with { Runners = state.Runners with { Awaited = [] } }, [], [], now);
 
-    public static Decision OnLost(MedallionState state, RunnerLost lost) => Settle(state with
+    public static Decision OnLost(MedallionState state, RunnerLost lost, DateTimeOffset now) => Settle(state with
     {
         Runners = state.Runners with
         {
             Known = state.Runners.Known.Remove(lost.Runner), Awaited = state.Runners.Awaited.Remove(lost.Runner),
             Assigned = state.Runners.Assigned.Where(pair => pair.Value != lost.Runner).ToImmutableDictionary(),
         },
-    }, [], []);
+    }, [], [], now);
 
     /// <summary>What a node runs is its own; what it was given and does not know has been lost on the way.</summary>
     public static Decision OnAnswered(MedallionState state, RunnerAnswered answered, DateTimeOffset now)
@@ -70,21 +70,31 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
         var kept = answered.Jobs.Select(pins => pins.Table).ToHashSet();
         foreach (var table in state.Tables.Where(table => table.Running is not null && state.Runners.Assigned.GetValueOrDefault(table.Table) == runner && !kept.Contains(table.Table)))
             effects.Add(new MedallionEffect.Run(table.Running!, runner, Handle: table.Handle));
-        return Settle(state, events, effects);
+        return Settle(state, events, effects, now);
     }
 
-    /// <summary>Gives the jobs that nobody runs to nodes, once it is known that nobody does.</summary>
-    private static Decision Settle(MedallionState state, IEnumerable<MedallionEvent> events, IEnumerable<MedallionEffect> effects)
+    /// <summary>
+    /// Gives the jobs that nobody runs to nodes, once it is known that nobody does. One of an engine that is configured no more is planned
+    /// anew: no node could run it.
+    /// </summary>
+    private static Decision Settle(MedallionState state, IEnumerable<MedallionEvent> events, IEnumerable<MedallionEffect> effects, DateTimeOffset now)
     {
         var all = effects.ToImmutableArray();
         if (state.Runners.IsWaiting) return new Decision(state, [.. events], all);
+        var dropped = new List<MedallionEvent>();
         foreach (var table in state.Tables.Where(table => table.Running is not null && !state.Runners.Assigned.ContainsKey(table.Table)))
         {
+            if (table.Running is { Engine: { } engine } gone && state.Options.SparkEngines.All(kind => kind.NameOf() != engine))
+            {
+                dropped.Add(new JobDropped(table.Table, now, gone.Run, $"it was planned for engine {engine}, which is not set up any more"));
+                continue;
+            }
+
             if (state.Runners.Choose(state, table.Running!) is not { } runner) break;
             state = state.Assign(table.Table, runner);
             all = all.Add(new MedallionEffect.Run(table.Running!, runner, IsAgain: true, table.Handle));
         }
 
-        return new Decision(state, [.. events], all);
+        return new Decision(state, [.. events, .. dropped], all);
     }
 }

@@ -376,6 +376,28 @@ public sealed class RunnerAssignmentSpec : MedallionScene
         Assert.Equal(Other, State.Runners.Choose(State, Pins(Sales, 1)));
     }
 
+    [Fact]
+    public void A_run_of_an_engine_that_is_configured_no_more_is_planned_anew_unless_a_node_still_runs_it()
+    {
+        var pins = Pins(Users, 3) with { Engine = "emr" };
+        foreach (var (engines, expected) in new[] { ((EngineKind[])[EngineKind.Emr], (string[])["run silver/users#3"]), ([EngineKind.EmrServerless], []), ([], []) })
+        {
+            State = Alone(Options with { SparkEngines = [.. engines] }, Now).Apply(new JobRequested(Users, Now, pins));
+            Decide(new RunnersAsked([Node]));
+
+            Assert.Equal(expected, Answered(Node));
+
+            Assert.Equal((expected.Length == 0, null), (State.Find(Users)!.Running is null, Status(Users).Error));
+            Now += TimeSpan.FromMinutes(1);
+            Assert.Equal(expected.Length == 0, Tick().Contains("plan silver/users"));
+        }
+
+        State = Alone(Options, Now).Apply(new JobRequested(Users, Now, pins));
+        Decide(new RunnersAsked([Node]));
+        Assert.Empty(Answered(Node, pins));
+        Assert.NotNull(State.Find(Users)!.Running);
+    }
+
     private List<string> Answered(string runner, params JobPins[] jobs) => Decide(new RunnerAnswered(runner, jobs));
 
     /// <summary>A coordinator that remembers a run and knows no node.</summary>
