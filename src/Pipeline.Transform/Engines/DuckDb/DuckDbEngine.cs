@@ -82,7 +82,7 @@ public sealed class DuckDbEngine(IObjectStore store, TransformOptions options) :
         try
         {
             using var session = DuckDbSession.Open(settings, cancellationToken);
-            return await new StepRun(session, store, JobDocument.Read(document.Span), JobDocument.Sha256Of(document.Span), execution).RunAsync(cancellationToken);
+            return await new StepRun(session, settings, store, JobDocument.Read(document.Span), JobDocument.Sha256Of(document.Span), execution).RunAsync(cancellationToken);
         }
         catch (IOException e) when (DiskErrors.IsFull(e) || DiskErrors.IsReadOnly(e))
         {

@@ -11,9 +11,12 @@ using Pipeline.Transform.Jobs;
 namespace Pipeline.Transform.Engines.DuckDb;
 
 /// <summary>One execution of a document in a DuckDB session.</summary>
-internal sealed class StepRun(DuckDbSession session, IObjectStore store, JobDocument document, string sha256, string execution)
+internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IObjectStore store, JobDocument document, string sha256, string execution)
 {
     private const string Marks = "marks.parquet";
+
+    /// <summary>So many rows of a relation go through every expression at once.</summary>
+    private const int VectorRows = 2_048;
 
     private readonly HashSet<string> _defined = new(StringComparer.Ordinal);
     private readonly List<JobRelation> _waiting = [];
@@ -27,6 +30,7 @@ internal sealed class StepRun(DuckDbSession session, IObjectStore store, JobDocu
             throw new PipelineException(FaultKind.Invalid, $"Job {document.Run.Table}#{document.Run.Number}", $"its document is in the SQL of {document.Dialect}", "Run it there, or make it again for DuckDB.");
         foreach (var schema in document.Relations.Where(relation => relation.Name.Contains('.')).Select(relation => relation.Name.Split('.')[0]).Distinct(StringComparer.Ordinal))
             session.Execute($"CREATE SCHEMA IF NOT EXISTS {Sql.Name(schema)}");
+        if (settings.Threads > 1 && RowBytes() * VectorRows * settings.Threads > settings.MemoryBytesMax / 32) session.Execute("SET threads = 1");
         Confine();
         _waiting.AddRange(document.Relations);
         await BindAsync(cancellationToken);
@@ -39,6 +43,23 @@ internal sealed class StepRun(DuckDbSession session, IObjectStore store, JobDocu
             Outputs = [.. _outputs],
             Figures = _figures.ToImmutableDictionary(),
         };
+    }
+
+    /// <summary>
+    /// How wide the rows are that are read whole, by the largest file of each relation. What expressions make of wide rows is not all
+    /// memory that DuckDB counts, and each thread has its own.
+    /// </summary>
+    private double RowBytes()
+    {
+        var files = document.Relations.Where(relation => relation is { Near: null, FilesOf: null, NeededWhen: null, Files.IsEmpty: false })
+            .Select(relation => store.LocalPath(TableFilePath.In(store, relation.Location, relation.Files.MaxBy(file => file.Size)!.Path)))
+            .OfType<string>().Distinct(StringComparer.Ordinal).Where(File.Exists).ToList();
+        if (files.Count == 0) return 0;
+        var widest = session.Scalar($"""
+            SELECT max(bytes) FROM (SELECT sum(total_uncompressed_size) / max(row_group_num_rows) AS bytes
+              FROM parquet_metadata([{string.Join(", ", files.Select(file => Sql.Text(TableFiles.Literal(file))))}]) WHERE row_group_num_rows > 0 GROUP BY file_name, row_group_id)
+            """);
+        return widest is null ? 0 : Convert.ToDouble(widest, CultureInfo.InvariantCulture);
     }
 
     /// <summary>
