@@ -65,8 +65,8 @@ public readonly partial record struct Usage(TimeSpan Elapsed, TimeSpan Processor
             using var every = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
             while (!stop.IsCancellationRequested)
             {
-                using var current = Process.GetCurrentProcess();
-                peak = Math.Max(peak, current.WorkingSet64);
+                // Not of Process, which looks at every thread: what looking costs would be counted as ours.
+                peak = Math.Max(peak, Environment.WorkingSet);
                 await every.WaitForNextTickAsync(stop).AsTask().ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             }
         }

@@ -70,7 +70,7 @@ public sealed class DecoderFuzzSpec
     public Task Rows_of_COPY() => new Fuzz([Row()]).RunAsync(input =>
     {
         using var rows = new RowChunkBuilder(Table);
-        rows.Append(input, "r"u8, position: 1);
+        rows.Append(input, position: 1);
         using var chunk = rows.Build(new SplitId("s", "t"), "t", new PositionRange(0, 1), newestEventAt: null);
     }, IsOfData);
 

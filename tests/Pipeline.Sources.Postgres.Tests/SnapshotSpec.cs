@@ -172,6 +172,26 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task Readers_have_a_connection_each_and_one_for_the_questions_of_all()
+    {
+        const int Readers = 4;
+        await using var database = await CreateAsync();
+        var backends = new HashSet<int>();
+        await using var source = TestDatabase.Open(Options(database) with { ReadersMax = Readers, ReadAheadBytesMax = 4 << 10 });
+        var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
+
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
+            using (chunk)
+            {
+                if (backends.Count < Readers) backends.UnionWith(await BackendsAsync(database));
+                if (chunk.Range.To == SnapshotSplit.Complete) break;
+            }
+
+        Assert.Equal(Readers, backends.Count);
+        Assert.Equal(Readers + 1, await database.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and application_name = 'pipeline/test/app'", Cancel));
+    }
+
+    [Fact]
     public async Task Several_tables_with_more_readers_than_connections_are_read_to_their_ends()
     {
         await using var database = await CreateAsync();

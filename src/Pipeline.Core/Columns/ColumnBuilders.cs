@@ -46,6 +46,14 @@ public abstract class ColumnBuilder(ColumnMemory memory)
         Length++;
     }
 
+    /// <summary>As <see cref="Advance(bool)"/>, so many times.</summary>
+    protected void Advance(bool isValid, int times)
+    {
+        if (isValid && _validity is null) Length += times;
+        else
+            for (var i = 0; i < times; i++) Advance(isValid);
+    }
+
     private void MarkValidity(bool isValid)
     {
         var needed = BitmapBytes(Length + 1);
@@ -86,6 +94,16 @@ public sealed class FixedColumn<T>(ColumnMemory memory, IArrowType type, int cap
     {
         Write(value);
         Advance(isValid: true);
+    }
+
+    /// <summary>Appends the value so many times.</summary>
+    public void Append(T value, int times)
+    {
+        var at = Length * Unsafe.SizeOf<T>();
+        var end = checked(at + times * Unsafe.SizeOf<T>());
+        if (end > _values.Length) _values = Memory.Grow(_values, at, end);
+        MemoryMarshal.Cast<byte, T>(_values.AsSpan(at, end - at)).Fill(value);
+        Advance(isValid: true, times);
     }
 
     public override void AppendNull()
@@ -132,6 +150,18 @@ public sealed class BytesColumn : ColumnBuilder
         Commit(value.Length);
     }
 
+    /// <summary>Appends the value so many times.</summary>
+    public void Append(ReadOnlySpan<byte> value, int times)
+    {
+        var room = Reserve(checked(value.Length * times));
+        if (value.Length == 1) room.Fill(value[0]);
+        else
+            for (var at = 0; at < room.Length; at += value.Length) value.CopyTo(room[at..]);
+        for (var i = 1; i <= times; i++) SetOffset(Length + i, _used + i * value.Length);
+        _used += room.Length;
+        Advance(isValid: true, times);
+    }
+
     /// <summary>Room for a value of at most <paramref name="bytesMax"/>; fill it, then <see cref="Commit"/>.</summary>
     public Span<byte> Reserve(int bytesMax)
     {
@@ -151,6 +181,13 @@ public sealed class BytesColumn : ColumnBuilder
     {
         SetOffset(Length + 1, _used);
         Advance(isValid: false);
+    }
+
+    /// <summary>Appends so many nulls.</summary>
+    public void AppendNull(int times)
+    {
+        for (var i = 1; i <= times; i++) SetOffset(Length + i, _used);
+        Advance(isValid: false, times);
     }
 
     protected override void OnRemoved() =>

@@ -72,11 +72,8 @@ internal sealed class RecordColumns : IDisposable
     {
         var partitions = new FixedColumn<int>(_memory, Int32Type.Default, Rows);
         var operations = new BytesColumn(_memory, StringType.Default, Rows, Rows + 1);
-        for (var row = 0; row < Rows; row++)
-        {
-            partitions.Append(_partition);
-            operations.Append("c"u8);
-        }
+        partitions.Append(_partition, Rows);
+        operations.Append("c"u8, Rows);
 
         // A record's position is its offset: both columns share the memory.
         IArrowArray[] schemaIds = _schemaIds is null ? [] : [_schemaIds.Build()];

@@ -67,12 +67,25 @@ internal sealed class PostgresConnections : IAsyncDisposable
 
     /// <summary>Runs <paramref name="work"/> with a connection of its own.</summary>
     /// <param name="thing">What an error is about.</param>
-    public async ValueTask<T> UseAsync<T>(string thing, Func<NpgsqlConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
+    public ValueTask<T> UseAsync<T>(string thing, Func<NpgsqlConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        InTurnAsync(thing, cancel => UseBesideAsync(thing, work, cancel), cancellationToken);
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in one of the turns of <see cref="UseAsync{T}"/>, without a connection: each that is opened costs
+    /// both sides a handshake, and the server a process.
+    /// </summary>
+    /// <param name="thing">What an error is about.</param>
+    public async ValueTask<T> InTurnAsync<T>(string thing, Func<CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
     {
         await _turns.WaitAsync(cancellationToken);
         try
         {
-            return await UseBesideAsync(thing, work, cancellationToken);
+            RequireFiles();
+            return await work(cancellationToken);
+        }
+        catch (Exception e) when (PostgresFaults.Knows(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresFaults.Describe(e, thing, Options);
         }
         finally
         {
@@ -109,8 +122,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs <paramref name="work"/> on a thread of its own with a connection for many rows, inside
-    /// <see cref="UseAsync{T}"/>, whose turn it shares. Cancelling cuts the connection.
+    /// Runs <paramref name="work"/> on a thread of its own with a connection for many rows, inside <see cref="UseAsync{T}"/> or
+    /// <see cref="InTurnAsync{T}"/>, whose turn it shares. Cancelling cuts the connection.
     /// </summary>
     public async ValueTask<T> UseWireAsync<T>(Func<WireConnection, T> work, CancellationToken cancellationToken)
     {

@@ -66,6 +66,11 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
     /// <summary>Of the first group of four digits when there are 38 before the point.</summary>
     private const int WeightMax = 9;
 
+    private const int GroupDigits = 4;
+
+    /// <summary>Groups of which 64 bits hold all.</summary>
+    private const int SmallGroups = 4;
+
     /// <summary>What 128 bits hold.</summary>
     private const int DigitsMax = 38;
 
@@ -114,9 +119,21 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
     }
 
     /// <summary>The value times 10^scale. The column's type bounds it to 38 digits, which fit.</summary>
-    private static Int128 Unscaled(NumericValue number, int scale)
+    private static Int128 Unscaled(NumericValue number, int scale) =>
+        number.Weight + (scale + GroupDigits - 1) / GroupDigits < SmallGroups ? UnscaledSmall(number, scale) : UnscaledLarge(number, scale);
+
+    /// <summary>Sixteen digits and fewer, the everyday case: no 128-bit multiplication.</summary>
+    private static long UnscaledSmall(NumericValue number, int scale)
     {
-        // Sixteen digits and fewer, the everyday case, need no 128-bit multiplication.
+        // Digits from the most significant to the group that holds the last decimal place.
+        var last = number.Weight + (scale + GroupDigits - 1) / GroupDigits;
+        long groups = 0;
+        for (var i = 0; i <= last; i++) groups = groups * 10_000 + number.Digit(i);
+        return scale % GroupDigits == 0 ? groups : groups / Power(GroupDigits - scale % GroupDigits);
+    }
+
+    private static Int128 UnscaledLarge(NumericValue number, int scale)
+    {
         Int128 result = 0;
         long low = 0;
         var lowDigits = 0;

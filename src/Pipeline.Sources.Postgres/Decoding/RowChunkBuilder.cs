@@ -54,8 +54,9 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <summary>Bytes of the rows in the chunk that is being filled, in PostgreSQL's form.</summary>
     public long RowBytes { get; private set; }
 
+    /// <summary>Appends a row that was read from the table.</summary>
     /// <param name="fields">The row's fields: each a 32-bit length, -1 for null, and so many bytes.</param>
-    public void Append(ReadOnlySpan<byte> fields, ReadOnlySpan<byte> op, long position)
+    public void Append(ReadOnlySpan<byte> fields, long position)
     {
         if (_memory is null) Begin();
         try
@@ -80,8 +81,7 @@ internal sealed class RowChunkBuilder : IDisposable
             throw WireFault.Of("a row", e);
         }
 
-        _changed?.AppendNull();
-        End(op, position, BeforeAnyChange, fields.Length);
+        End(position, fields.Length);
     }
 
     /// <param name="tuple">The row in the stream's form.</param>
@@ -125,7 +125,7 @@ internal sealed class RowChunkBuilder : IDisposable
 
         if (isComplete) _changed!.AppendNull();
         else AppendChanged(tuple.Rewind(), columnOf);
-        End(op, position, sequence, tuple.Bytes);
+        EndChange(op, position, sequence, tuple.Bytes);
     }
 
     /// <summary>A row of which nothing is known but that something happened to the table.</summary>
@@ -134,7 +134,7 @@ internal sealed class RowChunkBuilder : IDisposable
         if (_memory is null) Begin();
         foreach (var decoder in _decoders) decoder.AppendNull();
         _changed!.AppendNull();
-        End(op, position, sequence, bytes: 1);
+        EndChange(op, position, sequence, bytes: 1);
     }
 
     /// <summary>Ends the chunk; the next row begins another. Without rows the chunk only carries its range.</summary>
@@ -142,6 +142,7 @@ internal sealed class RowChunkBuilder : IDisposable
     {
         if (_memory is null) return new Chunk(split, table, range, rows: null);
 
+        FillWhatRowsShare();
         var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), .. CaptureColumns(), _ops!.Build(), _positions!.Build()], RowCount);
         var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory);
 
@@ -175,13 +176,26 @@ internal sealed class RowChunkBuilder : IDisposable
         _positions = new FixedColumn<long>(_memory, Int64Type.Default, _rowsExpected);
     }
 
-    private void End(ReadOnlySpan<byte> op, long position, long sequence, int bytes)
+    private void EndChange(ReadOnlySpan<byte> op, long position, long sequence, int bytes)
     {
-        _sequences?.Append(sequence);
+        _sequences!.Append(sequence);
         _ops!.Append(op);
+        End(position, bytes);
+    }
+
+    private void End(long position, int bytes)
+    {
         _positions!.Append(position);
         RowCount++;
         RowBytes += bytes;
+    }
+
+    /// <summary>What rows that were read have all alike is written at once: it takes as long for each of them as a field does.</summary>
+    private void FillWhatRowsShare()
+    {
+        _changed?.AppendNull(RowCount - _changed.Length);
+        _sequences?.Append(BeforeAnyChange, RowCount - _sequences.Length);
+        _ops!.Append("r"u8, RowCount - _ops.Length);
     }
 
     private void AppendChanged(Tuple tuple, ReadOnlySpan<int> columnOf)

@@ -54,6 +54,30 @@ public sealed class ColumnBuilderSpec
         }, iter: 200);
 
     [Fact]
+    public void A_value_appended_many_times_is_as_if_appended_one_by_one() =>
+        Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 0, 3].Null(), Gen.Int[0, 40]).Array[0, 50].Sample(runs =>
+        {
+            using var memory = new ColumnMemory();
+            var texts = new BytesColumn(memory, StringType.Default, capacity: 2, bytesCapacity: 8);
+            var numbers = new FixedColumn<int>(memory, Int32Type.Default, capacity: 2);
+
+            foreach (var (text, times) in runs)
+            {
+                if (text is null) texts.AppendNull(times);
+                else texts.Append(System.Text.Encoding.UTF8.GetBytes(text), times);
+                if (text is not null) numbers.Append(text.Length, times);
+                else
+                    for (var i = 0; i < times; i++) numbers.AppendNull();
+            }
+
+            var (textArray, numberArray) = ((StringArray)texts.Build(), (Int32Array)numbers.Build());
+            var expected = runs.SelectMany(run => Enumerable.Repeat(run.Item1, run.Item2)).ToList();
+            Assert.Equal(expected, Enumerable.Range(0, textArray.Length).Select(i => textArray.GetString(i)));
+            Assert.Equal(expected.Select(text => text?.Length), Enumerable.Range(0, numberArray.Length).Select(numberArray.GetValue));
+            Assert.Equal(expected.Count(text => text is null), textArray.NullCount);
+        }, iter: 200);
+
+    [Fact]
     public void A_value_taken_back_leaves_no_trace() =>
         Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 0, 9].Null(), Gen.Bool).Array[0, 500].Sample(steps =>
         {

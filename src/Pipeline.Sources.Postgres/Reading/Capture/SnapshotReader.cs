@@ -26,7 +26,6 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     private const int RangeChunks = 4;
 
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
-    private static readonly byte[] ReadOp = [.. "r"u8];
 
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SnapshotReader>();
@@ -70,7 +69,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     {
         try
         {
-            while (await connections.UseAsync(_thing, (connection, cancel) => ReadRangeAsync(connection, table, cancel), stop.Token))
+            while (await connections.InTurnAsync(_thing, cancel => ReadRangeAsync(table, cancel), stop.Token))
             {
                 // The next one.
             }
@@ -84,10 +83,10 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     }
 
     /// <returns>Whether there was a range to read.</returns>
-    private async ValueTask<bool> ReadRangeAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
+    private async ValueTask<bool> ReadRangeAsync(PostgresTable table, CancellationToken cancellationToken)
     {
-        // Claimed while its connection is held: the range that is handed on first never waits for a turn.
-        if (await ClaimAsync(connection, table, cancellationToken) is not { } range) return false;
+        // Claimed in its turn: the range that is handed on first never waits for one.
+        if (await ClaimAsync(table, cancellationToken) is not { } range) return false;
         await connections.UseWireAsync(wire => Read(wire, range, cancellationToken), cancellationToken);
         _progress.Reached(range.End);
         if (range.IsLast || services.Time.GetElapsedTime(_loggedAt) >= LogInterval) LogProgressNow();
@@ -95,39 +94,44 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         return true;
     }
 
-    private async ValueTask<BlockRange?> ClaimAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
+    /// <summary>One reader after the other, so that one connection serves the questions of all.</summary>
+    private async ValueTask<BlockRange?> ClaimAsync(PostgresTable table, CancellationToken cancellationToken)
     {
         await _claiming.WaitAsync(cancellationToken);
         try
         {
-            if (_position == SnapshotSplit.Complete) return null;
-            // Without the slot, changes beside the snapshot would be lost.
-            var slot = SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split.Id);
-            if (await FindAsync(connection, cancellationToken) is not { } relation)
-            {
-                // A partition that is gone has no rows left to read.
-                _position = SnapshotSplit.Complete;
-                return null;
-            }
-
-            var (startedFile, next) = SnapshotSplit.BlockAt(_position);
-            if (startedFile != relation.File)
-            {
-                if (_position > 0) _log.SnapshotStartedAgain(split.Table);
-                next = 0;
-            }
-
-            _progress.Found(next, relation.Blocks, relation.Rows);
-            var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
-            var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
-            var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, new PositionRange(_position, reached), _before);
-            (_position, _before) = (reached, range.HandedOn);
-            return range;
+            return _position == SnapshotSplit.Complete ? null : await connections.UseBesideAsync(_thing, (connection, cancel) => ClaimAsync(connection, table, cancel), cancellationToken);
         }
         finally
         {
             _claiming.Release();
         }
+    }
+
+    private async ValueTask<BlockRange?> ClaimAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
+    {
+        // Without the slot, changes beside the snapshot would be lost.
+        var slot = SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split.Id);
+        if (await FindAsync(connection, cancellationToken) is not { } relation)
+        {
+            // A partition that is gone has no rows left to read.
+            _position = SnapshotSplit.Complete;
+            return null;
+        }
+
+        var (startedFile, next) = SnapshotSplit.BlockAt(_position);
+        if (startedFile != relation.File)
+        {
+            if (_position > 0) _log.SnapshotStartedAgain(split.Table);
+            next = 0;
+        }
+
+        _progress.Found(next, relation.Blocks, relation.Rows);
+        var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
+        var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
+        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, new PositionRange(_position, reached), _before);
+        (_position, _before) = (reached, range.HandedOn);
+        return range;
     }
 
     private bool Read(WireConnection wire, BlockRange range, CancellationToken cancellationToken)
@@ -149,7 +153,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         while (rows.TryRead(out var fields))
         {
             if (chunk.RowBytes >= _options.ChunkBytesMax) Hand(piece);
-            chunk.Append(fields, ReadOp, range.WalPosition);
+            chunk.Append(fields, range.WalPosition);
         }
 
         wire.Execute("commit");

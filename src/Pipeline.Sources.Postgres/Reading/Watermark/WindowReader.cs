@@ -40,8 +40,6 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
 /// <summary>Turns one window into chunks, on the calling thread.</summary>
 internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split, ChunkQueue queue, long chunkBytesMax)
 {
-    private static readonly byte[] ReadOp = [.. "r"u8];
-
     private readonly RowChunkBuilder _chunk = new(window.Table);
 
     /// <summary>Where the chunk that is being filled begins.</summary>
@@ -62,7 +60,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         {
             var position = window.Watermark.PositionOf(fields) ?? Math.Max(_last, _from);
             if (_chunk.RowBytes >= chunkBytesMax || (_hasUnfinishedPieces && IsAdvancePossible(position))) Cut(position, cancellationToken);
-            _chunk.Append(fields, ReadOp, position);
+            _chunk.Append(fields, position);
             _last = Math.Max(_last, position);
             count++;
         }
