@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Core;
 using Pipeline.Emulation.Emr;
+using Pipeline.Testing;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Tests.Coordination;
@@ -42,6 +44,32 @@ public sealed class EmrLakeSpec : IDisposable
         var runs = scene.Submitted.Select(name => name[..name.LastIndexOf('/')]).ToList();
         Assert.Equal(runs.Distinct(), runs);
         Assert.All((string[])[$"test-{id}/gold/countries/1", $"test-{id}/silver/users/1", $"test-{id}/silver/users/2"], run => Assert.Contains(run, runs));
+    }
+
+    /// <summary>By an independent reader of AWS's wire.</summary>
+    [Fact]
+    public async Task What_is_asked_of_EMR_is_as_AWS_describes_it()
+    {
+        // Signatures are compared with the time that it is.
+        await using var scene = new EmrScene(_ => new TaskCompletionSource<EmrOutcome>().Task, time: new FakeTimeProvider(TimeProvider.System.GetUtcNow()),
+            changeEngine: options => options with { ExecutionRole = "arn:aws:iam::123456789012:role/jobs", PollInterval = TimeSpan.FromMilliseconds(100) });
+        await using var server = await EmrServer.StartAsync(scene.Service, port: 0, Cancel);
+        var (check, missing) = await AwsWireCheck.TryStartAsync(server.Url, Cancel);
+        Assert.SkipWhen(check is null, missing);
+        await using var disposed = check;
+        var engine = scene.EngineAt(check.Url, TimeProvider.System);
+
+        var submitted = await Task.WhenAll(Enumerable.Range(1, 3).Select(run => engine.SubmitAsync(EmrScene.Job(EmrScene.Name(run)), Cancel).AsTask()));
+        await engine.FindAsync(EmrScene.Name(1), scene.Time.GetUtcNow(), Cancel);
+        var handle = Assert.IsType<Submission.Accepted>(submitted[0]).Handle;
+        await engine.CancelAsync(handle, Cancel);
+        scene.Service.TerminateCluster(scene.Cluster);
+        await engine.ObserveAsync(handle, Cancel);
+        await Assert.ThrowsAsync<PipelineException>(async () => await engine.SubmitAsync(EmrScene.Job(EmrScene.Name(9)), Cancel));
+
+        var verdicts = await check.EndAsync();
+        Assert.All(verdicts, verdict => Assert.True(verdict.Request.Count == 0, verdict.ToString()));
+        Assert.Equal(["AddJobFlowSteps", "CancelSteps", "DescribeCluster", "ListSteps"], verdicts.Select(verdict => verdict.Operation).Distinct().Order(StringComparer.Ordinal));
     }
 
     private Task AppendAsync(string rows) => _lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long", "country string"), rows);

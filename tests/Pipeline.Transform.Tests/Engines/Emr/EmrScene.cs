@@ -16,7 +16,7 @@ namespace Pipeline.Transform.Tests.Engines.Emr;
 /// <summary>An emulated EMR with one cluster, and the engine, in virtual time.</summary>
 internal sealed class EmrScene : IAsyncDisposable
 {
-    private static readonly BasicAWSCredentials Credentials = new("AKIATEST", "secret");
+    private static readonly BasicAWSCredentials Credentials = new("test", "test");
 
     private readonly string _directory = Directory.CreateTempSubdirectory("emr-").FullName;
     private readonly TaskCompletionSource<EmrOutcome> _isOver = new();
@@ -62,7 +62,8 @@ internal sealed class EmrScene : IAsyncDisposable
     public IReadOnlyList<string> Submitted => [.. Service.Log.Events.Where(told => told.What == "submitted").Select(told => told.Name!)];
 
     /// <summary>Another engine on the same cluster, which is reached over the network.</summary>
-    public EmrStepEngine EngineAt(Uri endpoint) => EngineOf(_options with { Aws = _options.Aws with { Endpoint = endpoint } }, transport: null);
+    /// <param name="time">Its clock; null: the same as EMR's.</param>
+    public EmrStepEngine EngineAt(Uri endpoint, TimeProvider? time = null) => EngineOf(_options with { Aws = _options.Aws with { Endpoint = endpoint } }, transport: null, time);
 
     /// <summary>Another engine on the same cluster.</summary>
     /// <param name="time">Its clock; null: the same as EMR's.</param>
