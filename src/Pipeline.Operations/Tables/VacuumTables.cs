@@ -40,13 +40,14 @@ public sealed record ExecutionRemains(JobArtifacts Artifacts, TimeSpan ArtifactR
 /// <summary>Deletes files that no version within the retention and no Silver table needs, what killed writers left, and artifacts of runs that are over.</summary>
 public static class VacuumTables
 {
-    /// <exception cref="PipelineException">The lake or the artifacts cannot be listed.</exception>
+    /// <exception cref="PipelineException">The lake or the artifacts cannot be listed, or these are of another lake.</exception>
     public static async Task<VacuumTablesResult> RunAsync(VacuumTablesRequest request, Lake lake, ExecutionRemains remains, TimeProvider time, CancellationToken cancellationToken)
     {
         var inLake = await LakeInventory.TablesAsync(lake, cancellationToken).ToListAsync(cancellationToken);
         var (tables, failed, unknown) = (new List<VacuumedTable>(), new List<FailedTable>(), new List<FailedTable>());
         var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer == Layer.Silver), (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
         var lastRuns = await LastRunsAsync(inLake, lake, cancellationToken);
+        await remains.Artifacts.RequireOwnAsync(await lake.IdAsync(cancellationToken), isOnlyAsked: true, cancellationToken);
         // Before a table's log is read: what is committed meanwhile is in the log then, and what is begun meanwhile is young.
         var open = await ArtifactRetention.OpenAsync(remains.Artifacts, LastRun, cancellationToken);
         unknown.AddRange(open.Unknown.Select(table => new FailedTable(table.Table, Fault.Of(table.Cause.Thing, table.Cause))));

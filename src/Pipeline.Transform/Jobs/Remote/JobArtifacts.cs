@@ -12,6 +12,7 @@ namespace Pipeline.Transform.Jobs.Remote;
 /// </summary>
 /// <remarks>
 /// <code>
+/// lake.json                        the id of the lake whose they are
 /// TABLE/RUN/document-SHA256.json   what shall be executed
 /// TABLE/RUN/claim-N.json           who may submit an execution of it
 /// TABLE/RUN/fate-N.json            whether he does
@@ -25,12 +26,54 @@ public sealed class JobArtifacts(IObjectStore store)
 {
     internal const string ClusterClaims = "cluster/";
 
+    private const string OwnerPath = "lake.json";
+
+    private bool _isOwn;
+
     public IObjectStore Store => store;
 
     /// <summary>As those elsewhere call it.</summary>
     public string UriOf(string path) => $"{store.Location}/{path}";
 
     public static string AnswerOf(JobName name) => $"{RunOf(name.Table, name.Run)}answer-{name.Execution}.json";
+
+    /// <summary>
+    /// A place is one lake's: runs of two lakes have the same paths, and one would take over or delete what is the other's. It belongs to
+    /// the lake that lays down a run first.
+    /// </summary>
+    /// <param name="isOnlyAsked">Nothing is laid down: a place of nobody stays nobody's.</param>
+    /// <exception cref="PipelineException">It is another lake's, or cannot be asked.</exception>
+    public async ValueTask RequireOwnAsync(string lakeId, bool isOnlyAsked, CancellationToken cancellationToken)
+    {
+        if (_isOwn) return;
+        var owner = await OwnerAsync(cancellationToken);
+        if (owner is null && isOnlyAsked) return;
+        if (owner is null)
+        {
+            await store.PutIfAbsentAsync(OwnerPath, JsonSerializer.SerializeToUtf8Bytes(new Owner(lakeId), Json.Options), cancellationToken);
+            // Whether it became ours or another's, what is there now counts.
+            owner = await OwnerAsync(cancellationToken);
+        }
+
+        if (owner is not null && owner != lakeId)
+            throw new PipelineException(FaultKind.Invalid, $"Artifacts in {store.Location}", $"they are of the lake {owner}, and this is {lakeId}", "Give each lake a place of its own: transform.artifacts.");
+        _isOwn = owner is not null;
+    }
+
+    private async ValueTask<string?> OwnerAsync(CancellationToken cancellationToken)
+    {
+        if (await store.TryGetAsync(OwnerPath, cancellationToken) is not { } json) return null;
+        try
+        {
+            if (JsonSerializer.Deserialize<Owner>(json, Json.Options) is { Lake.Length: > 0 } owner) return owner.Lake;
+        }
+        catch (JsonException)
+        {
+            // Told below.
+        }
+
+        throw new PipelineException(FaultKind.Damaged, $"Object {OwnerPath} in {store.Location}", "it does not say whose artifacts these are", "Delete it; the next run writes it anew.");
+    }
 
     /// <summary>Lays down a document; returns its path.</summary>
     public async ValueTask<string> PutDocumentAsync(TableId table, long run, ReadOnlyMemory<byte> utf8, CancellationToken cancellationToken)
@@ -87,4 +130,6 @@ public sealed class JobArtifacts(IObjectStore store)
     internal Claims ClaimsOfClusters(string name) => new(store, $"{ClusterClaims}{name}/");
 
     internal static string RunOf(TableId table, long run) => $"{table}/{run.ToString(CultureInfo.InvariantCulture)}/";
+
+    private sealed record Owner(string Lake);
 }

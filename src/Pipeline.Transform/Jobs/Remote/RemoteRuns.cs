@@ -21,10 +21,18 @@ public sealed class RemoteRuns(string pipeline, Lake lake, JobArtifacts artifact
     public async ValueTask<JobPins?> UnderWayAsync(JobPins planned, CancellationToken cancellationToken)
     {
         if (Find(planned.Engine) is null) return null;
+        await RequireOwnAsync(cancellationToken);
         var claims = await artifacts.ClaimsOf(planned.Table, planned.Run).ReadAsync(cancellationToken);
         return claims.LastOrDefault(claim => claim.Fate is ClaimFate.Open or ClaimFate.Sent)?.Pins is { } pins && pins.Engine == planned.Engine && pins.Targets.SequenceEqual(planned.Targets) ? pins : null;
     }
 
     internal async ValueTask<RemoteExecution> ExecutionAsync(IRemoteEngine engine, JobPins pins, JobSubmission submission, TimeProvider time, CancellationToken cancellationToken) =>
-        new(engine, artifacts, pipeline, await lake.IdAsync(cancellationToken), pins, submission, time);
+        new(engine, artifacts, pipeline, await RequireOwnAsync(cancellationToken), pins, submission, time);
+
+    private async ValueTask<string> RequireOwnAsync(CancellationToken cancellationToken)
+    {
+        var id = await lake.IdAsync(cancellationToken);
+        await artifacts.RequireOwnAsync(id, isOnlyAsked: false, cancellationToken);
+        return id;
+    }
 }

@@ -253,6 +253,21 @@ public sealed class RemoteExecutionSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_place_of_artifacts_is_one_lakes_and_another_submits_nothing_and_is_told_whose_it_is()
+    {
+        var spec = await SpecAsync();
+        await RunAsync(spec);
+        using var other = new TestLake(_lake.Graph);
+        var remote = new RemoteRuns("test", other.Lake, new JobArtifacts(_store), [_engine]);
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => remote.ExecutionAsync(_engine, spec.Pins, JobSubmission.Forgotten, _lake.Time, Cancel).AsTask());
+
+        Assert.Equal((FaultKind.Invalid, $"Artifacts in {_store.Location}"), (fault.Kind, fault.Thing));
+        Assert.Contains($"they are of the lake {await _lake.Lake.IdAsync(Cancel)}, and this is {await other.Lake.IdAsync(Cancel)}", fault.Message, StringComparison.Ordinal);
+        Assert.Single(_engine.Told, told => told.StartsWith("submitted", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task An_execution_that_takes_too_long_is_cancelled_and_told_when_it_has_ended()
     {
         _engine.EndsAs = null;
