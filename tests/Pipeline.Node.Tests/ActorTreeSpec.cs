@@ -19,7 +19,7 @@ public sealed class ActorTreeSpec : IDisposable
         await using var node = await RunningNode.StartAsync(_directory, $$"""
             events { type = kafka, bootstrap = "{{kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
             """, behind: """
-            silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, path = "$.id" } }, key = [id] } }
+            silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id] } }
             """);
         var tree = new ActorTree();
         using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build();

@@ -28,7 +28,7 @@ public sealed record Release(string Name, string Commit, HalfWayRun HalfWay)
 
     private string Home => Path.Combine(AppContext.BaseDirectory, "releases", Name);
 
-    /// <summary>The release's <c>hocon/</c>, as it was shipped, and beside it <c>quick.conf</c> and <c>every-option.conf</c>.</summary>
+    /// <summary>The release's <c>hocon/</c>, as it was shipped, and beside it <c>quick.conf</c> and <c>every-option*.conf</c>.</summary>
     [JsonIgnore]
     public string Configurations => Path.Combine(Home, "hocon");
 

@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using Pipeline.Node.Composition;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Tests.Releases;
 
@@ -8,7 +10,7 @@ public sealed partial class NextReleaseSpec
     [Fact]
     public void The_configuration_that_is_kept_sets_every_option()
     {
-        var configuration = File.ReadAllText(Path.Combine(Repository.Root, "tests", "Pipeline.Releases", "configuration", "every-option.conf"));
+        var configuration = string.Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests", "Pipeline.Releases", "configuration"), "every-option*.conf").Select(File.ReadAllText));
         var set = Setting().Matches(configuration).Select(match => match.Groups[1].Value).ToHashSet(StringComparer.Ordinal);
 
         var read = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
@@ -19,6 +21,30 @@ public sealed partial class NextReleaseSpec
 
         Assert.True(read.Count > 100);
         Assert.DoesNotContain(read, option => !set.Contains(option.Option));
+    }
+
+    [Theory]
+    [InlineData("every-option.conf")]
+    [InlineData("every-option-cluster.conf")]
+    public void The_configurations_that_are_kept_are_valid(string file)
+    {
+        var directory = Directory.CreateTempSubdirectory("next-release-");
+        try
+        {
+            foreach (var from in (string[])["hocon", "tests/Pipeline.Releases/configuration"]) Copy(new DirectoryInfo(Path.Combine(Repository.Root, from)), directory);
+
+            Assert.NotEmpty(PipelineOptions.Load(Path.Combine(directory.FullName, file), SourceKinds.All, lakeLocation: null, _ => null).Sources);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static void Copy(DirectoryInfo from, DirectoryInfo to)
+    {
+        foreach (var file in from.EnumerateFiles()) file.CopyTo(Path.Combine(to.FullName, file.Name), overwrite: true);
+        foreach (var directory in from.EnumerateDirectories()) Copy(directory, to.CreateSubdirectory(directory.Name));
     }
 
     [GeneratedRegex(@"(?<![\w-])([a-z][a-z0-9-]*)\s*(?:=|\{)", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
