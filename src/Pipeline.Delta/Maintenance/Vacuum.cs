@@ -17,7 +17,7 @@ public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = f
     long? ChangesAfter = null, bool AllowsShortRetention = false)
 {
     /// <summary>
-    /// Whatever retention is allowed, what executions wrote within this time stays: the longest time that one may take, and what it takes
+    /// Whatever retention is allowed, what executions wrote within this time and nobody has committed stays: the longest time that one may take, and what it takes
     /// to commit it. Default 8 days.
     /// </summary>
     public TimeSpan ExecutionAgeMin { get; init; } = TimeSpan.FromDays(8);
@@ -61,6 +61,8 @@ public static class Vacuum
         var cutoff = now.Minus(retention);
         var executionCutoff = now.Minus(Max(retention, options.ExecutionAgeMin));
         var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);
+        // What was once committed is nobody's that may still be: the retention tells of it, as of any file that left the table.
+        var wasCommitted = snapshot.Tombstones.Values.Select(tombstone => TableFilePath.TryBelow(table.Store, table.Path, tombstone.Path)).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var (files, bytes) = (0L, 0L);
         List<string> paths = [];
         var prefix = table.Path.Length == 0 ? "" : $"{table.Path}/";
@@ -83,7 +85,7 @@ public static class Vacuum
         return new VacuumResult(files, bytes, paths);
 
         // A store may say of an upload, and of a file, only when it was begun.
-        bool IsKept(string path, DateTimeOffset modifiedAt, DateTimeOffset cutoffOfOthers) => ExecutionDirectory.ExecutionOf(path) is { } execution
+        bool IsKept(string path, DateTimeOffset modifiedAt, DateTimeOffset cutoffOfOthers) => ExecutionDirectory.ExecutionOf(path) is { } execution && !wasCommitted.Contains(path)
             ? modifiedAt >= executionCutoff || options.IsExecutionOpen?.Invoke(execution) == true
             : modifiedAt >= cutoffOfOthers;
 
