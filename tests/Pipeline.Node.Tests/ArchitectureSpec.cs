@@ -14,6 +14,7 @@ public sealed partial class ArchitectureSpec
         ["Pipeline.Core"] = [],
         ["Pipeline.Configuration"] = ["Pipeline.Core"],
         ["Pipeline.Aws"] = ["Pipeline.Core"],
+        ["Pipeline.Telemetry"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Aws"],
         ["Pipeline.Delta"] = ["Pipeline.Core", "Pipeline.Configuration"],
         ["Pipeline.DuckDb"] = ["Pipeline.Core", "Pipeline.Delta"],
         ["Pipeline.Sources.Kafka"] = ["Pipeline.Core", "Pipeline.Configuration"],
@@ -22,11 +23,11 @@ public sealed partial class ArchitectureSpec
         ["Pipeline.Remoting"] = ["Pipeline.Core", "Pipeline.Configuration"],
         ["Pipeline.Ingest"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Delta", "Pipeline.Remoting"],
         ["Pipeline.Transform"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Aws", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting"],
-        ["Pipeline.Operations"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform"],
+        ["Pipeline.Operations"] = ["Pipeline.Core", "Pipeline.Configuration", "Pipeline.Aws", "Pipeline.Telemetry", "Pipeline.Delta", "Pipeline.DuckDb", "Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform"],
         ["Pipeline.Emulation"] = ["Pipeline.Core"],
     };
 
-    private static readonly string[] MayKnowAkka = ["Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform", "Pipeline.Operations"];
+    private static readonly string[] MayKnowAkka = ["Pipeline.Remoting", "Pipeline.Ingest", "Pipeline.Transform", "Pipeline.Telemetry", "Pipeline.Operations"];
 
     /// <summary>The executables, which wire the others. The demo knows the node; nobody knows the demo.</summary>
     private static readonly string[] Executables = ["Pipeline.Node", "Pipeline.Demo", "Pipeline.EmrEmulation"];
@@ -38,7 +39,7 @@ public sealed partial class ArchitectureSpec
         Assert.Subset(MayKnow[room].ToHashSet(StringComparer.Ordinal), ReferencesOf(room).Where(name => name.StartsWith("Pipeline.", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal));
 
     [Theory, MemberData(nameof(Rooms))]
-    public void Only_remoting_ingest_transform_operations_and_the_executables_know_Akka(string room)
+    public void Only_remoting_ingest_transform_telemetry_operations_and_the_executables_know_Akka(string room)
     {
         if (MayKnowAkka.Contains(room)) return;
 

@@ -4,109 +4,13 @@ namespace Pipeline.Core.Metrics;
 /// Every metric of the pipeline. <c>docs/metrics.md</c> shows this list. A table is <c>bronze/SOURCE/TABLE</c> where Ingest
 /// measures and the table's name within the source where a source does.
 /// </summary>
-public static class Instruments
+public static partial class Instruments
 {
     public const string IngestMeter = "Pipeline.Ingest";
     public const string KafkaMeter = "Pipeline.Sources.Kafka";
     public const string PostgresMeter = "Pipeline.Sources.Postgres";
     public const string SnowflakeMeter = "Pipeline.Sources.Snowflake";
 
-    private const string Gone = "records are gone before they were read";
-    private const string Captured = "PostgreSQL is read by change capture";
-    private const string Snapshotted = "a snapshot runs beside change capture";
-
-    public static readonly InstrumentInfo IngestRows = new(IngestMeter, "pipeline.ingest.rows", InstrumentKind.Counter, "{row}",
-        ["table"], "Rows committed to Bronze");
-
-    public static readonly InstrumentInfo IngestBytes = new(IngestMeter, "pipeline.ingest.bytes", InstrumentKind.Counter, "By",
-        ["table"], "Bytes of data files committed to Bronze");
-
-    public static readonly InstrumentInfo DeadLetters = new(IngestMeter, "pipeline.ingest.dead_letters", InstrumentKind.Counter, "{record}",
-        ["table"], "Records that could not be decoded, re-reads included", "a record cannot be decoded");
-
-    public static readonly InstrumentInfo Refusals = new(IngestMeter, "pipeline.ingest.refusals", InstrumentKind.Counter, "{stage}",
-        ["table"], "Stages refused because another writer had moved the table", "another writer moves a table");
-
-    public static readonly InstrumentInfo CommitDuration = new(IngestMeter, "pipeline.ingest.commit.duration", InstrumentKind.Histogram, "s",
-        ["table"], "From staging to the committer's answer");
-
-    public static readonly InstrumentInfo Freshness = new(IngestMeter, "pipeline.ingest.freshness", InstrumentKind.Histogram, "s",
-        ["table"], "From the newest event of a commit to its commit");
-
-    public static readonly InstrumentInfo BufferBytes = new(IngestMeter, "pipeline.ingest.buffer.bytes", InstrumentKind.Gauge, "By",
-        [], "Memory held by chunks between source and data file");
-
-    public static readonly InstrumentInfo KafkaRecords = Records(KafkaMeter);
-
-    public static readonly InstrumentInfo KafkaBytes = Bytes(KafkaMeter);
-
-    public static readonly InstrumentInfo KafkaInFlightBytes = InFlightBytes(KafkaMeter);
-
-    public static readonly InstrumentInfo KafkaGaps = Gaps(KafkaMeter);
-
-    public static readonly InstrumentInfo LagRecords = new(KafkaMeter, "pipeline.source.lag.records", InstrumentKind.Gauge, "{record}",
-        ["source", "table", "partition"], "Records between the position and the partition's end");
-
-    public static readonly InstrumentInfo LagSeconds = new(KafkaMeter, "pipeline.source.lag.seconds", InstrumentKind.Gauge, "s",
-        ["source", "table", "partition"], "Age of the newest record read while others wait behind it");
-
-    public static readonly InstrumentInfo PostgresRecords = Records(PostgresMeter);
-
-    public static readonly InstrumentInfo PostgresInFlightBytes = InFlightBytes(PostgresMeter);
-
-    public static readonly InstrumentInfo PostgresGaps = Gaps(PostgresMeter);
-
-    public static readonly InstrumentInfo SlotRetainedBytes = new(PostgresMeter, "pipeline.source.slot.retained.bytes", InstrumentKind.Gauge, "By",
-        ["source"], "WAL that the server keeps for the slot", Captured);
-
-    public static readonly InstrumentInfo SlotSafeBytes = new(PostgresMeter, "pipeline.source.slot.safe.bytes", InstrumentKind.Gauge, "By",
-        ["source"], "WAL that may still be written before the slot loses changes", $"{Captured} and the server limits what a slot keeps");
-
-    public static readonly InstrumentInfo SlotStatus = new(PostgresMeter, "pipeline.source.slot.status", InstrumentKind.Gauge, "{status}",
-        ["source"], "0 reserved, 1 extended, 2 unreserved, 3 lost", Captured);
-
-    public static readonly InstrumentInfo LagBytes = new(PostgresMeter, "pipeline.source.lag.bytes", InstrumentKind.Gauge, "By",
-        ["source"], "WAL between what the lake has confirmed and the server's end", Captured);
-
-    public static readonly InstrumentInfo SnapshotRows = new(PostgresMeter, "pipeline.source.snapshot.rows", InstrumentKind.Gauge, "{row}",
-        ["source", "table", "relation"], "Rows of a running snapshot read since it was started or resumed", Snapshotted);
-
-    public static readonly InstrumentInfo SnapshotRowsExpected = new(PostgresMeter, "pipeline.source.snapshot.rows.expected", InstrumentKind.Gauge, "{row}",
-        ["source", "table", "relation"], "Rows that the server estimates for the whole table", Snapshotted);
-
-    public static readonly InstrumentInfo SnapshotPercent = new(PostgresMeter, "pipeline.source.snapshot.percent", InstrumentKind.Gauge, "%",
-        ["source", "table", "relation"], "How much of the table's blocks has been read", Snapshotted);
-
-    public static readonly InstrumentInfo SnapshotRemaining = new(PostgresMeter, "pipeline.source.snapshot.remaining.seconds", InstrumentKind.Gauge, "s",
-        ["source", "table", "relation"], "Time left at the pace so far", Snapshotted);
-
-    public static readonly InstrumentInfo SnowflakeRecords = Records(SnowflakeMeter);
-
-    public static readonly InstrumentInfo SnowflakeBytes = Bytes(SnowflakeMeter);
-
-    public static readonly InstrumentInfo SnowflakeInFlightBytes = InFlightBytes(SnowflakeMeter);
-
-    public static readonly InstrumentInfo StatementDuration = new(SnowflakeMeter, "pipeline.source.statement.duration", InstrumentKind.Histogram, "s",
-        ["source"], "From sending a statement to its result, or its failure");
-
-    public static readonly IReadOnlyList<InstrumentInfo> All =
-    [
-        IngestRows, IngestBytes, DeadLetters, Refusals, CommitDuration, Freshness, BufferBytes,
-        KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds,
-        PostgresRecords, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
-        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration,
-    ];
-
-    // One name for every source: whoever watches need not know their kinds.
-    private static InstrumentInfo Records(string meter) => new(meter, "pipeline.source.records", InstrumentKind.Counter, "{record}",
-        ["source", "table"], "Records or rows read into chunks");
-
-    private static InstrumentInfo Bytes(string meter) => new(meter, "pipeline.source.bytes", InstrumentKind.Counter, "By",
-        ["source", "table"], "Bytes read: of keys and values, or of answers with rows as they came");
-
-    private static InstrumentInfo InFlightBytes(string meter) => new(meter, "pipeline.source.in_flight.bytes", InstrumentKind.Gauge, "By",
-        ["source"], "Memory of what was fetched and waits to be taken");
-
-    private static InstrumentInfo Gaps(string meter) => new(meter, "pipeline.source.gaps", InstrumentKind.Counter, "{gap}",
-        ["source", "table"], "Readings of a table halted because what comes next is gone at the source", Gone);
+    /// <summary>All of them, in the order of their document.</summary>
+    public static IReadOnlyList<InstrumentInfo> All => field ??= [.. Ingest, .. Sources];
 }
