@@ -1,0 +1,7 @@
+namespace Pipeline.Core.Metrics;
+
+/// <summary>What is known of a table's freshness at one moment.</summary>
+/// <param name="Freshness">Now minus the moment of the source that the table reflects, by the wall clock.</param>
+/// <param name="Sla">What is promised: above zero.</param>
+/// <param name="LagRecords">Records that wait at the source: what has arrived and not landed. Null: not known.</param>
+public readonly record struct TableSignals(TimeSpan Freshness, TimeSpan Sla, double? LagRecords = null);
