@@ -27,7 +27,8 @@ internal static class AwsFaults
         { "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "IncompleteSignatureException" };
 
     private static readonly HashSet<string> Invalid = new(StringComparer.Ordinal)
-        { "ValidationException", "ValidationError", "InvalidRequestException", "ConflictException", "SerializationException", "InvalidAction", "UnknownOperationException", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter", "MalformedQueryString" };
+        { "ValidationException", "ValidationError", "InvalidRequestException", "ConflictException", "SerializationException", "InvalidAction", "UnknownOperationException", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter", "MalformedQueryString",
+            "InvalidParameterValueException", "InvalidParameterCombinationException", "MissingRequiredParameterException" };
 
     public static AwsReaction React(AwsRefusal refusal) => refusal switch
     {
@@ -61,7 +62,7 @@ internal static class AwsFaults
         (AwsReaction.Unsigned, "RequestTimeTooSkewed" or "RequestExpired" or "RequestInTheFuture") => (FaultKind.NotAuthorised, "Set this machine's clock."),
         (AwsReaction.Unsigned, _) => (FaultKind.NotAuthorised, "Check the secret access key of this process's credentials, and the region that is configured."),
         (_, null) => (FaultKind.Unreachable, $"Look for a proxy, a firewall or another service at the address of {service.Title}."),
-        (_, { } code) when Forbidding.Contains(code) => (FaultKind.NotAuthorised, $"Allow {service.Name}:{operation} to the role or user of this process; for a call that passes a role on, iam:PassRole as well."),
+        (_, { } code) when Forbidding.Contains(code) => (FaultKind.NotAuthorised, $"Allow {service.Rights}:{operation} to the role or user of this process; for a call that passes a role on, iam:PassRole as well."),
         (_, { } code) when Unknowing.Contains(code) => (FaultKind.NotAuthorised, "Check the AWS credentials of this process: the key is not known, is inactive, or belongs to another partition."),
         (_, "ResourceNotFoundException") => (FaultKind.Missing, "Check the id, the region and the account."),
         // EMR has no code of its own for a cluster or a step that is not there.

@@ -10,13 +10,23 @@ namespace Pipeline.Aws;
 /// <param name="Query">Not escaped.</param>
 /// <param name="Body">Empty: it has none.</param>
 /// <param name="Target">The header that says the operation, where the path does not; null: the path does.</param>
-internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Method, string Path, IReadOnlyDictionary<string, string> Query, byte[] Body, string ContentType, string? Target = null)
+/// <param name="IsCompressed">Whether the body is compressed with gzip.</param>
+internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Method, string Path, IReadOnlyDictionary<string, string> Query, byte[] Body, string ContentType, string? Target = null,
+    bool IsCompressed = false)
 {
     private static readonly IReadOnlyDictionary<string, string> NoQuery = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>AWS JSON 1.1: everything in the body, the operation in a header.</summary>
     public static AwsRequest Json11<T>(string thing, string targetPrefix, string operation, T body) =>
         new(thing, operation, HttpMethod.Post, "/", NoQuery, JsonSerializer.SerializeToUtf8Bytes(body, AwsJson.Options), "application/x-amz-json-1.1", $"{targetPrefix}.{operation}");
+
+    /// <summary>AWS JSON 1.0: everything in the body, the operation in a header.</summary>
+    public static AwsRequest Json10<T>(string thing, string targetPrefix, string operation, T body) =>
+        Json10(thing, targetPrefix, operation, JsonSerializer.SerializeToUtf8Bytes(body, AwsJson.Options), isCompressed: false);
+
+    /// <summary>AWS JSON 1.0 with a body that is written already.</summary>
+    public static AwsRequest Json10(string thing, string targetPrefix, string operation, byte[] body, bool isCompressed) =>
+        new(thing, operation, HttpMethod.Post, "/", NoQuery, body, "application/x-amz-json-1.0", $"{targetPrefix}.{operation}", isCompressed);
 
     /// <summary>REST JSON, without a body.</summary>
     public static AwsRequest Rest(string thing, string operation, HttpMethod method, string path, IReadOnlyDictionary<string, string>? query = null) =>
@@ -35,6 +45,7 @@ internal sealed record AwsRequest(string Thing, string Operation, HttpMethod Met
         if (Body.Length == 0) return message;
         message.Content = new ByteArrayContent(Body);
         message.Content.Headers.ContentType = new MediaTypeHeaderValue(ContentType);
+        if (IsCompressed) message.Content.Headers.ContentEncoding.Add("gzip");
         return message;
     }
 }

@@ -4,12 +4,17 @@ namespace Pipeline.Aws;
 
 /// <summary>A service of AWS as the wire knows it.</summary>
 /// <param name="Title">For people.</param>
-/// <param name="Name">In its address, in signatures and in the names of rights.</param>
+/// <param name="Name">In its address and in signatures.</param>
 internal sealed record AwsService(string Title, string Name)
 {
     public static readonly AwsService Emr = new("EMR", "elasticmapreduce");
 
     public static readonly AwsService EmrServerless = new("EMR Serverless", "emr-serverless");
+
+    public static readonly AwsService CloudWatch = new("CloudWatch", "monitoring") { Rights = "cloudwatch" };
+
+    /// <summary>In the names of rights.</summary>
+    public string Rights { get; private init; } = Name;
 
     /// <summary>Where requests go. In GovCloud there is one address, whose cryptography is validated.</summary>
     public Uri Address(AwsSettings settings)

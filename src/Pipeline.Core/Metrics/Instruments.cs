@@ -12,5 +12,5 @@ public static partial class Instruments
     public const string SnowflakeMeter = "Pipeline.Sources.Snowflake";
 
     /// <summary>All of them, in the order of their document.</summary>
-    public static IReadOnlyList<InstrumentInfo> All => field ??= [.. Ingest, .. Sources];
+    public static IReadOnlyList<InstrumentInfo> All => field ??= [.. Ingest, .. Sources, .. Telemetry];
 }

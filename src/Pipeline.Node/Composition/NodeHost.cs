@@ -15,6 +15,7 @@ using Pipeline.Operations.Planning;
 using Pipeline.Operations.Sources;
 using Pipeline.Remoting.Tls;
 using Pipeline.Remoting.Wire;
+using Pipeline.Telemetry;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Engines.Emr;
@@ -34,13 +35,15 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly OpenSources _sources;
     private readonly OutageWatch _outages;
     private readonly ClusterJoining _joining;
+    private readonly NodeTelemetry _telemetry;
 
-    private NodeHost(IHost host, OpenSources sources, OutageWatch outages, ClusterJoining joining)
+    private NodeHost(IHost host, OpenSources sources, OutageWatch outages, ClusterJoining joining, NodeTelemetry telemetry)
     {
         _host = host;
         _sources = sources;
         _outages = outages;
         _joining = joining;
+        _telemetry = telemetry;
         EssentialGone = EssentialActors.FirstGoneAsync(System);
     }
 
@@ -68,6 +71,7 @@ internal sealed class NodeHost : IAsyncDisposable
         // It goes on, as it did before anybody asked for another engine.
         foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
         lake = lake.Telling(logs);
+        var telemetry = new NodeTelemetry(options.Telemetry, MetricSinks.Open(options.Telemetry, new MetricSinkServices(options.Name, time, logs, secrets)), time);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
         var outages = NodeOutages.Watch(logs, watching ?? time);
         var joining = new ClusterJoining(options, lake, outages, time, log);
@@ -90,11 +94,12 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<MembershipActor>(), "membership");
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, outages, logs, time));
+            .WithRoles(options, lake, sources, outages, logs, time)
+            .WithTelemetry(telemetry, outages));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
-        return new NodeHost(host, sources, outages, joining);
+        return new NodeHost(host, sources, outages, joining, telemetry);
     }
 
     /// <summary>
@@ -117,6 +122,7 @@ internal sealed class NodeHost : IAsyncDisposable
         await StopAsync();
         if (_host is IAsyncDisposable host) await host.DisposeAsync();
         await _sources.DisposeAsync();
+        _telemetry.Dispose();
         _outages.Dispose();
     }
 }

@@ -1,6 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.Ingest;
+using Pipeline.Telemetry;
 using Pipeline.Transform;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -25,6 +26,8 @@ public sealed record PipelineOptions
     public required TransformOptions Transform { get; init; }
 
     public required ClusterOptions Cluster { get; init; }
+
+    public TelemetryOptions Telemetry { get; init; } = new();
 
     public required IReadOnlyList<ISourceDefinition> Sources { get; init; }
 
@@ -67,6 +70,7 @@ public sealed record PipelineOptions
             Ingest = IngestOptions.Bind(pipeline.Section("ingest")),
             Transform = TransformOptions.Bind(pipeline.Section("transform")),
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
+            Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
             Sources = sources,
             Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };

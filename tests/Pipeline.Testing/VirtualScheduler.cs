@@ -3,13 +3,13 @@ using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
 
-namespace Pipeline.Ingest.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>
 /// Akka's timers on time that only the test moves. Unlike the TestKit's it may be scheduled on while time moves, as streams
 /// do from their own threads.
 /// </summary>
-internal sealed class VirtualScheduler(Config config, ILoggingAdapter log) : SchedulerBase(config, log)
+public sealed class VirtualScheduler(Config config, ILoggingAdapter log) : SchedulerBase(config, log)
 {
     private readonly Lock _lock = new();
     private readonly PriorityQueue<Action, (TimeSpan At, long Number)> _due = new();

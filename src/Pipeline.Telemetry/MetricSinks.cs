@@ -1,0 +1,14 @@
+using Pipeline.Telemetry.CloudWatch;
+
+namespace Pipeline.Telemetry;
+
+public static class MetricSinks
+{
+    /// <summary>Every sink that is configured.</summary>
+    public static IReadOnlyList<IMetricSink> Open(TelemetryOptions options, MetricSinkServices services)
+    {
+        List<IMetricSink> sinks = [];
+        if (options.CloudWatch is { } cloudWatch) sinks.Add(new CloudWatchSink(cloudWatch, services));
+        return sinks;
+    }
+}
