@@ -14,8 +14,8 @@ public sealed class Measurements : IDisposable
 
     private readonly MeterListener _listener = new();
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Meter, string Name), double> _observed = [];
-    private readonly Dictionary<(string Meter, string Name), double> _sums = [];
+    private readonly Dictionary<(string Meter, string Name, string Tags), double> _observed = [];
+    private readonly Dictionary<(string Meter, string Name, string Tags), double> _sums = [];
     private readonly SortedSet<string> _strangers = new(StringComparer.Ordinal);
     private readonly string _tag;
     private readonly string? _value;
@@ -51,26 +51,35 @@ public sealed class Measurements : IDisposable
     }
 
     /// <summary>A gauge now, of all tags together; null when nobody publishes it.</summary>
-    public double? Observe(InstrumentInfo gauge)
+    public double? Observe(InstrumentInfo gauge) => Observe(gauge, []);
+
+    /// <summary>A gauge now, of these values of the tags, in their order: none of them means all together.</summary>
+    public double? Observe(InstrumentInfo gauge, params string[] tags)
     {
         lock (_lock) _observed.Clear();
         _listener.RecordObservableInstruments();
-        return Figure(_observed, gauge);
+        return Figure(_observed, gauge, tags);
     }
 
     /// <summary>A counter since these measurements began, or the sum of a histogram's values.</summary>
-    public double Sum(InstrumentInfo counter) => Figure(_sums, counter) ?? 0;
+    public double Sum(InstrumentInfo counter) => Sum(counter, []);
+
+    /// <summary>The same of these values of the tags, in their order.</summary>
+    public double Sum(InstrumentInfo counter, params string[] tags) => Figure(_sums, counter, tags) ?? 0;
 
     public void Dispose() => _listener.Dispose();
 
-    private double? Figure(Dictionary<(string, string), double> figures, InstrumentInfo info)
+    private double? Figure(Dictionary<(string Meter, string Name, string Tags), double> figures, InstrumentInfo info, string[] tags)
     {
         lock (_lock)
         {
             Assert.Empty(_strangers);
-            return figures.TryGetValue((info.Meter, info.Name), out var value) ? value : null;
+            var values = figures.Where(pair => pair.Key.Meter == info.Meter && pair.Key.Name == info.Name && (tags.Length == 0 || pair.Key.Tags == TagsOf(tags))).Select(pair => pair.Value).ToList();
+            return values.Count > 0 ? values.Sum() : null;
         }
     }
+
+    private static string TagsOf(IEnumerable<object?> values) => string.Join('|', values);
 
     private void Record(Instrument instrument, string line, double value, IReadOnlyDictionary<string, object?> tags)
     {
@@ -79,7 +88,7 @@ public sealed class Measurements : IDisposable
             if (!Listed.Contains(line)) _strangers.Add(line);
             if (_value is not null && tags.TryGetValue(_tag, out var tag) && tag as string != _value) return;
             var figures = instrument.IsObservable ? _observed : _sums;
-            var key = (instrument.Meter.Name, instrument.Name);
+            var key = (instrument.Meter.Name, instrument.Name, TagsOf(tags.Values));
             figures[key] = figures.GetValueOrDefault(key) + value;
         }
     }

@@ -10,7 +10,14 @@ public static partial class Instruments
     public const string KafkaMeter = "Pipeline.Sources.Kafka";
     public const string PostgresMeter = "Pipeline.Sources.Postgres";
     public const string SnowflakeMeter = "Pipeline.Sources.Snowflake";
+    public const string TransformMeter = "Pipeline.Transform";
 
     /// <summary>All of them, in the order of their document.</summary>
-    public static IReadOnlyList<InstrumentInfo> All => field ??= [.. Ingest, .. Sources, .. Telemetry];
+    public static IReadOnlyList<InstrumentInfo> All => field ??=
+    [
+        .. Ingest,
+        .. Sources,
+        .. Telemetry,
+        .. Transform,
+    ];
 }

@@ -45,7 +45,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly IActorRef _journal;
     private readonly IActorRef _runners;
     private readonly TimeLimit _limit;
-    private MedallionState _state;
+    private readonly TransformMeter _meter;
+    private volatile MedallionState _state;
     private bool _isPolling;
     private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
 
@@ -64,6 +65,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _planner = planner;
         _limit = new TimeLimit(options.JobTimeMax, time);
         _state = Started();
+        _meter = new TransformMeter(() => _state, time);
         _journal = Context.ActorOf(journal, "journal");
         _runners = Context.ActorOf(runners, "runners");
         Recalling();
@@ -85,6 +87,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _stopping.Cancel();
         _stopping.Dispose();
         _polls.Dispose();
+        _meter.Dispose();
         foreach (var run in _runs.Values) run.Dispose();
         base.PostStop();
     }
@@ -129,7 +132,11 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             _isPolling = false;
             OnPollFailed(Fault.Of("The tables' logs", failed.Cause), failed.Cause);
         });
-        Receive<BronzeCommitted>(committed => Hear(committed, committed.Table, () => new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt)));
+        Receive<BronzeCommitted>(committed => Hear(committed, committed.Table, () =>
+        {
+            _meter.Heard(committed);
+            return new InputSeen(committed.Table, committed.Version, committed.Rows, committed.CommittedAt);
+        }));
         Receive<TableAdvanced>(advanced => Hear(advanced, advanced.Table, () => new InputSeen(advanced.Table, advanced.Version, 0, advanced.CommittedAt)));
         Receive<JobPlanned>(planned =>
         {
@@ -278,6 +285,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             foreach (var happened in decision.Events)
             {
                 Report(happened, message);
+                _meter.Happened(happened, message);
                 _state = _state.Apply(happened);
             }
 

@@ -1,0 +1,33 @@
+namespace Pipeline.Core.Metrics;
+
+public static partial class Instruments
+{
+    public static readonly InstrumentInfo TableRuns = new(TransformMeter, "pipeline.table.runs", InstrumentKind.Counter, "{run}",
+        ["table", "outcome"], "Runs of a Silver or Gold table by how they ended: succeeded, failed, too_large (a smaller one follows) or dropped (another got there first)");
+
+    public static readonly InstrumentInfo RunDuration = new(TransformMeter, "pipeline.table.run.duration", InstrumentKind.Histogram, "s",
+        ["table"], "From a run's start on its node to its last commit, successful runs only");
+
+    public static readonly InstrumentInfo PipelineDuration = new(TransformMeter, "pipeline.table.duration", InstrumentKind.Histogram, "s",
+        ["table"], "End to end: from the newest event at the sources that a run has brought to that run's commit");
+
+    public static readonly InstrumentInfo RunRate = new(TransformMeter, "pipeline.table.run.rate", InstrumentKind.Histogram, "{row}/s",
+        ["table"], "Bronze rows that a Silver run has read, per second of its duration");
+
+    public static readonly InstrumentInfo TransformedState = State(TransformMeter);
+
+    public static readonly InstrumentInfo JobState = new(TransformMeter, "pipeline.job.state", InstrumentKind.Gauge, "{state}",
+        ["table"], "The table's job: 0 none, 1 is being planned, 2 runs on a node, 3 runs on an engine elsewhere");
+
+    public static readonly InstrumentInfo Quality = new(TransformMeter, "pipeline.table.quality", InstrumentKind.Gauge, "1",
+        ["table", "dimension"], "Share of the rows of a Silver table's last run that was as the dimension asks, from 0 to 1");
+
+    public static readonly InstrumentInfo RuleFailures = new(TransformMeter, "pipeline.table.rule.failures", InstrumentKind.Counter, "{row}",
+        ["table", "rule"], "Rows that broke a rule of their Silver table, whether they were quarantined or let through with a warning", "rows break rules");
+
+    private static IReadOnlyList<InstrumentInfo> Transform => [TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures];
+
+    // One name in every layer: one alarm watches all tables.
+    private static InstrumentInfo State(string meter) => new(meter, "pipeline.table.state", InstrumentKind.Gauge, "{state}",
+        ["table"], "0 goes on, 1 waits or starts, 2 paused or drained, 3 tried again after a fault, 4 halted until somebody acts");
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics.Metrics;
+using Pipeline.Core;
+using Pipeline.Core.Metrics;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Jobs;
+
+namespace Pipeline.Transform.Coordination;
+
+/// <summary>What the coordinator measures: of every Silver and Gold table, whichever node runs its jobs.</summary>
+internal sealed class TransformMeter : IDisposable
+{
+    private readonly PipelineMeter _meter = new(Instruments.TransformMeter);
+    private readonly Func<MedallionState> _state;
+    private readonly TimeProvider _time;
+    private readonly NewestEvents _events = new();
+    private readonly Dictionary<TableId, RunQuality> _quality = [];
+    private readonly Counter<long> _runs;
+    private readonly Histogram<double> _runSeconds;
+    private readonly Histogram<double> _endToEndSeconds;
+    private readonly Histogram<double> _rate;
+    private readonly Counter<long> _ruleFailures;
+
+    /// <param name="state">As it is now; called from any thread.</param>
+    public TransformMeter(Func<MedallionState> state, TimeProvider time)
+    {
+        (_state, _time) = (state, time);
+        _runs = _meter.Counter(Instruments.TableRuns);
+        _runSeconds = _meter.Histogram(Instruments.RunDuration);
+        _endToEndSeconds = _meter.Histogram(Instruments.PipelineDuration);
+        _rate = _meter.Histogram(Instruments.RunRate);
+        _ruleFailures = _meter.Counter(Instruments.RuleFailures);
+        _meter.Gauge<long>(Instruments.TransformedState, () => _state().ToStatus(_time.GetUtcNow()).Tables.Select(table => ((long)StateOf(table.Activity), new object[] { table.Table })));
+        _meter.Gauge<long>(Instruments.JobState, () => _state().Tables.Select(table => (JobOf(table), new object[] { table.Table })));
+        _meter.Gauge<double>(Instruments.Quality, Qualities);
+    }
+
+    /// <summary>A Bronze table has been committed to.</summary>
+    public void Heard(BronzeCommitted committed) => _events.Announced(committed.Table, committed.Version, committed.NewestEventAt);
+
+    /// <summary>Something has been decided of a table, and written down.</summary>
+    /// <param name="message">From which it follows.</param>
+    public void Happened(MedallionEvent happened, object message)
+    {
+        var outcome = happened switch
+        {
+            JobSucceeded => "succeeded",
+            JobFailed => "failed",
+            JobTooLarge => "too_large",
+            JobDropped => "dropped",
+            _ => null,
+        };
+        if (outcome is null) return;
+        _runs.Add(1, Instruments.TableRuns.Tagged(happened.Table, outcome));
+        if (happened is JobSucceeded succeeded && message is JobEnded { Pins: { } pins, Result: { } result }) Succeeded(succeeded, pins, result);
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Succeeded(JobSucceeded succeeded, JobPins pins, JobResult result)
+    {
+        var table = succeeded.Table;
+        _runSeconds.Record(succeeded.Took.TotalSeconds, Instruments.RunDuration.Tagged(table));
+        if (_events.Brought(pins, result.Version) is { } newest) _endToEndSeconds.Record((succeeded.At - newest).TotalSeconds, Instruments.PipelineDuration.Tagged(table));
+        if (result.Quality is not { } quality) return;
+        lock (_quality) _quality[table] = quality;
+        if (quality.RowsIn > 0 && succeeded.Took > TimeSpan.Zero) _rate.Record(quality.RowsIn / succeeded.Took.TotalSeconds, Instruments.RunRate.Tagged(table));
+        foreach (var (rule, rows) in quality.QuarantinedByRule.Concat(quality.WarnedByRule)) _ruleFailures.Add(rows, Instruments.RuleFailures.Tagged(table, rule));
+    }
+
+    private IEnumerable<(double, object[])> Qualities()
+    {
+        KeyValuePair<TableId, RunQuality>[] runs;
+        lock (_quality) runs = [.. _quality];
+        return runs.SelectMany(run => Enum.GetValues<Dimension>().Select(dimension => (ScoreOf(run.Value, dimension), new object[] { run.Key, NameOf(dimension) })));
+    }
+
+    private static string NameOf(Dimension dimension) => dimension.ToString().ToLowerInvariant();
+
+    private static double ScoreOf(RunQuality quality, Dimension dimension) => dimension switch
+    {
+        Dimension.Completeness => quality.Completeness,
+        Dimension.Validity => quality.Validity,
+        Dimension.Consistency => quality.Consistency,
+        Dimension.Uniqueness => quality.Uniqueness,
+        Dimension.Timeliness => quality.Timeliness,
+        _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "Unknown dimension."),
+    };
+
+    private static MeasuredState StateOf(TableActivity activity) => activity switch
+    {
+        TableActivity.Current or TableActivity.Running => MeasuredState.GoesOn,
+        TableActivity.Waiting => MeasuredState.Waits,
+        TableActivity.Paused => MeasuredState.Rests,
+        TableActivity.BackingOff => MeasuredState.TriedAgain,
+        TableActivity.Stopped => MeasuredState.Halted,
+        _ => throw new ArgumentOutOfRangeException(nameof(activity), activity, "Unknown activity."),
+    };
+
+    private static long JobOf(TableState table) => table switch
+    {
+        { Running.IsElsewhere: true } => 3,
+        { Running: not null } => 2,
+        { IsPlanning: true } => 1,
+        _ => 0,
+    };
+}
