@@ -5,12 +5,13 @@ namespace Pipeline.Core.Metrics;
 /// numbers and starts from nothing after a restart. Not for several threads at once.
 /// </summary>
 /// <remarks>
-/// Freshness grows by at most a second a second, which is what it does while nothing lands: no promise is broken earlier
-/// than that, and where the pace is not known that is what is said. What lands is judged by its troughs: how fresh the table
-/// was just after landings. Between two batches the freshness grows as in a stop, yet the troughs are level; those of a
-/// table that gets less than arrives rise, and those of one that catches up fall.
+/// What lands is judged by its troughs: how fresh the table was just after landings. Between two batches the freshness grows
+/// as in a stop, yet the troughs are level; those of a table that gets less than arrives rise, and those of one that catches up
+/// fall. While nothing lands there is no pace: that may end at any moment, as an outage or the pause before a batch does, and is told in
+/// the last stretch alone. A large batch of one moment is landed for a while before the table reflects it: there the records say
+/// whether that ends in time.
 /// </remarks>
-public sealed class BreachForecast
+public sealed partial class BreachForecast
 {
     /// <summary>Said of what does not approach its promise, or not within a day.</summary>
     public static readonly TimeSpan Never = TimeSpan.FromDays(1);
@@ -26,12 +27,12 @@ public sealed class BreachForecast
     /// <summary>So many pauses of about one length, one after the other, are a habit.</summary>
     private const int PausesMax = 3;
 
-    /// <summary>Seconds a second: a breach that is further away than a day has passed any promise by then.</summary>
+    /// <summary>Seconds a second: what grows more slowly is level.</summary>
     private const double GrowthMin = 0.005;
 
     private readonly List<(double At, double Freshness)> _troughs = new(TroughsMax);
     private readonly List<(double From, double To)> _pauses = new(PausesMax);
-    private readonly LagPace _lag = new();
+    private readonly Backlog _backlog = new();
     private bool _hasSeen;
     private double _at;
     private double _freshness;
@@ -47,9 +48,13 @@ public sealed class BreachForecast
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(signals.Sla, TimeSpan.Zero, nameof(signals));
         var scale = new Scale(signals.Sla.TotalSeconds);
         var (now, seen) = (at.TotalSeconds, Math.Max(0, signals.Freshness.TotalSeconds));
-        if (!_hasSeen) Begin(now, seen);
-        else if (now > _at) Follow(now, seen, scale);
-        _lag.Observe(now, signals.LagRecords);
+        if (!_hasSeen || now > _at)
+        {
+            if (_hasSeen) Follow(now, seen, scale);
+            else Begin(now, seen);
+            _backlog.Observe(now, signals.LagRecords, signals.LandedRecords, isStopping: now - _landedAt <= 3 * scale.TroughEvery, scale);
+        }
+
         return TimeSpan.FromSeconds(Math.Clamp(Forecast(scale), 0, Never.TotalSeconds));
     }
 
@@ -80,6 +85,7 @@ public sealed class BreachForecast
         // After a stop that is no habit the pace is another than before it.
         if (IsStopped(scale)) _troughs.Clear();
         (_reflected, _landedAt) = (_at - _freshness, _at);
+        _backlog.Forget();
         if (_troughs.Count > 0 && _at - _troughFrom < Math.Max(scale.TroughEvery, UsualPause() / 2))
         {
             if (_freshness <= _troughs[^1].Freshness) _troughs[^1] = (_at, _freshness);
@@ -95,11 +101,23 @@ public sealed class BreachForecast
     {
         var soonest = scale.Sla - _freshness;
         if (soonest <= 0) return 0;
-        if (IsStopped(scale)) return _lag.DrainsIn() < soonest ? Never.TotalSeconds : soonest;
-        if (_troughs.Count < TroughsMin) return soonest;
+        // A rise is not carried on further than it has come.
+        if (soonest > scale.Sla / 2) return Never.TotalSeconds;
+        // A stop may end at any moment, and of a pace that is not known nothing is known: told in the last stretch.
+        var unknown = soonest < scale.LastStretch ? soonest : Never.TotalSeconds;
+        if (IsStopped(scale))
+            return _backlog.StopEndsIn() switch
+            {
+                { } needed when needed < soonest => Never.TotalSeconds,
+                { } => soonest,
+                null => unknown,
+            };
+        if (_troughs.Count < TroughsMin) return unknown;
+        // What waits now is landed before the promise is broken, and with it the table reflects this moment.
+        if (_backlog.LandedIn() < soonest) return Never.TotalSeconds;
         // A habit is followed to the end of its pause.
         var peak = Math.Max(_freshness, _troughs[^1].Freshness + Math.Max(UsualPause(), WidestGap()));
-        if (peak >= scale.Sla) return soonest;
+        if (peak >= scale.Sla) return unknown;
         var growth = Growth();
         return growth < GrowthMin ? Never.TotalSeconds : Math.Max(soonest, (scale.Sla - peak) / growth);
     }
@@ -108,7 +126,7 @@ public sealed class BreachForecast
     private bool IsStopped(Scale scale)
     {
         var usual = UsualPause();
-        return _at - _landedAt > Math.Max(scale.StopMin, usual > 0 ? 1.25 * usual : 2 * Math.Min(WidestGap(), scale.PauseMin));
+        return _at - _landedAt > Math.Max(scale.PauseMin, usual > 0 ? 1.25 * usual : 2 * Math.Min(WidestGap(), scale.PauseMin));
     }
 
     /// <summary>The length of the pauses that have become a habit; zero: there is none.</summary>
@@ -148,42 +166,14 @@ public sealed class BreachForecast
     {
         private double Unit => Math.Min(Sla, 7200) / 120;
 
-        public double LandingMin => Unit / 6;
+        public double LastStretch => Sla / 32;
+
+        public double LandingMin => Unit / 2;
 
         public double TroughEvery => Unit;
 
         public double ClockStepMin => 5 * Unit;
 
-        public double StopMin => 5 * Unit;
-
-        public double PauseMin => 15 * Unit;
-    }
-
-    /// <summary>How fast the records that wait become fewer.</summary>
-    private sealed class LagPace
-    {
-        private const int SeenMax = 10;
-        private const double Every = 60;
-
-        private readonly List<(double At, double Records)> _seen = new(SeenMax);
-
-        public void Observe(double now, double? records)
-        {
-            if (records is not { } waiting) _seen.Clear();
-            else if (_seen.Count < 2 || now - _seen[^2].At >= Every)
-            {
-                if (_seen.Count == SeenMax) _seen.RemoveAt(0);
-                _seen.Add((now, waiting));
-            }
-            else _seen[^1] = (now, waiting);
-        }
-
-        /// <summary>In seconds; infinity: they do not become fewer, or nobody knows.</summary>
-        public double DrainsIn()
-        {
-            if (_seen.Count < 3) return double.PositiveInfinity;
-            var ((from, before), (to, now)) = (_seen[0], _seen[^1]);
-            return before > now ? now * (to - from) / (before - now) : double.PositiveInfinity;
-        }
+        public double PauseMin => Math.Min(Sla / 4, 900);
     }
 }

@@ -4,4 +4,5 @@ namespace Pipeline.Core.Metrics;
 /// <param name="Freshness">Now minus the moment of the source that the table reflects, by the wall clock.</param>
 /// <param name="Sla">What is promised: above zero.</param>
 /// <param name="LagRecords">Records that wait at the source: what has arrived and not landed. Null: not known.</param>
-public readonly record struct TableSignals(TimeSpan Freshness, TimeSpan Sla, double? LagRecords = null);
+/// <param name="LandedRecords">Records landed since some moment: a counter, which may begin anew. Null: not known.</param>
+public readonly record struct TableSignals(TimeSpan Freshness, TimeSpan Sla, double? LagRecords = null, double? LandedRecords = null);
