@@ -19,14 +19,14 @@ public sealed class AwsCredentialsSpec : IDisposable
     ];
 
     private readonly Dictionary<string, string?> _before = Names.ToDictionary(name => name, Environment.GetEnvironmentVariable, StringComparer.Ordinal);
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pipeline-aws-");
+    private readonly ScratchDirectory _folder = new("pipeline-aws-");
 
     public AwsCredentialsSpec()
     {
         foreach (var name in Names) Environment.SetEnvironmentVariable(name, null);
         Environment.SetEnvironmentVariable("AWS_EC2_METADATA_DISABLED", "true");
         // The SDK reads where the files are from the environment, but once in the life of a process.
-        Amazon.AWSConfigs.AWSProfilesLocation = Path.Combine(_folder.FullName, "credentials");
+        Amazon.AWSConfigs.AWSProfilesLocation = Path.Combine(_folder, "credentials");
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -44,7 +44,7 @@ public sealed class AwsCredentialsSpec : IDisposable
     [Fact]
     public async Task A_profile_has_them()
     {
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "credentials"), "[silver]\naws_access_key_id = from-profile\naws_secret_access_key = s\n", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "credentials"), "[silver]\naws_access_key_id = from-profile\naws_secret_access_key = s\n", Cancel);
         Environment.SetEnvironmentVariable("AWS_PROFILE", "silver");
 
         Assert.Equal(("from-profile", ""), await FoundAsync());
@@ -92,7 +92,7 @@ public sealed class AwsCredentialsSpec : IDisposable
     public async Task A_web_identity_whose_token_is_gone_is_said()
     {
         Environment.SetEnvironmentVariable("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/silver");
-        Environment.SetEnvironmentVariable("AWS_WEB_IDENTITY_TOKEN_FILE", Path.Combine(_folder.FullName, "none"));
+        Environment.SetEnvironmentVariable("AWS_WEB_IDENTITY_TOKEN_FILE", Path.Combine(_folder, "none"));
 
         var fault = await Assert.ThrowsAsync<PipelineException>(FoundAsync);
 
@@ -104,7 +104,7 @@ public sealed class AwsCredentialsSpec : IDisposable
     {
         Amazon.AWSConfigs.AWSProfilesLocation = null;
         foreach (var (name, value) in _before) Environment.SetEnvironmentVariable(name, value);
-        _folder.Delete(recursive: true);
+        _folder.Dispose();
     }
 
     private static async Task<(string Key, string Token)> FoundAsync()

@@ -13,6 +13,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -26,37 +27,30 @@ internal static class BronzeRun
     /// <param name="withPositions">False: by a <see cref="PositionlessCommitterActor"/>.</param>
     public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true)
     {
-        var directory = Directory.CreateTempSubdirectory("to-bronze-");
-        try
+        using var directory = new ScratchDirectory("to-bronze-");
+        var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
+        await using var timed = new MeasuredSource(source, rows);
+        using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions);
+        var system = host.Services.GetRequiredService<ActorSystem>();
+        var bronze = TableId.Bronze(source.Name, table);
+        var usage = await Usage.OfAsync(async () =>
         {
-            var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
-            await using var timed = new MeasuredSource(source, rows);
-            using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions);
-            var system = host.Services.GetRequiredService<ActorSystem>();
-            var bronze = TableId.Bronze(source.Name, table);
-            var usage = await Usage.OfAsync(async () =>
+            // Only what is new in the log is read: looking must not cost more the more a commit says.
+            DeltaTable? seen = null;
+            await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
+            while (true)
             {
-                // Only what is new in the log is read: looking must not cost more the more a commit says.
-                DeltaTable? seen = null;
-                await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
-                while (true)
-                {
-                    seen ??= await lake.TryOpenAsync(bronze, cancellationToken);
-                    if (seen is not null && (await seen.RefreshAsync(cancellationToken)).RowCount >= rows) break;
-                    await Task.Delay(20, cancellationToken);
-                }
+                seen ??= await lake.TryOpenAsync(bronze, cancellationToken);
+                if (seen is not null && (await seen.RefreshAsync(cancellationToken)).RowCount >= rows) break;
+                await Task.Delay(20, cancellationToken);
+            }
 
-                return (start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunk)!.End();
-            });
-            await system.Terminate();
-            if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
-                throw new InvalidOperationException($"The table holds {found} rows of {rows}.");
-            return usage;
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+            return (start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunk)!.End();
+        });
+        await system.Terminate();
+        if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
+            throw new InvalidOperationException($"The table holds {found} rows of {rows}.");
+        return usage;
     }
 
     private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>

@@ -8,6 +8,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -37,17 +38,10 @@ internal sealed class DeltaBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateTempSubdirectory("bench-delta-").FullName;
-        try
-        {
-            var append = await AppendAsync(directory, output, cancellationToken);
-            await CommitAndOpenAsync(directory, output, cancellationToken);
-            return [Goal.AtMost($"{Name}-append", 1.10).Judge(append)];
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        using var directory = new ScratchDirectory("bench-delta-");
+        var append = await AppendAsync(directory, output, cancellationToken);
+        await CommitAndOpenAsync(directory, output, cancellationToken);
+        return [Goal.AtMost($"{Name}-append", 1.10).Judge(append)];
     }
 
     /// <returns>The time of a durable append in parts of what the writer alone takes.</returns>

@@ -14,6 +14,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Sources.Kafka;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -46,34 +47,27 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
     {
         // One record a partition, so that reading has begun before the clock matters.
         await using var broker = await KafkaBroker.StartAsync(Partitions, recordsPerPartition: 1, cancellationToken);
-        var directory = Directory.CreateTempSubdirectory("kafka-latency-");
-        try
+        using var directory = new ScratchDirectory("kafka-latency-");
+        var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
+        var options = new KafkaSourceOptions
         {
-            var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
-            var options = new KafkaSourceOptions
-            {
-                Name = "benchmark",
-                Bootstrap = broker.Bootstrap,
-                // The embedded broker lets the whole wait pass, where a broker answers as soon as a record comes.
-                FetchWaitMax = TimeSpan.FromMilliseconds(100),
-                Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }],
-            };
-            await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
-            using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
-            var system = host.Services.GetRequiredService<ActorSystem>();
-            await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
-            var table = TableId.Bronze(source.Name, KafkaBroker.Topic);
-            await UntilAsync(lake, table, broker.Records, cancellationToken);
+            Name = "benchmark",
+            Bootstrap = broker.Bootstrap,
+            // The embedded broker lets the whole wait pass, where a broker answers as soon as a record comes.
+            FetchWaitMax = TimeSpan.FromMilliseconds(100),
+            Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }],
+        };
+        await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
+        using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
+        var system = host.Services.GetRequiredService<ActorSystem>();
+        await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
+        var table = TableId.Bronze(source.Name, KafkaBroker.Topic);
+        await UntilAsync(lake, table, broker.Records, cancellationToken);
 
-            await ProduceAsync(broker, cancellationToken);
-            await UntilAsync(lake, table, broker.Records + RecordsPerSecond * Seconds, cancellationToken);
-            await system.Terminate();
-            return await MeasureAsync(output, profile, lake, table, cancellationToken);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        await ProduceAsync(broker, cancellationToken);
+        await UntilAsync(lake, table, broker.Records + RecordsPerSecond * Seconds, cancellationToken);
+        await system.Terminate();
+        return await MeasureAsync(output, profile, lake, table, cancellationToken);
     }
 
     private static async Task ProduceAsync(KafkaBroker broker, CancellationToken cancellationToken)

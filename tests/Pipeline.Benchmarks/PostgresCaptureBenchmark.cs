@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
 using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -33,26 +34,19 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
-        try
+        using var directory = new ScratchDirectory("pipeline-bench-");
+        await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory)
         {
-            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName)
-            {
-                Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "40", ["max_wal_size"] = "8GB" },
-            }, cancellationToken);
-            var verdicts = new List<Verdict>();
-            foreach (var (table, rows, columns, select) in PostgresReadBenchmark.TablesToRead)
-            {
-                var ratio = await MeasureAsync(output, server, new Backlog(table, (int)(rows * ChangesPerRow), columns, select), cancellationToken);
-                verdicts.Add(Goal.AtLeast($"{Name}-{table}", 0.90).Judge(ratio));
-            }
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "40", ["max_wal_size"] = "8GB" },
+        }, cancellationToken);
+        var verdicts = new List<Verdict>();
+        foreach (var (table, rows, columns, select) in PostgresReadBenchmark.TablesToRead)
+        {
+            var ratio = await MeasureAsync(output, server, new Backlog(table, (int)(rows * ChangesPerRow), columns, select), cancellationToken);
+            verdicts.Add(Goal.AtLeast($"{Name}-{table}", 0.90).Judge(ratio));
+        }
 
-            return verdicts;
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        return verdicts;
     }
 
     /// <returns>Changes committed to Bronze in parts of those received.</returns>

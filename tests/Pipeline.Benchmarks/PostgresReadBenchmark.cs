@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
 using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -39,40 +40,33 @@ public sealed class PostgresReadBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
-        try
+        using var directory = new ScratchDirectory("pipeline-bench-");
+        await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory)
         {
-            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName)
-            {
-                // A slot for each reading of a snapshot.
-                Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "200", ["max_wal_senders"] = "20" },
-            }, cancellationToken);
-            var verdicts = new List<Verdict>();
-            foreach (var table in TablesToRead)
-            {
-                await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
-                var alternation = new Alternation("rows", table.Rows, ["psql COPY", .. Ways.SelectMany(way => (string[])[$"{way.Name}, read into Arrow", $"{way.Name}, committed"])]);
-                Func<Task<Usage>>[] runs =
+            // A slot for each reading of a snapshot.
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "200", ["max_wal_senders"] = "20" },
+        }, cancellationToken);
+        var verdicts = new List<Verdict>();
+        foreach (var table in TablesToRead)
+        {
+            await FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
+            var alternation = new Alternation("rows", table.Rows, ["psql COPY", .. Ways.SelectMany(way => (string[])[$"{way.Name}, read into Arrow", $"{way.Name}, committed"])]);
+            Func<Task<Usage>>[] runs =
+            [
+                () => CopyByPsqlAsync(server, table.Name, cancellationToken),
+                .. Ways.SelectMany(way => (Func<Task<Usage>>[])
                 [
-                    () => CopyByPsqlAsync(server, table.Name, cancellationToken),
-                    .. Ways.SelectMany(way => (Func<Task<Usage>>[])
-                    [
-                        () => Usage.OfAsync(() => ReadAsync(way.Open(server, table.Name), table.Name, table.Rows, cancellationToken)),
-                        () => BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken),
-                    ]),
-                ];
-                for (var round = 0; round <= Rounds; round++) await alternation.RoundAsync(runs);
-                await output.WriteLineAsync($"{table.Name}:");
-                await alternation.PrintAsync(output);
-                verdicts.Add(Goal.AtLeast($"{Name}-snapshot-{table.Name}", 0.85).Judge(alternation.Rate($"{Ways[^1].Name}, committed").Median));
-            }
+                    () => Usage.OfAsync(() => ReadAsync(way.Open(server, table.Name), table.Name, table.Rows, cancellationToken)),
+                    () => BronzeRun.MeasureAsync(way.Open(server, table.Name), table.Name, table.Rows, ClockStart.Reading, cancellationToken),
+                ]),
+            ];
+            for (var round = 0; round <= Rounds; round++) await alternation.RoundAsync(runs);
+            await output.WriteLineAsync($"{table.Name}:");
+            await alternation.PrintAsync(output);
+            verdicts.Add(Goal.AtLeast($"{Name}-snapshot-{table.Name}", 0.85).Judge(alternation.Rate($"{Ways[^1].Name}, committed").Median));
+        }
 
-            return verdicts;
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        return verdicts;
     }
 
     internal static async Task FillAsync(ScratchPostgres server, string table, string columns, string select, int rows, CancellationToken cancellationToken)

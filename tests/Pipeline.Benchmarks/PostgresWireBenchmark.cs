@@ -7,6 +7,7 @@ using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres;
 using Pipeline.Sources.Postgres.Client;
 using Pipeline.Sources.Postgres.Decoding;
+using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
 
@@ -22,34 +23,27 @@ public sealed class PostgresWireBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-bench-");
-        try
+        using var directory = new ScratchDirectory("pipeline-bench-");
+        await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), cancellationToken);
+        var verdicts = new List<Verdict>();
+        foreach (var table in PostgresReadBenchmark.TablesToRead)
         {
-            await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory.FullName), cancellationToken);
-            var verdicts = new List<Verdict>();
-            foreach (var table in PostgresReadBenchmark.TablesToRead)
+            await PostgresReadBenchmark.FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
+            var sql = $"copy {table.Name} to stdout (format binary)";
+            var alternation = new Alternation("rows", table.Rows, "Npgsql", "own connection");
+            for (var round = 0; round <= Rounds; round++)
             {
-                await PostgresReadBenchmark.FillAsync(server, table.Name, table.Columns, table.Select, table.Rows, cancellationToken);
-                var sql = $"copy {table.Name} to stdout (format binary)";
-                var alternation = new Alternation("rows", table.Rows, "Npgsql", "own connection");
-                for (var round = 0; round <= Rounds; round++)
-                {
-                    await alternation.RoundAsync(
-                        () => Usage.OfAsync(() => ByNpgsqlAsync(server, sql, table.Rows, cancellationToken)),
-                        () => Usage.OfAsync(() => ByOwnConnectionAsync(server, sql, table.Rows, cancellationToken)));
-                }
-
-                await output.WriteLineAsync($"{table.Name}:");
-                await alternation.PrintAsync(output);
-                verdicts.Add(Goal.AtLeast($"{Name}-{table.Name}-cpu", 1.00).Judge(alternation.Processor("own connection").Median));
+                await alternation.RoundAsync(
+                    () => Usage.OfAsync(() => ByNpgsqlAsync(server, sql, table.Rows, cancellationToken)),
+                    () => Usage.OfAsync(() => ByOwnConnectionAsync(server, sql, table.Rows, cancellationToken)));
             }
 
-            return verdicts;
+            await output.WriteLineAsync($"{table.Name}:");
+            await alternation.PrintAsync(output);
+            verdicts.Add(Goal.AtLeast($"{Name}-{table.Name}-cpu", 1.00).Judge(alternation.Processor("own connection").Median));
         }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+
+        return verdicts;
     }
 
     private static async Task<TimeSpan> ByNpgsqlAsync(ScratchPostgres server, string sql, int rows, CancellationToken cancellationToken)

@@ -7,6 +7,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 using Pipeline.Transform;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Engines.DuckDb;
@@ -36,42 +37,35 @@ public sealed class TransformBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Verdict>> RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateTempSubdirectory("transform-benchmark-").FullName;
-        try
+        using var directory = new ScratchDirectory("transform-benchmark-");
+        var graph = Graph(directory);
+        var options = Options with { TempDirectory = Path.Combine(directory, "tmp") };
+        await output.WriteLineAsync($"{Files} Bronze files of JSON, {options.Threads} threads, {options.MemoryBytesMax >> 20} MiB for DuckDB");
+        var silver = new Alternation("events", Rows, "bare Silver query", "Silver job");
+        var gold = new Alternation("events", Rows, "bare Gold query", "Gold job");
+        for (var round = 0; round <= Rounds; round++)
         {
-            var graph = Graph(directory);
-            var options = Options with { TempDirectory = Path.Combine(directory, "tmp") };
-            await output.WriteLineAsync($"{Files} Bronze files of JSON, {options.Threads} threads, {options.MemoryBytesMax >> 20} MiB for DuckDB");
-            var silver = new Alternation("events", Rows, "bare Silver query", "Silver job");
-            var gold = new Alternation("events", Rows, "bare Gold query", "Gold job");
-            for (var round = 0; round <= Rounds; round++)
-            {
-                // A new lake each round: the first run of a table reads all of Bronze.
-                var lake = new Lake(new LocalObjectStore(Path.Combine(directory, $"lake-{round}")), TimeProvider.System);
-                var bronze = await FillAsync(lake, options, cancellationToken);
-                await silver.RoundAsync(
-                    () => Usage.OfAsync(() => Task.Run(() => BareSilver(bronze, options, directory, cancellationToken))),
-                    () => Usage.OfAsync(() => JobAsync(lake, graph, options, "silver/events", cancellationToken)));
-                var cleaned = (await lake.TryOpenAsync(TableId.Silver("events"), cancellationToken))!;
-                await gold.RoundAsync(
-                    () => Usage.OfAsync(() => Task.Run(() => BareGold(cleaned, graph, options, directory, cancellationToken))),
-                    () => Usage.OfAsync(() => JobAsync(lake, graph, options, "gold/daily", cancellationToken)));
-                Directory.Delete(Path.Combine(directory, $"lake-{round}"), recursive: true);
-            }
+            // A new lake each round: the first run of a table reads all of Bronze.
+            var lake = new Lake(new LocalObjectStore(Path.Combine(directory, $"lake-{round}")), TimeProvider.System);
+            var bronze = await FillAsync(lake, options, cancellationToken);
+            await silver.RoundAsync(
+                () => Usage.OfAsync(() => Task.Run(() => BareSilver(bronze, options, directory, cancellationToken))),
+                () => Usage.OfAsync(() => JobAsync(lake, graph, options, "silver/events", cancellationToken)));
+            var cleaned = (await lake.TryOpenAsync(TableId.Silver("events"), cancellationToken))!;
+            await gold.RoundAsync(
+                () => Usage.OfAsync(() => Task.Run(() => BareGold(cleaned, graph, options, directory, cancellationToken))),
+                () => Usage.OfAsync(() => JobAsync(lake, graph, options, "gold/daily", cancellationToken)));
+            ScratchDirectory.Delete(Path.Combine(directory, $"lake-{round}"));
+        }
 
-            await silver.PrintAsync(output);
-            await gold.PrintAsync(output);
-            await BacklogAsync(output, directory, graph, options, cancellationToken);
-            return
-            [
-                Goal.AtMost($"{Name}-silver", TimeMax).Judge(silver.Time("Silver job").Median),
-                Goal.AtMost($"{Name}-gold", TimeMax).Judge(gold.Time("Gold job").Median),
-            ];
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        await silver.PrintAsync(output);
+        await gold.PrintAsync(output);
+        await BacklogAsync(output, directory, graph, options, cancellationToken);
+        return
+        [
+            Goal.AtMost($"{Name}-silver", TimeMax).Judge(silver.Time("Silver job").Median),
+            Goal.AtMost($"{Name}-gold", TimeMax).Judge(gold.Time("Gold job").Median),
+        ];
     }
 
     /// <summary>The same rows as a node takes them that was away: in runs of bounded size, with half the memory.</summary>

@@ -1,14 +1,15 @@
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Configuration.Tests;
 
 public sealed class LocalSecretStoreSpec : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory().FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Reveals_a_file_each_time_anew()

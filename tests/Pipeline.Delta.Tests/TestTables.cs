@@ -4,17 +4,20 @@ using Apache.Arrow.Types;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests;
 
 /// <summary>A directory that goes with the test.</summary>
 internal sealed class Scratch : IDisposable
 {
-    public string Root { get; } = Directory.CreateTempSubdirectory("delta-").FullName;
+    private readonly ScratchDirectory _directory = new("delta-");
+
+    public string Root => _directory;
 
     public LocalObjectStore Store() => new(Root);
 
-    public void Dispose() => Directory.Delete(Root, recursive: true);
+    public void Dispose() => _directory.Dispose();
 }
 
 /// <summary>Small tables of a key and a text.</summary>

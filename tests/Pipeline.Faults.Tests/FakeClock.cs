@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
 
@@ -8,12 +9,12 @@ namespace Pipeline.Faults.Tests;
 /// </summary>
 internal sealed class FakeClock : IDisposable
 {
-    private readonly string _directory;
+    private readonly ScratchDirectory _directory = new("pipeline-clock-");
 
     private FakeClock(string library)
     {
-        // Not a private one: the server reads it under another account.
-        _directory = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"pipeline-clock-{Guid.NewGuid():N}")).FullName;
+        // The server reads it under another account.
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_directory, File.GetUnixFileMode(_directory) | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         Move(TimeSpan.Zero);
         Environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -50,5 +51,5 @@ internal sealed class FakeClock : IDisposable
         File.Move(next, TimestampFile, overwrite: true);
     }
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 }

@@ -26,7 +26,7 @@ public sealed class KafkaMemorySpec : IAsyncDisposable
     /// <summary>Enough different ones that compression does not see the same one twice; a prime, so that each partition gets all of them.</summary>
     private static readonly byte[][] Records = RandomRecords(new Random(4711), count: 1_009);
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-memory-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-memory-");
     private readonly long _backlog = Backlog() / 3;
     private readonly EmbeddedKafka _kafka = EmbeddedKafka.Start(brokers: 1, (Topic, Partitions));
 
@@ -35,7 +35,7 @@ public sealed class KafkaMemorySpec : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _kafka.DisposeAsync();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     [Fact]

@@ -15,7 +15,7 @@ internal sealed class KafkaScene : IAsyncDisposable
 {
     public const string Topic = "user_events";
 
-    private readonly string _root = Path.Combine(Path.GetTempPath(), $"pipeline-faults-{Guid.NewGuid():N}");
+    private readonly ScratchDirectory _root = new("pipeline-faults-");
     private readonly SceneLake _lake;
     private readonly int _partitions;
     private readonly IProducer<Null, byte[]> _producer;
@@ -28,7 +28,6 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <param name="lake">Ended with the scene; null: a directory of its own.</param>
     public KafkaScene(int partitions = 4, int brokers = 1, int recordsPerSecond = 400, SceneLake? lake = null)
     {
-        Directory.CreateDirectory(_root);
         _lake = lake ?? new DirectoryLake(Path.Combine(_root, "lake"));
         _partitions = partitions;
         _produced = new long[partitions];
@@ -145,7 +144,7 @@ internal sealed class KafkaScene : IAsyncDisposable
         await Kafka.DisposeAsync();
         _stopProducing.Dispose();
         await _lake.DisposeAsync();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     /// <summary>Writes a configuration in a directory of its own; returns its path.</summary>

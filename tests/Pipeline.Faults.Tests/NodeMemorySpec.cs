@@ -37,38 +37,31 @@ public sealed class NodeMemorySpec
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(IsNightly ? TimeSpan.FromMinutes(40) : TimeSpan.FromMinutes(4));
-        var root = Directory.CreateTempSubdirectory("pipeline-memory-").FullName;
-        try
-        {
-            var lake = Path.Combine(root, "lake");
-            var options = new DemoOptions(Path.Combine(root, "sources")) { RowsPerSecond = RowsPerTick, Ticks = Ticks, TickInterval = TimeSpan.Zero };
-            var progress = new LakeProgress(lake);
-            await using var sources = await DemoDriver.StartAsync(options, progress, TimeProvider.System, deadline.Token);
-            var waiting = progress.Waiting = new WaitingRows(sources.Sources, WaitingRowsOfTable);
-            await waiting.SendAsync(deadline.Token);
-            await using var node = PipelineProcess.Start(Path.Combine(AppContext.BaseDirectory, "hocon", "pipeline.conf"), ["run"], killPoint: null,
-                new Dictionary<string, string>(sources.Sources.Environment, StringComparer.Ordinal)
-                {
-                    ["PIPELINE_LAKE"] = lake,
-                    ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(root, "journal.db")}",
-                });
+        using var root = new ScratchDirectory("pipeline-memory-");
+        var lake = Path.Combine(root, "lake");
+        var options = new DemoOptions(Path.Combine(root, "sources")) { RowsPerSecond = RowsPerTick, Ticks = Ticks, TickInterval = TimeSpan.Zero };
+        var progress = new LakeProgress(lake);
+        await using var sources = await DemoDriver.StartAsync(options, progress, TimeProvider.System, deadline.Token);
+        var waiting = progress.Waiting = new WaitingRows(sources.Sources, WaitingRowsOfTable);
+        await waiting.SendAsync(deadline.Token);
+        await using var node = PipelineProcess.Start(Path.Combine(AppContext.BaseDirectory, "hocon", "pipeline.conf"), ["run"], killPoint: null,
+            new Dictionary<string, string>(sources.Sources.Environment, StringComparer.Ordinal)
+            {
+                ["PIPELINE_LAKE"] = lake,
+                ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(root, "journal.db")}",
+            });
 
-            var released = ReleaseHalfAsync(lake, waiting, deadline.Token);
-            var expectation = await sources.RunAsync(deadline.Token);
-            var peakWhileReading = node.PeakBytes;
-            var waited = await released;
-            await waiting.SendParentsAsync(areEven: false, deadline.Token);
-            await UntilAllThereAsync(lake, expectation, waiting, node, deadline.Token);
+        var released = ReleaseHalfAsync(lake, waiting, deadline.Token);
+        var expectation = await sources.RunAsync(deadline.Token);
+        var peakWhileReading = node.PeakBytes;
+        var waited = await released;
+        await waiting.SendParentsAsync(areEven: false, deadline.Token);
+        await UntilAllThereAsync(lake, expectation, waiting, node, deadline.Token);
 
-            TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{expectation.Tables.Sum(table => table.Sent) + (3 * waiting.WaitingOfEach)} rows, {waited} of them waited at once; peak {peakWhileReading >> 20} MiB while reading, {node.PeakBytes >> 20} MiB in all"));
-            Assert.InRange(node.PeakBytes, 1, ResidentBytesMax);
-            Assert.Equal(0, await node.StopAsync(deadline.Token));
-        }
-        finally
-        {
-            Directory.Delete(root, recursive: true);
-        }
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{expectation.Tables.Sum(table => table.Sent) + (3 * waiting.WaitingOfEach)} rows, {waited} of them waited at once; peak {peakWhileReading >> 20} MiB while reading, {node.PeakBytes >> 20} MiB in all"));
+        Assert.InRange(node.PeakBytes, 1, ResidentBytesMax);
+        Assert.Equal(0, await node.StopAsync(deadline.Token));
     }
 
     /// <summary>Brings half of the parents once all rows wait for them.</summary>

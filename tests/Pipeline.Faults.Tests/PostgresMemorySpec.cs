@@ -15,7 +15,7 @@ public sealed class PostgresMemorySpec : IAsyncLifetime
 {
     private const long BytesMax = 512L << 20;
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-memory-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-memory-");
     private readonly (int Table, int Transaction) _rows = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? (20_000_000, 5_000_000) : (1_000_000, 300_000);
     private ScratchPostgres _server = null!;
 
@@ -29,7 +29,7 @@ public sealed class PostgresMemorySpec : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     [Fact]

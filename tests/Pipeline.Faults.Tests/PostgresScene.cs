@@ -11,13 +11,13 @@ namespace Pipeline.Faults.Tests;
 /// </summary>
 internal sealed class PostgresScene : IAsyncDisposable
 {
-    private readonly string _root;
+    private readonly ScratchDirectory _root;
     private readonly List<PipelineProcess> _processes = [];
     private readonly int _rows;
     private readonly ScratchPostgres _server;
     private PostgresWriters? _writers;
 
-    private PostgresScene(ScratchPostgres server, string root, string? lake, int rows)
+    private PostgresScene(ScratchPostgres server, ScratchDirectory root, string? lake, int rows)
     {
         _server = server;
         _root = root;
@@ -58,7 +58,7 @@ internal sealed class PostgresScene : IAsyncDisposable
     /// <param name="serverEnvironment">Variables of the server's processes.</param>
     public static async Task<PostgresScene> StartAsync(CancellationToken cancellationToken, int rows = 2_000, string? lake = null, IReadOnlyDictionary<string, string>? serverEnvironment = null)
     {
-        var root = Directory.CreateTempSubdirectory("pipeline-faults-").FullName;
+        var root = new ScratchDirectory("pipeline-faults-");
         var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(root, "server"))
         {
             // What a writer was told is committed must outlive an immediate shutdown.
@@ -204,7 +204,7 @@ internal sealed class PostgresScene : IAsyncDisposable
         await Proxy.DisposeAsync();
         await Database.DisposeAsync();
         await _server.DisposeAsync();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     private string Configuration => $$"""

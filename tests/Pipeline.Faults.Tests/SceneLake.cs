@@ -40,7 +40,7 @@ internal sealed class BucketLake : SceneLake
 
     private readonly MotoServer _server;
     private readonly HttpClient _http;
-    private readonly string _copy = Directory.CreateTempSubdirectory("pipeline-bucket-").FullName;
+    private readonly ScratchDirectory _copy = new("pipeline-bucket-");
 
     private BucketLake(MotoServer server, FaultProxy proxy)
     {
@@ -95,7 +95,7 @@ internal sealed class BucketLake : SceneLake
         await Proxy.DisposeAsync();
         await _server.DisposeAsync();
         _http.Dispose();
-        Directory.Delete(_copy, recursive: true);
+        _copy.Dispose();
     }
 
     private async Task<List<string>> KeysAsync()

@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest.Worker;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
@@ -13,12 +14,12 @@ public sealed class BeginningsSpec : IDisposable
     private static readonly SplitId Slot = new("app", "slot");
     private static readonly Schema Columns = new([new Field("id", Int64Type.Default, nullable: false), BronzeColumns.OpField, BronzeColumns.PositionField], null);
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("beginnings-");
+    private readonly ScratchDirectory _directory = new("beginnings-");
     private readonly WithoutPauses _time = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_beginning_is_recorded_once_and_says_what_it_is()
@@ -70,7 +71,7 @@ public sealed class BeginningsSpec : IDisposable
     [Fact]
     public async Task A_lake_that_is_away_is_waited_for_by_the_worker_and_not_here()
     {
-        var store = new AwayStore(new LocalObjectStore(_directory.FullName));
+        var store = new AwayStore(new LocalObjectStore(_directory));
         var table = await OpenAsync(store: store);
         store.IsAway = true;
 
@@ -83,7 +84,7 @@ public sealed class BeginningsSpec : IDisposable
     private ValueTask RecordAsync(BronzeTable table, params Split[] splits) => Beginnings.RecordAsync(table, splits, _time, Cancel);
 
     private ValueTask<BronzeTable> OpenAsync(string name = "users", IObjectStore? store = null) =>
-        BronzeTable.OpenAsync(new Lake(store ?? new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", name), Columns, Cancel);
+        BronzeTable.OpenAsync(new Lake(store ?? new LocalObjectStore(_directory), TimeProvider.System), TableId.Bronze("app", name), Columns, Cancel);
 
     /// <summary>Lost races are followed at once.</summary>
     private sealed class WithoutPauses : TimeProvider

@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest.Committer;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
@@ -11,7 +12,7 @@ public sealed class BronzeMaintenanceActorSpec : TestKit
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("maintenance-");
+    private readonly ScratchDirectory _directory = new("maintenance-");
 
     public BronzeMaintenanceActorSpec() : base("akka.loglevel = OFF, akka.stdout-loglevel = OFF")
     {
@@ -26,7 +27,7 @@ public sealed class BronzeMaintenanceActorSpec : TestKit
             new TaskCanceledException("a time-out"), new InvalidOperationException("a defect again"),
         ]);
         var whole = new TaskCompletionSource();
-        var store = new UnreliableStore(new LocalObjectStore(_directory.FullName), seed: 1)
+        var store = new UnreliableStore(new LocalObjectStore(_directory), seed: 1)
         {
             Break = _ =>
             {
@@ -45,6 +46,6 @@ public sealed class BronzeMaintenanceActorSpec : TestKit
     protected override void Dispose(bool disposing)
     {
         base.Dispose(disposing);
-        if (disposing) _directory.Delete(recursive: true);
+        if (disposing) _directory.Dispose();
     }
 }

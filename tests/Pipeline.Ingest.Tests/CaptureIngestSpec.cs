@@ -14,7 +14,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
     private static readonly TableId Users = TableId.Bronze("app", "users");
     private static readonly TableId Orders = TableId.Bronze("app", "orders");
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-capture-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-capture-");
     private readonly LakeOracle _oracle = new();
     private ScratchPostgres _server = null!;
     private NpgsqlDataSource _database = null!;
@@ -31,7 +31,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         await _database.DisposeAsync();
         await _server.DisposeAsync();
         _oracle.Dispose();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]

@@ -19,12 +19,12 @@ public sealed class GapAcceptanceSpec
     [Fact]
     public async Task An_accepted_gap_moves_the_split_once_and_stays_on_record()
     {
-        var directory = Directory.CreateTempSubdirectory("gap-");
+        using var directory = new ScratchDirectory("gap-");
         await using var kafka = EmbeddedKafka.Start(1, ("user_events", 2));
         using (var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0 }).Build())
             for (var i = 0; i < 10; i++)
                 await producer.ProduceAsync(new TopicPartition("user_events", i % 2), new Message<Null, byte[]> { Value = "{}"u8.ToArray() }, Cancel);
-        var lake = new Lake(new LocalObjectStore(directory.FullName), TimeProvider.System);
+        var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
         var options = new KafkaSourceOptions { Name = "events", Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
         await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
@@ -47,7 +47,6 @@ public sealed class GapAcceptanceSpec
         // A second decision about the same records is none.
         await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, Cancel));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
-        directory.Delete(recursive: true);
     }
 
     private static async Task StandAtAsync(Lake lake, ISource source, params (string Split, long Position)[] positions)

@@ -2,13 +2,14 @@ using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
 /// <summary>A lake in a directory of its own, read back by DuckDB over the files of the tables' snapshots.</summary>
 internal sealed class LakeOracle : IDisposable
 {
-    private readonly string _root = Path.Combine(Path.GetTempPath(), $"pipeline-ingest-{Guid.NewGuid():N}");
+    private readonly ScratchDirectory _root = new("pipeline-ingest-");
 
     public LakeOracle() => Lake = new Lake(new LocalObjectStore(_root), TimeProvider.System);
 
@@ -46,8 +47,5 @@ internal sealed class LakeOracle : IDisposable
     public int FilesOnDisk(TableId table) =>
         Directory.Exists(Path.Combine(_root, table.ToString())) ? Directory.GetFiles(Path.Combine(_root, table.ToString()), "*.parquet", SearchOption.AllDirectories).Count(file => !file.Contains("_delta_log", StringComparison.Ordinal)) : 0;
 
-    public void Dispose()
-    {
-        if (Directory.Exists(_root)) Directory.Delete(_root, recursive: true);
-    }
+    public void Dispose() => _root.Dispose();
 }

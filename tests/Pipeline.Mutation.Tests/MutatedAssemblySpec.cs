@@ -1,14 +1,15 @@
 using System.Reflection;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Pipeline.Testing;
 
 namespace Pipeline.Mutation.Tests;
 
 public sealed class MutatedAssemblySpec : IDisposable
 {
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pipeline-mutants-");
+    private readonly ScratchDirectory _directory = new("pipeline-mutants-");
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public void Holds_each_change_of_what_decides_behind_its_switch()
@@ -88,7 +89,7 @@ public sealed class MutatedAssemblySpec : IDisposable
         var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Where(file => Path.GetFileName(file).StartsWith("System.", StringComparison.Ordinal));
         var plain = CSharpCompilation.Create("Sample", [CSharpSyntaxTree.ParseText(code, path: "Sample.cs")], references.Select(file => MetadataReference.CreateFromFile(file)),
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
-        return MutatedAssembly.Compile(plain, _ => true, Path.Combine(_directory.FullName, $"{Guid.NewGuid():N}.dll"), TestContext.Current.CancellationToken);
+        return MutatedAssembly.Compile(plain, _ => true, Path.Combine(_directory, $"{Guid.NewGuid():N}.dll"), TestContext.Current.CancellationToken);
     }
 
     private static int Id(MutatedAssembly assembly, string change) => assembly.Mutants.Single(mutant => mutant.Key.EndsWith(change, StringComparison.Ordinal)).Id;

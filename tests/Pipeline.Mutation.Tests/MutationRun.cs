@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Pipeline.Testing;
 
 namespace Pipeline.Mutation.Tests;
 
@@ -8,7 +9,7 @@ internal sealed class MutationRun : IDisposable
 {
     private readonly MutationTarget _target;
     private readonly Survivors _survivors;
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pipeline-mutants-");
+    private readonly ScratchDirectory _directory = new("pipeline-mutants-");
 
     public MutationRun(MutationTarget target, Survivors survivors)
     {
@@ -19,7 +20,7 @@ internal sealed class MutationRun : IDisposable
     /// <returns>Survivors without a reason, and reasons without a survivor.</returns>
     public async Task<IReadOnlyList<string>> RunAsync(bool isFull, string? only, ITestOutputHelper output, CancellationToken cancellationToken)
     {
-        var assembly = MutatedAssembly.Build(_target, _directory.FullName, cancellationToken);
+        var assembly = MutatedAssembly.Build(_target, _directory, cancellationToken);
         var chosen = new ConcurrentQueue<Mutant>(only is not null ? assembly.Mutants.Where(mutant => mutant.ToString().Contains(only, StringComparison.Ordinal))
             : isFull ? assembly.Mutants
             : Sample(assembly.Mutants));
@@ -42,7 +43,7 @@ internal sealed class MutationRun : IDisposable
         return [.. Faults(inOrder), .. Stale(assembly)];
     }
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     private string Told(MutantOutcome outcome) =>
         outcome.IsKilled ? $"killed by {outcome.Spec}{(outcome.How.Length == 0 ? "" : $" ({outcome.How})")}"

@@ -10,7 +10,7 @@ public sealed class ActorTreeSpec : IDisposable
 {
     private const string Fence = "```actors\n";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-actors-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-actors-");
 
     [Fact]
     public async Task The_tree_of_actors_is_as_the_architecture_draws_it()
@@ -45,5 +45,5 @@ public sealed class ActorTreeSpec : IDisposable
         else Assert.True(before[start..end] == tree.Draw() + "\n", $"The tree is now (GOLDEN=update draws it):\n{tree.Draw()}");
     }
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 }

@@ -14,7 +14,7 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
     private const string Serverless = "emr-serverless { region = eu-central-1, application-id = \"00f5\", execution-role = \"arn:aws:iam::123456789012:role/jobs\" }";
     private const string Steps = "emr { region = eu-central-1, cluster-id = \"j-1\" }";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-config-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-config-");
 
     public ConfigurationErrorsSpec()
     {
@@ -27,7 +27,7 @@ public sealed partial class ConfigurationErrorsSpec : IDisposable
         }
     }
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task All_wrong_settings_are_reported_at_once_with_file_line_path_and_the_nearest_right_name()

@@ -7,6 +7,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 
@@ -22,7 +23,9 @@ internal sealed class LakeFixture : IDisposable
 
     private static readonly Schema Letters = new([.. DeadLetterColumns.SourceSchema.FieldsList, BronzeColumns.IngestedAtField], null);
 
-    public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("pipeline-lake-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-lake-");
+
+    public string Directory => _directory;
 
     /// <summary>A Monday noon that stands still.</summary>
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
@@ -113,7 +116,7 @@ internal sealed class LakeFixture : IDisposable
     public IEnumerable<FileInfo> DataFiles(TableId id) =>
         new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);
 
-    public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     private static BinaryArray NoBytes(int rows)
     {

@@ -10,7 +10,7 @@ namespace Pipeline.Node.Tests;
 /// </summary>
 public sealed class LauncherSpec : IDisposable
 {
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-launcher-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-launcher-");
 
     public LauncherSpec()
     {
@@ -163,7 +163,7 @@ public sealed class LauncherSpec : IDisposable
         Assert.Contains(filter, $"{typeof(LauncherSpec).FullName}.{nameof(A_test_is_told_what_the_run_was_asked_for)}", StringComparison.OrdinalIgnoreCase);
     }
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _root.Dispose();
 
     private string Noted(string file) => File.Exists(Path.Combine(_root, file)) ? File.ReadAllText(Path.Combine(_root, file)) : "";
 

@@ -42,11 +42,11 @@ public sealed record Release(string Name, string Commit, HalfWayRun HalfWay)
     /// <summary>Unpacks lake and journal into a directory of their own.</summary>
     public async Task<ReleaseState> UnpackAsync(CancellationToken cancellationToken)
     {
-        var root = Directory.CreateTempSubdirectory($"pipeline-{Name}-").FullName;
+        var state = new ReleaseState(Configurations);
         await using var file = File.OpenRead(Path.Combine(Home, StateFile));
         await using var content = new GZipStream(file, CompressionMode.Decompress);
-        await TarFile.ExtractToDirectoryAsync(content, root, overwriteFiles: false, cancellationToken);
-        return new ReleaseState(root, Configurations);
+        await TarFile.ExtractToDirectoryAsync(content, state.Root, overwriteFiles: false, cancellationToken);
+        return state;
     }
 
     /// <summary>Packs what a release left in <paramref name="root"/> into its directory.</summary>

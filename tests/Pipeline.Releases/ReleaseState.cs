@@ -7,14 +7,18 @@ namespace Pipeline.Releases;
 
 /// <summary>A lake with its journal and configuration, as one release leaves it and another finds it. Deleted when disposed.</summary>
 /// <param name="configurations">The directory of the configuration files.</param>
-public sealed class ReleaseState(string root, string configurations) : IAsyncDisposable
+public sealed class ReleaseState(string configurations) : IAsyncDisposable
 {
+    private readonly ScratchDirectory _directory = new("pipeline-release-");
     private readonly List<PipelineProcess> _processes = [];
 
-    public string LakeDirectory { get; } = Path.Combine(root, "lake");
+    /// <summary>What a release is kept as: lake and journal.</summary>
+    public string Root => Directory.CreateDirectory(Path.Combine(_directory, "state")).FullName;
+
+    public string LakeDirectory => Path.Combine(Root, "lake");
 
     /// <summary>Where PostgreSQL's data can be for as long as the state is there.</summary>
-    public string SourcesDirectory => $"{root}-sources";
+    public string SourcesDirectory => Path.Combine(_directory, "sources");
 
     /// <summary>The reference configuration with short intervals.</summary>
     public string Configuration => Path.Combine(configurations, "quick.conf");
@@ -23,7 +27,7 @@ public sealed class ReleaseState(string root, string configurations) : IAsyncDis
     /// <param name="seed">The other's <c>host:port</c>.</param>
     public string ConfigurationJoining(string seed)
     {
-        var directory = $"{root}-configuration";
+        var directory = Path.Combine(_directory, "configuration");
         foreach (var file in Directory.EnumerateFiles(configurations, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(directory, Path.GetRelativePath(configurations, file));
@@ -45,9 +49,9 @@ public sealed class ReleaseState(string root, string configurations) : IAsyncDis
     public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["PIPELINE_LAKE"] = LakeDirectory,
-        ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(root, "journal.db")}",
+        ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(Root, "journal.db")}",
         // Beside lake and journal, not among them: nothing in it is worth keeping.
-        ["PIPELINE_TEMP"] = $"{root}-temp",
+        ["PIPELINE_TEMP"] = Path.Combine(_directory, "temp"),
         ["PIPELINE_INGEST_PROFILE"] = "low-latency",
     };
 
@@ -100,7 +104,6 @@ public sealed class ReleaseState(string root, string configurations) : IAsyncDis
     public async ValueTask DisposeAsync()
     {
         foreach (var process in _processes) await process.DisposeAsync();
-        foreach (var directory in (string[])[root, $"{root}-temp", $"{root}-configuration", SourcesDirectory])
-            if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+        _directory.Dispose();
     }
 }

@@ -56,38 +56,31 @@ public sealed class CaptureFaultSpec(PostgresServer server) : PostgresSpec
     [Fact]
     public async Task A_server_that_is_restarted_goes_on_where_the_lake_is()
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
-        try
-        {
-            await using var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
-            await using var database = await TestDatabase.CreateAsync(scratch, Cancel);
-            await database.ExecuteAsync("create table items (id int primary key, name text)", Cancel);
-            await using var first = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
-            await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
-            await first.TakeAsync(1);
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+        await using var database = await TestDatabase.CreateAsync(scratch, Cancel);
+        await database.ExecuteAsync("create table items (id int primary key, name text)", Cancel);
+        await using var first = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await first.TakeAsync(1);
 
-            var reading = Assert.ThrowsAsync<PipelineException>(async () =>
+        var reading = Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            while (true)
             {
-                while (true)
-                {
-                    await first.AcknowledgeAsync(Cancel);
-                    await first.TakeChunkAsync();
-                }
-            });
-            await scratch.RestartAsync(Cancel);
-            var failure = await reading;
-            database.DataSource.Clear();
-            await database.ExecuteAsync("insert into items values (2, 'b')", Cancel);
-            await using var second = await CaptureReading.StartAsync(database.CaptureOptions("items"), first.Position, Cancel);
-            await second.TakeAsync(1);
+                await first.AcknowledgeAsync(Cancel);
+                await first.TakeChunkAsync();
+            }
+        });
+        await scratch.RestartAsync(Cancel);
+        var failure = await reading;
+        database.DataSource.Clear();
+        await database.ExecuteAsync("insert into items values (2, 'b')", Cancel);
+        await using var second = await CaptureReading.StartAsync(database.CaptureOptions("items"), first.Position, Cancel);
+        await second.TakeAsync(1);
 
-            Assert.True(failure.IsTransient, failure.Message);
-            Assert.Equal(["c 2|b"], second.Changes.Select(change => change.ToString()));
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        Assert.True(failure.IsTransient, failure.Message);
+        Assert.Equal(["c 2|b"], second.Changes.Select(change => change.ToString()));
     }
 
     [Fact]

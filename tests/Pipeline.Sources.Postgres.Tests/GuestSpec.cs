@@ -92,8 +92,8 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         var role = await CreateRoleAsync(database, "replication in role certificate_users");
         await database.ExecuteAsync($"alter role {role} password null; grant create on database {database.Name} to {role}; alter table items owner to {role}", Cancel);
         var (certificate, key) = server.Scratch.Certificates.IssueClient(role);
-        var directory = Directory.CreateTempSubdirectory("pipeline-certificate-");
-        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
+        using var directory = new ScratchDirectory("pipeline-certificate-");
+        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory, "client.crt"), KeyFile = Path.Combine(directory, "client.key") };
         await File.WriteAllTextAsync(certified.CertificateFile, certificate, Cancel);
         await File.WriteAllTextAsync(certified.KeyFile, key, Cancel);
 
@@ -104,7 +104,6 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
             $"select array_agg(distinct backend_type || ' ' || ssl || ' ' || client_dn order by backend_type || ' ' || ssl || ' ' || client_dn) from pg_stat_activity join pg_stat_ssl using (pid) where usename = '{role}'", Cancel);
 
         Assert.Equal([$"client backend true /CN={role}", $"walsender true /CN={role}"], seen);
-        directory.Delete(recursive: true);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Postgres.Tests;
+using Pipeline.Testing;
 
 [assembly: AssemblyFixture(typeof(PostgresServer))]
 
@@ -8,7 +9,7 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>One server for all tests of the assembly; each test takes a database of its own.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
-    private string? _directory;
+    private ScratchDirectory? _directory;
     private ScratchPostgres? _scratch;
 
     public ScratchPostgres Scratch => _scratch ?? throw new InvalidOperationException("The server has not been started.");
@@ -17,7 +18,7 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         // The process of this test brings its own server, and is killed.
         if (ScratchPostgresOwner.IsThisProcess) return;
-        _directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        _directory = new ScratchDirectory("pipeline-postgres-");
         _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory)
         {
             Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_replication_slots"] = "40", ["max_wal_senders"] = "40", ["max_connections"] = "200" },
@@ -27,6 +28,6 @@ public sealed class PostgresServer : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_scratch is not null) await _scratch.DisposeAsync();
-        if (_directory is not null) Directory.Delete(_directory, recursive: true);
+        _directory?.Dispose();
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -21,102 +22,74 @@ public sealed class ScratchPostgresSpec(PostgresServer server) : PostgresSpec
     [Fact]
     public async Task Keeps_its_data_over_a_restart_on_the_same_directory()
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
-        try
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using (var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel))
         {
-            await using (var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel))
-            {
-                await using var source = NpgsqlDataSource.Create(first.ConnectionString);
-                await using var create = source.CreateCommand("create table kept as select 42 as value");
-                await create.ExecuteNonQueryAsync(Cancel);
-            }
-
-            await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
-            await using var again = NpgsqlDataSource.Create(second.ConnectionString);
-            await using var read = again.CreateCommand("select value from kept");
-
-            Assert.Equal(42, await read.ExecuteScalarAsync(Cancel));
+            await using var source = NpgsqlDataSource.Create(first.ConnectionString);
+            await using var create = source.CreateCommand("create table kept as select 42 as value");
+            await create.ExecuteNonQueryAsync(Cancel);
         }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+
+        await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+        await using var again = NpgsqlDataSource.Create(second.ConnectionString);
+        await using var read = again.CreateCommand("select value from kept");
+
+        Assert.Equal(42, await read.ExecuteScalarAsync(Cancel));
     }
 
     [Fact]
     public async Task Takes_over_from_a_server_whose_owner_was_killed()
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
-        try
-        {
-            await using var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
-            var abandoned = first.ServerProcessId!.Value;
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using var first = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+        var abandoned = first.ServerProcessId!.Value;
 
-            // The first owner still holds its server, as one does that is being killed this very moment.
-            await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+        // The first owner still holds its server, as one does that is being killed this very moment.
+        await using var second = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
 
-            Assert.NotEqual(abandoned, second.ServerProcessId);
-            await using var connection = new NpgsqlConnection(second.ConnectionString);
-            await connection.OpenAsync(Cancel);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        Assert.NotEqual(abandoned, second.ServerProcessId);
+        await using var connection = new NpgsqlConnection(second.ConnectionString);
+        await connection.OpenAsync(Cancel);
     }
 
     [Fact]
     public async Task Stops_when_the_owner_closes_it_and_leaves_no_process()
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
-        try
-        {
-            var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
-            using var process = Process.GetProcessById(scratch.ServerProcessId!.Value);
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        var scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), Cancel);
+        using var process = Process.GetProcessById(scratch.ServerProcessId!.Value);
 
-            await scratch.DisposeAsync();
+        await scratch.DisposeAsync();
 
-            await process.WaitForExitAsync(Cancel);
-            Assert.Null(scratch.ServerProcessId);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        await process.WaitForExitAsync(Cancel);
+        Assert.Null(scratch.ServerProcessId);
     }
 
     [Fact]
     public async Task Stops_when_its_owner_is_killed()
     {
-        var directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        using var directory = new ScratchDirectory("pipeline-postgres-");
         using var watcher = new FileSystemWatcher(directory, ScratchPostgresOwner.ReadyFile);
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         watcher.Renamed += (_, _) => ready.TrySetResult();
         watcher.EnableRaisingEvents = true;
-        try
+        // Run by "dotnet tests.dll" this process is dotnet; run by its own host it is itself.
+        var isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
+        string[] assembly = isHosted ? [typeof(ScratchPostgresSpec).Assembly.Location] : [];
+        using var owner = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. assembly, "-explicit", "only", "-method", $"*{nameof(ScratchPostgresOwner)}.{nameof(ScratchPostgresOwner.Holds_a_server_until_it_is_killed)}"])
         {
-            // Run by "dotnet tests.dll" this process is dotnet; run by its own host it is itself.
-            var isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
-            string[] assembly = isHosted ? [typeof(ScratchPostgresSpec).Assembly.Location] : [];
-            using var owner = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. assembly, "-explicit", "only", "-method", $"*{nameof(ScratchPostgresOwner)}.{nameof(ScratchPostgresOwner.Holds_a_server_until_it_is_killed)}"])
-            {
-                UseShellExecute = false,
-                RedirectStandardOutput = true,
-                Environment = { [ScratchPostgresOwner.DirectoryVariable] = directory },
-            })!;
-            await Task.WhenAny(ready.Task.WaitAsync(Cancel), owner.WaitForExitAsync(Cancel));
-            Assert.True(ready.Task.IsCompletedSuccessfully);
-            using var process = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(Path.Combine(directory, ScratchPostgresOwner.ReadyFile), Cancel)));
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            Environment = { [ScratchPostgresOwner.DirectoryVariable] = directory },
+        })!;
+        await Task.WhenAny(ready.Task.WaitAsync(Cancel), owner.WaitForExitAsync(Cancel));
+        Assert.True(ready.Task.IsCompletedSuccessfully);
+        using var process = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(Path.Combine(directory, ScratchPostgresOwner.ReadyFile), Cancel)));
 
-            owner.Kill(entireProcessTree: false);
+        owner.Kill(entireProcessTree: false);
 
-            await process.WaitForExitAsync(Cancel);
-            await owner.WaitForExitAsync(Cancel);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        await process.WaitForExitAsync(Cancel);
+        await owner.WaitForExitAsync(Cancel);
     }
 }
 

@@ -194,7 +194,7 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
     /// <summary>A server that keeps three segments of WAL for a slot.</summary>
     public sealed class SmallWal : IAsyncLifetime
     {
-        private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-postgres-").FullName;
+        private readonly ScratchDirectory _directory = new("pipeline-postgres-");
 
         public ScratchPostgres Server { get; private set; } = null!;
 
@@ -206,7 +206,7 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
         public async ValueTask DisposeAsync()
         {
             await Server.DisposeAsync();
-            Directory.Delete(_directory, recursive: true);
+            _directory.Dispose();
         }
     }
 }

@@ -171,8 +171,8 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
             grant select on items to {role};
             """, Cancel);
         var (certificate, key) = server.Scratch.Certificates.IssueClient(role);
-        var directory = Directory.CreateTempSubdirectory("pipeline-certificate-");
-        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory.FullName, "client.crt"), KeyFile = Path.Combine(directory.FullName, "client.key") };
+        using var directory = new ScratchDirectory("pipeline-certificate-");
+        var certified = new PostgresSecurityOptions { Username = role, CaFile = server.Scratch.CaFile, CertificateFile = Path.Combine(directory, "client.crt"), KeyFile = Path.Combine(directory, "client.key") };
         await File.WriteAllTextAsync(certified.CertificateFile, certificate, Cancel);
         await File.WriteAllTextAsync(certified.KeyFile, key, Cancel);
 
@@ -181,7 +181,6 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
 
         Assert.Equal([1], reading.Rows);
         await database.ExecuteAsync($"drop owned by {role}; drop role {role}", Cancel);
-        directory.Delete(recursive: true);
     }
 
     [Fact]

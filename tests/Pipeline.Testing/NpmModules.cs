@@ -13,23 +13,22 @@ public static class NpmModules
         var modules = Path.Combine(folder, "node_modules");
         if (Directory.Exists(modules)) return modules;
         // Two that fetch at once do not meet: the folder is whole when it has its name.
-        var draft = Directory.CreateTempSubdirectory("pipeline-modules-").FullName;
+        using var draft = new ScratchDirectory("pipeline-modules-");
         File.Copy(package, Path.Combine(draft, "package.json"));
         await using var npm = OutsideProgram.TryStart("npm", ["install", "--prefix", draft, "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
-        if (npm is null || await npm.WaitForExitAsync(cancellationToken) is not (0, _) || !TryMove(draft, folder)) Directory.Delete(draft, recursive: true);
+        if (npm is not null && await npm.WaitForExitAsync(cancellationToken) is (0, _)) MoveUnlessThere(draft, folder);
         return Directory.Exists(modules) ? modules : null;
     }
 
-    private static bool TryMove(string draft, string folder)
+    private static void MoveUnlessThere(string draft, string folder)
     {
         try
         {
             Directory.Move(draft, folder);
-            return true;
         }
         catch (IOException) when (Directory.Exists(folder))
         {
-            return false;
+            // Another process was faster.
         }
     }
 }

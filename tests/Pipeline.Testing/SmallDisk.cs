@@ -5,18 +5,22 @@ namespace Pipeline.Testing;
 /// <summary>A file system in memory that is soon full.</summary>
 public sealed class SmallDisk : IDisposable
 {
-    private SmallDisk(string path) => Path = path;
+    private readonly ScratchDirectory _directory = new("pipeline-disk-");
 
-    public string Path { get; }
+    private SmallDisk()
+    {
+    }
+
+    public string Path => _directory;
 
     private string Filler => System.IO.Path.Combine(Path, ".filler");
 
     /// <summary>Null where this user may not mount.</summary>
     public static SmallDisk? TryMount(int megabytes)
     {
-        var path = Directory.CreateTempSubdirectory("pipeline-disk-").FullName;
-        if (Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", path) == 0) return new SmallDisk(path);
-        Directory.Delete(path);
+        var disk = new SmallDisk();
+        if (Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", disk.Path) == 0) return disk;
+        disk._directory.Dispose();
         return null;
     }
 
@@ -45,7 +49,7 @@ public sealed class SmallDisk : IDisposable
     public void Dispose()
     {
         Run("umount", "--lazy", Path);
-        Directory.Delete(Path);
+        _directory.Dispose();
     }
 
     private static int Run(string program, params string[] args)

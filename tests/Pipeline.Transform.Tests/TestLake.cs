@@ -8,6 +8,7 @@ using Pipeline.Delta.Maintenance;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
@@ -21,7 +22,7 @@ internal sealed class TestLake : IDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("lake-").FullName;
+    private readonly ScratchDirectory _directory = new("lake-");
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
     /// <param name="memoryMebibytes">DuckDB's memory.</param>
@@ -166,7 +167,7 @@ internal sealed class TestLake : IDisposable
     /// <summary>For the test itself: with memory enough, whatever jobs may use.</summary>
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     private async Task CreateViewAsync(DuckDbSession session, TableId id)
     {

@@ -6,6 +6,7 @@ using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Table;
+using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.Maintenance;
 
@@ -47,26 +48,19 @@ public sealed class VacuumSpec : IDisposable
     public async Task Deletes_nothing_that_a_link_leads_to()
     {
         var table = await CompactedAsync();
-        var elsewhere = Directory.CreateTempSubdirectory("elsewhere-").FullName;
+        using var elsewhere = new ScratchDirectory("elsewhere-");
         var inside = table.Store.LocalPath(table.Path)!;
-        try
-        {
-            File.WriteAllText(Path.Combine(elsewhere, "part-0.parquet"), "not ours");
-            File.WriteAllText(Path.Combine(elsewhere, $".part-1.parquet.{Guid.NewGuid():N}.tmp"), "not ours");
-            Directory.CreateSymbolicLink(Path.Combine(inside, "elsewhere"), elsewhere);
-            Directory.CreateSymbolicLink(Path.Combine(inside, "back"), inside);
-            _time.Advance(TimeSpan.FromDays(60));
+        File.WriteAllText(Path.Combine(elsewhere, "part-0.parquet"), "not ours");
+        File.WriteAllText(Path.Combine(elsewhere, $".part-1.parquet.{Guid.NewGuid():N}.tmp"), "not ours");
+        Directory.CreateSymbolicLink(Path.Combine(inside, "elsewhere"), elsewhere);
+        Directory.CreateSymbolicLink(Path.Combine(inside, "back"), inside);
+        _time.Advance(TimeSpan.FromDays(60));
 
-            var result = await Vacuum.RunAsync(table, Now, Cancel);
+        var result = await Vacuum.RunAsync(table, Now, Cancel);
 
-            Assert.DoesNotContain(result.Paths, path => path.Contains("elsewhere", StringComparison.Ordinal) || path.Contains("back", StringComparison.Ordinal));
-            Assert.Equal((2L, 2), (result.Files, Directory.GetFiles(elsewhere).Length));
-            Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
-        }
-        finally
-        {
-            Directory.Delete(elsewhere, recursive: true);
-        }
+        Assert.DoesNotContain(result.Paths, path => path.Contains("elsewhere", StringComparison.Ordinal) || path.Contains("back", StringComparison.Ordinal));
+        Assert.Equal((2L, 2), (result.Files, Directory.GetFiles(elsewhere).Length));
+        Assert.Equal([1, 2], DuckDbRows.Keys(table, table.Current));
     }
 
     [Fact]

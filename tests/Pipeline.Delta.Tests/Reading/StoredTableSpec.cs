@@ -40,7 +40,7 @@ public sealed class StoredTableSpec
     /// <summary>Six versions: a checkpoint of the fourth, a removed file, two partitions and none.</summary>
     private static async Task WriteAsync(string directory)
     {
-        if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+        ScratchDirectory.Delete(directory);
         var table = await DeltaTable.OpenOrCreateAsync(new LocalObjectStore(directory), "all_types", Partitioned, ["day"],
             new Dictionary<string, string> { ["delta.checkpointInterval"] = "4" }, TimeProvider.System, Cancel);
         string?[] days = ["2026-01-01", null, "0001-01-01", "2026-01-01", "9999-12-31"];

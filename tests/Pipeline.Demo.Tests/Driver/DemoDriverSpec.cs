@@ -1,12 +1,13 @@
 using Pipeline.Core;
 using Pipeline.Demo.Driver;
 using Pipeline.Demo.Tests.Data;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Driver;
 
 public sealed class DemoDriverSpec : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("demo-").FullName;
+    private readonly ScratchDirectory _directory = new("demo-");
 
     private DemoOptions Options => new(_directory) { RowsPerSecond = 300, Ticks = 10, TickInterval = TimeSpan.Zero, Seed = 3 };
 
@@ -112,5 +113,5 @@ public sealed class DemoDriverSpec : IDisposable
         Assert.Contains("manifest.json", damaged.Message, StringComparison.Ordinal);
     }
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 }

@@ -26,7 +26,7 @@ public sealed class ReferencePipelineSpec : IDisposable
     private static readonly ISourceKind[] Kinds = [new KafkaSourceKind(), new PostgresSourceKind(), new SnowflakeSourceKind()];
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("reference-").FullName;
+    private readonly ScratchDirectory _directory = new("reference-");
     private readonly List<ConfigProblem> _problems = [];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -65,7 +65,7 @@ public sealed class ReferencePipelineSpec : IDisposable
         Assert.Empty(await DifferencesAsync(lake, expectation));
     }
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     private static ISource Open((string Name, SettingsReader Settings) source)
     {

@@ -5,6 +5,7 @@ using Pipeline.Emulation.Emr;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Emr;
 
@@ -14,7 +15,7 @@ public sealed class DemoOnEmrSpec : IDisposable
     /// <summary>For whatever is waited for: generous, because a loaded machine is no failure.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-demo-");
 
     private string Lake => Path.Combine(_root, "lake");
 
@@ -30,7 +31,7 @@ public sealed class DemoOnEmrSpec : IDisposable
             using (left) left.Kill();
         }
 
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     [Theory]

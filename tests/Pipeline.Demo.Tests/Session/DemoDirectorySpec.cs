@@ -6,11 +6,11 @@ namespace Pipeline.Demo.Tests.Session;
 
 public sealed class DemoDirectorySpec : IDisposable
 {
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-demo-");
 
     private string Lake => Path.Combine(_root, "lake");
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _root.Dispose();
 
     [Fact]
     public void A_new_demo_replaces_the_one_before()

@@ -12,11 +12,11 @@ namespace Pipeline.Demo.Tests.Session;
 /// <summary>The README's first command, as processes: to the end, interrupted, killed and resumed.</summary>
 public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable, IClassFixture<DemoProcessSpec.OnceDemo>
 {
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-demo-");
 
     private string Lake => Path.Combine(_root, "lake");
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _root.Dispose();
 
     [Fact]
     public async Task Once_fills_every_table_balances_to_the_row_and_measures_what_the_list_of_instruments_says()
@@ -123,7 +123,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     /// <summary>A demo that has run once to its end, and the lake that it has left.</summary>
     public sealed class OnceDemo : IAsyncLifetime
     {
-        private readonly string _root = Directory.CreateTempSubdirectory("pipeline-demo-").FullName;
+        private readonly ScratchDirectory _root = new("pipeline-demo-");
 
         public string Lake => Path.Combine(_root, "lake");
 
@@ -139,7 +139,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
 
         public ValueTask DisposeAsync()
         {
-            Directory.Delete(_root, recursive: true);
+            _root.Dispose();
             return ValueTask.CompletedTask;
         }
     }

@@ -16,20 +16,20 @@ public sealed class EmrProcessSpec : IDisposable
          "steps":[{"do":"define","name":"ones","keep":true,"sql":"SQL"},{"do":"write","output":"gold/ones","from":"ones"}]}
         """;
 
-    private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("emr-");
+    private readonly ScratchDirectory _root = new("emr-");
 
-    public void Dispose() => _root.Delete(recursive: true);
+    public void Dispose() => _root.Dispose();
 
-    private string Lake => Path.Combine(_root.FullName, "lake");
+    private string Lake => Path.Combine(_root, "lake");
 
-    private string State => Path.Combine(_root.FullName, "state");
+    private string State => Path.Combine(_root, "state");
 
     private string Answer => Path.Combine(Lake, "_jobs", "answer-e1.json");
 
     [Fact]
     public async Task The_command_line_of_AWS_adds_lists_describes_and_cancels_steps_and_starts_jobs()
     {
-        await using var server = await EmrProcess.StartAsync(State, "--log-uri", Path.Combine(_root.FullName, "logs"), "--step-concurrency", "1");
+        await using var server = await EmrProcess.StartAsync(State, "--log-uri", Path.Combine(_root, "logs"), "--step-concurrency", "1");
         var (endpoint, checker) = await CheckedAsync(server.Url);
         await using var _ = checker;
         Task<JsonNode> AwsAsync(params string[] arguments) => AwsOfAsync("emr", arguments);
@@ -92,7 +92,7 @@ public sealed class EmrProcessSpec : IDisposable
     [Fact]
     public async Task A_step_refuses_another_document_than_was_promised_and_its_log_says_so()
     {
-        await using var server = await EmrProcess.StartAsync(State, "--log-uri", Path.Combine(_root.FullName, "logs"));
+        await using var server = await EmrProcess.StartAsync(State, "--log-uri", Path.Combine(_root, "logs"));
         using var emr = new EmrCaller(server.Url);
         WriteDocument(1, "SELECT 1::BIGINT AS one");
         var step = await emr.AddAsync(server.Cluster, "a", ArgumentsOf(1, new string('0', 64)));
@@ -150,7 +150,7 @@ public sealed class EmrProcessSpec : IDisposable
             ["Jar"] = "command-runner.jar",
             ["Args"] = new JsonArray([.. ArgumentsOf(index + 1, WriteDocument(index + 1, sql)).Select(argument => JsonValue.Create(argument))]),
         })]);
-        var file = Path.Combine(_root.FullName, "steps.json");
+        var file = Path.Combine(_root, "steps.json");
         File.WriteAllText(file, steps.ToJsonString());
         return $"file://{file}";
     }

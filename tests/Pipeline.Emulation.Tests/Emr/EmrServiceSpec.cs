@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Emulation.Emr;
+using Pipeline.Testing;
 
 namespace Pipeline.Emulation.Tests.Emr;
 
@@ -338,39 +339,32 @@ public sealed class EmrServiceSpec : IAsyncDisposable
     [Fact]
     public async Task Killed_and_opened_again_it_has_its_steps_and_those_that_ran_have_failed()
     {
-        var directory = Directory.CreateTempSubdirectory("emr-");
-        try
-        {
-            var file = Path.Combine(directory.FullName, "state.jsonl");
-            // Never disposed, as a process that is killed.
-            var killed = new EmrService(Options() with { StateFile = file });
-            using var before = new EmrCaller(killed, _time);
-            var cluster = killed.AddCluster("kept");
-            _time.Advance(TimeSpan.FromSeconds(2));
-            var ids = await before.AddAsync(cluster, "done", "ran", "waits");
-            _time.Advance(TimeSpan.FromSeconds(2));
-            _works["done"].SetResult(EmrOutcome.Done);
-            // The process is killed while it appends: what it leaves is cut off.
-            var text = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
-            var reopened = Path.Combine(directory.FullName, "again.jsonl");
-            await File.WriteAllTextAsync(reopened, text + "{\"Step\":{\"Nu", TestContext.Current.CancellationToken);
-            var leftOver = new List<string>();
+        using var directory = new ScratchDirectory("emr-");
+        var file = Path.Combine(directory, "state.jsonl");
+        // Never disposed, as a process that is killed.
+        var killed = new EmrService(Options() with { StateFile = file });
+        using var before = new EmrCaller(killed, _time);
+        var cluster = killed.AddCluster("kept");
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var ids = await before.AddAsync(cluster, "done", "ran", "waits");
+        _time.Advance(TimeSpan.FromSeconds(2));
+        _works["done"].SetResult(EmrOutcome.Done);
+        // The process is killed while it appends: what it leaves is cut off.
+        var text = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
+        var reopened = Path.Combine(directory, "again.jsonl");
+        await File.WriteAllTextAsync(reopened, text + "{\"Step\":{\"Nu", TestContext.Current.CancellationToken);
+        var leftOver = new List<string>();
 
-            var time = new FakeTimeProvider(_time.GetUtcNow());
-            var waits = new TaskCompletionSource<EmrOutcome>();
-            await using var again = new EmrService(Options() with { Time = time, StateFile = reopened, EndLeftOver = leftOver.Add, Work = _ => waits.Task });
-            using var after = new EmrCaller(again, time);
-            time.Advance(TimeSpan.FromSeconds(2));
+        var time = new FakeTimeProvider(_time.GetUtcNow());
+        var waits = new TaskCompletionSource<EmrOutcome>();
+        await using var again = new EmrService(Options() with { Time = time, StateFile = reopened, EndLeftOver = leftOver.Add, Work = _ => waits.Task });
+        using var after = new EmrCaller(again, time);
+        time.Advance(TimeSpan.FromSeconds(2));
 
-            Assert.Equal(["COMPLETED", "FAILED", "RUNNING"], [await after.StateAsync(cluster, ids[0]), await after.StateAsync(cluster, ids[1]), await after.StateAsync(cluster, ids[2])]);
-            Assert.Equal(ids[1], Assert.Single(leftOver));
-            Assert.Equal([cluster], again.LiveClusters);
-            waits.SetResult(EmrOutcome.Done);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        Assert.Equal(["COMPLETED", "FAILED", "RUNNING"], [await after.StateAsync(cluster, ids[0]), await after.StateAsync(cluster, ids[1]), await after.StateAsync(cluster, ids[2])]);
+        Assert.Equal(ids[1], Assert.Single(leftOver));
+        Assert.Equal([cluster], again.LiveClusters);
+        waits.SetResult(EmrOutcome.Done);
     }
 
     private static object Asking(string name, int? idleTimeout) => new

@@ -30,7 +30,7 @@ internal sealed class NightScene : IAsyncDisposable
     private const string Crm = @"\bcrm\b";
     private const string Events = @"\bevents\b";
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-night-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-night-");
     private readonly CancellationTokenSource _morning = new();
     private readonly List<IAsyncDisposable> _servers = [];
     private readonly ILoggerFactory _logs;
@@ -141,7 +141,7 @@ internal sealed class NightScene : IAsyncDisposable
         _logs.Dispose();
         _morning.Dispose();
         _disk?.Dispose();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     private async Task OpenAsync(CancellationToken cancellationToken)

@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest.Streams;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests.Streams;
 
@@ -13,7 +14,7 @@ public sealed class OpenFilesSpec : IDisposable
 {
     private static readonly Schema Source = new([new Field("id", Int64Type.Default, nullable: false)], null);
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("open-files-");
+    private readonly ScratchDirectory _directory = new("open-files-");
     private readonly OpenFiles _files = new(new IngestOptions(), TimeProvider.System);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -73,7 +74,7 @@ public sealed class OpenFilesSpec : IDisposable
         [
             new Field("value", StringType.Default, nullable: true), new Field("body", StringType.Default, nullable: true).As(BronzeRole.Document), BronzeColumns.PositionField,
         ], null);
-        var table = await BronzeTable.OpenAsync(new Lake(new LocalObjectStore(_directory.FullName), TimeProvider.System), TableId.Bronze("app", "settings"), columns, Cancel);
+        var table = await BronzeTable.OpenAsync(new Lake(new LocalObjectStore(_directory), TimeProvider.System), TableId.Bronze("app", "settings"), columns, Cancel);
         var open = await _files.OpenAsync(table, Cancel);
         // Few rows: their values alone do not decide.
         using var rows = new RecordBatch(table.FileSchema,
@@ -94,11 +95,11 @@ public sealed class OpenFilesSpec : IDisposable
         Assert.Equal($"value {BronzeColumns.IngestedAt}", await query.ExecuteScalarAsync(Cancel));
     }
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     private async Task<(UnreliableStore Store, BronzeTable Table)> OpenAsync()
     {
-        var store = new UnreliableStore(new LocalObjectStore(_directory.FullName), seed: 1);
+        var store = new UnreliableStore(new LocalObjectStore(_directory), seed: 1);
         return (store, await BronzeTable.OpenAsync(new Lake(store, TimeProvider.System), TableId.Bronze("app", "users"), Source, Cancel));
     }
 
@@ -109,7 +110,7 @@ public sealed class OpenFilesSpec : IDisposable
         return (await _files.CompleteAsync(open, Cancel)).Path;
     }
 
-    private string?[] DataFiles() => [.. _directory.GetFiles("*.parquet", SearchOption.AllDirectories).Select(file => file.Name)];
+    private string?[] DataFiles() => [.. Directory.GetFiles(_directory, "*.parquet", SearchOption.AllDirectories).Select(Path.GetFileName)];
 
     private static RecordBatch Row() => new(new Schema([.. Source.FieldsList, BronzeColumns.IngestedAtField], null),
         [new Int64Array.Builder().Append(1).Build(), new TimestampArray.Builder(BronzeColumns.Timestamp).Append(DateTimeOffset.UnixEpoch).Build()], 1);

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -9,14 +10,14 @@ public sealed class ExportJobsSpec : IDisposable
     private static readonly string Config = Path.Combine(Repository.Root, "hocon", "pipeline.conf");
 
     private readonly LakeFixture _lake = new();
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-export-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-export-");
 
     private string To => Path.Combine(_directory, "export");
 
     public void Dispose()
     {
         _lake.Dispose();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]
@@ -27,7 +28,7 @@ public sealed class ExportJobsSpec : IDisposable
         await _lake.AppendAsync(TableId.Silver("users"), "Ada");
         foreach (var isThere in (bool[])[false, true])
         {
-            if (isThere) Directory.Delete(To, recursive: true);
+            if (isThere) ScratchDirectory.Delete(To);
             if (isThere) Directory.CreateDirectory(To, (UnixFileMode)0b111_111_111);
 
             var run = await ExportAsync(To);

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -13,7 +14,7 @@ public sealed class LetterScene : IAsyncLifetime
     public const string Table = "bronze/events/clicks";
     public const string Payload = "{\"name\":\"Ada Lovelace\"}";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-dlq-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-dlq-");
     private int _copies;
 
     private string Lake => Path.Combine(_directory, "lake");
@@ -33,7 +34,7 @@ public sealed class LetterScene : IAsyncLifetime
 
     public ValueTask DisposeAsync()
     {
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
         return ValueTask.CompletedTask;
     }
 

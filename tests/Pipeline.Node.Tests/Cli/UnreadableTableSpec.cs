@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -60,11 +61,11 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["dlq show"] = (["app"], [People, Visits, Letters]),
     };
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-unreadable-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-unreadable-");
 
     public static TheoryData<string> VerbsOfManyTables => [.. LooksAt.Where(verb => verb.Value == ManyTables).Select(verb => verb.Key)];
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public void Every_verb_says_how_many_tables_it_looks_at()

@@ -1,5 +1,6 @@
 using Npgsql;
 using Pipeline.Ingest;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -10,9 +11,9 @@ namespace Pipeline.Node.Tests.Failures;
 [Collection(HealthySources.Name)]
 public sealed class ChangedTypeSpec(HealthySources healthy) : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-types-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-types-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Theory]
     [InlineData("NUMBER(12,2)", "NUMBER(18,2)", "decimal(12,2)", "decimal(18,2)", false)]

@@ -2,6 +2,7 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Operations.Inspection;
+using Pipeline.Testing;
 using static Xunit.TestContext;
 
 namespace Pipeline.Node.Tests.Failures;
@@ -13,9 +14,9 @@ namespace Pipeline.Node.Tests.Failures;
 [Collection(HealthySources.Name)]
 public sealed class DroppedColumnSpec(HealthySources healthy) : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-dropped-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-dropped-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_column_of_Snowflake_is_null_from_then_on()

@@ -1,12 +1,13 @@
 using Akka.Actor;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
 public sealed class EssentialActorsSpec : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-essential-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-essential-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Theory]
     [InlineData("/user/membership")]

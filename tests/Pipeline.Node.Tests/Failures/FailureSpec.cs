@@ -15,9 +15,9 @@ public sealed class FailureSpec(HealthySources sources) : IDisposable
     private const string Clicks = "bronze/events/clicks";
     private const string Orders = "bronze/crm/orders";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-failure-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-failure-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Nothing_broken_nothing_said()

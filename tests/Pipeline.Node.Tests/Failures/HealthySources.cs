@@ -4,6 +4,7 @@ using Npgsql;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Emulation.Snowflake;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -15,7 +16,7 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     public const int Rows = 3;
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-sources-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-sources-");
     private ScratchPostgres? _postgres;
     private EmbeddedKafka? _kafka;
     private SnowflakeServer? _snowflake;
@@ -94,6 +95,6 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
         if (_snowflake is not null) await _snowflake.DisposeAsync();
         if (_kafka is not null) await _kafka.DisposeAsync();
         if (_postgres is not null) await _postgres.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 }

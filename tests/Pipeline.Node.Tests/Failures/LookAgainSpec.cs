@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Tests.Failures;
@@ -8,9 +9,9 @@ public sealed class LookAgainSpec : IDisposable
 {
     private const string Clicks = "bronze/events/clicks";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-word-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-word-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_word_to_any_node_reaches_the_tables_that_another_coordinates()

@@ -1,15 +1,16 @@
 using System.Text.Json.Nodes;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
 [Collection(HealthySources.Name)]
 public sealed class PlanSpec(HealthySources sources) : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-plan-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-plan-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Plan_says_what_a_run_creates_and_afterwards_that_nothing_is_left_to_do()

@@ -1,11 +1,13 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Node.Tests.Failures;
 
 /// <summary>What a node keeps beside the lake is read by nobody else on its machine.</summary>
 public sealed class PrivateFilesSpec : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-private-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-private-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Theory]
     [InlineData(false)]

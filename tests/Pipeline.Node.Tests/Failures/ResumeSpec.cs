@@ -3,6 +3,7 @@ using Pipeline.Emulation.Kafka;
 using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -10,9 +11,9 @@ public sealed class ResumeSpec : IDisposable
 {
     private const string Table = "bronze/events/clicks";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-resume-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-resume-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Lost_records_halt_their_table_until_an_operator_accepts_it()

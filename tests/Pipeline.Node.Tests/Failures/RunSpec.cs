@@ -2,15 +2,16 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
 [Collection(HealthySources.Name)]
 public sealed class RunSpec(HealthySources sources) : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-run-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-run-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_service_that_is_told_to_stop_drains_and_ends_well()

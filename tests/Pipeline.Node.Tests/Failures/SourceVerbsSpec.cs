@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Npgsql;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -10,9 +11,9 @@ public sealed class SourceVerbsSpec(HealthySources sources) : IDisposable
 {
     private const string Left = "select (select count(*) from pg_replication_slots where slot_name = 'pipeline_app') + (select count(*) from pg_publication where pubname = 'pipeline_app')";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-source-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-source-");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_captured_source_is_removed_only_when_it_was_shown_and_agreed_to()

@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
@@ -14,7 +15,7 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
     /// <summary>Halted for so long that only a word can be what ends it within a test.</summary>
     private const string LooksSeldom = "ingest.retry { halted-min = 1h, halted-max = 1h }";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-two-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-two-");
     private RunningNode _first = null!;
 
     public async ValueTask InitializeAsync()
@@ -28,7 +29,7 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
         await _first.DisposeAsync();
         await NodeRun.OfAsync("source", "remove", "app", "--yes", "--config", _first.ConfigPath);
         await ExecuteAsync($"delete from users where user_id > {HealthySources.Rows}");
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 
     [Theory]
@@ -65,7 +66,7 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
     {
         Assert.SkipWhen(IsDeafToHangups(), "Hangups are ignored here, as below nohup, and so by every process that is started.");
         await _first.DisposeAsync();
-        Directory.Delete(_first.LakeDirectory, recursive: true);
+        ScratchDirectory.Delete(_first.LakeDirectory);
         await using var again = NodeProcess.Start("run", "--config", await ConfigureSecondAsync("sales", LooksSeldom));
         await again.WaitForAsync(line => line.Contains("COMMENT ON PUBLICATION", StringComparison.Ordinal));
         var line = again.Messages.Split('\n').First(line => line.Contains("COMMENT ON PUBLICATION", StringComparison.Ordinal));

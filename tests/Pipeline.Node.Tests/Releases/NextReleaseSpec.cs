@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Releases;
 
@@ -28,17 +29,10 @@ public sealed partial class NextReleaseSpec
     [InlineData("every-option-cluster.conf")]
     public void The_configurations_that_are_kept_are_valid(string file)
     {
-        var directory = Directory.CreateTempSubdirectory("next-release-");
-        try
-        {
-            foreach (var from in (string[])["hocon", "tests/Pipeline.Releases/configuration"]) Copy(new DirectoryInfo(Path.Combine(Repository.Root, from)), directory);
+        using var directory = new ScratchDirectory("next-release-");
+        foreach (var from in (string[])["hocon", "tests/Pipeline.Releases/configuration"]) Copy(new DirectoryInfo(Path.Combine(Repository.Root, from)), new DirectoryInfo(directory));
 
-            Assert.NotEmpty(PipelineOptions.Load(Path.Combine(directory.FullName, file), SourceKinds.All, lakeLocation: null, _ => null).Sources);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        Assert.NotEmpty(PipelineOptions.Load(Path.Combine(directory, file), SourceKinds.All, lakeLocation: null, _ => null).Sources);
     }
 
     private static void Copy(DirectoryInfo from, DirectoryInfo to)

@@ -10,19 +10,20 @@ using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
 using Pipeline.Remoting.Tls;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Remoting;
 
 /// <summary>Who comes into a cluster, and who does not.</summary>
 public sealed class JoiningSpec : IDisposable
 {
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-joining-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-joining-");
     private readonly NodeAuthority _authority = new("authority of sales");
 
     public void Dispose()
     {
         _authority.Dispose();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     [Fact]

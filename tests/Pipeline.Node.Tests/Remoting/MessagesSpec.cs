@@ -16,7 +16,7 @@ public sealed class MessagesSpec : IAsyncLifetime
 {
     private static readonly Assembly[] Rooms = [typeof(IngestMessageSerializer).Assembly, typeof(TransformMessageSerializer).Assembly, typeof(Composition.NodeHost).Assembly];
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-messages-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-messages-");
     private RunningNode _node = null!;
 
     private Serialization Serialization => _node.System.Serialization;
@@ -26,7 +26,7 @@ public sealed class MessagesSpec : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _node.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]

@@ -10,6 +10,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Node.Tests.Failures;
 using Pipeline.Remoting.Tls;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Remoting;
 
@@ -20,7 +21,7 @@ public sealed class StrangersSpec : IAsyncLifetime
     private static readonly Guid Stage = Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
     private static readonly string[] SystemOrders = ["Terminate", "Suspend", "Resume", "Create", "Recreate", "Supervise", "Failed"];
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-strangers-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-strangers-");
     private readonly NodeAuthority _authority = new("authority of sales");
     private RunningNode _node = null!;
 
@@ -32,7 +33,7 @@ public sealed class StrangersSpec : IAsyncLifetime
     {
         await _node.DisposeAsync();
         _authority.Dispose();
-        Directory.Delete(_root, recursive: true);
+        _root.Dispose();
     }
 
     [Fact]

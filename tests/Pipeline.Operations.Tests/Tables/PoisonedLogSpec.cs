@@ -11,6 +11,7 @@ using Pipeline.Delta.Storage;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Tables;
 using Pipeline.Operations.Verification;
+using Pipeline.Testing;
 using Pipeline.Transform.Graph;
 
 namespace Pipeline.Operations.Tests.Tables;
@@ -20,13 +21,13 @@ public sealed class PoisonedLogSpec : IDisposable
 {
     private static readonly Schema Names = new([new Field("name", StringType.Default, nullable: true)], null);
 
-    private readonly string _root = Directory.CreateTempSubdirectory("pipeline-poison-").FullName;
+    private readonly ScratchDirectory _root = new("pipeline-poison-");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private Lake Lake => new(new LocalObjectStore(Path.Combine(_root, "lake")), TimeProvider.System);
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _root.Dispose();
 
     public static TheoryData<string> Elsewhere => new("../other/secret.parquet", "%2e%2e/other/secret.parquet", "..%2Fother%2Fsecret.parquet", "x/../../other/secret.parquet",
         "../../../outside.parquet", "{root}/outside.parquet", "file:{root}/outside.parquet", "file://{root}/outside.parquet", "{root}/lake/silver/other/secret.parquet",

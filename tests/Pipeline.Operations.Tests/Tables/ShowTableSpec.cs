@@ -9,18 +9,19 @@ using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Tables;
+using Pipeline.Testing;
 
 namespace Pipeline.Operations.Tests.Tables;
 
 public sealed class ShowTableSpec : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("pipeline-show-").FullName;
+    private readonly ScratchDirectory _directory = new("pipeline-show-");
 
     private Lake Lake => new(new LocalObjectStore(_directory), TimeProvider.System);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_decimal_keeps_all_of_its_38_digits()

@@ -9,6 +9,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.DuckDb;
 using Pipeline.Operations.Verification;
+using Pipeline.Testing;
 using Pipeline.Transform;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
@@ -36,7 +37,7 @@ public sealed class MadeUpSourceSpec : IDisposable
         Of("id", Int64Type.Default), Of("name", StringType.Default), Of("_filled", StringType.Default).As(BronzeRole.Changed),
         Of("_step", Int64Type.Default).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog), Of("_sequence", Int64Type.Default), Of("_changed", StringType.Default));
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("made-up-").FullName;
+    private readonly ScratchDirectory _directory = new("made-up-");
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
     private readonly TransformOptions _options;
     private readonly Lake _lake;
@@ -49,7 +50,7 @@ public sealed class MadeUpSourceSpec : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Numbered_records_become_Silver_and_are_proved_there_once()

@@ -25,23 +25,21 @@ internal sealed class ReleaseMaker(string name, string commit, string directory)
 
     public async Task MakeAsync(CancellationToken cancellationToken)
     {
-        var work = Directory.CreateTempSubdirectory("pipeline-release-").FullName;
-        var (root, configurations) = (Path.Combine(work, "state"), Path.Combine(directory, "hocon"));
-        Directory.CreateDirectory(root);
+        using var postgres = new ScratchDirectory("pipeline-release-");
+        var configurations = Path.Combine(directory, "hocon");
         Copy(Path.Combine(AppContext.BaseDirectory, "hocon"), configurations);
         Copy(Rows, Path.Combine(directory, "rows"));
         Copy(Path.Combine(AppContext.BaseDirectory, "configuration"), configurations);
 
-        await using (var sources = await SourceSystems.StartAsync(Path.Combine(work, "postgres"), Rows, cancellationToken))
-        await using (var state = new ReleaseState(root, configurations))
+        await using (var sources = await SourceSystems.StartAsync(postgres, Rows, cancellationToken))
+        await using (var state = new ReleaseState(configurations))
         {
             await LiveAsync(state, sources, cancellationToken);
             await AcceptGapAsync(state, sources, cancellationToken);
             var run = await CutOffAsync(state, sources, cancellationToken);
-            await new Release(name, commit, run).PackAsync(root, directory, cancellationToken);
+            await new Release(name, commit, run).PackAsync(state.Root, directory, cancellationToken);
         }
 
-        Directory.Delete(work, recursive: true);
         MessageSamples.Write(Path.Combine(directory, "messages"));
     }
 

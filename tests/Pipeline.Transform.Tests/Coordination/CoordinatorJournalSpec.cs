@@ -5,6 +5,7 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Tests.Jobs.Remote;
@@ -151,7 +152,7 @@ public sealed class CoordinatorJournalSpec : IDisposable
     [Fact]
     public async Task A_server_that_is_restarted_costs_nothing_and_is_told_everything_when_it_is_back()
     {
-        var directory = Directory.CreateTempSubdirectory("journal-").FullName;
+        using var directory = new ScratchDirectory("journal-");
         var cancel = TestContext.Current.CancellationToken;
         await using (var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), cancel))
         {
@@ -172,7 +173,6 @@ public sealed class CoordinatorJournalSpec : IDisposable
             Assert.Equal(TableActivity.Paused, (await later.StatusAsync()).Tables.Single(table => table.Table == Others).Activity);
         }
 
-        Directory.Delete(directory, recursive: true);
     }
 
     [Fact]

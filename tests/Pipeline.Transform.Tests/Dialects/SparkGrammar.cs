@@ -15,23 +15,16 @@ internal static class SparkGrammar
         Assert.SkipWhen(modules is null, "npm cannot fetch dt-sql-parser.");
         // The parser can say no.
         var all = statements.Append((Name: "no statement", Sql: "SELECT * FROM t WHERE SELECT")).ToList();
-        var directory = Directory.CreateTempSubdirectory("grammar-");
-        try
-        {
-            var file = Path.Combine(directory.FullName, "statements.json");
-            await File.WriteAllTextAsync(file, JsonSerializer.Serialize(all.Select(statement => new { name = statement.Name, sql = statement.Sql })), TestContext.Current.CancellationToken);
-            await using var node = OutsideProgram.TryStart("node", [Path.Combine(Script, "parse.mjs"), modules, file]);
-            Assert.SkipWhen(node is null, "There is no node.");
+        using var directory = new ScratchDirectory("grammar-");
+        var file = Path.Combine(directory, "statements.json");
+        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(all.Select(statement => new { name = statement.Name, sql = statement.Sql })), TestContext.Current.CancellationToken);
+        await using var node = OutsideProgram.TryStart("node", [Path.Combine(Script, "parse.mjs"), modules, file]);
+        Assert.SkipWhen(node is null, "There is no node.");
 
-            var (exit, lines) = await node.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var (exit, lines) = await node.WaitForExitAsync(TestContext.Current.CancellationToken);
 
-            var wrong = lines.Where(line => line.StartsWith("wrong ", StringComparison.Ordinal)).ToList();
-            Assert.True(exit == 1 && wrong.Count == 1 && wrong[0].Contains("no statement", StringComparison.Ordinal), string.Join(Environment.NewLine, lines));
-            Assert.Contains($"{all.Count} statements", lines[^1], StringComparison.Ordinal);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
+        var wrong = lines.Where(line => line.StartsWith("wrong ", StringComparison.Ordinal)).ToList();
+        Assert.True(exit == 1 && wrong.Count == 1 && wrong[0].Contains("no statement", StringComparison.Ordinal), string.Join(Environment.NewLine, lines));
+        Assert.Contains($"{all.Count} statements", lines[^1], StringComparison.Ordinal);
     }
 }

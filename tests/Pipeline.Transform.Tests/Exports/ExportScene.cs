@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Testing;
 using Pipeline.Transform.Exports;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
@@ -32,7 +33,7 @@ public sealed class ExportScene : IAsyncLifetime
     private static readonly IReadOnlyList<Field> Teams = TestLake.BronzeColumns("team_id long");
     private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "team_id long", "text string", "amount decimal(12,2)", "_changed string", "_sequence long");
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("export-").FullName;
+    private readonly ScratchDirectory _directory = new("export-");
 
     internal TestLake Lake { get; } = new(GraphOf());
 
@@ -73,7 +74,7 @@ public sealed class ExportScene : IAsyncLifetime
     public ValueTask DisposeAsync()
     {
         Lake.Dispose();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.DuckDb;
+using Pipeline.Testing;
 using Pipeline.Transform.Graph;
 
 namespace Pipeline.Transform.Tests.Graph;
@@ -18,7 +19,7 @@ public sealed class ConfiguredSqlSpec : IDisposable
         }
         """;
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("sql-").FullName;
+    private readonly ScratchDirectory _directory = new("sql-");
 
     public ConfiguredSqlSpec() => File.WriteAllText(Secret, "TOP-SECRET");
 
@@ -26,7 +27,7 @@ public sealed class ConfiguredSqlSpec : IDisposable
 
     private string Out => Path.Combine(_directory, "out.csv");
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     public static TheoryData<string> Queries =>
     [

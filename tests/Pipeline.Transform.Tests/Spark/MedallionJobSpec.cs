@@ -10,19 +10,19 @@ public sealed class MedallionJobSpec : IDisposable
 {
     private const string Words = """{ "thing": "Table gold/t", "cause": "key ({0}) occurs {1} times, {2}", "next": "Add a column." }""";
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("medallion job-");
+    private readonly ScratchDirectory _directory = new("medallion job-");
     private readonly DuckDbSession _session = DuckDbSession.Open(new DuckDbSettings(256L << 20, 1, Path.GetTempPath()), CancellationToken.None);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private string Table => Directory.CreateDirectory(Path.Combine(_directory.FullName, "gold", "t")).FullName;
+    private string Table => Directory.CreateDirectory(Path.Combine(_directory, "gold", "t")).FullName;
 
     private string Output => Path.Combine(Table, "x-e1");
 
     public void Dispose()
     {
         _session.Dispose();
-        _directory.Delete(recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class MedallionJobSpec : IDisposable
         Assert.All(written.Files.Add(written.Marks), each => Assert.Equal(new FileInfo(Path.Combine(Table, each.Path)).Length, each.Size));
         Assert.Equal(["1", "2", "3"], _session.Rows($"SELECT * FROM {Sql.Text(Path.Combine(Table, file.Path))} ORDER BY 1").Select(row => $"{row.Single()}"));
         Assert.Equal(("gold/none", 0, null), (ended.Answer.Outputs[1].Name, ended.Answer.Outputs[1].Files.Length, ended.Answer.Outputs[1].Marks));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_directory.FullName, "gold", "none", "x-e1")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_directory, "gold", "none", "x-e1")));
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public sealed class MedallionJobSpec : IDisposable
 
         Assert.Equal((1, null), (ended.ExitCode, ended.Answer));
         Assert.Contains("its SHA-256 is", ended.Output);
-        Assert.Equal([document], Directory.EnumerateFileSystemEntries(_directory.FullName));
+        Assert.Equal([document], Directory.EnumerateFileSystemEntries(_directory));
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class MedallionJobSpec : IDisposable
         Assert.Equal(1, ended.ExitCode);
         Assert.Contains("it is there already. Ask for another execution.", ended.Output);
         Assert.Equal("{}", await File.ReadAllTextAsync(document + ".answer", Cancel));
-        Assert.False(Directory.Exists(Path.Combine(_directory.FullName, "gold")));
+        Assert.False(Directory.Exists(Path.Combine(_directory, "gold")));
     }
 
     [Fact]
@@ -236,7 +236,7 @@ public sealed class MedallionJobSpec : IDisposable
         var files = JsonNode.Parse(Files("SELECT 1 AS id, CAST(1 AS DECIMAL(4,1)) AS \"a b\", DATE '2026-01-01' AS at", "SELECT CAST(2 AS BIGINT) AS id"))!.AsArray();
         foreach (var file in files) file!["low"] = "1";
         _session.Execute($"COPY (SELECT 'x' AS _file, CAST(2 AS BIGINT) AS _file_row) TO {Sql.Text(Path.Combine(Table, "gone.parquet"))} (FORMAT parquet)");
-        var path = Path.Combine(_directory.FullName, "said");
+        var path = Path.Combine(_directory, "said");
         await RunAsync($$"""
             "relations": [
               { "name": "t", "location": "gold/t", "origin": true, "leftOut": "gone.parquet", "files": {{files.ToJsonString()}}, {{columns}} },
@@ -266,7 +266,7 @@ public sealed class MedallionJobSpec : IDisposable
         await using (MedallionJob.Start(MedallionJob.Environment(host), "--document", document, "--sha256", Sha256(document), "--execution", "e1", "--answer", document + ".answer"))
             await host.Held.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
 
-        Assert.Equal([document], Directory.EnumerateFiles(_directory.FullName));
+        Assert.Equal([document], Directory.EnumerateFiles(_directory));
     }
 
     [Fact]
@@ -280,11 +280,11 @@ public sealed class MedallionJobSpec : IDisposable
         var ended = await MedallionJob.RunAsync([document], Cancel);
 
         Assert.Equal(0, ended.ExitCode);
-        var path = Assert.Single(Directory.EnumerateFiles(_directory.FullName, "*.answer.json"));
+        var path = Assert.Single(Directory.EnumerateFiles(_directory, "*.answer.json"));
         Assert.Contains($"Answer: {path}", ended.Output);
         var answer = JobAnswer.Read(await File.ReadAllBytesAsync(path, Cancel));
         Assert.Equal((Sha256(document), $"{document}.{answer.Execution}.answer.json"), (answer.Document, path));
-        var file = Path.Combine(_directory.FullName, "lake", "gold", "t", Assert.Single(Assert.Single(answer.Outputs).Files).Path);
+        var file = Path.Combine(_directory, "lake", "gold", "t", Assert.Single(Assert.Single(answer.Outputs).Files).Path);
         Assert.Equal(["1", "2", "3"], _session.Rows($"SELECT id FROM {Sql.Text(file)}").Select(row => $"{row.Single()}"));
     }
 
@@ -334,7 +334,7 @@ public sealed class MedallionJobSpec : IDisposable
     {
         var document = JsonNode.Parse("""{ "format": 1, "dialect": "spark", "run": { "table": "gold/t", "number": 7 }, "root": "." }""")!.AsObject();
         foreach (var (name, value) in JsonNode.Parse($"{{ {fields} }}")!.AsObject()) document[name] = value?.DeepClone();
-        var path = Path.Combine(_directory.FullName, "document.json");
+        var path = Path.Combine(_directory, "document.json");
         File.WriteAllText(path, document.ToJsonString());
         return path;
     }

@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Tests.Spark;
@@ -28,18 +29,18 @@ public sealed class MedallionLakeSpec : IDisposable
         ("shops.sql", "SELECT shop, CAST(COUNT(*) AS BIGINT) AS sales, CAST(SUM(quantity) AS BIGINT) AS pieces FROM silver.sales GROUP BY shop"),
     ];
 
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("spark-");
+    private readonly ScratchDirectory _directory = new("spark-");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Silver_and_Gold_are_what_the_engine_in_this_process_makes_of_them()
     {
         using var here = new TestLake(TestGraph.Of(Contracts, Gold, Files));
         using var there = new TestLake(TestGraph.Of(Contracts, Gold, Files));
-        var spark = new SparkDouble(there.Lake.Store.Location, _directory.FullName);
+        var spark = new SparkDouble(there.Lake.Store.Location, _directory);
         var jobs = new JobRunner(there.Tables, spark, there.Options, there.Time);
         foreach (var rows in Batches)
         {

@@ -7,6 +7,7 @@ using Pipeline.Aws.Emr;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Emr;
+using Pipeline.Testing;
 using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -18,7 +19,7 @@ internal sealed class EmrScene : IAsyncDisposable
 {
     private static readonly BasicAWSCredentials Credentials = new("test", "test");
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("emr-").FullName;
+    private readonly ScratchDirectory _directory = new("emr-");
     private readonly TaskCompletionSource<EmrOutcome> _isOver = new();
     private readonly EmrMessageHandler _transport;
     private readonly EmrStepOptions _options;
@@ -107,7 +108,7 @@ internal sealed class EmrScene : IAsyncDisposable
         foreach (var client in _clients) client.Dispose();
         _transport.Dispose();
         await Service.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        _directory.Dispose();
     }
 
     private EmrStepEngine EngineOf(EmrStepOptions options, HttpMessageHandler? transport, TimeProvider? time = null)

@@ -8,6 +8,7 @@ using Pipeline.Aws.EmrServerless;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Emr;
+using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Jobs;
@@ -21,7 +22,8 @@ public sealed class EmrServerlessEngineSpec : IDisposable
     private static readonly IReadOnlyList<Field> Columns = TestLake.BronzeColumns("user_id long", "email string");
 
     private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, email { type = string, required = true } }, key = [user_id] }"));
-    private readonly LocalObjectStore _store = new(Directory.CreateTempSubdirectory("jobs-").FullName);
+    private readonly ScratchDirectory _directory = new("jobs-");
+    private readonly LocalObjectStore _store;
     private readonly ServerlessDouble _aws;
     private readonly EmrServerlessOptions _options;
     private readonly JobArtifacts _artifacts;
@@ -31,6 +33,7 @@ public sealed class EmrServerlessEngineSpec : IDisposable
 
     public EmrServerlessEngineSpec()
     {
+        _store = new LocalObjectStore(_directory);
         _aws = new ServerlessDouble(_lake.Time, InterpretAsync);
         _options = new EmrServerlessOptions
         {
@@ -60,7 +63,7 @@ public sealed class EmrServerlessEngineSpec : IDisposable
         _client.Dispose();
         _aws.Dispose();
         _lake.Dispose();
-        Directory.Delete(_store.Location, recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]

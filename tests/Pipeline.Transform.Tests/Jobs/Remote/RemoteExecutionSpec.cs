@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -14,7 +15,7 @@ public sealed class RemoteExecutionSpec : IDisposable
     private static readonly IReadOnlyList<Field> Columns = TestLake.BronzeColumns("user_id long", "email string");
 
     private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, email { type = string, required = true } }, key = [user_id] }"));
-
+    private readonly ScratchDirectory _directory = new("jobs-");
     private readonly LocalObjectStore _store;
     private readonly EngineElsewhere _engine;
     private readonly RemoteRuns _remote;
@@ -22,7 +23,7 @@ public sealed class RemoteExecutionSpec : IDisposable
 
     public RemoteExecutionSpec()
     {
-        _store = new LocalObjectStore(Directory.CreateTempSubdirectory("jobs-").FullName);
+        _store = new LocalObjectStore(_directory);
         _engine = new EngineElsewhere(_lake.Engine, _store, _lake.Time);
         _remote = new RemoteRuns("test", _lake.Lake, new JobArtifacts(_store), [_engine]);
     }
@@ -32,7 +33,7 @@ public sealed class RemoteExecutionSpec : IDisposable
     public void Dispose()
     {
         _lake.Dispose();
-        Directory.Delete(_store.Location, recursive: true);
+        _directory.Dispose();
     }
 
     [Fact]
