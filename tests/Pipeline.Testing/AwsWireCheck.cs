@@ -12,6 +12,26 @@ public sealed class AwsWireCheck : IAsyncDisposable
 {
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2);
 
+    /// <summary>
+    /// Runs the script that follows. It reads JSON and nothing that is compressed, and moto_server unzips twice: signatures are read from what was
+    /// sent, contents from what is in it, which is passed on.
+    /// </summary>
+    private const string Unzipping = """
+        import gzip, json, runpy, sys, urllib.request
+        loads, request = json.loads, urllib.request.Request
+        def unzip(data):
+            return gzip.decompress(data) if isinstance(data, bytes) and data[:2] == b'\x1f\x8b' else data
+        def pass_on(url, data=None, headers={}, **named):
+            if any(name.lower() == 'content-encoding' and value == 'gzip' for name, value in headers.items()):
+                data = unzip(data)
+                headers = {name: value for name, value in headers.items() if name.lower() not in ('content-encoding', 'content-length')}
+            return request(url, data=data, headers=headers, **named)
+        json.loads = lambda text, *more, **named: loads(unzip(text), *more, **named)
+        urllib.request.Request = pass_on
+        sys.argv = sys.argv[1:]
+        runpy.run_path(sys.argv[0], run_name='__main__')
+        """;
+
     private readonly OutsideProgram _program;
 
     private AwsWireCheck(OutsideProgram program, Uri url) => (_program, Url) = (program, url);
@@ -24,7 +44,7 @@ public sealed class AwsWireCheck : IAsyncDisposable
     {
         if (SharedFiles.Find("tools/awscheck.py") is not { } script) return (null, "There is no shared/tools/awscheck.py beside the checkout.");
         var port = LoopbackPort.Free();
-        if (OutsideProgram.TryStart("python3", ["-u", script, $"{port}", upstream.ToString().TrimEnd('/'), "test", secret]) is not { } program) return (null, "There is no python3.");
+        if (OutsideProgram.TryStart("python3", ["-u", "-c", Unzipping, script, $"{port}", upstream.ToString().TrimEnd('/'), "test", secret]) is not { } program) return (null, "There is no python3.");
         await ListeningAsync(port, cancellationToken);
         return (new AwsWireCheck(program, new Uri($"http://127.0.0.1:{port}")), "");
     }

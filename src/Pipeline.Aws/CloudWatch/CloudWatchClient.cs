@@ -19,7 +19,7 @@ public sealed class CloudWatchClient : IDisposable
     /// <summary>Puts metrics. After an answer that was lost they may have been put: put again they count twice, in sums and numbers of samples.</summary>
     /// <exception cref="PipelineException">They are refused, which is <see cref="FaultKind.Invalid"/> where it is for what is in them, or CloudWatch is away.</exception>
     public Task PutMetricDataAsync(MetricBatch batch, CancellationToken cancellationToken) =>
-        _call.RepeatableAsync<CloudWatchWire.Nothing>(AwsRequest.Json10($"Metrics in CloudWatch in {_settings.Region}", TargetPrefix, "PutMetricData", batch.Body, isCompressed: true), cancellationToken);
+        _call.RepeatableAsync<CloudWatchWire.Nothing>(AwsRequest.Json10($"Metrics in CloudWatch in {_settings.Region}", TargetPrefix, "PutMetricData", batch.Body, batch.IsCompressed), cancellationToken);
 
     public void Dispose() => _call.Dispose();
 }

@@ -48,18 +48,17 @@ public sealed class CloudWatchMetrics(string pipeline, string? nameSpace)
     ];
 
     /// <summary>What puts an interval: at the time of its beginning, since that is how CloudWatch names a minute.</summary>
-    internal IReadOnlyList<MetricBatch> Of(MetricInterval interval)
+    public IEnumerable<MetricDatum> Of(MetricInterval interval)
     {
         // After a step back of the clock the beginning may lie ahead.
         var at = interval.From < interval.To ? interval.From : interval.To;
-        var metrics =
+        return
             from series in interval.Series
             let dimensions = DimensionsOf(series.Instrument, series.Tags)
             group series by (series.Instrument.Name, series.Instrument.Unit, Dimensions: string.Join('\n', dimensions.Select(dimension => $"{dimension.Name}={dimension.Value}"))) into same
             let first = same.First()
             from values in same.SelectMany(ValuesOf).Where(value => MetricDatum.Takes(value.Value)).Chunk(MetricDatum.ValuesMax)
             select new MetricDatum(first.Instrument.Name, DimensionsOf(first.Instrument, first.Tags), at, [.. values.Select(value => value.Value)], [.. values.Select(value => value.Count)], UnitOf(first.Instrument.Unit));
-        return MetricBatch.Of(Namespace, metrics);
     }
 
     private static IEnumerable<(double Value, long Count)> ValuesOf(SeriesInterval series) =>

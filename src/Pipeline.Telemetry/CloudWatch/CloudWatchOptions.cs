@@ -15,6 +15,9 @@ public sealed record CloudWatchOptions
     /// <summary>The namespace of all metrics; null: <c>Pipeline/NAME</c>. The pipeline's name is a dimension of each as well, so that pipelines that share a namespace share no metric.</summary>
     public string? Namespace { get; init; }
 
+    /// <summary>Whether larger requests are compressed with gzip. Default true; false is for emulations that cannot read it.</summary>
+    public bool Compress { get; init; } = true;
+
     /// <summary>Reads the section; null: it is not there.</summary>
     public static CloudWatchOptions? Bind(SettingsReader telemetry)
     {
@@ -38,6 +41,7 @@ public sealed record CloudWatchOptions
                 Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(1), AttemptsMax = 2 },
             },
             Namespace = name is { Length: > 0 } ? name : null,
+            Compress = settings.Bool("compress", byDefault: true),
         };
         settings.Complete();
         return options;

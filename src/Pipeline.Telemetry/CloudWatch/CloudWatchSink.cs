@@ -8,6 +8,7 @@ internal sealed class CloudWatchSink : IMetricSink, IDisposable
 {
     private readonly CloudWatchClient _client;
     private readonly CloudWatchMetrics _metrics;
+    private readonly bool _mayCompress;
     private MetricInterval? _interval;
     private Queue<MetricBatch> _left = [];
 
@@ -17,6 +18,7 @@ internal sealed class CloudWatchSink : IMetricSink, IDisposable
     {
         _client = new CloudWatchClient(options.Aws, services.Time, credentials, transport);
         _metrics = new CloudWatchMetrics(services.Pipeline, options.Namespace);
+        _mayCompress = options.Compress;
     }
 
     public string Name => "cloudwatch";
@@ -27,7 +29,7 @@ internal sealed class CloudWatchSink : IMetricSink, IDisposable
     {
         // The same as before: what was taken of it then is not put twice.
         if (_interval is not { } before || (before.Node, before.Started, before.From, before.To) != (interval.Node, interval.Started, interval.From, interval.To))
-            (_interval, _left) = (interval, new Queue<MetricBatch>(_metrics.Of(interval)));
+            (_interval, _left) = (interval, new Queue<MetricBatch>(MetricBatch.Of(_metrics.Namespace, _metrics.Of(interval), _mayCompress)));
         while (_left.TryPeek(out var batch))
         {
             await _client.PutMetricDataAsync(batch, cancellationToken);
