@@ -36,6 +36,9 @@ public sealed class Alternation(string unit, long amount, params string[] sides)
     /// <summary>The yardstick's processor time in parts of ours: what of our work it needs.</summary>
     public Spread Processor(string side) => Compare(side, (yardstick, ours) => yardstick.Processor / ours.Processor);
 
+    /// <summary>Our processor time in parts of the yardstick's.</summary>
+    public Spread Cost(string side) => Compare(side, (yardstick, ours) => ours.Processor / yardstick.Processor);
+
     /// <summary>Writes every side, and how it compares with the yardstick.</summary>
     public async Task PrintAsync(TextWriter output)
     {

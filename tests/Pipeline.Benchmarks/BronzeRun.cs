@@ -13,6 +13,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
+using Pipeline.Telemetry;
 using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
@@ -25,12 +26,13 @@ internal static class BronzeRun
     /// is compared. Disposes the source.
     /// </summary>
     /// <param name="withPositions">False: by a <see cref="PositionlessCommitterActor"/>.</param>
-    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true)
+    /// <param name="telemetry">What measures the node meanwhile; null: nobody listens.</param>
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null)
     {
         using var directory = new ScratchDirectory("to-bronze-");
         var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
         await using var timed = new MeasuredSource(source, rows);
-        using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions);
+        using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions, telemetry);
         var system = host.Services.GetRequiredService<ActorSystem>();
         var bronze = TableId.Bronze(source.Name, table);
         var usage = await Usage.OfAsync(async () =>
@@ -56,7 +58,7 @@ internal static class BronzeRun
     private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
         (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
 
-    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken, bool withPositions = true)
+    internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null)
     {
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -71,6 +73,7 @@ internal static class BronzeRun
                 .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
             if (withPositions) akka.WithIngest(options, lake, [source], outages, TimeProvider.System);
             else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], outages, TimeProvider.System);
+            if (telemetry is not null) akka.WithTelemetry(telemetry, outages);
         });
         var host = builder.Build();
         await host.StartAsync(cancellationToken);

@@ -14,6 +14,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Sources.Kafka;
+using Pipeline.Telemetry;
 using Pipeline.Testing;
 
 namespace Pipeline.Benchmarks;
@@ -43,7 +44,8 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
     }
 
     /// <summary>In seconds.</summary>
-    private static async Task<(double P50, double P99)> RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken)
+    /// <param name="telemetry">What measures the node meanwhile; null: nobody listens.</param>
+    internal static async Task<(double P50, double P99)> RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken, NodeTelemetry? telemetry = null)
     {
         // One record a partition, so that reading has begun before the clock matters.
         await using var broker = await KafkaBroker.StartAsync(Partitions, recordsPerPartition: 1, cancellationToken);
@@ -58,7 +60,7 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
             Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic }],
         };
         await using var source = new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner()));
-        using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken);
+        using var host = await BronzeRun.StartAsync(lake, source, IngestOptions.Of(profile), cancellationToken, telemetry: telemetry);
         var system = host.Services.GetRequiredService<ActorSystem>();
         await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
         var table = TableId.Bronze(source.Name, KafkaBroker.Topic);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka;
+using Pipeline.Telemetry;
 
 namespace Pipeline.Benchmarks;
 
@@ -38,10 +39,10 @@ public sealed class KafkaToBronzeBenchmark : IBenchmark
         ];
     }
 
-    internal static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken, bool withPositions = true)
+    internal static async Task<Usage> IngestAsync(KafkaBroker broker, int workers, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null)
     {
         var options = new KafkaSourceOptions { Name = "benchmark", Bootstrap = broker.Bootstrap, Tables = [new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic, Workers = workers }] };
         return await BronzeRun.MeasureAsync(new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new BenchmarkOwner())),
-            KafkaBroker.Topic, broker.Records, ClockStart.FirstChunk, cancellationToken, withPositions);
+            KafkaBroker.Topic, broker.Records, ClockStart.FirstChunk, cancellationToken, withPositions, telemetry);
     }
 }

@@ -13,7 +13,7 @@ namespace Pipeline.Telemetry.Tests.Sending;
 internal sealed class SinkScene : IAsyncDisposable
 {
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(5);
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("pipeline-spool-");
+    private readonly ScratchDirectory _directory = new("pipeline-spool-");
     private readonly ConcurrentQueue<OutageNotice> _said = [];
     private readonly ConcurrentQueue<string> _log = [];
     private readonly Measurements _measured = new("sink", "scripted");
@@ -28,7 +28,7 @@ internal sealed class SinkScene : IAsyncDisposable
         Time = new FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 10, 0, 0, TimeSpan.Zero));
         Sink = new ScriptedSink(Time);
         _outages = new OutageWatch(Time, _said.Enqueue);
-        Options = new TelemetryOptions { SpoolLocation = _directory.FullName };
+        Options = new TelemetryOptions { SpoolLocation = _directory.Path };
     }
 
     public FakeTimeProvider Time { get; }
@@ -42,9 +42,9 @@ internal sealed class SinkScene : IAsyncDisposable
     /// <summary>Lines of the actors' log from information on.</summary>
     public IEnumerable<string> Log => _log;
 
-    public long SpoolBytes => new DirectoryInfo(_directory.FullName).EnumerateFiles("*.interval", SearchOption.AllDirectories).Sum(file => file.Length);
+    public long SpoolBytes => new DirectoryInfo(_directory.Path).EnumerateFiles("*.interval", SearchOption.AllDirectories).Sum(file => file.Length);
 
-    public string SpoolDirectory => Path.Combine(_directory.FullName, Sink.Name, "0");
+    public string SpoolDirectory => Path.Combine(_directory.Path, Sink.Name, "0");
 
     /// <summary>A node starts, or starts again with what it finds.</summary>
     public void Start()
@@ -95,7 +95,7 @@ internal sealed class SinkScene : IAsyncDisposable
         await StopAsync();
         _outages.Dispose();
         _measured.Dispose();
-        _directory.Delete(recursive: true);
+        _directory.Dispose();
     }
 
     /// <summary>Whatever was begun has been told to the actors, and they have done with it.</summary>
