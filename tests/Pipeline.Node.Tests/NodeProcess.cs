@@ -34,9 +34,11 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     public static NodeProcess Start(params string[] args) => new(Process.Start(Command(args))!);
 
     /// <summary>Starts it with an ear on its meters: what they measure is written to <paramref name="instruments"/>.</summary>
-    public static NodeProcess StartMeasured(string instruments, params string[] args)
+    /// <param name="environment">What else it finds in its environment.</param>
+    public static NodeProcess StartMeasured(string instruments, IReadOnlyDictionary<string, string> environment, params string[] args)
     {
         var command = Command(args);
+        foreach (var (name, value) in environment) command.Environment[name] = value;
         command.Environment["DOTNET_STARTUP_HOOKS"] = Path.Combine(AppContext.BaseDirectory, "Pipeline.Testing.dll");
         command.Environment[StartupHook.FileVariable] = instruments;
         return new NodeProcess(Process.Start(command)!);

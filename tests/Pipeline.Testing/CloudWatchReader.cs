@@ -11,7 +11,7 @@ public sealed class CloudWatchReader
     /// <summary>Queries that one call takes.</summary>
     private const int QueriesMax = 500;
 
-    private static readonly string[] Statistics = ["Sum", "Maximum", "SampleCount"];
+    private const string Samples = "SampleCount";
 
     private static readonly Dictionary<string, string> Credentials = new(StringComparer.Ordinal)
         { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test", ["AWS_PAGER"] = "", ["AWS_EC2_METADATA_DISABLED"] = "true" };
@@ -22,12 +22,14 @@ public sealed class CloudWatchReader
     public IReadOnlyList<CloudWatchSeries> Series { get; }
 
     /// <summary>By <c>aws cloudwatch list-metrics</c> and <c>get-metric-data</c>, of the hour before and after. The test is skipped where there is no <c>aws</c>.</summary>
-    public static async Task<CloudWatchReader> ReadAsync(Uri endpoint, string nameSpace, DateTimeOffset at, CancellationToken cancellationToken)
+    /// <param name="isCounted">Whether only how many values there are is asked for.</param>
+    public static async Task<CloudWatchReader> ReadAsync(Uri endpoint, string nameSpace, DateTimeOffset at, CancellationToken cancellationToken, bool isCounted = false)
     {
+        string[] statistics = isCounted ? [Samples] : [Samples, "Sum", "Maximum"];
         var metrics = (await RunAsync(endpoint, cancellationToken, "list-metrics", "--namespace", nameSpace))["Metrics"]!.AsArray()
             // moto lists one for each request that put it.
             .DistinctBy(metric => metric!.ToJsonString()).ToList();
-        var queries = metrics.SelectMany((metric, i) => Statistics.Select(statistic => (JsonNode)new JsonObject
+        var queries = metrics.SelectMany((metric, i) => statistics.Select(statistic => (JsonNode)new JsonObject
         {
             ["Id"] = $"m{i}_{statistic}",
             ["MetricStat"] = new JsonObject { ["Metric"] = metric!.DeepClone(), ["Period"] = 60, ["Stat"] = statistic },
@@ -41,7 +43,7 @@ public sealed class CloudWatchReader
 
         return new CloudWatchReader([.. metrics.Select((metric, i) => new CloudWatchSeries((string)metric!["MetricName"]!,
             metric["Dimensions"]!.AsArray().ToDictionary(dimension => (string)dimension!["Name"]!, dimension => (string)dimension!["Value"]!, StringComparer.Ordinal),
-            values[$"m{i}_Sum"].Sum(), values[$"m{i}_Maximum"].DefaultIfEmpty(double.NaN).Max(), (long)values[$"m{i}_SampleCount"].Sum())).Where(series => series.Samples > 0)]);
+            values.GetValueOrDefault($"m{i}_Sum", []).Sum(), values.GetValueOrDefault($"m{i}_Maximum", []).DefaultIfEmpty(double.NaN).Max(), (long)values[$"m{i}_{Samples}"].Sum())).Where(series => series.Samples > 0)]);
     }
 
     public CloudWatchSeries Single(string name, params (string Name, string Value)[] dimensions) =>

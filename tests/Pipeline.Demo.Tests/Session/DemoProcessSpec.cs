@@ -37,6 +37,23 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     }
 
     [Fact]
+    public async Task What_it_measures_is_found_in_CloudWatch_whose_model_every_request_keeps_to()
+    {
+        Assert.SkipWhen(once.CloudWatch is null, once.Missing);
+        Assert.All(once.Puts, put => Assert.True(put is { Service: "cloudwatch", Operation: "PutMetricData", Request.Count: 0, Status: 200 }, put.ToString()));
+
+        var found = await CloudWatchReader.ReadAsync(once.CloudWatch, "Pipeline/demo", TimeProvider.System.GetUtcNow(), TestContext.Current.CancellationToken, isCounted: true);
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"{found.Series.Count} series of {found.Series.Select(series => series.Name).Distinct().Count()} metrics in {once.Puts.Count} requests");
+        Assert.True(found.Series.Count >= 40, $"{found.Series.Count} series");
+        Assert.All(found.Series, series => Assert.Equal("demo", series.Dimensions["pipeline"]));
+        Assert.DoesNotContain(found.Series, series => series.Dimensions.ContainsKey("table") && series.Dimensions.ContainsKey("node"));
+        var names = found.Series.Select(series => series.Name).ToHashSet(StringComparer.Ordinal);
+        Assert.Empty(names.Except(Instruments.All.Select(info => info.Name)));
+        Assert.Empty(Instruments.All.Where(info => info.OnlyWhen is null || info.Meter == Instruments.TelemetryMeter).Select(info => info.Name).Except(names).Except([Instruments.TelemetryFailures.Name]));
+    }
+
+    [Fact]
     public async Task Its_runs_as_exported_jobs_by_a_second_interpreter_equal_the_lakes_rows()
     {
         var (here, again) = (Path.Combine(_root, "here"), Path.Combine(_root, "again"));
@@ -120,27 +137,59 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     private static IReadOnlyList<string> Sums(string folder) =>
         [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => $"{Path.GetRelativePath(folder, file)} {Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))}")];
 
-    /// <summary>A demo that has run once to its end, and the lake that it has left.</summary>
+    /// <summary>A demo that has run once to its end, the lake that it has left, and what it has put into a CloudWatch of moto's.</summary>
     public sealed class OnceDemo : IAsyncLifetime
     {
         private readonly ScratchDirectory _root = new("pipeline-demo-");
+        private MotoServer? _moto;
 
         public string Lake => Path.Combine(_root, "lake");
 
         public string Instruments => Path.Combine(_root, "instruments");
 
+        /// <summary>Null: this machine lacks what is <see cref="Missing"/>.</summary>
+        public Uri? CloudWatch { get; private set; }
+
+        public string Missing { get; private set; } = "";
+
+        public IReadOnlyList<AwsVerdict> Puts { get; private set; } = [];
+
         internal NodeRun Run { get; private set; } = new(-1, "", "");
 
         public async ValueTask InitializeAsync()
         {
-            await using var demo = NodeProcess.StartMeasured(Instruments, "demo", "--once", "--lake", Lake, "-o", "json");
+            (_moto, Missing) = await MotoServer.TryStartAsync(CancellationToken.None);
+            AwsWireCheck? check = null;
+            if (_moto is not null) (check, Missing) = await AwsWireCheck.TryStartAsync(_moto.Url, CancellationToken.None);
+            await using var ended = check;
+            CloudWatch = check is null ? null : _moto!.Url;
+            var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test" };
+            await using var demo = NodeProcess.StartMeasured(Instruments, environment, ["demo", "--once", "--lake", Lake, "-o", "json", .. check is null ? Array.Empty<string>() : ["--config", Config(check.Url)]]);
             Run = await demo.WaitForEndAsync();
+            if (check is not null) Puts = await check.EndAsync();
         }
 
-        public ValueTask DisposeAsync()
+        public async ValueTask DisposeAsync()
         {
+            if (_moto is not null) await _moto.DisposeAsync();
             _root.Dispose();
-            return ValueTask.CompletedTask;
+        }
+
+        /// <summary>The demo's configuration with a CloudWatch that is put to more often than it would be.</summary>
+        private string Config(Uri cloudWatch)
+        {
+            var hocon = Path.Combine(Repository.Root, "hocon");
+            File.Copy(Path.Combine(hocon, "akka.conf"), Path.Combine(_root, "akka.conf"));
+            var path = Path.Combine(_root, "measured.conf");
+            File.WriteAllText(path, $$"""
+                include "{{Path.Combine(hocon, "demo.conf")}}"
+                pipeline.telemetry {
+                  interval = 5s
+                  cloudwatch { region = eu-central-1, endpoint = "{{cloudWatch}}" }
+                  spool.location = "{{Path.Combine(_root, "spool")}}"
+                }
+                """);
+            return path;
         }
     }
 }
