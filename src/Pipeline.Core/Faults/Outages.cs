@@ -31,7 +31,7 @@ public sealed record OutageNotice(OutageStage Stage, string Thing, TimeSpan Dura
 
     private string State => Fault.Kind == FaultKind.StorageFull ? "full or read-only" : "away";
 
-    private static string InWords(TimeSpan duration) => duration switch
+    internal static string InWords(TimeSpan duration) => duration switch
     {
         { TotalMinutes: < 1 } => $"{duration.TotalSeconds:0} s",
         { TotalHours: < 1, Seconds: 0 } => $"{duration.Minutes} min",
