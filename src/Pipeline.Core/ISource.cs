@@ -51,4 +51,8 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
 public sealed record Finding(string Thing, bool Ok, string Detail, string? NextStep = null);
 
 /// <summary>What sources get from the node.</summary>
-public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISecretStore Secrets, ISourceOwner Owner);
+public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISecretStore Secrets, ISourceOwner Owner)
+{
+    /// <summary>Told of every wait that may last; by default nobody is.</summary>
+    public WaitWatch Waits { get; init; } = WaitWatch.Silent(Time);
+}

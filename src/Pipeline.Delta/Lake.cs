@@ -20,8 +20,8 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
     public async ValueTask<string> IdAsync(CancellationToken cancellationToken) => _id ??= await LakeId.OfAsync(Store, cancellationToken);
 
-    /// <summary>The same lake, telling what goes wrong beside its commits.</summary>
-    public Lake Telling(ILoggerFactory logs) => new(Store, time, logs);
+    /// <summary>The same lake, telling what goes wrong beside its commits, and what its store does not answer.</summary>
+    public Lake Telling(ILoggerFactory logs, WaitWatch waits) => new(new WatchedStore(Store, waits), time, logs);
 
     public ValueTask<DeltaTable?> TryOpenAsync(TableId table, CancellationToken cancellationToken) =>
         DeltaTable.TryOpenAsync(Store, table.ToString(), time, _log, cancellationToken);

@@ -5,7 +5,8 @@ using Pipeline.Core.Metrics;
 namespace Pipeline.Sources.Kafka;
 
 /// <summary>How far behind a partition is; what is not known yet is null.</summary>
-internal readonly record struct PartitionLag(string Table, int Partition, long? Records, double? Seconds);
+/// <param name="Unreadable">Of <paramref name="Records"/>, those that brokers do not hand out before an open transaction ends.</param>
+internal readonly record struct PartitionLag(string Table, int Partition, long? Records, double? Seconds, long? Unreadable);
 
 /// <summary>What a reading that runs can be asked at any time.</summary>
 internal interface IReadingFigures
@@ -33,6 +34,7 @@ internal sealed class KafkaMetrics : IDisposable
         _gaps = _meter.Counter(Instruments.KafkaGaps);
         _meter.Gauge(Instruments.LagRecords, () => Lags(lag => lag.Records));
         _meter.Gauge(Instruments.LagSeconds, () => Lags(lag => lag.Seconds));
+        _meter.Gauge(Instruments.LagUnreadable, () => Lags(lag => lag.Unreadable));
         _meter.Gauge<long>(Instruments.KafkaInFlightBytes, () => [(_readings.Keys.Sum(reading => reading.InFlightBytes), [_source])]);
     }
 

@@ -32,12 +32,6 @@ internal static partial class KafkaSourceLog
     [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the password was refused and has changed meanwhile; connecting with the new one")]
     public static partial void CredentialsRotated(this ILogger log, string thing);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: nobody leads partition {Partition}: its records wait, those of others are read. Start the broker that holds it")]
-    public static partial void Leaderless(this ILogger log, string thing, int partition);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: partition {Partition} has a leader again")]
-    public static partial void LeaderIsBack(this ILogger log, string thing, int partition);
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the topic was deleted and created again, it is {Id} now and was {Before}: its partitions are read from their beginning")]
     public static partial void MadeAnew(this ILogger log, string thing, string id, string before);
 

@@ -27,7 +27,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     private readonly KafkaMetrics _metrics;
     private readonly SourceSchemas? _schemas;
     private readonly KafkaConnections _connections;
-    private readonly LeaderlessPartitions _leaderless;
+    private readonly PartitionWaits _waits;
     private readonly ConcurrentDictionary<SplitId, KafkaReader> _reading = [];
     private readonly ConcurrentDictionary<string, byte> _madeAnew = new(StringComparer.Ordinal);
     private int _isDisposed;
@@ -41,7 +41,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         _log = services.Logs.CreateLogger<KafkaSource>();
         _clients = new KafkaClients(Name, _options, services.Secrets);
         _connections = new KafkaConnections(_clients, _options, services.Owner, services.Time, _log);
-        _leaderless = new LeaderlessPartitions(services.Time, _log);
+        _waits = new PartitionWaits(_options, services.Waits);
         _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(Name);
         _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Time), services.Time) : null;
@@ -61,7 +61,6 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
         var topic = await TopicAsync(Table(table), cancellationToken);
-        _leaderless.See(topic, _options.ThingOf(topic.Name));
         return [.. Enumerable.Range(0, topic.Partitions)
             .Select(partition => new Split(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition).ToString()), [table]))];
     }
@@ -76,7 +75,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         using var formats = new ValueFormats(_schemas, stopping.Token);
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time))];
+            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time, _waits.Of(new TopicPartition(split.Name.Topic, split.Name.Partition))))];
         await using var reader = await KafkaReader.StartAsync($"kafka {Name}", _connections, partitions, queue, _options, _metrics, _time, _log, cancellationToken);
         foreach (var (split, _, _) in splits) _reading[split] = reader;
         try
@@ -136,6 +135,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         await _topics.DisposeAsync();
+        _waits.Dispose();
         _metrics.Dispose();
         _schemas?.Dispose();
     }
@@ -187,6 +187,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     private async Task<KafkaTopic> TopicAsync(KafkaTableOptions table, CancellationToken cancellationToken)
     {
         var topic = (await _topics.DescribeAsync([table.Topic], cancellationToken)).Single();
+        _waits.See(topic);
         return topic.Error is { } error ? throw KafkaFaults.Describe(_options.ThingOf(table.Topic), error) : topic;
     }
 

@@ -76,12 +76,12 @@ public sealed class PartitionReadingSpec
         part.Take(0, "a", timestampMs: part.Time.GetUtcNow().AddSeconds(-30).ToUnixTimeMilliseconds());
         part.Reading.Flush();
 
-        part.Reading.SeeEnd(11);
+        part.Reading.SeeEnd(11, isTaking: false);
         Assert.Equal(10, part.Reading.LagRecords);
         Assert.Equal(30, part.Reading.LagSeconds);
 
         part.Reading.ReachEnd(11);
-        part.Reading.SeeEnd(11);
+        part.Reading.SeeEnd(11, isTaking: false);
         Assert.Equal(0, part.Reading.LagRecords);
         Assert.Equal(0, part.Reading.LagSeconds);
     }

@@ -15,6 +15,9 @@ public sealed class OutageWatch(TimeProvider time, Action<OutageNotice> say) : I
     private ITimer? _timer;
     private long _waiters;
 
+    /// <summary>What waits for long without a fault, for the same who wait; by default nobody is told.</summary>
+    public WaitWatch Waits { get; init; } = WaitWatch.Silent(time);
+
     /// <summary>A watch for who has nobody to tell: tests and commands that end at the first fault.</summary>
     public static OutageWatch Silent(TimeProvider time) => new(time, _ => { });
 
@@ -26,6 +29,7 @@ public sealed class OutageWatch(TimeProvider time, Action<OutageNotice> say) : I
 
     public void Dispose()
     {
+        Waits.Dispose();
         lock (_lock)
         {
             _outages = Outages.None;

@@ -23,21 +23,13 @@ public sealed record OutageNotice(OutageStage Stage, string Thing, TimeSpan Dura
 {
     public override string ToString() => Stage switch
     {
-        OutageStage.Away when Fault.Dependency is null => $"{Thing} has been {State} for {InWords(Duration)}: {Fault.Cause}. {Fault.NextStep} It is tried again.",
-        OutageStage.Away => $"{Thing} has been {State} for {InWords(Duration)}. {Fault} It is tried again.",
-        OutageStage.Returned => $"{Thing} is back after {InWords(Duration)}.",
-        _ => $"{Thing}: nobody here waits for it any more, {InWords(Duration)} after it was first missed.",
+        OutageStage.Away when Fault.Dependency is null => $"{Thing} has been {State} for {Duration.InWords()}: {Fault.Cause}. {Fault.NextStep} It is tried again.",
+        OutageStage.Away => $"{Thing} has been {State} for {Duration.InWords()}. {Fault} It is tried again.",
+        OutageStage.Returned => $"{Thing} is back after {Duration.InWords()}.",
+        _ => $"{Thing}: nobody here waits for it any more, {Duration.InWords()} after it was first missed.",
     };
 
     private string State => Fault.Kind == FaultKind.StorageFull ? "full or read-only" : "away";
-
-    internal static string InWords(TimeSpan duration) => duration switch
-    {
-        { TotalMinutes: < 1 } => $"{duration.TotalSeconds:0} s",
-        { TotalHours: < 1, Seconds: 0 } => $"{duration.Minutes} min",
-        { TotalHours: < 1 } => $"{duration.Minutes} min {duration.Seconds} s",
-        _ => $"{(long)duration.TotalHours} h {duration.Minutes} min",
-    };
 }
 
 /// <summary>A thing that is away.</summary>

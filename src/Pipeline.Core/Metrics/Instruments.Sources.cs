@@ -15,10 +15,13 @@ public static partial class Instruments
     public static readonly InstrumentInfo KafkaGaps = Gaps(KafkaMeter);
 
     public static readonly InstrumentInfo LagRecords = new(KafkaMeter, "pipeline.source.lag.records", InstrumentKind.Gauge, "{record}",
-        ["source", "table", "partition"], "Records between the position and the partition's end");
+        ["source", "table", "partition"], "Records between the position and the partition's high watermark");
 
     public static readonly InstrumentInfo LagSeconds = new(KafkaMeter, "pipeline.source.lag.seconds", InstrumentKind.Gauge, "s",
         ["source", "table", "partition"], "Age of the newest record read while others wait behind it");
+
+    public static readonly InstrumentInfo LagUnreadable = new(KafkaMeter, "pipeline.source.lag.unreadable", InstrumentKind.Gauge, "{record}",
+        ["source", "table", "partition"], "Of the lag in records, those behind the start of an open transaction: nobody can read them before it ends");
 
     public static readonly InstrumentInfo PostgresRecords = Records(PostgresMeter);
 
@@ -61,7 +64,7 @@ public static partial class Instruments
 
     private static IReadOnlyList<InstrumentInfo> Sources =>
     [
-        KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds,
+        KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds, LagUnreadable,
         PostgresRecords, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
         SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration,
     ];

@@ -16,6 +16,7 @@ public static partial class Instruments
     public static IReadOnlyList<InstrumentInfo> All => field ??=
     [
         .. Ingest,
+        .. Node,
         .. Sources,
         .. Telemetry,
         .. Transform,

@@ -33,11 +33,11 @@ internal sealed class NodeHost : IAsyncDisposable
 
     private readonly IHost _host;
     private readonly OpenSources _sources;
-    private readonly OutageWatch _outages;
+    private readonly NodeOutages _outages;
     private readonly ClusterJoining _joining;
     private readonly NodeTelemetry _telemetry;
 
-    private NodeHost(IHost host, OpenSources sources, OutageWatch outages, ClusterJoining joining, NodeTelemetry telemetry)
+    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, NodeTelemetry telemetry)
     {
         _host = host;
         _sources = sources;
@@ -70,11 +70,12 @@ internal sealed class NodeHost : IAsyncDisposable
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         // It goes on, as it did before anybody asked for another engine.
         foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
-        lake = lake.Telling(logs);
+        var outages = new NodeOutages(logs, time, watching ?? time);
+        var waits = outages.Watch.Waits;
+        lake = lake.Telling(logs, waits);
         var telemetry = new NodeTelemetry(options.Telemetry, MetricSinks.Open(options.Telemetry, new MetricSinkServices(options.Name, time, logs, secrets)), time);
-        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)));
-        var outages = NodeOutages.Watch(logs, watching ?? time);
-        var joining = new ClusterJoining(options, lake, outages, time, log);
+        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits });
+        var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
@@ -94,8 +95,8 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<MembershipActor>(), "membership");
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, outages, logs, time)
-            .WithTelemetry(telemetry, outages));
+            .WithRoles(options, lake, sources, outages.Watch, logs, time)
+            .WithTelemetry(telemetry, outages.Watch));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);

@@ -157,8 +157,11 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>The offset after the last readable record, as the last fetch told; negative when unknown.</summary>
-    public long EndOffset(TopicPartition partition) => Consumer.GetWatermarkOffsets(partition).High.Value;
+    /// <summary>
+    /// The offset after the last record that the partition keeps, readable or behind an open transaction, as the last fetch
+    /// told; negative when unknown.
+    /// </summary>
+    public long HighWatermark(TopicPartition partition) => Consumer.GetWatermarkOffsets(partition).High.Value;
 
     /// <summary>The range of offsets that a partition has now. Blocks.</summary>
     /// <exception cref="KafkaException">No broker answers.</exception>

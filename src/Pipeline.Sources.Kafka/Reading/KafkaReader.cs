@@ -50,7 +50,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     public IReadOnlyList<PartitionReading> Partitions { get; }
 
     public IEnumerable<PartitionLag> Lags =>
-        Partitions.Select(partition => new PartitionLag(partition.Table, partition.Partition, partition.LagRecords, partition.LagSeconds));
+        Partitions.Select(partition => new PartitionLag(partition.Table, partition.Partition, partition.LagRecords, partition.LagSeconds, partition.LagUnreadable));
 
     public long InFlightBytes => _queue.Bytes + Volatile.Read(ref _openBytes);
 
@@ -123,7 +123,11 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
 
     private bool OnError(PartitionReading partition, ErrorCode code, string reason)
     {
-        if (KafkaFaults.IsPassing(code)) _log.PassingError(partition.Split.ToString(), code, reason);
+        if (KafkaFaults.IsPassing(code))
+        {
+            partition.Complain(reason);
+            _log.PassingError(partition.Split.ToString(), code, reason);
+        }
         else _error ??= (partition, code, reason);
         return _error is null;
     }
@@ -187,6 +191,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     {
         if (_time.GetElapsedTime(_watermarksAt) < WatermarksEvery) return;
         _watermarksAt = _time.GetTimestamp();
-        foreach (var partition in Partitions) partition.SeeEnd(_connection.EndOffset(partition.Place));
+        var isTaking = _records.HasMore;
+        foreach (var partition in Partitions) partition.SeeEnd(_connection.HighWatermark(partition.Place), isTaking);
     }
 }

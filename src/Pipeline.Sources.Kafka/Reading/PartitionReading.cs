@@ -11,7 +11,7 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// only, but for the figures at the end.
 /// </summary>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time)
+    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null)
 {
     private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
     private readonly RecordDecoder _decoder = new(table, registered);
@@ -28,6 +28,14 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
     private long _endOffset = -1;
     private long _lag;
+    private long _unreadable;
+
+    /// <summary>Where the client has told that it has everything that may be read.</summary>
+    private long _readableEnd = -1;
+
+    /// <summary>Where it was when it was last looked how far it has come.</summary>
+    private long? _lookedAt;
+    private string? _complaint;
     private long _readMs = -1;
 
     public SplitId Split { get; } = split;
@@ -65,7 +73,14 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     /// Everything below <paramref name="offset"/> has been seen: what was not handed out were transaction markers,
     /// aborted or compacted records.
     /// </summary>
-    public void ReachEnd(long offset) => MoveTo(offset, offset);
+    public void ReachEnd(long offset)
+    {
+        _readableEnd = offset;
+        MoveTo(offset, offset);
+    }
+
+    /// <summary>The client has told an error of this partition that it gets over by itself.</summary>
+    public void Complain(string reason) => _complaint = reason;
 
     /// <summary>When the open chunk is due, as a timestamp of the time provider.</summary>
     public bool IsDue(TimeSpan ageMax) => HasOpenChunk && time.GetElapsedTime(_openedAt) >= ageMax;
@@ -90,26 +105,44 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         _from = _next;
         _newestMs = -1;
         _recordBytes = 0;
+        // Who waits for room below does not wait for the brokers.
+        wait?.Held = null;
+        _complaint = null;
         queue.Add(chunk);
     }
 
     /// <summary>Frees an open chunk that nobody will take.</summary>
     public void Abandon()
     {
+        wait?.Held = null;
         _columns?.Dispose();
         _deadLetters?.Dispose();
     }
 
-    /// <summary>Notes the partition's end as the brokers last reported it; negative when unknown.</summary>
-    public void SeeEnd(long endOffset)
+    /// <summary>Notes the partition's end as the brokers last reported it, and what of it does not come.</summary>
+    /// <param name="endOffset">The high watermark; negative when unknown.</param>
+    /// <param name="isTaking">The client has more than was taken from it: what does not come may be there.</param>
+    public void SeeEnd(long endOffset, bool isTaking)
     {
         if (endOffset < 0) return;
+        var next = _next ?? endOffset;
+        // A fetch tells of records a moment before it brings them: twice the same is no chance.
+        var isStanding = next < endOffset && next == _lookedAt && !isTaking;
+        _lookedAt = next;
         Volatile.Write(ref _endOffset, endOffset);
-        Volatile.Write(ref _lag, Math.Max(0, endOffset - (_next ?? endOffset)));
+        Volatile.Write(ref _lag, Math.Max(0, endOffset - next));
+        var isHeld = isStanding && next == _readableEnd;
+        Volatile.Write(ref _unreadable, isHeld ? endOffset - next : 0);
+        wait?.Held = !isStanding ? null
+            : isHeld ? $"a transaction that is open holds its end: {endOffset - next:#,0} records from offset {next} on cannot be read before it ends"
+            : $"its brokers have {endOffset - next:#,0} records from offset {next} on and hand out none{(_complaint is null ? "" : $", and said: {_complaint.TrimEnd('.')}")}";
     }
 
     /// <summary>Records the partition holds beyond what was read; null while unknown. From any thread.</summary>
     public long? LagRecords => Volatile.Read(ref _endOffset) < 0 ? null : Volatile.Read(ref _lag);
+
+    /// <summary>Of these, records that nobody can read before a transaction ends; null while unknown. From any thread.</summary>
+    public long? LagUnreadable => Volatile.Read(ref _endOffset) < 0 ? null : Volatile.Read(ref _unreadable);
 
     /// <summary>Age of the newest record read while there are others behind it, else zero; null while unknown. From any thread.</summary>
     public double? LagSeconds

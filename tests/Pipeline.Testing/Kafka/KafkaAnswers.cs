@@ -208,7 +208,7 @@ internal static class KafkaAnswers
         var error = ErrorOf(KafkaApi.Fetch, topic, rule, rules, told);
         editor.WriteInt16((short)error);
         editor.WriteInt64(error != KafkaError.None ? -1 : Math.Min(high, rule.End ?? high));
-        editor.WriteInt64(error != KafkaError.None ? -1 : Math.Min(stable, rule.End ?? stable));
+        editor.WriteInt64(error != KafkaError.None ? -1 : Math.Min(Math.Min(stable, rule.OpenFrom ?? stable), rule.End ?? stable));
         // The log's start.
         if (request.Version >= 5) editor.Copy(8);
         // Aborted transactions; the replica to prefer.

@@ -66,6 +66,9 @@ public sealed class KafkaProxy : IAsyncDisposable
     /// <summary>The log ends here, whatever the broker has; null: it ends where it does.</summary>
     public void End(string topic, int partition, long? at) => Change(topic, partition, rules => rules with { End = at });
 
+    /// <summary>A transaction began at this offset and is open; null: none is.</summary>
+    public void OpenTransaction(string topic, int partition, long? from) => Change(topic, partition, rules => rules with { OpenFrom = from });
+
     /// <summary>The batch that holds an offset comes with a byte that is not what was sent.</summary>
     public void Damage(string topic, int partition, long offset) => Change(topic, partition, rules => rules with { Damaged = rules.Damaged.Add(offset) });
 

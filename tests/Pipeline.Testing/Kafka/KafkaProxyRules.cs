@@ -18,6 +18,9 @@ internal sealed record PartitionRules
     /// <summary>Where the log ends; null: where it does.</summary>
     public long? End { get; init; }
 
+    /// <summary>Where the first transaction that is open begins: nothing from there on is handed out to who reads what is committed. Null: none is.</summary>
+    public long? OpenFrom { get; init; }
+
     /// <summary>Offsets in whose batches a byte is not what was sent.</summary>
     public ImmutableHashSet<long> Damaged { get; init; } = [];
 

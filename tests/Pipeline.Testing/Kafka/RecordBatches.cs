@@ -17,7 +17,7 @@ internal static class RecordBatches
             var offset = BinaryPrimitives.ReadInt64BigEndian(result.AsSpan(at));
             var end = at + HeadBytes + BinaryPrimitives.ReadInt32BigEndian(result.AsSpan(at + LengthAt));
             // A broker cuts the last batch where the client has no room for more.
-            if (end > result.Length || offset >= rules.End) return result[..at];
+            if (end > result.Length || offset >= rules.End || offset >= rules.OpenFrom) return result[..at];
             Rewrite(result.AsSpan(at..end), offset, rules);
             at = end;
         }
