@@ -37,7 +37,7 @@ public sealed class TelemetryAwayBenchmark : IBenchmark
     /// <param name="endpoint">Null: nobody listens.</param>
     private static async Task<double> P99Async(Uri? endpoint, TextWriter output, CancellationToken cancellationToken)
     {
-        using var node = endpoint is null ? null : new MeasuredNode(endpoint);
+        using var node = endpoint is null ? null : new MeasuredNode(TimeSpan.FromSeconds(1), endpoint);
         await output.WriteLineAsync(endpoint is null ? "without telemetry" : "CloudWatch away");
         return (await KafkaLatencyBenchmark.RunAsync(IngestProfile.Balanced, output, cancellationToken, node?.Telemetry)).P99;
     }

@@ -111,8 +111,6 @@ internal sealed class MetricSinkActor : ReceiveActor, IWithTimers
             }
         }
 
-        if (_dropped > 0) _log.Info("{Sink} has been sent all that was kept; {Dropped} intervals of metrics were given up.", _sink.Name, _dropped);
-        _dropped = 0;
         Become(Idle);
         AnswerFlushes();
     }
@@ -130,6 +128,12 @@ internal sealed class MetricSinkActor : ReceiveActor, IWithTimers
         if (_halted is not null) _log.Info("{Sink} takes metrics again.", _sink.Name);
         (_failures, _halted, _refused) = (0, null, null);
         _spool.RemoveOldest();
+        if (_spool.Count == 0 && _dropped > 0)
+        {
+            _log.Info("{Sink} has been sent all that was kept; {Dropped} intervals of metrics were given up.", _sink.Name, _dropped);
+            _dropped = 0;
+        }
+
         SendNext();
     }
 

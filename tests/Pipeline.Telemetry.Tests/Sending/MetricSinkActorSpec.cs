@@ -125,6 +125,18 @@ public sealed class MetricSinkActorSpec : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_refusal_that_lasts_is_said_once_and_not_every_minute()
+    {
+        _scene.Start();
+        _scene.Sink.Answer = _ => ScriptedSink.Fault(FaultKind.Invalid, "no such namespace");
+        await _scene.PassAsync(20 * Minute);
+
+        Assert.InRange(_measured.Sum(Instruments.TelemetryDropped), 19, 20);
+        Assert.Single(_scene.Log, line => line.Contains("Mend it.", StringComparison.Ordinal));
+        Assert.Equal(2, _scene.Log.Count());
+    }
+
+    [Fact]
     public async Task What_is_too_old_for_the_receiver_is_given_up_unsent_and_counted()
     {
         _scene.Sink.AgeMax = TimeSpan.FromMinutes(10);
