@@ -64,7 +64,8 @@ internal static class AwsFaults
         (_, null) => (FaultKind.Unreachable, $"Look for a proxy, a firewall or another service at the address of {service.Title}."),
         (_, { } code) when Forbidding.Contains(code) => (FaultKind.NotAuthorised, $"Allow {service.Rights}:{operation} to the role or user of this process; for a call that passes a role on, iam:PassRole as well."),
         (_, { } code) when Unknowing.Contains(code) => (FaultKind.NotAuthorised, "Check the AWS credentials of this process: the key is not known, is inactive, or belongs to another partition."),
-        (_, "ResourceNotFoundException") => (FaultKind.Missing, "Check the id, the region and the account."),
+        // CloudWatch has a name of its own for it.
+        (_, "ResourceNotFoundException" or "ResourceNotFound" or "DashboardNotFoundError") => (FaultKind.Missing, "Check the id, the region and the account."),
         // EMR has no code of its own for a cluster or a step that is not there.
         (_, "InvalidRequestException" or "ValidationException") when refusal.Said.EndsWith("is not valid", StringComparison.Ordinal) || refusal.Said.EndsWith("does not exist", StringComparison.Ordinal) =>
             (FaultKind.Missing, "Check the id, the region and the account."),

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Telemetry.Alerting;
 using Pipeline.Telemetry.CloudWatch;
 
 namespace Pipeline.Telemetry;
@@ -15,6 +16,9 @@ public sealed record TelemetryOptions
 
     /// <summary>Amazon CloudWatch; null: nothing is sent there.</summary>
     public CloudWatchOptions? CloudWatch { get; init; }
+
+    /// <summary>Whom alarms tell.</summary>
+    public AlertOptions Alarms { get; init; } = new();
 
     /// <summary>Where intervals wait that could not be sent yet: a folder of this node's disk. Default <c>./.pipeline/telemetry</c>.</summary>
     public string SpoolLocation { get; init; } = "./.pipeline/telemetry";
@@ -36,6 +40,7 @@ public sealed record TelemetryOptions
         {
             Interval = settings.Duration("interval", defaults.Interval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
             CloudWatch = CloudWatchOptions.Bind(settings),
+            Alarms = AlertOptions.Bind(settings.Section("alarms")),
             SpoolLocation = spool.String("location", defaults.SpoolLocation),
             SpoolBytesMax = spool.Bytes("bytes-max", defaults.SpoolBytesMax, 64L << 10, 64L << 30),
             HaltRetry = defaults.HaltRetry with

@@ -37,6 +37,8 @@ public sealed partial class ArchitectureSpec
         ["SourceTrace"] = "sources look at systems that they alone know, and say it in their words",
         ["ConfigProblem"] = "what the configuration's reader says of a setting",
         ["SourceLocation"] = "a place in the configuration",
+        ["PlannedAlarm"] = "names of an alarm and of its fields",
+        ["DashboardPlan"] = "a name, a document, and what CloudWatch says of it",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",
     };

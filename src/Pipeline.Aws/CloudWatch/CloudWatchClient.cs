@@ -3,8 +3,8 @@ using Pipeline.Core;
 
 namespace Pipeline.Aws.CloudWatch;
 
-/// <summary>Metrics of Amazon CloudWatch. Each call is tried again as <see cref="AwsSettings.Retry"/> says.</summary>
-public sealed class CloudWatchClient : IDisposable
+/// <summary>Metrics, alarms and dashboards of Amazon CloudWatch. Each call is tried again as <see cref="AwsSettings.Retry"/> says.</summary>
+public sealed partial class CloudWatchClient : IDisposable
 {
     private const string TargetPrefix = "GraniteServiceVersion20100801";
 
