@@ -140,6 +140,13 @@ public sealed class DeltaTable
         }
     }
 
+    /// <summary>The commits that the log still has, the oldest first, with when the store received each. Reads none of them: costs a listing.</summary>
+    public async ValueTask<IReadOnlyList<(long Version, DateTimeOffset StoredAt)>> CommitTimesAsync(CancellationToken cancellationToken) =>
+        [.. (await Handle.Log.ListAsync(0, cancellationToken)).Commits.Select(commit => (commit.Version, commit.ModifiedAt))];
+
+    /// <summary>What a commit did; null when the log no longer has it.</summary>
+    public ValueTask<IReadOnlyList<DeltaAction>?> TryReadCommitAsync(long version, CancellationToken cancellationToken) => Handle.Log.TryReadCommitAsync(version, cancellationToken);
+
     /// <summary>Starts a data file for this table; not part of it until its <see cref="AddFile"/> is committed.</summary>
     /// <param name="schema">The columns of the file; partition columns may be among them and are left out.</param>
     /// <param name="partitionValues">A value for each partition column of the table.</param>

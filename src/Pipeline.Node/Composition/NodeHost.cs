@@ -10,6 +10,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
+using Pipeline.Operations.Kpis;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Planning;
 using Pipeline.Operations.Sources;
@@ -135,7 +136,8 @@ internal static class ClusterConfiguration
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time,
-            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time));
+            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time))
+            .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, _ => TimeSpan.FromHours(2), time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();
         return akka;
     }

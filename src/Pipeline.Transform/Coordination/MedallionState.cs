@@ -65,6 +65,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
 
     public int FailedAttempts { get; init; }
 
+    /// <summary>All attempts that failed since the last run that did not, told to look again or not; null: none.</summary>
+    public FailedBefore? FailedBefore { get; init; }
+
     /// <summary>After an error: not to be tried earlier.</summary>
     public DateTimeOffset NotBefore { get; init; }
 
@@ -139,7 +142,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, Handle = requested.Handle, LastRunAt = requested.At, IsTriggered = false },
         JobSucceeded succeeded => table with
         {
-            Running = null, Handle = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
+            Running = null, Handle = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, FailedBefore = null, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
             // A run reads a bounded piece of what has piled up: the rest is due next.
             PendingSince = table.PendingSince ?? (IsBehind(table, succeeded) ? succeeded.At : null),
@@ -148,7 +151,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         },
         JobFailed failed => table with
         {
-            Running = null, Handle = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, Error = failed.Message, IsStopped = failed.IsFinal,
+            Running = null, Handle = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, FailedBefore = new FailedBefore((table.FailedBefore?.Attempts ?? 0) + 1, table.FailedBefore?.Since ?? failed.At), Error = failed.Message, IsStopped = failed.IsFinal,
             NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At,
             IsTriggered = table.IsLookedAtAgain, IsLookedAtAgain = false,
         },
@@ -265,13 +268,14 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         if (Find(planned.Table) is not { IsPlanning: true }) return Decision.Of(this);
         if (planned.Pins is { } pins)
         {
-            if (Find(planned.Table)!.IsGold) pins = pins with { ReflectsUntil = InputsReflectUntil(planned.Table) };
+            var table = Find(planned.Table)!;
+            pins = pins with { ReflectsUntil = table.IsGold ? InputsReflectUntil(planned.Table) : pins.ReflectsUntil, FailedBefore = table.FailedBefore };
             return Runners.Choose(this, pins) is { } runner
                 ? new Decision(Assign(planned.Table, runner), [new JobRequested(planned.Table, now, pins)], [new MedallionEffect.Run(pins, runner)])
                 : new Decision(this, [new JobRequested(planned.Table, now, pins)], []);
         }
 
-        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, IsLookedAtAgain = false, FailedAttempts = 0, Halts = 0, IsStopped = false, Error = null }));
+        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, IsLookedAtAgain = false, FailedAttempts = 0, FailedBefore = null, Halts = 0, IsStopped = false, Error = null }));
     }
 
     private bool IsBehind(TableState table, JobSucceeded succeeded) => succeeded.IsBehind == true || HasMore(table.Running);

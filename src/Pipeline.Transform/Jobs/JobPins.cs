@@ -13,6 +13,11 @@ public sealed record PinnedInput(TableId Table, long? After, long Version);
 /// <param name="Version">The version it starts from; null: the table does not exist.</param>
 public sealed record PinnedTarget(TableId Table, long? Version);
 
+/// <summary>Attempts at a table that failed, one after another.</summary>
+/// <param name="Attempts">At least one.</param>
+/// <param name="Since">When the first of them failed.</param>
+public sealed record FailedBefore(int Attempts, DateTimeOffset Since);
+
 /// <summary>
 /// What identifies one run of a transform: everything its result depends on. Running the same pins again gives the same
 /// rows, so a run that was cut off is repeated with its own pins and finishes what is missing.
@@ -59,6 +64,9 @@ public sealed record JobPins
     /// <summary>Why that engine, for people; null: there was no other.</summary>
     public string? EngineWhy { get; init; }
 
+    /// <summary>What had failed before this run was planned, since the last that succeeded; null: nothing, or nothing is known.</summary>
+    public FailedBefore? FailedBefore { get; init; }
+
     /// <summary>It is executed by an engine elsewhere.</summary>
     [JsonIgnore]
     public bool IsElsewhere => Engine is not null;
@@ -68,12 +76,12 @@ public sealed record JobPins
     public string Id => $"{Table}#{Run}";
 
     /// <summary>
-    /// Whether it is the same run: two that were planned without knowing of each other may have one number. Whatever executes it, its
-    /// rows are the same; and a node of the release before does not send back by what it was to be executed.
+    /// Whether it is the same run: two that were planned without knowing of each other may have one number. Whatever executes it and
+    /// whatever failed before it, its rows are the same; and a node of the release before does not send those back.
     /// </summary>
     public bool IsSame(JobPins? other) => other is not null && Run == other.Run && RowsOnly.ToJson() == other.RowsOnly.ToJson();
 
-    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null };
+    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null, FailedBefore = null };
 
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 

@@ -125,7 +125,15 @@ public sealed record JobResult(TableId Table, long Run, long Version, long? Rows
 /// <param name="QuarantinedByRule">A row counts for each rule that it breaks.</param>
 public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced, long Truncated,
     ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
-    double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness);
+    double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness)
+{
+    /// <summary>The metric of a Silver commit that holds it.</summary>
+    public const string Metric = "quality";
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+
+    public static RunQuality FromJson(string json) => JsonSerializer.Deserialize<RunQuality>(json, Json.Options) ?? throw new JsonException("It is null.");
+}
 
 /// <summary>The table has moved on from what the job was planned on: plan again.</summary>
 public sealed class JobSupersededException(string message) : Exception(message);

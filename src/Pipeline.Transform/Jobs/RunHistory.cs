@@ -9,9 +9,6 @@ namespace Pipeline.Transform.Jobs;
 /// <summary>Runs of a table, as its log tells them.</summary>
 internal static class RunHistory
 {
-    /// <summary>The metric of a Silver commit that holds its <see cref="RunQuality"/>.</summary>
-    public const string QualityMetric = "quality";
-
     /// <summary>The commit that a run made in a table; null when it made none or the log no longer has it.</summary>
     public static async ValueTask<(long Version, JobPins Pins, CommitInfo Info)?> FindAsync(DeltaTable table, long run, CancellationToken cancellationToken)
     {

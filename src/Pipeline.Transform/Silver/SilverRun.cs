@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -77,7 +76,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
             var (version, _, info) = await RunHistory.FindAsync(silver.Table, Pins.Run, cancellationToken)
                 ?? throw new JobSupersededException($"{Pins.Id} is over and its commit is no longer in the log.");
             return (await silver.Table.AtVersionAsync(version, cancellationToken),
-                JsonSerializer.Deserialize<RunQuality>(info.OperationMetrics![RunHistory.QualityMetric], Json.Options)!);
+                RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
         }
 
         var files = steps.Table.Files(answer, commits.Now);
@@ -88,7 +87,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
         if (answer.Rows(SilverSteps.TruncateFigures).Length > 0 && answer.Long(SilverSteps.TruncateFigures) is var position && position > (truncated ?? -1))
             moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
-        var metrics = Rows(files).Add(RunHistory.QualityMetric, JsonSerializer.Serialize(quality, Json.Options)).AddRange(answer.Metrics);
+        var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
     }
 

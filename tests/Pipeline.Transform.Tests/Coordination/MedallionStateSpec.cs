@@ -353,4 +353,35 @@ public sealed class MedallionStateSpec : MedallionScene
 
         Assert.Equal([Start.AddSeconds(-3), Start.AddSeconds(-9), Start.AddSeconds(-9)], State.ToStatus(Now).Tables.Select(table => table.ReflectsUntil));
     }
+
+    [Fact]
+    public void A_run_says_what_had_failed_before_it_since_the_last_that_did_not()
+    {
+        Settle();
+        Run(Users, 1, bronzeVersion: 5, rows: 10);
+        Decide(new InputSeen(AppUsers, 6, 10, Now));
+        Now += TimeSpan.FromMinutes(10);
+        var first = Now;
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            Tick();
+            Planned(Users, 2);
+            Assert.Equal(attempt == 1 ? null : new FailedBefore(attempt - 1, first), RunOf(Users)!.FailedBefore);
+            if (attempt == 1) first = Now;
+            Failed(Users, isTransient: attempt == 1);
+            // Told to look again, it still has failed before.
+            Now += TimeSpan.FromMinutes(10);
+            if (attempt == 2) Decide(new LookAgain());
+        }
+
+        Tick();
+        Planned(Users, 2);
+        Assert.Equal(new FailedBefore(3, first), RunOf(Users)!.FailedBefore);
+        Ended(Users, 2, version: 8);
+        Decide(new InputSeen(AppUsers, 7, 10, Now));
+        Now += TimeSpan.FromMinutes(10);
+        Tick();
+        Planned(Users, 3);
+        Assert.Null(RunOf(Users)!.FailedBefore);
+    }
 }
