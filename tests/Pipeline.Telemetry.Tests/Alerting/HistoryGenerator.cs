@@ -296,7 +296,7 @@ public static class HistoryGenerator
             var (isLate, rate) = (i == late, d.Rate());
             var isGold = isLate ? kind == 2 : d.Chance(0.1);
             var (usual, isIdle) = (rate / d.Between(0.1, 0.7), !isLate && d.Chance(0.2));
-            var world = d.World(isLate ? sla : usualSla, length, layer: isGold ? "gold" : "bronze", table: $"{(isGold ? "gold" : "bronze/shop")}/t{i:000}");
+            var world = d.World(isLate ? sla : usualSla, length, layer: isGold ? "gold" : "bronze", scrapesMissed: 0, table: $"{(isGold ? "gold" : "bronze/shop")}/t{i:000}");
             world.Arrivals = _ => isIdle ? 0 : rate;
             world.Capacity = (t, _) => !isLate || t < onset ? usual : kind == 0 ? 0 : kind == 3 ? rate / slope : usual;
             if (isLate && kind is 1 or 2) world.CanLook = t => t < onset;
