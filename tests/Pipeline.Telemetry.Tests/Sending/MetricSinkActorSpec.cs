@@ -9,7 +9,9 @@ public sealed class MetricSinkActorSpec : IAsyncDisposable
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly SinkScene _scene = new();
-    private readonly Measurements _measured = new("sink", "scripted");
+    private readonly Measurements _measured;
+
+    public MetricSinkActorSpec() => _measured = new Measurements("sink", _scene.Sink.Name);
 
     public async ValueTask DisposeAsync()
     {

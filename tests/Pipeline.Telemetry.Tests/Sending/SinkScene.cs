@@ -16,7 +16,7 @@ internal sealed class SinkScene : IAsyncDisposable
     private readonly ScratchDirectory _directory = new("pipeline-spool-");
     private readonly ConcurrentQueue<OutageNotice> _said = [];
     private readonly ConcurrentQueue<string> _log = [];
-    private readonly Measurements _measured = new("sink", "scripted");
+    private readonly Measurements _measured;
     private readonly OutageWatch _outages;
     private ActorSystem? _actors;
     private NodeTelemetry? _telemetry;
@@ -27,6 +27,7 @@ internal sealed class SinkScene : IAsyncDisposable
     {
         Time = new FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 10, 0, 0, TimeSpan.Zero));
         Sink = new ScriptedSink(Time);
+        _measured = new Measurements("sink", Sink.Name);
         _outages = new OutageWatch(Time, _said.Enqueue);
         Options = new TelemetryOptions { SpoolLocation = _directory.Path };
     }
@@ -125,12 +126,16 @@ internal sealed class ScriptedSink(TimeProvider time) : IMetricSink
 {
     private int _attempts;
 
-    public string Name => "scripted";
+    // Its own: what is measured is measured for all of a process.
+    public string Name { get; } = $"scripted-{Guid.NewGuid():N}";
 
     public TimeSpan? AgeMax { get; set; } = TimeSpan.FromDays(14);
 
     /// <summary>What an attempt comes to; null: it is taken.</summary>
     public Func<MetricInterval, Exception?> Answer { get; set; } = _ => null;
+
+    /// <summary>What takes what is to be taken; null: nobody else.</summary>
+    public IMetricSink? Behind { get; set; }
 
     /// <summary>Awaited before it answers; null: nothing is.</summary>
     public Task? Holding { get; set; }
@@ -149,6 +154,7 @@ internal sealed class ScriptedSink(TimeProvider time) : IMetricSink
         AttemptedAt.Enqueue(time.GetUtcNow());
         if (Holding is { } holding) await holding.WaitAsync(cancellationToken);
         if (Answer(interval) is { } failure) throw failure;
+        if (Behind is { } behind) await behind.SendAsync(interval, cancellationToken);
         Taken.Enqueue(interval);
     }
 }
