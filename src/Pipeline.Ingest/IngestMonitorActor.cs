@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Core;
@@ -27,9 +28,10 @@ public sealed class IngestMonitorActor : ReceiveActor
         Receive<Terminated>(OnTerminated);
     }
 
-    public static Props Props(ByteBudget budget)
+    public static Props Props(ByteBudget budget, IngestMeter meter)
     {
         var known = new Known();
+        meter.Observe(() => known.Workers.Values.SelectMany(tables => tables));
         return Akka.Actor.Props.Create(() => new IngestMonitorActor(budget, known));
     }
 
@@ -60,7 +62,7 @@ public sealed class IngestMonitorActor : ReceiveActor
 
     private void OnTerminated(Terminated terminated)
     {
-        _known.Workers.Remove(terminated.ActorRef);
+        _known.Workers.TryRemove(terminated.ActorRef, out _);
         OnDrained(terminated.ActorRef);
     }
 
@@ -95,7 +97,7 @@ public sealed class IngestMonitorActor : ReceiveActor
     /// </summary>
     public sealed class Known
     {
-        internal Dictionary<IActorRef, ImmutableArray<WorkerStatus>> Workers { get; } = [];
+        internal ConcurrentDictionary<IActorRef, ImmutableArray<WorkerStatus>> Workers { get; } = [];
 
         internal HashSet<IActorRef> Undrained { get; } = [];
 

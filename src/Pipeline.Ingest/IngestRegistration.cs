@@ -23,22 +23,23 @@ public static class IngestRegistration
     /// <param name="outages">The node's: says what is away.</param>
     /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time) =>
-        builder
-            .AddIngestSerializer()
-            .WithBronzeCommitters(lake, options, outages, time, Role)
-            .WithIngestWorkers(options, lake, sources, outages, time);
-
-    /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
-    internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
         IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time)
     {
         var budget = new ByteBudget(options.BufferBytesMax);
-        return builder.WithActors((system, registry) =>
+        var meter = new IngestMeter(budget);
+        return builder
+            .AddIngestSerializer()
+            .AddStartup((system, _) => system.RegisterOnTermination(meter.Dispose))
+            .WithBronzeCommitters(lake, options, outages, meter, time, Role)
+            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time);
+    }
+
+    /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
+    internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
+        IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time) =>
+        builder.WithActors((system, registry) =>
         {
-            var meter = new IngestMeter(budget);
-            system.RegisterOnTermination(meter.Dispose);
-            var monitor = system.ActorOf(IngestMonitorActor.Props(budget), "ingest-monitor");
+            var monitor = system.ActorOf(IngestMonitorActor.Props(budget, meter), "ingest-monitor");
             registry.Register<IngestMonitorActor>(monitor);
             DrainBeforeLeaving(system, monitor, options.DrainTimeout);
 
@@ -47,7 +48,6 @@ public static class IngestRegistration
                 foreach (var table in source.Tables)
                     StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time));
         });
-    }
 
     private static void StartWorkers(ActorSystem system, IngestWorkerSetup setup) =>
         ShardedDaemonProcess.Get(system).Init($"ingest-{setup.Source.Name}-{setup.Table.Name}", setup.Table.Workers,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest;
 
@@ -32,7 +33,13 @@ public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables) : INoSeri
 /// <param name="Positions">Durable positions by split.</param>
 /// <param name="NewestEventAt">When the newest committed record happened at its source.</param>
 public sealed record WorkerStatus(TableId Table, int Worker, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
-    ImmutableDictionary<SplitId, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt);
+    ImmutableDictionary<SplitId, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
+{
+    /// <summary>All that the worker reads, whichever tables they feed.</summary>
+    public ImmutableArray<Split> Splits { get; init; } = [];
+
+    public Halts Halts { get; init; } = Halts.None;
+}
 
 /// <summary>One Bronze table as seen by the node that was asked: its workers together.</summary>
 public sealed record TableStatus(TableId Table, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,

@@ -13,8 +13,9 @@ public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akk
     public void After_a_restart_a_node_is_drained_when_its_workers_are()
     {
         var cancel = TestContext.Current.CancellationToken;
+        using var meter = new IngestMeter(new ByteBudget(1));
         var (worker, broken) = (CreateTestProbe(), CreateTestProbe());
-        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1)));
+        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1), meter));
         monitor.Tell(new WorkerReport([]), worker);
         monitor.Tell(new WorkerReport(default(ImmutableArray<WorkerStatus>)), broken);
         // What the report holds cannot be added up: the monitor starts anew.

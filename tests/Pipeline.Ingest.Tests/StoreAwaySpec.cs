@@ -49,8 +49,8 @@ public sealed class StoreAwaySpec : IAsyncDisposable
         var budget = new ByteBudget(32 << 20);
         _meter = new IngestMeter(budget);
         var options = new IngestOptions { FileAgeMax = TimeSpan.FromMilliseconds(100), CommitInterval = TimeSpan.FromMilliseconds(100), CompactInterval = TimeSpan.FromDays(1) };
-        _committer = _actors.ActorOf(BronzeCommitterActor.Props(Orders, lake, options, _outages, _time), "committer");
-        var deadLetters = _actors.ActorOf(BronzeCommitterActor.Props(TableId.DeadLetter("test"), lake, options, _outages, _time), "dead-letters");
+        _committer = _actors.ActorOf(BronzeCommitterActor.Props(Orders, lake, options, _outages, _meter, _time), "committer");
+        var deadLetters = _actors.ActorOf(BronzeCommitterActor.Props(TableId.DeadLetter("test"), lake, options, _outages, _meter, _time), "dead-letters");
         var committers = _actors.ActorOf(Akka.Actor.Props.Create(() => new ByTable(_committer, deadLetters)));
         var setup = new IngestWorkerSetup(_system.Open(), new SourceTable("orders", 1), lake, committers, Monitor: null, options, budget, _meter, _outages, _time);
         _worker = _actors.ActorOf(IngestWorkerActor.Props(setup, worker: 0), "worker");

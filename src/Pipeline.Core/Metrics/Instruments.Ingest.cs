@@ -23,5 +23,35 @@ public static partial class Instruments
     public static readonly InstrumentInfo BufferBytes = new(IngestMeter, "pipeline.ingest.buffer.bytes", InstrumentKind.Gauge, "By",
         [], "Memory held by chunks between source and data file");
 
-    private static IReadOnlyList<InstrumentInfo> Ingest => [IngestRows, IngestBytes, DeadLetters, Refusals, CommitDuration, Freshness, BufferBytes];
+    public static readonly InstrumentInfo IngestDuration = new(IngestMeter, "pipeline.ingest.duration", InstrumentKind.Histogram, "s",
+        ["source"], "From the first record of a commit being written into a data file to the commit");
+
+    public static readonly InstrumentInfo IngestRate = new(IngestMeter, "pipeline.ingest.rate", InstrumentKind.Histogram, "{row}/s",
+        ["table"], "Rows of a commit, per second of its ingestion");
+
+    public static readonly InstrumentInfo IngestedState = TableState(IngestMeter);
+
+    public static readonly InstrumentInfo SplitState = new(IngestMeter, "pipeline.split.state", InstrumentKind.Gauge, "{state}",
+        ["source", "split"], "0 is read, 1 its reading starts, 2 paused or drained, 3 tried again after a fault, 4 halted until somebody acts");
+
+    public static readonly InstrumentInfo IngestErrors = Errors(IngestMeter);
+
+    public static readonly InstrumentInfo IngestRecovery = Recovery(IngestMeter);
+
+    private static IReadOnlyList<InstrumentInfo> Ingest =>
+    [
+        IngestRows, IngestBytes, DeadLetters, Refusals, CommitDuration, Freshness, BufferBytes, IngestDuration, IngestRate, IngestedState, SplitState, IngestErrors, IngestRecovery,
+    ];
+
+    // One name in every layer: one alarm watches all tables.
+    private static InstrumentInfo TableState(string meter) => new(meter, "pipeline.table.state", InstrumentKind.Gauge, "{state}",
+        ["table"], "0 goes on, 1 waits or starts, 2 paused or drained, 3 tried again after a fault, 4 halted until somebody acts");
+
+    private static InstrumentInfo Errors(string meter) => new(meter, "pipeline.errors", InstrumentKind.Counter, "{error}",
+        ["table", "kind"], "Faults that a table's work has met, by what kind of reaction each asks for: unreachable, not_authorised, missing, invalid, gap, damaged, too_large, storage_full, defect",
+        "something goes wrong");
+
+    private static InstrumentInfo Recovery(string meter) => new(meter, "pipeline.recovery.duration", InstrumentKind.Histogram, "s",
+        ["table", "after"], "Until a table's work goes on: after a start (of a node, a crashed one too, or of the work on another), a fault that passed, or a halt that somebody ended",
+        meter == IngestMeter ? null : "something goes wrong");
 }

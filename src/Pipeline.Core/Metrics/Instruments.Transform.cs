@@ -14,7 +14,7 @@ public static partial class Instruments
     public static readonly InstrumentInfo RunRate = new(TransformMeter, "pipeline.table.run.rate", InstrumentKind.Histogram, "{row}/s",
         ["table"], "Bronze rows that a Silver run has read, per second of its duration");
 
-    public static readonly InstrumentInfo TransformedState = State(TransformMeter);
+    public static readonly InstrumentInfo TransformedState = TableState(TransformMeter);
 
     public static readonly InstrumentInfo JobState = new(TransformMeter, "pipeline.job.state", InstrumentKind.Gauge, "{state}",
         ["table"], "The table's job: 0 none, 1 is being planned, 2 runs on a node, 3 runs on an engine elsewhere");
@@ -25,9 +25,12 @@ public static partial class Instruments
     public static readonly InstrumentInfo RuleFailures = new(TransformMeter, "pipeline.table.rule.failures", InstrumentKind.Counter, "{row}",
         ["table", "rule"], "Rows that broke a rule of their Silver table, whether they were quarantined or let through with a warning", "rows break rules");
 
-    private static IReadOnlyList<InstrumentInfo> Transform => [TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures];
+    public static readonly InstrumentInfo TransformErrors = Errors(TransformMeter);
 
-    // One name in every layer: one alarm watches all tables.
-    private static InstrumentInfo State(string meter) => new(meter, "pipeline.table.state", InstrumentKind.Gauge, "{state}",
-        ["table"], "0 goes on, 1 waits or starts, 2 paused or drained, 3 tried again after a fault, 4 halted until somebody acts");
+    public static readonly InstrumentInfo TransformRecovery = Recovery(TransformMeter);
+
+    private static IReadOnlyList<InstrumentInfo> Transform =>
+    [
+        TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures, TransformErrors, TransformRecovery,
+    ];
 }

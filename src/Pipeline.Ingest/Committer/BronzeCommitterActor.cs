@@ -23,15 +23,17 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly IngestOptions _options;
     private readonly OutageWaiter _waiter;
+    private readonly IngestMeter _meter;
     private BronzeCommitterState _state;
 
-    public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, OutageWatch outages, TimeProvider time)
+    public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, OutageWatch outages, IngestMeter meter, TimeProvider time)
     {
         _id = id;
         _lake = lake;
         _time = time;
         _options = options;
         _waiter = outages.Waiter();
+        _meter = meter;
         _state = new BronzeCommitterState(id, new CommitterLimits(options.CommitInterval, FilesMax: 1_000, StagesMax: 1_000, options.Retry));
 
         Receive<GetPositions>(OnCommand);
@@ -45,8 +47,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(TableId id, Lake lake, IngestOptions options, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new BronzeCommitterActor(id, lake, options, outages, time));
+    public static Props Props(TableId id, Lake lake, IngestOptions options, OutageWatch outages, IngestMeter meter, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new BronzeCommitterActor(id, lake, options, outages, meter, time));
 
     protected override void PreStart() => Context.ActorOf(BronzeMaintenanceActor.Props(_id, _lake, _options), "maintenance");
 
@@ -86,6 +88,8 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         (_state, var effects) = BronzeCommitterState.Decide(_state, message, _time.GetUtcNow());
         Tell(message);
+        // What is given back instead is counted by the workers that get it.
+        if (message is CommitterEvent.Failed { Fault.Kind: var kind } && _state.Phase == CommitterPhase.BackingOff) _meter.Failed(_id, kind);
         if (effects.Exists(effect => effect is CommitterEffect.Open or CommitterEffect.Commit)) _waiter.Asks();
         foreach (var effect in effects) Perform(effect);
     }

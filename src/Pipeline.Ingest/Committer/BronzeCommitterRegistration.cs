@@ -14,9 +14,9 @@ public static class BronzeCommitterRegistration
     /// <summary>Starts the shard region with one committer per Bronze table, each made when first spoken to.</summary>
     /// <param name="role">Nodes without this role only send to the committers.</param>
     public static AkkaConfigurationBuilder WithBronzeCommitters(this AkkaConfigurationBuilder builder, Lake lake, IngestOptions options,
-        OutageWatch outages, TimeProvider time, string role) =>
+        OutageWatch outages, IngestMeter meter, TimeProvider time, string role) =>
         builder.WithShardRegion<BronzeCommitters>("bronze-committer",
-            table => BronzeCommitterActor.Props(TableId.Parse(table.Replace(TableSeparator, '/')), lake, options, outages, time),
+            table => BronzeCommitterActor.Props(TableId.Parse(table.Replace(TableSeparator, '/')), lake, options, outages, meter, time),
             new TableExtractor(), new ShardOptions
             {
                 Role = role,

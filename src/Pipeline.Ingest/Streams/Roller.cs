@@ -20,7 +20,9 @@ internal sealed class Roller
     private readonly ByteShare _share;
     private readonly IngestMeter _meter;
     private readonly IngestOptions _options;
+    private readonly TimeProvider _time;
     private TableRoll? _deadLetters;
+    private long? _since;
 
     /// <param name="tables">The tables of the worker's splits, by their name in the source.</param>
     /// <param name="openDeadLetters">Makes the source's dead-letter table, when its first record comes.</param>
@@ -31,6 +33,7 @@ internal sealed class Roller
         _share = share;
         _options = options;
         _meter = meter;
+        _time = time;
         _rows = new BronzeRows(time);
         _openDeadLetters = openDeadLetters;
         _starts = starts.ToDictionary(start => start.Split.Id);
@@ -64,13 +67,19 @@ internal sealed class Roller
 
     /// <summary>Closes all open files that may be committed.</summary>
     /// <param name="withIdle">Also tables that have only moved their positions.</param>
-    public ClosingRoll Close(bool withIdle) => new([.. RollOrder.ToClose(_deadLetters, _tables.Values, withIdle).Select(table => table.Close())]);
+    public ClosingRoll Close(bool withIdle)
+    {
+        var roll = new ClosingRoll([.. RollOrder.ToClose(_deadLetters, _tables.Values, withIdle).Select(table => table.Close())], _since);
+        _since = null;
+        return roll;
+    }
 
     private async ValueTask WriteAsync(Chunk chunk, CancellationToken cancellationToken)
     {
         if (!_starts.TryGetValue(chunk.Split, out var start) || !_tables.TryGetValue(chunk.Table, out var table))
             throw new InvalidOperationException($"A chunk of split {chunk.Split}, table {chunk.Table}, came though it was not asked for.");
 
+        if (chunk.RowCount > 0) _since ??= _time.GetTimestamp();
         var split = chunk.Split;
         var isOpenEnded = !chunk.Range.IsAdvancing;
         if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);

@@ -136,7 +136,8 @@ internal sealed class TableRollPart
 internal sealed record ClosingTable(BronzeTable Table, TableRollPart Part, ImmutableArray<StagedRange> Ranges);
 
 /// <summary>A roll whose files are to be completed; dead letters first.</summary>
-internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables)
+/// <param name="Since">Timestamp of the first record that was written; null: there was none.</param>
+internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Since)
 {
     public async Task<Worker.Roll> CompleteAsync(OpenFiles files, CancellationToken cancellationToken)
     {
@@ -148,6 +149,6 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables)
                 closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId));
         }
 
-        return new Worker.Roll(stages.MoveToImmutable());
+        return new Worker.Roll(stages.MoveToImmutable()) { Since = Since };
     }
 }

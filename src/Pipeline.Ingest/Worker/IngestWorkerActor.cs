@@ -40,12 +40,15 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly CancellationTokenSource _stopped = new();
     private readonly HashSet<IActorRef> _drainAskers = [];
     private readonly WorkerOutages _outages;
+    private readonly WorkerRecovery _recovery;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
     private long _stagedAt;
+    private long? _rollSince;
     private ImmutableDictionary<TableId, Tally> _tallies = ImmutableDictionary<TableId, Tally>.Empty;
     private ImmutableArray<WorkerStatus> _reported = [];
+    private ImmutableArray<Split> _splits = [];
 
     public IngestWorkerActor(IngestWorkerSetup setup, int worker)
     {
@@ -54,6 +57,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _state = new IngestWorkerState(setup.DeadLetters, setup.Options);
         _table = setup.Bronze;
         _outages = new WorkerOutages(setup.Outages.Waiter());
+        _recovery = new WorkerRecovery(setup.Time, (after, took) => setup.Meter.Recovered(_table, after, took));
 
         Receive<RollHandedOver>(OnRoll);
         Receive<WorkerEvent>(Apply);
@@ -96,6 +100,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private void OnRoll(RollHandedOver handed)
     {
         _release = handed.Release;
+        _rollSince = handed.Roll.Since;
         Apply(new WorkerEvent.RollClosed(handed.Epoch, handed.Roll));
     }
 
@@ -116,6 +121,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         (_state, var effects) = IngestWorkerState.Decide(_state, message);
         if (_state.LastFault is { Kind: FaultKind.Defect } fault && fault != before.LastFault) _log.Warning("{Table}: {Fault} Trying again.", _table, fault);
         _outages.On(message, before, _state);
+        if (WorkerOutages.FaultOf(message, before) is { } met) _setup.Meter.Failed(_table, met.Kind);
         foreach (var effect in effects) Perform(effect);
         ReportChange();
     }
@@ -320,7 +326,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>Dead letters count for the worker's own table: their table serves the whole source.</summary>
     private void Count(StageFiles stage, long version, DateTimeOffset now)
     {
-        _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), now - stage.NewestEventAt);
+        _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), now - stage.NewestEventAt,
+            _rollSince is { } since ? _setup.Time.GetElapsedTime(since) : null);
         var isDead = stage.Table == _setup.DeadLetters;
         var table = isDead ? _setup.Bronze : stage.Table;
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
@@ -337,6 +344,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private void ReportChange()
     {
         var state = StateOf(_state);
+        _recovery.Now(state);
+        // While they are looked for again, those from before are still its.
+        if (_state.Phase != WorkerPhase.Locating && !(_state.Splits.IsEmpty && _state.LastFault is not null)) _splits = _state.Splits;
         var fault = _state.Halts.Reason ?? _state.LastFault;
         var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
             .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
@@ -354,7 +364,10 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         // The same dictionary when nothing moved: reports are compared.
         if (known is not null && known.Positions.Count == positions.Count && positions.All(pair => known.Positions.TryGetValue(pair.Key, out var old) && old == pair.Value))
             positions = known.Positions;
-        return new WorkerStatus(table, _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt);
+        return new WorkerStatus(table, _worker, state, tally.Rows, tally.DeadLetters, tally.Version, fault, positions, tally.NewestEventAt, tally.LastCommitAt)
+        {
+            Splits = _splits, Halts = _state.Halts,
+        };
     }
 
     private static IngestState StateOf(IngestWorkerState state) => state.Phase switch

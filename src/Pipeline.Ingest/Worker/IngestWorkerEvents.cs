@@ -9,7 +9,11 @@ namespace Pipeline.Ingest.Worker;
 /// What one roll of a worker's open files asks of committers: stages in the order in which they must be committed, the
 /// dead-letter table's first.
 /// </summary>
-public sealed record Roll(ImmutableArray<StageFiles> Stages);
+public sealed record Roll(ImmutableArray<StageFiles> Stages)
+{
+    /// <summary>Timestamp of the first record that was written; null: there was none.</summary>
+    public long? Since { get; init; }
+}
 
 /// <summary>Where a reading starts in one split.</summary>
 /// <param name="From">The smallest position of its tables; null when one of them has none: from the beginning.</param>

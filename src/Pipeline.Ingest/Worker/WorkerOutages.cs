@@ -59,6 +59,17 @@ internal sealed class WorkerOutages(OutageWaiter waiter) : IDisposable
         if (after.Phase is WorkerPhase.Locating && before.Phase is not WorkerPhase.Locating) waiter.Asks();
     }
 
+    /// <summary>What a worker has met; null: nothing, or something of a reading that is over.</summary>
+    public static Fault? FaultOf(WorkerEvent message, IngestWorkerState before) => message switch
+    {
+        WorkerEvent.LocateFailed failed when failed.Epoch == before.Epoch => failed.Fault,
+        WorkerEvent.PositionsFailed failed when failed.Epoch == before.Epoch => failed.Fault,
+        WorkerEvent.AcknowledgeFailed failed when failed.Epoch == before.Epoch => failed.Fault,
+        WorkerEvent.StageLost lost => lost.Answer.Fault,
+        WorkerEvent.GraphEnded ended when ended.Epoch == before.Epoch => ended.Fault,
+        _ => null,
+    };
+
     public void Dispose() => waiter.Dispose();
 
     /// <param name="isOfLocating">Missed since the locating began; everything else worked until just now.</param>

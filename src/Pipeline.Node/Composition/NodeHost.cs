@@ -97,11 +97,24 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
             .WithRoles(options, lake, sources, outages.Watch, logs, time)
-            .WithTelemetry(telemetry, outages.Watch));
+            .WithTelemetry(telemetry, outages.Watch)
+            .AddStartup((system, _) =>
+            {
+                var meter = new NodeMeter(system, DirectoriesOf(options, lake), certificates, time);
+                system.RegisterOnTermination(meter.Dispose);
+            }));
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return new NodeHost(host, sources, outages, joining, telemetry);
+    }
+
+    /// <summary>Directories of this machine that a node fills.</summary>
+    private static Dictionary<string, string> DirectoriesOf(PipelineOptions options, Lake lake)
+    {
+        var directories = new Dictionary<string, string>(StringComparer.Ordinal) { ["work"] = options.Transform.TempDirectory, ["spool"] = options.Telemetry.SpoolLocation };
+        if (lake.Store is LocalObjectStore) directories["lake"] = lake.Store.Location;
+        return directories;
     }
 
     /// <summary>

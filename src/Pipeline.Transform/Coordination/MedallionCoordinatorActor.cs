@@ -219,6 +219,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private void OnNothingToDo(TableId table)
     {
         RunsOf(table).Answered();
+        _meter.GoesOn(table, _time.GetUtcNow());
         _stoppedBy.Remove(table);
         // New input may have made it try again before: then it has stopped no more, and nobody has said so.
         if (_saidToWait.Remove(table) || _state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);

@@ -19,6 +19,11 @@ internal sealed class TransformMeter : IDisposable
     private readonly Histogram<double> _endToEndSeconds;
     private readonly Histogram<double> _rate;
     private readonly Counter<long> _ruleFailures;
+    private readonly Counter<long> _errors;
+    private readonly Histogram<double> _recovery;
+
+    /// <summary>When tables that fail began to, and whether they have stopped since.</summary>
+    private readonly Dictionary<TableId, (DateTimeOffset Since, bool IsStopped)> _failing = [];
 
     /// <param name="state">As it is now; called from any thread.</param>
     public TransformMeter(Func<MedallionState> state, TimeProvider time)
@@ -29,6 +34,8 @@ internal sealed class TransformMeter : IDisposable
         _endToEndSeconds = _meter.Histogram(Instruments.PipelineDuration);
         _rate = _meter.Histogram(Instruments.RunRate);
         _ruleFailures = _meter.Counter(Instruments.RuleFailures);
+        _errors = _meter.Counter(Instruments.TransformErrors);
+        _recovery = _meter.Histogram(Instruments.TransformRecovery);
         _meter.Gauge<long>(Instruments.TransformedState, () => _state().ToStatus(_time.GetUtcNow()).Tables.Select(table => ((long)StateOf(table.Activity), new object[] { table.Table })));
         _meter.Gauge<long>(Instruments.JobState, () => _state().Tables.Select(table => (JobOf(table), new object[] { table.Table })));
         _meter.Gauge<double>(Instruments.Quality, Qualities);
@@ -51,7 +58,16 @@ internal sealed class TransformMeter : IDisposable
         };
         if (outcome is null) return;
         _runs.Add(1, Instruments.TableRuns.Tagged(happened.Table, outcome));
+        if (message is JobEnded { Fault: { } fault }) _errors.Add(1, Instruments.TransformErrors.Tagged(happened.Table, MeasuredFault.NameOf(fault.Kind)));
+        if (happened is JobFailed failed) _failing[failed.Table] = _failing.TryGetValue(failed.Table, out var known) ? (known.Since, known.IsStopped || failed.IsFinal) : (failed.At, failed.IsFinal);
+        if (happened is JobSucceeded) GoesOn(happened.Table, happened.At);
         if (happened is JobSucceeded succeeded && message is JobEnded { Pins: { } pins, Result: { } result }) Succeeded(succeeded, pins, result);
+    }
+
+    /// <summary>A table that had failed has ended a run well, or has nothing left to do.</summary>
+    public void GoesOn(TableId table, DateTimeOffset now)
+    {
+        if (_failing.Remove(table, out var failing)) _recovery.Record((now - failing.Since).TotalSeconds, Instruments.TransformRecovery.Tagged(table, failing.IsStopped ? "halt" : "fault"));
     }
 
     public void Dispose() => _meter.Dispose();

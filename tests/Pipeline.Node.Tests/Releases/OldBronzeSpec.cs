@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Testing;
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Ingest;
@@ -66,7 +67,7 @@ public sealed class OldBronzeSpec
     }
 
     private static IActorRef CommitterOf(ActorSystem system, ReleaseState state) =>
-        system.ActorOf(BronzeCommitterActor.Props(Metrics, state.OpenLake(), new IngestOptions(), OutageWatch.Silent(TimeProvider.System), TimeProvider.System));
+        system.ActorOf(BronzeCommitterActor.Props(Metrics, state.OpenLake(), new IngestOptions(), OutageWatch.Silent(TimeProvider.System), new IngestMeter(new ByteBudget(1)), TimeProvider.System));
 
     private static async Task<DeltaTable> OpenAsync(ReleaseState state) => Assert.IsType<DeltaTable>(await state.OpenLake().TryOpenAsync(Metrics, Cancel));
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Akka.Cluster;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Delta;
 using Pipeline.Configuration;
 using Pipeline.Delta.Storage;
@@ -29,10 +30,18 @@ public sealed class JoiningSpec : IDisposable
     [Fact]
     public async Task Nodes_of_one_pipeline_find_each_other_over_mutual_tls()
     {
+        using var figures = new Measurements();
         await using var first = await StartAsync("a", "sales", lake: "lake", isTls: true);
         await using var second = await StartAsync("b", "sales", lake: "lake", isTls: true, seed: first);
 
         await Task.WhenAll(first.WaitForMembersAsync(2), second.WaitForMembersAsync(2));
+        // Of both nodes, and of those of other tests that run now.
+        Assert.InRange(figures.Observe(Instruments.CertificateDays, "node")!.Value, 19.9, 150);
+        Assert.InRange(figures.Observe(Instruments.CertificateDays, "authority")!.Value, 59.9, 450);
+        foreach (var address in new[] { first, second }.Select(node => Cluster.Get(node.System).SelfAddress)) Assert.Equal(0, figures.Observe(Instruments.NodeState, $"{address.Host}:{address.Port}"));
+        Assert.All(["resident", "managed", "native"], kind => Assert.True(figures.Observe(Instruments.NodeMemory, kind) > 1 << 20));
+        Assert.All(["work", "spool", "lake"], directory => Assert.True(figures.Observe(Instruments.DiskFree, directory) > 1 << 20));
+        Assert.True(figures.Observe(Instruments.NodeCpu) >= 0);
         Assert.Equal("akka.ssl.tcp", Cluster.Get(first.System).SelfAddress.Protocol);
         Assert.DoesNotContain(first.Log.Concat(second.Log), line => line.Contains("refused", StringComparison.Ordinal));
     }
