@@ -64,7 +64,8 @@ public sealed record TableId
     public override string ToString() =>
         Layer == Layer.Bronze ? $"bronze/{Source}/{Name}" : $"{LayerName}/{Name}";
 
-    private string LayerName => Layer == Layer.Silver ? "silver" : "gold";
+    /// <summary><c>bronze</c>, <c>silver</c> or <c>gold</c>.</summary>
+    public string LayerName => Layer switch { Layer.Bronze => "bronze", Layer.Silver => "silver", _ => "gold" };
 }
 
 /// <summary>Its text form.</summary>

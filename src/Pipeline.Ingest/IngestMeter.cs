@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Core.Metrics;
+using Pipeline.Delta.Log;
 
 namespace Pipeline.Ingest;
 
@@ -19,6 +21,7 @@ public sealed class IngestMeter : IDisposable
     private readonly Histogram<double> _rate;
     private readonly Counter<long> _errors;
     private readonly Histogram<double> _recovery;
+    private readonly ConcurrentDictionary<TableId, Snapshot> _tables = [];
 
     public IngestMeter(ByteBudget budget)
     {
@@ -32,6 +35,9 @@ public sealed class IngestMeter : IDisposable
         _rate = _meter.Histogram(Instruments.IngestRate);
         _errors = _meter.Counter(Instruments.IngestErrors);
         _recovery = _meter.Histogram(Instruments.IngestRecovery);
+        _meter.Gauge<long>(Instruments.BronzeBytes, () => _tables.Select(table => (table.Value.Bytes, new object[] { table.Key, table.Key.LayerName })));
+        _meter.Gauge<long>(Instruments.BronzeFiles, () => _tables.Select(table => ((long)table.Value.FilesByPath.Count, new object[] { table.Key, table.Key.LayerName })));
+        _meter.Gauge<long>(Instruments.DeadLetterRows, () => _tables.Where(table => table.Key.Name == TableId.DeadLetterName).Select(table => (table.Value.RowCount ?? 0, new object[] { table.Key.Source! })));
         _meter.Gauge<long>(Instruments.BufferBytes, () => [(budget.BytesUsed, [])]);
     }
 
@@ -42,8 +48,8 @@ public sealed class IngestMeter : IDisposable
     {
         _meter.Gauge<long>(Instruments.IngestedState, () => reports().GroupBy(worker => worker.Table)
             .Select(workers => ((long)workers.Max(worker => StateOf(worker.State)), new object[] { workers.Key })));
-        // A split that feeds several tables is in the report of each.
-        _meter.Gauge<long>(Instruments.SplitState, () => reports().SelectMany(worker => worker.Splits.Select(split => (split.Id, State: StateOf(worker, split.Id))))
+        // A split that feeds several tables is in the report of each; one that is halted is not among those that are read.
+        _meter.Gauge<long>(Instruments.SplitState, () => reports().SelectMany(worker => worker.Splits.Select(split => split.Id).Concat(worker.Halts.Splits.Keys).Select(id => (Id: id, State: StateOf(worker, id))))
             .GroupBy(split => split.Id).Select(split => ((long)split.Max(seen => seen.State), new object[] { split.Key.Source, split.Key.Name })));
     }
 
@@ -64,6 +70,12 @@ public sealed class IngestMeter : IDisposable
     }
 
     internal void Refused(TableId table) => _refusals.Add(1, Instruments.Refusals.Tagged(table));
+
+    /// <summary>The newest version that a table's committer, on this node, knows.</summary>
+    internal void Sees(TableId table, Snapshot snapshot) => _tables[table] = snapshot;
+
+    /// <summary>The table's committer is not here any more.</summary>
+    internal void Leaves(TableId table) => _tables.TryRemove(table, out _);
 
     internal void Failed(TableId table, FaultKind kind) => _errors.Add(1, Instruments.IngestErrors.Tagged(table, MeasuredFault.NameOf(kind)));
 

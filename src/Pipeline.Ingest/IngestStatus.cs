@@ -35,7 +35,7 @@ public sealed record WorkerReport(ImmutableArray<WorkerStatus> Tables) : INoSeri
 public sealed record WorkerStatus(TableId Table, int Worker, IngestState State, long Rows, long DeadLetters, long Version, Fault? LastFault,
     ImmutableDictionary<SplitId, long> Positions, DateTimeOffset? NewestEventAt, DateTimeOffset? LastCommitAt)
 {
-    /// <summary>All that the worker reads, whichever tables they feed.</summary>
+    /// <summary>All that the worker reads, whichever tables they feed; not those that are halted.</summary>
     public ImmutableArray<Split> Splits { get; init; } = [];
 
     public Halts Halts { get; init; } = Halts.None;

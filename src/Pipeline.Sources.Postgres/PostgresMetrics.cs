@@ -15,6 +15,7 @@ internal sealed class PostgresMetrics : IDisposable
     private readonly ConcurrentDictionary<SnapshotProgress, byte> _snapshots = [];
     private readonly ConcurrentDictionary<ChunkQueue, byte> _queues = [];
     private readonly Counter<long> _records;
+    private readonly Counter<long> _bytes;
     private readonly Counter<long> _gaps;
     private volatile SlotState? _slot;
 
@@ -22,6 +23,7 @@ internal sealed class PostgresMetrics : IDisposable
     {
         _source = source;
         _records = _meter.Counter(Instruments.PostgresRecords);
+        _bytes = _meter.Counter(Instruments.PostgresBytes);
         _meter.Gauge<long>(Instruments.PostgresInFlightBytes, () => [(_queues.Keys.Sum(queue => queue.Bytes), [_source])]);
         _gaps = _meter.Counter(Instruments.PostgresGaps);
         _meter.Gauge(Instruments.SlotRetainedBytes, () => Slot(slot => slot.RetainedBytes));
@@ -38,7 +40,9 @@ internal sealed class PostgresMetrics : IDisposable
 
     public void Read(Chunk chunk)
     {
-        if (chunk.RowCount > 0) _records.Add(chunk.RowCount, Instruments.PostgresRecords.Tagged(_source, chunk.Table));
+        if (chunk.RowCount == 0) return;
+        _records.Add(chunk.RowCount, Instruments.PostgresRecords.Tagged(_source, chunk.Table));
+        _bytes.Add(chunk.SourceBytes, Instruments.PostgresBytes.Tagged(_source, chunk.Table));
     }
 
     public void Stopped(ChunkQueue queue) => _queues.TryRemove(queue, out _);

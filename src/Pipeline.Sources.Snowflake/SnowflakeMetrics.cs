@@ -9,14 +9,18 @@ internal sealed class SnowflakeMetrics : IDisposable
 {
     private readonly PipelineMeter _meter = new(Instruments.SnowflakeMeter);
     private readonly string _source;
+    private readonly string _warehouse;
+    private readonly Counter<double> _warehouseSeconds;
     private readonly Counter<long> _records;
     private readonly Counter<long> _bytes;
     private readonly Histogram<double> _statements;
     private long _bytesAhead;
 
-    public SnowflakeMetrics(string source)
+    public SnowflakeMetrics(string source, string warehouse)
     {
         _source = source;
+        _warehouse = warehouse;
+        _warehouseSeconds = _meter.PreciseCounter(Instruments.WarehouseSeconds);
         _records = _meter.Counter(Instruments.SnowflakeRecords);
         _bytes = _meter.Counter(Instruments.SnowflakeBytes);
         _statements = _meter.Histogram(Instruments.StatementDuration);
@@ -34,7 +38,11 @@ internal sealed class SnowflakeMetrics : IDisposable
     /// <param name="bytes">Of partitions that are fetched from now on; negative when they have been taken.</param>
     public void Ahead(long bytes) => Interlocked.Add(ref _bytesAhead, bytes);
 
-    public void Executed(TimeSpan took) => _statements.Record(took.TotalSeconds, Instruments.StatementDuration.Tagged(_source));
+    public void Executed(TimeSpan took)
+    {
+        _statements.Record(took.TotalSeconds, Instruments.StatementDuration.Tagged(_source));
+        _warehouseSeconds.Add(took.TotalSeconds, Instruments.WarehouseSeconds.Tagged(_source, _warehouse));
+    }
 
     public void Dispose() => _meter.Dispose();
 }

@@ -43,7 +43,7 @@ internal sealed class SnowflakeSource : ISource
             SnowflakeSecurityOptions.KeyPair keyPair => new KeyPairTokens(Name, keyPair, services.Secrets, services.Time),
             var other => throw new InvalidOperationException($"Unknown authentication {other.GetType().Name}."),
         };
-        _metrics = new SnowflakeMetrics(Name);
+        _metrics = new SnowflakeMetrics(Name, _options.Warehouse);
         _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log);
         _tables = _options.Tables.ToDictionary(table => table.Name,
             table => new WatermarkTable(Name, table, _options, _client, _metrics, services.Time, log), StringComparer.Ordinal);

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -28,8 +30,13 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
         var result = spec.Kind == JobKind.Silver
             ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)
             : await new GoldRun(execution, commits, spec).RunAsync(cancellationToken);
-        return result with { Took = time.GetElapsedTime(started) };
+        var took = time.GetElapsedTime(started);
+        return result with { Took = took, Cost = CostOf(spec.Pins, took, execution.Metrics) };
     }
+
+    private decimal? CostOf(JobPins pins, TimeSpan took, IReadOnlyDictionary<string, string> metrics) => pins.IsElsewhere
+        ? metrics.TryGetValue(EmrServerlessPrices.CostMetric, out var cost) ? decimal.Parse(cost, CultureInfo.InvariantCulture) : null
+        : options.NodeHourPrice is { } price ? price * (decimal)took.TotalHours / options.JobsMax : null;
 
     private async ValueTask<JobExecution> ExecutionAsync(JobPins pins, JobSubmission submission, CancellationToken cancellationToken) => ElsewhereOf(pins) is { } elsewhere
         ? new ElsewhereExecution(await remote!.ExecutionAsync(elsewhere, pins, submission, time, cancellationToken), tables.Lake.Store, time)

@@ -30,6 +30,12 @@ public sealed record TransformOptions
     public SparkSettings Spark { get; init; } = SparkSettings.Default;
 
     /// <summary>
+    /// What an hour of a node costs, in whatever currency the other prices have; a run in process has of it one part of
+    /// <see cref="JobsMax"/>. Null: such runs are told no costs.
+    /// </summary>
+    public decimal? NodeHourPrice { get; init; }
+
+    /// <summary>
     /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 128 MiB, at
     /// least 64 MiB. More is faster for large inputs; the process may grow by as much more.
     /// </summary>
@@ -128,7 +134,7 @@ public sealed record TransformOptions
     public static TransformOptions Bind(SettingsReader settings)
     {
         var byDefault = new TransformOptions();
-        var journal = settings.Section("journal");
+        var (journal, cost) = (settings.Section("journal"), settings.Section("cost"));
         var compression = settings.Choice<Codec>("compression", byDefault.Compression);
         var options = new TransformOptions
         {
@@ -138,6 +144,7 @@ public sealed record TransformOptions
             Emr = EmrStepOptions.Bind(settings),
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             EmrServerless = EmrServerlessOptions.Bind(settings),
+            NodeHourPrice = cost.Has("node-hour") ? EmrServerlessPrices.Price(cost, "node-hour") : null,
             Artifacts = settings.OptionalString("artifacts"),
             ArtifactRetention = settings.Duration("artifact-retention", byDefault.ArtifactRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(366)),
             MemoryBytesMax = settings.Bytes("memory-max", byDefault.MemoryBytesMax, min: 64L << 20),
@@ -161,6 +168,7 @@ public sealed record TransformOptions
         if (options.ArtifactRetention < options.ExecutionAgeMin)
             settings.Report("artifact-retention", $"is less than the {options.ExecutionAgeMin.TotalHours:0.#} h in which a run of the longest job-time-max is over and committed. Write that or more");
         journal.Complete();
+        cost.Complete();
         settings.Complete();
         return options;
     }

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Core.Buffers;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
@@ -63,7 +64,7 @@ internal static class BronzeRun
         var settings = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf"), cancellationToken);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        var outages = OutageWatch.Silent(TimeProvider.System);
+        var (outages, budget) = (OutageWatch.Silent(TimeProvider.System), new ByteBudget(options.BufferBytesMax));
         builder.Services.AddAkka("pipeline", akka =>
         {
             akka
@@ -72,7 +73,7 @@ internal static class BronzeRun
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
             if (withPositions) akka.WithIngest(options, lake, [source], outages, TimeProvider.System);
-            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], outages, TimeProvider.System);
+            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], budget, new IngestMeter(budget), outages, TimeProvider.System);
             if (telemetry is not null) akka.WithTelemetry(telemetry, outages);
         });
         var host = builder.Build();

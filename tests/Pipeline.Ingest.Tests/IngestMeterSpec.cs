@@ -35,6 +35,12 @@ public sealed class IngestMeterSpec : IDisposable
         Assert.Equal((0, 0), (_figures.Observe(Instruments.IngestedState, Orders.ToString()), _figures.Observe(Instruments.SplitState, "measured", "orders/1")));
         Assert.Equal(0, _figures.Sum(Instruments.IngestErrors, Orders.ToString(), "not_authorised"));
 
+        _system.Append(well, new ScriptedRecord("orders", "no order", IsDead: true));
+        await node.UntilAsync(status => status.Tables.Any(table => table.DeadLetters == 1));
+        Assert.Equal(1, _figures.Observe(Instruments.DeadLetterRows, "measured"));
+        var files = await _oracle.FilesAsync(Orders);
+        Assert.Equal((files.Sum(file => new FileInfo(file).Length), files.Count), (_figures.Observe(Instruments.BronzeBytes, Orders.ToString(), "bronze"), _figures.Observe(Instruments.BronzeFiles, Orders.ToString(), "bronze")));
+
         _system.Faults[broken] = split => new PipelineException(FaultKind.NotAuthorised, split.ToString(), "access denied", "Grant it.") { Split = split };
         _system.AppendRows(broken, "orders", 1);
         await node.UntilAsync(status => status.Tables.Any(table => table.State == IngestState.Halted));

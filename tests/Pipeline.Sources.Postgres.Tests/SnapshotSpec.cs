@@ -239,6 +239,8 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
                 break;
             }
 
+        // In the server's form: a length and a value for each of two fields.
+        Assert.True(figures.Sum(Instruments.PostgresBytes, database.Name, "items") > 8 * Rows);
         Assert.Equal(percents.Order(), percents);
         Assert.Contains(percents, percent => percent is > 40 and < 60);
         Assert.Equal([Rows], expected);

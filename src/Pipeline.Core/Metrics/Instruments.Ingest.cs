@@ -38,14 +38,28 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo IngestRecovery = Recovery(IngestMeter);
 
+    public static readonly InstrumentInfo BronzeBytes = StorageBytes(IngestMeter);
+
+    public static readonly InstrumentInfo BronzeFiles = StorageFiles(IngestMeter);
+
+    public static readonly InstrumentInfo DeadLetterRows = new(IngestMeter, "pipeline.dead_letters.rows", InstrumentKind.Gauge, "{record}",
+        ["source"], "Records in a source's dead-letter table, those that were re-driven too", "a record cannot be decoded");
+
     private static IReadOnlyList<InstrumentInfo> Ingest =>
     [
         IngestRows, IngestBytes, DeadLetters, Refusals, CommitDuration, Freshness, BufferBytes, IngestDuration, IngestRate, IngestedState, SplitState, IngestErrors, IngestRecovery,
+        BronzeBytes, BronzeFiles, DeadLetterRows,
     ];
 
     // One name in every layer: one alarm watches all tables.
     private static InstrumentInfo TableState(string meter) => new(meter, "pipeline.table.state", InstrumentKind.Gauge, "{state}",
         ["table"], "0 goes on, 1 waits or starts, 2 paused or drained, 3 tried again after a fault, 4 halted until somebody acts");
+
+    private static InstrumentInfo StorageBytes(string meter) => new(meter, "pipeline.table.storage.bytes", InstrumentKind.Gauge, "By",
+        ["table", "layer"], "Bytes of the data files of a table's newest version; what vacuum has yet to delete is not in it");
+
+    private static InstrumentInfo StorageFiles(string meter) => new(meter, "pipeline.table.storage.files", InstrumentKind.Gauge, "{file}",
+        ["table", "layer"], "Data files of a table's newest version");
 
     private static InstrumentInfo Errors(string meter) => new(meter, "pipeline.errors", InstrumentKind.Counter, "{error}",
         ["table", "kind"], "Faults that a table's work has met, by what kind of reaction each asks for: unreachable, not_authorised, missing, invalid, gap, damaged, too_large, storage_full, defect",

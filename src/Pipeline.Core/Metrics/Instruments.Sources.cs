@@ -25,6 +25,8 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo PostgresRecords = Records(PostgresMeter);
 
+    public static readonly InstrumentInfo PostgresBytes = Bytes(PostgresMeter);
+
     public static readonly InstrumentInfo PostgresInFlightBytes = InFlightBytes(PostgresMeter);
 
     public static readonly InstrumentInfo PostgresGaps = Gaps(PostgresMeter);
@@ -62,11 +64,14 @@ public static partial class Instruments
     public static readonly InstrumentInfo StatementDuration = new(SnowflakeMeter, "pipeline.source.statement.duration", InstrumentKind.Histogram, "s",
         ["source"], "From sending a statement to its result, or its failure");
 
+    public static readonly InstrumentInfo WarehouseSeconds = new(SnowflakeMeter, "pipeline.source.warehouse.seconds", InstrumentKind.Counter, "s",
+        ["source", "warehouse"], "Time for which statements have used the warehouse, each for itself; it is billed for as long as it runs, after them too until it suspends itself");
+
     private static IReadOnlyList<InstrumentInfo> Sources =>
     [
         KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds, LagUnreadable,
-        PostgresRecords, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
-        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration,
+        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration, WarehouseSeconds,
     ];
 
     // One name for every source: whoever watches need not know their kinds.
@@ -74,7 +79,7 @@ public static partial class Instruments
         ["source", "table"], "Records or rows read into chunks");
 
     private static InstrumentInfo Bytes(string meter) => new(meter, "pipeline.source.bytes", InstrumentKind.Counter, "By",
-        ["source", "table"], "Bytes read: of keys and values, or of answers with rows as they came");
+        ["source", "table"], "Bytes read: of keys and values, of rows in the form in which the server sends them, or of answers with rows as they came");
 
     private static InstrumentInfo InFlightBytes(string meter) => new(meter, "pipeline.source.in_flight.bytes", InstrumentKind.Gauge, "By",
         ["source"], "Memory of what was fetched and waits to be taken");

@@ -29,8 +29,25 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo TransformRecovery = Recovery(TransformMeter);
 
+    public static readonly InstrumentInfo TransformedBytes = StorageBytes(TransformMeter);
+
+    public static readonly InstrumentInfo TransformedFiles = StorageFiles(TransformMeter);
+
+    public static readonly InstrumentInfo QuarantinedRows = new(TransformMeter, "pipeline.table.quarantined.rows", InstrumentKind.Gauge, "{row}",
+        ["table"], "Rows in a Silver table's quarantine now, those that wait for a parent too");
+
+    public static readonly InstrumentInfo HeldRows = new(TransformMeter, "pipeline.table.held.rows", InstrumentKind.Gauge, "{row}",
+        ["table"], "Rows in a Silver table's quarantine that only wait for a parent, as its last run has left them");
+
+    public static readonly InstrumentInfo RunCost = new(TransformMeter, "pipeline.table.run.cost", InstrumentKind.Histogram, "{currency}",
+        ["table", "engine"], "What a run has cost: what its engine has billed for it, or its share of a node's time, times the configured prices", "prices are configured");
+
+    public static readonly InstrumentInfo RecordCost = new(TransformMeter, "pipeline.table.records.cost", InstrumentKind.Histogram, "{currency}",
+        ["table"], "What a Silver run has cost for each million Bronze rows that it has read", "prices are configured");
+
     private static IReadOnlyList<InstrumentInfo> Transform =>
     [
         TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures, TransformErrors, TransformRecovery,
+        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, RunCost, RecordCost,
     ];
 }

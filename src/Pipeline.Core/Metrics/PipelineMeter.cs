@@ -13,6 +13,13 @@ public sealed class PipelineMeter(string name) : IDisposable
         return _meter.CreateCounter<long>(info.Name, info.Unit, info.Meaning);
     }
 
+    /// <summary>A counter of what comes in parts of its unit, as time does.</summary>
+    public Counter<double> PreciseCounter(InstrumentInfo info)
+    {
+        Expect(info, InstrumentKind.Counter);
+        return _meter.CreateCounter<double>(info.Name, info.Unit, info.Meaning);
+    }
+
     public Histogram<double> Histogram(InstrumentInfo info)
     {
         Expect(info, InstrumentKind.Histogram);

@@ -74,6 +74,26 @@ internal sealed class FileGroups
         }
     }
 
+    public long Bytes
+    {
+        get
+        {
+            var bytes = 0L;
+            for (var g = 0; g < _groups.Length; g++)
+            {
+                for (var i = 0; i < _groups[g].Count; i++)
+                {
+                    if (!IsRemoved((g * FileGroup.Capacity) + i)) bytes += _groups[g].Size(i);
+                }
+            }
+
+            return bytes;
+        }
+    }
+
+    /// <summary>Bytes of a file; 0 when it is not here.</summary>
+    public long BytesOf(string path) => Place(path) is var place and >= 0 ? _groups[place / FileGroup.Capacity].Size(place % FileGroup.Capacity) : 0;
+
     /// <summary>Rows of a file that is here; null when it has no statistics.</summary>
     public long? RowsOf(string path) => Place(path) is var place and >= 0 ? _groups[place / FileGroup.Capacity].Rows(place % FileGroup.Capacity) : 0;
 

@@ -50,6 +50,9 @@ internal sealed class FileIndex : IReadOnlyDictionary<string, AddFile>
         }
     }
 
+    /// <summary>Bytes of all files.</summary>
+    public long Bytes => _groups.Bytes - _hidden.Sum(_groups.BytesOf) + _recent.Values.Sum(file => file.Size);
+
     public AddFile this[string key] => TryGetValue(key, out var file) ? file : throw new KeyNotFoundException($"The snapshot has no file {key}.");
 
     public bool ContainsKey(string key) => _recent.ContainsKey(key) || (!_hidden.Contains(key) && _groups.Contains(key));

@@ -53,6 +53,9 @@ public sealed class Snapshot
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
     public long? RowCount => _files.RowCount;
 
+    /// <summary>Bytes of all files.</summary>
+    public long Bytes => _files.Bytes;
+
     /// <summary>Files in which a top-level column may have a value, as far as their statistics tell.</summary>
     public IEnumerable<AddFile> FilesWith(string column)
     {

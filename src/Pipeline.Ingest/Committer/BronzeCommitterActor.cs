@@ -56,6 +56,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         _stopped.Cancel();
         _waiter.Dispose();
+        _meter.Leaves(_id);
     }
 
     private void OnCommand(object command)
@@ -88,6 +89,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         (_state, var effects) = BronzeCommitterState.Decide(_state, message, _time.GetUtcNow());
         Tell(message);
+        if (_state.View is SnapshotView { Snapshot: var snapshot }) _meter.Sees(_id, snapshot);
         // What is given back instead is counted by the workers that get it.
         if (message is CommitterEvent.Failed { Fault.Kind: var kind } && _state.Phase == CommitterPhase.BackingOff) _meter.Failed(_id, kind);
         if (effects.Exists(effect => effect is CommitterEffect.Open or CommitterEffect.Commit)) _waiter.Asks();

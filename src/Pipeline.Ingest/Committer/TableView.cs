@@ -23,6 +23,8 @@ public sealed class SnapshotView(DeltaTable table, Snapshot snapshot) : ITableVi
 {
     public DeltaTable Table => table;
 
+    public Snapshot Snapshot => snapshot;
+
     public long Version => snapshot.Version;
 
     public long? Position(SplitId split) => snapshot.Position(split);

@@ -32,10 +32,10 @@ public sealed class NodeCertificates
     internal X509Certificate2 Own { get; }
 
     /// <summary>When this node's certificate expires.</summary>
-    public DateTimeOffset Expires => Own.NotAfter.ToUniversalTime();
+    public DateTimeOffset Expires => new(Own.NotAfter.ToUniversalTime());
 
     /// <summary>When the first of its authorities expires.</summary>
-    public DateTimeOffset AuthorityExpires => _authorities.Min(authority => authority.NotAfter).ToUniversalTime();
+    public DateTimeOffset AuthorityExpires => new(_authorities.Min(authority => authority.NotAfter).ToUniversalTime());
 
     /// <summary>What a certificate of the pipeline's nodes must say.</summary>
     public static string UriOf(string pipeline) => $"pipeline://{Uri.EscapeDataString(pipeline)}";

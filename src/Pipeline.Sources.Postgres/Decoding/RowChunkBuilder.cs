@@ -144,7 +144,7 @@ internal sealed class RowChunkBuilder : IDisposable
 
         FillWhatRowsShare();
         var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), .. CaptureColumns(), _ops!.Build(), _positions!.Build()], RowCount);
-        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory);
+        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory) { SourceBytes = RowBytes };
 
         // The next chunk starts with room for as much as this one held.
         _rowsExpected = RowCount;

@@ -8,6 +8,7 @@ using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Coordination;
 
@@ -65,7 +66,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _planner = planner;
         _limit = new TimeLimit(options.JobTimeMax, time);
         _state = Started();
-        _meter = new TransformMeter(() => _state, time);
+        _meter = new TransformMeter(() => _state, tables, time);
         _journal = Context.ActorOf(journal, "journal");
         _runners = Context.ActorOf(runners, "runners");
         Recalling();
@@ -287,6 +288,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             {
                 Report(happened, message);
                 _meter.Happened(happened, message);
+                if (happened is JobSucceeded) _ = LookAtAsync(happened.Table);
                 _state = _state.Apply(happened);
             }
 
@@ -306,6 +308,13 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
+
+    /// <summary>A run on another node has changed tables that are measured here. What cannot be read shows with the next run.</summary>
+    private Task LookAtAsync(TableId table) => Background.FailureAsync(async cancellationToken =>
+    {
+        foreach (var made in table.Layer == Layer.Silver ? [table, TableId.Quarantine(table.Name), SilverTables.Deleted(table), QualityTable.Id] : (TableId[])[table])
+            await _tables.TryOpenAsync(made, cancellationToken);
+    }, _stopping.Token);
 
     /// <summary>A table that has stopped says why once, however often it is tried, and whatever object shows it this time.</summary>
     private bool IsTold(JobFailed failed, Fault? fault)

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Pipeline.Core;
 using Pipeline.Core.Metrics;
+using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
 
@@ -21,12 +22,14 @@ internal sealed class TransformMeter : IDisposable
     private readonly Counter<long> _ruleFailures;
     private readonly Counter<long> _errors;
     private readonly Histogram<double> _recovery;
+    private readonly Histogram<double> _runCost;
+    private readonly Histogram<double> _recordCost;
 
     /// <summary>When tables that fail began to, and whether they have stopped since.</summary>
     private readonly Dictionary<TableId, (DateTimeOffset Since, bool IsStopped)> _failing = [];
 
     /// <param name="state">As it is now; called from any thread.</param>
-    public TransformMeter(Func<MedallionState> state, TimeProvider time)
+    public TransformMeter(Func<MedallionState> state, OpenTables tables, TimeProvider time)
     {
         (_state, _time) = (state, time);
         _runs = _meter.Counter(Instruments.TableRuns);
@@ -36,9 +39,18 @@ internal sealed class TransformMeter : IDisposable
         _ruleFailures = _meter.Counter(Instruments.RuleFailures);
         _errors = _meter.Counter(Instruments.TransformErrors);
         _recovery = _meter.Histogram(Instruments.TransformRecovery);
+        _runCost = _meter.Histogram(Instruments.RunCost);
+        _recordCost = _meter.Histogram(Instruments.RecordCost);
         _meter.Gauge<long>(Instruments.TransformedState, () => _state().ToStatus(_time.GetUtcNow()).Tables.Select(table => ((long)StateOf(table.Activity), new object[] { table.Table })));
         _meter.Gauge<long>(Instruments.JobState, () => _state().Tables.Select(table => (JobOf(table), new object[] { table.Table })));
         _meter.Gauge<double>(Instruments.Quality, Qualities);
+        _meter.Gauge<long>(Instruments.HeldRows, () => Runs().Where(run => run.Value.Held is not null).Select(run => (run.Value.Held!.Value, new object[] { run.Key })));
+        // Bronze is measured by who commits to it.
+        IEnumerable<(TableId Id, Snapshot Seen)> Made() => tables.Known.Where(table => table.Id.Layer != Layer.Bronze);
+        _meter.Gauge<long>(Instruments.TransformedBytes, () => Made().Select(table => (table.Seen.Bytes, new object[] { table.Id, table.Id.LayerName })));
+        _meter.Gauge<long>(Instruments.TransformedFiles, () => Made().Select(table => ((long)table.Seen.FilesByPath.Count, new object[] { table.Id, table.Id.LayerName })));
+        _meter.Gauge<long>(Instruments.QuarantinedRows, () => Made().Where(table => table.Id.Layer == Layer.Silver && table.Id.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal))
+            .Select(table => (table.Seen.RowCount ?? 0, new object[] { TableId.Silver(table.Id.Name[..^TableId.QuarantineSuffix.Length]) })));
     }
 
     /// <summary>A Bronze table has been committed to.</summary>
@@ -77,18 +89,25 @@ internal sealed class TransformMeter : IDisposable
         var table = succeeded.Table;
         _runSeconds.Record(succeeded.Took.TotalSeconds, Instruments.RunDuration.Tagged(table));
         if (_events.Brought(pins, result.Version) is { } newest) _endToEndSeconds.Record((succeeded.At - newest).TotalSeconds, Instruments.PipelineDuration.Tagged(table));
+        if (result.Cost is { } cost)
+        {
+            _runCost.Record((double)cost, Instruments.RunCost.Tagged(table, pins.Engine ?? "duckdb"));
+            if (result.Quality is { RowsIn: > 0 and var rows }) _recordCost.Record((double)cost / rows * 1_000_000, Instruments.RecordCost.Tagged(table));
+        }
+
         if (result.Quality is not { } quality) return;
         lock (_quality) _quality[table] = quality;
         if (quality.RowsIn > 0 && succeeded.Took > TimeSpan.Zero) _rate.Record(quality.RowsIn / succeeded.Took.TotalSeconds, Instruments.RunRate.Tagged(table));
         foreach (var (rule, rows) in quality.QuarantinedByRule.Concat(quality.WarnedByRule)) _ruleFailures.Add(rows, Instruments.RuleFailures.Tagged(table, rule));
     }
 
-    private IEnumerable<(double, object[])> Qualities()
+    private KeyValuePair<TableId, RunQuality>[] Runs()
     {
-        KeyValuePair<TableId, RunQuality>[] runs;
-        lock (_quality) runs = [.. _quality];
-        return runs.SelectMany(run => Enum.GetValues<Dimension>().Select(dimension => (ScoreOf(run.Value, dimension), new object[] { run.Key, NameOf(dimension) })));
+        lock (_quality) return [.. _quality];
     }
+
+    private IEnumerable<(double, object[])> Qualities() =>
+        Runs().SelectMany(run => Enum.GetValues<Dimension>().Select(dimension => (ScoreOf(run.Value, dimension), new object[] { run.Key, NameOf(dimension) })));
 
     private static string NameOf(Dimension dimension) => dimension.ToString().ToLowerInvariant();
 

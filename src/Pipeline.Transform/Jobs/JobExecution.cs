@@ -12,6 +12,9 @@ internal abstract class JobExecution(IObjectStore store, TimeProvider time)
 {
     public IObjectStore Store => store;
 
+    /// <summary>What the engine's service says of the execution that was accepted, by the names of its commit's metrics.</summary>
+    public ImmutableDictionary<string, string> Metrics { get; private set; } = ImmutableDictionary<string, string>.Empty;
+
     /// <param name="targets">The tables of the outputs by name; null: not there yet.</param>
     /// <exception cref="PipelineException">The run has failed, or the answer is wrong.</exception>
     public abstract Task<CheckedAnswer> RunAsync(JobDocument document, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken);
@@ -23,7 +26,7 @@ internal abstract class JobExecution(IObjectStore store, TimeProvider time)
         // Marks have been read; what a run that is cut off leaves is vacuum's.
         foreach (var output in answer.Outputs.Where(output => output.Marks is not null))
             await store.DeleteAsync($"{document.Outputs.Single(asked => asked.Name == output.Name).Location}/{output.Marks!.Path}", cancellationToken);
-        return metrics is null ? accepted : accepted with { Metrics = metrics };
+        return metrics is null ? accepted : accepted with { Metrics = Metrics = metrics };
     }
 }
 

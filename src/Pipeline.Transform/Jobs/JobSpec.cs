@@ -105,7 +105,8 @@ public sealed record JobSpec
 /// <param name="Rows">The table's rows after the run; null when unknown.</param>
 /// <param name="Quality">For Silver.</param>
 /// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come.</param>
-public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false)
+/// <param name="Cost">In the currency of the configured prices; null: there are none, or its engine does not say what it bills.</param>
+public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 }
@@ -122,10 +123,12 @@ public sealed record JobResult(TableId Table, long Run, long Version, long? Rows
 /// <param name="Deleted">Delete and truncate records, and rows that a truncate removed before they came into the table.</param>
 /// <param name="Replaced">Rows of earlier runs that made way for a newer row or a delete.</param>
 /// <param name="Truncated">Rows of earlier runs that a truncate removed.</param>
+/// <param name="Held">Rows in the quarantine after the run that only wait for a parent; null: a run of a release before.</param>
 /// <param name="QuarantinedByRule">A row counts for each rule that it breaks.</param>
 public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced, long Truncated,
     ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
-    double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness)
+    double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness,
+    long? Held = null)
 {
     /// <summary>The metric of a Silver commit that holds it.</summary>
     public const string Metric = "quality";

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -12,6 +13,9 @@ public sealed class OpenTables(Lake lake)
     private readonly ConcurrentDictionary<TableId, DeltaTable> _open = new();
 
     public Lake Lake { get; } = lake;
+
+    /// <summary>Those that have been opened, as they were seen last.</summary>
+    public IEnumerable<(TableId Id, Snapshot Seen)> Known => _open.Select(table => (table.Key, table.Value.Current));
 
     /// <summary>The table, up to date; null when there is none yet.</summary>
     public async ValueTask<DeltaTable?> TryOpenAsync(TableId id, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace Pipeline.Transform.Silver;
 /// <summary>Counts and scores of a Silver run, from <c>checked</c>, <c>upserts</c>, <c>emptied</c> and what the merge wrote.</summary>
 internal static class QualityMeasures
 {
-    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely"];
+    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely", "taken", "held"];
 
     public static IEnumerable<JobStep> Steps(JobSpec spec)
     {
@@ -18,7 +18,8 @@ internal static class QualityMeasures
         yield return new FiguresStep(SilverSteps.CountsFigures, $"""
             SELECT count(*) FILTER (WHERE _held_rules IS NULL) AS rows_in, count(*) FILTER (WHERE _held_rules IS NOT NULL AND _rules = '') AS released,
               count(*) FILTER (WHERE _rules <> '' AND _held_rules IS NULL) AS quarantined, count(*) FILTER (WHERE _rules = '' AND NOT {isGone}) AS good,
-              count(*) FILTER (WHERE _rules = '' AND {isGone}) AS deleted, count(*) FILTER (WHERE _held_rules IS NULL AND {BronzeColumns.IngestedAt} >= {timely}) AS timely
+              count(*) FILTER (WHERE _rules = '' AND {isGone}) AS deleted, count(*) FILTER (WHERE _held_rules IS NULL AND {BronzeColumns.IngestedAt} >= {timely}) AS timely,
+              count(*) FILTER (WHERE _held_rules IS NOT NULL) AS taken, count(*) FILTER (WHERE _rules <> '' AND _held) AS held
             FROM checked
             """, [.. Counts.Select(name => new JobColumn(name, "long"))]);
         yield return new FiguresStep(SilverSteps.TruncatedFigures, "SELECT count(*) AS truncated FROM emptied", [new JobColumn("truncated", "long")]);
@@ -49,7 +50,8 @@ internal static class QualityMeasures
 
         return new RunQuality(rowsIn, released, accepted, quarantined, Superseded: good - accepted, deleted, Replaced: marks - truncated, truncated,
             quarantinedByRule, warnedByRule, Score(Dimension.Completeness), Score(Dimension.Validity), Score(Dimension.Consistency),
-            Uniqueness: Math.Min(Share(accepted, good), Score(Dimension.Uniqueness)), Timeliness: Math.Min(Share(timelyRows, rowsIn), Score(Dimension.Timeliness)));
+            Uniqueness: Math.Min(Share(accepted, good), Score(Dimension.Uniqueness)), Timeliness: Math.Min(Share(timelyRows, rowsIn), Score(Dimension.Timeliness)),
+            Held: answer.Long(SilverSteps.WaitingFigures) - counts[6] + counts[7]);
     }
 
     private static FiguresStep ByRule(SqlDialect dialect, string name, string column) =>

@@ -21,6 +21,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     public const string TruncatedFigures = "truncated_rows";
     public const string TruncateFigures = "truncate";
     public const string BehindFigures = "behind";
+    public const string WaitingFigures = "waiting_rows";
 
     private readonly SilverStatements _silver = spec.Silver!;
     private readonly SqlDialect _sql = spec.Dialect;
@@ -71,6 +72,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
             var bound = spec.Pins.HeldRowsMax is { } rowsMax ? $"_n <= {rowsMax} AND (_n = 1 OR _bytes <= {spec.Pins.HeldBytesMax})" : "true";
             yield return new DefineStep("truncated", $"SELECT {_sql.Cast($"{truncated ?? 0}", Int64Type.Default)} AS _position WHERE {(truncated is null ? "false" : "true")}");
             yield return new DefineStep("waiting", "SELECT * FROM quarantine_rows WHERE _held");
+            yield return new FiguresStep(WaitingFigures, "SELECT count(*) AS waiting FROM waiting", [new JobColumn("waiting", "long")]);
             yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({_silver.Releasable}) AS released") { Keep = true };
             yield return new DefineStep("held", "SELECT * FROM waiting SEMI JOIN (SELECT * FROM releasable WHERE _now) AS leaving USING (_bronze_file, _bronze_row)");
             // Rows of the quarantine could leave it and are left for the next run.

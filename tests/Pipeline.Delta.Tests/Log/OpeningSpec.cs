@@ -108,6 +108,7 @@ public sealed class OpeningSpec : IDisposable
             index = builder.Build();
             Assert.Equal(model.Count, index.Count);
             Assert.Equal(model.Count * 10L, index.RowCount);
+            Assert.Equal(index.Values.Sum(file => file.Size), index.Bytes);
         }
 
         Assert.Equal(model.Keys.Order(StringComparer.Ordinal), index.Keys.Order(StringComparer.Ordinal));

@@ -45,6 +45,29 @@ public sealed class HeldRowsSpec
         Assert.Null(await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel));
     }
 
+    [Fact]
+    public async Task Each_run_says_how_many_rows_wait_when_it_is_over()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts), runRowsMax: 4);
+        await TeamsAsync(lake, 0);
+        for (var i = 0; i < 3; i++) await UsersAsync(lake, 10 * i, 10, "i % 2 + 1", "'x'");
+        List<long> waiting = [];
+        foreach (var parent in (int[])[0, 1, 2])
+        {
+            if (parent > 0) await TeamsAsync(lake, parent);
+            await lake.RunAsync("silver/teams");
+            while (await lake.RunAsync("silver/users") is { } run)
+            {
+                Assert.Equal(await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine WHERE _held"), [$"{run.Quality!.Held}"]);
+                waiting.Add(run.Quality.Held!.Value);
+            }
+        }
+
+        // The version that makes the table, then its three commits.
+        Assert.Equal([0, 10, 20, 30], waiting[..4]);
+        Assert.Equal(0, waiting[^1]);
+    }
+
     /// <summary>A run of one commit cannot be made smaller, and memory does not follow the number of columns that are read of a row or of a document in it.</summary>
     [Theory]
     [InlineData(false)]

@@ -11,6 +11,9 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <param name="StorageGbHour">Of a gigabyte of disk beyond those that each worker has for nothing.</param>
 public sealed record EmrServerlessPrices(decimal VcpuHour, decimal GbHour, decimal StorageGbHour)
 {
+    /// <summary>The metric of a commit that says what its run has cost.</summary>
+    public const string CostMetric = "cost";
+
     /// <summary>A job's share: what was billed for it, times the prices. Workers that stand by for the whole application are not in it.</summary>
     public decimal Of(EmrResources billed) =>
         ((decimal)billed.VcpuHours * VcpuHour) + ((decimal)billed.MemoryGbHours * GbHour) + ((decimal)billed.StorageGbHours * StorageGbHour);
@@ -22,7 +25,7 @@ public sealed record EmrServerlessPrices(decimal VcpuHour, decimal GbHour, decim
         if (run.Billed is not { } billed) return metrics;
         metrics = metrics.Add("billedVcpuHours", Text(billed.VcpuHours)).Add("billedMemoryGbHours", Text(billed.MemoryGbHours)).Add("billedStorageGbHours", Text(billed.StorageGbHours));
         if (run.Used is { } used) metrics = metrics.Add("usedVcpuHours", Text(used.VcpuHours)).Add("usedMemoryGbHours", Text(used.MemoryGbHours));
-        return prices is null ? metrics : metrics.Add("cost", prices.Of(billed).ToString("0.######", CultureInfo.InvariantCulture));
+        return prices is null ? metrics : metrics.Add(CostMetric, prices.Of(billed).ToString("0.######", CultureInfo.InvariantCulture));
     }
 
     internal static EmrServerlessPrices? Bind(SettingsReader serverless)
@@ -34,7 +37,7 @@ public sealed record EmrServerlessPrices(decimal VcpuHour, decimal GbHour, decim
         return prices;
     }
 
-    private static decimal Price(SettingsReader settings, string key)
+    internal static decimal Price(SettingsReader settings, string key)
     {
         var text = settings.String(key);
         if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var price)) return price;
