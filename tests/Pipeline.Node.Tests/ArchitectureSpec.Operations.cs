@@ -39,6 +39,7 @@ public sealed partial class ArchitectureSpec
         ["SourceLocation"] = "a place in the configuration",
         ["PlannedAlarm"] = "names of an alarm and of its fields",
         ["DashboardPlan"] = "a name, a document, and what CloudWatch says of it",
+        ["InstrumentInfo"] = "what is measured, from its list",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",
     };

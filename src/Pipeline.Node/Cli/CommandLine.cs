@@ -50,7 +50,7 @@ internal static class CommandLine
             root.Add(verb.ToCommand(context));
         root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));
         root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
-        root.Add(Group("metrics", "What is measured.", context, new MetricsListVerb()));
+        root.Add(Group("metrics", "What is measured, and what it costs.", context, new MetricsListVerb(), new MetricsEstimateVerb()));
         root.Add(Group("dashboard", "The pipeline's dashboard in CloudWatch.", context, new DashboardShowVerb(), new DashboardPutVerb()));
         root.Add(Group("alarms", "The pipeline's alarms in CloudWatch, and the same as rules for Prometheus.", context, new AlarmsShowVerb(), new AlarmsPutVerb()));
         return root;

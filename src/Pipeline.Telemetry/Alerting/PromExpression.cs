@@ -40,6 +40,13 @@ public abstract record PromExpression
         }
     }
 
+    /// <summary>A series that a rule of Prometheus has recorded.</summary>
+    public sealed record Recorded(string Name, string Pipeline, TimeSpan Range) : PromExpression
+    {
+        private protected override void Write(System.Text.StringBuilder text, PromForm form) =>
+            text.Append(CultureInfo.InvariantCulture, $"{Name}{{{PipelineLabel(form)}={Quote(Pipeline)}}}[{Time(Range)}]");
+    }
+
     public sealed record Call(string Function, PromExpression Argument) : PromExpression
     {
         private protected override void Write(System.Text.StringBuilder text, PromForm form)

@@ -16,9 +16,7 @@ public static class PrometheusRules
         switch (alert.When)
         {
             case AlertCondition.Value value:
-                var now = new Aggregate(value.Comparison == Comparison.Below ? "min" : "max", tags, new Series(instrument, pipeline));
-                var isSo = new Binary(now, Sign(value.Comparison), new Number(value.Threshold));
-                return new Binary(new Call("count_over_time", new EachMinute(isSo, TimeSpan.FromMinutes(value.Minutes))), ">=", new Number(value.Points));
+                return new Binary(new Call("count_over_time", new EachMinute(Now(alert, value, pipeline, ""), TimeSpan.FromMinutes(value.Minutes))), ">=", new Number(value.Points));
             case AlertCondition.Growth growth:
                 var range = TimeSpan.FromMinutes(growth.Minutes);
                 // A counter that begins has grown from nothing, which increase() does not see.
@@ -54,8 +52,18 @@ public static class PrometheusRules
 
         foreach (var alert in Alerts.All)
         {
+            var query = QueryOf(alert, pipeline);
+            if (alert.When is AlertCondition.Value value)
+            {
+                // Recorded once a minute, an hour of it is read and not computed again.
+                var record = $"{PrometheusNames.PipelineLabel}:{alert.Name}:is_so";
+                Line(3, $"- record: {record}");
+                Line(4, $"expr: {Quoted(Now(alert, value, pipeline, " bool").Print(PromForm.Underscores))}");
+                query = new Binary(new Call("sum_over_time", new Recorded(record, pipeline, TimeSpan.FromMinutes(value.Minutes))), ">=", new Number(value.Points));
+            }
+
             Line(3, $"- alert: {alert.Name}");
-            Line(4, $"expr: {Quoted(QueryOf(alert, pipeline).Print(PromForm.Underscores))}");
+            Line(4, $"expr: {Quoted(query.Print(PromForm.Underscores))}");
             Line(4, "labels:");
             Line(5, $"severity: {alert.Urgency.ToString().ToLowerInvariant()}");
             Line(5, $"pipeline: {Quoted(pipeline)}");
@@ -84,6 +92,10 @@ public static class PrometheusRules
             yield return ($"{PrometheusNames.PipelineLabel}_{string.Join('_', counter.Tags)}:{PrometheusNames.Family(counter)}:rate5m",
                 new Aggregate("sum", counter.Tags, new Call("rate", new Series(counter, pipeline, TimeSpan.FromMinutes(5)))));
     }
+
+    /// <param name="modifier">Of the comparison: <c>bool</c> gives 1 or 0 where without it there is a series or none.</param>
+    private static Binary Now(Alert alert, AlertCondition.Value value, string pipeline, string modifier) => new(
+        new Aggregate(value.Comparison == Comparison.Below ? "min" : "max", TagsOf(alert.Instrument), new Series(alert.Instrument, pipeline)), $"{Sign(value.Comparison)}{modifier}", new Number(value.Threshold));
 
     private static IReadOnlyList<string> TagsOf(InstrumentInfo instrument) => [.. instrument.Tags.Where(tag => tag != "partition")];
 

@@ -46,6 +46,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{found.Series.Count} series of {found.Series.Select(series => series.Name).Distinct().Count()} metrics in {once.Puts.Count} requests");
         Assert.True(found.Series.Count >= 40, $"{found.Series.Count} series");
+        await ExpectEstimatedAsync(found.Series.Select(series => series.Name));
         Assert.All(found.Series, series => Assert.Equal("demo", series.Dimensions["pipeline"]));
         Assert.DoesNotContain(found.Series, series => series.Dimensions.ContainsKey("table") && series.Dimensions.ContainsKey("node"));
         var names = found.Series.Select(series => series.Name).ToHashSet(StringComparer.Ordinal);
@@ -123,6 +124,19 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         Assert.True(verified.ExitCode == ExitCode.Done, verified.Data);
     }
 
+    /// <summary>What is measured only when something goes wrong is not estimated, and goes wrong here.</summary>
+    private async Task ExpectEstimatedAsync(IEnumerable<string> series)
+    {
+        var run = await NodeRun.OfAsync("metrics", "estimate", "-o", "json", "--config", once.Configuration);
+        Assert.True(run.ExitCode == ExitCode.Done, run.Messages);
+        var estimated = JsonNode.Parse(run.Data)!.AsArray().ToDictionary(line => (string)line!["instrument"]!, line => (int)line!["series"]!, StringComparer.Ordinal);
+        var found = series.Where(name => estimated.ContainsKey(name) || Instruments.All.Any(info => info.Name == name && info.OnlyWhen is null)).CountBy(name => name).ToDictionary(StringComparer.Ordinal);
+
+        var difference = string.Join(", ", estimated.Keys.Union(found.Keys).Where(name => estimated.GetValueOrDefault(name) != found.GetValueOrDefault(name)).Select(name => $"{name}: {estimated.GetValueOrDefault(name)} for {found.GetValueOrDefault(name)}"));
+        TestContext.Current.TestOutputHelper!.WriteLine($"{estimated.Values.Sum()} estimated, {found.Values.Sum()} found: {difference}");
+        Assert.True(Math.Abs(estimated.Values.Sum() - found.Values.Sum()) <= 0.02 * found.Values.Sum(), $"{estimated.Values.Sum()} for {found.Values.Sum()}: {difference}");
+    }
+
     /// <summary>Standard output is one document and nothing else.</summary>
     private static JsonNode ExpectBalanced(NodeRun run)
     {
@@ -146,6 +160,9 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         public string Lake => Path.Combine(_root, "lake");
 
         public string Instruments => Path.Combine(_root, "instruments");
+
+        /// <summary>Its configuration, where it put metrics.</summary>
+        public string Configuration => Path.Combine(_root, "measured.conf");
 
         /// <summary>Null: this machine lacks what is <see cref="Missing"/>.</summary>
         public Uri? CloudWatch { get; private set; }
@@ -180,7 +197,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         {
             var hocon = Path.Combine(Repository.Root, "hocon");
             File.Copy(Path.Combine(hocon, "akka.conf"), Path.Combine(_root, "akka.conf"));
-            var path = Path.Combine(_root, "measured.conf");
+            var path = Configuration;
             File.WriteAllText(path, $$"""
                 include "{{Path.Combine(hocon, "demo.conf")}}"
                 pipeline.telemetry {
