@@ -2,9 +2,15 @@ using Pipeline.Core.Metrics;
 
 namespace Pipeline.Telemetry.Alerting;
 
+/// <summary>The instruments of freshness: those of the list, and their names and tags while the list has none.</summary>
 internal static class FreshInstruments
 {
-    public static readonly InstrumentInfo TableFreshness = new(Instruments.TransformMeter, "pipeline.table.freshness", InstrumentKind.Gauge, "s", ["table", "layer"], "Now minus the moment of the source that the table is known to reflect");
-    public static readonly InstrumentInfo TableFreshnessSla = new(Instruments.TransformMeter, "pipeline.table.freshness.sla", InstrumentKind.Gauge, "s", ["table", "layer"], "The promise");
-    public static readonly InstrumentInfo TableFreshnessBreach = new(Instruments.TransformMeter, "pipeline.table.freshness.breach", InstrumentKind.Gauge, "s", ["table", "layer"], "Time left");
+    public static readonly InstrumentInfo TableFreshness = Named("pipeline.table.freshness");
+
+    public static readonly InstrumentInfo TableFreshnessSla = Named("pipeline.table.freshness.sla");
+
+    public static readonly InstrumentInfo TableFreshnessBreach = Named("pipeline.table.freshness.breach");
+
+    private static InstrumentInfo Named(string name) =>
+        Instruments.All.FirstOrDefault(instrument => instrument.Name == name) ?? new(Instruments.TransformMeter, name, InstrumentKind.Gauge, "s", ["table", "layer"], "");
 }

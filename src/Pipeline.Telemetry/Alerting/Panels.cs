@@ -21,6 +21,7 @@ public static class Panels
         [Instruments.PostgresMeter] = "Sources",
         [Instruments.SnowflakeMeter] = "Sources",
         [Instruments.TransformMeter] = "Silver and Gold",
+        [Instruments.NodeMeter] = "Nodes",
         [Instruments.TelemetryMeter] = "Telemetry itself",
     };
 
