@@ -31,7 +31,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         Tables = definition.Tables;
         _options = definition.Options;
         _services = services;
-        _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name);
+        _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name, services.Waits);
         _tables = new DescribedTables(_connections);
         _metrics = new PostgresMetrics(Name);
         _ownership = new CaptureOwnership(_options, services.Owner);

@@ -44,9 +44,9 @@ internal sealed class SnowflakeSource : ISource
             var other => throw new InvalidOperationException($"Unknown authentication {other.GetType().Name}."),
         };
         _metrics = new SnowflakeMetrics(Name, _options.Warehouse);
-        _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log);
+        _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log, services.Waits);
         _tables = _options.Tables.ToDictionary(table => table.Name,
-            table => new WatermarkTable(Name, table, _options, _client, _metrics, services.Time, log), StringComparer.Ordinal);
+            table => new WatermarkTable(Name, table, _options, _client, _metrics, services.Time, log, services.Waits), StringComparer.Ordinal);
     }
 
     public string Name => _options.Name;

@@ -51,6 +51,7 @@ public static class TransformRegistration
         IJobRunner runner, OutageWatch outages, TimeProvider time, RemoteRuns? remote = null)
     {
         var journalLock = JournalFile.Lock(options);
+        var watched = new WatchedRunner(runner, outages.Waits);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
         var (planner, limit) = (new JobPlanner(tables, graph, options, time, remote), new TimeLimit(options.JobTimeMax, time));
         var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role), tables, graph, planner, options, outages, time);
@@ -59,7 +60,7 @@ public static class TransformRegistration
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)
             .AddStartup((system, _) => system.RegisterOnTermination(() => journalLock?.Dispose()))
             .WithActors((system, registry) => registry.Register<JobRunnersActor>(
-                system.ActorOf(JobRunnersActor.Props((pins, handle) => JobRunnerActor.Props(pins, handle, planner, runner, limit, time)), RunnerDirectoryActor.RunnersName)))
+                system.ActorOf(JobRunnersActor.Props((pins, handle) => JobRunnerActor.Props(pins, handle, planner, watched, limit, time)), RunnerDirectoryActor.RunnersName)))
             .WithSingleton<MedallionCoordinatorActor>(SingletonName, Supervised(coordinator), new ClusterSingletonOptions { Role = Role });
     }
 

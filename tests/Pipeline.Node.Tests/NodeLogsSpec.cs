@@ -1,9 +1,14 @@
+using System.Globalization;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Node.Composition;
+using Pipeline.Operations.Options;
+using Serilog.Core;
+using Serilog.Events;
 
 namespace Pipeline.Node.Tests;
 
-/// <summary>What a node's log leaves out, because somebody else says it once.</summary>
+/// <summary>How a node's log looks, and what it leaves out because somebody else says it once.</summary>
 public sealed class NodeLogsSpec
 {
     [Theory]
@@ -22,5 +27,61 @@ public sealed class NodeLogsSpec
         }
 
         Assert.Equal(isSaid, said.ToString().Contains("Failed to initialize", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("akka://pipeline/system/cluster/core/daemon", false)]
+    [InlineData("akka://pipeline/user/medallion-coordinator", false)]
+    [InlineData("akka://pipeline/user/medallion-coordinator/medallion-coordinator", false)]
+    [InlineData("akka://pipeline/user/medallion-coordinator-proxy", false)]
+    [InlineData("akka://pipeline/system/sharding/bronze-committersCoordinator/singleton/coordinator", false)]
+    [InlineData("akka://pipeline/system/sharding/bronze-committers/7/bronze%2fapp%2fusers", true)]
+    [InlineData("akka://pipeline/user/medallion-coordinator/medallion-coordinator/coordinator", true)]
+    [InlineData("akka://pipeline/user/membership", true)]
+    public void How_Akkas_own_parts_come_and_go_is_a_detail(string path, bool isNews)
+    {
+        var said = new StringWriter();
+        var level = new LoggingLevelSwitch();
+        using (var logs = NodeLogs.Create(said, level, LogFormat.Text))
+        {
+            var log = logs.CreateLogger("Akka.Actor.ActorSystem");
+            using var scope = log.BeginScope(new Dictionary<string, object> { ["ActorPath"] = path });
+            log.LogInformation("Singleton moved");
+            log.LogWarning("Something is wrong");
+            level.MinimumLevel = LogEventLevel.Debug;
+            log.LogInformation("Told as a detail");
+        }
+
+        Assert.Equal(isNews, said.ToString().Contains("Singleton moved", StringComparison.Ordinal));
+        Assert.Contains("Something is wrong", said.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Told as a detail", said.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_line_for_people_says_when_in_UTC_how_loud_and_what()
+    {
+        var said = new StringWriter();
+        using (var logs = NodeLogs.Create(said, LogLevel.Information)) logs.CreateLogger("x").LogWarning("Table {Table} has {Rows} rows", "orders", 7);
+
+        var line = said.ToString().TrimEnd();
+        Assert.EndsWith("Z WRN Table orders has 7 rows", line, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.Zero, DateTimeOffset.ParseExact(line[..20], "yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal).Offset);
+    }
+
+    [Fact]
+    public void A_line_for_programs_is_one_object_with_what_it_is_about_by_name()
+    {
+        var said = new StringWriter();
+        using (var logs = NodeLogs.Create(said, LogLevel.Information, LogFormat.Json))
+            logs.CreateLogger("x").LogError(new InvalidOperationException("two\nlines"), "Table {Table} has {Rows} rows,\n{Share} of \"all\"", "orders \u2028", 7, 0.5);
+
+        var line = Assert.Single(said.ToString().TrimEnd('\n', '\r').Split('\n'));
+        var entry = JsonDocument.Parse(line).RootElement;
+        Assert.EndsWith("Z", entry.GetProperty("time").GetString(), StringComparison.Ordinal);
+        Assert.Equal("Error", entry.GetProperty("level").GetString());
+        Assert.Equal("Table orders \u2028 has 7 rows,\n0.5 of \"all\"", entry.GetProperty("message").GetString());
+        Assert.Equal(7, entry.GetProperty("properties").GetProperty("Rows").GetInt64());
+        Assert.Equal(0.5, entry.GetProperty("properties").GetProperty("Share").GetDouble());
+        Assert.Contains("two\nlines", entry.GetProperty("exception").GetString(), StringComparison.Ordinal);
     }
 }

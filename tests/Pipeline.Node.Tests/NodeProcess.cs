@@ -31,6 +31,10 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         _messages = ListenAsync();
     }
 
+    /// <summary>Whether processes that are started here ignore hangups.</summary>
+    public static bool IsDeafToHangups => File.Exists("/proc/self/status")
+        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored && (Convert.ToUInt64(ignored[7..].Trim(), 16) & 1) != 0;
+
     public static NodeProcess Start(params string[] args) => new(Process.Start(Command(args))!);
 
     /// <summary>Starts it with an ear on its meters: what they measure is written to <paramref name="instruments"/>.</summary>

@@ -26,9 +26,9 @@ internal sealed class SourceReading : IAsyncDisposable
     public List<PositionRange> Ranges { get; } = [];
 
     /// <summary>Reads the source's only table; rows are told apart by their column <c>number</c>.</summary>
-    public static async ValueTask<SourceReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken)
+    public static async ValueTask<SourceReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, WaitWatch? waits = null)
     {
-        var source = TestDatabase.Open(options);
+        var source = TestDatabase.Open(options, waits: waits);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);
         var chunks = source.ReadAsync([new SplitPosition(splits[0].Id, from)], cancellationToken).GetAsyncEnumerator(cancellationToken);
         return new SourceReading(source, chunks, (rows, row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value);

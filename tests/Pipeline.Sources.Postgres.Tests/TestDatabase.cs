@@ -75,8 +75,11 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
-    public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null, ISourceOwner? owner = null) =>
-        new(new PostgresSourceDefinition(options), new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner()));
+    public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null) =>
+        new(new PostgresSourceDefinition(options), new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner())
+        {
+            Waits = waits ?? WaitWatch.Silent(TimeProvider.System),
+        });
 
     public async ValueTask DisposeAsync()
     {

@@ -69,8 +69,11 @@ internal sealed class EmulatedTable : SourceFixture
 
     public override ISource Open() => Open(_options);
 
-    public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null) =>
-        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
+    public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null, WaitWatch? waits = null) =>
+        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner())
+        {
+            Waits = waits ?? WaitWatch.Silent(TimeProvider.System),
+        });
 
     public override ISource OpenBroken() => Open(_options with
     {

@@ -25,6 +25,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     private readonly OutageWaiter _waiter;
     private readonly IngestMeter _meter;
     private BronzeCommitterState _state;
+    private bool _hasToldRows;
 
     public BronzeCommitterActor(TableId id, Lake lake, IngestOptions options, OutageWatch outages, IngestMeter meter, TimeProvider time)
     {
@@ -122,7 +123,9 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
                 break;
             case CommitterEffect.Announce announce:
                 DistributedPubSub.Get(Context.System).Mediator.Tell(new Publish(LakeEvents.Topic, announce.Event));
-                _log.Debug("Committed {Table} version {Version}: {Rows} rows", _id, announce.Event.Version, announce.Event.Rows);
+                if (announce.Event.Rows > 0 && !_hasToldRows) _log.Info("Table {Table}: the first rows since this node commits to it, {Rows} with version {Version}", _id, announce.Event.Rows, announce.Event.Version);
+                else _log.Debug("Committed {Table} version {Version}: {Rows} rows", _id, announce.Event.Version, announce.Event.Rows);
+                _hasToldRows |= announce.Event.Rows > 0;
                 break;
             case CommitterEffect.FlushAfter flush:
                 Timers.StartSingleTimer(nameof(CommitterEvent.FlushDue), new CommitterEvent.FlushDue(), flush.Delay);

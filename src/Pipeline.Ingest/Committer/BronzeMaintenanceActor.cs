@@ -47,7 +47,7 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
         switch (outcome)
         {
             case Outcome<CompactionResult?>.Done { Value: { FilesRemoved: > 0 } result }:
-                _log.Info("Compacted {Table}: {Removed} files became {Added}, version {Version}", _id, result.FilesRemoved, result.FilesAdded, result.Version);
+                _log.Debug("Compacted {Table}: {Removed} files became {Added}, version {Version}", _id, result.FilesRemoved, result.FilesAdded, result.Version);
                 break;
             case Outcome<CompactionResult?>.Failed { Cause: var cause }:
                 var fault = Fault.Of($"Table {_id}", cause);

@@ -46,6 +46,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private TaskCompletionSource? _release;
     private long _stagedAt;
     private long? _rollSince;
+    private (Guid Stage, string Outage) _unwritten;
     private ImmutableDictionary<TableId, Tally> _tallies = ImmutableDictionary<TableId, Tally>.Empty;
     private ImmutableArray<WorkerStatus> _reported = [];
     private ImmutableArray<Split> _splits = [];
@@ -225,7 +226,10 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         if (written.Outcome is not Outcome<StageReference>.Failed { Cause: var cause }) return;
         var fault = Fault.Of($"Table {_table}", cause);
         if (fault.Kind == FaultKind.Defect) _log.Error(cause, "Worker {Worker} of {Table} cannot write a staged manifest.", _worker, _table);
-        else _log.Warning("A stage of {Table} waits: {Fault}", _table, fault);
+        // Tried again with each sending: what is away is said by the node's watch, and what refuses once a stage.
+        else if (!fault.IsTransient && _unwritten != (written.Stage, fault.Outage)) _log.Warning("A stage of {Table} waits: {Fault}", _table, fault);
+        else _log.Debug("A stage of {Table} waits: {Fault}", _table, fault);
+        _unwritten = (written.Stage, fault.Outage);
     }
 
     /// <summary>The stage in hand is decided: what it needed to be sent is not needed any more.</summary>
@@ -289,8 +293,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     private void OnDeleted(FilesDeleted deleted)
     {
-        foreach (var failure in deleted.Failures)
-            _log.Warning(failure is PipelineException ? null : failure, "An uncommitted file is left for vacuum: {Cause}", failure.Message);
+        // One fact, however many files show it, and each under its own name.
+        foreach (var same in deleted.Failures.GroupBy(failure => Fault.Of($"Table {_table}", failure).Outage, StringComparer.Ordinal))
+            _log.Warning(same.First() is PipelineException ? null : same.First(), "{Files} uncommitted files of {Table} are left for vacuum: {Cause}", same.Count(), _table, same.First().Message);
     }
 
     /// <summary>

@@ -13,6 +13,9 @@ namespace Pipeline.Node.Cli;
 /// <summary>One use of the command line: what was asked for beside the verb's own options.</summary>
 internal sealed record Invocation(NodeContext Context, string ConfigPath, string? LakeLocation, OutputFormat Format, bool IsVerbose)
 {
+    /// <summary>How lines of the log are written; null: nobody has said so here.</summary>
+    public LogFormat? LogFormat { get; init; }
+
     /// <exception cref="Pipeline.Configuration.ConfigurationException">All that is wrong with it.</exception>
     public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment);
 
@@ -34,5 +37,5 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
 
     public void Print(Listing listing) => listing.Print(Context, Format);
 
-    public ILoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level);
+    public ILoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level, LogFormat ?? Operations.Options.LogFormat.Text);
 }

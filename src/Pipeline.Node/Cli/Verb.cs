@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Cli;
 
@@ -24,6 +25,8 @@ internal abstract class Verb(string name, string description)
 
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log details, and show where unexpected errors come from." };
 
+    private readonly Option<string?> _log = new Option<string?>("--log") { Description = "How a line of the log is written, instead of the configuration's log.format." }.AcceptOnlyFromAmong("text", "json");
+
     /// <summary>The name of the file in <c>hocon/</c> that is read when none is given.</summary>
     /// <param name="asked">Has the verb's other options.</param>
     protected virtual string DefaultConfig(SymbolResult asked) => "pipeline.conf";
@@ -35,10 +38,14 @@ internal abstract class Verb(string name, string description)
         _command.Add(_lake);
         _command.Add(_output);
         _command.Add(_verbose);
+        _command.Add(_log);
         _command.SetAction(async (parsed, cancellationToken) =>
         {
             var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), 
-                parsed.GetValue(_output) == "json" ? OutputFormat.Json : OutputFormat.Table, parsed.GetValue(_verbose));
+                parsed.GetValue(_output) == "json" ? OutputFormat.Json : OutputFormat.Table, parsed.GetValue(_verbose))
+            {
+                LogFormat = parsed.GetValue(_log) is { } format ? Enum.Parse<LogFormat>(format, ignoreCase: true) : null,
+            };
             try
             {
                 return await RunAsync(invocation, parsed, cancellationToken);

@@ -1,6 +1,8 @@
+using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Composition;
 
@@ -17,6 +19,28 @@ internal static partial class NodeHostLog
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No node joins another: which lake {Location} is cannot be found out.")]
     public static partial void LakeUnknown(this ILogger log, Exception failure, string location);
+
+    /// <summary>What runs here, a line a fact.</summary>
+    public static void TellStart(this ILogger log, PipelineOptions options, string configuration)
+    {
+        log.Starts(options.Name, Version, configuration, options.Lake.Location, string.Join(", ", options.Cluster.Roles), options.Sources.Count, options.Graph.Silver.Count, options.Graph.Gold.Count);
+        foreach (var source in options.Sources) log.Reads(source.Name, source.Kind, source.Tables.Count, string.Join(", ", source.Tables.Select(table => table.Name)));
+    }
+
+    private static string Version => typeof(NodeHostLog).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Pipeline {Pipeline} starts: version {Version}, configuration {Configuration}, lake {Lake}, roles {Roles}, {Sources} sources, {Silver} Silver and {Gold} Gold tables")]
+    private static partial void Starts(this ILogger log, string pipeline, string version, string configuration, string lake, string roles, int sources, int silver, int gold);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} ({Kind}): {Count} tables, {Tables}")]
+    private static partial void Reads(this ILogger log, string source, string kind, int count, string tables);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The log tells from level {Level} on: {Configuration} says so")]
+    public static partial void LevelIs(this ILogger log, string level, string configuration);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The log's level stays as it is: {Configuration} cannot be read. {Problem}")]
+    public static partial void LevelUnread(this ILogger log, string configuration, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Told by SIGHUP: everything that is halted on this node, and every Silver and Gold table that has failed, is looked at again now")]
     public static partial void LooksAgain(this ILogger log);

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using Pipeline.Operations.Options;
 using Pipeline.Remoting.Wire;
 using Serilog;
 using Serilog.Core;
@@ -11,27 +12,35 @@ using Serilog.Parsing;
 
 namespace Pipeline.Node.Composition;
 
-/// <summary>Logs for the person on call: one line an event, on standard error, so that standard output holds only data.</summary>
+/// <summary>Logs for the person on call: one line an event, in UTC, on standard error, so that standard output holds only data.</summary>
 internal static partial class NodeLogs
 {
     private const string IfBefore = "If that is a node of the release before: stop its whole cluster before the first node of this release starts";
 
-    private const string Template = "{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}";
+    /// <summary>What a line says, without when and how loud.</summary>
+    internal static readonly ITextFormatter MessageOnly = new MessageTemplateTextFormatter("{Message:lj}");
 
-    public static ILoggerFactory Create(TextWriter writer, LogLevel level) => new SerilogLoggerFactory(CreateLogger(writer, level), dispose: true);
+    private static readonly ITextFormatter Text = new MessageTemplateTextFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss}Z {Level:u3} {Message:lj}{NewLine}{Exception}");
 
-    private static Logger CreateLogger(TextWriter writer, LogLevel level) => new LoggerConfiguration()
-        .MinimumLevel.Is(LevelConvert.ToSerilogLevel(level))
+    public static ILoggerFactory Create(TextWriter writer, LogLevel level, LogFormat format = LogFormat.Text) => Create(writer, new LoggingLevelSwitch(LevelConvert.ToSerilogLevel(level)), format);
+
+    /// <param name="level">May be changed at any time.</param>
+    public static ILoggerFactory Create(TextWriter writer, LoggingLevelSwitch level, LogFormat format) => new SerilogLoggerFactory(CreateLogger(writer, level, format), dispose: true);
+
+    public static LogEventLevel LevelOf(LogDetail detail) => Enum.Parse<LogEventLevel>(detail.ToString());
+
+    private static Logger CreateLogger(TextWriter writer, LoggingLevelSwitch level, LogFormat format) => new LoggerConfiguration()
+        .MinimumLevel.ControlledBy(level)
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
-        .Filter.ByExcluding(IsChatterOfAkka)
+        .Filter.ByExcluding(entry => level.MinimumLevel > LogEventLevel.Debug && IsChatterOfAkka(entry))
         .Filter.ByExcluding(IsOfJournal)
         .Filter.ByExcluding(IsPageOfTls)
-        .WriteTo.Sink(new WriterSink(writer, new MessageTemplateTextFormatter(Template)))
+        .WriteTo.Sink(new WriterSink(writer, format == LogFormat.Json ? new JsonLines() : Text))
         .CreateLogger();
 
     /// <summary>
-    /// Akka tells at Information how its own parts come and go: news only when something is wrong. Our actors are below
-    /// <c>/user</c>, or are entities of a shard, three levels below <c>/system/sharding</c>.
+    /// Akka tells at Information how its own parts come and go: news only to who looks for details. Our actors are below
+    /// <c>/user</c>, but for what manages a singleton, or are entities of a shard, three levels below <c>/system/sharding</c>.
     /// </summary>
     private static bool IsChatterOfAkka(LogEvent entry) =>
         entry.Level < LogEventLevel.Warning
@@ -45,7 +54,7 @@ internal static partial class NodeLogs
     private static bool IsOfJournal(LogEvent entry) =>
         entry.Properties.GetValueOrDefault("LogSource") is ScalarValue { Value: string path } && path.Contains("/system/pipeline.transform.", StringComparison.Ordinal);
 
-    [GeneratedRegex("^akka://[^/]+/(user/|system/sharding/[^/]+/[^/]+/[^/]+)")]
+    [GeneratedRegex("^akka://[^/]+/(user/(?!medallion-coordinator(/medallion-coordinator)?$|medallion-coordinator-?[Pp]roxy)|system/sharding/[^/]+(?<!Coordinator)/[^/]+/[^/]+)")]
     private static partial Regex OurActorPath();
 
     /// <summary>What strangers try is told in one line each: a stack says nothing of them.</summary>
@@ -79,6 +88,9 @@ internal static partial class NodeLogs
     [GeneratedRegex(@"TLS handshake failed on outbound connection to \[(?<peer>\S+?)\]", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex NotAssociated();
 
+    private static LogEvent InUtc(LogEvent entry) => entry.Timestamp.Offset == TimeSpan.Zero ? entry
+        : new LogEvent(entry.Timestamp.ToUniversalTime(), entry.Level, entry.Exception, entry.MessageTemplate, entry.Properties.Select(pair => new LogEventProperty(pair.Key, pair.Value)));
+
     private static LogEvent Saying(LogEvent entry, string text) =>
         new(entry.Timestamp, entry.Level, exception: null, new MessageTemplate([new TextToken(text)]), []);
 
@@ -89,7 +101,7 @@ internal static partial class NodeLogs
         public void Emit(LogEvent logEvent)
         {
             using var text = new StringWriter();
-            formatter.Format(OneLine(logEvent), text);
+            formatter.Format(InUtc(OneLine(logEvent)), text);
             lock (_lock) writer.Write(text.ToString());
         }
     }

@@ -27,15 +27,19 @@ internal sealed class RunVerb : Verb
         if (parsed.GetValue(_roles) is { Length: > 0 } roles)
             options = options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } };
 
-        using var logs = invocation.CreateLogs(LogLevel.Information);
+        var level = new NodeLogLevel(invocation, options.Log.Level);
+        using var logs = NodeLogs.Create(invocation.Context.Messages, level.Switch, invocation.LogFormat ?? options.Log.Format);
         var log = logs.CreateLogger<NodeHost>();
+        log.TellStart(options, invocation.ConfigPath);
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
+        level.Follow(node.System);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
         // At a terminal it says that the terminal has gone, and ends the node as it ends everything there.
         using var hangup = invocation.Context.IsTerminal ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true;
+            level.ReadAgain(log, node.System);
             log.LooksAgain();
             node.LookAgain();
         });

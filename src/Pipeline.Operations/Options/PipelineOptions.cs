@@ -21,6 +21,8 @@ public sealed record PipelineOptions
 
     public required LakeOptions Lake { get; init; }
 
+    public LogOptions Log { get; init; } = new();
+
     public required IngestOptions Ingest { get; init; }
 
     public required TransformOptions Transform { get; init; }
@@ -67,6 +69,7 @@ public sealed record PipelineOptions
             Name = pipeline.String("name", "pipeline"),
             AkkaFile = akkaFile,
             Lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation),
+            Log = LogOptions.Bind(pipeline.Section("log")),
             Ingest = IngestOptions.Bind(pipeline.Section("ingest")),
             Transform = TransformOptions.Bind(pipeline.Section("transform")),
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),

@@ -12,6 +12,8 @@ internal static class PartitionFaults
         var thing = $"{connection.Thing}, topic {partition.Topic}, partition {partition.Partition}";
         if (code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange or ErrorCode.Local_LogTruncation) return DescribeGap(connection, partition, thing, code, reason, time);
         var fault = KafkaFaults.Describe(thing, new Error(code, reason));
+        // A topic that is gone is one fact for all of its partitions.
+        if (code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic) return KafkaFaults.Describe($"{connection.Thing}, topic {partition.Topic}", new Error(code, reason));
         return new PipelineException(fault.Kind, fault.Thing, fault.Cause, fault.NextStep) { Split = partition.Split };
     }
 

@@ -22,13 +22,15 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly SemaphoreSlim _turns;
     private readonly ConcurrentBag<WireConnection> _idle = [];
     private readonly ISecretStore _secrets;
+    private readonly WaitWatch _waits;
 
     private readonly string _applicationName;
 
     /// <param name="pipeline">The name of the pipeline that reads.</param>
-    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline)
+    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline, WaitWatch waits)
     {
         Options = options;
+        _waits = waits;
         _applicationName = $"pipeline/{pipeline}/{options.Name}";
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
@@ -77,7 +79,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// <param name="thing">What an error is about.</param>
     public async ValueTask<T> InTurnAsync<T>(string thing, Func<CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
     {
-        await _turns.WaitAsync(cancellationToken);
+        using (_waits.Begin(Options.Thing, $"all of its {Options.ConnectionsMax} connections are used (connections-max)")) await _turns.WaitAsync(cancellationToken);
         try
         {
             RequireFiles();
@@ -99,7 +101,10 @@ internal sealed class PostgresConnections : IAsyncDisposable
         try
         {
             RequireFiles();
+            var process = 0;
+            using var wait = _waits.Begin(thing, "the database has not answered", cancel => new(ServerWait.ReasonAsync(_dataSource, Volatile.Read(ref process), cancel)));
             await using var connection = await _dataSource.OpenConnectionAsync(cancellationToken);
+            Volatile.Write(ref process, connection.ProcessID);
             return await work(connection, cancellationToken);
         }
         catch (Exception e) when (PostgresFaults.Knows(e) && !cancellationToken.IsCancellationRequested)
@@ -125,11 +130,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// Runs <paramref name="work"/> on a thread of its own with a connection for many rows, inside <see cref="UseAsync{T}"/> or
     /// <see cref="InTurnAsync{T}"/>, whose turn it shares. Cancelling cuts the connection.
     /// </summary>
-    public async ValueTask<T> UseWireAsync<T>(Func<WireConnection, T> work, CancellationToken cancellationToken)
+    /// <param name="thing">Who waits when nothing comes.</param>
+    public async ValueTask<T> UseWireAsync<T>(string thing, Func<WireConnection, T> work, CancellationToken cancellationToken)
     {
         if (!_idle.TryTake(out var connection)) connection = await OpenWireAsync(replication: false, cancellationToken);
         try
         {
+            using var wait = WatchSilence(thing, connection);
             T result;
             await using (cancellationToken.Register(connection.Abort))
                 result = await Task.Factory.StartNew(() => work(connection), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -143,6 +150,10 @@ internal sealed class PostgresConnections : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Has it told that nothing comes on a connection, until disposed.</summary>
+    public Wait WatchSilence(string thing, WireConnection connection) =>
+        connection.Waiting = _waits.Open(thing, cancel => new(ServerWait.ReasonAsync(_dataSource, connection.ProcessId, cancel)));
 
     /// <summary>A connection outside of the turns; the caller disposes it.</summary>
     public async ValueTask<WireConnection> OpenWireAsync(bool replication, CancellationToken cancellationToken)

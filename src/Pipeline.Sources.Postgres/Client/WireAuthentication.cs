@@ -17,6 +17,7 @@ internal static class WireAuthentication
         byte type;
         while ((type = connection.Read(out var content)) != (byte)'Z')
         {
+            if (type == (byte)'K') connection.ProcessId = BinaryPrimitives.ReadInt32BigEndian(content);
             if (type != (byte)'R') continue;
             var request = BinaryPrimitives.ReadInt32BigEndian(content);
             var data = content[sizeof(int)..];

@@ -5,6 +5,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 using Npgsql;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres.Client;
 
@@ -65,6 +66,12 @@ internal sealed class WireConnection : IDisposable
             throw;
         }
     }
+
+    /// <summary>The server's process that serves it.</summary>
+    public int ProcessId { get; set; }
+
+    /// <summary>Told while nothing comes from the server; null: nobody is.</summary>
+    public Wait? Waiting { get; set; }
 
     /// <summary>Bytes that have arrived and not been looked at: whether <see cref="Read"/> would return without waiting.</summary>
     public bool HasMessage
@@ -235,7 +242,9 @@ internal sealed class WireConnection : IDisposable
         {
             // Nothing but an error ends the pause early.
             if (_isGathering && _socket.Available == 0) _socket.Poll(Gathering, SelectMode.SelectError);
+            Waiting?.Begin("the server has not answered a statement");
             var read = _stream.Read(_buffer.AsSpan(_end));
+            Waiting?.End();
             if (read == 0) throw new EndOfStreamException("the server closed the connection");
             _end += read;
         }

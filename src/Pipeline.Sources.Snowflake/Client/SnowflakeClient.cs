@@ -16,7 +16,7 @@ internal sealed record StatementResult(string Handle, ResultMetadata Metadata, R
 /// Snowflake's SQL API, version 2. A statement has one request id for all its attempts; those after a lost answer carry
 /// <c>retry=true</c>, so that Snowflake does not execute it again.
 /// </summary>
-internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeMetrics metrics, SnowflakeHttp http, TimeProvider time, ILogger log)
+internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeMetrics metrics, SnowflakeHttp http, TimeProvider time, ILogger log, WaitWatch waits)
 {
     private static readonly RetryPolicy Polls = new() { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromSeconds(5) };
     private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
@@ -76,10 +76,11 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     {
         var requestId = Guid.NewGuid();
         var sent = time.GetTimestamp();
+        using var wait = waits.Begin(thing, "a statement is not answered");
         try
         {
             var answer = await http.SendAsync(thing, isRetry => Submission(sql, isAsynchronous, requestId, isRetry), isPartition: false, cancellationToken);
-            return await ResultAsync(thing, answer, sent, cancellationToken);
+            return await ResultAsync(thing, answer, sent, wait, cancellationToken);
         }
         finally
         {
@@ -88,7 +89,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     }
 
     /// <param name="sent">When the statement was submitted.</param>
-    private async Task<StatementResult> ResultAsync(string thing, Answer answer, long sent, CancellationToken cancellationToken)
+    private async Task<StatementResult> ResultAsync(string thing, Answer answer, long sent, Wait wait, CancellationToken cancellationToken)
     {
         string? running = null;
         try
@@ -101,6 +102,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
                 answer.Dispose();
                 running = answer.Status == HttpStatusCode.Accepted ? header.StatementHandle : null;
                 if (running is null) throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
+                wait.Begin($"statement {running} has not ended in warehouse {options.Warehouse}");
                 // Snowflake ends it at its time limit: one of which it says later that it runs is none that anybody knows of.
                 if (time.GetElapsedTime(sent) > options.StatementTimeout + options.RequestTimeout)
                     throw new PipelineException(FaultKind.Unreachable, thing, $"statement {running} is said to run beyond its time limit of {options.StatementTimeout.TotalSeconds:0} s", "Look it up in Snowflake's query history if this repeats.");

@@ -22,15 +22,22 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         ? new MomentEnd(LagMicros(options))
         : new GrowingEnd(LagMicros(options), shape.IsTimestamp);
 
+    /// <summary>Why rows that are there lie behind U for now; null: none do.</summary>
+    public string? Held { get; private set; }
+
     /// <summary>U; null while there is none.</summary>
     public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
         var greatest = await client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
+        Held = null;
         if (greatest is null) return null;
         var seen = checked((shape.IsTimestamp ? Micros(greatest) : Integer(greatest)) + 1);
         if (!_end.MayMove(seen)) return _end.Value;
         var clock = Micros(await client.QueryCellAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken));
-        _end.Move(seen, clock, await OldestTransactionAsync(cancellationToken));
+        var oldest = await OldestTransactionAsync(cancellationToken);
+        _end.Move(seen, clock, oldest);
+        if (!(seen <= _end.Value)) Held = oldest < clock ? $"a transaction that is open in the account since {Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, oldest):yyyy-MM-dd HH:mm:ss}Z holds back what may be read"
+            : shape.IsTimestamp && seen > clock ? "its greatest watermark is ahead of the account's clock" : null;
         return _end.Value;
     }
 

@@ -14,7 +14,7 @@ namespace Pipeline.Sources.Snowflake.Reading;
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
 internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
-    SnowflakeMetrics metrics, TimeProvider time, ILogger log)
+    SnowflakeMetrics metrics, TimeProvider time, ILogger log, WaitWatch waits)
 {
     private TableShape? _shape;
 
@@ -53,9 +53,13 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
         var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape, options, client);
         var from = position ?? shape.Beginning;
+        using var wait = waits.Open($"The end of {Thing}");
         while (true)
         {
-            if (await bound.NextAsync(cancellationToken) is { } end && end > from)
+            var next = await bound.NextAsync(cancellationToken);
+            if (next > from || bound.Held is null) wait.End();
+            else wait.Begin(bound.Held);
+            if (next is { } end && end > from)
             {
                 await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
                 {

@@ -53,6 +53,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     /// <summary>Tables of which it was said that they wait, and not yet that they go on.</summary>
     private readonly HashSet<TableId> _saidToWait = [];
+
+    /// <summary>Tables of which it was said that they run.</summary>
+    private readonly HashSet<TableId> _saidToRun = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
     public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time)
@@ -303,8 +306,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
-        if (happened is JobSucceeded succeeded && (_saidToWait.Remove(succeeded.Table) || _state.Find(succeeded.Table) is { Halts: > 0 }))
-            _log.Info("Table {Table} goes on: run {Run} has ended well", succeeded.Table, succeeded.Run);
+        if (happened is JobSucceeded succeeded) Report(succeeded);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
@@ -315,6 +317,15 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         foreach (var made in table.Layer == Layer.Silver ? [table, TableId.Quarantine(table.Name), SilverTables.Deleted(table), QualityTable.Id] : (TableId[])[table])
             await _tables.TryOpenAsync(made, cancellationToken);
     }, _stopping.Token);
+
+    /// <summary>The first of a table, and the first after it had stopped: others are its daily bread.</summary>
+    private void Report(JobSucceeded run)
+    {
+        if (_saidToWait.Remove(run.Table) || _state.Find(run.Table) is { Halts: > 0 }) _log.Info("Table {Table} goes on: run {Run} has ended well", run.Table, run.Run);
+        else if (!_saidToRun.Contains(run.Table)) _log.Info("Table {Table}: run {Run} has ended, the first here: {Rows} rows in {Seconds} s, version {Version}", run.Table, run.Run, run.Rows, Math.Round(run.Took.TotalSeconds, 1), run.Version);
+        else _log.Debug("Table {Table}: run {Run} has ended: {Rows} rows in {Seconds} s, version {Version}", run.Table, run.Run, run.Rows, Math.Round(run.Took.TotalSeconds, 1), run.Version);
+        _saidToRun.Add(run.Table);
+    }
 
     /// <summary>A table that has stopped says why once, however often it is tried, and whatever object shows it this time.</summary>
     private bool IsTold(JobFailed failed, Fault? fault)

@@ -51,7 +51,7 @@ internal sealed partial class NightAccount
     private static string? ThingOf(string text, string words) =>
         text.IndexOf(words, StringComparison.Ordinal) is var at and > 0 ? Run().Replace(text[..at], "") : null;
 
-    [GeneratedRegex("^[0-9:]{8} (WRN|ERR|INF) (?<text>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("^[0-9-]{10} [0-9:]{8}Z (WRN|ERR|INF) (?<text>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Line();
 
     [GeneratedRegex(": run [0-9]+ failed$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]

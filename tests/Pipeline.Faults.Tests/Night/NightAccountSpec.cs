@@ -3,14 +3,14 @@ namespace Pipeline.Faults.Tests.Night;
 /// <summary>The judge of a night is judged itself: each thing that it is to find, it finds.</summary>
 public sealed class NightAccountSpec
 {
-    private const string Away = "21:00:10 WRN Lake s3://lake has been away for 10 s. Object s3://lake/a: it cannot be read: SlowDown. Wait. It is tried again.";
-    private const string AwayStill = "21:01:10 WRN Lake s3://lake has been away for 1 min 10 s. Object s3://lake/b: it cannot be read: SlowDown. Wait. It is tried again.";
-    private const string Back = "21:01:12 INF Lake s3://lake is back after 1 min 12 s.";
-    private const string Halted = "21:00:01 ERR events/users/0 is halted: Topic users: it may not be read. Grant that. It is looked at again in 10 s, then less often.";
-    private const string HaltedNoMore = "21:01:01 INF events/users/0 is halted no more. It was: it may not be read";
-    private const string Stopped = "21:00:01 ERR Table silver/users: run 4 failed, and the table waits until that is mended: Object s3://lake/a: AccessDenied. Check the rights.";
-    private const string StoppedAgain = "21:00:11 ERR Table silver/users: run 5 failed, and the table waits until that is mended: Object s3://lake/b: AccessDenied. Check the rights.";
-    private const string GoesOn = "21:01:01 INF Table silver/users goes on: run 6 has ended well";
+    private const string Away = "2026-01-31 21:00:10Z WRN Lake s3://lake has been away for 10 s. Object s3://lake/a: it cannot be read: SlowDown. Wait. It is tried again.";
+    private const string AwayStill = "2026-01-31 21:01:10Z WRN Lake s3://lake has been away for 1 min 10 s. Object s3://lake/b: it cannot be read: SlowDown. Wait. It is tried again.";
+    private const string Back = "2026-01-31 21:01:12Z INF Lake s3://lake is back after 1 min 12 s.";
+    private const string Halted = "2026-01-31 21:00:01Z ERR events/users/0 is halted: Topic users: it may not be read. Grant that. It is looked at again in 10 s, then less often.";
+    private const string HaltedNoMore = "2026-01-31 21:01:01Z INF events/users/0 is halted no more. It was: it may not be read";
+    private const string Stopped = "2026-01-31 21:00:01Z ERR Table silver/users: run 4 failed, and the table waits until that is mended: Object s3://lake/a: AccessDenied. Check the rights.";
+    private const string StoppedAgain = "2026-01-31 21:00:11Z ERR Table silver/users: run 5 failed, and the table waits until that is mended: Object s3://lake/b: AccessDenied. Check the rights.";
+    private const string GoesOn = "2026-01-31 21:01:01Z INF Table silver/users goes on: run 6 has ended well";
 
     [Fact]
     public void What_is_told_once_with_its_end_is_as_it_should_be()
@@ -40,7 +40,7 @@ public sealed class NightAccountSpec
     public void What_has_another_end_stays_open(string begun, string end) => Assert.Equal([begun], Read(begun, end).Open);
 
     [Theory]
-    [InlineData("21:00:01 ERR Table silver/users: run 4 failed: Table silver/users: an error that should not happen: Oops (IOException). Report it.")]
+    [InlineData("2026-01-31 21:00:01Z ERR Table silver/users: run 4 failed: Table silver/users: an error that should not happen: Oops (IOException). Report it.")]
     [InlineData("   at Akka.Actor.ActorCell.Invoke(Envelope envelope)")]
     public void What_nobody_can_do_anything_with_is_a_trouble(string line) => Assert.Single(Read(line).Troubles);
 

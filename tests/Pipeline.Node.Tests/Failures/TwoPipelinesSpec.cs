@@ -58,13 +58,10 @@ public sealed class TwoPipelinesSpec(HealthySources sources) : IAsyncLifetime
         Assert.Equal(ExitCode.Done, (await NodeRun.OfAsync("source", "remove", "app", "--yes", "--config", second.ConfigPath)).ExitCode);
     }
 
-    private static bool IsDeafToHangups() => File.Exists("/proc/self/status")
-        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored && (Convert.ToUInt64(ignored[7..].Trim(), 16) & 1) != 0;
-
     [Fact]
     public async Task A_lake_that_was_made_anew_takes_the_slot_over_by_the_statement_at_a_word()
     {
-        Assert.SkipWhen(IsDeafToHangups(), "Hangups are ignored here, as below nohup, and so by every process that is started.");
+        Assert.SkipWhen(NodeProcess.IsDeafToHangups, "Hangups are ignored here, as below nohup, and so by every process that is started.");
         await _first.DisposeAsync();
         ScratchDirectory.Delete(_first.LakeDirectory);
         await using var again = NodeProcess.Start("run", "--config", await ConfigureSecondAsync("sales", LooksSeldom));

@@ -73,6 +73,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private async Task ReadAsync(long start, CancellationToken cancellationToken)
     {
         using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
+        using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
         using var reader = new SlotReader(stream, from.Split, start, _options, queue, services.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

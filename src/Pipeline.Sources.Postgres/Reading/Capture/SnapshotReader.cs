@@ -87,7 +87,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     {
         // Claimed in its turn: the range that is handed on first never waits for one.
         if (await ClaimAsync(table, cancellationToken) is not { } range) return false;
-        await connections.UseWireAsync(wire => Read(wire, range, cancellationToken), cancellationToken);
+        await connections.UseWireAsync(_thing, wire => Read(wire, range, cancellationToken), cancellationToken);
         _progress.Reached(range.End);
         if (range.IsLast || services.Time.GetElapsedTime(_loggedAt) >= LogInterval) LogProgressNow();
         range.HandOn();

@@ -26,6 +26,9 @@ internal sealed class WatermarkReader(
 
     private TransactionHorizon? _horizon;
 
+    /// <summary>How far it could be read at the last look.</summary>
+    private long? _lookedTo;
+
     /// <summary>Integer watermarks: a value all of whose predecessors exist, and when that was seen to be so.</summary>
     private (long End, DateTimeOffset At)? _candidate;
 
@@ -33,30 +36,50 @@ internal sealed class WatermarkReader(
     {
         // Before any turn is taken: who holds one must not wait for another.
         var told = await tables.GetAsync(table.Name, cancellationToken);
+        using var held = services.Waits.Open($"The end of {_thing}");
         while (true)
         {
-            await connections.UseAsync(_thing, (connection, cancel) => ReadNextWindowAsync(connection, told, cancel), cancellationToken);
+            await connections.InTurnAsync(_thing, cancel => ReadNextWindowAsync(told, held, cancel), cancellationToken);
             await Task.Delay(connections.Options.PollInterval, services.Time, cancellationToken);
         }
     }
 
     /// <param name="told">The table as the consumer knows it.</param>
-    private async ValueTask<bool> ReadNextWindowAsync(NpgsqlConnection connection, PostgresTable told, CancellationToken cancellationToken)
+    /// <param name="held">Told while open transactions hold back what may be read.</param>
+    private async ValueTask<bool> ReadNextWindowAsync(PostgresTable told, Wait held, CancellationToken cancellationToken)
+    {
+        var window = await connections.UseBesideAsync(_thing, (connection, cancel) => NextWindowAsync(connection, told, held, cancel), cancellationToken);
+        if (window is null) return false;
+        var reached = await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
+        _from = reached ?? _from;
+        return reached is not null;
+    }
+
+    /// <summary>Null while there is none.</summary>
+    private async ValueTask<WatermarkWindow?> NextWindowAsync(NpgsqlConnection connection, PostgresTable told, Wait held, CancellationToken cancellationToken)
     {
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
         RequireSameTable(described, told);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
-        if (await WindowEndAsync(connection, described, watermark, moment, cancellationToken) is not { } end || end <= (_from ?? Beginning)) return false;
+        var next = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
+        TellHeld(held, moment.Transactions, isHeld: watermark.IsTimestamp ? next == _lookedTo : _candidate is { } candidate && moment.Transactions.OldestTransaction <= candidate.At);
+        _lookedTo = next;
+        if (next is not { } end || end <= (_from ?? Beginning)) return null;
 
-        var window = new WatermarkWindow(described, watermark, _from, end)
+        return new WatermarkWindow(described, watermark, _from, end)
         {
             Overlap = table.Overlap,
             IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
         };
-        var reached = await connections.UseWireAsync(wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
-        _from = reached ?? _from;
-        return reached is not null;
+    }
+
+    /// <summary>A table that is only quiet is not held: its end moves with the server's clock, or nothing lies behind it.</summary>
+    private static void TellHeld(Wait held, TransactionObservation transactions, bool isHeld)
+    {
+        if (!isHeld || (transactions.OldestTransaction is null && transactions.Prepared.Count == 0)) held.End();
+        else if (transactions.Prepared.Count > 0) held.Begin($"what may be read is held back by {transactions.Prepared.Count} prepared transactions. Look them up in pg_prepared_xacts");
+        else held.Begin($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. Look it up in pg_stat_activity");
     }
 
     /// <summary>Returns the position reached; null when the window was empty or the table changed before it could be held.</summary>

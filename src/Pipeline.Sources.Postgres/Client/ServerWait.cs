@@ -1,0 +1,31 @@
+using Npgsql;
+
+namespace Pipeline.Sources.Postgres.Client;
+
+/// <summary>What the server itself says of a process that does not answer.</summary>
+internal static class ServerWait
+{
+    // Of whoever holds it neither a name of a user nor a statement: what it does may be nobody's business.
+    private const string Query = """
+        select pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(a.pid), ', '),
+               (select pg_catalog.min(b.xact_start) from pg_catalog.pg_stat_activity b where b.pid operator(pg_catalog.=) any (pg_catalog.pg_blocking_pids(a.pid))),
+               pg_catalog.concat_ws(' ', a.wait_event_type, a.wait_event)
+        from pg_catalog.pg_stat_activity a where a.pid operator(pg_catalog.=) $1
+        """;
+
+    /// <param name="process">The server's process; 0: there is none yet.</param>
+    /// <returns>Null when the server does not know it.</returns>
+    public static async Task<string?> ReasonAsync(NpgsqlDataSource source, int process, CancellationToken cancellationToken)
+    {
+        if (process == 0) return null;
+        await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(Query, connection) { Parameters = { new() { Value = process } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken)) return null;
+        var holders = reader.GetString(0);
+        if (holders.Length == 0)
+            return reader.GetString(2) is { Length: > 0 } waitsFor ? $"the server's process {process} has not answered, and waits for {waitsFor}" : $"the server's process {process} has not answered, and works";
+        var since = await reader.IsDBNullAsync(1, cancellationToken) ? "" : $", in a transaction since {reader.GetFieldValue<DateTimeOffset>(1).UtcDateTime:yyyy-MM-dd HH:mm:ss}Z,";
+        return $"its statement waits for a lock that process {holders} of the server{since} holds. Look it up in pg_stat_activity";
+    }
+}

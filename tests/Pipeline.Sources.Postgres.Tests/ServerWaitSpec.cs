@@ -1,0 +1,90 @@
+using Npgsql;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>A statement that is not answered, and rows that open transactions hold back, are told with the server's own reason.</summary>
+public sealed class ServerWaitSpec(PostgresServer server) : PostgresSpec
+{
+    [Fact]
+    public async Task A_copy_that_waits_for_a_lock_says_which_process_holds_it_and_when_it_goes_on()
+    {
+        await using var database = await CreateAsync();
+        using var waits = new SaidWaits();
+        await using var reading = await SourceReading.StartAsync(Options(database), from: null, Cancel, waits.Watch);
+        await using var other = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var transaction = await other.BeginTransactionAsync(Cancel);
+        await new NpgsqlCommand("lock table items in access exclusive mode", other).ExecuteNonQueryAsync(Cancel);
+
+        var taking = reading.TakeRowsAsync(1);
+        await UntilBlockedAsync(database);
+        var told = await waits.UntilToldAsync("waits for a lock", Cancel);
+        await transaction.RollbackAsync(Cancel);
+        await taking;
+        var over = await waits.UntilOverAsync(told.Reason, Cancel);
+
+        Assert.Equal("Source app, table items", told.Thing);
+        Assert.Contains($"its statement waits for a lock that process {other.ProcessID} of the server, in a transaction since", told.Reason, StringComparison.Ordinal);
+        Assert.Equal((told.Thing, told.Reason, true), (over.Thing, over.Reason, over.IsOver));
+    }
+
+    [Fact]
+    public async Task A_transaction_that_holds_back_what_may_be_read_is_told_with_its_start()
+    {
+        await using var database = await CreateAsync();
+        using var waits = new SaidWaits();
+        await using var reading = await SourceReading.StartAsync(Options(database), from: null, Cancel, waits.Watch);
+        await reading.TakeRowsAsync(1);
+        await using var other = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var transaction = await other.BeginTransactionAsync(Cancel);
+        await new NpgsqlCommand("select now()", other).ExecuteScalarAsync(Cancel);
+        await database.ExecuteAsync("insert into items (number) values (1)", Cancel);
+
+        var taking = reading.TakeRowsAsync(2);
+        var told = await waits.UntilToldAsync("held back", Cancel);
+        await transaction.RollbackAsync(Cancel);
+        await taking;
+        var over = await waits.UntilOverAsync(told.Reason, Cancel);
+
+        Assert.StartsWith("what may be read is held back by a transaction that is open on the server since", told.Reason, StringComparison.Ordinal);
+        Assert.True(over.IsOver);
+    }
+
+    [Fact]
+    public async Task A_slot_that_is_made_behind_a_long_transaction_says_whom_it_waits_for()
+    {
+        await using var database = await CreateAsync();
+        using var waits = new SaidWaits();
+        await using var other = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var transaction = await other.BeginTransactionAsync(Cancel);
+        await new NpgsqlCommand("insert into items (number) values (1)", other).ExecuteNonQueryAsync(Cancel);
+        await using var source = TestDatabase.Open(database.CaptureOptions("items"), waits: waits.Watch);
+
+        var listing = source.ListSplitsAsync("items", Cancel).AsTask();
+        await UntilBlockedAsync(database);
+        var told = await waits.UntilToldAsync("waits for a lock", Cancel);
+        await transaction.RollbackAsync(Cancel);
+        await listing;
+
+        Assert.Contains($"process {other.ProcessID} of the server", told.Reason, StringComparison.Ordinal);
+    }
+
+    private static PostgresSourceOptions Options(TestDatabase database) => database.Options(TestDatabase.Table("items", "updated_at")) with { RequestTimeout = TimeSpan.FromHours(1) };
+
+    private async Task UntilBlockedAsync(TestDatabase database)
+    {
+        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0", Cancel) == 0)
+            await Task.Delay(20, Cancel);
+    }
+
+    private async ValueTask<TestDatabase> CreateAsync()
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync("""
+            create table items (id bigserial primary key, number bigint not null, updated_at timestamptz not null default now());
+            create index on items (updated_at);
+            insert into items (number) values (0)
+            """, Cancel);
+        return database;
+    }
+}
