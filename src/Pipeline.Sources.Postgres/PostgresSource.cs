@@ -144,6 +144,11 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         {
             // Whatever a cancelled read ends with, its consumer has left.
         }
+        catch (PipelineException e) when (e is { Kind: FaultKind.Damaged, Split: null })
+        {
+            // The other splits' connections bring what they brought.
+            queue.Complete(new PipelineException(e.Kind, $"{_options.Thing}, split {from.Split.Name}", e.Cause, e.NextStep, e) { Split = from.Split });
+        }
         catch (Exception e)
         {
             if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap(TablesOf(from.Split));

@@ -81,6 +81,7 @@ public sealed class DecoderFuzzSpec
         var stream = new ChangeDecoder();
         stream.Use(1, table);
         if (input.Length == 0) return;
+        if (input[0] != (byte)'B') stream.Take((byte)'B', new byte[20]);
         if (input[0] == (byte)'R') RelationMessage.Parse(input.AsSpan(1));
         else stream.Take(input[0], input.AsSpan(1));
         using var chunk = table.Build(new SplitId("s", "t"), new PositionRange(0, 1), DateTimeOffset.UnixEpoch);

@@ -8,7 +8,7 @@ public abstract class PostgresSpec : IDisposable
     protected PostgresSpec()
     {
         _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(5));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 120 : 5));
         Cancel = _deadline.Token;
     }
 

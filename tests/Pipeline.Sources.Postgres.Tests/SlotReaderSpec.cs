@@ -146,6 +146,7 @@ public sealed class SlotReaderSpec
     {
         private readonly Queue<(byte[]? Change, long Position, bool IsWaiting, TimeSpan After, bool IsPause)> _script = new();
         private TimeSpan _after;
+        private long _begun;
 
         public bool HasMessage => _script.TryPeek(out var next) && !next.IsPause;
 
@@ -166,10 +167,14 @@ public sealed class SlotReaderSpec
             return next.Change is not null;
         }
 
-        public Messages Begin(long position) => Change("B", Number(position), Number(0), new byte[4]);
+        public Messages Begin(long position)
+        {
+            _begun = position;
+            return Change("B", Number(position), Number(0L), new byte[4]);
+        }
 
         /// <param name="end">Of the commit record, where the slot goes.</param>
-        public Messages Commit(long end) => Change("C", new byte[1], Number(end - 1), Number(end), Number(0));
+        public Messages Commit(long end) => Change(end, "C", new byte[1], Number(_begun), Number(end), Number(0L));
 
         public Messages Insert(uint relation, string id) => Change("I", Number(relation), [(byte)'N', 0, 1, (byte)'t', .. Number((uint)Encoding.UTF8.GetByteCount(id)), .. Encoding.UTF8.GetBytes(id)]);
 
@@ -198,9 +203,11 @@ public sealed class SlotReaderSpec
             return this;
         }
 
-        private Messages Change(string type, params byte[][] content)
+        private Messages Change(string type, params byte[][] content) => Change(0, type, content);
+
+        private Messages Change(long position, string type, params byte[][] content)
         {
-            _script.Enqueue(([(byte)type[0], .. content.SelectMany(part => part)], 0, false, Take(), false));
+            _script.Enqueue(([(byte)type[0], .. content.SelectMany(part => part)], position, false, Take(), false));
             return this;
         }
 

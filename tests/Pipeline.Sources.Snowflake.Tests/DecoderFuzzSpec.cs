@@ -33,7 +33,7 @@ public sealed class DecoderFuzzSpec
     {
         using var body = Body(input);
         var shape = TableShape.Of("Table t", Table, Columns);
-        using var rows = new RowReader("Table t", Split, "t", shape, body);
+        using var rows = new RowReader("Table t", Split, "t", shape, new PositionRange(long.MinValue, long.MaxValue), body);
         while (true)
         {
             using var assembler = new ChunkAssembler(shape);

@@ -29,7 +29,7 @@ public sealed class RowReaderSpec
             .Sample(sample =>
             {
                 var (rows, padding) = sample;
-                var cells = rows.Select(row => new[] { WellFormed(row.Item1), row.Item2.ToString(), row.Item3?.ToString() }).ToList();
+                var cells = rows.OrderBy(row => row.Item2).Select(row => new[] { WellFormed(row.Item1), row.Item2.ToString(), row.Item3?.ToString() }).ToList();
                 cells.Add([new string('x', padding), "1000", null]);
 
                 using var chunk = Read(JsonSerializer.Serialize(new { code = "1", nested = new { data = new[] { 1 } }, data = cells }), out var batch);
@@ -53,6 +53,13 @@ public sealed class RowReaderSpec
         Assert.Contains("column N", ((StringArray)dead.Column("reason")).GetString(0));
         Assert.Contains("column TEXT", ((StringArray)dead.Column("reason")).GetString(1));
     }
+
+    [Theory]
+    [InlineData("""{"data":[["a","5","1"],["b","4","1"]]}""")]
+    [InlineData("""{"data":[["a","5","1"],["b","2000","1"]]}""")]
+    [InlineData("""{"data":[["a","99","1"],["b","4","two"]]}""")]
+    public void A_row_that_does_not_stand_where_its_watermark_says_is_none(string json) =>
+        Assert.Throws<JsonException>(() => Read(json, out _));
 
     [Fact]
     public void A_row_whose_watermark_cannot_be_read_stops_the_table()
@@ -95,7 +102,7 @@ public sealed class RowReaderSpec
     {
         using var body = Body(json);
         var shape = TableShape.Of("Table t", Table, Columns);
-        using var rows = new RowReader("Table t", Split, "t", shape, body);
+        using var rows = new RowReader("Table t", Split, "t", shape, new PositionRange(0, 2000), body);
         var assembler = new ChunkAssembler(shape);
         Assert.False(rows.Read(assembler, long.MaxValue));
         var chunk = assembler.Build(Split, "t", new PositionRange(0, 2000));

@@ -39,6 +39,9 @@ public abstract record ProxyFault
     /// <summary>Lets the upstream act and changes the last byte of the answer's body.</summary>
     public sealed record Flip : ProxyFault;
 
+    /// <summary>Lets the upstream act and answers with what becomes of its answer's body.</summary>
+    public sealed record Change(Func<byte[], byte[]> Body) : ProxyFault;
+
     /// <summary>Lets the upstream act and answers after a while.</summary>
     public sealed record Late(TimeSpan By) : ProxyFault;
 
@@ -194,6 +197,7 @@ public sealed class FaultProxy : IAsyncDisposable
         var content = await response.Content.ReadAsByteArrayAsync();
         if (content.Length == 0) return;
         if (fault is ProxyFault.Flip) content[^1] ^= 1;
+        if (fault is ProxyFault.Change change) http.Response.ContentLength = (content = change.Body(content)).Length;
         var isTruncated = fault is ProxyFault.Truncate;
         await http.Response.Body.WriteAsync(isTruncated ? content.AsMemory(0, content.Length / 2) : content);
         if (!isTruncated) return;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Client;
 
@@ -17,6 +18,8 @@ internal sealed class CopyRows
     private readonly WireConnection _connection;
     private readonly int _fieldCount;
     private bool _isPastHeader;
+    private bool _isPastTrailer;
+    private long _rows;
 
     /// <summary>Starts the copy.</summary>
     public CopyRows(WireConnection connection, string copySql, int fieldCount)
@@ -34,14 +37,30 @@ internal sealed class CopyRows
             switch (_connection.Read(out var content))
             {
                 case (byte)'d':
-                    if (!_isPastHeader) content = PastHeader(content);
-                    if (content.Length < sizeof(short)) continue;
+                    if (!_isPastHeader)
+                    {
+                        content = PastHeader(content);
+                        if (content.IsEmpty) continue;
+                    }
+
+                    if (_isPastTrailer || content.Length < sizeof(short)) throw Malformed($"{content.Length} bytes stand where a row should");
                     var count = BinaryPrimitives.ReadInt16BigEndian(content);
-                    if (count == Trailer) continue;
+                    if (count == Trailer)
+                    {
+                        if (content.Length > sizeof(short)) throw Malformed($"{content.Length} bytes stand where its end should");
+                        _isPastTrailer = true;
+                        continue;
+                    }
+
                     if (count != _fieldCount) throw Malformed($"a row has {count} fields instead of {_fieldCount}");
                     fields = content[sizeof(short)..];
+                    _rows++;
                     return true;
+                case (byte)'C':
+                    if (!content.TrimEnd((byte)0).SequenceEqual(Encoding.UTF8.GetBytes($"COPY {_rows}"))) throw Malformed($"its end is told as '{Encoding.UTF8.GetString(content.TrimEnd((byte)0))}' after {_rows} rows");
+                    continue;
                 case (byte)'Z':
+                    if (!_isPastTrailer) throw Malformed("its end is missing");
                     fields = default;
                     return false;
             }

@@ -16,6 +16,9 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <summary>In place of a column of the chunk: the value is null and its column absent from <c>_changed</c>.</summary>
     public const int Unreadable = -2;
 
+    /// <summary>The length of a field without a value.</summary>
+    private const int Null = -1;
+
     private const int FirstRows = 256;
     private const int FirstBytesPerColumn = 4 << 10;
 
@@ -66,7 +69,7 @@ internal sealed class RowChunkBuilder : IDisposable
             {
                 var length = BinaryPrimitives.ReadInt32BigEndian(fields[at..]);
                 at += sizeof(int);
-                if (length < 0)
+                if (length == Null)
                 {
                     decoder.AppendNull();
                     continue;
@@ -75,6 +78,8 @@ internal sealed class RowChunkBuilder : IDisposable
                 decoder.Append(fields.Slice(at, length));
                 at += length;
             }
+
+            if (at != fields.Length) throw new FormatException($"its fields end at {at} of {fields.Length} bytes");
         }
         catch (Exception e) when (DataFaults.Are(e))
         {
@@ -90,6 +95,7 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <param name="sequence">Place within the transaction.</param>
     public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, ReadOnlySpan<byte> op, long position, long sequence)
     {
+        if (tuple.Count != columnOf.Length || (!old.IsEmpty && old.Count != columnOf.Length)) throw new FormatException($"a row has {tuple.Count} fields instead of {columnOf.Length}");
         if (_memory is null) Begin();
         var isComplete = true;
         for (var i = 0; i < columnOf.Length; i++)
@@ -112,10 +118,12 @@ internal sealed class RowChunkBuilder : IDisposable
                 case Tuple.Binary:
                     _decoders[columnOf[i]].Append(value);
                     break;
-                default:
+                case Tuple.Null or Tuple.Unchanged:
                     isComplete &= kind != Tuple.Unchanged;
                     _decoders[columnOf[i]].AppendNull();
                     break;
+                default:
+                    throw new FormatException($"a field is of kind '{(char)kind}'");
             }
         }
 

@@ -16,10 +16,16 @@ internal sealed class RowReader : IDisposable
     private readonly string _table;
     private readonly TableShape _shape;
     private readonly JsonTokens _tokens;
+    private readonly long _end;
 
+    /// <summary>Rows come in the order of the watermark.</summary>
+    private long _least;
+
+    /// <param name="window">Where the watermarks lie of rows that are still to come.</param>
     /// <exception cref="JsonException">The body has no rows.</exception>
-    public RowReader(string thing, SplitId split, string table, TableShape shape, ResponseBody body)
+    public RowReader(string thing, SplitId split, string table, TableShape shape, PositionRange window, ResponseBody body)
     {
+        (_least, _end) = (window.From, window.To);
         (_thing, _split, _table, _shape) = (thing, split, table, shape);
         _tokens = new JsonTokens(body.Open());
         if (_tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
@@ -63,6 +69,9 @@ internal sealed class RowReader : IDisposable
                     return false;
                 }
 
+                // A position that is not the row's own would have others passed over.
+                if (row.Position < _least || row.Position >= _end) throw new JsonException($"A row's watermark {row.Position} is not between {_least} and {_end}.");
+                _least = row.Position;
                 if (chunk.Bytes >= bytesMax && chunk.Records > 0)
                 {
                     chunk.UndoRow();

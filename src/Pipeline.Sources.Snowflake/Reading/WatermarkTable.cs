@@ -93,7 +93,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 using (body)
                 {
                     metrics.Fetched(table.Name, body.Length);
-                    using var rows = Open(shape, body);
+                    using var rows = Open(shape, new PositionRange(chunk.LastPosition ?? from, end), body);
                     while (Read(rows, chunk))
                     {
                         // Rows with the next row's watermark may be in this chunk: then nothing is complete yet.
@@ -122,11 +122,11 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         }
     }
 
-    private RowReader Open(TableShape shape, ResponseBody body)
+    private RowReader Open(TableShape shape, PositionRange window, ResponseBody body)
     {
         try
         {
-            return new RowReader(Thing, Split, table.Name, shape, body);
+            return new RowReader(Thing, Split, table.Name, shape, window, body);
         }
         catch (Exception e) when (DataFaults.Are(e))
         {

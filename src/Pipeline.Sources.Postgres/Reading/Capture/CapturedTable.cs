@@ -33,8 +33,7 @@ internal sealed class CapturedTable : IDisposable
     public void Insert(ReadOnlySpan<byte> content, long position, ref long sequence)
     {
         // 'N', then the row.
-        var rest = content[1..];
-        Rows.Append(Tuple.Take(ref rest), default, _columnOf, Created, position, sequence++);
+        Rows.Append(Last(content, content[0] == (byte)'N'), default, _columnOf, Created, position, sequence++);
     }
 
     /// <summary>A change of the key is a delete of the old row and an insert of the new one.</summary>
@@ -43,9 +42,8 @@ internal sealed class CapturedTable : IDisposable
         // 'K' and the old key when it changed, or 'O' and the old row; then 'N' and the new row.
         var kind = content[0];
         var rest = content[1..];
-        var old = kind == (byte)'N' ? default : Tuple.Take(ref rest);
-        if (kind != (byte)'N') rest = rest[1..];
-        var row = Tuple.Take(ref rest);
+        var old = kind is (byte)'K' or (byte)'O' ? Tuple.Take(ref rest) : default;
+        var row = old.IsEmpty ? Last(content, kind == (byte)'N') : Last(rest, rest[0] == (byte)'N');
         var isMove = kind == (byte)'K' || (kind == (byte)'O' && HasOtherKey(old, row));
         if (isMove) Rows.Append(old, default, _columnOf, Deleted, position, sequence++);
         Rows.Append(row, kind == (byte)'O' ? old : default, _columnOf, isMove ? Created : Updated, position, sequence++);
@@ -54,8 +52,7 @@ internal sealed class CapturedTable : IDisposable
     public void Delete(ReadOnlySpan<byte> content, long position, ref long sequence)
     {
         // 'K' and the key, or 'O' and the row.
-        var rest = content[1..];
-        Rows.Append(Tuple.Take(ref rest), default, _columnOf, Deleted, position, sequence++);
+        Rows.Append(Last(content, content[0] is (byte)'K' or (byte)'O'), default, _columnOf, Deleted, position, sequence++);
     }
 
     public void Truncate(long position, ref long sequence) => Rows.AppendEvent(Truncated, position, sequence++);
@@ -63,6 +60,14 @@ internal sealed class CapturedTable : IDisposable
     public Chunk Build(SplitId split, PositionRange range, DateTimeOffset committedAt) => Rows.Build(split, Name, range, committedAt);
 
     public void Dispose() => Rows.Dispose();
+
+    /// <summary>The row that a message ends with, behind a byte that says which it is.</summary>
+    private static Tuple Last(ReadOnlySpan<byte> message, bool isIt)
+    {
+        var rest = message[1..];
+        var row = Tuple.Take(ref rest);
+        return isIt && rest.IsEmpty ? row : throw new FormatException($"it has a row '{(char)message[0]}' and {rest.Length} bytes behind it");
+    }
 
     private bool HasOtherKey(Tuple old, Tuple row)
     {

@@ -9,6 +9,9 @@ internal sealed class ChangeDecoder : IDisposable
 {
     private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
+    private const int BeginBytes = 20;
+    private const int CommitBytes = 25;
+
     private readonly Dictionary<uint, CapturedTable?> _tables = [];
     private long _commitPosition;
     private long _sequence;
@@ -62,22 +65,33 @@ internal sealed class ChangeDecoder : IDisposable
         foreach (var table in _tables.Values) table?.Dispose();
     }
 
+    /// <summary>What a server cannot have meant is not passed over: a change would be missing.</summary>
+    private static void Require(bool isSo)
+    {
+        if (!isSo) throw new FormatException("it does not belong here");
+    }
+
+    private CapturedTable? Known(uint relation) => _tables.TryGetValue(relation, out var table) ? table : throw new FormatException($"table {relation} was not described");
+
     private bool Change(byte type, ReadOnlySpan<byte> content)
     {
         switch (type)
         {
             case (byte)'B':
+                Require(!IsInTransaction && content.Length == BeginBytes);
                 _commitPosition = BinaryPrimitives.ReadInt64BigEndian(content);
                 CommittedAt = Moments.OfMicroseconds(Epoch, BinaryPrimitives.ReadInt64BigEndian(content[8..]));
                 _sequence = 0;
                 IsInTransaction = true;
                 return false;
             case (byte)'C':
+                Require(IsInTransaction && content.Length == CommitBytes && BinaryPrimitives.ReadInt64BigEndian(content[1..]) == _commitPosition);
                 Reached = BinaryPrimitives.ReadInt64BigEndian(content[9..]);
                 IsInTransaction = false;
                 return false;
             case (byte)'I' or (byte)'U' or (byte)'D':
-                if (Find(BinaryPrimitives.ReadUInt32BigEndian(content)) is not { } table) return false;
+                Require(IsInTransaction);
+                if (Known(BinaryPrimitives.ReadUInt32BigEndian(content)) is not { } table) return false;
                 content = content[sizeof(uint)..];
                 if (type == (byte)'I') table.Insert(content, _commitPosition, ref _sequence);
                 else if (type == (byte)'U') table.Update(content, _commitPosition, ref _sequence);
@@ -85,11 +99,14 @@ internal sealed class ChangeDecoder : IDisposable
                 return true;
             case (byte)'T':
                 var truncated = BinaryPrimitives.ReadInt32BigEndian(content);
-                if (truncated > content.Length / sizeof(uint)) throw new FormatException($"it names {truncated} tables");
-                for (var i = truncated; i > 0; i--) Find(BinaryPrimitives.ReadUInt32BigEndian(content[(1 + i * sizeof(uint))..]))?.Truncate(_commitPosition, ref _sequence);
+                Require(IsInTransaction && truncated > 0 && content.Length == 1 + ((1L + truncated) * sizeof(uint)));
+                for (var i = truncated; i > 0; i--) Known(BinaryPrimitives.ReadUInt32BigEndian(content[(1 + i * sizeof(uint))..]))?.Truncate(_commitPosition, ref _sequence);
                 return true;
-            default:
+            // Of another server, a type of its own, a message of an application.
+            case (byte)'O' or (byte)'Y' or (byte)'M':
                 return false;
+            default:
+                throw new FormatException("there is none");
         }
     }
 }

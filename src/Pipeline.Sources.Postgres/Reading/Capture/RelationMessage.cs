@@ -41,6 +41,8 @@ internal sealed record RelationMessage(uint Oid, string Schema, string Name, IRe
             content = content[8..];
         }
 
+        if (!content.IsEmpty) throw new FormatException($"{content.Length} bytes stand behind its columns");
+
         return new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, columns);
     }
 

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
+using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
@@ -29,7 +30,7 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
             if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
             else if (change[0] == (byte)'R') return RelationMessage.Parse(change[1..]);
             else if (_changes.Take(change[0], change[1..])) OnRow(cancellationToken);
-            else if (change[0] == (byte)'C') OnCommit();
+            else if (change[0] == (byte)'C') OnCommit(serverPosition);
 
             if (!_changes.IsInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
         }
@@ -44,8 +45,10 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
 
     public void Dispose() => _changes.Dispose();
 
-    private void OnCommit()
+    /// <param name="serverPosition">Of the message: where the transaction ends.</param>
+    private void OnCommit(long serverPosition)
     {
+        if (_changes.Reached != serverPosition) throw WireFault.Of($"a transaction ends at {Lsn.Format(_changes.Reached)} in a message of {Lsn.Format(serverPosition)}");
         _reached = _changes.Reached;
         // A transaction without rows of ours need not be told on its own.
         if (_hasUnfinishedPieces) _waitingSince ??= time.GetTimestamp();

@@ -13,19 +13,26 @@ internal ref struct Tuple
     private readonly ReadOnlySpan<byte> _fields;
     private int _at;
 
-    private Tuple(ReadOnlySpan<byte> fields) => _fields = fields;
+    private Tuple(ReadOnlySpan<byte> fields, int count)
+    {
+        _fields = fields;
+        Count = count;
+    }
+
+    public int Count { get; }
 
     public readonly int Bytes => _fields.Length;
 
     public readonly bool IsEmpty => _fields.IsEmpty;
 
     /// <summary>The tuple at the beginning of <paramref name="message"/>, which is moved behind it.</summary>
-    public static Tuple Take(ref ReadOnlySpan<byte> message)
+    public static Tuple Take(scoped ref ReadOnlySpan<byte> message)
     {
+        var count = BinaryPrimitives.ReadInt16BigEndian(message);
         var at = sizeof(short);
-        for (var i = BinaryPrimitives.ReadInt16BigEndian(message); i > 0; i--)
+        for (var i = count; i > 0; i--)
             at += message[at] is Text or Binary ? 1 + sizeof(int) + BinaryPrimitives.ReadInt32BigEndian(message[(at + 1)..]) : 1;
-        var tuple = new Tuple(message[sizeof(short)..at]);
+        var tuple = new Tuple(message[sizeof(short)..at], count);
         message = message[at..];
         return tuple;
     }
@@ -44,5 +51,5 @@ internal ref struct Tuple
     }
 
     /// <summary>The same fields from the first.</summary>
-    public readonly Tuple Rewind() => new(_fields);
+    public readonly Tuple Rewind() => new(_fields, Count);
 }

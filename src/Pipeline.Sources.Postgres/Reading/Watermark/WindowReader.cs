@@ -59,6 +59,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         while (rows.TryRead(out var fields))
         {
             var position = window.Watermark.PositionOf(fields) ?? Math.Max(_last, _from);
+            if (position >= window.End) throw WireFault.Of($"a row at {position} came of a window that ends at {window.End}");
             if (_chunk.RowBytes >= chunkBytesMax || (_hasUnfinishedPieces && IsAdvancePossible(position))) Cut(position, cancellationToken);
             _chunk.Append(fields, position);
             _last = Math.Max(_last, position);
