@@ -26,11 +26,8 @@ public sealed class NodeMemorySpec
 
     private static readonly int Ticks = IsNightly ? 40 : 12;
 
-    /// <summary>
-    /// Rows of two kilobytes in each of three tables that wait for their parents in quarantine, so long as these do not come. None in the
-    /// long form, which has 10 MiB more than the limit with them.
-    /// </summary>
-    private static readonly int WaitingRowsOfTable = IsNightly ? 0 : 17_000;
+    /// <summary>Rows of two kilobytes in each of three tables that wait for their parents in quarantine, so long as these do not come.</summary>
+    private const int WaitingRowsOfTable = 17_000;
 
     [Fact]
     public async Task All_eleven_tables_with_a_backlog_and_many_rows_that_wait_for_parents_stay_within_the_limit()
