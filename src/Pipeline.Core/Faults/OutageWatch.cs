@@ -21,6 +21,15 @@ public sealed class OutageWatch(TimeProvider time, Action<OutageNotice> say) : I
     /// <summary>A watch for who has nobody to tell: tests and commands that end at the first fault.</summary>
     public static OutageWatch Silent(TimeProvider time) => new(time, _ => { });
 
+    /// <summary>What is away now, said already or not yet.</summary>
+    public IReadOnlyList<OutageNotice> Away
+    {
+        get
+        {
+            lock (_lock) return [.. _outages.ByThing.Select(pair => new OutageNotice(OutageStage.Away, pair.Key, Now - pair.Value.Since, pair.Value.Fault))];
+        }
+    }
+
     /// <summary>One who tries again by himself. Dispose it when he stops.</summary>
     public OutageWaiter Waiter()
     {

@@ -44,4 +44,7 @@ internal static partial class NodeHostLog
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Told by SIGHUP: everything that is halted on this node, and every Silver and Gold table that has failed, is looked at again now")]
     public static partial void LooksAgain(this ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "This node says how it is at {Address}: /healthz/live, /healthz/ready, /metrics")]
+    public static partial void SaysHowItIs(this ILogger log, Uri address);
 }

@@ -10,6 +10,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
+using Pipeline.Node.Http;
 using Pipeline.Operations.Kpis;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Planning;
@@ -37,18 +38,23 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly NodeOutages _outages;
     private readonly ClusterJoining _joining;
     private readonly NodeTelemetry _telemetry;
+    private readonly NodeHttp _http;
 
-    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, NodeTelemetry telemetry)
+    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, NodeTelemetry telemetry, NodeHttp http)
     {
         _host = host;
         _sources = sources;
         _outages = outages;
         _joining = joining;
         _telemetry = telemetry;
+        _http = http;
         EssentialGone = EssentialActors.FirstGoneAsync(System);
     }
 
     public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
+
+    /// <summary>Where the node says how it is.</summary>
+    public Uri HttpAddress => _http.Address;
 
     public IReadOnlyActorRegistry Actors => _host.Services.GetRequiredService<ActorRegistry>();
 
@@ -91,9 +97,9 @@ internal sealed class NodeHost : IAsyncDisposable
                 loggers.AddLoggerFactory();
             })
             .WithCluster(options.Cluster, joining, certificates)
-            .WithActors((system, _) =>
+            .WithActors((system, registry) =>
             {
-                system.ActorOf(Props.Create<MembershipActor>(), "membership");
+                registry.Register<MembershipActor>(system.ActorOf(Props.Create<MembershipActor>(), "membership"));
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
             .WithRoles(options, lake, sources, outages.Watch, logs, time)
@@ -106,7 +112,22 @@ internal sealed class NodeHost : IAsyncDisposable
 
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
-        return new NodeHost(host, sources, outages, joining, telemetry);
+        var actors = host.Services.GetRequiredService<ActorRegistry>();
+        var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, options, NodeHealth.Patience);
+        var web = new NodeHttp(options.Http, health, () => telemetry.Collector.Look(options.Name), options.Name, logs);
+        var node = new NodeHost(host, sources, outages, joining, telemetry, web);
+        try
+        {
+            await web.StartAsync(cancellationToken);
+        }
+        catch (PipelineException)
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+
+        log.SaysHowItIs(node.HttpAddress);
+        return node;
     }
 
     /// <summary>Directories of this machine that a node fills.</summary>
@@ -135,6 +156,8 @@ internal sealed class NodeHost : IAsyncDisposable
     {
         _joining.Dispose();
         await StopAsync();
+        // Until now it said that the node leaves.
+        await _http.DisposeAsync();
         if (_host is IAsyncDisposable host) await host.DisposeAsync();
         await _sources.DisposeAsync();
         _telemetry.Dispose();

@@ -31,6 +31,8 @@ public sealed record PipelineOptions
 
     public TelemetryOptions Telemetry { get; init; } = new();
 
+    public HttpOptions Http { get; init; } = new();
+
     public required IReadOnlyList<ISourceDefinition> Sources { get; init; }
 
     /// <summary>Silver contracts and Gold queries, type-checked.</summary>
@@ -74,6 +76,7 @@ public sealed record PipelineOptions
             Transform = TransformOptions.Bind(pipeline.Section("transform")),
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
             Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
+            Http = HttpOptions.Bind(pipeline.Section("http")),
             Sources = sources,
             Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
         };

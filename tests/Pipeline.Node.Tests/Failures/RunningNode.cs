@@ -42,6 +42,9 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public Task<string> EssentialGone => _host!.EssentialGone;
 
+    /// <summary>Where it says how it is.</summary>
+    public Uri HttpAddress => _host!.HttpAddress;
+
     /// <summary>Why it must not go on.</summary>
     public Task<PipelineException> Refused => _host!.Refused;
 
