@@ -1,4 +1,5 @@
 using Pipeline.Telemetry.CloudWatch;
+using Pipeline.Telemetry.Otlp;
 
 namespace Pipeline.Telemetry;
 
@@ -9,6 +10,7 @@ public static class MetricSinks
     {
         List<IMetricSink> sinks = [];
         if (options.CloudWatch is { } cloudWatch) sinks.Add(new CloudWatchSink(cloudWatch, services));
+        if (options.Otlp is { } otlp) sinks.Add(new OtlpSink(otlp, services));
         return sinks;
     }
 }

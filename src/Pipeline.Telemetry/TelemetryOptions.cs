@@ -2,6 +2,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Telemetry.Alerting;
 using Pipeline.Telemetry.CloudWatch;
+using Pipeline.Telemetry.Otlp;
 
 namespace Pipeline.Telemetry;
 
@@ -19,6 +20,9 @@ public sealed record TelemetryOptions
 
     /// <summary>Whom alarms tell.</summary>
     public AlertOptions Alarms { get; init; } = new();
+
+    /// <summary>A receiver of OTLP; null: nothing is sent to one.</summary>
+    public OtlpOptions? Otlp { get; init; }
 
     /// <summary>Where intervals wait that could not be sent yet: a folder of this node's disk. Default <c>./.pipeline/telemetry</c>.</summary>
     public string SpoolLocation { get; init; } = "./.pipeline/telemetry";
@@ -41,6 +45,7 @@ public sealed record TelemetryOptions
             Interval = settings.Duration("interval", defaults.Interval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
             CloudWatch = CloudWatchOptions.Bind(settings),
             Alarms = AlertOptions.Bind(settings.Section("alarms")),
+            Otlp = OtlpOptions.Bind(settings),
             SpoolLocation = spool.String("location", defaults.SpoolLocation),
             SpoolBytesMax = spool.Bytes("bytes-max", defaults.SpoolBytesMax, 64L << 10, 64L << 30),
             HaltRetry = defaults.HaltRetry with

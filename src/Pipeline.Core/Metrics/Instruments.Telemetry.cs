@@ -18,5 +18,8 @@ public static partial class Instruments
     public static readonly InstrumentInfo TelemetrySpoolBytes = new(TelemetryMeter, "pipeline.telemetry.spool.bytes", InstrumentKind.Gauge, "By",
         ["sink"], "Metrics on this node's disk that wait to be sent", Published);
 
-    private static IReadOnlyList<InstrumentInfo> Telemetry => [TelemetrySent, TelemetryDropped, TelemetryFailures, TelemetrySpoolBytes];
+    public static readonly InstrumentInfo TelemetryRejected = new(TelemetryMeter, "pipeline.telemetry.rejected", InstrumentKind.Counter, "{point}",
+        ["sink"], "Data points that the receiver has not taken of intervals that it has taken else", "a receiver of OTLP takes a part of what it is sent");
+
+    private static IReadOnlyList<InstrumentInfo> Telemetry => [TelemetrySent, TelemetryDropped, TelemetryFailures, TelemetrySpoolBytes, TelemetryRejected];
 }
