@@ -7,12 +7,15 @@ namespace Pipeline.Sources.Kafka.Reading;
 
 /// <summary>
 /// Shows durable positions to lag tools: offsets of the source's group, each with a text that says whose it is. Before the first
-/// is committed, and every minute from then on, the group is looked at: while it carries the text of another source or pipeline
-/// nothing is committed. Records are read all the same, since nothing starts from these offsets.
+/// is committed, soon after that, and less and less often down to every minute, the group is looked at: while it carries the text
+/// of another source or pipeline nothing is committed. Records are read all the same, since nothing starts from these offsets.
 /// </summary>
 /// <remarks>Offsets without a text are of the release before, or of an operator who has reset the group: they are taken over.</remarks>
 internal sealed class GroupOffsets : IDisposable
 {
+    /// <summary>Another that begins at the same moment finds none of our offsets, as we find none of his: both have committed by then.</summary>
+    private static readonly TimeSpan FirstLookInterval = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan LookInterval = TimeSpan.FromMinutes(1);
     private static readonly RetryPolicy Looking = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = LookInterval };
 
@@ -69,19 +72,19 @@ internal sealed class GroupOffsets : IDisposable
     private async ValueTask RunAsync(CancellationToken cancellationToken)
     {
         await _news.WaitAsync(cancellationToken);
-        while (true)
+        for (var pause = FirstLookInterval; ; pause = pause * 2 < LookInterval ? pause * 2 : LookInterval)
         {
             await Looking.RunAsync(_time, LookAsync, cancellationToken, isTransient: failure => failure is KafkaException or PipelineException,
                 onFailure: attempt => _log.GroupUnseen(_options.Thing, _options.Group!, attempt.Error!.Message));
-            await UntilNewsAsync(cancellationToken);
+            await UntilNewsAsync(pause, cancellationToken);
         }
     }
 
     /// <summary>A partition that is new is looked at when it comes; all are, now and then.</summary>
-    private async ValueTask UntilNewsAsync(CancellationToken cancellationToken)
+    private async ValueTask UntilNewsAsync(TimeSpan pause, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await Task.WhenAny(Task.Delay(LookInterval, _time, over.Token), _news.WaitAsync(over.Token));
+        await Task.WhenAny(Task.Delay(pause, _time, over.Token), _news.WaitAsync(over.Token));
         await over.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();
     }
