@@ -53,12 +53,15 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
         var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape, options, client);
         var from = position ?? shape.Beginning;
+        long? lookedTo = null;
         using var wait = waits.Open($"The end of {Thing}");
         while (true)
         {
             var next = await bound.NextAsync(cancellationToken);
-            if (next > from || bound.Held is null) wait.End();
+            // A window without rows leaves the position where it is: that the end stands still tells.
+            if (next != lookedTo || bound.Held is null) wait.End();
             else wait.Begin(bound.Held);
+            lookedTo = next;
             if (next is { } end && end > from)
             {
                 await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
