@@ -29,6 +29,12 @@ public interface ISource : IAsyncDisposable
     /// <summary>Tells the source that everything below <paramref name="position"/> is durable in the lake.</summary>
     ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The newest look at a split that is being read; null when there is none yet. A source that is away is not looked at: only what
+    /// it has answered counts.
+    /// </summary>
+    SplitLook? LastLook(SplitId split);
+
     /// <summary>Reaches the source and looks at rights and settings; never throws for what it finds.</summary>
     ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken);
 }

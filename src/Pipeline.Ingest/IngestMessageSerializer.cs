@@ -35,6 +35,7 @@ public sealed class IngestMessageSerializer(ExtendedActorSystem system) : Serial
         ["stage-refused-1"] = typeof(StageRefused),
         ["stage-failed-1"] = typeof(StageFailed),
         ["bronze-committed-1"] = typeof(BronzeCommitted),
+        ["bronze-looked-1"] = typeof(BronzeLooked),
     };
 
     private static readonly Dictionary<Type, string> ManifestsByType = TypesByManifest.ToDictionary(pair => pair.Value, pair => pair.Key);

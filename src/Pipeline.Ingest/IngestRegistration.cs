@@ -34,6 +34,9 @@ public static class IngestRegistration
             .WithIngestWorkers(options, lake, sources, budget, meter, outages, time);
     }
 
+    /// <summary>For a node that has not the role <see cref="Role"/>: it understands what the others announce.</summary>
+    public static AkkaConfigurationBuilder WithIngestElsewhere(this AkkaConfigurationBuilder builder) => builder.AddIngestSerializer();
+
     /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
     internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
         IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time) =>

@@ -99,6 +99,8 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         return ValueTask.CompletedTask;
     }
 
+    public SplitLook? LastLook(SplitId split) => _reading.TryGetValue(split, out var reader) ? reader.Partitions.FirstOrDefault(partition => partition.Split == split)?.LastLook : null;
+
     public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
     {
         var connection = await _connections.EnterAsync([], cancellationToken);

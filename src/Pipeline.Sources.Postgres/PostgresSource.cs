@@ -22,6 +22,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     private readonly DescribedTables _tables;
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
+    private readonly SplitLooks _looks = new();
     private readonly CaptureOwnership _ownership;
     private readonly ILogger _log;
     private int _hasAdvised;
@@ -95,6 +96,8 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         return ValueTask.CompletedTask;
     }
 
+    public SplitLook? LastLook(SplitId split) => _looks.Find(split);
+
     /// <summary>Only a slot that was made anew, or moved on by someone else, has changes behind a gap.</summary>
     public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
     {
@@ -136,8 +139,8 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     {
         try
         {
-            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _metrics, _services).RunAsync(cancellationToken)
-                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _metrics, _services).RunAsync(cancellationToken)
+            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -154,6 +157,11 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
             if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap(TablesOf(from.Split));
             queue.Complete(e);
         }
+        finally
+        {
+            // The snapshot of a table ends, and stays read.
+            if (!SnapshotSplit.Is(from.Split) || cancellationToken.IsCancellationRequested) _looks.Forget(from.Split);
+        }
     }
 
     /// <summary>Said once: every look at the splits finds it.</summary>
@@ -166,5 +174,5 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         : [SnapshotSplit.Is(split) ? SnapshotSplit.Parse(split).Table : WatermarkSplit.Parse(split).Table];
 
     private Task ReadByWatermarkAsync(WatermarkSplit split, long? from, ChunkQueue queue, CancellationToken cancellationToken) =>
-        new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _services).RunAsync(cancellationToken);
+        new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _looks, _services).RunAsync(cancellationToken);
 }

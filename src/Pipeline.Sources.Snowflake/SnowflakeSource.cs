@@ -17,6 +17,7 @@ internal sealed class SnowflakeSource : ISource
     private readonly Tokens _tokens;
     private readonly SnowflakeClient _client;
     private readonly SnowflakeMetrics _metrics;
+    private readonly SplitLooks _looks = new();
     private readonly IReadOnlyDictionary<string, WatermarkTable> _tables;
 
     public SnowflakeSource(SnowflakeSourceDefinition definition, SourceServices services)
@@ -46,7 +47,7 @@ internal sealed class SnowflakeSource : ISource
         _metrics = new SnowflakeMetrics(Name, _options.Warehouse);
         _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log, services.Waits);
         _tables = _options.Tables.ToDictionary(table => table.Name,
-            table => new WatermarkTable(Name, table, _options, _client, _metrics, services.Time, log, services.Waits), StringComparer.Ordinal);
+            table => new WatermarkTable(Name, table, _options, _client, _metrics, _looks, services.Time, log, services.Waits), StringComparer.Ordinal);
     }
 
     public string Name => _options.Name;
@@ -64,6 +65,8 @@ internal sealed class SnowflakeSource : ISource
 
     /// <summary>Watermarks live in the lake alone: there is nothing to tell Snowflake.</summary>
     public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public SplitLook? LastLook(SplitId split) => _looks.Find(split);
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new SnowflakeSourceCheck(_options, _client, _tables.Values).RunAsync(cancellationToken);

@@ -7,6 +7,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Engines.DuckDb;
@@ -33,28 +34,30 @@ public static class TransformRegistration
     /// is in the actor registry under <see cref="MedallionCoordinatorActor"/>.
     /// </summary>
     /// <param name="pipeline">The pipeline's name: what is remembered is remembered under it and the lake's id.</param>
+    /// <param name="bronze">The tables that sources fill, whichever node reads them.</param>
     /// <param name="outages">The node's: says what is away.</param>
     /// <param name="elsewhere">Engines elsewhere; disposed of with the actor system. Null: there are none.</param>
     /// <exception cref="PipelineException">Another node has the journal's file.</exception>
-    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, OutageWatch outages,
-        TimeProvider time, RemoteEngines? elsewhere = null)
+    public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, FreshnessOptions freshness,
+        IReadOnlyCollection<TableId> bronze, OutageWatch outages, TimeProvider time, RemoteEngines? elsewhere = null)
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory, time);
         var tables = new OpenTables(lake);
         return builder
             .AddStartup((system, _) => system.RegisterOnTermination(() => elsewhere?.Dispose()))
-            .WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time, elsewhere?.Runs), outages, time, elsewhere?.Runs);
+            .WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time, elsewhere?.Runs), outages, time, elsewhere?.Runs, freshness, bronze);
     }
 
     /// <param name="remote">Engines elsewhere, which the runner has too; null: there are none.</param>
     internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, OpenTables tables, TransformGraph graph,
-        IJobRunner runner, OutageWatch outages, TimeProvider time, RemoteRuns? remote = null)
+        IJobRunner runner, OutageWatch outages, TimeProvider time, RemoteRuns? remote = null, FreshnessOptions? freshness = null, IReadOnlyCollection<TableId>? bronze = null)
     {
         var journalLock = JournalFile.Lock(options);
         var watched = new WatchedRunner(runner, outages.Waits);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
         var (planner, limit) = (new JobPlanner(tables, graph, options, time, remote), new TimeLimit(options.JobTimeMax, time));
-        var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role), tables, graph, planner, options, outages, time);
+        var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role),
+            FreshnessActor.Props(tables, graph, bronze ?? [], freshness ?? new FreshnessOptions(), time), tables, graph, planner, options, outages, time);
         return builder
             .AddTransformSerializer()
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)

@@ -120,6 +120,8 @@ internal static class BronzeRun
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => source.AcknowledgeAsync(split, position, cancellationToken);
 
+        public SplitLook? LastLook(SplitId split) => source.LastLook(split);
+
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => source.CheckAsync(cancellationToken);
 
         public async ValueTask DisposeAsync()

@@ -29,6 +29,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
         new StageRefused(Id, Users, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 2_000), IsFinal: true),
         new StageFailed(Id, Users, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
         new BronzeCommitted(TableId.Bronze("app", "users"), 42, 3, At, At),
+        new BronzeLooked(Users, "users/0", 2, 3, 42, 1_500, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
     ];
 
     private readonly ActorSystem _system = ActorSystem.Create("serializer");

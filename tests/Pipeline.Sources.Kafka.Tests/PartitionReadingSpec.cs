@@ -119,6 +119,57 @@ public sealed class PartitionReadingSpec
             Assert.Equal(offset - records[^1].Item2 + 1, next);
         }, iter: 100);
 
+    [Fact]
+    public void What_was_there_when_the_leader_was_asked_is_looked_at_when_it_has_been_read()
+    {
+        using var part = new Part(position: 5);
+        var askedAt = part.Time.GetTimestamp();
+        part.Reading.EndedAt(7, askedAt);
+        part.Time.Advance(TimeSpan.FromSeconds(3));
+        part.Take(5, "a");
+        // More has come since: what is waited for stays.
+        part.Reading.EndedAt(9, part.Time.GetTimestamp());
+        part.Reading.Look();
+        Assert.Null(part.Reading.LastLook);
+
+        part.Take(6, "b");
+        part.Reading.Look();
+
+        Assert.Equal(new SplitLook(7, askedAt), part.Reading.LastLook);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(40L)]
+    public void A_partition_with_nothing_new_is_looked_at_again_and_again(long? position)
+    {
+        using var part = new Part(position);
+        for (var look = 0; look < 3; look++)
+        {
+            part.Time.Advance(TimeSpan.FromHours(1));
+            var askedAt = part.Time.GetTimestamp();
+            part.Reading.EndedAt(40, askedAt);
+            part.Reading.ReachEnd(40);
+            part.Reading.Look();
+
+            Assert.Equal(new SplitLook(null, askedAt), part.Reading.LastLook);
+        }
+    }
+
+    [Fact]
+    public void One_that_is_behind_is_as_old_as_the_newest_record_read()
+    {
+        using var part = new Part(position: 0);
+        part.Take(0, "a", (part.Time.GetUtcNow() - TimeSpan.FromMinutes(90)).ToUnixTimeMilliseconds());
+        part.Reading.Flush();
+        part.Reading.SeeEnd(1_000, isTaking: false);
+
+        part.Reading.Look();
+
+        Assert.Equal(1, part.Reading.LastLook!.Position);
+        Assert.Equal(TimeSpan.FromMinutes(90), part.Time.GetElapsedTime(part.Reading.LastLook.At));
+    }
+
     /// <summary>A partition that reads from nowhere.</summary>
     private sealed class Part : IDisposable
     {

@@ -15,6 +15,8 @@ public sealed class SlotReaderSpec
     private const uint Orders = 1001, Lines = 1002, Other = 1003;
 
     private readonly FakeTimeProvider _time = new();
+    private readonly SplitLooks _looks = new();
+    private readonly AskedEnd _end = new();
     private readonly Messages _messages;
     private readonly PostgresSourceOptions _options = new()
     {
@@ -22,6 +24,8 @@ public sealed class SlotReaderSpec
         ChunkAgeMax = TimeSpan.FromMilliseconds(100), Capture = new CaptureOptions { HeartbeatInterval = TimeSpan.FromSeconds(10) },
         Tables = [new PostgresTableOptions("orders", "orders", "", [], TimeSpan.Zero), new PostgresTableOptions("lines", "lines", "", [], TimeSpan.Zero)],
     };
+
+    private static readonly SplitId Split = new("app", "slot");
 
     public SlotReaderSpec() => _messages = new Messages(_time);
 
@@ -106,11 +110,38 @@ public sealed class SlotReaderSpec
         Assert.Equal(["orders [100, 100) a", "orders [100, 200) b"], await ReadAsync());
     }
 
+    [Fact]
+    public async Task A_keepalive_is_a_look_when_the_server_has_sent_all_up_to_the_end_that_it_told()
+    {
+        var askedAt = _time.GetTimestamp();
+        _end.Answered(500, askedAt);
+        _messages.Keepalive(499);
+        await ReadAsync();
+        Assert.Null(_looks.Find(Split));
+
+        _messages.Keepalive(500);
+        await ReadAsync();
+
+        Assert.Equal(new SplitLook(null, askedAt), _looks.Find(Split));
+    }
+
+    [Fact]
+    public async Task A_look_at_changes_counts_when_their_chunk_is_durable()
+    {
+        var askedAt = _time.GetTimestamp();
+        _end.Answered(200, askedAt);
+        _messages.Begin(150).Insert(Orders, "a").Keepalive(200).Commit(200);
+
+        await ReadAsync();
+
+        Assert.Equal(new SplitLook(200, askedAt), _looks.Find(Split));
+    }
+
     /// <summary>Reads everything from position 100 and tells each chunk as <c>table range values</c>.</summary>
     private async Task<List<string>> ReadAsync()
     {
         var queue = new ChunkQueue(1 << 20);
-        using (var reader = new SlotReader(_messages, new SplitId("app", "slot"), 100, _options, queue, _time))
+        using (var reader = new SlotReader(_messages, Split, 100, _options, queue, _looks, _end, _time))
         {
             reader.Use(Orders, Table("orders"), Cancel);
             reader.Use(Lines, Table("lines"), Cancel);

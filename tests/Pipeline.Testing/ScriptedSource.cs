@@ -38,6 +38,9 @@ public sealed class ScriptedSystem(string name)
     /// <summary>Up to where each split's chunks have been taken by a reader who came back for more.</summary>
     public ConcurrentDictionary<SplitId, long> Delivered { get; } = [];
 
+    /// <summary>Looks at splits, as the sources that are open tell them.</summary>
+    public SplitLooks Looks { get; } = new();
+
     /// <summary>Whether tables have a second, nullable column <c>extra</c>.</summary>
     public bool HasExtraColumn { get; set; }
 
@@ -166,6 +169,8 @@ public sealed class ScriptedSystem(string name)
             system.Acknowledged.AddOrUpdate(split, position, (_, known) => Math.Max(known, position));
             return ValueTask.CompletedTask;
         }
+
+        public SplitLook? LastLook(SplitId split) => system.Looks.Find(split);
 
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => new([]);
 

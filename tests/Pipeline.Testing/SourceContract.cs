@@ -140,6 +140,40 @@ public abstract class SourceContract
         Assert.All(splits, split => Assert.Contains(fixture.Table, split.Tables));
     }
 
+    /// <summary>What a look says of an empty table counts at once; that of one with rows when they are durable.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    public async Task A_look_says_up_to_which_moment_all_lies_below_its_position(int rows)
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        if (rows > 0) await fixture.AppendAsync(rows, deadline.Token);
+        var appendedAt = TimeProvider.System.GetTimestamp();
+        await using var source = fixture.Open();
+        var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        Assert.All(splits, split => Assert.Null(source.LastLook(split.Id)));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        await using var chunks = source.ReadAsync(ledger.ResumeAt(splits), stop.Token).GetAsyncEnumerator(stop.Token);
+
+        await TakeAsync(chunks, ledger, rows);
+        var reading = DrainAsync(chunks, ledger);
+        List<SplitLook> looks;
+        while ((looks = [.. splits.Select(split => source.LastLook(split.Id)).OfType<SplitLook>()]).Count < splits.Count || looks.Exists(look => look.At < appendedAt))
+        {
+            Assert.False(reading.IsCompleted, "The source has ended; it should wait for more.");
+            await Task.Delay(10, deadline.Token);
+        }
+
+        await stop.CancelAsync();
+        await reading;
+        var reached = ledger.ResumeAt(splits).ToDictionary(split => split.Split, split => split.Position);
+        Assert.Equal(rows, ledger.Rows.Count);
+        Assert.All(looks.Zip(splits), pair => Assert.True(pair.First.Position is null || pair.First.Position <= reached[pair.Second.Id], $"{pair}"));
+        if (rows > 0) Assert.Contains(looks, look => look.Position is not null);
+    }
+
     [Fact]
     public async Task Stops_promptly_when_cancelled_while_idle()
     {
@@ -308,11 +342,13 @@ public abstract class SourceContract
         }
     }
 
-    private static async Task DrainAsync(IAsyncEnumerator<Chunk> chunks)
+    private static async Task DrainAsync(IAsyncEnumerator<Chunk> chunks, SourceLedger? ledger = null)
     {
         try
         {
-            while (await chunks.MoveNextAsync()) chunks.Current.Dispose();
+            while (await chunks.MoveNextAsync())
+                using (chunks.Current)
+                    ledger?.Take(chunks.Current);
         }
         catch (OperationCanceledException)
         {

@@ -20,5 +20,6 @@ public static partial class Instruments
         .. Sources,
         .. Telemetry,
         .. Transform,
+        .. Freshnesses,
     ];
 }

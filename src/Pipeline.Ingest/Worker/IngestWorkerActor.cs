@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
 using Akka.Streams;
 using Pipeline.Core;
@@ -41,6 +42,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly HashSet<IActorRef> _drainAskers = [];
     private readonly WorkerOutages _outages;
     private readonly WorkerRecovery _recovery;
+    private readonly WorkerLooks _looks;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
@@ -59,6 +61,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _table = setup.Bronze;
         _outages = new WorkerOutages(setup.Outages.Waiter());
         _recovery = new WorkerRecovery(setup.Time, (after, took) => setup.Meter.Recovered(_table, after, took));
+        _looks = new WorkerLooks(setup.Source, setup.Table.Name, $"{setup.Table.Name}/{worker}", setup.Time);
 
         Receive<RollHandedOver>(OnRoll);
         Receive<WorkerEvent>(Apply);
@@ -68,6 +71,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(OnAnswer);
         Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
+        Receive<TellLooks>(_ => Announce());
         Receive<ManifestWritten>(OnManifest);
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
@@ -81,6 +85,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
+        Timers.StartPeriodicTimer(nameof(TellLooks), TellLooks.Instance, WorkerLooks.TellEvery, WorkerLooks.TellEvery);
         Apply(new WorkerEvent.Started());
     }
 
@@ -252,7 +257,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
         foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _setup.Time, cancel);
-        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables) };
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
 
     private void StartGraph(WorkerEffect.StartGraph start)
@@ -361,6 +366,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _setup.Monitor?.Tell(new WorkerReport(report), Self);
     }
 
+    private void Announce()
+    {
+        var mediator = DistributedPubSub.Get(Context.System).Mediator;
+        foreach (var looked in _looks.Tell(_state)) mediator.Tell(new Publish(LakeEvents.LooksTopic, looked), Self);
+    }
+
     private WorkerStatus StatusOf(TableId table, IngestState state, Fault? fault)
     {
         var tally = _tallies.GetValueOrDefault(table, Tally.None);
@@ -396,6 +407,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
 
     private sealed record ManifestWritten(Guid Stage, Outcome<StageReference> Outcome);
+
+    private sealed record TellLooks : INoSerializationVerificationNeeded
+    {
+        public static readonly TellLooks Instance = new();
+    }
 
     private sealed record FilesDeleted(ImmutableArray<Exception> Failures);
 }

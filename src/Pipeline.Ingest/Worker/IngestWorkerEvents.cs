@@ -33,11 +33,18 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
     public sealed record Located(long Epoch, ImmutableArray<Split> Splits) : WorkerEvent
     {
         public OpenedTables Tables { get; init; } = OpenedTables.None;
+
+        /// <summary>All splits that feed the worker's own table, whoever reads them.</summary>
+        public int Listed { get; init; }
     }
 
     public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
 
-    public sealed record PositionsKnown(long Epoch, TableId Table, ImmutableDictionary<SplitId, long> Positions) : WorkerEvent;
+    public sealed record PositionsKnown(long Epoch, TableId Table, ImmutableDictionary<SplitId, long> Positions) : WorkerEvent
+    {
+        /// <summary>Of the table; -1: not known.</summary>
+        public long Version { get; init; } = -1;
+    }
 
     public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
 
@@ -88,7 +95,7 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
     /// <summary>What the answer of a committer means here.</summary>
     internal static WorkerEvent Of(object answer) => answer switch
     {
-        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions),
+        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions) { Version = found.Version },
         PositionsUnavailable unavailable => new PositionsFailed(unavailable.Tag, unavailable.Fault),
         StageCommitted committed => new Committed(committed),
         StageRefused refused => new Refused(refused),

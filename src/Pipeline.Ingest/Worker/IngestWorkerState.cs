@@ -82,6 +82,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>Where each (table, split) stands, as far as this worker knows.</summary>
     public ImmutableDictionary<(TableId Table, SplitId Split), long> Positions { get; init; } = ImmutableDictionary<(TableId, SplitId), long>.Empty;
 
+    /// <summary>A version of each table that has what <see cref="Positions"/> says.</summary>
+    public ImmutableDictionary<TableId, long> Versions { get; init; } = ImmutableDictionary<TableId, long>.Empty;
+
+    /// <summary>All splits that feed the worker's own table, whoever reads them; null: not known yet.</summary>
+    public int? Listed { get; init; }
+
     /// <summary>Tables whose answer is waited for while Asking.</summary>
     public ImmutableHashSet<TableId> Unanswered { get; init; } = [];
 
@@ -112,7 +118,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         var next = message switch
         {
             WorkerEvent.Started => state.StartOver(effects),
-            WorkerEvent.Located located when located.Epoch == state.Epoch => (state with { Tables = located.Tables }).OnLocated(located.Splits, effects),
+            WorkerEvent.Located located when located.Epoch == state.Epoch => (state with { Tables = located.Tables, Listed = located.Listed }).OnLocated(located.Splits, effects),
             WorkerEvent.LocateFailed failed when failed.Epoch == state.Epoch => state.OnLocateFailed(failed.Fault, effects),
             WorkerEvent.PositionsKnown known when known.Epoch == state.Epoch => state.OnPositions(known, effects),
             WorkerEvent.PositionsFailed failed when failed.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking => state.Fail(failed.Fault, effects),
@@ -152,7 +158,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this with
         {
             Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, IsAborted = false, Splits = [], Tables = OpenedTables.None,
-            Positions = Positions.Clear(), Unanswered = Unanswered.Clear(),
+            Positions = Positions.Clear(), Versions = Versions.Clear(), Unanswered = Unanswered.Clear(),
         };
     }
 
@@ -220,6 +226,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         {
             Unanswered = Unanswered.Remove(known.Table),
             Positions = Positions.SetItems(known.Positions.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
+            Versions = Versions.SetItem(known.Table, known.Version),
         };
         if (!next.Unanswered.IsEmpty) return next;
 
@@ -267,6 +274,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         {
             Failures = 0, LastFault = null,
             Positions = Positions.SetItems(stage.Ranges.Select(range => KeyValuePair.Create((stage.Table, range.Split), range.To))),
+            Versions = Versions.SetItem(stage.Table, answer.Version),
         };
         if (InHand.Index + 1 < InHand.Roll.Stages.Length)
             return (next with { InHand = InHand with { Index = InHand.Index + 1, Sends = 0 } }).SendStage(effects);

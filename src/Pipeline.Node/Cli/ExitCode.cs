@@ -6,7 +6,7 @@ internal static class ExitCode
     public const int Done = 0;
     public const int Failed = 1;
     public const int PlanHasChanges = 2;
-    public const int QualityBreached = 3;
+    public const int Breached = 3;
     public const int CannotConnect = 4;
     public const int NotAuthorised = 5;
     public const int Usage = 64;

@@ -171,9 +171,10 @@ internal static class ClusterConfiguration
     public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, ILoggerFactory logs, TimeProvider time)
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
-        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, outages, time,
+        else akka.WithIngestElsewhere();
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, options.Freshness, options.BronzeTables, outages, time,
             RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time))
-            .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, _ => TimeSpan.FromHours(2), time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
+            .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();
         return akka;
     }

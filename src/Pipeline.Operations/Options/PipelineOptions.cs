@@ -27,6 +27,8 @@ public sealed record PipelineOptions
 
     public required TransformOptions Transform { get; init; }
 
+    public required FreshnessOptions Freshness { get; init; }
+
     public required ClusterOptions Cluster { get; init; }
 
     public TelemetryOptions Telemetry { get; init; } = new();
@@ -37,6 +39,9 @@ public sealed record PipelineOptions
 
     /// <summary>Silver contracts and Gold queries, type-checked.</summary>
     public required TransformGraph Graph { get; init; }
+
+    /// <summary>The tables that sources fill.</summary>
+    public IReadOnlyCollection<TableId> BronzeTables => BronzeTablesOf(Sources);
 
     /// <summary>What else was noted: settings under names of the release before, and all that were asked for.</summary>
     public SettingsNotes Notes { get; init; } = new();
@@ -66,6 +71,8 @@ public sealed record PipelineOptions
     private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string akkaFile)
     {
         var sources = SourceBinding.Bind(pipeline.Section("sources"), kinds, out var areAllKnown);
+        var bronze = areAllKnown ? BronzeTablesOf(sources) : null;
+        var graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), bronze, TechnicalColumnsOf(sources));
         var options = new PipelineOptions
         {
             Name = pipeline.String("name", "pipeline"),
@@ -78,7 +85,8 @@ public sealed record PipelineOptions
             Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
             Http = HttpOptions.Bind(pipeline.Section("http")),
             Sources = sources,
-            Graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), areAllKnown ? BronzeTablesOf(sources) : null, TechnicalColumnsOf(sources)),
+            Graph = graph,
+            Freshness = FreshnessOptions.Bind(pipeline.Section("freshness"), bronze is null ? null : [.. bronze, .. graph.Tables]),
         };
         pipeline.Problems.AddRange(options.Graph.Tables.Where(table => options.Graph.EngineOf(table) is { } engine && engine.IsSpark() && !options.Transform.SparkEngines.Contains(engine))
             .Select(table => new ConfigProblem(options.Graph.LocationOf(table), $"{table.ToString().Replace('/', '.')}.engine", SparkSettings.NotSetUp(options.Graph.EngineOf(table)!.Value))));

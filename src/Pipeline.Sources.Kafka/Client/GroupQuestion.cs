@@ -18,10 +18,10 @@ internal static unsafe partial class GroupQuestion
     public static IReadOnlyDictionary<TopicPartition, string> Ask(ClientLease consumer, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout)
     {
         using var held = consumer.Share();
-        var list = NewList(partitions.Count);
+        var list = NativePartitions.New(partitions.Count);
         try
         {
-            foreach (var partition in partitions) Add(list, partition.Topic, partition.Partition.Value);
+            foreach (var partition in partitions) NativePartitions.Add(list, partition.Topic, partition.Partition.Value);
             if (Committed(held.Client, list, (int)timeout.TotalMilliseconds) is var failed and not ErrorCode.NoError) throw new KafkaException(failed);
             var texts = new Dictionary<TopicPartition, string>();
             for (var i = 0; i < list->Count; i++)
@@ -36,7 +36,7 @@ internal static unsafe partial class GroupQuestion
         }
         finally
         {
-            Destroy(list);
+            NativePartitions.Destroy(list);
         }
     }
 
@@ -45,10 +45,10 @@ internal static unsafe partial class GroupQuestion
     public static void Store(ClientLease consumer, TopicPartition partition, long offset, string text)
     {
         using var held = consumer.Share();
-        var list = NewList(1);
+        var list = NativePartitions.New(1);
         try
         {
-            Add(list, partition.Topic, partition.Partition.Value);
+            NativePartitions.Add(list, partition.Topic, partition.Partition.Value);
             var bytes = Encoding.UTF8.GetBytes(text);
             fixed (byte* metadata = bytes)
             {
@@ -66,45 +66,13 @@ internal static unsafe partial class GroupQuestion
         }
         finally
         {
-            Destroy(list);
+            NativePartitions.Destroy(list);
         }
     }
-
-    [LibraryImport(LibRdKafka.Name, EntryPoint = "rd_kafka_topic_partition_list_new")]
-    private static partial NativePartitions* NewList(int size);
-
-    [LibraryImport(LibRdKafka.Name, EntryPoint = "rd_kafka_topic_partition_list_add", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint Add(NativePartitions* list, string topic, int partition);
-
-    [LibraryImport(LibRdKafka.Name, EntryPoint = "rd_kafka_topic_partition_list_destroy")]
-    private static partial void Destroy(NativePartitions* list);
 
     [LibraryImport(LibRdKafka.Name, EntryPoint = "rd_kafka_committed")]
     private static partial ErrorCode Committed(nint consumer, NativePartitions* list, int timeoutMs);
 
     [LibraryImport(LibRdKafka.Name, EntryPoint = "rd_kafka_offsets_store")]
     private static partial ErrorCode StoreAll(nint consumer, NativePartitions* list);
-
-    /// <summary><c>rd_kafka_topic_partition_list_t</c> of rdkafka.h.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct NativePartitions
-    {
-        public int Count;
-        private readonly int _size;
-        public NativePartition* Elements;
-    }
-
-    /// <summary><c>rd_kafka_topic_partition_t</c> of rdkafka.h.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct NativePartition
-    {
-        public nint Topic;
-        public int Partition;
-        public long Offset;
-        public byte* Metadata;
-        public nuint MetadataBytes;
-        private readonly nint _opaque;
-        public ErrorCode Error;
-        private readonly nint _private;
-    }
 }

@@ -2,6 +2,7 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -16,6 +17,9 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     private const int IdleWaitMs = 200;
     private static readonly TimeSpan WatermarksEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often leaders are asked for the ends of their partitions, so that one with nothing new is known to have nothing.</summary>
+    private static readonly TimeSpan EndsEvery = TimeSpan.FromSeconds(5);
+
     /// <summary>How long the client must have had nothing more for the reading to count as up to date.</summary>
     private static readonly TimeSpan CaughtUpAfter = TimeSpan.FromSeconds(1);
 
@@ -28,12 +32,15 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly KafkaMetrics _metrics;
     private readonly ILogger _log;
+    private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private (PartitionReading Partition, ErrorCode Code, string Reason)? _error;
     private volatile bool _isStopping;
     private int _isDisposed;
     private long _openBytes;
     private long _watermarksAt;
+    private Task<IReadOnlyDictionary<TopicPartition, long>>? _ends;
+    private long? _endsAskedAt;
     private bool _isBehind;
     private long _behindAt;
 
@@ -73,9 +80,12 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         _isStopping = true;
+        await _leaving.CancelAsync();
         _records.Wake();
         _queue.Dispose();
         await _ended.Task;
+        if (_ends is not null) await ((Task)_ends).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _leaving.Dispose();
         _metrics.Stopped(this);
         _records.Dispose();
         await _connections.LeaveAsync(_connection, [.. Partitions.Select(partition => partition.Place)]);
@@ -118,6 +128,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
         _connection.ThrowIfBroken();
         SeeWhetherBehind();
         FlushDue();
+        SeeEnds();
         SeeWatermarks();
     }
 
@@ -192,6 +203,27 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
         if (_time.GetElapsedTime(_watermarksAt) < WatermarksEvery) return;
         _watermarksAt = _time.GetTimestamp();
         var isTaking = _records.HasMore;
-        foreach (var partition in Partitions) partition.SeeEnd(_connection.HighWatermark(partition.Place), isTaking);
+        foreach (var partition in Partitions)
+        {
+            partition.SeeEnd(_connection.HighWatermark(partition.Place), isTaking);
+            partition.Look();
+        }
+    }
+
+    /// <summary>Asks beside the reading, which a leader that does not answer would hold up.</summary>
+    private void SeeEnds()
+    {
+        if (_ends is { IsCompleted: true } answered)
+        {
+            _ends = null;
+            // Nobody's answer is no look; why, the reading itself will find out.
+            if (answered.IsCompletedSuccessfully)
+                foreach (var partition in Partitions)
+                    if (answered.Result.TryGetValue(partition.Place, out var end)) partition.EndedAt(end, _endsAskedAt!.Value);
+        }
+
+        if (_ends is not null || (_endsAskedAt is { } asked && _time.GetElapsedTime(asked) < EndsEvery)) return;
+        _endsAskedAt = _time.GetTimestamp();
+        _ends = Task.Run(() => EndQuestion.Ask(_connection.Client, [.. Partitions.Select(partition => partition.Place)], _options.RequestTimeout, _leaving.Token), _leaving.Token);
     }
 }

@@ -38,6 +38,11 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     private string? _complaint;
     private long _readMs = -1;
 
+    // The offset that reading began with, the end that was asked for and is waited for, and what is known by that.
+    private long? _first = position;
+    private (long End, long AskedAt)? _end;
+    private SplitLook? _look;
+
     public SplitId Split { get; } = split;
 
     public string Topic => Place.Topic;
@@ -160,8 +165,32 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         }
     }
 
+    /// <inheritdoc cref="ISource.LastLook"/>
+    public SplitLook? LastLook => Volatile.Read(ref _look);
+
+    /// <summary>Its leader has said where it ended when it was asked; the first answer that has not been reached yet counts.</summary>
+    public void EndedAt(long offset, long askedAt) => _end ??= (offset, askedAt);
+
+    /// <summary>Looks at what has been read: all that the partition held when it was asked for its end, or records up to the newest.</summary>
+    public void Look()
+    {
+        if (_end is { } end && _next >= end.End)
+        {
+            _end = null;
+            Saw(new SplitLook(end.End > _first ? end.End : null, end.AskedAt));
+        }
+
+        if (_readMs >= 0 && LagRecords is not 0) Saw(SplitLook.OfEvent(_from, Moments.OfMilliseconds(_readMs), time));
+    }
+
+    private void Saw(SplitLook look)
+    {
+        if (_look is not { } known || look.At > known.At) Volatile.Write(ref _look, look);
+    }
+
     private void MoveTo(long offset, long next)
     {
+        _first ??= offset;
         if (!HasOpenChunk) _openedAt = time.GetTimestamp();
         _from ??= offset;
         if (next > (_next ?? long.MinValue)) _next = next;

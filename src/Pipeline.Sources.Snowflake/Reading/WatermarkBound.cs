@@ -24,12 +24,15 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
 
     /// <summary>Why rows that are there lie behind U for now; null: none do.</summary>
     public string? Held { get; private set; }
+    /// <summary>How long before the last look that moment was of which U leaves out nothing; null: not known yet.</summary>
+    public TimeSpan? Behind { get; private set; }
 
     /// <summary>U; null while there is none.</summary>
     public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
         var greatest = await client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
         Held = null;
+        Behind = TimeSpan.Zero;
         if (greatest is null) return null;
         var seen = checked((shape.IsTimestamp ? Micros(greatest) : Integer(greatest)) + 1);
         if (!_end.MayMove(seen)) return _end.Value;
@@ -38,6 +41,8 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         _end.Move(seen, clock, oldest);
         if (!(seen <= _end.Value)) Held = oldest < clock ? $"a transaction that is open in the account since {Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, oldest):yyyy-MM-dd HH:mm:ss}Z holds back what may be read"
             : shape.IsTimestamp && seen > clock ? "its greatest watermark is ahead of the account's clock" : null;
+        // Both are moments of the calendar.
+        if (!(_end.Value >= seen)) Behind = _end.WholeAt is { } whole ? new TimeSpan(Math.Max(0, clock - whole) * TimeSpan.TicksPerMicrosecond) : null;
         return _end.Value;
     }
 
@@ -69,6 +74,9 @@ internal abstract class WatermarkEnd
     /// <summary>Null before the first move.</summary>
     public long? Value { get; protected set; }
 
+    /// <summary>By the clock, the moment up to which nothing visible lies at or beyond the end; null before the first move.</summary>
+    public abstract long? WholeAt { get; }
+
     /// <summary>Whether a look at the clock can move the end.</summary>
     /// <param name="seen">One more than the greatest watermark that is visible.</param>
     public abstract bool MayMove(long seen);
@@ -85,6 +93,8 @@ internal abstract class WatermarkEnd
 /// </summary>
 internal sealed class MomentEnd(long lagMicros) : WatermarkEnd
 {
+    public override long? WholeAt => Value;
+
     public override bool MayMove(long seen) => Value is null || seen > Value;
 
     public override void Move(long seen, long clock, long oldestOpen)
@@ -106,6 +116,9 @@ internal sealed class GrowingEnd(long lagMicros, bool isTimestamp) : WatermarkEn
 
     private readonly Queue<(long Clock, long End)> _looks = new();
     private long? _newest;
+    private long? _wholeAt;
+
+    public override long? WholeAt => _wholeAt;
 
     public override bool MayMove(long seen) => _looks.Count > 0 || _newest is null || seen > _newest;
 
@@ -120,7 +133,7 @@ internal sealed class GrowingEnd(long lagMicros, bool isTimestamp) : WatermarkEn
 
         while (_looks.TryPeek(out var look) && look.Clock <= clock - lagMicros && look.Clock < oldestOpen)
         {
-            Value = look.End;
+            (Value, _wholeAt) = (look.End, look.Clock);
             _looks.Dequeue();
         }
     }

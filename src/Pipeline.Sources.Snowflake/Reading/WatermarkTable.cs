@@ -14,7 +14,7 @@ namespace Pipeline.Sources.Snowflake.Reading;
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
 internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
-    SnowflakeMetrics metrics, TimeProvider time, ILogger log, WaitWatch waits)
+    SnowflakeMetrics metrics, SplitLooks looks, TimeProvider time, ILogger log, WaitWatch waits)
 {
     private TableShape? _shape;
 
@@ -55,24 +55,34 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         var from = position ?? shape.Beginning;
         long? lookedTo = null;
         using var wait = waits.Open($"The end of {Thing}");
-        while (true)
+        long? reached = null;
+        try
         {
-            var next = await bound.NextAsync(cancellationToken);
-            // A window without rows leaves the position where it is: that the end stands still tells.
-            if (next != lookedTo || bound.Held is null) wait.End();
-            else wait.Begin(bound.Held);
-            lookedTo = next;
-            if (next is { } end && end > from)
+            while (true)
             {
-                await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
+                var lookedAt = time.GetTimestamp();
+                var next = await bound.NextAsync(cancellationToken);
+                // A window without rows leaves the position where it is: that the end stands still tells.
+                if (next != lookedTo || bound.Held is null) wait.End();
+                else wait.Begin(bound.Held);
+                lookedTo = next;
+                if (next is { } end && end > from)
                 {
-                    from = chunk.Range.To;
-                    metrics.Read(chunk);
-                    yield return chunk;
+                    await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
+                    {
+                        reached = from = chunk.Range.To;
+                        metrics.Read(chunk);
+                        yield return chunk;
+                    }
                 }
-            }
 
-            await Task.Delay(options.PollInterval, time, cancellationToken);
+                if (bound.Behind is { } behind) looks.Saw(Split, SplitLook.Before(reached, lookedAt, behind, time));
+                await Task.Delay(options.PollInterval, time, cancellationToken);
+            }
+        }
+        finally
+        {
+            looks.Forget(Split);
         }
     }
 

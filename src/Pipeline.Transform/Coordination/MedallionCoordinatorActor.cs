@@ -4,6 +4,7 @@ using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Remoting.Joining;
+using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Graph;
@@ -45,6 +46,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly CancellationTokenSource _stopping = new();
     private readonly IActorRef _journal;
     private readonly IActorRef _runners;
+    private readonly IActorRef _freshness;
     private readonly TimeLimit _limit;
     private readonly TransformMeter _meter;
     private volatile MedallionState _state;
@@ -58,7 +60,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly HashSet<TableId> _saidToRun = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, Props runners, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time)
     {
         _tables = tables;
         _graph = graph;
@@ -72,6 +74,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _meter = new TransformMeter(() => _state, tables, time);
         _journal = Context.ActorOf(journal, "journal");
         _runners = Context.ActorOf(runners, "runners");
+        _freshness = Context.ActorOf(freshness, "freshness");
         Recalling();
     }
 
@@ -81,8 +84,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     /// <param name="journal">The keeper of what it remembers.</param>
     /// <param name="runners">Speaks with the nodes that run jobs.</param>
-    public static Props Props(Props journal, Props runners, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, tables, graph, planner, options, outages, time));
+    /// <param name="freshness">Knows how fresh the tables are.</param>
+    public static Props Props(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, freshness, tables, graph, planner, options, outages, time));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -220,8 +224,15 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _unreadable = now;
     }
 
+    private void TellFreshness(MedallionEvent happened, object message)
+    {
+        if (happened is JobSucceeded && message is JobEnded { Pins: { } pins, Result: { } result }) _freshness.Tell(new TableMade(pins.Table, result.Version, pins.Inputs));
+        if (happened is JobFailed && message is JobEnded { Fault: { } fault }) _freshness.Tell(new TableFails(happened.Table, fault));
+    }
+
     private void OnNothingToDo(TableId table)
     {
+        _freshness.Tell(new TableRests(table));
         RunsOf(table).Answered();
         _meter.GoesOn(table, _time.GetUtcNow());
         _stoppedBy.Remove(table);
@@ -292,6 +303,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
                 Report(happened, message);
                 _meter.Happened(happened, message);
                 if (happened is JobSucceeded) _ = LookAtAsync(happened.Table);
+                TellFreshness(happened, message);
                 _state = _state.Apply(happened);
             }
 

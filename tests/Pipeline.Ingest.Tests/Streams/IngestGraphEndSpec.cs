@@ -90,6 +90,8 @@ public sealed class IngestGraphEndSpec : TestKit
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+        public SplitLook? LastLook(SplitId split) => null;
+
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public IAsyncEnumerator<Chunk> GetAsyncEnumerator(CancellationToken cancellationToken = default)

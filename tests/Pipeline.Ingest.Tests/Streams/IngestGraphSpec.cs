@@ -216,6 +216,8 @@ public sealed class IngestGraphSpec : TestKit
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+        public SplitLook? LastLook(SplitId split) => null;
+
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;

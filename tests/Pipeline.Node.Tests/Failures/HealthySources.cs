@@ -16,6 +16,8 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     public const int Rows = 3;
 
+    public const string UsersTable = """users { table = "public.users", watermark = updated_at, key = [user_id] }""";
+
     private readonly ScratchDirectory _directory = new("pipeline-sources-");
     private ScratchPostgres? _postgres;
     private EmbeddedKafka? _kafka;
@@ -25,14 +27,18 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     /// <summary>The section <c>sources</c> in which all is right; a test puts its mistake behind it.</summary>
     public string Configuration => $$"""
-        {{PostgresOf("""users { table = "public.users", watermark = updated_at, key = [user_id] }""")}}
+        {{PostgresOf(UsersTable)}}
+        {{KafkaConfiguration}}
+        {{SnowflakeOf("orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] }")}}
+        """;
+
+    public string KafkaConfiguration => $$"""
         events {
           type = kafka, bootstrap = "{{_kafka!.Bootstrap}}", security { protocol = plaintext }
           # Each test has a lake of its own, and one group has one pipeline.
           commit-group-offsets = false
           tables { clicks { topic = clicks, format = json } }
         }
-        {{SnowflakeOf("orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] }")}}
         """;
 
     /// <summary>Source <c>crm</c> alone, with these tables.</summary>
@@ -47,9 +53,10 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     /// <summary>Source <c>app</c> alone, with these tables.</summary>
     /// <param name="settings">Beside them.</param>
-    public string PostgresOf(string tables, string settings = "poll-interval = 100ms") => $$"""
+    /// <param name="port">Of who stands before the server; null: nobody does.</param>
+    public string PostgresOf(string tables, string settings = "poll-interval = 100ms", int? port = null) => $$"""
         app {
-          {{AppServer}}
+          {{AppServer(port)}}
           {{settings}}
           tables { {{tables}} }
         }
@@ -58,7 +65,7 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
     /// <summary>Source <c>app</c> alone, by change capture.</summary>
     public string CapturedConfiguration => $$"""
         app {
-          {{AppServer}}
+          {{AppServer()}}
           mode = cdc
           tables { users { table = "public.users", key = [user_id] } }
         }
@@ -66,8 +73,10 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
 
     public string PostgresConnectionString => _postgres!.ConnectionString;
 
-    private string AppServer => $$"""
-        type = postgres, host = "{{_postgres!.Host}}", port = {{_postgres.Port}}, database = "{{_postgres.Database}}"
+    public int PostgresPort => _postgres!.Port;
+
+    private string AppServer(int? port = null) => $$"""
+        type = postgres, host = "{{_postgres!.Host}}", port = {{port ?? _postgres.Port}}, database = "{{_postgres.Database}}"
         security { username = "{{_postgres.User}}", password = "{{_postgres.Password}}", ca-file = "{{_postgres.CaFile}}" }
         """;
 

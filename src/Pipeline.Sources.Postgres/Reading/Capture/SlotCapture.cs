@@ -10,7 +10,7 @@ using Pipeline.Sources.Postgres.Decoding;
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Reads a slot: opens its stream, keeps the server informed, and looks up what the stream tells of tables.</summary>
-internal sealed class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, PostgresMetrics metrics,
+internal sealed class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics,
     SourceServices services)
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
@@ -24,6 +24,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         BackoffMin = TimeSpan.FromMilliseconds(50), BackoffMax = TimeSpan.FromMilliseconds(500), TimeMax = connections.Options.ConnectTimeout,
     };
 
+    private readonly AskedEnd _end = new();
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
     private volatile Exception? _seen;
@@ -34,7 +35,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         foreach (var table in _options.Tables) await described.GetAsync(table.Name, cancellationToken);
-        var watch = new SlotWatch(connections, from.Split, metrics, services);
+        var watch = new SlotWatch(connections, from.Split, _end, metrics, services);
         var start = StartOf(watch.Accept(await WaitWhileAsync(watch, slot => slot.IsActive, cancellationToken)));
         confirmed.Raise(start);
 
@@ -75,7 +76,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
         using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
-        using var reader = new SlotReader(stream, from.Split, start, _options, queue, services.Time);
+        using var reader = new SlotReader(stream, from.Split, start, _options, queue, looks, _end, services.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var cancellation = stop.Token.Register(wire.Abort);
         await connections.TranslateAsync(Thing, async () =>

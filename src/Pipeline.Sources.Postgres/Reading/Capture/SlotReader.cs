@@ -8,7 +8,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Turns the stream of a slot into chunks, on the calling thread. Only whole transactions advance: what of a long one
 /// does not fit into a chunk goes out in pieces that wait for its end.
 /// </summary>
-internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, TimeProvider time) : IDisposable
+internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, SplitLooks looks, AskedEnd end, TimeProvider time) : IDisposable
 {
     private readonly ChangeDecoder _changes = new();
 
@@ -21,6 +21,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Since when rows wait to go out.</summary>
     private long? _waitingSince;
     private long _advancedAt = time.GetTimestamp();
+
+    /// <summary>Where the chunks of this reading end; null: there were none.</summary>
+    private long? _handed;
 
     /// <summary>Reads until the stream describes a table; <see cref="Use"/> says what to do with it.</summary>
     public RelationMessage ReadToRelation(CancellationToken cancellationToken)
@@ -66,8 +69,16 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// </summary>
     private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
-        if (_changes.IsInTransaction || _waitingSince is not null || serverPosition <= _from) return;
+        if (_changes.IsInTransaction || _waitingSince is not null) return;
+        See(serverPosition);
+        if (serverPosition <= _from) return;
         if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
+    }
+
+    /// <summary>Of what was committed before a position, nothing waits to be handed on.</summary>
+    private void See(long position)
+    {
+        if (end.Reach(position) is { } askedAt) looks.Saw(split, new SplitLook(_handed, askedAt));
     }
 
     /// <summary>More changes may share the chunk as long as it is neither full nor old, and some are there or on their way.</summary>
@@ -93,7 +104,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
             queue.Add(full[i].Build(split, new PositionRange(_from, i == full.Count - 1 ? to : _from), _changes.CommittedAt), cancellationToken);
         if (full.Count == 0) queue.Add(new Chunk(split, options.Tables[0].Name, new PositionRange(_from, to), rows: null), cancellationToken);
 
-        _from = to;
+        _handed = _from = to;
+        See(to);
+        if (full.Count > 0) looks.Saw(split, SplitLook.OfEvent(_handed, _changes.CommittedAt, time));
         _reached = Math.Max(_reached, to);
         _waitingSince = null;
         _hasUnfinishedPieces = false;

@@ -26,6 +26,9 @@ internal enum SlotHealth
 /// <param name="IsFailover">Whether standbys keep the slot too; null before version 17, which has no such slots.</param>
 internal sealed record SlotState(long Confirmed, string Plugin, string Database, SlotHealth Health, bool IsActive, long RetainedBytes, long LagBytes, long? SafeBytes, bool? IsFailover)
 {
+    /// <summary>Where the server's log ended.</summary>
+    public long End => Confirmed + LagBytes;
+
     public static SlotHealth HealthOf(string walStatus) => walStatus switch
     {
         "extended" => SlotHealth.Extended,

@@ -8,7 +8,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Looks at a slot while it is read: publishes what it makes the server keep, warns before that is removed, and stops
 /// when it was, or when somebody else has taken the slot over.
 /// </summary>
-internal sealed class SlotWatch(PostgresConnections connections, SplitId split, PostgresMetrics metrics, SourceServices services)
+internal sealed class SlotWatch(PostgresConnections connections, SplitId split, AskedEnd end, PostgresMetrics metrics, SourceServices services)
 {
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotWatch>();
@@ -48,7 +48,10 @@ internal sealed class SlotWatch(PostgresConnections connections, SplitId split, 
     public ValueTask<SlotState?> FindAsync(CancellationToken cancellationToken) => connections.UseBesideAsync(Thing, async (connection, cancel) =>
     {
         await _ownership.RequireAsync(connection, split, cancel);
-        return await CaptureSetup.FindSlotAsync(connection, _options, cancel);
+        var askedAt = services.Time.GetTimestamp();
+        var slot = await CaptureSetup.FindSlotAsync(connection, _options, cancel);
+        if (slot is not null) end.Answered(slot.End, askedAt);
+        return slot;
     }, cancellationToken);
 
     /// <exception cref="PipelineException">The slot is gone or lost.</exception>

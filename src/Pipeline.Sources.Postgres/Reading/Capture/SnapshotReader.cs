@@ -18,7 +18,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
 /// a row that moved to a block already read, or behind the last one known then.
 /// </remarks>
-internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, PostgresMetrics metrics, SourceServices services)
+internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
 {
     private const int BlockBytes = 8192;
 
@@ -36,6 +36,9 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     /// <summary>Where the next range to be claimed begins.</summary>
     private long _position = from ?? 0;
 
+    /// <summary>Where the chunks of this reading end; null: there were none.</summary>
+    private long? _handed;
+
     /// <summary>Ends when the last claimed range has handed on its rows.</summary>
     private Task _before = Task.CompletedTask;
 
@@ -44,7 +47,12 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (_position == SnapshotSplit.Complete) return;
+        if (_position == SnapshotSplit.Complete)
+        {
+            SeeEnd();
+            return;
+        }
+
         var table = await tables.GetAsync(split.Table, cancellationToken);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         metrics.Started(_progress);
@@ -91,8 +99,13 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         _progress.Reached(range.End);
         if (range.IsLast || services.Time.GetElapsedTime(_loggedAt) >= LogInterval) LogProgressNow();
         range.HandOn();
+        _handed = range.Positions.To;
+        if (range.IsLast) SeeEnd();
         return true;
     }
+
+    /// <summary>What comes later is the slot's.</summary>
+    private void SeeEnd() => looks.Saw(split.Id, new SplitLook(_handed, SplitLook.ForEver));
 
     /// <summary>One reader after the other, so that one connection serves the questions of all.</summary>
     private async ValueTask<BlockRange?> ClaimAsync(PostgresTable table, CancellationToken cancellationToken)
@@ -116,6 +129,8 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         {
             // A partition that is gone has no rows left to read.
             _position = SnapshotSplit.Complete;
+            await _before.WaitAsync(cancellationToken);
+            SeeEnd();
             return null;
         }
 

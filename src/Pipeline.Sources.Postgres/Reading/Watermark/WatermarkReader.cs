@@ -15,7 +15,7 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 /// begins where it began.
 /// </remarks>
 internal sealed class WatermarkReader(
-    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, DescribedTables tables, ChunkQueue queue, SourceServices services)
+    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
 {
     private const long Beginning = 0;
 
@@ -28,6 +28,12 @@ internal sealed class WatermarkReader(
 
     /// <summary>How far it could be read at the last look.</summary>
     private long? _lookedTo;
+
+    /// <summary>When it was last looked, and how long before that all was committed that lies before the end; null: not known.</summary>
+    private (long LookedAt, TimeSpan Behind)? _whole;
+
+    /// <summary>Where the chunks of this reading end; null: there were none.</summary>
+    private long? _handed;
 
     /// <summary>Integer watermarks: a value all of whose predecessors exist, and when that was seen to be so.</summary>
     private (long End, DateTimeOffset At)? _candidate;
@@ -49,22 +55,25 @@ internal sealed class WatermarkReader(
     private async ValueTask<bool> ReadNextWindowAsync(PostgresTable told, Wait held, CancellationToken cancellationToken)
     {
         var window = await connections.UseBesideAsync(_thing, (connection, cancel) => NextWindowAsync(connection, told, held, cancel), cancellationToken);
-        if (window is null) return false;
-        var reached = await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
+        var reached = window is null ? null : await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
         _from = reached ?? _from;
+        _handed = reached ?? _handed;
+        if (_whole is { } whole) looks.Saw(split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
         return reached is not null;
     }
 
     /// <summary>Null while there is none.</summary>
     private async ValueTask<WatermarkWindow?> NextWindowAsync(NpgsqlConnection connection, PostgresTable told, Wait held, CancellationToken cancellationToken)
     {
+        var lookedAt = services.Time.GetTimestamp();
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
         RequireSameTable(described, told);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
-        var next = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
+        var (next, wholeAt) = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
         TellHeld(held, moment.Transactions, isHeld: watermark.IsTimestamp ? next == _lookedTo : _candidate is { } candidate && moment.Transactions.OldestTransaction <= candidate.At);
         _lookedTo = next;
+        _whole = wholeAt is { } whole ? (lookedAt, moment.Transactions.Clock - whole) : null;
         if (next is not { } end || end <= (_from ?? Beginning)) return null;
 
         return new WatermarkWindow(described, watermark, _from, end)
@@ -82,7 +91,7 @@ internal sealed class WatermarkReader(
         else held.Begin($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. Look it up in pg_stat_activity");
     }
 
-    /// <summary>Returns the position reached; null when the window was empty or the table changed before it could be held.</summary>
+    /// <summary>Returns the position reached; null when the window was empty.</summary>
     private long? ReadWindow(WireConnection wire, WatermarkWindow window, CancellationToken cancellationToken)
     {
         // An open transaction that has touched the table keeps its definition as it is while the rows come.
@@ -90,7 +99,7 @@ internal sealed class WatermarkReader(
         var isUnchanged = wire.QueryRow(CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))) is [var shape] && shape == window.Table.Shape;
         var reached = isUnchanged ? new WindowReader(window, split, queue, connections.Options.ChunkBytesMax).Read(wire, cancellationToken) : null;
         wire.Execute("commit");
-        return reached;
+        return isUnchanged ? reached : throw DescribedTables.Changed(_thing, "it was altered before it could be read");
     }
 
     private void RequireSameTable(PostgresTable described, PostgresTable told)
@@ -102,24 +111,26 @@ internal sealed class WatermarkReader(
             throw DescribedTables.Changed(_thing, "columns were added, dropped or changed");
     }
 
-    /// <summary>Null while no end can be known.</summary>
-    private async ValueTask<long?> WindowEndAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, ServerMoment moment,
+    /// <summary>Null while no end can be known. Nothing that was committed by <c>WholeAt</c>, on the server's clock, lies at or beyond it.</summary>
+    private async ValueTask<(long? End, DateTimeOffset? WholeAt)> WindowEndAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, ServerMoment moment,
         CancellationToken cancellationToken)
     {
         RequireSightOfTransactions(moment, watermark);
         RequireClockAhead(moment, watermark);
         _horizon ??= new TransactionHorizon(connections.Options.CommitLag, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
         var horizon = _horizon.Observe(moment.Transactions);
-        if (watermark.IsTimestamp) return horizon is { } time ? WatermarkColumn.PositionOf(time) : null;
+        if (watermark.IsTimestamp) return horizon is { } time ? (WatermarkColumn.PositionOf(time), time) : (null, null);
 
         // Integers are handed out in order but committed in any: those below the candidate are complete once every
         // transaction that was open when it was seen has ended.
         long? end = null;
-        if (_candidate is { } candidate && horizon > candidate.At) (end, _candidate) = (candidate.End, null);
+        DateTimeOffset? wholeAt = null;
+        if (_candidate is { } candidate && horizon > candidate.At) (end, wholeAt, _candidate) = (candidate.End, candidate.At, null);
         _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _from ?? Beginning)
             ? (largest + 1, moment.Transactions.Clock)
             : null;
-        return end;
+        // Nothing is there that has not been read.
+        return (end, _candidate is null && end is null ? moment.Transactions.Clock : wholeAt);
     }
 
     private void RequireSightOfTransactions(ServerMoment moment, WatermarkColumn watermark)

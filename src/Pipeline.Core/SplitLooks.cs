@@ -1,0 +1,40 @@
+using System.Collections.Concurrent;
+
+namespace Pipeline.Core;
+
+/// <summary>
+/// Up to which moment of itself a split has been read: what it held at that moment lies below a position. A split with nothing
+/// new is looked at again and again, and each look says a later moment.
+/// </summary>
+/// <param name="Position">The look counts for a table that has everything below; null: nothing has been handed on since reading began, so it counts at once.</param>
+/// <param name="At">By <see cref="TimeProvider.GetTimestamp"/>, which nobody sets; <see cref="ForEver"/> for a split that gets nothing more.</param>
+public sealed record SplitLook(long? Position, long At)
+{
+    public const long ForEver = long.MaxValue;
+
+    /// <summary>By the newest record read, where its end was not seen: when it happened by the clock of whoever says so.</summary>
+    public static SplitLook OfEvent(long? position, DateTimeOffset happenedAt, TimeProvider time)
+    {
+        var age = time.GetUtcNow() - happenedAt;
+        return Before(position, time.GetTimestamp(), age, time);
+    }
+
+    /// <summary>Of a moment before another; never after it.</summary>
+    public static SplitLook Before(long? position, long at, TimeSpan by, TimeProvider time) =>
+        new(position, by <= TimeSpan.Zero ? at : at - (long)Math.Min(by.TotalSeconds * time.TimestampFrequency, long.MaxValue / 4));
+}
+
+/// <summary>The newest look at each split that a source reads now. Thread-safe.</summary>
+public sealed class SplitLooks
+{
+    private readonly ConcurrentDictionary<SplitId, SplitLook> _looks = [];
+
+    /// <summary>Null: it is not being read, or has not been looked at.</summary>
+    public SplitLook? Find(SplitId split) => _looks.GetValueOrDefault(split);
+
+    /// <summary>One that says an earlier moment than is known says nothing.</summary>
+    public void Saw(SplitId split, SplitLook look) => _looks.AddOrUpdate(split, look, (_, known) => look.At > known.At ? look : known);
+
+    /// <summary>It is no longer read.</summary>
+    public void Forget(SplitId split) => _looks.TryRemove(split, out _);
+}

@@ -1,0 +1,54 @@
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>
+/// Up to which moment of their source a worker's tables reflect the splits that it reads: a source says how far a look at a
+/// split has come, and the table reflects that look once it has everything below. Not thread-safe.
+/// </summary>
+/// <param name="table">The worker's own table, by its name in the source.</param>
+/// <param name="reader">What the worker is called.</param>
+internal sealed class WorkerLooks(ISource source, string table, string reader, TimeProvider time)
+{
+    public static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<(TableId Table, SplitId Split), Seen> _seen = [];
+
+    /// <summary>Looks, and says of each table what is known now.</summary>
+    public IEnumerable<BronzeLooked> Tell(IngestWorkerState state)
+    {
+        var isReading = state.Phase is WorkerPhase.Reading or WorkerPhase.Stopping;
+        // One that reads again has got over what was last wrong.
+        var fault = state.Halts.Reason ?? (isReading ? null : state.LastFault);
+        var own = TableId.Bronze(source.Name, table);
+        var splits = isReading ? state.Splits : [];
+        foreach (var fed in splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(source.Name, name)).Append(own).Distinct())
+        {
+            var looks = splits.Where(split => split.Tables.Contains(fed.Name, StringComparer.Ordinal)).Select(split => Look(fed, split.Id, state)).OfType<long>().ToList();
+            var earliest = looks.Count == 0 ? SplitLook.ForEver : looks.Min();
+            yield return new BronzeLooked(fed, reader, looks.Count, fed == own ? state.Listed : null, state.Versions.GetValueOrDefault(fed, -1),
+                earliest == SplitLook.ForEver ? null : (long)Math.Max(0, time.GetElapsedTime(earliest).TotalMilliseconds), fault);
+        }
+    }
+
+    /// <summary>The moment that the table reflects the split up to; null: not known.</summary>
+    private long? Look(TableId fed, SplitId split, IngestWorkerState state)
+    {
+        var seen = _seen.GetValueOrDefault((fed, split)) ?? new Seen(null, null);
+        var position = state.Positions.TryGetValue((fed, split), out var durable) ? durable : (long?)null;
+        // The one that is waited for, so that a table that is always a little behind gets there, then the newest.
+        seen = seen.With(seen.Waiting, position);
+        if (seen.Waiting is null) seen = seen.With(source.LastLook(split), position);
+        _seen[(fed, split)] = seen;
+        return seen.Until;
+    }
+
+    /// <param name="Until">The moment that the table reflects.</param>
+    /// <param name="Waiting">A look of which the table does not have everything yet.</param>
+    private sealed record Seen(long? Until, SplitLook? Waiting)
+    {
+        public Seen With(SplitLook? look, long? position) => look is null || look.At <= Until ? this with { Waiting = null }
+            : look.Position is null || look.Position <= position ? new Seen(look.At, null)
+            : this with { Waiting = look };
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Pipeline.Node.Cli;
+using Pipeline.Operations.Tables;
+using Pipeline.Transform.Coordination.Freshness;
+
+namespace Pipeline.Node.Verbs;
+
+/// <summary>One screen: what is wrong first.</summary>
+internal sealed class StatusVerb : Verb
+{
+    private const int TablesMax = 30;
+    private const int FaultsMax = 5;
+
+    private readonly Option<bool> _all;
+
+    public StatusVerb() : base("status", "How the lake is, from its own logs: tables, ages against their SLA, rows, quarantine, what was last said to be wrong.") =>
+        _all = Add(new Option<bool>("--all") { Description = $"Every table, not only the first {TablesMax}; those of which something is wrong come first." });
+
+    protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var status = await StatusOfLake.RunAsync(new StatusOfLakeRequest(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
+        if (invocation.Format == OutputFormat.Json) invocation.Print(InFull(status));
+        else Print(invocation, status, parsed.GetValue(_all));
+        var failed = Faults.Report(invocation.Context, status.Failed);
+        return failed != ExitCode.Done ? failed : status.IsBreached ? ExitCode.Breached : ExitCode.Done;
+    }
+
+    private static Listing InFull(StatusOfLakeResult status)
+    {
+        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "fault", "fault at", "fault ended at");
+        foreach (var table in status.Tables)
+            listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine,
+                table.Fault is { } fault ? TextOf(fault) : null, table.Fault?.At, table.Fault?.EndedAt);
+        return listing;
+    }
+
+    private static void Print(Invocation invocation, StatusOfLakeResult status, bool all)
+    {
+        var (screen, now) = (invocation.Context.Data, invocation.Context.Time.GetUtcNow());
+        if (status.Tables.Count == 0)
+        {
+            invocation.Context.Messages.WriteLine($"The lake {status.Lake} has no tables yet.");
+            return;
+        }
+
+        var shown = all ? status.Tables : status.Tables.Take(TablesMax).ToList();
+        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine");
+        foreach (var table in shown) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine);
+        invocation.Print(listing);
+        if (status.Tables.Count - shown.Count is > 0 and var more)
+            screen.WriteLine($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");
+
+        screen.WriteLine($"  {status.Tables.Count} tables: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
+            + (status.ToldAt is { } at ? $"A node last said so {Listing.Format(now > at ? now - at : TimeSpan.Zero)} ago." : "No node has said how fresh they are: ages are since the last commit."));
+        foreach (var (source, letters) in status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            screen.WriteLine($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");
+        PrintFaults(screen, status, now);
+    }
+
+    private static void PrintFaults(TextWriter screen, StatusOfLakeResult status, DateTimeOffset now)
+    {
+        // One reason may keep many tables.
+        var faults = status.Tables.Where(table => table.Fault is not null).GroupBy(table => (table.Fault!.Thing, table.Fault.Cause, IsOver: table.Fault.EndedAt is not null))
+            .OrderBy(same => same.Key.IsOver).ThenByDescending(same => same.Max(table => table.Fault!.At)).ToList();
+        if (faults.Count > 0) screen.WriteLine("\n  Last said to be wrong:");
+        foreach (var same in faults.Take(FaultsMax))
+        {
+            var (table, fault) = (same.First().Table, same.First().Fault!);
+            var others = same.Count() > 1 ? $" and {same.Count() - 1} more" : "";
+            var over = fault.EndedAt is { } ended ? $"over for {AgeOf(ended, now)}" : $"for {AgeOf(fault.At, now)}";
+            screen.WriteLine($"  {table}{others}, {over}: {TextOf(fault)}");
+        }
+
+        if (faults.Count > FaultsMax) screen.WriteLine($"  and {faults.Count - FaultsMax} more: -o json shows them");
+    }
+
+    private static string AgeOf(DateTimeOffset at, DateTimeOffset now) => Listing.Format(now > at ? now - at : TimeSpan.Zero);
+
+    private static string TextOf(ToldFault fault) => $"{fault.Thing}: {fault.Cause}. {fault.NextStep}";
+
+    private static string WordOf(TableSummary table) => table.Health.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,87 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Operations.Inspection;
+using Pipeline.Transform;
+using Pipeline.Transform.Coordination.Freshness;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Operations.Tables;
+
+public sealed record StatusOfLakeRequest;
+
+/// <summary>How a table is, in one word; the worst comes first.</summary>
+public enum TableHealth
+{
+    /// <summary>It waits for somebody to mend something, or for a rule that a row breaks.</summary>
+    Halted,
+
+    /// <summary>Older than is promised.</summary>
+    Late,
+
+    /// <summary>Something it needs does not answer; it is tried again.</summary>
+    Retried,
+
+    Fresh,
+}
+
+/// <summary>One table that the pipeline fills, without those beside it.</summary>
+/// <param name="Version">Null: there is no such table yet.</param>
+/// <param name="Rows">Null when a file does not say how many it has.</param>
+/// <param name="Quarantine">Rows that wait in its quarantine; null: it has none.</param>
+/// <param name="Age">Since the moment of its sources that it is known to reflect; since its last commit where no node has said.</param>
+/// <param name="Fault">What was last said to be wrong; null: nothing.</param>
+public sealed record TableSummary(TableId Table, long? Version, long? Rows, long? Quarantine, TimeSpan Age, TimeSpan Sla, ToldFault? Fault)
+{
+    public TableHealth Health => Fault is { EndedAt: null, Kind: var kind } && !kind.IsTriedAgain() ? TableHealth.Halted
+        : Age > Sla ? TableHealth.Late
+        : Fault is { EndedAt: null } ? TableHealth.Retried
+        : TableHealth.Fresh;
+}
+
+/// <param name="Lake">Where it is.</param>
+/// <param name="ToldAt">When a node last said how fresh the tables are; null: none has.</param>
+/// <param name="Tables">Those of which something is wrong first, then by layer and name.</param>
+/// <param name="DeadLetters">Rows of each source's dead letters, where there are some.</param>
+/// <param name="Failed">Those whose log cannot be read.</param>
+public sealed record StatusOfLakeResult(string Lake, DateTimeOffset? ToldAt, IReadOnlyList<TableSummary> Tables, IReadOnlyDictionary<string, long> DeadLetters, IReadOnlyList<FailedTable> Failed)
+{
+    /// <summary>A table is not as it is promised: older, or halted.</summary>
+    public bool IsBreached => Tables.Any(table => table.Health is TableHealth.Late or TableHealth.Halted);
+}
+
+/// <summary>How a lake is, by the tables' own logs and by what running nodes last wrote beside them: no node need run.</summary>
+public static class StatusOfLake
+{
+    /// <exception cref="PipelineException">The lake cannot be listed, or what nodes wrote cannot be read.</exception>
+    public static async Task<StatusOfLakeResult> RunAsync(StatusOfLakeRequest request, Lake lake, TimeProvider time, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var now = time.GetUtcNow();
+        var told = await LakeStatus.TryReadAsync(lake.Store, cancellationToken);
+        var (found, failed) = (new Dictionary<TableId, Snapshot>(), new List<FailedTable>());
+        await foreach (var (id, table, fault) in LakeInventory.FindAsync(lake, tables: null, cancellationToken))
+            if (table is null) failed.Add(fault!);
+            else found[id] = table.Current;
+
+        var tolds = (told?.Tables ?? []).DistinctBy(table => table.Table).ToDictionary(table => table.Table);
+        var tables = found.Keys.Where(IsFilled).Union(tolds.Keys).Except(failed.Select(table => table.Table))
+            .Select(table => Summarize(table, found.GetValueOrDefault(table), QuarantineOf(table, found), tolds.GetValueOrDefault(table), now))
+            .OrderBy(table => table.Health).ThenBy(table => table.Table.Layer).ThenBy(table => table.Table, TableId.ByName);
+        var letters = found.Where(pair => pair.Key.Name == TableId.DeadLetterName && pair.Value.RowCount > 0).ToDictionary(pair => pair.Key.Source!, pair => pair.Value.RowCount!.Value, StringComparer.Ordinal);
+        return new StatusOfLakeResult(lake.Store.Location, told?.At, [.. tables], letters, failed);
+    }
+
+    private static TableSummary Summarize(TableId table, Snapshot? current, long? quarantine, ToldTable? told, DateTimeOffset now)
+    {
+        var age = now - (told?.ReflectsUntil ?? current?.CommittedAt ?? now);
+        return new TableSummary(table, current?.Version, current?.RowCount, quarantine, age > TimeSpan.Zero ? age : TimeSpan.Zero,
+            told is null ? new FreshnessOptions().Sla : TimeSpan.FromSeconds(Math.Clamp(told.SlaSeconds, 0, TimeSpan.MaxValue.TotalSeconds / 2)), told?.Fault);
+    }
+
+    private static long? QuarantineOf(TableId table, Dictionary<TableId, Snapshot> found) =>
+        table.Layer == Layer.Silver && found.GetValueOrDefault(TableId.Quarantine(table.Name)) is { } quarantine ? quarantine.RowCount : null;
+
+    /// <summary>Not one that stands beside others: dead letters, quarantines, deletes, figures.</summary>
+    private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(SilverTables.DeletedSuffix, StringComparison.Ordinal);
+}

@@ -1,0 +1,144 @@
+using System.Text.Json.Nodes;
+using Pipeline.Core;
+using Pipeline.Node.Cli;
+using Pipeline.Testing;
+using Pipeline.Transform.Coordination.Freshness;
+
+namespace Pipeline.Node.Tests.Cli;
+
+/// <summary>How a lake is, without a node.</summary>
+public sealed class StatusSpec : IDisposable
+{
+    private static readonly TableId People = TableId.Bronze("crm", "people");
+    private static readonly TableId Orders = TableId.Bronze("crm", "orders");
+    private static readonly TableId SilverPeople = TableId.Silver("people");
+    private static readonly TableId Totals = TableId.Gold("totals");
+
+    private readonly LakeFixture _lake = new();
+
+    private DateTimeOffset Now => _lake.Time.GetUtcNow();
+
+    public void Dispose() => _lake.Dispose();
+
+    [Fact]
+    public async Task Tables_are_shown_with_age_promise_rows_and_quarantine_and_what_was_last_said_to_be_wrong()
+    {
+        await GivenTablesAsync();
+        await SayAsync(Told(People, 4), Told(SilverPeople, 9), Told(Totals, 12, fault: new ToldFault(Now.AddMinutes(-40), FaultKind.Unreachable, "Lake", "no answer", "Look at it.", Now.AddMinutes(-30))));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        Assert.Equal(["table state age sla version rows quarantine", "bronze/crm/people fresh 4.0 s 2 h 1 2", "silver/people fresh 9.0 s 2 h 1 3 1", "gold/totals fresh 12.0 s 2 h 1 1"], TableOf(run.Data));
+        Assert.Contains("3 tables: 3 fresh. A node last said so 20.0 s ago.", run.Data, StringComparison.Ordinal);
+        Assert.Contains("gold/totals, over for 30 min: Lake: no answer. Look at it.", run.Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_table_past_its_promise_or_halted_comes_first_and_ends_the_command_with_3()
+    {
+        await GivenTablesAsync();
+        await SayAsync(Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12, sla: 10),
+            Told(Orders, 60, version: -1, fault: new ToldFault(Now.AddMinutes(-40), FaultKind.NotAuthorised, "Source crm", "the role is missing", "Grant it.")));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Breached, run.ExitCode);
+        Assert.Equal(["bronze/crm/orders halted 60.0 s 2 h", "silver/people late 3 h 2 h 1 3 1", "gold/totals late 12.0 s 10.0 s 1 1", "bronze/crm/people fresh 4.0 s 2 h 1 2"], TableOf(run.Data).Skip(1));
+        Assert.Contains("bronze/crm/orders, for 40 min: Source crm: the role is missing. Grant it.", run.Data, StringComparison.Ordinal);
+    }
+
+    /// <summary>With <c>GOLDEN=update</c> it is written.</summary>
+    [Fact]
+    public async Task The_document_shows_what_is_printed()
+    {
+        const string fence = "```text\n";
+        await GivenTablesAsync();
+        await SayAsync(Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12),
+            Told(Orders, 9_000, version: -1, fault: new ToldFault(Now.AddMinutes(-150), FaultKind.NotAuthorised, "Source crm", "the role is missing", "Grant it.")));
+
+        var printed = string.Join('\n', (await RunAsync("status")).Data.Split('\n').Select(line => line.TrimEnd())).Trim('\n') + "\n";
+
+        var document = Path.Combine(Repository.Root, "docs", "operations.md");
+        var text = await File.ReadAllTextAsync(document, TestContext.Current.CancellationToken);
+        var start = text.IndexOf(fence, text.IndexOf("## How a lake is, without a node", StringComparison.Ordinal), StringComparison.Ordinal) + fence.Length;
+        var end = text.IndexOf("```", start, StringComparison.Ordinal);
+        if (Golden.IsUpdate) await File.WriteAllTextAsync(document, text[..start] + printed + text[end..], TestContext.Current.CancellationToken);
+        else Assert.Equal(text[start..end], printed);
+    }
+
+    [Fact]
+    public async Task Programs_get_every_table_in_full()
+    {
+        await GivenTablesAsync();
+        await SayAsync(Told(People, 4), Told(SilverPeople, 9), Told(Totals, 7_201));
+
+        var run = await RunAsync("status", "-o", "json");
+
+        Assert.Equal(ExitCode.Breached, run.ExitCode);
+        var tables = JsonNode.Parse(run.Data)!.AsArray();
+        Assert.Equal(["gold/totals", "bronze/crm/people", "silver/people"], tables.Select(table => (string)table!["table"]!));
+        Assert.Equal(("late", "02:00:01", "02:00:00", 1), ((string)tables[0]!["state"]!, (string)tables[0]!["age"]!, (string)tables[0]!["sla"]!, (int)tables[0]!["version"]!));
+        Assert.Equal(1, (int)tables[2]!["quarantine"]!);
+    }
+
+    [Fact]
+    public async Task Where_no_node_has_said_anything_the_last_commits_count()
+    {
+        await GivenTablesAsync();
+        _lake.Time.Advance(TimeSpan.FromHours(3));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Breached, run.ExitCode);
+        Assert.Contains("bronze/crm/people late 3 h 2 h 1 2", TableOf(run.Data));
+        Assert.Contains("No node has said how fresh they are", run.Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Three_hundred_tables_are_one_screen_of_eighty_columns()
+    {
+        await GivenTablesAsync();
+        await SayAsync([.. Enumerable.Range(0, 300).Select(i => Told(TableId.Bronze("warehouse", $"a_table_of_the_warehouse_{i:000}"), i == 123 ? 10_000 : i, version: -1))]);
+
+        var run = await RunAsync("status");
+
+        var lines = run.Data.Split('\n');
+        Assert.InRange(lines.Length, 30, 40);
+        Assert.All(lines, line => Assert.InRange(line.TrimEnd().Length, 0, 100));
+        Assert.Equal("bronze/warehouse/a_table_of_the_warehouse_123 late 3 h 2 h", TableOf(run.Data)[1]);
+        Assert.Contains("and 273 more, 273 fresh: --all shows them", run.Data, StringComparison.Ordinal);
+        Assert.Equal(303, TableOf((await RunAsync("status", "--all")).Data).Count - 1);
+    }
+
+    [Fact]
+    public async Task What_nodes_wrote_and_cannot_be_read_is_told_with_what_to_do()
+    {
+        await GivenTablesAsync();
+        await _lake.Lake.Store.PutAsync(LakeStatus.Path, "{\"tables\":[null]}"u8.ToArray(), TestContext.Current.CancellationToken);
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        Assert.Contains("running nodes write it again within a minute", run.Messages, StringComparison.Ordinal);
+    }
+
+    private async Task GivenTablesAsync()
+    {
+        await _lake.AppendAsync(People, "Ada", "Grace");
+        await _lake.AppendAsync(SilverPeople, "Ada", "Grace", "Edsger");
+        await _lake.AppendAsync(TableId.Quarantine("people"), "Nobody");
+        await _lake.AppendAsync(Totals, "3");
+    }
+
+    private ToldTable Told(TableId table, double age, double sla = 7_200, long version = 1, ToldFault? fault = null) => new(table, version, Now.AddSeconds(-age), sla, fault);
+
+    private ValueTask SayAsync(params ToldTable[] tables) => new LakeStatus(Now.AddSeconds(-20), [.. tables]).WriteAsync(_lake.Lake.Store, TestContext.Current.CancellationToken);
+
+    private Task<NodeRun> RunAsync(params string[] args) => NodeRun.OfAsync(_lake.Time, new Dictionary<string, string>(StringComparer.Ordinal), [.. args, "--lake", _lake.Directory]);
+
+    /// <summary>The lines of the table, their words one space apart.</summary>
+    private static List<string> TableOf(string data) =>
+        [.. data.Split('\n').SkipWhile(line => !line.Contains("state", StringComparison.Ordinal)).TakeWhile(line => line.Trim().Length > 0)
+            .Where(line => !line.Contains("──", StringComparison.Ordinal)).Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))];
+}
