@@ -35,7 +35,7 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
     }
 
     private decimal? CostOf(JobPins pins, TimeSpan took, IReadOnlyDictionary<string, string> metrics) => pins.IsElsewhere
-        ? metrics.TryGetValue(EmrServerlessPrices.CostMetric, out var cost) ? decimal.Parse(cost, CultureInfo.InvariantCulture) : null
+        ? metrics.TryGetValue(EmrServerlessPrices.CostMetric, out var said) && decimal.TryParse(said, CultureInfo.InvariantCulture, out var cost) ? cost : null
         : options.NodeHourPrice is { } price ? price * (decimal)took.TotalHours / options.JobsMax : null;
 
     private async ValueTask<JobExecution> ExecutionAsync(JobPins pins, JobSubmission submission, CancellationToken cancellationToken) => ElsewhereOf(pins) is { } elsewhere

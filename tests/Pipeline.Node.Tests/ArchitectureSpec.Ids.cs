@@ -22,6 +22,7 @@ public sealed partial class ArchitectureSpec
         ["Split"] = "as ISource",
         ["Chunk"] = "as ISource",
         ["DeadLetter"] = "as ISource",
+        ["WorkerLooks"] = "as ISource",
         ["GraphSetup"] = "the tables of one source, found by the names that its chunks carry",
         ["Roller"] = "as GraphSetup",
         ["LetterSelection"] = "the end of a split's name, as somebody writes it on a command line",

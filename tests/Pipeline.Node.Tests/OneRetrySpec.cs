@@ -22,6 +22,7 @@ public sealed partial class OneRetrySpec
         ["ClusterSearch.cs"] = "looks again at what others have to do",
         ["StepProcesses.cs"] = "puts an emulated step's logs some time after its end",
         ["SnowflakeClient.cs"] = "asks whether a statement that runs has ended, at the pace of a RetryPolicy",
+        ["WaitWatch.cs"] = "looks now and then at who waits for long",
         ["WatermarkTable.cs"] = "poll-interval of a source",
         ["WatermarkReader.cs"] = "poll-interval of a source",
         ["ScratchPostgres.cs"] = "a server process that starts",

@@ -162,7 +162,7 @@ public sealed class ChangedMessagesSpec(PostgresServer server) : PostgresSpec
         using var queue = new ChunkQueue(64 << 20);
         PipelineException? fault = null;
         var recorded = new Recorded(messages);
-        using (var reader = new SlotReader(recorded, slot, from, new PostgresSourceOptions { Name = "app", Host = "", Port = 0, Database = "", Security = new PostgresSecurityOptions { Username = "" }, Tables = [TestDatabase.Table("changed", "")] }, queue, new FakeTimeProvider()))
+        using (var reader = new SlotReader(recorded, slot, from, new PostgresSourceOptions { Name = "app", Host = "", Port = 0, Database = "", Security = new PostgresSecurityOptions { Username = "" }, Tables = [TestDatabase.Table("changed", "")] }, queue, new SplitLooks(), new AskedEnd(), new FakeTimeProvider()))
         {
             try
             {

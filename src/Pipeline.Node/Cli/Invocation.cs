@@ -7,6 +7,7 @@ using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Operations.Tables;
+using Pipeline.Transform;
 
 namespace Pipeline.Node.Cli;
 
@@ -21,6 +22,9 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
 
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
     public Lake OpenLake() => Lakes.Open(NamedDirectory is { } directory ? new LakeOptions { Location = directory } : Load().Lake, Context.Time);
+
+    /// <summary>How late tables may be, as the configuration says; for a directory that is named instead of one, as none says.</summary>
+    public FreshnessOptions Freshness() => NamedDirectory is null ? Load().Freshness : new FreshnessOptions();
 
     /// <summary>What executions of runs have left in the lake, and beside it where the configuration says so.</summary>
     public ExecutionRemains RemainsOf(Lake lake)

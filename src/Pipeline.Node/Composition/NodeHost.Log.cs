@@ -33,8 +33,8 @@ internal static partial class NodeHostLog
         Message = "Pipeline {Pipeline} starts: version {Version}, configuration {Configuration}, lake {Lake}, roles {Roles}, {Sources} sources, {Silver} Silver and {Gold} Gold tables")]
     private static partial void Starts(this ILogger log, string pipeline, string version, string configuration, string lake, string roles, int sources, int silver, int gold);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} ({Kind}): {Count} tables, {Tables}")]
-    private static partial void Reads(this ILogger log, string source, string kind, int count, string tables);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} ({Kind}): {Count} tables, {Names}")]
+    private static partial void Reads(this ILogger log, string source, string kind, int count, string names);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The log tells from level {Level} on: {Configuration} says so")]
     public static partial void LevelIs(this ILogger log, string level, string configuration);

@@ -134,7 +134,7 @@ internal sealed class NodeHost : IAsyncDisposable
     private static Dictionary<string, string> DirectoriesOf(PipelineOptions options, Lake lake)
     {
         var directories = new Dictionary<string, string>(StringComparer.Ordinal) { ["work"] = options.Transform.TempDirectory, ["spool"] = options.Telemetry.SpoolLocation };
-        if (lake.Store is LocalObjectStore) directories["lake"] = lake.Store.Location;
+        if (lake.Store.LocalPath("") is not null) directories["lake"] = lake.Store.Location;
         return directories;
     }
 

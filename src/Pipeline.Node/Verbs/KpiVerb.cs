@@ -22,7 +22,7 @@ internal sealed class KpiVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var found = await ComputeKpis.RunAsync(new KpiRequest(parsed.GetValue(_days), _ => TimeSpan.FromHours(2)), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
+        var found = await ComputeKpis.RunAsync(new KpiRequest(parsed.GetValue(_days), invocation.Freshness().SlaOf), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
 
         string[] figures = ["fresh p95", "fresh worst", "within SLA %", "quality %", "runs", "failed", "success %", "recovery", "rows", "rows/s", "cost", "cost/M rows"];
         var byDay = parsed.GetValue(_byDay);

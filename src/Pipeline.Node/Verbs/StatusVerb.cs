@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Tables;
-using Pipeline.Transform.Coordination.Freshness;
 
 namespace Pipeline.Node.Verbs;
 
@@ -30,7 +29,7 @@ internal sealed class StatusVerb : Verb
         var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "fault", "fault at", "fault ended at");
         foreach (var table in status.Tables)
             listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine,
-                table.Fault is { } fault ? TextOf(fault) : null, table.Fault?.At, table.Fault?.EndedAt);
+                table.Fault is { } fault ? $"{fault.Thing}: {fault.Cause}. {fault.NextStep}" : null, table.Fault?.At, table.Fault?.EndedAt);
         return listing;
     }
 
@@ -68,15 +67,13 @@ internal sealed class StatusVerb : Verb
             var (table, fault) = (same.First().Table, same.First().Fault!);
             var others = same.Count() > 1 ? $" and {same.Count() - 1} more" : "";
             var over = fault.EndedAt is { } ended ? $"over for {AgeOf(ended, now)}" : $"for {AgeOf(fault.At, now)}";
-            screen.WriteLine($"  {table}{others}, {over}: {TextOf(fault)}");
+            screen.WriteLine($"  {table}{others}, {over}: {fault.Thing}: {fault.Cause}. {fault.NextStep}");
         }
 
         if (faults.Count > FaultsMax) screen.WriteLine($"  and {faults.Count - FaultsMax} more: -o json shows them");
     }
 
     private static string AgeOf(DateTimeOffset at, DateTimeOffset now) => Listing.Format(now > at ? now - at : TimeSpan.Zero);
-
-    private static string TextOf(ToldFault fault) => $"{fault.Thing}: {fault.Cause}. {fault.NextStep}";
 
     private static string WordOf(TableSummary table) => table.Health.ToString().ToLowerInvariant();
 }

@@ -19,6 +19,7 @@ public sealed class KpiKeeperActor : ReceiveActor, IWithTimers
     {
         Receive<Keep>(keeping => { _ = Background.RunAsync(async cancel => await keep(cancel), _stopping.Token).PipeTo(Self); });
         Receive<Outcome<KeptKpis>>(OnKept);
+        Receive<Status.Failure>(failure => OnKept(new Outcome<KeptKpis>.Failed(failure.Cause)));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;

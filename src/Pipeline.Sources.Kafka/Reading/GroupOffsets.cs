@@ -17,6 +17,7 @@ internal sealed class GroupOffsets : IDisposable
     private static readonly TimeSpan FirstLookInterval = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan LookInterval = TimeSpan.FromMinutes(1);
+    private static readonly RetryPolicy Looks = new() { BackoffMin = FirstLookInterval, BackoffMax = LookInterval, Jitter = 0 };
     private static readonly RetryPolicy Looking = new() { BackoffMin = TimeSpan.FromSeconds(1), BackoffMax = LookInterval };
 
     private readonly ClientLease _client;
@@ -72,11 +73,11 @@ internal sealed class GroupOffsets : IDisposable
     private async ValueTask RunAsync(CancellationToken cancellationToken)
     {
         await _news.WaitAsync(cancellationToken);
-        for (var pause = FirstLookInterval; ; pause = pause * 2 < LookInterval ? pause * 2 : LookInterval)
+        for (var look = 1; ; look++)
         {
             await Looking.RunAsync(_time, LookAsync, cancellationToken, isTransient: failure => failure is KafkaException or PipelineException,
                 onFailure: attempt => _log.GroupUnseen(_options.Thing, _options.Group!, attempt.Error!.Message));
-            await UntilNewsAsync(pause, cancellationToken);
+            await UntilNewsAsync(Looks.Delay(look), cancellationToken);
         }
     }
 

@@ -5,7 +5,7 @@ namespace Pipeline.Telemetry.Alerting;
 /// <summary>Everything that people are told of, in the order of <c>docs/observability.md</c>. Each names the instrument that it looks at, so that none looks at what nobody measures.</summary>
 public static class Alerts
 {
-    public static readonly Alert TableLate = new("TableLate", Urgency.Page, FreshInstruments.TableFreshnessBreach,
+    public static readonly Alert TableLate = new("TableLate", Urgency.Page, Instruments.TableFreshnessBreach,
         new AlertCondition.Value(Comparison.Below, Threshold: 1_800, Points: 5, Minutes: 60, IsTable: true),
         "A table is late, or will be within half an hour",
         "The table reflects its source less freshly than is promised, or will at the pace at which it gets what arrives. A slow-down is told half an hour before; a stop, which may end at any moment, when the promise is as good as broken. One that comes and goes is told once, and is over after a quiet hour.",
@@ -16,7 +16,7 @@ public static class Alerts
             "A backlog that shrinks yet is late ends by itself; `pipeline.source.lag.records` says when.",
         ]);
 
-    public static readonly Alert TableSilent = new("TableSilent", Urgency.Page, FreshInstruments.TableFreshness,
+    public static readonly Alert TableSilent = new("TableSilent", Urgency.Page, Instruments.TableFreshness,
         new AlertCondition.Silence(Minutes: 30, IsTable: true),
         "Nobody tells how fresh a table is",
         "For half an hour nobody has told of the table, while others are told of: whoever owns it on a node does not run, and nothing says whether it is late. Prometheus tells this also of a table that was taken out of the configuration, until an hour after it was.",

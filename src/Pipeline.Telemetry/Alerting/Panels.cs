@@ -12,7 +12,7 @@ public sealed record PanelSection(string Title, IReadOnlyList<Panel> Panels);
 /// <summary>What a dashboard shows: every instrument there is, so that a new one is seen without a change.</summary>
 public static class Panels
 {
-    private static readonly InstrumentInfo[][] Together = [[FreshInstruments.TableFreshness, FreshInstruments.TableFreshnessSla]];
+    private static readonly InstrumentInfo[][] Together = [[Instruments.TableFreshness, Instruments.TableFreshnessSla]];
 
     private static readonly Dictionary<string, string> Titles = new(StringComparer.Ordinal)
     {
@@ -28,7 +28,7 @@ public static class Panels
     public static IReadOnlyList<PanelSection> All { get; } =
     [
         .. Instruments.All.DistinctBy(instrument => instrument.Name)
-            .GroupBy(instrument => instrument.Name.StartsWith(FreshInstruments.TableFreshness.Name, StringComparison.Ordinal) ? "Freshness" : Titles.GetValueOrDefault(instrument.Meter, instrument.Meter))
+            .GroupBy(instrument => instrument.Name.StartsWith(Instruments.TableFreshness.Name, StringComparison.Ordinal) ? "Freshness" : Titles.GetValueOrDefault(instrument.Meter, instrument.Meter))
             .OrderByDescending(section => section.Key == "Freshness")
             .Select(section => new PanelSection(section.Key, [.. section.GroupBy(First).Select(panel => new Panel(panel.Key.Name, [.. panel]))])),
     ];

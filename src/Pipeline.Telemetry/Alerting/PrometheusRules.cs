@@ -81,7 +81,7 @@ public static class PrometheusRules
     /// <summary>What dashboards of Prometheus ask for again and again.</summary>
     private static IEnumerable<(string Name, PromExpression Expression)> Records(string pipeline)
     {
-        foreach (var (instrument, highest) in new[] { (FreshInstruments.TableFreshness, "max"), (FreshInstruments.TableFreshnessBreach, "min"), (Instruments.LagRecords, "sum") })
+        foreach (var (instrument, highest) in new[] { (Instruments.TableFreshness, "max"), (Instruments.TableFreshnessBreach, "min"), (Instruments.LagRecords, "sum") })
         {
             // The parts of a table are one series.
             string[] tags = [.. instrument.Tags.Where(tag => tag != "partition")];

@@ -302,7 +302,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             {
                 Report(happened, message);
                 _meter.Happened(happened, message);
-                if (happened is JobSucceeded) _ = LookAtAsync(happened.Table);
+                if (happened is JobSucceeded) LookAt(happened.Table);
                 TellFreshness(happened, message);
                 _state = _state.Apply(happened);
             }
@@ -324,11 +324,11 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     }
 
     /// <summary>A run on another node has changed tables that are measured here. What cannot be read shows with the next run.</summary>
-    private Task LookAtAsync(TableId table) => Background.FailureAsync(async cancellationToken =>
+    private void LookAt(TableId table) => Background.Start(async cancellationToken =>
     {
         foreach (var made in table.Layer == Layer.Silver ? [table, TableId.Quarantine(table.Name), SilverTables.Deleted(table), QualityTable.Id] : (TableId[])[table])
             await _tables.TryOpenAsync(made, cancellationToken);
-    }, _stopping.Token);
+    }, _ => { }, _stopping.Token);
 
     /// <summary>The first of a table, and the first after it had stopped: others are its daily bread.</summary>
     private void Report(JobSucceeded run)

@@ -113,7 +113,7 @@ public sealed class AlarmsSpec : IDisposable
             pipeline {
               name = {{name}}
               lake { location = "{{Path.Combine(_directory, name)}}" }
-              telemetry { {{(cloudWatch is null ? "" : $"cloudwatch {{ region = eu-central-1, endpoint = \"{cloudWatch}\" }}")}} {{telemetry}} }
+              telemetry { {{(cloudWatch is null ? "" : $"cloudwatch {{ region = eu-central-1, endpoint = \"{cloudWatch}\" }}{(telemetry.Length > 0 ? ", " : "")}")}}{{telemetry}} }
               sources { events { type = kafka, bootstrap = "127.0.0.1:1", security { protocol = plaintext }, tables { {{tables}} } } }
             }
             """);

@@ -44,7 +44,8 @@ public sealed class RunSpec(HealthySources sources) : IDisposable
         TableId[] tables = [TableId.Bronze("app", "users"), TableId.Bronze("events", "clicks"), TableId.Bronze("crm", "orders")];
         foreach (var table in tables) await RunningNode.WaitForRowsAsync(lake, table, HealthySources.Rows);
         foreach (var table in tables) await service.WaitForAsync(line => line.Contains($"Table {table}: the first rows", StringComparison.Ordinal));
-        var healthy = Entries(service.Messages);
+        // On a machine with no time for it, Akka says so.
+        var healthy = Entries(service.Messages).Where(entry => !entry.GetProperty("message").GetString()!.Contains("heartbeat was delayed", StringComparison.Ordinal)).ToList();
 
         await File.WriteAllTextAsync(config, (await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)).Replace("pipeline {\n", "pipeline {\n  log.level = debug\n", StringComparison.Ordinal), TestContext.Current.CancellationToken);
         service.HangUp();

@@ -101,7 +101,7 @@ public sealed class StrangersSpec : IAsyncLifetime
             await _node.WaitForLogAsync("refused", after: before);
         }
 
-        Assert.All(_node.Log, line => Assert.Matches(@"^\d\d:\d\d:\d\d (WRN|ERR) ", line));
+        Assert.All(_node.Log, line => Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ (WRN|ERR) ", line));
         Assert.DoesNotContain(_node.Log, line => line.Contains("manifest", StringComparison.Ordinal));
         Assert.Single(Cluster.Get(_node.System).State.Members);
     }

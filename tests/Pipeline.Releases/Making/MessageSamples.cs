@@ -64,6 +64,7 @@ public static class MessageSamples
         if (type == typeof(int)) return 42;
         if (type == typeof(bool)) return choice is not null;
         if (type == typeof(double)) return 0.875;
+        if (type == typeof(decimal)) return 0.125m;
         if (type == typeof(DateTimeOffset)) return At;
         if (type == typeof(TimeSpan)) return TimeSpan.FromMilliseconds(1_250);
         if (type == typeof(Guid)) return Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");

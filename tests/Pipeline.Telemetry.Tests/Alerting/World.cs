@@ -139,7 +139,7 @@ internal sealed class World
             if (time < nextSample) continue;
             var at = Math.Min(Length, time + (jitter * Random.NextDouble()));
             nextSample += 60;
-            if (owner is null || Random.NextDouble() < ScrapesMissed) continue;
+            if (owner is null || (Random.NextDouble() < ScrapesMissed && samples.Count > 0)) continue;
             var now = at + NodeClock(at);
             var counts = Layer == "bronze" && hasLooked;
             samples.Add(new Sample(at, now, owner.Node, owner.Life, Math.Max(0, now - reflects),

@@ -15,6 +15,7 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Where the next advancing chunk begins, and how far whole transactions have been read.</summary>
     private long _from = from;
     private long _reached = from;
+    private bool _isStarted;
 
     private bool _hasUnfinishedPieces;
 
@@ -70,7 +71,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
         if (_changes.IsInTransaction || _waitingSince is not null) return;
-        See(serverPosition);
+        // The first, at the start of the stream, names a position that the server has not sent up to yet.
+        if (_isStarted) See(serverPosition);
+        _isStarted = true;
         if (serverPosition <= _from) return;
         if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
     }
