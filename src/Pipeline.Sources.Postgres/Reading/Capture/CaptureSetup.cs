@@ -95,13 +95,14 @@ internal static class CaptureSetup
     /// <summary>The slot of the configured name, whoever made it; null when there is none.</summary>
     public static async ValueTask<SlotState?> FindSlotAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
-        // Columns that older versions do not have are taken from the row as a document.
+        // Columns that older versions do not have are taken from the row as a document. What was committed with synchronous_commit = off
+        // may not be written yet: the log ends where it is inserted.
         await using var command = new NpgsqlCommand("""
             select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
                    coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
                    (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean
             from pg_catalog.pg_replication_slots s,
-                 (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end as reached) server
+                 (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end as reached) server
             where slot_name = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Slot } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

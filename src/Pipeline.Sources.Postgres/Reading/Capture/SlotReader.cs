@@ -15,7 +15,6 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Where the next advancing chunk begins, and how far whole transactions have been read.</summary>
     private long _from = from;
     private long _reached = from;
-    private bool _isStarted;
 
     private bool _hasUnfinishedPieces;
 
@@ -71,9 +70,7 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
         if (_changes.IsInTransaction || _waitingSince is not null) return;
-        // The first, at the start of the stream, names a position that the server has not sent up to yet.
-        if (_isStarted) See(serverPosition);
-        _isStarted = true;
+        See(serverPosition);
         if (serverPosition <= _from) return;
         if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
     }
