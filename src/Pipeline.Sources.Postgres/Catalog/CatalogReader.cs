@@ -44,7 +44,7 @@ internal static class CatalogReader
         return new PostgresTable(oid, qualifiedName, shape, await ReadColumnsAsync(command, cancellationToken), primaryKey);
     }
 
-    /// <summary>Columns as a replication stream describes them, by their types; a type that is gone by now is missing.</summary>
+    /// <summary>Columns as a replication stream describes them, by their types; of a type that is gone by now only its text can be had.</summary>
     public static async ValueTask<IReadOnlyList<PostgresColumn>> ResolveAsync(NpgsqlConnection connection, IReadOnlyList<(string Name, uint Type, int Modifier)> columns,
         CancellationToken cancellationToken)
     {
@@ -57,7 +57,12 @@ internal static class CatalogReader
                 new() { Value = columns.Select(column => column.Modifier).ToArray() },
             },
         };
-        return await ReadColumnsAsync(command, cancellationToken);
+        var found = (await ReadColumnsAsync(command, cancellationToken)).ToDictionary(column => (int)column.Number);
+        return
+        [
+            .. columns.Select((column, i) => found.GetValueOrDefault(i + 1)
+                ?? new PostgresColumn((short)(i + 1), column.Name, column.Type, "a type that is gone", 'b', 'X', ElementOid: 0, column.Modifier, IsNotNull: false)),
+        ];
     }
 
     private static async ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlCommand command, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Client;
 
@@ -11,6 +12,8 @@ namespace Pipeline.Sources.Postgres.Catalog;
 internal sealed class DescribedTables(PostgresConnections connections)
 {
     private readonly ConcurrentDictionary<string, PostgresTable> _tables = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ImmutableList<PostgresColumn>> _gone = new(StringComparer.Ordinal);
+    private volatile bool _isTextNeeded;
 
     public IEnumerable<PostgresTable> All => _tables.Values;
 
@@ -23,12 +26,21 @@ internal sealed class DescribedTables(PostgresConnections connections)
     public async ValueTask<PostgresTable> DescribeAsync(string name, CancellationToken cancellationToken) =>
         _tables[name] = await RefreshAsync(name, cancellationToken);
 
+    /// <summary>Whether a stream has had a type whose binary form is not understood, though the catalog has none (any more).</summary>
+    public bool IsTextNeeded => _isTextNeeded;
+
+    public void NeedText() => _isTextNeeded = true;
+
+    /// <summary>Adds a column that a stream has of the past, and the catalog has not: it is described from now on.</summary>
+    public void Remember(string name, PostgresColumn column) =>
+        _gone.AddOrUpdate(name, [column with { IsGone = true }], (_, known) => known.RemoveAll(other => other.Name == column.Name).Add(column with { IsGone = true }));
+
     /// <summary>Asks the catalog without changing what holds.</summary>
     public async ValueTask<PostgresTable> RefreshAsync(string name, CancellationToken cancellationToken)
     {
         var thing = $"Source {connections.Options.Name}, table {name}";
         var table = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel), cancellationToken);
-        return connections.Options.Mode == ReadMode.Cdc ? table.WithoutGenerated() : table;
+        return connections.Options.Mode == ReadMode.Cdc ? table.WithoutGenerated().With(_gone.GetValueOrDefault(name, [])) : table;
     }
 
     public PostgresTableOptions OptionsOf(string name) =>

@@ -20,7 +20,7 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
         new([.. FieldsOf(Columns), ChangeColumns.ChangedField, ChangeColumns.SequenceField, BronzeColumns.OpField, BronzeColumns.PositionField], null);
 
     /// <summary>The columns to select, in order, in the form that their decoders read.</summary>
-    public string SelectList => string.Join(", ", Columns.Select(column => ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
+    public string SelectList => string.Join(", ", Columns.Select(column => column.IsGone ? "null" : ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
 
     /// <summary>-1 when there is no such column.</summary>
     public int IndexOf(string column)
@@ -32,6 +32,9 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
 
     /// <summary>The table as logical replication sees it.</summary>
     public PostgresTable WithoutGenerated() => new(Oid, QualifiedName, Shape, [.. Columns.Where(column => !column.IsGenerated)], PrimaryKey);
+
+    /// <summary>The table with columns that only the stream has; one that the catalog has is the catalog's.</summary>
+    public PostgresTable With(IEnumerable<PostgresColumn> gone) => new(Oid, QualifiedName, Shape, [.. Columns, .. gone.Where(column => IndexOf(column.Name) < 0)], PrimaryKey);
 
     private static IEnumerable<Field> FieldsOf(IReadOnlyList<PostgresColumn> columns) =>
         columns.Select(column => new Field(column.Name, ColumnType.Of(column).Arrow, nullable: true));
@@ -49,6 +52,9 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
     /// <summary>Computed by the server from other columns; logical replication leaves it out.</summary>
     public bool IsGenerated { get; init; }
 
+    /// <summary>Dropped or renamed by now: only changes from before have it.</summary>
+    public bool IsGone { get; init; }
+
     /// <summary>The type as one would write it: with precision and scale where it has them.</summary>
     public string TypeText => ColumnType.Of(this).Arrow is Decimal128Type number ? $"{TypeName}({number.Precision},{number.Scale})" : TypeName;
 }
@@ -58,7 +64,8 @@ internal static class ChangeColumns
 {
     /// <summary>
     /// The columns that the row carries, separated by commas; null when it carries all. The server does not send large
-    /// values (TOAST) that an update has left alone: those are null here and keep their value downstream.
+    /// values (TOAST) that an update has left alone, and a row has no others than its table had when it was written: those
+    /// are null here and keep their value downstream.
     /// </summary>
     public static readonly Field ChangedField = new Field("_changed", StringType.Default, nullable: true).As(BronzeRole.Changed);
 

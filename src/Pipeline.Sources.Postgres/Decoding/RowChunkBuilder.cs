@@ -31,6 +31,9 @@ internal sealed class RowChunkBuilder : IDisposable
     private readonly Schema _schema;
     private readonly bool _isCapture;
     private readonly byte[][] _names;
+
+    /// <summary>What rows that are read from the table carry; null: all columns.</summary>
+    private readonly byte[]? _carriedByAll;
     private readonly ColumnType[] _types;
     private readonly int[] _bytesOfColumn;
     private readonly FieldDecoder[] _decoders;
@@ -47,6 +50,7 @@ internal sealed class RowChunkBuilder : IDisposable
         _isCapture = isCapture;
         _schema = isCapture ? table.ChangeSchema : table.ChunkSchema;
         _names = [.. table.Columns.Select(column => Encoding.UTF8.GetBytes(column.Name))];
+        if (table.Columns.Any(column => column.IsGone)) _carriedByAll = Encoding.UTF8.GetBytes(string.Join(',', table.Columns.Where(column => !column.IsGone).Select(column => column.Name)));
         _types = [.. table.Columns.Select(ColumnType.Of)];
         _bytesOfColumn = [.. _types.Select(_ => FirstBytesPerColumn)];
         _decoders = new FieldDecoder[_types.Length];
@@ -92,12 +96,13 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <param name="tuple">The row in the stream's form.</param>
     /// <param name="old">The row before, which may have the values that <paramref name="tuple"/> leaves out; or empty.</param>
     /// <param name="columnOf">The column of the chunk for each field of a tuple; -1 for one that the chunk lacks, <see cref="Unreadable"/> for one whose value it cannot have.</param>
+    /// <param name="carriesAll">Whether each column of the chunk is one of the tuple's.</param>
     /// <param name="sequence">Place within the transaction.</param>
-    public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, ReadOnlySpan<byte> op, long position, long sequence)
+    public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, bool carriesAll, ReadOnlySpan<byte> op, long position, long sequence)
     {
         if (tuple.Count != columnOf.Length || (!old.IsEmpty && old.Count != columnOf.Length)) throw new FormatException($"a row has {tuple.Count} fields instead of {columnOf.Length}");
         if (_memory is null) Begin();
-        var isComplete = true;
+        var isComplete = carriesAll;
         for (var i = 0; i < columnOf.Length; i++)
         {
             var kind = tuple.Read(out var value);
@@ -201,7 +206,9 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <summary>What rows that were read have all alike is written at once: it takes as long for each of them as a field does.</summary>
     private void FillWhatRowsShare()
     {
-        _changed?.AppendNull(RowCount - _changed.Length);
+        if (_carriedByAll is null) _changed?.AppendNull(RowCount - _changed.Length);
+        else
+            while (_changed!.Length < RowCount) _changed.Append(_carriedByAll);
         _sequences?.Append(BeforeAnyChange, RowCount - _sequences.Length);
         _ops!.Append("r"u8, RowCount - _ops.Length);
     }

@@ -13,6 +13,7 @@ internal sealed class CapturedTable : IDisposable
     private static readonly byte[] Truncated = [.. "t"u8];
 
     private readonly int[] _columnOf;
+    private readonly bool _carriesAll;
     private readonly bool[] _isKey;
 
     /// <param name="columnOf">The chunk's column for each column of the stream; -1 to leave it out.</param>
@@ -22,6 +23,7 @@ internal sealed class CapturedTable : IDisposable
         Name = name;
         Rows = new RowChunkBuilder(table, isCapture: true);
         _columnOf = columnOf;
+        _carriesAll = columnOf.Count(column => column >= 0) == table.Columns.Count;
         _isKey = isKey;
     }
 
@@ -33,7 +35,7 @@ internal sealed class CapturedTable : IDisposable
     public void Insert(ReadOnlySpan<byte> content, long position, ref long sequence)
     {
         // 'N', then the row.
-        Rows.Append(Last(content, content[0] == (byte)'N'), default, _columnOf, Created, position, sequence++);
+        Rows.Append(Last(content, content[0] == (byte)'N'), default, _columnOf, _carriesAll, Created, position, sequence++);
     }
 
     /// <summary>A change of the key is a delete of the old row and an insert of the new one.</summary>
@@ -45,14 +47,14 @@ internal sealed class CapturedTable : IDisposable
         var old = kind is (byte)'K' or (byte)'O' ? Tuple.Take(ref rest) : default;
         var row = old.IsEmpty ? Last(content, kind == (byte)'N') : Last(rest, rest[0] == (byte)'N');
         var isMove = kind == (byte)'K' || (kind == (byte)'O' && HasOtherKey(old, row));
-        if (isMove) Rows.Append(old, default, _columnOf, Deleted, position, sequence++);
-        Rows.Append(row, kind == (byte)'O' ? old : default, _columnOf, isMove ? Created : Updated, position, sequence++);
+        if (isMove) Rows.Append(old, default, _columnOf, _carriesAll, Deleted, position, sequence++);
+        Rows.Append(row, kind == (byte)'O' ? old : default, _columnOf, _carriesAll, isMove ? Created : Updated, position, sequence++);
     }
 
     public void Delete(ReadOnlySpan<byte> content, long position, ref long sequence)
     {
         // 'K' and the key, or 'O' and the row.
-        Rows.Append(Last(content, content[0] is (byte)'K' or (byte)'O'), default, _columnOf, Deleted, position, sequence++);
+        Rows.Append(Last(content, content[0] is (byte)'K' or (byte)'O'), default, _columnOf, _carriesAll, Deleted, position, sequence++);
     }
 
     public void Truncate(long position, ref long sequence) => Rows.AppendEvent(Truncated, position, sequence++);

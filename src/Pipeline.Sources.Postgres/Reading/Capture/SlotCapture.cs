@@ -27,6 +27,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private readonly AskedEnd _end = new();
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
+    private bool _isBinary;
     private volatile Exception? _seen;
     private volatile Exception? _unreported;
 
@@ -81,8 +82,8 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         await using var cancellation = stop.Token.Register(wire.Abort);
         await connections.TranslateAsync(Thing, async () =>
         {
-            var isBinary = described.All.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
-            await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, isBinary));
+            _isBinary = !described.IsTextNeeded && described.All.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
+            await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, _isBinary));
             var reporting = ReportAsync(stream, stop);
             try
             {
@@ -123,28 +124,38 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         return from.Position ?? slot.Confirmed;
     }
 
-    /// <summary>How to read a table as the stream describes it now; null when it is none of ours.</summary>
+    /// <summary>
+    /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row
+    /// was written, the catalog of now: names and types are the stream's.
+    /// </summary>
     private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, CancellationToken cancellationToken)
     {
         if (described.All.FirstOrDefault(candidate => candidate.Oid == relation.Oid) is not { } table) return null;
         var name = described.NameOf(table);
         var thing = $"Source {_options.Name}, table {name}";
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
-        var byNumber = columns.ToDictionary(column => (int)column.Number - 1);
         var key = _options.Tables.First(candidate => candidate.Name == name).Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
 
         var columnOf = new int[relation.Columns.Count];
+        var written = table.Columns.ToArray();
         for (var i = 0; i < columnOf.Length; i++)
         {
-            columnOf[i] = table.IndexOf(relation.Columns[i].Name);
+            var streamed = columns[i];
+            columnOf[i] = table.IndexOf(streamed.Name);
             if (columnOf[i] < 0)
             {
-                await OnUnknownColumnAsync(name, relation.Columns[i].Name, thing, cancellationToken);
+                await OnUnknownColumnAsync(name, streamed, thing, cancellationToken);
                 continue;
             }
 
             var known = table.Columns[columnOf[i]];
-            if (!byNumber.TryGetValue(i, out var streamed) || SameType(ColumnType.Of(known).Arrow, ColumnType.Of(streamed).Arrow)) continue;
+            if (SameType(ColumnType.Of(known).Arrow, ColumnType.Of(streamed).Arrow))
+            {
+                RequireForm(streamed, thing);
+                written[columnOf[i]] = streamed;
+                continue;
+            }
+
             if (key.Contains(known.Name, StringComparer.Ordinal) || !await HasTypeAgainAsync(name, known, cancellationToken))
                 throw new PipelineException(FaultKind.Invalid, thing, $"column {streamed.Name} changed its type: {known.TypeText} before, {streamed.TypeText} now",
                     "A table of the lake cannot change a column's type: capture it under another name, or give the column back its type.") { Split = from.Split };
@@ -154,24 +165,32 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
         if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
             throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
-        return new CapturedTable(name, table, columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
+        return new CapturedTable(name, table with { Columns = written }, columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
     }
 
-    private async ValueTask OnUnknownColumnAsync(string table, string column, string thing, CancellationToken cancellationToken)
+    /// <summary>A stream sends all types in one form, chosen when it starts.</summary>
+    private void RequireForm(PostgresColumn streamed, string thing)
+    {
+        if (!_isBinary || ColumnType.Of(streamed).IsBinary) return;
+        described.NeedText();
+        throw DescribedTables.Changed(thing, $"column {streamed.Name} is of type {streamed.TypeText}");
+    }
+
+    private async ValueTask OnUnknownColumnAsync(string table, PostgresColumn column, string thing, CancellationToken cancellationToken)
     {
         switch (_options.Capture.SchemaChanges)
         {
             case SchemaChanges.Fail:
-                throw SchemaChanged(thing, $"column {column} was added");
+                throw SchemaChanged(thing, $"column {column.Name} is new");
             case SchemaChanges.Freeze:
-                _log.ColumnLeftOut(table, column);
+                _log.ColumnLeftOut(table, column.Name);
                 return;
         }
 
-        // A column that is gone again by now has no place in the table; any other is there when the table is opened again.
+        // One that was dropped or renamed since is still one of what was written then.
         var now = await described.RefreshAsync(table, cancellationToken);
-        if (now.IndexOf(column) < 0) _log.ColumnLeftOut(table, column);
-        else throw DescribedTables.Changed(thing, $"column {column} was added");
+        if (now.IndexOf(column.Name) < 0) described.Remember(table, column);
+        throw DescribedTables.Changed(thing, $"column {column.Name} is new");
     }
 
     /// <summary>What the stream still holds of the time between could otherwise never be passed.</summary>
