@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
-using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
@@ -24,8 +23,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     private readonly PostgresMetrics _metrics;
     private readonly SplitLooks _looks = new();
     private readonly CaptureOwnership _ownership;
-    private readonly ILogger _log;
-    private int _hasAdvised;
+    private readonly CaptureListing _listing;
 
     public PostgresSource(PostgresSourceDefinition definition, SourceServices services)
     {
@@ -36,7 +34,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         _tables = new DescribedTables(_connections);
         _metrics = new PostgresMetrics(Name);
         _ownership = new CaptureOwnership(_options, services.Owner);
-        _log = services.Logs.CreateLogger<PostgresSource>();
+        _listing = new CaptureListing(_connections, _tables, _ownership, services);
     }
 
     public string Name => _options.Name;
@@ -52,19 +50,11 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     /// <summary>With change capture: also makes the publication and the slot when they are missing.</summary>
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
-        var described = await _tables.RefreshAsync(table, cancellationToken);
-        if (_options.Mode == ReadMode.Watermark) return [new Split(WatermarkSplit.Of(Name, table, described.Oid).Id, [table])];
+        if (_options.Mode == ReadMode.Watermark) return [new Split(WatermarkSplit.Of(Name, table, (await _tables.RefreshAsync(table, cancellationToken)).Oid).Id, [table])];
 
-        return await _connections.UseAsync<IReadOnlyList<Split>>(_options.Thing, async (connection, cancel) =>
-        {
-            var confirmed = await CaptureSetup.EnsureAsync(connection, _options, _ownership, _options.Thing, Advise, cancel);
-            var system = await CaptureSetup.SystemIdentifierAsync(connection, cancel);
-            var splits = new List<Split> { new(SlotSplit.Of(Name, _options.Capture.Slot, system), [.. _options.Tables.Select(captured => captured.Name)], Beginning: confirmed) };
-            if (!_options.Capture.Snapshot) return splits;
-            foreach (var relation in await CaptureSetup.StoredRelationsAsync(connection, described.Oid, cancel))
-                splits.Add(new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]));
-            return splits;
-        }, cancellationToken);
+        var listed = await _listing.OfAsync(table, cancellationToken);
+        var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name)], Beginning: listed.Confirmed);
+        return _options.Capture.Snapshot ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]))] : [slot];
     }
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -162,12 +152,6 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
             // The snapshot of a table ends, and stays read.
             if (!SnapshotSplit.Is(from.Split) || cancellationToken.IsCancellationRequested) _looks.Forget(from.Split);
         }
-    }
-
-    /// <summary>Said once: every look at the splits finds it.</summary>
-    private void Advise(string statement)
-    {
-        if (Interlocked.Exchange(ref _hasAdvised, 1) == 0) _log.SlotUnclaimed(_options.Thing, _options.Capture.Slot, statement);
     }
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)

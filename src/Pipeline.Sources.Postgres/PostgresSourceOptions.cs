@@ -38,7 +38,7 @@ public sealed record PostgresSourceOptions
 
     /// <summary>
     /// With watermarks: pause between two looks for changed rows. Default 1 s, 10 ms to 1 day. Shorter is fresher and asks the
-    /// server more often.
+    /// server more often. A table in which nothing changes is looked at less and less often, at last at thirty times this pause.
     /// </summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 

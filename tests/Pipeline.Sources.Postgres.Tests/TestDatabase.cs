@@ -75,8 +75,8 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static PostgresTableOptions Table(string name, string watermark) => new(name, $"public.{name}", watermark, [], TimeSpan.Zero);
 
-    public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null) =>
-        new(new PostgresSourceDefinition(options), new SourceServices(TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner())
+    public static PostgresSource Open(PostgresSourceOptions options, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null, TimeProvider? time = null) =>
+        new(new PostgresSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner())
         {
             Waits = waits ?? WaitWatch.Silent(TimeProvider.System),
         });

@@ -36,19 +36,40 @@ internal static class CatalogReader
     /// <exception cref="PipelineException">There is no such table.</exception>
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
-        var (oid, qualifiedName, shape, primaryKey) = await FindAsync(connection, table.Table, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}",
-                "Correct the setting 'table' or create the table.");
-
-        await using var command = new NpgsqlCommand(TableColumnsQuery, connection) { Parameters = { Oid(oid) } };
-        return new PostgresTable(oid, qualifiedName, shape, await ReadColumnsAsync(command, cancellationToken), primaryKey);
+        var found = (await FindAsync(connection, [table.Table], cancellationToken))[0] ?? throw Missing(connection, table, thing);
+        return found.WithColumns(await ReadColumnsAsync(connection, found.Oid, cancellationToken));
     }
+
+    /// <summary>All tables of a source, by their names in the lake. Of those that are as they were only that is asked.</summary>
+    /// <param name="known">A table as it was; null: not known.</param>
+    /// <exception cref="PipelineException">There is no such table.</exception>
+    public static async ValueTask<IReadOnlyDictionary<string, PostgresTable>> ReadAllAsync(NpgsqlConnection connection, PostgresSourceOptions options, Func<string, PostgresTable?> known,
+        CancellationToken cancellationToken)
+    {
+        var found = await FindAsync(connection, [.. options.Tables.Select(table => table.Table)], cancellationToken);
+        var tables = new Dictionary<string, PostgresTable>(StringComparer.Ordinal);
+        foreach (var (table, state) in options.Tables.Zip(found))
+        {
+            if (state is null) throw Missing(connection, table, $"Source {options.Name}, table {table.Name}");
+            var isKnown = known(table.Name) is { } before && (before.Oid, before.Shape, before.QualifiedName) == (state.Oid, state.Shape, state.QualifiedName);
+            tables.Add(table.Name, isKnown ? known(table.Name)! : state.WithColumns(await ReadColumnsAsync(connection, state.Oid, cancellationToken)));
+        }
+
+        return tables;
+    }
+
+    private static PipelineException Missing(NpgsqlConnection connection, PostgresTableOptions table, string thing) =>
+        new(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}{(table.Table.Contains('.', StringComparison.Ordinal) ? "" : ", in schema public or the role's own")}",
+            "Correct the setting 'table' or create the table.");
+
+    private static ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlConnection connection, uint oid, CancellationToken cancellationToken) =>
+        ReadColumnsAsync(new NpgsqlCommand(TableColumnsQuery, connection) { Parameters = { Oid(oid) } }, cancellationToken);
 
     /// <summary>Columns as a replication stream describes them, by their types; of a type that is gone by now only its text can be had.</summary>
     public static async ValueTask<IReadOnlyList<PostgresColumn>> ResolveAsync(NpgsqlConnection connection, IReadOnlyList<(string Name, uint Type, int Modifier)> columns,
         CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(TypesQuery, connection)
+        var command = new NpgsqlCommand(TypesQuery, connection)
         {
             Parameters =
             {
@@ -67,6 +88,7 @@ internal static class CatalogReader
 
     private static async ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {
+        await using var owned = command;
         var columns = new List<PostgresColumn>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
@@ -81,17 +103,27 @@ internal static class CatalogReader
         from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
         """;
 
-    private static async ValueTask<(uint Oid, string QualifiedName, string Shape, string[] PrimaryKey)?> FindAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    /// <summary>
+    /// The tables of these names without their columns, in this order; null for one that is not there. A name without a schema is looked for
+    /// in the role's own and in public: a path of others' schemas would choose the table, and the functions, for us.
+    /// </summary>
+    private static async ValueTask<IReadOnlyList<PostgresTable?>> FindAsync(NpgsqlConnection connection, string[] tables, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"""
-            select c.oid, format('%I.%I', n.nspname, c.relname), coalesce(({ShapeSql("c.oid")}), ''),
+            select given.place::int - 1, c.oid, format('%I.%I', n.nspname, c.relname), coalesce(({ShapeSql("c.oid")}), ''),
                    array(select a.attname::text from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
                          where i.indrelid = c.oid and i.indisprimary)
-            from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-            where c.oid = to_regclass($1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
-            """, connection) { Parameters = { new() { Value = table } } };
+            from unnest($1::text[]) with ordinality given (name, place),
+                 lateral (select case when cardinality(parse_ident(name)) > 1 then to_regclass(name)
+                                 else coalesce(to_regclass(quote_ident(current_user) || '.' || name), to_regclass('public.' || name)) end as oid) named
+                 join pg_catalog.pg_class c on c.oid = named.oid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p', 'v', 'm', 'f')
+            """, connection) { Parameters = { new() { Value = tables } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetFieldValue<uint>(0), reader.GetString(1), reader.GetString(2), reader.GetFieldValue<string[]>(3)) : null;
+        var found = new PostgresTable?[tables.Length];
+        while (await reader.ReadAsync(cancellationToken))
+            found[reader.GetInt32(0)] = new PostgresTable(reader.GetFieldValue<uint>(1), reader.GetString(2), reader.GetString(3), [], reader.GetFieldValue<string[]>(4));
+        return found;
     }
 
     /// <summary>Whether an index can deliver rows in the order of a column.</summary>

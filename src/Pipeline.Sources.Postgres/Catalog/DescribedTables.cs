@@ -19,6 +19,9 @@ internal sealed class DescribedTables(PostgresConnections connections)
 
     public string NameOf(PostgresTable table) => _tables.First(pair => pair.Value == table).Key;
 
+    /// <summary>As it was last told; null: not yet.</summary>
+    public PostgresTable? Find(string name) => _tables.GetValueOrDefault(name);
+
     public async ValueTask<PostgresTable> GetAsync(string name, CancellationToken cancellationToken) =>
         _tables.TryGetValue(name, out var table) ? table : await DescribeAsync(name, cancellationToken);
 

@@ -31,10 +31,12 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
     }
 
     /// <summary>The table as logical replication sees it.</summary>
-    public PostgresTable WithoutGenerated() => new(Oid, QualifiedName, Shape, [.. Columns.Where(column => !column.IsGenerated)], PrimaryKey);
+    public PostgresTable WithoutGenerated() => WithColumns([.. Columns.Where(column => !column.IsGenerated)]);
 
     /// <summary>The table with columns that only the stream has; one that the catalog has is the catalog's.</summary>
-    public PostgresTable With(IEnumerable<PostgresColumn> gone) => new(Oid, QualifiedName, Shape, [.. Columns, .. gone.Where(column => IndexOf(column.Name) < 0)], PrimaryKey);
+    public PostgresTable With(IEnumerable<PostgresColumn> gone) => WithColumns([.. Columns, .. gone.Where(column => IndexOf(column.Name) < 0)]);
+
+    public PostgresTable WithColumns(IReadOnlyList<PostgresColumn> columns) => new(Oid, QualifiedName, Shape, columns, PrimaryKey);
 
     private static IEnumerable<Field> FieldsOf(IReadOnlyList<PostgresColumn> columns) =>
         columns.Select(column => new Field(column.Name, ColumnType.Of(column).Arrow, nullable: true));

@@ -13,10 +13,11 @@ internal sealed class PostgresConnections : IAsyncDisposable
 {
     /// <summary>
     /// Every value that the server turns into text has one form, whatever the role's settings; a row-level security
-    /// policy fails the query instead of hiding rows; the role's own statement time-out does not cut a window.
+    /// policy fails the query instead of hiding rows; the role's own statement time-out does not cut a window; no function
+    /// of somebody else's schema is taken for the server's.
     /// </summary>
     private const string SessionSettings =
-        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0";
+        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c search_path=pg_catalog";
 
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _turns;
@@ -57,6 +58,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
             CommandTimeout = Seconds(options.RequestTimeout),
             KeepAlive = 0,
             TcpKeepAlive = true,
+            // Nothing is set in a session: resetting it is a transaction of its own.
+            NoResetOnClose = true,
         }.ConnectionString);
         if (options.Security.Password is { } password)
             builder.UsePasswordProvider(

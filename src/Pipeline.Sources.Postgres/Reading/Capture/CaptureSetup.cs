@@ -11,21 +11,29 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <param name="MayAlter">Whether our role is its owner's.</param>
 internal sealed record PublicationState(IReadOnlySet<uint> Tables, PublicationMark Mark, bool MayAlter);
 
+/// <summary>What is there of what change capture needs.</summary>
+/// <param name="Publication">Null: there is none of its name.</param>
+/// <param name="Slot">Null: there is none of its name.</param>
+/// <param name="Missing">Tables that the publication lacks.</param>
+internal sealed record CaptureState(PublicationState? Publication, SlotState? Slot, IReadOnlyList<PostgresTable> Missing, CaptureVerdict Verdict)
+{
+    public bool IsComplete => Publication is not null && Slot is not null && Missing.Count == 0 && Verdict.Claim is null;
+}
+
 /// <summary>What change capture needs on the server: a publication of the tables, and a slot.</summary>
 internal static class CaptureSetup
 {
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
     /// <param name="advise">Takes a statement of which nobody but the publication's owner may make use.</param>
-    /// <returns>From where on the slot has changes.</returns>
     /// <exception cref="PipelineException">What is there belongs to somebody else; it stays as it is.</exception>
-    public static async ValueTask<long> EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, Action<string> advise,
-        CancellationToken cancellationToken)
+    public static async ValueTask EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IEnumerable<PostgresTable> tables,
+        Action<string> advise, CancellationToken cancellationToken)
     {
         var turn = $"(hashtext({Sql.Text("pipeline " + options.Capture.Slot)}))";
         await ExecuteAsync(connection, $"select pg_advisory_lock{turn}", cancellationToken);
         try
         {
-            return await EnsureInTurnAsync(connection, options, ownership, thing, advise, cancellationToken);
+            await EnsureInTurnAsync(connection, options, ownership, thing, [.. tables], advise, cancellationToken);
         }
         finally
         {
@@ -34,21 +42,32 @@ internal static class CaptureSetup
         }
     }
 
-    private static async ValueTask<long> EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, Action<string> advise,
+    /// <summary>Looks, and changes nothing.</summary>
+    /// <exception cref="PipelineException">What is there belongs to somebody else.</exception>
+    public static async ValueTask<CaptureState> FindAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IEnumerable<PostgresTable> tables,
         CancellationToken cancellationToken)
     {
-        var tables = new List<PostgresTable>();
-        foreach (var table in options.Tables) tables.Add(await CatalogReader.ReadAsync(connection, table, $"Source {options.Name}, table {table.Name}", cancellationToken));
-
         var found = await FindPublicationAsync(connection, options, cancellationToken);
         var slot = await FindSlotAsync(connection, options, cancellationToken);
         var verdict = await ownership.JudgeAsync(connection, found, slot, cancellationToken);
         if (verdict.Refusal is not null) throw verdict.Refusal;
         if (slot is not null && slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
+        return new CaptureState(found, slot, [.. tables.Where(table => found?.Tables.Contains(table.Oid) != true)], verdict);
+    }
+
+    /// <summary>From where on a slot has changes.</summary>
+    /// <exception cref="PipelineException">It is not made yet.</exception>
+    public static long ConfirmedOf(SlotState slot, PostgresSourceOptions options, string thing) => slot.Confirmed > 0
+        ? slot.Confirmed
+        : throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} is just being made: the server waits for open transactions to end", "Nothing to do unless it lasts.");
+
+    private static async ValueTask EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IReadOnlyList<PostgresTable> tables,
+        Action<string> advise, CancellationToken cancellationToken)
+    {
+        var (found, slot, missing, verdict) = await FindAsync(connection, options, ownership, thing, tables, cancellationToken);
 
         // The publication first: a slot decodes only what was published when it happened.
-        var missing = tables.Where(table => found?.Tables.Contains(table.Oid) != true).ToList();
         if (found is null)
             await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}", cancellationToken);
         else if (missing.Count > 0 && !found.Mark.IsMadeByPipeline)
@@ -59,15 +78,7 @@ internal static class CaptureSetup
 
         if (verdict.Claim is { } claim) await ExecuteAsync(connection, CaptureOwnership.CommentSql(options.Capture.Publication, claim), cancellationToken);
         if (verdict.Advice is { } advice) advise(advice);
-        if (slot is null)
-        {
-            await using var create = new NpgsqlCommand(FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), connection);
-            return Lsn.Parse((string)(await create.ExecuteScalarAsync(cancellationToken))!);
-        }
-
-        if (slot.Confirmed == 0)
-            throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} is just being made: the server waits for open transactions to end", "Nothing to do unless it lasts.");
-        return slot.Confirmed;
+        if (slot is null) await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
     }
 
     public static string CreatePublicationSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
@@ -118,17 +129,25 @@ internal static class CaptureSetup
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>The relations that hold a table's rows: itself, or its partitions.</summary>
-    public static async ValueTask<IReadOnlyList<uint>> StoredRelationsAsync(NpgsqlConnection connection, uint table, CancellationToken cancellationToken)
+    /// <summary>The relations that hold each table's rows: itself, or its partitions.</summary>
+    public static async ValueTask<IReadOnlyDictionary<string, IReadOnlyList<uint>>> StoredRelationsAsync(NpgsqlConnection connection, IReadOnlyDictionary<string, PostgresTable> tables,
+        CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
             with recursive tree as (
-              select $1 as oid
+              select root, root as oid from unnest($1) root
               union all
-              select inhrelid from pg_catalog.pg_inherits join tree on inhparent = tree.oid)
-            select array(select c.oid from tree join pg_catalog.pg_class c using (oid) where c.relkind = 'r' order by c.oid)
-            """, connection) { Parameters = { CatalogReader.Oid(table) } };
-        return (uint[])(await command.ExecuteScalarAsync(cancellationToken))!;
+              select root, inhrelid from pg_catalog.pg_inherits join tree on inhparent = tree.oid)
+            select tree.root, c.oid from tree join pg_catalog.pg_class c using (oid) where c.relkind = 'r' order by c.oid
+            """, connection)
+        {
+            Parameters = { new() { Value = tables.Values.Select(table => table.Oid).ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid } },
+        };
+        var relations = new List<(uint Root, uint Oid)>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) relations.Add((reader.GetFieldValue<uint>(0), reader.GetFieldValue<uint>(1)));
+        var byRoot = relations.Distinct().ToLookup(relation => relation.Root, relation => relation.Oid);
+        return tables.ToDictionary(table => table.Key, IReadOnlyList<uint> (table) => [.. byRoot[table.Value.Oid]], StringComparer.Ordinal);
     }
 
     public static async ValueTask ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

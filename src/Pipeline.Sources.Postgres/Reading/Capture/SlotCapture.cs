@@ -165,7 +165,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
         if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
             throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
-        return new CapturedTable(name, table with { Columns = written }, columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
+        return new CapturedTable(name, table.WithColumns(written), columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
     }
 
     /// <summary>A stream sends all types in one form, chosen when it starts.</summary>

@@ -1,3 +1,4 @@
+using System.Data;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Client;
@@ -47,9 +48,11 @@ internal sealed class SlotWatch(PostgresConnections connections, SplitId split, 
     /// <exception cref="PipelineException">The slot is somebody else's by now.</exception>
     public ValueTask<SlotState?> FindAsync(CancellationToken cancellationToken) => connections.UseBesideAsync(Thing, async (connection, cancel) =>
     {
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
         await _ownership.RequireAsync(connection, split, cancel);
         var askedAt = services.Time.GetTimestamp();
         var slot = await CaptureSetup.FindSlotAsync(connection, _options, cancel);
+        await transaction.CommitAsync(cancel);
         if (slot is not null) end.Answered(slot.End, askedAt);
         return slot;
     }, cancellationToken);

@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
@@ -19,6 +20,9 @@ internal sealed class WatermarkReader(
 {
     private const long Beginning = 0;
 
+    /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
+    private const int QuietPauses = 30;
+
     private readonly string _thing = $"Source {connections.Options.Name}, table {table.Name}";
 
     /// <summary>Where the next window begins; null before the first.</summary>
@@ -32,6 +36,9 @@ internal sealed class WatermarkReader(
     /// <summary>When it was last looked, and how long before that all was committed that lies before the end; null: not known.</summary>
     private (long LookedAt, TimeSpan Behind)? _whole;
 
+    /// <summary>The last look found no rows.</summary>
+    private bool _isQuiet;
+
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
 
@@ -43,10 +50,12 @@ internal sealed class WatermarkReader(
         // Before any turn is taken: who holds one must not wait for another.
         var told = await tables.GetAsync(table.Name, cancellationToken);
         using var held = services.Waits.Open($"The end of {_thing}");
+        var pause = connections.Options.PollInterval;
         while (true)
         {
             await connections.InTurnAsync(_thing, cancel => ReadNextWindowAsync(told, held, cancel), cancellationToken);
-            await Task.Delay(connections.Options.PollInterval, services.Time, cancellationToken);
+            pause = _isQuiet ? TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, connections.Options.PollInterval.Ticks * QuietPauses)) : connections.Options.PollInterval;
+            await Task.Delay(pause, services.Time, cancellationToken);
         }
     }
 
@@ -54,8 +63,17 @@ internal sealed class WatermarkReader(
     /// <param name="held">Told while open transactions hold back what may be read.</param>
     private async ValueTask<bool> ReadNextWindowAsync(PostgresTable told, Wait held, CancellationToken cancellationToken)
     {
-        var window = await connections.UseBesideAsync(_thing, (connection, cancel) => NextWindowAsync(connection, told, held, cancel), cancellationToken);
+        var window = await connections.UseBesideAsync(_thing, async (connection, cancel) =>
+        {
+            await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
+            var next = await NextWindowAsync(connection, told, held, cancel);
+            // Where nothing came the last time, the look itself says whether anything is there: a window is a transaction more.
+            if (_isQuiet && next is not null && !await ExistsAsync(connection, next, cancel)) next = null;
+            await transaction.CommitAsync(cancel);
+            return next;
+        }, cancellationToken);
         var reached = window is null ? null : await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
+        _isQuiet = reached is null;
         _from = reached ?? _from;
         _handed = reached ?? _handed;
         if (_whole is { } whole) looks.Saw(split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
@@ -153,6 +171,12 @@ internal sealed class WatermarkReader(
         throw new PipelineException(FaultKind.Gap, _thing,
             $"the server's clock says {clock:yyyy-MM-dd HH:mm:ss}, but the table has been read up to {reached:yyyy-MM-dd HH:mm:ss}: it was set back, and changes until it has caught up would be missed",
             $"Set 'overlap' to more than {(reached - clock).TotalMinutes:0.0} minutes and start the source again when the clock has caught up.") { Split = split.Id };
+    }
+
+    private static async ValueTask<bool> ExistsAsync(NpgsqlConnection connection, WatermarkWindow window, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(window.ExistsSql, connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static async ValueTask<long?> LargestAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, CancellationToken cancellationToken)

@@ -25,6 +25,9 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
         }
     }
 
+    /// <summary>Whether there are any.</summary>
+    public string ExistsSql => $"select exists (select from {Table.QualifiedName} where {Condition})";
+
     private string Condition
     {
         get
