@@ -16,6 +16,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: nothing on the server says whose slot {Slot} is, so that another pipeline could use it too; better, as the publication's owner: {Statement}")]
     public static partial void SlotUnclaimed(this ILogger log, string thing, string slot, string statement);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: publication {Publication} leaves out {Operations}, which therefore do not come into the lake")]
+    public static partial void OperationsLeftOut(this ILogger log, string thing, string publication, string operations);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
     public static partial void SlotUnseen(this ILogger log, string slot, string cause);
 

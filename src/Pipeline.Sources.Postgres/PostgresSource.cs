@@ -53,7 +53,8 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         if (_options.Mode == ReadMode.Watermark) return [new Split(WatermarkSplit.Of(Name, table, (await _tables.RefreshAsync(table, cancellationToken)).Oid).Id, [table])];
 
         var listed = await _listing.OfAsync(table, cancellationToken);
-        var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name)], Beginning: listed.Confirmed);
+        if (listed.Refused.TryGetValue(table, out var refusal)) throw refusal;
+        var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed);
         return _options.Capture.Snapshot ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]))] : [slot];
     }
 
@@ -129,7 +130,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     {
         try
         {
-            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
+            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }

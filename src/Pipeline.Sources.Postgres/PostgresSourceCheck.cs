@@ -103,7 +103,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             Add($"{thing}: key {key}", ok: false, "there is no such column", $"Correct the setting 'key'. Columns: {string.Join(", ", described.Columns.Select(candidate => candidate.Name))}.");
         if (_options.Mode == ReadMode.Cdc)
         {
-            await CaptureCheck.CheckTableAsync(connection, _options, described, thing, _findings, cancellationToken);
+            await CaptureCheck.CheckTableAsync(connection, _options, table, described, thing, _findings, cancellationToken);
             return true;
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Configuration;
 
 namespace Pipeline.Sources.Postgres;
@@ -16,11 +17,21 @@ namespace Pipeline.Sources.Postgres;
 /// </param>
 public sealed record PostgresTableOptions(string Name, string Table, string Watermark, IReadOnlyList<string> Key, TimeSpan Overlap)
 {
+    /// <summary>Columns of the database's table that do not come into the lake. Default: none.</summary>
+    public IReadOnlyList<string> Omit { get; init; } = [];
+
+    /// <summary>Names in the lake of columns that have another one in the database. Default: none.</summary>
+    public IReadOnlyDictionary<string, string> Rename { get; init; } = ImmutableDictionary<string, string>.Empty;
+
     internal static PostgresTableOptions Bind(string name, SettingsReader settings, ReadMode mode)
     {
         var isWatermark = mode == ReadMode.Watermark;
         var table = new PostgresTableOptions(name, settings.String("table", name), isWatermark ? settings.String("watermark") : "", settings.Strings("key"),
-            isWatermark ? settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)) : TimeSpan.Zero);
+            isWatermark ? settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)) : TimeSpan.Zero)
+        {
+            Omit = settings.Strings("omit"),
+            Rename = settings.Section("rename").Texts(),
+        };
         settings.Complete();
         return table;
     }

@@ -37,12 +37,11 @@ internal static class CatalogReader
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
         var found = (await FindAsync(connection, [table.Table], cancellationToken))[0] ?? throw Missing(connection, table, thing);
-        return found.WithColumns(await ReadColumnsAsync(connection, found.Oid, cancellationToken));
+        return found.WithColumns(await ReadColumnsAsync(connection, found.Oid, cancellationToken)).Configured(table);
     }
 
-    /// <summary>All tables of a source, by their names in the lake. Of those that are as they were only that is asked.</summary>
+    /// <summary>The tables of a source that are there, by their names in the lake. Of those that are as they were only that is asked.</summary>
     /// <param name="known">A table as it was; null: not known.</param>
-    /// <exception cref="PipelineException">There is no such table.</exception>
     public static async ValueTask<IReadOnlyDictionary<string, PostgresTable>> ReadAllAsync(NpgsqlConnection connection, PostgresSourceOptions options, Func<string, PostgresTable?> known,
         CancellationToken cancellationToken)
     {
@@ -50,15 +49,34 @@ internal static class CatalogReader
         var tables = new Dictionary<string, PostgresTable>(StringComparer.Ordinal);
         foreach (var (table, state) in options.Tables.Zip(found))
         {
-            if (state is null) throw Missing(connection, table, $"Source {options.Name}, table {table.Name}");
+            if (state is null) continue;
             var isKnown = known(table.Name) is { } before && (before.Oid, before.Shape, before.QualifiedName) == (state.Oid, state.Shape, state.QualifiedName);
-            tables.Add(table.Name, isKnown ? known(table.Name)! : state.WithColumns(await ReadColumnsAsync(connection, state.Oid, cancellationToken)));
+            tables.Add(table.Name, isKnown ? known(table.Name)! : state.WithColumns(await ReadColumnsAsync(connection, state.Oid, cancellationToken)).Configured(table));
         }
 
         return tables;
     }
 
-    private static PipelineException Missing(NpgsqlConnection connection, PostgresTableOptions table, string thing) =>
+    /// <summary>What tables are, by their identity.</summary>
+    public static async ValueTask<IReadOnlyDictionary<uint, TableTraits>> TraitsAsync(NpgsqlConnection connection, IEnumerable<PostgresTable> tables, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select c.oid, c.relkind, c.relpersistence, c.relreplident,
+                   array(select a.attname::text from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+                         where i.indrelid = c.oid and case c.relreplident when 'i' then i.indisreplident when 'd' then i.indisprimary else false end)
+            from pg_catalog.pg_class c where c.oid = any ($1)
+            """, connection)
+        {
+            Parameters = { new() { Value = tables.Select(table => table.Oid).ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var traits = new Dictionary<uint, TableTraits>();
+        while (await reader.ReadAsync(cancellationToken))
+            traits.Add(reader.GetFieldValue<uint>(0), new TableTraits(reader.GetChar(1), reader.GetChar(2), reader.GetChar(3), reader.GetFieldValue<string[]>(4)));
+        return traits;
+    }
+
+    public static PipelineException Missing(NpgsqlConnection connection, PostgresTableOptions table, string thing) =>
         new(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}{(table.Table.Contains('.', StringComparison.Ordinal) ? "" : ", in schema public or the role's own")}",
             "Correct the setting 'table' or create the table.");
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Reading.Capture;
 
 namespace Pipeline.Sources.Postgres.Catalog;
 
@@ -16,8 +17,6 @@ internal sealed class DescribedTables(PostgresConnections connections)
     private volatile bool _isTextNeeded;
 
     public IEnumerable<PostgresTable> All => _tables.Values;
-
-    public string NameOf(PostgresTable table) => _tables.First(pair => pair.Value == table).Key;
 
     /// <summary>As it was last told; null: not yet.</summary>
     public PostgresTable? Find(string name) => _tables.GetValueOrDefault(name);
@@ -42,8 +41,15 @@ internal sealed class DescribedTables(PostgresConnections connections)
     public async ValueTask<PostgresTable> RefreshAsync(string name, CancellationToken cancellationToken)
     {
         var thing = $"Source {connections.Options.Name}, table {name}";
-        var table = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel), cancellationToken);
-        return connections.Options.Mode == ReadMode.Cdc ? table.WithoutGenerated().With(_gone.GetValueOrDefault(name, [])) : table;
+        if (connections.Options.Mode == ReadMode.Watermark) return await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel), cancellationToken);
+
+        // What is captured has the columns that are published.
+        return await connections.UseAsync(thing, async (connection, cancel) =>
+        {
+            var table = await CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel);
+            var published = (await CaptureSetup.FindPublicationAsync(connection, connections.Options, cancel))?.Tables.GetValueOrDefault(table.Oid);
+            return table.WithoutGenerated().Published(published?.Columns).With(_gone.GetValueOrDefault(name, []));
+        }, cancellationToken);
     }
 
     public PostgresTableOptions OptionsOf(string name) =>

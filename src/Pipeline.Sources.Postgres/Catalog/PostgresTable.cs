@@ -38,8 +38,16 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
 
     public PostgresTable WithColumns(IReadOnlyList<PostgresColumn> columns) => new(Oid, QualifiedName, Shape, columns, PrimaryKey);
 
+    /// <summary>The table with the columns that its options take, under the names that they give.</summary>
+    public PostgresTable Configured(PostgresTableOptions options) => options.Omit.Count + options.Rename.Count == 0
+        ? this
+        : WithColumns([.. Columns.Where(column => !options.Omit.Contains(column.Name, StringComparer.Ordinal)).Select(column => column with { LakeName = options.Rename.GetValueOrDefault(column.Name, column.Name) })]);
+
+    /// <summary>The columns that a publication has of the table; null: all.</summary>
+    public PostgresTable Published(IReadOnlyCollection<string>? columns) => columns is null ? this : WithColumns([.. Columns.Where(column => columns.Contains(column.Name))]);
+
     private static IEnumerable<Field> FieldsOf(IReadOnlyList<PostgresColumn> columns) =>
-        columns.Select(column => new Field(column.Name, ColumnType.Of(column).Arrow, nullable: true));
+        columns.Select(column => new Field(column.LakeName, ColumnType.Of(column).Arrow, nullable: true));
 }
 
 /// <param name="Number">The attribute number: stays with the column through a rename.</param>
@@ -53,6 +61,9 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
 {
     /// <summary>Computed by the server from other columns; logical replication leaves it out.</summary>
     public bool IsGenerated { get; init; }
+
+    /// <summary>The name in the lake.</summary>
+    public string LakeName { get; init; } = Name;
 
     /// <summary>Dropped or renamed by now: only changes from before have it.</summary>
     public bool IsGone { get; init; }

@@ -49,8 +49,8 @@ internal sealed class RowChunkBuilder : IDisposable
     {
         _isCapture = isCapture;
         _schema = isCapture ? table.ChangeSchema : table.ChunkSchema;
-        _names = [.. table.Columns.Select(column => Encoding.UTF8.GetBytes(column.Name))];
-        if (table.Columns.Any(column => column.IsGone)) _carriedByAll = Encoding.UTF8.GetBytes(string.Join(',', table.Columns.Where(column => !column.IsGone).Select(column => column.Name)));
+        _names = [.. table.Columns.Select(column => Encoding.UTF8.GetBytes(column.LakeName))];
+        if (table.Columns.Any(column => column.IsGone)) _carriedByAll = Encoding.UTF8.GetBytes(string.Join(',', table.Columns.Where(column => !column.IsGone).Select(column => column.LakeName)));
         _types = [.. table.Columns.Select(ColumnType.Of)];
         _bytesOfColumn = [.. _types.Select(_ => FirstBytesPerColumn)];
         _decoders = new FieldDecoder[_types.Length];

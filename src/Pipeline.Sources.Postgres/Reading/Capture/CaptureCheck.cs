@@ -57,12 +57,12 @@ internal static class CaptureCheck
         void Add(string thing, bool ok, string detail, string nextStep) => findings.Add(new Finding($"{options.Name}: {thing}", ok, detail, ok ? null : nextStep));
     }
 
-    public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresSourceOptions options, PostgresTable table, string thing, List<Finding> findings,
-        CancellationToken cancellationToken)
+    public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresSourceOptions options, PostgresTableOptions tableOptions, PostgresTable table, string thing,
+        List<Finding> findings, CancellationToken cancellationToken)
     {
         var publication = await CaptureSetup.FindPublicationAsync(connection, options, cancellationToken);
         await using var command = new NpgsqlCommand("""
-            select c.relreplident, c.relkind, pg_has_role(c.relowner, 'USAGE'), has_database_privilege(current_database(), 'CREATE'),
+            select pg_has_role(c.relowner, 'USAGE'), has_database_privilege(current_database(), 'CREATE'),
                    coalesce((select format('%I', rolname) from pg_catalog.pg_roles where oid = c.relowner), ''), format('%I', current_database())
             from pg_catalog.pg_class c where c.oid = $1
             """, connection) { Parameters = { CatalogReader.Oid(table.Oid) } };
@@ -70,19 +70,23 @@ internal static class CaptureCheck
         await reader.ReadAsync(cancellationToken);
 
         var role = Sql.Identifier(options.Security.Username);
-        Add("kind", reader.GetChar(1) is 'r' or 'p', reader.GetChar(1) is 'r' or 'p' ? "table" : "no ordinary table", "Capture the tables below it.");
-        var identity = reader.GetChar(0);
-        Add("replica identity", identity is 'f' or 'i' || (identity == 'd' && table.PrimaryKey.Count > 0),
-            identity switch { 'f' => "full", 'i' => "an index", 'd' when table.PrimaryKey.Count > 0 => "the primary key", 'd' => "there is no primary key: updates and deletes would fail", _ => "nothing: updates and deletes would fail" },
-            $"ALTER TABLE {table.QualifiedName} REPLICA IDENTITY FULL;");
-        if (publication?.Tables.Contains(table.Oid) == true)
-            Add("publication", ok: true, options.Capture.Publication, "");
+        var (mayAlter, mayCreate, owner, database) = (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetString(2), reader.GetString(3));
+        await reader.DisposeAsync();
+        var traits = (await CatalogReader.TraitsAsync(connection, [table], cancellationToken))[table.Oid];
+        foreach (var refusal in CaptureRefusal.Of(tableOptions, table.WithoutGenerated(), traits, publication)) Add(refusal.What, ok: false, refusal.Cause, refusal.NextStep);
+        if (traits.Kind is not ('r' or 'p')) return;
+        if (table.Columns.Where(column => column.IsGenerated).Select(column => column.Name).ToList() is { Count: > 0 } generated)
+            Add("generated columns", ok: true, $"{string.Join(", ", generated)}: the server's log does not have them, nor has the lake", "");
+        if (publication?.Operations.Missing is { Length: > 0 } operations) Add("operations", ok: true, $"publication {options.Capture.Publication} leaves out {operations}: they do not come into the lake", "");
+        if (publication?.Tables.GetValueOrDefault(table.Oid) is { } published)
+            Add("publication", ok: true, string.Concat(options.Capture.Publication, published.Filter is { } filter ? $", rows where {filter}" : "",
+                published.Columns is { } columns && table.WithoutGenerated().Columns.Count(column => !columns.Contains(column.Name)) is > 0 and var left ? $", without {left} columns" : ""), "");
         else if (publication is not null)
-            Add("publication", publication.Mark.IsMadeByPipeline && reader.GetBoolean(2), $"{options.Capture.Publication} does not contain it{(publication.Mark.IsMadeByPipeline ? "; it is added at start by the table's owner" : "")}",
-                $"{CaptureSetup.AddTablesSql(options, [table])};");
+            Add("publication", publication.Mark.IsMadeByPipeline && mayAlter, $"{options.Capture.Publication} does not contain it{(publication.Mark.IsMadeByPipeline ? "; it is added at start by the table's owner" : "")}",
+                $"{await CaptureSetup.PublishSqlAsync(connection, options, publication, [table], cancellationToken)};");
         else
-            Add("publication", reader.GetBoolean(2) && reader.GetBoolean(3), $"{options.Capture.Publication} does not exist; it is made at start by the table's owner",
-                $"GRANT CREATE ON DATABASE {reader.GetString(5)} TO {role}; GRANT {reader.GetString(4)} TO {role}; -- or as the owner: {CaptureSetup.CreatePublicationSql(options, [table])};");
+            Add("publication", mayAlter && mayCreate, $"{options.Capture.Publication} does not exist; it is made at start by the table's owner",
+                $"GRANT CREATE ON DATABASE {database} TO {role}; GRANT {owner} TO {role}; -- or as the owner: {CaptureSetup.CreatePublicationSql(options, [table])};");
 
         void Add(string what, bool ok, string detail, string nextStep) => findings.Add(new Finding($"{thing}: {what}", ok, detail, ok ? null : nextStep));
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Data;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -10,8 +11,9 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <summary>What a look at the server found of everything that is captured.</summary>
 /// <param name="System">The server's identifier.</param>
 /// <param name="Confirmed">From where on the slot has changes.</param>
-/// <param name="Relations">The relations that hold the rows of each table, by the name in the lake.</param>
-internal sealed record CaptureListed(string System, long Confirmed, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations);
+/// <param name="Relations">The relations that hold the rows of each table that is captured, by the name in the lake.</param>
+/// <param name="Refused">Why the other tables are not.</param>
+internal sealed record CaptureListed(string System, long Confirmed, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused);
 
 /// <summary>
 /// Looks at the server for all tables of a source at once, and makes the publication and the slot when they are missing. Each
@@ -29,9 +31,14 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private CaptureListed? _last;
     private long _lookedAt;
     private bool _hasAdvised;
+    private string _toldOperations = "";
+    private volatile IReadOnlyDictionary<string, PipelineException> _refused = ImmutableDictionary<string, PipelineException>.Empty;
+
+    /// <summary>Tables that are not captured, as of the last look.</summary>
+    public IReadOnlyDictionary<string, PipelineException> Refused => _refused;
 
     /// <param name="table">Who asks.</param>
-    /// <exception cref="PipelineException">What is there belongs to somebody else, or a table is missing.</exception>
+    /// <exception cref="PipelineException">What is there belongs to somebody else, or no table can be captured.</exception>
     public async ValueTask<CaptureListed> OfAsync(string table, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -54,7 +61,8 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private async ValueTask<CaptureListed> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (await ListAsync(connection, cancellationToken) is { } listed) return listed;
-        var found = await CatalogReader.ReadAllAsync(connection, _options, tables.Find, cancellationToken);
+        var (found, refused) = await JudgeAsync(connection, await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken), cancellationToken);
+        if (found.Count == 0) throw refused.Values.First();
         await CaptureSetup.EnsureAsync(connection, _options, ownership, _options.Thing, found.Values, Advise, cancellationToken);
         return await ListAsync(connection, cancellationToken)
             ?? throw new PipelineException(FaultKind.Unreachable, _options.Thing, "its publication or its slot was taken away as soon as it was made", "Nothing to do unless it lasts.");
@@ -64,18 +72,44 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private async ValueTask<CaptureListed?> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-        var found = await CatalogReader.ReadAllAsync(connection, _options, tables.Find, cancellationToken);
-        var state = await CaptureSetup.FindAsync(connection, _options, ownership, _options.Thing, found.Values, cancellationToken);
+        var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
+        var (found, refused) = await JudgeAsync(connection, publication, cancellationToken);
+        var state = await CaptureSetup.FindAsync(connection, _options, ownership, _options.Thing, publication, found.Values, cancellationToken);
         CaptureListed? listed = null;
         if (state.IsComplete)
         {
             if (state.Verdict.Advice is { } advice) Advise(advice);
+            TellOperations(publication!.Operations.Missing);
+            _refused = refused;
             listed = new CaptureListed(await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken), CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing),
-                await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken));
+                await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken), refused);
         }
 
         await transaction.CommitAsync(cancellationToken);
         return listed;
+    }
+
+    /// <summary>The tables that can be captured, and why the others cannot: one bad table keeps no other.</summary>
+    private async ValueTask<(IReadOnlyDictionary<string, PostgresTable> Tables, IReadOnlyDictionary<string, PipelineException> Refused)> JudgeAsync(NpgsqlConnection connection, PublicationState? publication,
+        CancellationToken cancellationToken)
+    {
+        var found = await CatalogReader.ReadAllAsync(connection, _options, tables.Find, cancellationToken);
+        var traits = await CatalogReader.TraitsAsync(connection, found.Values, cancellationToken);
+        var refused = new Dictionary<string, PipelineException>(StringComparer.Ordinal);
+        foreach (var table in _options.Tables)
+        {
+            if (!found.TryGetValue(table.Name, out var described)) refused.Add(table.Name, CatalogReader.Missing(connection, table, $"Source {_options.Name}, table {table.Name}"));
+            else if (CaptureRefusal.Of(table, described, traits[described.Oid], publication).FirstOrDefault() is { } refusal) refused.Add(table.Name, refusal.ToFault(_options, table.Name));
+        }
+
+        return (found.Where(pair => !refused.ContainsKey(pair.Key)).ToDictionary(StringComparer.Ordinal), refused);
+    }
+
+    /// <summary>Said once, and when it changes.</summary>
+    private void TellOperations(string missing)
+    {
+        if (missing != _toldOperations && missing.Length > 0) _log.OperationsLeftOut(_options.Thing, _options.Capture.Publication, missing);
+        _toldOperations = missing;
     }
 
     /// <summary>Said once: every look finds it.</summary>

@@ -6,10 +6,29 @@ using Pipeline.Sources.Postgres.Catalog;
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>A publication as the server has it.</summary>
-/// <param name="Tables">Identities of the published tables.</param>
+/// <param name="Tables">What is published, by the identities of the tables.</param>
 /// <param name="Mark">Who made it, and whose slots are read with it.</param>
 /// <param name="MayAlter">Whether our role is its owner's.</param>
-internal sealed record PublicationState(IReadOnlySet<uint> Tables, PublicationMark Mark, bool MayAlter);
+internal sealed record PublicationState(IReadOnlyDictionary<uint, PublishedTable> Tables, PublicationMark Mark, bool MayAlter)
+{
+    public required PublishedOperations Operations { get; init; }
+
+    /// <summary>Partitions come as their table.</summary>
+    public required bool IsViaRoot { get; init; }
+}
+
+/// <summary>What a publication has of a table.</summary>
+/// <param name="Columns">Null: a server that publishes all.</param>
+/// <param name="Filter">An SQL condition; null: all rows.</param>
+internal sealed record PublishedTable(IReadOnlyList<string>? Columns, string? Filter);
+
+/// <summary>Which changes a publication has.</summary>
+internal sealed record PublishedOperations(bool Inserts, bool Updates, bool Deletes, bool Truncates)
+{
+    /// <summary>Those that do not come; empty: all do.</summary>
+    public string Missing => string.Join(", ", ((string, bool)[])[("inserts", Inserts), ("updates", Updates), ("deletes", Deletes), ("truncates", Truncates)] is var all
+        ? all.Where(operation => !operation.Item2).Select(operation => operation.Item1) : []);
+}
 
 /// <summary>What is there of what change capture needs.</summary>
 /// <param name="Publication">Null: there is none of its name.</param>
@@ -44,16 +63,15 @@ internal static class CaptureSetup
 
     /// <summary>Looks, and changes nothing.</summary>
     /// <exception cref="PipelineException">What is there belongs to somebody else.</exception>
-    public static async ValueTask<CaptureState> FindAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IEnumerable<PostgresTable> tables,
+    public static async ValueTask<CaptureState> FindAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, PublicationState? found, IEnumerable<PostgresTable> tables,
         CancellationToken cancellationToken)
     {
-        var found = await FindPublicationAsync(connection, options, cancellationToken);
         var slot = await FindSlotAsync(connection, options, cancellationToken);
         var verdict = await ownership.JudgeAsync(connection, found, slot, cancellationToken);
         if (verdict.Refusal is not null) throw verdict.Refusal;
         if (slot is not null && slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
-        return new CaptureState(found, slot, [.. tables.Where(table => found?.Tables.Contains(table.Oid) != true)], verdict);
+        return new CaptureState(found, slot, [.. tables.Where(table => found?.Tables.ContainsKey(table.Oid) != true)], verdict);
     }
 
     /// <summary>From where on a slot has changes.</summary>
@@ -65,16 +83,18 @@ internal static class CaptureSetup
     private static async ValueTask EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IReadOnlyList<PostgresTable> tables,
         Action<string> advise, CancellationToken cancellationToken)
     {
-        var (found, slot, missing, verdict) = await FindAsync(connection, options, ownership, thing, tables, cancellationToken);
+        var publication = await FindPublicationAsync(connection, options, cancellationToken);
+        var (found, slot, missing, verdict) = await FindAsync(connection, options, ownership, thing, publication, tables, cancellationToken);
 
         // The publication first: a slot decodes only what was published when it happened.
+        if (found is null && tables.Count == 0) return;
         if (found is null)
             await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}", cancellationToken);
         else if (missing.Count > 0 && !found.Mark.IsMadeByPipeline)
             throw new PipelineException(FaultKind.Missing, thing, $"publication {options.Capture.Publication} does not contain {string.Join(", ", missing.Select(table => table.QualifiedName))}, and it was made by someone else",
-                $"As its owner: {AddTablesSql(options, missing)};");
+                $"As its owner: {await PublishSqlAsync(connection, options, found, missing, cancellationToken)};");
         else if (missing.Count > 0)
-            await ExecuteAsync(connection, AddTablesSql(options, missing), cancellationToken);
+            await ExecuteAsync(connection, await PublishSqlAsync(connection, options, found, missing, cancellationToken), cancellationToken);
 
         if (verdict.Claim is { } claim) await ExecuteAsync(connection, CaptureOwnership.CommentSql(options.Capture.Publication, claim), cancellationToken);
         if (verdict.Advice is { } advice) advise(advice);
@@ -84,23 +104,53 @@ internal static class CaptureSetup
     public static string CreatePublicationSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
         $"create publication {Sql.Identifier(options.Capture.Publication)} for table {string.Join(", ", tables.Select(table => table.QualifiedName))} with (publish_via_partition_root = true)";
 
-    public static string AddTablesSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
-        $"alter publication {Sql.Identifier(options.Capture.Publication)} add table {string.Join(", ", tables.Select(table => table.QualifiedName))}";
+    /// <summary>The statement by which a publication has the tables; of those whose partitions it has by themselves, they come as their table.</summary>
+    public static async ValueTask<string> PublishSqlAsync(NpgsqlConnection connection, PostgresSourceOptions options, PublicationState publication, IReadOnlyList<PostgresTable> tables, CancellationToken cancellationToken)
+    {
+        var name = Sql.Identifier(options.Capture.Publication);
+        var partitions = await PartitionsAsync(connection, tables, cancellationToken);
+        var inParts = publication.IsViaRoot ? [] : tables.Where(table => partitions[table.Oid].Any(publication.Tables.ContainsKey)).ToList();
+        var statements = tables.Except(inParts).Select(table => $"alter publication {name} add table {table.QualifiedName}");
+        return string.Join("; ", inParts.Count > 0 ? statements.Prepend($"alter publication {name} set (publish_via_partition_root = true)") : statements);
+    }
+
+    private static async ValueTask<IReadOnlyDictionary<uint, IReadOnlyList<uint>>> PartitionsAsync(NpgsqlConnection connection, IReadOnlyList<PostgresTable> tables, CancellationToken cancellationToken)
+    {
+        var stored = await StoredRelationsAsync(connection, tables.ToDictionary(table => table.QualifiedName, StringComparer.Ordinal), cancellationToken);
+        return tables.ToDictionary(table => table.Oid, IReadOnlyList<uint> (table) => [.. stored[table.QualifiedName].Where(relation => relation != table.Oid)]);
+    }
 
     public static string DropSlotSql(PostgresSourceOptions options) => $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});";
 
     /// <summary>Null when there is none.</summary>
     public static async ValueTask<PublicationState?> FindPublicationAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
+        // Lists of columns and filters of rows are there since version 15: they are taken from the row as a document.
         await using var command = new NpgsqlCommand("""
-            select array(select format('%I.%I', schemaname, tablename)::regclass::oid from pg_catalog.pg_publication_tables t where t.pubname = p.pubname),
-                   coalesce(obj_description(oid, 'pg_publication'), ''), pg_has_role(pubowner, 'USAGE')
-            from pg_catalog.pg_publication p where pubname = $1
+            select coalesce(obj_description(p.oid, 'pg_publication'), ''), pg_has_role(pubowner, 'USAGE'), pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
+                   t.oid, t.columns, t.filter
+            from pg_catalog.pg_publication p
+            left join lateral (select c.oid, to_jsonb(t) ->> 'rowfilter' as filter,
+                                      case when to_jsonb(t) ? 'attnames' then array(select jsonb_array_elements_text(case jsonb_typeof(to_jsonb(t) -> 'attnames') when 'array' then to_jsonb(t) -> 'attnames' else '[]' end)) end as columns
+                               from pg_catalog.pg_publication_tables t join pg_catalog.pg_namespace n on n.nspname = t.schemaname join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
+                               where t.pubname = p.pubname) t on true
+            where pubname = $1
             """, connection) { Parameters = { new() { Value = options.Capture.Publication } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new PublicationState(reader.GetFieldValue<uint[]>(0).ToHashSet(), new PublicationMark(reader.GetString(1)), reader.GetBoolean(2))
-            : null;
+        PublicationState? publication = null;
+        var tables = new Dictionary<uint, PublishedTable>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            publication ??= new PublicationState(tables, new PublicationMark(reader.GetString(0)), reader.GetBoolean(1))
+            {
+                Operations = new PublishedOperations(reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetBoolean(5)),
+                IsViaRoot = reader.GetBoolean(6),
+            };
+            if (!reader.IsDBNull(7))
+                tables[reader.GetFieldValue<uint>(7)] = new PublishedTable(reader.IsDBNull(8) ? null : reader.GetFieldValue<string[]>(8), reader.IsDBNull(9) ? null : reader.GetString(9));
+        }
+
+        return publication;
     }
 
     /// <summary>The slot of the configured name, whoever made it; null when there is none.</summary>
@@ -129,7 +179,7 @@ internal static class CaptureSetup
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>The relations that hold each table's rows: itself, or its partitions.</summary>
+    /// <summary>The relations that hold each table's rows: itself, or its partitions. Tables that inherit from it are tables of their own, as in the stream.</summary>
     public static async ValueTask<IReadOnlyDictionary<string, IReadOnlyList<uint>>> StoredRelationsAsync(NpgsqlConnection connection, IReadOnlyDictionary<string, PostgresTable> tables,
         CancellationToken cancellationToken)
     {
@@ -137,7 +187,7 @@ internal static class CaptureSetup
             with recursive tree as (
               select root, root as oid from unnest($1) root
               union all
-              select root, inhrelid from pg_catalog.pg_inherits join tree on inhparent = tree.oid)
+              select root, inhrelid from tree join pg_catalog.pg_class parent on parent.oid = tree.oid and parent.relkind = 'p' join pg_catalog.pg_inherits on inhparent = tree.oid)
             select tree.root, c.oid from tree join pg_catalog.pg_class c using (oid) where c.relkind = 'r' order by c.oid
             """, connection)
         {

@@ -10,7 +10,7 @@ using Pipeline.Sources.Postgres.Decoding;
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
 /// <summary>Reads a slot: opens its stream, keeps the server informed, and looks up what the stream tells of tables.</summary>
-internal sealed class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, ConfirmedPosition confirmed, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics,
+internal sealed class SlotCapture(PostgresConnections connections, SplitPosition from, DescribedTables described, IReadOnlyList<PostgresTableOptions> captured, ConfirmedPosition confirmed, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics,
     SourceServices services)
 {
     private static readonly TimeSpan ConfirmInterval = TimeSpan.FromMilliseconds(500);
@@ -35,7 +35,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var table in _options.Tables) await described.GetAsync(table.Name, cancellationToken);
+        foreach (var table in captured) await described.GetAsync(table.Name, cancellationToken);
         var watch = new SlotWatch(connections, from.Split, _end, metrics, services);
         var start = StartOf(watch.Accept(await WaitWhileAsync(watch, slot => slot.IsActive, cancellationToken)));
         confirmed.Raise(start);
@@ -130,11 +130,11 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// </summary>
     private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, CancellationToken cancellationToken)
     {
-        if (described.All.FirstOrDefault(candidate => candidate.Oid == relation.Oid) is not { } table) return null;
-        var name = described.NameOf(table);
+        if (captured.FirstOrDefault(candidate => described.Find(candidate.Name)?.Oid == relation.Oid) is not { } options) return null;
+        var (name, table) = (options.Name, described.Find(options.Name)!);
         var thing = $"Source {_options.Name}, table {name}";
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
-        var key = _options.Tables.First(candidate => candidate.Name == name).Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
+        var key = options.Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
 
         var columnOf = new int[relation.Columns.Count];
         var written = table.Columns.ToArray();
@@ -142,6 +142,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         {
             var streamed = columns[i];
             columnOf[i] = table.IndexOf(streamed.Name);
+            if (columnOf[i] < 0 && options.Omit.Contains(streamed.Name, StringComparer.Ordinal)) continue;
             if (columnOf[i] < 0)
             {
                 await OnUnknownColumnAsync(name, streamed, thing, cancellationToken);
@@ -152,7 +153,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             if (SameType(ColumnType.Of(known).Arrow, ColumnType.Of(streamed).Arrow))
             {
                 RequireForm(streamed, thing);
-                written[columnOf[i]] = streamed;
+                written[columnOf[i]] = streamed with { LakeName = known.LakeName };
                 continue;
             }
 

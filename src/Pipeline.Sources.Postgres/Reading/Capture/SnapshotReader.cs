@@ -141,10 +141,11 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
             next = 0;
         }
 
+        var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
         _progress.Found(next, relation.Blocks, relation.Rows);
         var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
         var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
-        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, new PositionRange(_position, reached), _before);
+        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before);
         (_position, _before) = (reached, range.HandedOn);
         return range;
     }
@@ -205,8 +206,9 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
     /// <summary>Rows in blocks <c>[Start, End)</c> of one file.</summary>
     /// <param name="WalPosition">The slot's confirmed position from before the range was known.</param>
+    /// <param name="Filter">The rows that are published; null: all.</param>
     /// <param name="Before">Ends when the range before it has been handed on.</param>
-    private sealed record BlockRange(PostgresTable Table, string Relation, uint File, long Start, long End, long WalPosition, PositionRange Positions, Task Before)
+    private sealed record BlockRange(PostgresTable Table, string Relation, uint File, long Start, long End, long WalPosition, string? Filter, PositionRange Positions, Task Before)
     {
         private readonly TaskCompletionSource _handedOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -215,7 +217,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         public Task HandedOn => _handedOn.Task;
 
         public string CopySql =>
-            $"copy (select {Table.SelectList} from only {Relation} where ctid >= '({Sql.Integer(Start)},0)' and ctid < '({Sql.Integer(End)},0)') to stdout (format binary)";
+            $"copy (select {Table.SelectList} from only {Relation} where ctid >= '({Sql.Integer(Start)},0)' and ctid < '({Sql.Integer(End)},0)'{(Filter is null ? "" : $" and ({Filter})")}) to stdout (format binary)";
 
         public void HandOn() => _handedOn.SetResult();
     }
