@@ -24,6 +24,19 @@ public static class BronzeColumns
     /// </summary>
     public const string RedrivenFrom = "_redriven_from";
 
+    /// <summary>
+    /// Which of the table's histories of its source the row is of: a later one is newer, whatever the positions say. Null is 0.
+    /// Filled by Ingest; tables get this column with their first row of another epoch.
+    /// </summary>
+    public const string Epoch = "_epoch";
+
+    /// <summary>
+    /// Where an epoch has splits that share keys, the time that puts their rows in order: the row's own
+    /// (<see cref="BronzeRole.RecordTime"/>), or the greatest seen before it in its split, so that it never goes back there.
+    /// Null: the row's own. Tables get this column with their first row whose time goes back.
+    /// </summary>
+    public const string OrderTime = "_order_time";
+
     /// <summary>Microseconds since the epoch, adjusted to UTC: the only form of timestamp in the lake.</summary>
     public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
 
@@ -32,6 +45,8 @@ public static class BronzeColumns
     public static readonly Field IngestedAtField = new(IngestedAt, Timestamp, nullable: false);
     public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
     public static readonly Field RedrivenFromField = new(RedrivenFrom, StringType.Default, nullable: true);
+    public static readonly Field EpochField = new Field(Epoch, Int32Type.Default, nullable: true).As(BronzeRole.Epoch);
+    public static readonly Field OrderTimeField = new Field(OrderTime, Timestamp, nullable: true).As(BronzeRole.OrderTime);
 
     /// <summary>The Bronze table's schema for a source's schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
     public static Schema TableSchema(Schema sourceSchema) =>

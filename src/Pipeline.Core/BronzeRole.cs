@@ -35,6 +35,15 @@ public enum BronzeRole
 
     /// <summary>The whole record, as one document.</summary>
     Document = 256,
+
+    /// <summary>Which of the table's histories the row is of; null: the first, 0. Before everything else it decides which row is newer.</summary>
+    Epoch = 512,
+
+    /// <summary>Within an epoch, the time that decides between rows of different splits; null: the row's own (<see cref="RecordTime"/>).</summary>
+    OrderTime = 1024,
+
+    /// <summary>When the record happened, where rows of one key may be in several splits.</summary>
+    RecordTime = 2048,
 }
 
 /// <summary>Roles in the metadata of fields, and so in the schema of the Delta table.</summary>
@@ -70,6 +79,8 @@ public static partial class BronzeRoles
     private static string Word(BronzeRole role) => role switch
     {
         BronzeRole.PlacedInLog => "placed-in-log",
+        BronzeRole.OrderTime => "order-time",
+        BronzeRole.RecordTime => "record-time",
         _ => role.ToString().ToLowerInvariant(),
     };
 }

@@ -9,6 +9,8 @@ namespace Pipeline.Core;
 /// </summary>
 public sealed class BronzeShape
 {
+    private const string UndeclaredTime = "_timestamp";
+
     private readonly List<(string Name, BronzeRole Roles)> _columns;
 
     private BronzeShape(List<(string Name, BronzeRole Roles)> columns) => _columns = columns;
@@ -21,6 +23,18 @@ public sealed class BronzeShape
 
     /// <summary>Orders the changes that share a position; null when no two do.</summary>
     public string? Sequence => Single(BronzeRole.Sequence);
+
+    /// <summary>Says which of the table's histories a row is of (null in it: 0); null: all rows are of epoch 0.</summary>
+    public string? Epoch => Single(BronzeRole.Epoch);
+
+    /// <summary>
+    /// The time that never goes back in a split, where it is not the row's own (null in it: <see cref="RecordTime"/>); null: it
+    /// is the row's own everywhere.
+    /// </summary>
+    public string? OrderTime => Single(BronzeRole.OrderTime);
+
+    /// <summary>When a record happened, where several splits share keys, so that time decides between them; null: positions do.</summary>
+    public string? RecordTime => Single(BronzeRole.RecordTime);
 
     /// <summary>Lists the columns whose values a change carries; null when rows carry them all.</summary>
     public string? Changed => Single(BronzeRole.Changed);
@@ -41,8 +55,10 @@ public sealed class BronzeShape
     public static BronzeShape Of(Schema schema)
     {
         var declared = schema.FieldsList.Select(field => (field.Name, Roles: BronzeRoles.Of(field))).ToList();
+        // Splits with records of their own numbers said nothing of time at first.
+        var saysNoTime = declared.Exists(column => column.Roles?.HasFlag(BronzeRole.Split) == true) && !declared.Exists(column => column.Roles?.HasFlag(BronzeRole.RecordTime) == true);
         return declared.Exists(column => column.Roles is not null)
-            ? new BronzeShape([.. declared.Select(column => (column.Name, column.Roles ?? BronzeRole.None))])
+            ? new BronzeShape([.. declared.Select(column => (column.Name, (column.Roles ?? BronzeRole.None) | (saysNoTime && column.Name == UndeclaredTime ? BronzeRole.RecordTime : BronzeRole.None)))])
             : new BronzeShape([.. schema.FieldsList.Select(field => (field.Name, UndeclaredRoles(field.Name)))]);
     }
 
@@ -57,7 +73,7 @@ public sealed class BronzeShape
         "_changed" => BronzeRole.Changed,
         "_partition" => BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split,
         "_offset" => BronzeRole.Orders | BronzeRole.Number,
-        "_timestamp" => BronzeRole.Identifies,
+        UndeclaredTime => BronzeRole.Identifies | BronzeRole.RecordTime,
         "value" => BronzeRole.Document,
         _ => BronzeRole.None,
     };

@@ -29,7 +29,18 @@ public readonly record struct SplitId(string Source, string Name)
 /// Where it begins for a table that holds no position for it. Such a table records it before anything is read, so that what
 /// the source loses from then on is a gap. Null: that is found out by reading.
 /// </param>
-public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Beginning = null);
+public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Beginning = null)
+{
+    /// <summary>
+    /// What tells the history that its positions count in from every other: a server, a topic's or a table's id, and how it is
+    /// read. All splits that are listed for a table have the same. Another one begins a new epoch of the table, in which every
+    /// split of it is read from its beginning, and whose rows are newer than all before. Null: there is only one.
+    /// </summary>
+    public string? Identity { get; init; }
+
+    /// <summary>It holds all rows that a table had at one moment, and is read to its end, where it stands at <see cref="long.MaxValue"/>.</summary>
+    public bool IsSnapshot { get; init; }
+}
 
 /// <summary>Where to read a split from; null when no table holds a position for it yet: from its beginning.</summary>
 public readonly record struct SplitPosition(SplitId Split, long? Position);

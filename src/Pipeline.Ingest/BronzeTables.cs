@@ -23,7 +23,15 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
         var wanted = BronzeColumns.TableSchema(sourceSchema);
         var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
         return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null), await lake.IdAsync(cancellationToken),
-            SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : await ToIpcAsync(wanted, cancellationToken));
+            SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted));
+    }
+
+    /// <summary>The table with one more column in its data files, which it learns from the first of them.</summary>
+    public BronzeTable With(Field column)
+    {
+        var files = new Schema([.. FileSchema.FieldsList, column], null);
+        var wanted = new Schema([.. files.FieldsList, BronzeColumns.IngestDateField], null);
+        return this with { FileSchema = files, AddedSchema = SchemaDifference.Of(Delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted) };
     }
 
     /// <summary>The schema that <see cref="AddedSchema"/> carries.</summary>
@@ -33,12 +41,12 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
         return reader.Schema;
     }
 
-    private static async ValueTask<byte[]> ToIpcAsync(Schema schema, CancellationToken cancellationToken)
+    private static byte[] ToIpc(Schema schema)
     {
         using var stream = new MemoryStream();
         using var writer = new ArrowStreamWriter(stream, schema, leaveOpen: true);
-        await writer.WriteStartAsync(cancellationToken);
-        await writer.WriteEndAsync(cancellationToken);
+        writer.WriteStart();
+        writer.WriteEnd();
         return stream.ToArray();
     }
 }

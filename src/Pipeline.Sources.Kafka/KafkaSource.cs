@@ -62,7 +62,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     {
         var topic = await TopicAsync(Table(table), cancellationToken);
         return [.. Enumerable.Range(0, topic.Partitions)
-            .Select(partition => new Split(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition).ToString()), [table]))];
+            .Select(partition => new Split(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition).ToString()), [table]) { Identity = topic.Identity })];
     }
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)

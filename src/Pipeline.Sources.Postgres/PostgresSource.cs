@@ -22,6 +22,7 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
     private readonly SplitLooks _looks = new();
+    private string? _server;
     private readonly CaptureOwnership _ownership;
     private readonly CaptureListing _listing;
 
@@ -50,12 +51,23 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     /// <summary>With change capture: also makes the publication and the slot when they are missing.</summary>
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
-        if (_options.Mode == ReadMode.Watermark) return [new Split(WatermarkSplit.Of(Name, table, (await _tables.RefreshAsync(table, cancellationToken)).Oid).Id, [table])];
+        if (_options.Mode == ReadMode.Watermark)
+        {
+            var (split, server) = (WatermarkSplit.Of(Name, table, (await _tables.RefreshAsync(table, cancellationToken)).Oid), await ServerAsync(cancellationToken));
+            return [new Split(split.Id, [table]) { Identity = $"watermark/{server}/{split.TableOid}" }];
+        }
 
         var listed = await _listing.OfAsync(table, cancellationToken);
         if (listed.Refused.TryGetValue(table, out var refusal)) throw refusal;
-        var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed);
-        return _options.Capture.Snapshot ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]))] : [slot];
+        // Rows of snapshots have places in the server's log too: all of it is one order.
+        var identity = $"cdc/{listed.System}";
+        var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed)
+        {
+            Identity = identity,
+        };
+        return _options.Capture.Snapshot
+            ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]) { Identity = identity, IsSnapshot = true })]
+            : [slot];
     }
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -154,6 +166,10 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
             if (!SnapshotSplit.Is(from.Split) || cancellationToken.IsCancellationRequested) _looks.Forget(from.Split);
         }
     }
+
+    /// <summary>Asked for once: a source that comes to another server while it is open is told so by its next opening.</summary>
+    private async ValueTask<string> ServerAsync(CancellationToken cancellationToken) =>
+        _server ??= await _connections.UseAsync(_options.Thing, CaptureSetup.TrySystemIdentifierAsync, cancellationToken);
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)
         : [SnapshotSplit.Is(split) ? SnapshotSplit.Parse(split).Table : WatermarkSplit.Parse(split).Table];

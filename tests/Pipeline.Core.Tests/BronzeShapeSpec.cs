@@ -48,6 +48,28 @@ public sealed class BronzeShapeSpec
     }
 
     [Fact]
+    public void Epoch_and_the_time_of_order_are_what_the_table_has_of_them()
+    {
+        var plain = BronzeShape.Of(Table(Of("_shard", BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split), Of("_seen", BronzeRole.Identifies | BronzeRole.RecordTime)));
+        var full = BronzeShape.Of(new Schema([.. Table(Of("_seen", BronzeRole.Identifies | BronzeRole.RecordTime)).FieldsList, BronzeColumns.EpochField, BronzeColumns.OrderTimeField], null));
+
+        Assert.Equal((null, null, "_seen"), (plain.Epoch, plain.OrderTime, plain.RecordTime));
+        Assert.Equal(("_epoch", "_order_time", "_seen"), (full.Epoch, full.OrderTime, full.RecordTime));
+        Assert.Equal("order-time", BronzeColumns.OrderTimeField.Metadata[BronzeRoles.Key]);
+        Assert.True(BronzeColumns.EpochField.IsNullable && BronzeColumns.OrderTimeField.IsNullable);
+    }
+
+    [Fact]
+    public void A_topic_from_before_time_decided_is_put_in_order_by_its_timestamp()
+    {
+        var declared = BronzeShape.Of(Table(Of("_partition", BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split), Of("_timestamp", BronzeRole.Identifies)));
+
+        Assert.Equal(("_timestamp", "_timestamp"), (declared.RecordTime, BronzeShape.Of(Undeclared("_partition", "_offset", "_timestamp", "value")).RecordTime));
+        Assert.Equal(["_partition", "_timestamp"], declared.Identifying);
+        Assert.Null(BronzeShape.Of(Table(Of("_timestamp"), Of("id"))).RecordTime);
+    }
+
+    [Fact]
     public void Roles_are_words_and_those_of_a_later_release_are_passed_over()
     {
         var field = Of("_step", BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog);

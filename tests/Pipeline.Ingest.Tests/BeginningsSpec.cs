@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest.Worker;
 using Pipeline.Testing;
@@ -11,7 +12,7 @@ namespace Pipeline.Ingest.Tests;
 /// <summary>Where splits begin is in the table's log before anything is read.</summary>
 public sealed class BeginningsSpec : IDisposable
 {
-    private static readonly SplitId Slot = new("app", "slot");
+    private static readonly SplitId Slot = new("app", "slot"), Other = new("app", "other");
     private static readonly Schema Columns = new([new Field("id", Int64Type.Default, nullable: false), BronzeColumns.OpField, BronzeColumns.PositionField], null);
 
     private readonly ScratchDirectory _directory = new("beginnings-");
@@ -66,6 +67,58 @@ public sealed class BeginningsSpec : IDisposable
         foreach (var table in new[] { users, orders }) await RecordAsync(table, new Split(Slot, ["users", "orders"], Beginning: 7));
 
         Assert.Equal((7, 7), (users.Delta.Current.Position(Slot), orders.Delta.Current.Position(Slot)));
+    }
+
+    [Fact]
+    public async Task A_history_and_its_beginnings_are_one_commit_and_another_history_begins_the_next_epoch()
+    {
+        var table = await OpenAsync();
+
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 7) { Identity = "a" }, new Split(Other, ["users"], Beginning: 1) { Identity = "a" });
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 3) { Identity = "b" });
+
+        var snapshot = (await OpenAsync()).Delta.Current;
+        Assert.Equal(2, snapshot.Version);
+        Assert.Equal((new SplitHistory(1, "b"), new SplitHistory(0, "a")), (snapshot.Histories.Find(Slot), snapshot.Histories.Find(Other)));
+        Assert.Equal((3, 7, 3, 1), (snapshot.Position(Slot), snapshot.Position("app/slot"), snapshot.Position("app/slot#1"), snapshot.Position(Other)));
+    }
+
+    [Fact]
+    public async Task Of_two_workers_that_find_different_histories_at_a_time_each_has_an_epoch_of_its_own()
+    {
+        var (first, second) = (await OpenAsync(), await OpenAsync());
+        await RecordAsync(first, new Split(Slot, ["users"], Beginning: 7) { Identity = "a" });
+
+        await RecordAsync(second, new Split(Other, ["users"], Beginning: 1) { Identity = "b" });
+
+        var histories = second.Delta.Current.Histories;
+        Assert.Equal((0, 1), (histories.EpochOf(Slot), histories.EpochOf(Other)));
+    }
+
+    [Fact]
+    public async Task Many_workers_at_a_time_agree_on_one_epoch_of_one_history()
+    {
+        var tables = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => OpenAsync().AsTask()));
+
+        await Task.WhenAll(tables.Select((table, i) => RecordAsync(table, Enumerable.Range(0, 4).Select(n => new Split(new SplitId("app", $"t/{(n + i) % 5}"), ["users"], Beginning: n) { Identity = "a" }).ToArray()).AsTask()));
+
+        var snapshot = (await OpenAsync()).Delta.Current;
+        Assert.Equal(5, snapshot.Histories.BySplit.Count);
+        Assert.All(snapshot.Histories.BySplit.Values, history => Assert.Equal(new SplitHistory(0, "a"), history));
+    }
+
+    [Fact]
+    public async Task A_table_from_before_histories_is_adopted_where_it_stands()
+    {
+        var table = await OpenAsync();
+        await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(Slot, from: null, 40)] }, Cancel);
+
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 7) { Identity = "a" });
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 8) { Identity = "b" });
+
+        var snapshot = table.Delta.Current;
+        Assert.Equal((40, 8), (snapshot.Position("app/slot"), snapshot.Position(Slot)));
+        Assert.Equal(new SplitHistory(1, "b"), snapshot.Histories.Find(Slot));
     }
 
     [Fact]

@@ -8,6 +8,38 @@ namespace Pipeline.Ingest.Tests;
 public sealed class BronzeCommitterJudgementSpec : CommitterScene
 {
     [Fact]
+    public void A_stage_of_another_epoch_is_refused_when_the_log_says_so_and_answers_say_in_which_epoch_a_split_is_read()
+    {
+        var view = new FakeView(version: 3, new Dictionary<SplitId, long> { [Id("a")] = 10 }, []) { Epochs = new Dictionary<SplitId, int> { [Id("a")] = 2 } };
+        Given(view);
+
+        var asked = When(Ask(tag: 7, "a"));
+        var old = When(Stage("a", 10, 20));
+        var opened = When(new CommitterEvent.Opened(view));
+        var fits = When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 10, 20) with { Ranges = [new StagedRange(Id("a"), 10, 20, Epoch: 2)] }, ActorRefs.Nobody)));
+
+        Assert.Equal(2, Assert.IsType<PositionsFound>(Assert.Single(Replies(asked))).Epochs![Id("a")]);
+        Assert.IsType<CommitterEffect.Open>(Assert.Single(old));
+        Assert.IsType<StageRefused>(Assert.Single(Replies(opened)));
+        var transaction = BronzeCommitterActor.TransactionOf([.. Commit(fits).Select(pending => pending.Stage)]);
+        Assert.Equal("test/a#2", Assert.Single(transaction.Moves).AppId);
+        Assert.Equal((Id("a"), 2), Assert.Single(transaction.Epochs));
+    }
+
+    [Fact]
+    public void What_is_in_the_table_under_another_epoch_is_not_what_was_staged()
+    {
+        var stage = StageOf("a", 5, 10);
+        var view = new FakeView(version: 3, new Dictionary<SplitId, long> { [Id("a")] = 10 }, [stage.Files[0].Path]) { Epochs = new Dictionary<SplitId, int> { [Id("a")] = 1 } };
+        Given(view);
+
+        When(new CommitterEvent.Staged(new PendingStage(stage, ActorRefs.Nobody)));
+        var opened = When(new CommitterEvent.Opened(view));
+
+        Assert.IsType<StageRefused>(Assert.Single(Replies(opened)));
+    }
+
+    [Fact]
     public void A_flush_that_is_due_commits_whatever_the_clock_says_and_the_next_one_is_due_again()
     {
         GivenCommitted("a", 10);

@@ -52,6 +52,10 @@ public abstract class CommitterScene
 
         public long? Position(SplitId split) => positions.TryGetValue(split, out var position) ? position : null;
 
+        public Dictionary<SplitId, int> Epochs { get; init; } = [];
+
+        public int Epoch(SplitId split) => Epochs.GetValueOrDefault(split);
+
         public bool Contains(string path) => files.Contains(path);
     }
 }

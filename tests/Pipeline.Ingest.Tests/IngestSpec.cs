@@ -35,6 +35,31 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_was_made_anew_under_the_same_name_is_read_from_its_beginning_in_the_next_epoch_dead_letters_too()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        _system.Identity = "a";
+        _system.BeginAt(split, 0);
+        _system.AppendRows(split, "orders", 3);
+        _system.Append(split, new ScriptedRecord("orders", "dead a", IsDead: true));
+        await using var node = await StartAsync();
+        await UntilPositionAsync(Orders, [split], 4);
+
+        _system.MakeAnew("b");
+        _system.AppendRows(split, "orders", 1);
+        _system.Append(split, new ScriptedRecord("orders", "dead b", IsDead: true));
+        while ((await _oracle.Lake.TryOpenAsync(Orders, TestContext.Current.CancellationToken))!.Current.Position("test/orders/0#1") != 2)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+
+        var snapshot = (await _oracle.Lake.TryOpenAsync(Orders, TestContext.Current.CancellationToken))!.Current;
+        Assert.Equal(new SplitHistory(1, "b"), snapshot.Histories.Find(split));
+        Assert.Equal((4, 2), (snapshot.Position("test/orders/0"), snapshot.Position("test/orders/0#1")));
+        Assert.Equal(["0:0", "0:1", "1:0", "2:0"], (await _oracle.ColumnAsync(Orders, "_position || ':' || coalesce(_epoch, 0)")).Order(StringComparer.Ordinal));
+        Assert.Equal(["1:1", "3:0"], (await _oracle.ColumnAsync(Dead, "_position || ':' || coalesce(_epoch, 0)")).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task After_a_crash_in_the_middle_every_record_has_arrived_once()
     {
         _system.WithTable("orders");
@@ -319,7 +344,7 @@ public sealed class IngestSpec : IDisposable
         while (true)
         {
             var delta = await _oracle.Lake.TryOpenAsync(table, deadline.Token);
-            if (splits.All(split => delta?.Current.Position(split.ToString()) >= position)) return;
+            if (splits.All(split => delta?.Current.Position(split) >= position)) return;
             await Task.Delay(20, deadline.Token);
         }
     }

@@ -63,6 +63,19 @@ public sealed class ScriptedSystem(string name)
         lock (_lock) _splits[split] = _splits[split] with { Split = _splits[split].Split with { Beginning = position } };
     }
 
+    /// <summary>What the splits are told apart by from those that had their names before; null, as at first, says nothing.</summary>
+    public string? Identity { get; set; }
+
+    /// <summary>A system of another identity, with the same splits and nothing in them.</summary>
+    public void MakeAnew(string identity)
+    {
+        lock (_lock)
+        {
+            foreach (var (_, records) in _splits.Values) records.Clear();
+            Identity = identity;
+        }
+    }
+
     public void Append(SplitId split, params IEnumerable<ScriptedRecord> records)
     {
         TaskCompletionSource changed;
@@ -136,7 +149,7 @@ public sealed class ScriptedSystem(string name)
         public ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
         {
             lock (system._lock)
-                return new([.. system._splits.Values.Select(entry => entry.Split).Where(split => split.Tables.Contains(table, StringComparer.Ordinal))]);
+                return new([.. system._splits.Values.Select(entry => entry.Split with { Identity = system.Identity }).Where(split => split.Tables.Contains(table, StringComparer.Ordinal))]);
         }
 
         public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)

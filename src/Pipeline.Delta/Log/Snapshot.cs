@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -8,6 +9,9 @@ namespace Pipeline.Delta.Log;
 /// <summary>A table as of one version: immutable, safe to share.</summary>
 public sealed class Snapshot
 {
+    // Most versions of a table share its metadata.
+    private static readonly ConditionalWeakTable<MetadataAction, SplitHistories> KnownHistories = [];
+
     private readonly FileIndex _files;
 
     internal Snapshot(long version, DateTimeOffset committedAt, ProtocolAction protocol, MetadataAction metadata, Schema schema,
@@ -44,8 +48,12 @@ public sealed class Snapshot
     /// <summary>The position that application <paramref name="appId"/> has reached; null if never seen.</summary>
     public long? Position(string appId) => Txns.TryGetValue(appId, out var txn) ? txn.Version : null;
 
-    /// <summary>The position that a split has reached; null if never seen.</summary>
-    public long? Position(SplitId split) => Position(split.ToString());
+    /// <summary>Which history of its source each split is read of.</summary>
+    /// <exception cref="PipelineException">A property is not as this product writes it.</exception>
+    public SplitHistories Histories => KnownHistories.GetValue(Metadata, metadata => SplitHistories.Of(metadata.Configuration));
+
+    /// <summary>The position that a split has reached in the epoch in which it is read; null if never seen there.</summary>
+    public long? Position(SplitId split) => Position(SplitHistory.AppIdOf(split, Histories.EpochOf(split)));
 
     /// <summary>The version that this table reflects of another; null if never seen.</summary>
     public long? Position(TableId table) => Position(table.ToString());

@@ -23,7 +23,12 @@ public enum Isolation
 /// <param name="From">Null: the table holds none yet.</param>
 public readonly record struct TxnMove(string AppId, long? From, long To)
 {
-    public TxnMove(SplitId split, long? from, long to) : this(split.ToString(), from, to)
+    public TxnMove(SplitId split, long? from, long to) : this(split, epoch: 0, from, to)
+    {
+    }
+
+    /// <summary>Of a split in an epoch of the table.</summary>
+    public TxnMove(SplitId split, int epoch, long? from, long to) : this(SplitHistory.AppIdOf(split, epoch), from, to)
     {
     }
 
@@ -48,6 +53,12 @@ public sealed record Transaction(string Operation, Isolation Isolation)
 
     /// <summary>Compare-and-set, re-checked against every commit that won a race.</summary>
     public ImmutableArray<TxnMove> Moves { get; init; } = [];
+
+    /// <summary>The commit succeeds only while the table reads these splits in these epochs; re-checked as <see cref="Moves"/> are.</summary>
+    public ImmutableArray<(SplitId Split, int Epoch)> Epochs { get; init; } = [];
+
+    /// <summary>Table properties that this commit sets. Whoever made them of what it read says so by <see cref="ReadVersion"/>: it yields to others that set some.</summary>
+    public ImmutableDictionary<string, string> Properties { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     /// <summary>
     /// The schema this commit's rows need. Columns the table lacks are added (nullable), types are widened where allowed;

@@ -12,11 +12,15 @@ internal static class TransactionActions
         // Versions and times go together, whatever the clocks of the writers say.
         var at = now > snapshot.CommittedAt ? now : snapshot.CommittedAt.Plus(TimeSpan.FromMilliseconds(1));
         List<DeltaAction> actions = [];
+        var metadata = snapshot.Metadata;
         if (transaction.Schema is { } needed)
         {
             var schema = SchemaEvolution.Merge(table, snapshot.Schema, needed);
-            if (!ReferenceEquals(schema, snapshot.Schema)) actions.Add(snapshot.Metadata with { SchemaString = SchemaJson.Write(schema) });
+            if (!ReferenceEquals(schema, snapshot.Schema)) metadata = metadata with { SchemaString = SchemaJson.Write(schema) };
         }
+
+        if (!transaction.Properties.IsEmpty) metadata = metadata with { Configuration = metadata.Configuration.SetItems(transaction.Properties) };
+        if (metadata != snapshot.Metadata) actions.Add(metadata);
 
         foreach (var move in transaction.Moves) actions.Add(new TxnAction(move.AppId, move.To, at));
         actions.AddRange(transaction.Removes);

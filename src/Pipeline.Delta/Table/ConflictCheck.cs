@@ -19,6 +19,12 @@ internal sealed class ConflictCheck(TableHandle table, Transaction transaction, 
     public async ValueTask<CommitResult?> FindAsync(Snapshot snapshot, CancellationToken cancellationToken)
     {
         CheckAllowed(snapshot);
+        foreach (var (split, epoch) in transaction.Epochs)
+        {
+            var actual = snapshot.Histories.EpochOf(split);
+            if (actual != epoch) return new CommitResult.Refused(SplitHistory.AppIdOf(split, epoch), Expected: null, Actual: null, snapshot);
+        }
+
         foreach (var move in transaction.Moves)
         {
             var actual = snapshot.Position(move.AppId);

@@ -178,13 +178,18 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     internal static Transaction TransactionOf(IReadOnlyList<StageFiles> stages)
     {
         var moves = new Dictionary<SplitId, TxnMove>();
+        var epochs = new Dictionary<SplitId, int>();
         foreach (var range in stages.SelectMany(stage => stage.Ranges))
-            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split, range.From, range.To);
+        {
+            moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split, range.Epoch ?? 0, range.From, range.To);
+            epochs[range.Split] = range.Epoch ?? 0;
+        }
 
         return new Transaction("WRITE", Isolation.BlindAppend)
         {
             Adds = [.. stages.SelectMany(stage => stage.Files).Select(file => file.ToAdd())],
             Moves = [.. moves.Values],
+            Epochs = [.. epochs.Select(pair => (pair.Key, pair.Value))],
             Schema = stages.Select(stage => stage.Schema).FirstOrDefault(schema => schema is not null) is { } ipc ? BronzeTable.FromIpc(ipc) : null,
             Parameters = ImmutableDictionary<string, string>.Empty.Add("mode", "Append"),
             Metrics = ImmutableDictionary<string, string>.Empty

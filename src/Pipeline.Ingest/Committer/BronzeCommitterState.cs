@@ -99,8 +99,8 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
     {
         // One who asks again wants one answer, to what was asked last.
         var next = this with { Questions = Questions.RemoveAll(earlier => IsSame(earlier, question)).Add(question) };
-        // A table that was missing may have been made since.
-        return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && View.Version < 0) ? next.Open(effects) : next;
+        // A table that was missing may have been made since, and the one who asks may have written to it.
+        return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && (View.Version < 0 || View.Version < question.Question.AtLeast)) ? next.Open(effects) : next;
     }
 
     private BronzeCommitterState OnStaged(PendingStage stage, ImmutableList<CommitterEffect>.Builder effects)
@@ -128,16 +128,17 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
     private BronzeCommitterState Judge(PendingStage pending, bool isFresh, ImmutableList<CommitterEffect>.Builder effects)
     {
         var stage = pending.Stage;
-        if (stage.Ranges.All(range => Reached(range.Split) == range.From)) return this with { Gathered = Gathered.Add(pending) };
+        var isOfThisEpoch = stage.Ranges.All(range => View.Epoch(range.Split) == (range.Epoch ?? 0));
+        if (isOfThisEpoch && stage.Ranges.All(range => Reached(range.Split) == range.From)) return this with { Gathered = Gathered.Add(pending) };
 
-        if (stage.Ranges.All(range => View.Position(range.Split) >= range.To) && stage.Files.All(file => View.Contains(file.Path)))
+        if (isOfThisEpoch && stage.Ranges.All(range => View.Position(range.Split) >= range.To) && stage.Files.All(file => View.Contains(file.Path)))
         {
             effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageCommitted(stage.Id, Table, View.Version, LastCommitAt ?? DateTimeOffset.UnixEpoch)));
             return this;
         }
 
         // The worker knows of commits that we do not: another committer made them. The log decides, not our memory.
-        if (!isFresh && stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) < 0))
+        if (!isFresh && (!isOfThisEpoch || stage.Ranges.Any(range => Nullable.Compare(View.Position(range.Split), range.From) < 0)))
             return (this with { Arrived = Arrived.Add(pending) }).OpenUnlessCommitting(effects);
 
         effects.Add(new CommitterEffect.Reply(pending.ReplyTo, new StageRefused(stage.Id, Table, View.PositionsOf(stage.Ranges.Select(range => range.Split)))));
@@ -263,10 +264,11 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
         var waiting = ImmutableList.CreateBuilder<PendingQuestion>();
         foreach (var question in Questions)
         {
-            if (question.Question.Splits.Any(undecided.Contains)) waiting.Add(question);
+            var isBehind = Phase == CommitterPhase.Committing && View.Version < question.Question.AtLeast;
+            if (isBehind || question.Question.Splits.Any(undecided.Contains)) waiting.Add(question);
             else
                 effects.Add(new CommitterEffect.Reply(question.ReplyTo,
-                    new PositionsFound(Table, question.Question.Tag, View.Version, View.PositionsOf(question.Question.Splits))));
+                    new PositionsFound(Table, question.Question.Tag, View.Version, View.PositionsOf(question.Question.Splits), View.EpochsOf(question.Question.Splits))));
         }
 
         return this with { Questions = waiting.ToImmutable() };

@@ -11,8 +11,11 @@ public interface ITableView
     /// <summary>-1: there is no table.</summary>
     long Version { get; }
 
-    /// <summary>Where a split stands; null if the table has never seen it.</summary>
+    /// <summary>Where a split stands in its epoch; null if the table has never seen it there.</summary>
     long? Position(SplitId split);
+
+    /// <summary>The epoch in which the table reads a split; 0 of one that it has never seen.</summary>
+    int Epoch(SplitId split);
 
     /// <summary>Whether a data file is part of the table.</summary>
     bool Contains(string path);
@@ -29,6 +32,8 @@ public sealed class SnapshotView(DeltaTable table, Snapshot snapshot) : ITableVi
 
     public long? Position(SplitId split) => snapshot.Position(split);
 
+    public int Epoch(SplitId split) => snapshot.Histories.EpochOf(split);
+
     public bool Contains(string path) => snapshot.FilesByPath.ContainsKey(path);
 }
 
@@ -40,6 +45,8 @@ public sealed class MissingTableView : ITableView
     public long Version => -1;
 
     public long? Position(SplitId split) => null;
+
+    public int Epoch(SplitId split) => 0;
 
     public bool Contains(string path) => false;
 }
@@ -53,5 +60,14 @@ internal static class TableViewPositions
         foreach (var split in splits)
             if (view.Position(split) is { } position) positions[split] = position;
         return positions.ToImmutable();
+    }
+
+    /// <summary>The epochs of those of <paramref name="splits"/> that are not read in the first; null: all are.</summary>
+    public static ImmutableDictionary<SplitId, int>? EpochsOf(this ITableView view, IEnumerable<SplitId> splits)
+    {
+        var epochs = ImmutableDictionary.CreateBuilder<SplitId, int>();
+        foreach (var split in splits)
+            if (view.Epoch(split) is > 0 and var epoch) epochs[split] = epoch;
+        return epochs.Count == 0 ? null : epochs.ToImmutable();
     }
 }

@@ -15,13 +15,16 @@ internal sealed class RollPositions(bool isSparse)
     private readonly Dictionary<SplitId, long> _skipBelow = [];
     private readonly Dictionary<SplitId, long> _reached = [];
     private readonly HashSet<SplitId> _withRows = [];
+    private readonly Dictionary<SplitId, int> _epochs = [];
 
     public bool HasProgress => _reached.Count > 0;
 
     /// <summary>Says where the table stands in a split, and where reading starts: rows between are in the table already.</summary>
-    public void Start(SplitId split, long? position, long? readFrom)
+    /// <param name="epoch">In which the table reads the split.</param>
+    public void Start(SplitId split, long? position, long? readFrom, int epoch = 0)
     {
         _startsAt[split] = position;
+        if (epoch > 0) _epochs[split] = epoch;
         if (position is { } known && known > (readFrom ?? long.MinValue)) _skipBelow[split] = known;
     }
 
@@ -49,7 +52,7 @@ internal sealed class RollPositions(bool isSparse)
     /// <summary>What a roll covers; the next one starts behind it.</summary>
     public ImmutableArray<StagedRange> Close()
     {
-        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value)).ToImmutableArray();
+        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value, _epochs.TryGetValue(pair.Key, out var epoch) ? epoch : null)).ToImmutableArray();
         foreach (var (split, to) in _reached) _startsAt[split] = to;
         _reached.Clear();
         _withRows.Clear();

@@ -82,11 +82,13 @@ internal sealed class Roller
         if (chunk.RowCount > 0) _since ??= _time.GetTimestamp();
         var split = chunk.Split;
         var isOpenEnded = !chunk.Range.IsAdvancing;
-        if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
+        // A dead letter is of the epoch that its row would have been of, whatever the table of dead letters itself counts.
+        var epoch = start.EpochOf(table.Table.Id);
+        if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, epoch, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
         if (chunk.DeadLetters is { Length: > 0 } dead)
         {
             _deadLetters ??= await OpenDeadLettersAsync(cancellationToken);
-            await _deadLetters.WriteAsync(split, dead, isOpenEnded, newestEventAt: null, cancellationToken);
+            await _deadLetters.WriteAsync(split, epoch, dead, isOpenEnded, newestEventAt: null, cancellationToken);
             _meter.DeadLettered(TableId.Bronze(start.Split.Id.Source, chunk.Table), dead.Length);
         }
 
@@ -99,7 +101,7 @@ internal sealed class Roller
     {
         var table = await _openDeadLetters(cancellationToken);
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: true);
-        foreach (var start in _starts.Values) roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From);
+        foreach (var start in _starts.Values) roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From, start.EpochOf(table.Id));
         return roll;
     }
 
@@ -107,7 +109,7 @@ internal sealed class Roller
     {
         var roll = new TableRoll(table, _files, _rows, _options, isSparse: false);
         foreach (var start in _starts.Values.Where(start => start.Split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
-            roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From);
+            roll.Start(start.Split.Id, start.Tables.GetValueOrDefault(table.Id), start.From, start.EpochOf(table.Id));
         return roll;
     }
 }

@@ -15,9 +15,10 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     private readonly Dictionary<SplitId, Run> _runs = [];
     private readonly RollPositions _positions = new(isSparse);
     private TableRollPart _part = new();
+    private BronzeTable _table = table;
     private OpenFile? _shared;
 
-    public BronzeTable Table => table;
+    public BronzeTable Table => _table;
 
     /// <summary>Rows that may be committed.</summary>
     public long Rows => _part.Rows;
@@ -28,26 +29,28 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     public long Bytes => _part.Bytes + _part.Open.Sum(file => file.Writer.Bytes) + (_shared?.Writer.Bytes ?? 0);
 
     /// <inheritdoc cref="RollPositions.Start"/>
-    public void Start(SplitId split, long? position, long? readFrom) => _positions.Start(split, position, readFrom);
+    public void Start(SplitId split, long? position, long? readFrom, int epoch) => _positions.Start(split, position, readFrom, epoch);
 
     /// <summary>Writes a batch of a chunk. <paramref name="isOpenEnded"/>: the chunk does not advance.</summary>
-    public async ValueTask WriteAsync(SplitId split, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
+    /// <param name="epoch">Of the rows.</param>
+    public async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
     {
+        if (epoch > 0) await LearnAsync(BronzeColumns.EpochField, cancellationToken);
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
-        foreach (var part in rows.Prepare(batch, table.FileSchema, _positions.SkipBelow(split)))
+        foreach (var part in rows.Prepare(batch, _table.FileSchema, _positions.SkipBelow(split), epoch))
         {
             if (run is null)
             {
-                _shared ??= await files.OpenAsync(table, cancellationToken);
+                _shared ??= await files.OpenAsync(_table, cancellationToken);
                 _shared.Writer.Write(part);
                 _part.Rows += part.Length;
                 _positions.Wrote(split);
                 continue;
             }
 
-            run.Open ??= await files.OpenAsync(table, cancellationToken);
+            run.Open ??= await files.OpenAsync(_table, cancellationToken);
             run.Open.Writer.Write(part);
             run.Part.Rows += part.Length;
             if (run.Open.Writer.Bytes < options.FileBytesMax) continue;
@@ -73,7 +76,23 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         if (_shared is not null) part.Open.Add(_shared);
         _part = new TableRollPart();
         _shared = null;
-        return new ClosingTable(table, part, _positions.Close());
+        return new ClosingTable(_table, part, _positions.Close());
+    }
+
+    /// <summary>Files that are opened from now on have this column; those without it are written to no more.</summary>
+    private async ValueTask LearnAsync(Field column, CancellationToken cancellationToken)
+    {
+        if (_table.FileSchema.GetFieldIndex(column.Name) >= 0) return;
+        _table = _table.With(column);
+        if (_shared is not null) _part.Open.Add(_shared);
+        _shared = null;
+        foreach (var run in _runs.Values)
+        {
+            if (run.Open is null) continue;
+            run.Part.Bytes += run.Open.Writer.Bytes;
+            run.Part.Complete.Add(await files.CompleteAsync(run.Open, cancellationToken));
+            run.Open = null;
+        }
     }
 
     private async ValueTask JoinAsync(SplitId split, Run run, CancellationToken cancellationToken)

@@ -6,12 +6,16 @@ using Pipeline.Delta.Log;
 namespace Pipeline.Ingest.Worker;
 
 /// <summary>
-/// Records in a table's log where splits begin, before anything is read. From then on a split whose source starts later, a
-/// slot that was made anew, has a gap; without the record it would look as if it had never been read.
+/// Records in a table's log which history its splits are read of, in which epoch, and where they begin, before anything is
+/// read. From then on a split whose source starts later, a slot that was made anew, has a gap; without the record it would
+/// look as if it had never been read.
 /// </summary>
 internal static class Beginnings
 {
     public const string Operation = "BEGIN";
+
+    /// <summary>Splits that are named in the log's own words; all of them are in its properties.</summary>
+    private const int NamedMax = 10;
 
     /// <summary>Other writers of the table, each of which may have moved it meanwhile.</summary>
     private static readonly RetryPolicy Races = new()
@@ -19,29 +23,70 @@ internal static class Beginnings
         BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
     };
 
-    /// <summary>Of those splits that feed the table, say where they begin, and are not known to it. Any worker may; the first one counts.</summary>
+    /// <summary>Of those splits that feed the table, whatever they say that it does not know. Any worker may; the first one counts.</summary>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
-    public static async ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
+    public static ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
     {
-        foreach (var split in splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)))
-        {
-            if (split.Beginning is not { } beginning || table.Delta.Current.Position(split.Id) is not null) continue;
-            var isRecorded = await Races.RunAsync(time, cancel => TryRecordAsync(table, split.Id, beginning, cancel), cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
-            if (!isRecorded)
-                throw new PipelineException(FaultKind.Unreachable, $"Table {table.Id}", $"where split {split.Id} begins could not be recorded: other writers came first {Races.AttemptsMax} times",
-                    "Look for too many writers of this table.");
-        }
+        var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).ToList();
+        return RecordAsync(table, listed, snapshot => SplitEpochs.Learn(snapshot.Histories, listed, split => snapshot.Position(split.ToString()) is not null,
+            snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{table.Id.Source}/", StringComparison.Ordinal))), time, cancellationToken);
     }
 
-    /// <returns>Whether the table knows the split now, by this commit or by another.</returns>
-    private static async ValueTask<bool> TryRecordAsync(BronzeTable table, SplitId split, long beginning, CancellationToken cancellationToken)
+    /// <summary>The same for the table of dead letters, which follows the table that the splits are read for and has no beginnings.</summary>
+    /// <exception cref="PipelineException">The log cannot be written.</exception>
+    public static ValueTask FollowAsync(BronzeTable deadLetters, BronzeTable table, IReadOnlyCollection<Split> splits, TimeProvider time, CancellationToken cancellationToken) =>
+        RecordAsync(deadLetters, [], snapshot => SplitEpochs.Follow(snapshot.Histories, table.Delta.Current.Histories, splits), time, cancellationToken);
+
+    private static async ValueTask RecordAsync(BronzeTable table, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn, TimeProvider time, CancellationToken cancellationToken)
     {
-        KillPoint.Reach(KillPoint.BeforeBeginning);
-        await table.Delta.CommitAsync(new Transaction(Operation, Isolation.BlindAppend)
-        {
-            Moves = [new TxnMove(split, from: null, beginning)],
-            Parameters = ImmutableDictionary<string, string>.Empty.Add("split", split.ToString()).Add("at", beginning.ToString(CultureInfo.InvariantCulture)),
-        }, cancellationToken);
-        return table.Delta.Current.Position(split) is not null;
+        if (TransactionOf(table.Delta.Current, begin, learn) is null) return;
+        var isRecorded = await Races.RunAsync(time, cancel => TryRecordAsync(table, begin, learn, cancel), cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
+        if (!isRecorded)
+            throw new PipelineException(FaultKind.Unreachable, $"Table {table.Id}", $"where its splits begin could not be recorded: other writers came first {Races.AttemptsMax} times",
+                "Look for too many writers of this table.");
     }
+
+    /// <returns>Whether the table knows the splits now, by this commit or by another.</returns>
+    private static async ValueTask<bool> TryRecordAsync(BronzeTable table, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn, CancellationToken cancellationToken)
+    {
+        if (TransactionOf(await table.Delta.RefreshAsync(cancellationToken), begin, learn) is not { } transaction) return true;
+        KillPoint.Reach(KillPoint.BeforeBeginning);
+        return await table.Delta.CommitAsync(transaction, cancellationToken) is CommitResult.Committed;
+    }
+
+    /// <summary>Null: the table knows everything.</summary>
+    private static Transaction? TransactionOf(Snapshot snapshot, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn)
+    {
+        var learned = learn(snapshot);
+        var moves = ImmutableArray.CreateBuilder<TxnMove>();
+        var named = new List<(SplitId Split, long At)>();
+        foreach (var split in begin)
+        {
+            var known = snapshot.Histories.Find(split.Id);
+            var history = learned.GetValueOrDefault(split.Id) ?? known;
+            var epoch = history?.Epoch ?? 0;
+            if (snapshot.Position(SplitHistory.AppIdOf(split.Id, epoch)) is not null) continue;
+            // One history that goes on in a new epoch goes on where it is.
+            var reached = known is not null && known.Identity == history!.Identity ? snapshot.Position(split.Id) : null;
+            if ((reached ?? split.Beginning) is not { } at) continue;
+            moves.Add(new TxnMove(split.Id, epoch, from: null, at));
+            named.Add((split.Id, at));
+        }
+
+        if (learned.Count == 0 && moves.Count == 0) return null;
+        var parameters = ImmutableDictionary<string, string>.Empty;
+        if (named.Count > 0) parameters = parameters.Add("split", Text(named, pair => pair.Split.ToString())).Add("at", Text(named, pair => pair.At.ToString(CultureInfo.InvariantCulture)));
+        if (learned.Count > 0) parameters = parameters.Add("epoch", learned.Values.Max(history => history.Epoch).ToString(CultureInfo.InvariantCulture));
+        return new Transaction(Operation, Isolation.BlindAppend)
+        {
+            // The number of an epoch is of this version: it yields to every other that has changed the properties since.
+            ReadVersion = snapshot.Version,
+            Moves = moves.ToImmutable(),
+            Properties = learned.ToImmutableDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => pair.Value.Write()),
+            Parameters = parameters,
+        };
+    }
+
+    private static string Text(List<(SplitId Split, long At)> named, Func<(SplitId Split, long At), string> of) =>
+        string.Join(", ", named.Take(NamedMax).Select(of)) + (named.Count > NamedMax ? $", … ({named.Count})" : "");
 }

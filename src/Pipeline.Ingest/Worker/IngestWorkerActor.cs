@@ -53,6 +53,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private ImmutableArray<WorkerStatus> _reported = [];
     private ImmutableArray<Split> _splits = [];
 
+    // Set by what runs beside the actor; all of them are the same table.
+    private volatile BronzeTable? _deadLetters;
+
     public IngestWorkerActor(IngestWorkerSetup setup, int worker)
     {
         _setup = setup;
@@ -140,7 +143,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 _ = LocateAsync(locate).PipeTo(Self);
                 break;
             case WorkerEffect.AskPositions ask:
-                _setup.Committers.Tell(new GetPositions(ask.Table, ask.Epoch, ask.Splits), Self);
+                _setup.Committers.Tell(new GetPositions(ask.Table, ask.Epoch, ask.Splits, ask.AtLeast), Self);
                 break;
             case WorkerEffect.AskAgainAfter again:
                 Timers.StartSingleTimer(again.Table.ToString(), new WorkerEvent.AnswerOverdue(again.Epoch, again.Table), again.Delay);
@@ -257,14 +260,38 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
         foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _setup.Time, cancel);
-        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count };
+        var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedOf(table, mine));
+        if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
+            logged = logged.SetItem(_setup.DeadLetters, LoggedOf(await FollowAsync(deadLetters, tables, mine, cancel), mine));
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
+
+    private static LoggedEpochs LoggedOf(BronzeTable table, IEnumerable<Split> splits)
+    {
+        var snapshot = table.Delta.Current;
+        return new LoggedEpochs(snapshot.Version, splits.Select(split => KeyValuePair.Create(split.Id, snapshot.Histories.EpochOf(split.Id))).Where(pair => pair.Value > 0).ToImmutableDictionary());
+    }
+
+    private async ValueTask<BronzeTable> OpenDeadLettersAsync(CancellationToken cancellationToken) =>
+        _deadLetters = await BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters, DeadLetterColumns.SourceSchema, cancellationToken);
+
+    /// <summary>Null: there are none yet.</summary>
+    private async ValueTask<BronzeTable?> TryOpenDeadLettersAsync(CancellationToken cancellationToken) => _deadLetters is { } known ? known
+        : await _setup.Lake.TryOpenAsync(_setup.DeadLetters, cancellationToken) is null ? null : await OpenDeadLettersAsync(cancellationToken);
+
+    /// <summary>Dead letters of splits in a new epoch are others than those at the same positions before.</summary>
+    private async ValueTask<BronzeTable> FollowAsync(BronzeTable deadLetters, ImmutableDictionary<string, BronzeTable> tables, IEnumerable<Split> splits, CancellationToken cancellationToken)
+    {
+        foreach (var (table, read) in splits.GroupBy(split => split.Tables[0], StringComparer.Ordinal).Select(group => (group.Key, group.ToList())))
+            await Beginnings.FollowAsync(deadLetters, tables[table], read, _setup.Time, cancellationToken);
+        return deadLetters;
+    }
 
     private void StartGraph(WorkerEffect.StartGraph start)
     {
         var (self, epoch) = (Self, start.Epoch);
-        var setup = new GraphSetup(_setup.Source, start.Starts, start.Tables.ByName, cancel => BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters,
-            DeadLetterColumns.SourceSchema, cancel), _setup.Options, _setup.Budget, _setup.Meter, _setup.Time, (roll, cancel) =>
+        var setup = new GraphSetup(_setup.Source, start.Starts, start.Tables.ByName,
+            async cancel => await FollowAsync(await OpenDeadLettersAsync(cancel), start.Tables.ByName, start.Starts.Select(split => split.Split), cancel), _setup.Options, _setup.Budget, _setup.Meter, _setup.Time, (roll, cancel) =>
             {
                 var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 self.Tell(new RollHandedOver(epoch, roll, release));

@@ -18,7 +18,18 @@ public sealed record Roll(ImmutableArray<StageFiles> Stages)
 /// <summary>Where a reading starts in one split.</summary>
 /// <param name="From">The smallest position of its tables; null when one of them has none: from the beginning.</param>
 /// <param name="Tables">Where each table of the split stands, the dead-letter table included; null: no position yet.</param>
-public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<TableId, long?> Tables);
+public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<TableId, long?> Tables)
+{
+    /// <summary>The epochs of the tables that do not read the split in the first.</summary>
+    public ImmutableDictionary<TableId, int> Epochs { get; init; } = ImmutableDictionary<TableId, int>.Empty;
+
+    /// <summary>In which the table reads the split.</summary>
+    public int EpochOf(TableId table) => Epochs.GetValueOrDefault(table);
+}
+
+/// <summary>In which epochs a version of a table reads a worker's splits.</summary>
+/// <param name="Epochs">Of the splits that are read in another epoch than 0.</param>
+public sealed record LoggedEpochs(long Version, ImmutableDictionary<SplitId, int> Epochs);
 
 /// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>
 public abstract record WorkerEvent : INoSerializationVerificationNeeded
@@ -36,6 +47,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
 
         /// <summary>All splits that feed the worker's own table, whoever reads them.</summary>
         public int Listed { get; init; }
+
+        /// <summary>What the tables' logs say of these splits; a table that is not there is left out.</summary>
+        public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
     }
 
     public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
@@ -44,6 +58,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
     {
         /// <summary>Of the table; -1: not known.</summary>
         public long Version { get; init; } = -1;
+
+        /// <summary>Of the splits that are read in another epoch than 0.</summary>
+        public ImmutableDictionary<SplitId, int> Epochs { get; init; } = ImmutableDictionary<SplitId, int>.Empty;
     }
 
     public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
@@ -95,7 +112,7 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
     /// <summary>What the answer of a committer means here.</summary>
     internal static WorkerEvent Of(object answer) => answer switch
     {
-        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions) { Version = found.Version },
+        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions) { Version = found.Version, Epochs = found.Epochs ?? ImmutableDictionary<SplitId, int>.Empty },
         PositionsUnavailable unavailable => new PositionsFailed(unavailable.Tag, unavailable.Fault),
         StageCommitted committed => new Committed(committed),
         StageRefused refused => new Refused(refused),
@@ -124,7 +141,8 @@ public abstract record WorkerEffect
     public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect;
 
     /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>
-    public sealed record AskPositions(long Epoch, TableId Table, ImmutableArray<SplitId> Splits) : WorkerEffect;
+    /// <param name="AtLeast">The version of the table that this worker has seen itself; null: none.</param>
+    public sealed record AskPositions(long Epoch, TableId Table, ImmutableArray<SplitId> Splits, long? AtLeast = null) : WorkerEffect;
 
     /// <summary>Come back with AnswerOverdue. One a table: the newest counts.</summary>
     public sealed record AskAgainAfter(long Epoch, TableId Table, TimeSpan Delay) : WorkerEffect;

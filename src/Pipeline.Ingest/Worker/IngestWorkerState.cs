@@ -82,8 +82,14 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>Where each (table, split) stands, as far as this worker knows.</summary>
     public ImmutableDictionary<(TableId Table, SplitId Split), long> Positions { get; init; } = ImmutableDictionary<(TableId, SplitId), long>.Empty;
 
+    /// <summary>The epoch of each (table, split) that is not read in the first.</summary>
+    public ImmutableDictionary<(TableId Table, SplitId Split), int> Epochs { get; init; } = ImmutableDictionary<(TableId, SplitId), int>.Empty;
+
     /// <summary>A version of each table that has what <see cref="Positions"/> says.</summary>
     public ImmutableDictionary<TableId, long> Versions { get; init; } = ImmutableDictionary<TableId, long>.Empty;
+
+    /// <summary>What this worker has seen of the tables' logs before it asked.</summary>
+    public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
 
     /// <summary>All splits that feed the worker's own table, whoever reads them; null: not known yet.</summary>
     public int? Listed { get; init; }
@@ -118,7 +124,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         var next = message switch
         {
             WorkerEvent.Started => state.StartOver(effects),
-            WorkerEvent.Located located when located.Epoch == state.Epoch => (state with { Tables = located.Tables, Listed = located.Listed }).OnLocated(located.Splits, effects),
+            WorkerEvent.Located located when located.Epoch == state.Epoch => (state with { Tables = located.Tables, Listed = located.Listed }).OnLocated(located, effects),
             WorkerEvent.LocateFailed failed when failed.Epoch == state.Epoch => state.OnLocateFailed(failed.Fault, effects),
             WorkerEvent.PositionsKnown known when known.Epoch == state.Epoch => state.OnPositions(known, effects),
             WorkerEvent.PositionsFailed failed when failed.Epoch == state.Epoch && state.Phase == WorkerPhase.Asking => state.Fail(failed.Fault, effects),
@@ -158,7 +164,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this with
         {
             Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, IsAborted = false, Splits = [], Tables = OpenedTables.None,
-            Positions = Positions.Clear(), Versions = Versions.Clear(), Unanswered = Unanswered.Clear(),
+            Positions = Positions.Clear(), Epochs = Epochs.Clear(), Versions = Versions.Clear(), Unanswered = Unanswered.Clear(),
         };
     }
 
@@ -168,19 +174,20 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this;
     }
 
-    private IngestWorkerState OnLocated(ImmutableArray<Split> found, ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState OnLocated(WorkerEvent.Located located, ImmutableList<WorkerEffect>.Builder effects)
     {
+        var found = located.Splits;
         var halts = Halts.OnlyOf(found.Select(split => split.Id).ToHashSet(), out var gone);
         effects.AddRange(gone.Select(fault => new WorkerEffect.TellHaltEnded(fault)));
         if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
-        return (this with { Halts = halts, ListFault = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), effects);
+        return (this with { Halts = halts, ListFault = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
     }
 
-    private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableList<WorkerEffect>.Builder effects)
+    private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableDictionary<TableId, LoggedEpochs> logged, ImmutableList<WorkerEffect>.Builder effects)
     {
         switch (Phase)
         {
-            case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)):
+            case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)) && splits.All(split => IsReadAs(split, logged)):
                 effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
                 return this;
             case WorkerPhase.Reading:
@@ -193,7 +200,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 return this with { Phase = Halts.IsWaiting ? WorkerPhase.Halted : WorkerPhase.Idle };
             case WorkerPhase.Locating or WorkerPhase.Idle or WorkerPhase.Halted:
                 var tables = splits.SelectMany(split => TablesOf(split)).ToImmutableHashSet();
-                return tables.Order(TableId.ByName).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables },
+                return tables.Order(TableId.ByName).Aggregate(this with { Phase = WorkerPhase.Asking, Splits = splits, Unanswered = tables, Logged = logged },
                     (asking, table) => asking.Ask(table, effects));
             default:
                 return this;
@@ -203,7 +210,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState Ask(TableId table, ImmutableList<WorkerEffect>.Builder effects)
     {
         effects.Add(new WorkerEffect.AskPositions(Epoch, table,
-            [.. Splits.Where(split => TablesOf(split).Contains(table)).Select(split => split.Id)]));
+            [.. Splits.Where(split => TablesOf(split).Contains(table)).Select(split => split.Id)], Logged.GetValueOrDefault(table)?.Version));
         effects.Add(new WorkerEffect.AskAgainAfter(Epoch, table, Options.AnswerTimeout));
         return this;
     }
@@ -226,6 +233,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         {
             Unanswered = Unanswered.Remove(known.Table),
             Positions = Positions.SetItems(known.Positions.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
+            Epochs = Epochs.SetItems(known.Epochs.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
             Versions = Versions.SetItem(known.Table, known.Version),
         };
         if (!next.Unanswered.IsEmpty) return next;
@@ -236,7 +244,10 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     }
 
     private SplitStart StartOf(Split split) => new(split, Durable(split),
-        TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)));
+        TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)))
+    {
+        Epochs = TablesOf(split).Where(table => Epochs.ContainsKey((table, split.Id))).ToImmutableDictionary(table => table, table => Epochs[(table, split.Id)]),
+    };
 
     /// <summary>The position that every table of the split has reached; null when one has none.</summary>
     private long? Durable(Split split)
@@ -404,6 +415,10 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private bool IsHaltedBySplits => Phase == WorkerPhase.Halted && Halts.Worker is null or { IsTried: true };
 
     private bool Waits(Guid stage) => InHand is not null && InHand.Stage.Id == stage;
+
+    /// <summary>Whether the tables' logs have the split in the epochs in which it is being read.</summary>
+    private bool IsReadAs(Split split, ImmutableDictionary<TableId, LoggedEpochs> logged) => TablesOf(split).All(table =>
+        !logged.TryGetValue(table, out var known) || known.Version < Versions.GetValueOrDefault(table) || known.Epochs.GetValueOrDefault(split.Id) == Epochs.GetValueOrDefault((table, split.Id)));
 
     private long? PositionOf(TableId table, SplitId split) => Positions.TryGetValue((table, split), out var position) ? position : null;
 

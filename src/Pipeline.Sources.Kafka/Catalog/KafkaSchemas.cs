@@ -27,7 +27,7 @@ internal static class KafkaSchemas
     [
         new Field("_partition", Int32Type.Default, nullable: false).As(BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split),
         new Field("_offset", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Number),
-        new Field("_timestamp", BronzeColumns.Timestamp, nullable: true).As(BronzeRole.Identifies),
+        new Field("_timestamp", BronzeColumns.Timestamp, nullable: true).As(BronzeRole.Identifies | BronzeRole.RecordTime),
         new Field("_key", StringType.Default, nullable: true),
         new Field("_headers", StringType.Default, nullable: true),
         // Null for a tombstone.

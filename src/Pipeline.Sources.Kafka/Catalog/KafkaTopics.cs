@@ -9,6 +9,9 @@ namespace Pipeline.Sources.Kafka.Catalog;
 /// <param name="Error">Null when the topic can be read.</param>
 internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error? Error)
 {
+    /// <summary>See <see cref="Split.Identity"/>; without ids topics of one name are told apart by nothing.</summary>
+    public string Identity => Id is null ? Name : $"{Name}@{Id}";
+
     /// <summary>Partitions that nobody leads: they cannot be read for now.</summary>
     public IReadOnlyList<int> Leaderless { get; init; } = [];
 }

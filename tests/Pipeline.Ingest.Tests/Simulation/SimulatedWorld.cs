@@ -101,6 +101,8 @@ internal sealed class SimulatedTable(TableId id, bool hasCompareAndSet)
 
         public long? Position(SplitId split) => positions.TryGetValue(split.ToString(), out var position) ? position : null;
 
+        public int Epoch(SplitId split) => 0;
+
         public bool Contains(string path) => files.Contains(path);
     }
 }

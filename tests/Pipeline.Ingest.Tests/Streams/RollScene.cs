@@ -49,7 +49,7 @@ internal sealed class RollScene : IAsyncDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>Begins a reading of the slot, and of another split, from where these tables stand.</summary>
-    public async Task StartAsync(long? orders = 10, long? lines = 10, long? dead = null, long? from = 10)
+    public async Task StartAsync(long? orders = 10, long? lines = 10, long? dead = null, long? from = 10, int epoch = 0)
     {
         var tables = new Dictionary<string, BronzeTable>(StringComparer.Ordinal)
         {
@@ -57,7 +57,10 @@ internal sealed class RollScene : IAsyncDisposable
             ["lines"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "lines"), Columns, Cancel),
         };
         var slot = new SplitStart(new Split(Slot, ["orders", "lines"]), from,
-            ImmutableDictionary<TableId, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead));
+            ImmutableDictionary<TableId, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead))
+        {
+            Epochs = epoch == 0 ? ImmutableDictionary<TableId, int>.Empty : ImmutableDictionary<TableId, int>.Empty.Add(Orders, epoch).Add(Dead, 1),
+        };
         var other = new SplitStart(new Split(Other, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(Orders, 0).Add(Dead, null));
         Roller = new Roller(tables, cancel => BronzeTable.OpenAsync(Oracle.Lake, TableId.DeadLetter(Source), DeadLetterColumns.SourceSchema, cancel),
             [slot, other], Files, _share, Options, _meter, TimeProvider.System);

@@ -10,6 +10,29 @@ public sealed class RollerSpec
     private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
+    public async Task Rows_of_a_later_epoch_say_so_and_those_of_the_first_need_no_column()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(epoch: 3);
+
+        await scene.AddAsync(Other, "orders", 0, 2, [0, 1]);
+        await scene.AddAsync(Slot, "orders", 10, 12, [10, 11], dead: [12]);
+        await scene.AddAsync(Other, "orders", 2, 3, [2]);
+        await scene.AddAsync(Slot, "lines", 12, 13, [12]);
+        var stages = await scene.CloseAsync();
+
+        Assert.Equal([new StagedRange(Other, 0, 3), new StagedRange(Slot, 10, 13, Epoch: 3)], Of(stages, Orders).Ranges.OrderBy(range => range.From));
+        Assert.Equal([new StagedRange(Slot, 10, 13)], Of(stages, Lines).Ranges);
+        Assert.Equal(1, Assert.Single(Of(stages, Dead).Ranges).Epoch);
+        Assert.Equal([0, 1, 2, 10, 11], await scene.PositionsAsync(Of(stages, Orders)));
+        await scene.PositionsAsync(Of(stages, Lines));
+        await scene.PositionsAsync(Of(stages, Dead));
+        Assert.Equal(["0:NULL", "1:NULL", "2:NULL", "10:3", "11:3"], (await scene.Oracle.ColumnAsync(Orders, "_position || ':' || coalesce(_epoch::varchar, 'NULL')")).OrderBy(text => int.Parse(text.Split(':')[0])));
+        Assert.Equal(["12:3"], await scene.Oracle.ColumnAsync(Dead, "_position || ':' || _epoch"));
+        Assert.False((await scene.Oracle.Lake.TryOpenAsync(Lines, TestContext.Current.CancellationToken))!.Current.Schema.FieldsLookup.Contains("_epoch"));
+    }
+
+    [Fact]
     public async Task A_table_that_is_ahead_of_the_reading_gets_only_what_it_lacks()
     {
         await using var scene = new RollScene();

@@ -179,6 +179,19 @@ internal static class CaptureSetup
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>Empty where the role may not ask.</summary>
+    public static async ValueTask<string> TrySystemIdentifierAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await SystemIdentifierAsync(connection, cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return "";
+        }
+    }
+
     /// <summary>The relations that hold each table's rows: itself, or its partitions. Tables that inherit from it are tables of their own, as in the stream.</summary>
     public static async ValueTask<IReadOnlyDictionary<string, IReadOnlyList<uint>>> StoredRelationsAsync(NpgsqlConnection connection, IReadOnlyDictionary<string, PostgresTable> tables,
         CancellationToken cancellationToken)

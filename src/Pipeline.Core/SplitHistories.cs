@@ -1,0 +1,81 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Pipeline.Core;
+
+/// <summary>Which history of its source a split is read of, as its table remembers it.</summary>
+/// <param name="Epoch">The table's number of that history, from 0 on: rows of a greater one are newer.</param>
+/// <param name="Identity">See <see cref="Split.Identity"/>.</param>
+/// <param name="IsSnapshot">See <see cref="Split.IsSnapshot"/>.</param>
+public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int Epoch, string Identity, [property: JsonPropertyName("snapshot")] bool IsSnapshot = false)
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };
+
+    /// <summary>The value of the property; <see cref="KeyOf"/> is its key.</summary>
+    public string Write() => JsonSerializer.Serialize(this, Json);
+
+    /// <exception cref="PipelineException">The value is not one that this product writes.</exception>
+    public static SplitHistory Read(string key, string value)
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize<SplitHistory>(value, Json) is { Epoch: >= 0, Identity: not null } history) return history;
+        }
+        catch (JsonException)
+        {
+            // Told below, with its name.
+        }
+
+        throw new PipelineException(FaultKind.Damaged, $"Table property {key}", "it does not say which history the split is read of", "Restore the table's log, or set the property as it was in an earlier version of it.");
+    }
+
+    /// <summary>The table's property that holds a split's history.</summary>
+    public static string KeyOf(SplitId split) => SplitHistories.Prefix + split;
+
+    /// <summary>The <c>appId</c> of the Delta <c>txn</c> action that carries a split's position in an epoch.</summary>
+    public static string AppIdOf(SplitId split, int epoch) => epoch == 0 ? split.ToString() : string.Create(CultureInfo.InvariantCulture, $"{split}#{epoch}");
+
+    /// <summary>Reads an <c>appId</c> that carries a split's position.</summary>
+    /// <exception cref="FormatException"><paramref name="appId"/> names no split.</exception>
+    public static (SplitId Split, int Epoch) ParseAppId(string appId)
+    {
+        var hash = appId.LastIndexOf('#');
+        return hash > 0 && int.TryParse(appId.AsSpan(hash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) && epoch > 0
+            ? (SplitId.Parse(appId[..hash]), epoch)
+            : (SplitId.Parse(appId), 0);
+    }
+}
+
+/// <summary>The histories of all splits of a table, from its properties. Immutable.</summary>
+public sealed class SplitHistories
+{
+    public const string Prefix = "pipeline.split.";
+
+    public static readonly SplitHistories None = new(FrozenDictionary<SplitId, SplitHistory>.Empty);
+
+    private readonly FrozenDictionary<SplitId, SplitHistory> _bySplit;
+
+    private SplitHistories(FrozenDictionary<SplitId, SplitHistory> bySplit) => _bySplit = bySplit;
+
+    public IReadOnlyDictionary<SplitId, SplitHistory> BySplit => _bySplit;
+
+    /// <summary>The newest history of the table; null: it remembers none.</summary>
+    public SplitHistory? Newest => _bySplit.Values.MaxBy(history => history.Epoch);
+
+    /// <param name="properties">A table's (<c>metaData.configuration</c>).</param>
+    /// <exception cref="PipelineException">One is not as this product writes it.</exception>
+    public static SplitHistories Of(IReadOnlyDictionary<string, string> properties)
+    {
+        var found = properties.Where(property => property.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToList();
+        return found.Count == 0 ? None : new SplitHistories(found.ToFrozenDictionary(property => SplitId.Parse(property.Key[Prefix.Length..]), property => SplitHistory.Read(property.Key, property.Value)));
+    }
+
+    /// <summary>Null: the table remembers none of it.</summary>
+    public SplitHistory? Find(SplitId split) => _bySplit.GetValueOrDefault(split);
+
+    /// <summary>The epoch in which the split is read; 0 of one that the table does not remember.</summary>
+    public int EpochOf(SplitId split) => Find(split)?.Epoch ?? 0;
+}

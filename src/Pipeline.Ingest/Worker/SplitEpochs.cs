@@ -1,0 +1,48 @@
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Worker;
+
+/// <summary>
+/// Which epochs of a table its splits are read in, decided when they are listed. The identity of the table's newest history
+/// keeps its epoch, and splits that are found later share it; every other identity, also one from before that comes back,
+/// begins the next one: whatever its source holds now is newer than what the table has.
+/// </summary>
+internal static class SplitEpochs
+{
+    /// <summary>The histories that the table has to learn; empty when it knows them.</summary>
+    /// <param name="histories">What it remembers.</param>
+    /// <param name="listed">All splits of the table that say whose they are; one identity.</param>
+    /// <param name="hasPosition">Whether it holds a position of a split from a release that remembered no histories.</param>
+    /// <param name="isRead">Whether it holds any position of its source.</param>
+    /// <exception cref="ArgumentException">The splits are of several histories.</exception>
+    public static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories histories, IReadOnlyCollection<Split> listed, Func<SplitId, bool> hasPosition, bool isRead)
+    {
+        var identities = listed.Select(split => split.Identity).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+        if (identities.Count > 1) throw new ArgumentException($"Splits of one table are of {identities.Count} histories: {string.Join(", ", identities)}.", nameof(listed));
+        if (identities is not [var identity]) return new Dictionary<SplitId, SplitHistory>();
+
+        var isAdopted = histories.Newest is null && (!isRead || listed.Any(split => hasPosition(split.Id)));
+        var epoch = histories.Newest is { } newest ? newest.Identity == identity ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
+        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot)))
+            .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
+    }
+
+    /// <summary>
+    /// The same for a table that has rows of splits only where they could not be decoded: each split has its own count there,
+    /// which follows the table that it is read for.
+    /// </summary>
+    /// <param name="of">The histories of that table.</param>
+    public static IReadOnlyDictionary<SplitId, SplitHistory> Follow(SplitHistories histories, SplitHistories of, IReadOnlyCollection<Split> listed)
+    {
+        var learned = new Dictionary<SplitId, SplitHistory>();
+        foreach (var split in listed)
+        {
+            if (of.Find(split.Id) is not { } followed) continue;
+            var identity = SplitHistory.AppIdOf(new SplitId("", followed.Identity), followed.Epoch)[1..];
+            if (histories.Find(split.Id) is not { } known) learned[split.Id] = new SplitHistory(0, identity);
+            else if (known.Identity != identity) learned[split.Id] = new SplitHistory(known.Epoch + 1, identity);
+        }
+
+        return learned;
+    }
+}

@@ -1,0 +1,61 @@
+namespace Pipeline.Core.Tests;
+
+/// <summary>What tables remember of the histories of their splits: names and values that every later release reads.</summary>
+public sealed class SplitHistorySpec
+{
+    private static readonly SplitId Split = new("events", "user_events@Kd3x/0");
+
+    [Theory]
+    [InlineData(0, "events/user_events@Kd3x/0")]
+    [InlineData(1, "events/user_events@Kd3x/0#1")]
+    [InlineData(12, "events/user_events@Kd3x/0#12")]
+    public void A_split_has_its_own_name_in_the_first_epoch_and_one_with_the_number_after(int epoch, string appId)
+    {
+        Assert.Equal(appId, SplitHistory.AppIdOf(Split, epoch));
+        Assert.Equal((Split, epoch), SplitHistory.ParseAppId(appId));
+    }
+
+    [Theory]
+    [InlineData("events/a#b", "events/a#b")]
+    [InlineData("events/a#0", "events/a#0")]
+    [InlineData("events/a#-1", "events/a#-1")]
+    public void What_is_no_number_of_an_epoch_belongs_to_the_name(string appId, string split) =>
+        Assert.Equal((SplitId.Parse(split), 0), SplitHistory.ParseAppId(appId));
+
+    [Fact]
+    public void A_history_is_written_as_every_release_reads_it()
+    {
+        Assert.Equal("pipeline.split.events/user_events@Kd3x/0", SplitHistory.KeyOf(Split));
+        Assert.Equal("""{"epoch":0,"identity":"user_events@Kd3x"}""", new SplitHistory(0, "user_events@Kd3x").Write());
+        Assert.Equal("""{"epoch":2,"identity":"cdc/7123","snapshot":true}""", new SplitHistory(2, "cdc/7123", IsSnapshot: true).Write());
+    }
+
+    [Fact]
+    public void Histories_are_read_from_among_other_properties_with_what_later_releases_may_add()
+    {
+        var histories = SplitHistories.Of(new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["delta.checkpointInterval"] = "50",
+            [SplitHistory.KeyOf(Split)] = """{"epoch":0,"identity":"user_events@Kd3x"}""",
+            ["pipeline.split.events/user_events@Lm01/0"] = """{"epoch":3,"identity":"user_events@Lm01","snapshot":true,"later":[1]}""",
+        });
+
+        Assert.Equal(new SplitHistory(3, "user_events@Lm01", IsSnapshot: true), histories.Newest);
+        Assert.Equal((0, 3, 0), (histories.EpochOf(Split), histories.EpochOf(new SplitId("events", "user_events@Lm01/0")), histories.EpochOf(new SplitId("events", "other"))));
+        Assert.Null(SplitHistories.None.Newest);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("7")]
+    [InlineData("""{"epoch":-1,"identity":"a"}""")]
+    [InlineData("""{"epoch":1}""")]
+    public void A_property_that_says_something_else_is_an_error_with_its_name(string value)
+    {
+        var error = Assert.Throws<PipelineException>(() => SplitHistories.Of(new Dictionary<string, string>(StringComparer.Ordinal) { [SplitHistory.KeyOf(Split)] = value }));
+
+        Assert.Equal((FaultKind.Damaged, "Table property pipeline.split.events/user_events@Kd3x/0"), (error.Kind, error.Thing));
+    }
+}

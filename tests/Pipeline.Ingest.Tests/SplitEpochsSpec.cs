@@ -1,0 +1,81 @@
+using Pipeline.Core;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Tests;
+
+/// <summary>Which epoch of a table a listing of its splits is of.</summary>
+public sealed class SplitEpochsSpec
+{
+    private static readonly SplitId One = new("events", "orders@a/0"), Two = new("events", "orders@a/1"), Other = new("events", "orders@b/0");
+
+    [Fact]
+    public void The_first_history_of_a_table_is_epoch_0() =>
+        Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", One, Two));
+
+    [Fact]
+    public void What_a_table_knows_it_does_not_learn_again() =>
+        Assert.Empty(Learn(Known(0, "a", One, Two), "a", One, Two));
+
+    [Fact]
+    public void A_split_that_is_found_later_shares_the_epoch_of_its_identity() =>
+        Assert.Equal(Of(3, "a", Two), Learn(Known(3, "a", One), "a", One, Two));
+
+    [Fact]
+    public void Another_identity_begins_the_next_epoch() =>
+        Assert.Equal(Of(4, "b", Other), Learn(Known(3, "a", One, Two), "b", Other));
+
+    [Fact]
+    public void Another_identity_under_the_same_name_of_a_split_begins_the_next_epoch() =>
+        Assert.Equal(Of(1, "b", One), Learn(Known(0, "a", One), "b", One));
+
+    [Fact]
+    public void An_identity_that_comes_back_is_newer_than_what_was_read_meanwhile()
+    {
+        var known = Histories(Of(0, "a", One).Concat(Of(1, "b", Other)));
+
+        Assert.Equal(Of(2, "a", One), Learn(known, "a", One));
+    }
+
+    [Fact]
+    public void A_table_of_a_release_that_remembered_nothing_is_adopted_with_its_positions() =>
+        Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", [One, Two], hasPosition: split => split == One, isRead: true));
+
+    [Fact]
+    public void A_table_that_was_read_by_a_release_that_remembered_nothing_is_at_epoch_1_with_other_splits() =>
+        Assert.Equal(Of(1, "b", Other), Learn(SplitHistories.None, "b", [Other], hasPosition: _ => false, isRead: true));
+
+    [Fact]
+    public void Splits_that_say_nothing_of_a_history_are_not_remembered() =>
+        Assert.Empty(SplitEpochs.Learn(SplitHistories.None, [new Split(One, ["orders"])], _ => false, isRead: false));
+
+    [Fact]
+    public void Splits_of_two_histories_are_a_defect_of_their_source() =>
+        Assert.Throws<ArgumentException>(() => SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a"), SplitOf(Two, "b")], _ => false, isRead: false));
+
+    [Fact]
+    public void Dead_letters_begin_at_epoch_0_and_go_on_with_each_epoch_of_the_table_that_is_read()
+    {
+        var first = SplitEpochs.Follow(SplitHistories.None, Known(5, "a", One), [SplitOf(One, "a")]);
+        var again = SplitEpochs.Follow(Histories(first), Known(5, "a", One), [SplitOf(One, "a")]);
+        var next = SplitEpochs.Follow(Histories(first), Known(6, "a", One), [SplitOf(One, "a")]);
+
+        Assert.Equal(new SplitHistory(0, "a#5"), Assert.Single(first).Value);
+        Assert.Empty(again);
+        Assert.Equal(new SplitHistory(1, "a#6"), Assert.Single(next).Value);
+    }
+
+    private static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories known, string identity, params SplitId[] splits) =>
+        Learn(known, identity, splits, hasPosition: _ => false, isRead: false);
+
+    private static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories known, string identity, SplitId[] splits, Func<SplitId, bool> hasPosition, bool isRead) =>
+        SplitEpochs.Learn(known, [.. splits.Select(split => SplitOf(split, identity))], hasPosition, isRead);
+
+    private static Split SplitOf(SplitId id, string identity) => new(id, ["orders"]) { Identity = identity };
+
+    private static Dictionary<SplitId, SplitHistory> Of(int epoch, string identity, params SplitId[] splits) => splits.ToDictionary(split => split, _ => new SplitHistory(epoch, identity));
+
+    private static SplitHistories Known(int epoch, string identity, params SplitId[] splits) => Histories(Of(epoch, identity, splits));
+
+    private static SplitHistories Histories(IEnumerable<KeyValuePair<SplitId, SplitHistory>> known) =>
+        SplitHistories.Of(known.ToDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => pair.Value.Write(), StringComparer.Ordinal));
+}
