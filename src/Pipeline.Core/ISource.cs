@@ -35,6 +35,12 @@ public interface ISource : IAsyncDisposable
     /// </summary>
     SplitLook? LastLook(SplitId split);
 
+    /// <summary>
+    /// The position at which a split that is being read ended at the source when it was last heard of; null: not known, or it does not
+    /// end at a position. It may be behind the truth, never before it.
+    /// </summary>
+    long? EndOf(SplitId split) => null;
+
     /// <summary>Reaches the source and looks at rights and settings; never throws for what it finds.</summary>
     ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken);
 }
@@ -61,4 +67,7 @@ public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISec
 {
     /// <summary>Told of every wait that may last; by default nobody is.</summary>
     public WaitWatch Waits { get; init; } = WaitWatch.Silent(Time);
+
+    /// <summary>Told of every certificate that is met.</summary>
+    public KnownCertificates Certificates { get; init; } = new();
 }

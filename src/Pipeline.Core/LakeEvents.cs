@@ -16,7 +16,16 @@ public sealed record TableAdvanced(TableId Table, long Version, long Rows, DateT
 /// <param name="Version">A version of the table that holds all of that; -1: none is known.</param>
 /// <param name="AgeMs">How long ago the earliest of those looks was; null: they get nothing more.</param>
 /// <param name="Fault">What keeps the reader from reading on, or a split of it; null: nothing.</param>
-public sealed record BronzeLooked(TableId Table, string Reader, int Splits, int? Listed, long Version, long? AgeMs, Fault? Fault);
+public sealed record BronzeLooked(TableId Table, string Reader, int Splits, int? Listed, long Version, long? AgeMs, Fault? Fault)
+{
+    /// <summary>The split of the earliest look, where it is known where that ends; null in a message of a release that does not say.</summary>
+    public SplitBacklog? Backlog { get; init; }
+}
+
+/// <summary>What waits of a split at its source. Positions tell it: they only grow, and what is before another is landed before it.</summary>
+/// <param name="Landed">The position up to which the table has it.</param>
+/// <param name="End">Where it ended at the source when that was last heard; at least <paramref name="Landed"/>.</param>
+public sealed record SplitBacklog(SplitId Split, long Landed, long End);
 
 /// <summary>
 /// The topic of the cluster's publish-subscribe on which <see cref="BronzeCommitted"/> and <see cref="TableAdvanced"/>

@@ -28,6 +28,7 @@ public sealed record SplitLook(long? Position, long At)
 public sealed class SplitLooks
 {
     private readonly ConcurrentDictionary<SplitId, SplitLook> _looks = [];
+    private readonly ConcurrentDictionary<SplitId, long> _ends = [];
 
     /// <summary>Null: it is not being read, or has not been looked at.</summary>
     public SplitLook? Find(SplitId split) => _looks.GetValueOrDefault(split);
@@ -35,6 +36,23 @@ public sealed class SplitLooks
     /// <summary>One that says an earlier moment than is known says nothing.</summary>
     public void Saw(SplitId split, SplitLook look) => _looks.AddOrUpdate(split, look, (_, known) => look.At > known.At ? look : known);
 
+    /// <summary>How long ago the moment was up to which each split has been read; not of those that get nothing more.</summary>
+    public IEnumerable<(SplitId Split, TimeSpan Age)> Ages(TimeProvider time) => _looks.Where(look => look.Value.At != SplitLook.ForEver).Select(look =>
+    {
+        var age = time.GetElapsedTime(look.Value.At);
+        return (look.Key, age > TimeSpan.Zero ? age : TimeSpan.Zero);
+    });
+
+    /// <inheritdoc cref="ISource.EndOf"/>
+    public long? EndOf(SplitId split) => _ends.TryGetValue(split, out var end) ? end : null;
+
+    /// <summary>It has been heard where the split ends at the source.</summary>
+    public void EndsAt(SplitId split, long end) => _ends.AddOrUpdate(split, end, (_, known) => Math.Max(known, end));
+
     /// <summary>It is no longer read.</summary>
-    public void Forget(SplitId split) => _looks.TryRemove(split, out _);
+    public void Forget(SplitId split)
+    {
+        _looks.TryRemove(split, out _);
+        _ends.TryRemove(split, out _);
+    }
 }

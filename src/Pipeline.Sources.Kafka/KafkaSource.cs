@@ -39,12 +39,12 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         _owner = services.Owner;
         _time = services.Time;
         _log = services.Logs.CreateLogger<KafkaSource>();
-        _clients = new KafkaClients(Name, _options, services.Secrets);
+        _clients = new KafkaClients(Name, _options, services.Secrets, services.Certificates);
         _connections = new KafkaConnections(_clients, _options, services.Owner, services.Time, _log);
         _waits = new PartitionWaits(_options, services.Waits);
         _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(Name);
-        _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Time), services.Time) : null;
+        _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Certificates, services.Time), services.Time) : null;
     }
 
     public string Name => _options.Name;
@@ -100,6 +100,8 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
     }
 
     public SplitLook? LastLook(SplitId split) => _reading.TryGetValue(split, out var reader) ? reader.Partitions.FirstOrDefault(partition => partition.Split == split)?.LastLook : null;
+
+    public long? EndOf(SplitId split) => _reading.TryGetValue(split, out var reader) ? reader.Partitions.FirstOrDefault(partition => partition.Split == split)?.End : null;
 
     public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
     {

@@ -51,6 +51,12 @@ public sealed record KafkaSourceOptions
     public TimeSpan FetchWaitMax { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
+    /// How often leaders are asked where their partitions end, so that one with nothing new is known to have nothing: what an idle
+    /// topic's freshness grows to. Default 15 s, 100 ms to 10 min. Shorter asks brokers more often, once a partition.
+    /// </summary>
+    public TimeSpan EndsInterval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
     /// How long an answer about topics or offsets may take. Default 10 s, 100 ms to 1 day. Shorter tells sooner that brokers are
     /// away, and takes slow ones for it.
     /// </summary>
@@ -84,6 +90,7 @@ public sealed record KafkaSourceOptions
             ChunkBytesMax = settings.ChunkBytesMax(Defaults.ChunkBytesMax),
             ChunkAgeMax = settings.ChunkAgeMax(Defaults.ChunkAgeMax),
             FetchWaitMax = settings.Duration("fetch-wait-max", Defaults.FetchWaitMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30)),
+            EndsInterval = settings.Duration("ends-interval", Defaults.EndsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
             RequestTimeout = settings.RequestTimeout(Defaults.RequestTimeout),
             Registry = settings.Has("registry") ? SchemaRegistryOptions.Bind(settings.Section("registry")) : null,
             Tables = [.. settings.Section("tables").Children().Select(table => KafkaTableOptions.Bind(table.Name, table.Settings))],

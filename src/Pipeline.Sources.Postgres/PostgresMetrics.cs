@@ -19,7 +19,8 @@ internal sealed class PostgresMetrics : IDisposable
     private readonly Counter<long> _gaps;
     private volatile SlotState? _slot;
 
-    public PostgresMetrics(string source)
+    /// <param name="lags">How long ago the moment was up to which each table has been read.</param>
+    public PostgresMetrics(string source, Func<IEnumerable<(string Table, TimeSpan Age)>> lags)
     {
         _source = source;
         _records = _meter.Counter(Instruments.PostgresRecords);
@@ -30,6 +31,7 @@ internal sealed class PostgresMetrics : IDisposable
         _meter.Gauge(Instruments.SlotSafeBytes, () => Slot(slot => slot.SafeBytes));
         _meter.Gauge(Instruments.SlotStatus, () => Slot(slot => (long)slot.Health));
         _meter.Gauge(Instruments.LagBytes, () => Slot(slot => slot.LagBytes));
+        _meter.Gauge<double>(Instruments.PostgresLagSeconds, () => lags().Select(lag => (lag.Age.TotalSeconds, new object[] { _source, lag.Table, 0 })));
         _meter.Gauge(Instruments.SnapshotRows, () => Snapshots<long>(snapshot => snapshot.Rows));
         _meter.Gauge(Instruments.SnapshotRowsExpected, () => Snapshots(snapshot => snapshot.RowsExpected));
         _meter.Gauge(Instruments.SnapshotPercent, () => Snapshots<double>(snapshot => snapshot.Percent));

@@ -31,9 +31,9 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
         Tables = definition.Tables;
         _options = definition.Options;
         _services = services;
-        _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name, services.Waits);
+        _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name, services.Waits, services.Certificates);
         _tables = new DescribedTables(_connections);
-        _metrics = new PostgresMetrics(Name);
+        _metrics = new PostgresMetrics(Name, Lags);
         _ownership = new CaptureOwnership(_options, services.Owner);
         _listing = new CaptureListing(_connections, _tables, _ownership, services);
     }
@@ -100,6 +100,8 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     }
 
     public SplitLook? LastLook(SplitId split) => _looks.Find(split);
+
+    public long? EndOf(SplitId split) => _looks.EndOf(split);
 
     /// <summary>Only a slot that was made anew, or moved on by someone else, has changes behind a gap.</summary>
     public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
@@ -173,6 +175,11 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)
         : [SnapshotSplit.Is(split) ? SnapshotSplit.Parse(split).Table : WatermarkSplit.Parse(split).Table];
+
+    /// <summary>A table with a slot and a snapshot is as far as the one that is behind.</summary>
+    private IEnumerable<(string Table, TimeSpan Age)> Lags() => _looks.Ages(_services.Time)
+        .SelectMany(look => TablesOf(look.Split).Select(table => (Table: table, look.Age)))
+        .GroupBy(look => look.Table, (table, looks) => (table, looks.Max(look => look.Age)), StringComparer.Ordinal);
 
     private Task ReadByWatermarkAsync(WatermarkSplit split, long? from, ChunkQueue queue, CancellationToken cancellationToken) =>
         new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _looks, _services).RunAsync(cancellationToken);

@@ -16,7 +16,8 @@ internal sealed class SnowflakeMetrics : IDisposable
     private readonly Histogram<double> _statements;
     private long _bytesAhead;
 
-    public SnowflakeMetrics(string source, string warehouse)
+    /// <param name="lags">How long ago the moment was up to which each table has been read.</param>
+    public SnowflakeMetrics(string source, string warehouse, Func<IEnumerable<(string Table, TimeSpan Age)>> lags)
     {
         _source = source;
         _warehouse = warehouse;
@@ -24,6 +25,7 @@ internal sealed class SnowflakeMetrics : IDisposable
         _records = _meter.Counter(Instruments.SnowflakeRecords);
         _bytes = _meter.Counter(Instruments.SnowflakeBytes);
         _statements = _meter.Histogram(Instruments.StatementDuration);
+        _meter.Gauge<double>(Instruments.SnowflakeLagSeconds, () => lags().Select(lag => (lag.Age.TotalSeconds, new object[] { _source, lag.Table, 0 })));
         _meter.Gauge<long>(Instruments.SnowflakeInFlightBytes, () => [(Interlocked.Read(ref _bytesAhead), [_source])]);
     }
 

@@ -33,6 +33,7 @@ internal sealed class SnowflakeSource : ISource
             MaxConnectionsPerServer = (_options.ReadersMax + 2) * Math.Max(1, _options.Tables.Count),
             AutomaticDecompression = DecompressionMethods.None,
             UseCookies = false,
+            SslOptions = { RemoteCertificateValidationCallback = services.Certificates.Seeing($"source/{Name}/server") },
         })
         {
             // Every request has its own deadline.
@@ -44,7 +45,7 @@ internal sealed class SnowflakeSource : ISource
             SnowflakeSecurityOptions.KeyPair keyPair => new KeyPairTokens(Name, keyPair, services.Secrets, services.Time),
             var other => throw new InvalidOperationException($"Unknown authentication {other.GetType().Name}."),
         };
-        _metrics = new SnowflakeMetrics(Name, _options.Warehouse);
+        _metrics = new SnowflakeMetrics(Name, _options.Warehouse, () => _looks.Ages(services.Time).Select(look => (look.Split.Name, look.Age)));
         _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log, services.Waits);
         _tables = _options.Tables.ToDictionary(table => table.Name,
             table => new WatermarkTable(Name, table, _options, _client, _metrics, _looks, services.Time, log, services.Waits), StringComparer.Ordinal);

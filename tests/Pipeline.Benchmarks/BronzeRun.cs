@@ -122,6 +122,8 @@ internal static class BronzeRun
 
         public SplitLook? LastLook(SplitId split) => source.LastLook(split);
 
+        public long? EndOf(SplitId split) => source.EndOf(split);
+
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => source.CheckAsync(cancellationToken);
 
         public async ValueTask DisposeAsync()

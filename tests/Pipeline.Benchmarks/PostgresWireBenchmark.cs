@@ -66,7 +66,7 @@ public sealed class PostgresWireBenchmark : IBenchmark
             Database = server.Database,
             Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
         };
-        using var connection = await WireConnection.OpenAsync(options, server.Password, ImmutableDictionary<string, string>.Empty, cancellationToken);
+        using var connection = await WireConnection.OpenAsync(options, server.Password, ImmutableDictionary<string, string>.Empty, new KnownCertificates(), cancellationToken);
         var started = Stopwatch.GetTimestamp();
         var read = await Task.Run(
             () =>

@@ -29,7 +29,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
         new StageRefused(Id, Users, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 2_000), IsFinal: true),
         new StageFailed(Id, Users, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
         new BronzeCommitted(TableId.Bronze("app", "users"), 42, 3, At, At),
-        new BronzeLooked(Users, "users/0", 2, 3, 42, 1_500, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))),
+        new BronzeLooked(Users, "users/0", 2, 3, 42, 1_500, new Fault(FaultKind.Gap, "Partition 3", "expired", "Accept it.", new SplitId("events", "e/3"))) { Backlog = new SplitBacklog(new SplitId("events", "e/3"), 100, 250) },
     ];
 
     private readonly ActorSystem _system = ActorSystem.Create("serializer");
@@ -56,6 +56,16 @@ public sealed class IngestMessageSerializerSpec : IDisposable
         Assert.Contains("\"kind\":\"unreachable\"", Encoding.UTF8.GetString(written), StringComparison.Ordinal);
         Assert.Equal(failed, serializer.FromBinary(written, serializer.Manifest(failed)));
         Assert.Equal(FaultKind.Defect, failed.Fault.Kind);
+    }
+
+    [Fact]
+    public void A_look_of_the_release_before_is_one_without_a_backlog()
+    {
+        var serializer = new IngestMessageSerializer((ExtendedActorSystem)_system);
+
+        var read = serializer.FromBinary("""{"table":"bronze/app/users","reader":"users/0","splits":2,"listed":3,"version":42,"ageMs":1500}"""u8.ToArray(), "bronze-looked-1");
+
+        Assert.Equal(new BronzeLooked(Users, "users/0", 2, 3, 42, 1_500, Fault: null), read);
     }
 
     [Fact]

@@ -74,6 +74,26 @@ public sealed class WorkerLooksSpec : WorkerScene
     }
 
     [Fact]
+    public void What_waits_of_the_split_that_is_behind_is_told_by_positions()
+    {
+        GivenReadingBoth(10);
+        See(Single, position: null);
+        Pass(5);
+        See(Other, position: null);
+        Assert.Null(Backlog());
+
+        _system.Looks.EndsAt(Single.Id, 90);
+        _system.Looks.EndsAt(Other.Id, 12);
+        Assert.Equal(new SplitBacklog(Single.Id, 10, 90), Backlog());
+        GivenCommitted(Single, 95);
+        Assert.Equal(new SplitBacklog(Single.Id, 95, 95), Backlog());
+
+        Pass(5);
+        See(Single, position: null);
+        Assert.Equal(new SplitBacklog(Other.Id, 10, 12), Backlog());
+    }
+
+    [Fact]
     public void A_slot_speaks_for_all_its_tables()
     {
         GivenReading(Slot, 10);
@@ -126,11 +146,15 @@ public sealed class WorkerLooksSpec : WorkerScene
 
     private void Pass(double seconds) => _time.Advance(TimeSpan.FromSeconds(seconds));
 
+    private SplitBacklog? Backlog() => Said(Orders).Backlog;
+
     private (int Splits, double? Age) Of(TableId table)
     {
-        var said = _looks.Tell(State with { Positions = State.Positions.SetItems(_positions) }).Single(looked => looked.Table == table);
+        var said = Said(table);
         return (said.Splits, said.AgeMs / 1_000d);
     }
+
+    private BronzeLooked Said(TableId table) => _looks.Tell(State with { Positions = State.Positions.SetItems(_positions) }).Single(looked => looked.Table == table);
 
     /// <summary>A wall clock that somebody sets, over a clock that nobody does.</summary>
     private sealed class SetClock : TimeProvider

@@ -14,6 +14,7 @@ public sealed partial class ArchitectureSpec
     private static readonly Dictionary<string, string> OnlyOne = new(StringComparer.Ordinal)
     {
         ["kafka fetch-wait-max"] = "brokers hold a request until something is new; the others are looked at every poll-interval",
+        ["kafka ends-interval"] = "a client remembers the end of a partition from its last fetch; the others see the end whenever they look, every poll-interval",
         ["kafka tables.NAME.workers"] = "a topic has many splits to share out, a table of the others one or two",
         ["kafka tables.NAME.record-bytes-max"] = "a record is whatever somebody produced; a row has the size that its table allows",
         ["postgres connections-max"] = "connections are scarce at the server and kept open; the others have a client that shares its own",

@@ -56,6 +56,7 @@ internal sealed class KafkaFixture : SourceFixture
         ChunkAgeMax = TimeSpan.FromMilliseconds(5),
         ChunkBytesMax = 8 << 10,
         FetchWaitMax = TimeSpan.FromMilliseconds(20),
+        EndsInterval = TimeSpan.FromMilliseconds(200),
         RequestTimeout = TimeSpan.FromSeconds(30),
         Tables = [new KafkaTableOptions { Name = "user_events", Topic = Topic }],
     };

@@ -24,7 +24,7 @@ public sealed class KafkaHandlesSpec : KafkaSpec
         await using var kafka = new KafkaFixture(partitions: 1);
         for (var i = 0; i < 50; i++) await kafka.ProduceAsync(0, "{}"u8.ToArray());
         var options = KafkaFixture.Options(kafka.Kafka.Bootstrap) with { Tables = [Table] };
-        var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
+        var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore(), new KnownCertificates()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
         for (var round = 0; round < Rounds; round++)
         {
             using var chunks = new ChunkQueue(1 << 30);

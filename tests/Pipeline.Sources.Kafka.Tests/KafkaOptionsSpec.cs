@@ -10,7 +10,7 @@ public sealed class KafkaOptionsSpec
     {
         var (definition, problems) = Bind("""
             type = kafka, bootstrap = "a:9093,b:9093", group = lag, read-ahead-bytes-max = 128 MiB, chunk-bytes-max = 8 MiB, chunk-age-max = 50ms
-            fetch-wait-max = 200ms, request-timeout = 5s
+            fetch-wait-max = 200ms, ends-interval = 2s, request-timeout = 5s
             security { protocol = sasl-ssl, mechanism = scram-sha-256, username = pipeline, password = "secret:file:/run/password", ca-file = /etc/ca.pem
                        certificate-file = /etc/me.pem, key-file = /etc/me.key, key-password = "secret:file:/run/key", verify-hostname = false }
             tables { user_events { topic = app.user-events, format = bytes, workers = 4, record-bytes-max = 2 MiB }, order_events {} }

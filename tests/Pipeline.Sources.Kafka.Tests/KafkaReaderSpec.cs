@@ -99,7 +99,7 @@ public sealed class KafkaReaderSpec : KafkaSpec
         {
             var options = KafkaFixture.Options(kafka.Kafka.Bootstrap) with { Tables = [Table], ChunkAgeMax = TimeSpan.FromMinutes(10), ChunkBytesMax = 1 << 30, ReadAheadBytesMax = 4 << 20 };
             var (queue, metrics) = (new ChunkQueue(1 << 30), new KafkaMetrics("events"));
-            var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
+            var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore(), new KnownCertificates()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
             var reader = await KafkaReader.StartAsync("reader", connections,
                 [.. Enumerable.Range(0, partitions).Select(partition => new PartitionReading(new SplitId("events", $"user_events/{partition}"), Table, partition, position: 0, 1 << 30, new Values(error), queue, metrics, TimeProvider.System))],
                 queue, options, metrics, TimeProvider.System, NullLogger.Instance, cancellationToken);

@@ -1,8 +1,10 @@
 using System.Security.Cryptography.X509Certificates;
 using Confluent.Kafka;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -42,6 +44,25 @@ public sealed class KafkaSecuritySpec : KafkaSpec
         Assert.Equal(FaultKind.NotAuthorised, refusal.Kind);
         Assert.Contains("refused the credentials", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("wr0ng-secret", $"{finding} {refusal}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_clients_are_given_is_known_with_the_moment_of_its_end()
+    {
+        var (certificate, key) = Certificates.IssueClient("pipeline");
+        var known = new KnownCertificates();
+        var options = KafkaFixture.Options("localhost:9093") with
+        {
+            Security = new KafkaSecurityOptions
+            {
+                Protocol = KafkaProtocol.Ssl, CaPem = new Secret(Certificates.AuthorityPem), CertificatePem = new Secret(certificate), KeyPem = new Secret(key),
+            },
+        };
+
+        await new KafkaClients("events", options, new LocalSecretStore(), known).ConfigureAsync(Deadline);
+
+        Assert.Equal(["source/events/authority", "source/events/client"], known.All.Select(met => met.Name));
+        Assert.All(known.All, met => Assert.InRange((met.Expires - TimeProvider.System.GetUtcNow()).TotalDays, 1, 31));
     }
 
     [Fact]

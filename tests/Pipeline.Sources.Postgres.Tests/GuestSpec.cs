@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Security.Authentication;
 using Npgsql;
@@ -143,6 +144,25 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task Certificates_that_are_met_are_known_also_those_that_are_refused()
+    {
+        await using var database = await CreateAsync();
+        await using var elsewhere = new TcpProxy(server.Scratch.Port, IPAddress.Parse("127.0.0.2"));
+        var options = database.Options(TestDatabase.Table("items", "updated_at")) with { Name = "app", Host = "127.0.0.2", Port = elsewhere.Port };
+        var (met, refused) = (new KnownCertificates(), new KnownCertificates());
+
+        (await WireConnection.OpenAsync(options with { Security = options.Security with { Tls = TlsMode.VerifyCa } }, server.Scratch.Password, ImmutableDictionary<string, string>.Empty, met, Cancel)).Dispose();
+        await Assert.ThrowsAsync<AuthenticationException>(async () => await WireConnection.OpenAsync(options, server.Scratch.Password, ImmutableDictionary<string, string>.Empty, refused, Cancel));
+
+        Assert.All([met, refused], certificates =>
+        {
+            var (name, expires) = Assert.Single(certificates.All);
+            Assert.Equal("source/app/server", name);
+            Assert.InRange((expires - TimeProvider.System.GetUtcNow()).TotalDays, 1, 31);
+        });
+    }
+
+    [Fact]
     public async Task A_role_that_may_only_read_reads_by_watermark()
     {
         await using var database = await CreateAsync();
@@ -159,7 +179,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
     }
 
     private async ValueTask<WireConnection> OpenWireAsync(PostgresSourceOptions options, string password) =>
-        await WireConnection.OpenAsync(options, password, new Dictionary<string, string>(StringComparer.Ordinal), Cancel);
+        await WireConnection.OpenAsync(options, password, new Dictionary<string, string>(StringComparer.Ordinal), new KnownCertificates(), Cancel);
 
     private async Task<PipelineException> FailureAsync(PostgresSourceOptions options) => await Assert.ThrowsAsync<PipelineException>(async () =>
     {

@@ -66,13 +66,13 @@ public sealed class IdleSpec(PostgresServer server) : PostgresSpec
     {
         var before = await CountAsync(database);
         await using (var source = TestDatabase.Open(options))
-        await using (var connections = new PostgresConnections(options, new LocalSecretStore(), "test", WaitWatch.Silent(TimeProvider.System)))
+        await using (var connections = new PostgresConnections(options, new LocalSecretStore(), "test", WaitWatch.Silent(TimeProvider.System), new KnownCertificates()))
         {
             foreach (var table in source.Tables) await source.DescribeAsync(table.Name, Cancel);
             var slot = (await source.ListSplitsAsync(source.Tables[0].Name, Cancel))[0].Id;
-            using var metrics = new PostgresMetrics(options.Name);
+            using var metrics = new PostgresMetrics(options.Name, () => []);
             var services = new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner());
-            var watch = new SlotWatch(connections, slot, new AskedEnd(), metrics, services);
+            var watch = new SlotWatch(connections, slot, new AskedEnd(), new SplitLooks(), metrics, services);
             for (var look = 0; look < looks; look++)
             {
                 foreach (var table in source.Tables) await source.ListSplitsAsync(table.Name, Cancel);

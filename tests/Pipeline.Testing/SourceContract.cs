@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Xunit;
 
 namespace Pipeline.Testing;
@@ -151,6 +152,7 @@ public abstract class SourceContract
         if (rows > 0) await fixture.AppendAsync(rows, deadline.Token);
         var appendedAt = TimeProvider.System.GetTimestamp();
         await using var source = fixture.Open();
+        using var figures = new Measurements("source", source.Name);
         var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
         var ledger = new SourceLedger(fixture);
         Assert.All(splits, split => Assert.Null(source.LastLook(split.Id)));
@@ -166,8 +168,11 @@ public abstract class SourceContract
             await Task.Delay(10, deadline.Token);
         }
 
+        double? lag;
+        while ((lag = Instruments.All.Where(info => info.Name == Instruments.LagSeconds.Name).Select(info => figures.Observe(info)).FirstOrDefault(seconds => seconds is not null)) is null) await Task.Delay(10, deadline.Token);
         await stop.CancelAsync();
         await reading;
+        Assert.InRange(lag.Value, 0, TimeProvider.System.GetElapsedTime(appendedAt).TotalSeconds + 60);
         var reached = ledger.ResumeAt(splits).ToDictionary(split => split.Split, split => split.Position);
         Assert.Equal(rows, ledger.Rows.Count);
         Assert.All(looks.Zip(splits), pair => Assert.True(pair.First.Position is null || pair.First.Position <= reached[pair.Second.Id], $"{pair}"));

@@ -8,7 +8,8 @@ namespace Pipeline.Core.Metrics;
 /// What lands is judged by its troughs: how fresh the table was just after landings. Between two batches the freshness grows
 /// as in a stop, yet the troughs are level; those of a table that gets less than arrives rise, and those of one that catches up
 /// fall. While nothing lands there is no pace: that may end at any moment, as an outage or the pause before a batch does, and is told in
-/// the last stretch alone. A large batch of one moment is landed for a while before the table reflects it: there the records say
+/// the last stretch alone. Where what arrives and what lands is counted, a table that has all that had arrived by a moment reflects that
+/// moment, though the source's clock was set back. A large batch of one moment is landed for a while before the table reflects it: there the records say
 /// whether that ends in time.
 /// </remarks>
 public sealed partial class BreachForecast
@@ -50,6 +51,8 @@ public sealed partial class BreachForecast
         var (now, seen) = (at.TotalSeconds, Math.Max(0, signals.Freshness.TotalSeconds));
         if (!_hasSeen || now > _at)
         {
+            // A clock of the source may say that all is old which has just come; what is counted knows better.
+            if (_backlog.Count(now, signals, scale) is { } counted) seen = Math.Max(0, Math.Min(seen, now - counted));
             if (_hasSeen) Follow(now, seen, scale);
             else Begin(now, seen);
             _backlog.Observe(now, signals.LagRecords, signals.LandedRecords, isStopping: now - _landedAt <= 3 * scale.TroughEvery, scale);

@@ -17,8 +17,7 @@ public static partial class Instruments
     public static readonly InstrumentInfo LagRecords = new(KafkaMeter, "pipeline.source.lag.records", InstrumentKind.Gauge, "{record}",
         ["source", "table", "partition"], "Records between the position and the partition's high watermark");
 
-    public static readonly InstrumentInfo LagSeconds = new(KafkaMeter, "pipeline.source.lag.seconds", InstrumentKind.Gauge, "s",
-        ["source", "table", "partition"], "Age of the newest record read while others wait behind it");
+    public static readonly InstrumentInfo LagSeconds = Lag(KafkaMeter);
 
     public static readonly InstrumentInfo LagUnreadable = new(KafkaMeter, "pipeline.source.lag.unreadable", InstrumentKind.Gauge, "{record}",
         ["source", "table", "partition"], "Of the lag in records, those behind the start of an open transaction: nobody can read them before it ends");
@@ -43,6 +42,8 @@ public static partial class Instruments
     public static readonly InstrumentInfo LagBytes = new(PostgresMeter, "pipeline.source.lag.bytes", InstrumentKind.Gauge, "By",
         ["source"], "WAL between what the lake has confirmed and the server's end", Captured);
 
+    public static readonly InstrumentInfo PostgresLagSeconds = Lag(PostgresMeter);
+
     public static readonly InstrumentInfo SnapshotRows = new(PostgresMeter, "pipeline.source.snapshot.rows", InstrumentKind.Gauge, "{row}",
         ["source", "table", "relation"], "Rows of a running snapshot read since it was started or resumed", Snapshotted);
 
@@ -61,6 +62,8 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo SnowflakeInFlightBytes = InFlightBytes(SnowflakeMeter);
 
+    public static readonly InstrumentInfo SnowflakeLagSeconds = Lag(SnowflakeMeter);
+
     public static readonly InstrumentInfo StatementDuration = new(SnowflakeMeter, "pipeline.source.statement.duration", InstrumentKind.Histogram, "s",
         ["source"], "From sending a statement to its result, or its failure");
 
@@ -70,8 +73,8 @@ public static partial class Instruments
     private static IReadOnlyList<InstrumentInfo> Sources =>
     [
         KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds, LagUnreadable,
-        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
-        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, StatementDuration, WarehouseSeconds,
+        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, PostgresLagSeconds, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, SnowflakeLagSeconds, StatementDuration, WarehouseSeconds,
     ];
 
     // One name for every source: whoever watches need not know their kinds.
@@ -80,6 +83,9 @@ public static partial class Instruments
 
     private static InstrumentInfo Bytes(string meter) => new(meter, "pipeline.source.bytes", InstrumentKind.Counter, "By",
         ["source", "table"], "Bytes read: of keys and values, of rows in the form in which the server sends them, or of answers with rows as they came");
+
+    private static InstrumentInfo Lag(string meter) => new(meter, "pipeline.source.lag.seconds", InstrumentKind.Gauge, "s",
+        ["source", "table", "partition"], "How far reading is behind: the age of the newest record read while others wait behind it (Kafka), or the time since the moment up to which all has been read (PostgreSQL, Snowflake; partition 0)");
 
     private static InstrumentInfo InFlightBytes(string meter) => new(meter, "pipeline.source.in_flight.bytes", InstrumentKind.Gauge, "By",
         ["source"], "Memory of what was fetched and waits to be taken");

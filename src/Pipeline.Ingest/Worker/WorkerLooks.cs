@@ -24,12 +24,18 @@ internal sealed class WorkerLooks(ISource source, string table, string reader, T
         var splits = isReading ? state.Splits : [];
         foreach (var fed in splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(source.Name, name)).Append(own).Distinct())
         {
-            var looks = splits.Where(split => split.Tables.Contains(fed.Name, StringComparer.Ordinal)).Select(split => Look(fed, split.Id, state)).OfType<long>().ToList();
-            var earliest = looks.Count == 0 ? SplitLook.ForEver : looks.Min();
+            var looks = splits.Where(split => split.Tables.Contains(fed.Name, StringComparer.Ordinal)).Select(split => (Split: split.Id, At: Look(fed, split.Id, state))).Where(look => look.At is not null).ToList();
+            var (behind, earliest) = looks.Count == 0 ? (default, SplitLook.ForEver) : looks.MinBy(look => look.At);
             yield return new BronzeLooked(fed, reader, looks.Count, fed == own ? state.Listed : null, state.Versions.GetValueOrDefault(fed, -1),
-                earliest == SplitLook.ForEver ? null : (long)Math.Max(0, time.GetElapsedTime(earliest).TotalMilliseconds), fault);
+                earliest == SplitLook.ForEver ? null : (long)Math.Max(0, time.GetElapsedTime(earliest!.Value).TotalMilliseconds), fault)
+            {
+                Backlog = earliest == SplitLook.ForEver ? null : BacklogOf(fed, behind, state),
+            };
         }
     }
+
+    private SplitBacklog? BacklogOf(TableId fed, SplitId split, IngestWorkerState state) =>
+        state.Positions.TryGetValue((fed, split), out var landed) && source.EndOf(split) is { } end ? new SplitBacklog(split, landed, Math.Max(landed, end)) : null;
 
     /// <summary>The moment that the table reflects the split up to; null: not known.</summary>
     private long? Look(TableId fed, SplitId split, IngestWorkerState state)

@@ -81,7 +81,8 @@ internal sealed class NodeHost : IAsyncDisposable
         var waits = outages.Watch.Waits;
         lake = lake.Telling(logs, waits);
         var telemetry = new NodeTelemetry(options.Telemetry, MetricSinks.Open(options.Telemetry, new MetricSinkServices(options.Name, time, logs, secrets)), time);
-        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits });
+        var certificatesMet = new KnownCertificates();
+        var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits, Certificates = certificatesMet });
         var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -106,7 +107,7 @@ internal sealed class NodeHost : IAsyncDisposable
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
-                var meter = new NodeMeter(system, DirectoriesOf(options, lake), certificates, time);
+                var meter = new NodeMeter(system, DirectoriesOf(options, lake), certificates, certificatesMet, time);
                 system.RegisterOnTermination(meter.Dispose);
             }));
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Akka.Cluster;
+using Pipeline.Core;
 using Pipeline.Core.Metrics;
 using Pipeline.Remoting.Tls;
 
@@ -20,7 +21,8 @@ internal sealed class NodeMeter : IDisposable
 
     /// <param name="directories">By what the tag calls them.</param>
     /// <param name="certificates">Null: nodes talk in plain text.</param>
-    public NodeMeter(ActorSystem system, IReadOnlyDictionary<string, string> directories, NodeCertificates? certificates, TimeProvider time)
+    /// <param name="met">Those that sources have met.</param>
+    public NodeMeter(ActorSystem system, IReadOnlyDictionary<string, string> directories, NodeCertificates? certificates, KnownCertificates met, TimeProvider time)
     {
         (_time, _cluster) = (time, Cluster.Get(system));
         _cpu = (time.GetTimestamp(), Environment.CpuUsage.TotalTime, 0);
@@ -28,7 +30,7 @@ internal sealed class NodeMeter : IDisposable
         _meter.Gauge<double>(Instruments.NodeCpu, () => [(Cpu(), [])]);
         _meter.Gauge<long>(Instruments.NodeMemory, Memory);
         _meter.Gauge<long>(Instruments.DiskFree, () => FreeBytes(directories));
-        _meter.Gauge<double>(Instruments.CertificateDays, () => certificates is null ? [] : [(DaysTo(certificates.Expires), ["node"]), (DaysTo(certificates.AuthorityExpires), ["authority"])]);
+        _meter.Gauge<double>(Instruments.CertificateDays, () => Certificates(certificates, met));
     }
 
     public void Dispose() => _meter.Dispose();
@@ -87,6 +89,17 @@ internal sealed class NodeMeter : IDisposable
         {
             return null;
         }
+    }
+
+    private IEnumerable<(double, object[])> Certificates(NodeCertificates? own, KnownCertificates met)
+    {
+        if (own is not null)
+        {
+            yield return (DaysTo(own.Expires), ["node"]);
+            yield return (DaysTo(own.AuthorityExpires), ["authority"]);
+        }
+
+        foreach (var (name, expires) in met.All) yield return (DaysTo(expires), [name]);
     }
 
     private double DaysTo(DateTimeOffset expires) => (expires - _time.GetUtcNow()).TotalDays;

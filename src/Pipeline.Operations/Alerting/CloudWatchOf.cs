@@ -17,7 +17,7 @@ internal static class CloudWatchOf
     public static CloudWatchMetrics Metrics(PipelineOptions options) => new(options.Name, Options(options).Namespace);
 
     public static CloudWatchAlarms Alarms(PipelineOptions options) => options.Telemetry.Interval <= TimeSpan.FromMinutes(1)
-        ? new CloudWatchAlarms(options.Name, Metrics(options), options.Telemetry.Alarms, options.Telemetry.Interval)
+        ? new CloudWatchAlarms(options.Name, Metrics(options), options.Telemetry.Alarms)
         : throw new PipelineException(FaultKind.Invalid, "telemetry.interval", "is longer than a minute, and alarms look at every minute", "Make it a minute or less.");
 
     public static CloudWatchDashboard Dashboard(PipelineOptions options) => new(options.Name, Metrics(options), Options(options).Aws.Region, options.Telemetry.Alarms);

@@ -44,7 +44,7 @@ public static class EstimateMetrics
         var intervals = (long)(Month / options.Telemetry.Interval);
         var bytes = expected.Sum(series => (long)BytesOfASeries + series.Instrument.Name.Length + series.Tags.Sum(tag => BytesOfATag + tag.Length));
         var requests = intervals * request.Nodes * ((expected.Count / SeriesOfARequest) + 1);
-        var alarms = new CloudWatchAlarms(options.Name, new(options.Name, options.Telemetry.CloudWatch?.Namespace), options.Telemetry.Alarms, options.Telemetry.Interval).Of(CloudWatchOf.Tables(options));
+        var alarms = new CloudWatchAlarms(options.Name, new(options.Name, options.Telemetry.CloudWatch?.Namespace), options.Telemetry.Alarms).Of(CloudWatchOf.Tables(options));
         // A query over all series is billed as an alarm on each of them.
         var looked = alarms.Metric.Count(alarm => alarm.Metrics is null) + Alerts.All.Where(alert => alarms.Metric.Any(alarm => alarm.Metrics is not null && alarm.AlarmName.EndsWith($"-{alert.Name}", StringComparison.Ordinal)))
             .Sum(alert => Math.Max(1, expected.Count(series => series.Instrument.Name == alert.Instrument.Name)));

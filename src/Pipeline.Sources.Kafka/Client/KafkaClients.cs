@@ -4,7 +4,7 @@ using Pipeline.Core;
 namespace Pipeline.Sources.Kafka.Client;
 
 /// <summary>Makes clients for one source: addresses, encryption and credentials as they are now.</summary>
-internal sealed class KafkaClients(string source, KafkaSourceOptions options, ISecretStore secrets)
+internal sealed class KafkaClients(string source, KafkaSourceOptions options, ISecretStore secrets, KnownCertificates certificates)
 {
     public string Thing { get; } = $"Source {source}, Kafka cluster {options.Bootstrap}";
 
@@ -34,6 +34,8 @@ internal sealed class KafkaClients(string source, KafkaSourceOptions options, IS
             if (security.CertificatePem is not null) config.SslCertificatePem = await secrets.RevealAsync(security.CertificatePem, cancellationToken);
             if (security.KeyFile is not null) config.SslKeyLocation = security.KeyFile;
             if (security.KeyPem is not null) config.SslKeyPem = await secrets.RevealAsync(security.KeyPem, cancellationToken);
+            See("authority", config.SslCaLocation, config.SslCaPem);
+            See("client", config.SslCertificateLocation, config.SslCertificatePem);
             if (security.KeyPassword is not null) config.SslKeyPassword = await secrets.RevealAsync(security.KeyPassword, cancellationToken);
         }
 
@@ -70,5 +72,12 @@ internal sealed class KafkaClients(string source, KafkaSourceOptions options, IS
             throw new PipelineException(FaultKind.Invalid, Thing, $"the client refuses its settings: {e.Message.TrimEnd('.')}",
                 $"Correct the setting; certificates and keys are PEM files that this process can read.", e);
         }
+    }
+
+    /// <summary>The client library does not show what brokers show it; when what it is given expires can be known.</summary>
+    private void See(string whose, string? file, string? pem)
+    {
+        if (pem is not null) certificates.SawPem($"source/{source}/{whose}", pem);
+        else if (file is not null) certificates.SawFile($"source/{source}/{whose}", file);
     }
 }

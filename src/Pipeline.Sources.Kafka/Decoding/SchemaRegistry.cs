@@ -15,13 +15,17 @@ internal sealed class SchemaRegistry : IDisposable
     private readonly string _thing;
     private readonly HttpClient _http;
 
-    public SchemaRegistry(string source, SchemaRegistryOptions options, ISecretStore secrets, TimeProvider time)
+    public SchemaRegistry(string source, SchemaRegistryOptions options, ISecretStore secrets, KnownCertificates certificates, TimeProvider time)
     {
         _options = options;
         _secrets = secrets;
         _time = time;
         _thing = $"Source {source}, schema registry {options.Url}";
-        _http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            SslOptions = { RemoteCertificateValidationCallback = certificates.Seeing($"source/{source}/registry") },
+        })
         {
             BaseAddress = options.Url,
             Timeout = options.RequestTimeout,

@@ -17,9 +17,6 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     private const int IdleWaitMs = 200;
     private static readonly TimeSpan WatermarksEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often leaders are asked for the ends of their partitions, so that one with nothing new is known to have nothing.</summary>
-    private static readonly TimeSpan EndsEvery = TimeSpan.FromSeconds(15);
-
     /// <summary>How long the client must have had nothing more for the reading to count as up to date.</summary>
     private static readonly TimeSpan CaughtUpAfter = TimeSpan.FromSeconds(1);
 
@@ -224,7 +221,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
 
         // Not all tables at once at the start: what is asked waits behind fetches that the broker holds.
         _endsAskedAt ??= _time.GetTimestamp();
-        if (_ends is not null || _time.GetElapsedTime(_endsAskedAt.Value) < EndsEvery) return;
+        if (_ends is not null || _time.GetElapsedTime(_endsAskedAt.Value) < _options.EndsInterval) return;
         _endsAskedAt = _time.GetTimestamp();
         _ends = Task.Run(() => EndQuestion.Ask(_connection.Client, [.. Partitions.Select(partition => partition.Place)], _options.RequestTimeout, _leaving.Token), _leaving.Token);
     }

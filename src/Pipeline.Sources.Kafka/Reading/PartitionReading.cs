@@ -168,6 +168,9 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     /// <inheritdoc cref="ISource.LastLook"/>
     public SplitLook? LastLook => Volatile.Read(ref _look);
 
+    /// <inheritdoc cref="ISource.EndOf"/>
+    public long? End => Volatile.Read(ref _endOffset) is >= 0 and var end ? end : null;
+
     /// <summary>Its leader has said where it ended when it was asked; the first answer that has not been reached yet counts.</summary>
     public void EndedAt(long offset, long askedAt) => _end ??= (offset, askedAt);
 

@@ -24,14 +24,16 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly ConcurrentBag<WireConnection> _idle = [];
     private readonly ISecretStore _secrets;
     private readonly WaitWatch _waits;
+    private readonly KnownCertificates _certificates;
 
     private readonly string _applicationName;
 
     /// <param name="pipeline">The name of the pipeline that reads.</param>
-    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline, WaitWatch waits)
+    public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline, WaitWatch waits, KnownCertificates certificates)
     {
         Options = options;
         _waits = waits;
+        _certificates = certificates;
         _applicationName = $"pipeline/{pipeline}/{options.Name}";
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
@@ -164,7 +166,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         var password = Options.Security.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = _applicationName, ["options"] = SessionSettings };
         if (replication) parameters["replication"] = "database";
-        return await WireConnection.OpenAsync(Options, password, parameters, cancellationToken);
+        return await WireConnection.OpenAsync(Options, password, parameters, _certificates, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

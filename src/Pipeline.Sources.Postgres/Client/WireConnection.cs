@@ -43,8 +43,9 @@ internal sealed class WireConnection : IDisposable
 
     /// <summary>Connects, encrypts and authenticates as the options say.</summary>
     /// <param name="parameters">Start-up parameters beside user, database and application name.</param>
+    /// <param name="certificates">Told of the server's certificate and of our own.</param>
     public static async ValueTask<WireConnection> OpenAsync(PostgresSourceOptions options, string? password, IReadOnlyDictionary<string, string> parameters,
-        CancellationToken cancellationToken)
+        KnownCertificates certificates, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.ConnectTimeout);
@@ -55,7 +56,7 @@ internal sealed class WireConnection : IDisposable
             var addresses = await Dns.GetHostAddressesAsync(options.Host, timeout.Token);
             // Closing the socket is how a cancellation reaches blocking calls.
             await using var cancellation = timeout.Token.Register(connection.Abort);
-            await Task.Run(() => connection.Open(addresses, options, password, parameters), timeout.Token);
+            await Task.Run(() => connection.Open(addresses, options, password, parameters, certificates), timeout.Token);
             return connection;
         }
         catch (Exception e)
@@ -195,18 +196,18 @@ internal sealed class WireConnection : IDisposable
         _buffer = [];
     }
 
-    private void Open(IPAddress[] addresses, PostgresSourceOptions options, string? password, IReadOnlyDictionary<string, string> parameters)
+    private void Open(IPAddress[] addresses, PostgresSourceOptions options, string? password, IReadOnlyDictionary<string, string> parameters, KnownCertificates certificates)
     {
         _socket.Connect(addresses, options.Port);
         _socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
         _stream = new NetworkStream(_socket);
-        if (options.Security.Tls != TlsMode.Disable) Encrypt(options);
+        if (options.Security.Tls != TlsMode.Disable) Encrypt(options, certificates);
         SendStart(options, parameters);
         WireAuthentication.Run(this, options.Security.Username, password);
         _stream.ReadTimeout = (int)options.RequestTimeout.TotalMilliseconds;
     }
 
-    private void Encrypt(PostgresSourceOptions options)
+    private void Encrypt(PostgresSourceOptions options, KnownCertificates certificates)
     {
         var request = new byte[8];
         BinaryPrimitives.WriteInt32BigEndian(request, request.Length);
@@ -216,7 +217,7 @@ internal sealed class WireConnection : IDisposable
 
         var tls = new SslStream(_stream, leaveInnerStreamOpen: false);
         _stream = tls;
-        tls.AuthenticateAsClient(WireTls.OptionsFor(options));
+        tls.AuthenticateAsClient(WireTls.OptionsFor(options, certificates));
     }
 
     private void SendStart(PostgresSourceOptions options, IReadOnlyDictionary<string, string> parameters)

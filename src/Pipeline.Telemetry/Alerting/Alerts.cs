@@ -22,7 +22,6 @@ public static class Alerts
         "For half an hour nobody has told of the table, while others are told of: whoever owns it on a node does not run, and nothing says whether it is late. Prometheus tells this also of a table that was taken out of the configuration, until an hour after it was.",
         [
             "Was it taken out of the configuration? Then `./pipeline alarms put` takes its alarms away.",
-            "Which table is it? Prometheus names it; in CloudWatch it is the one whose line in the dashboard's first chart ends.",
             "Look for the table's name in the logs of all nodes, from the time of its last figure on.",
             "Start a node anew that has said why it gave the table up, and keep its log.",
         ]);
@@ -101,6 +100,36 @@ public static class Alerts
             "Stop the one that should not write. Nothing is there twice: the table has refused it.",
         ]);
 
+    public static readonly Alert DiskLow = new("DiskLow", Urgency.Ticket, Instruments.DiskFree,
+        new AlertCondition.Value(Comparison.Below, Threshold: 2L << 30, Points: 5, Minutes: 60, IsTable: false),
+        "A disk has less than two gigabytes left",
+        "On a node the disk of the directory named is nearly full: `work` ends runs that spill, `spool` loses metrics, `lake` stops commits. None of it loses rows; what waits goes on when there is room.",
+        [
+            "`pipeline.node.disk.free.bytes` says of which directory; in Prometheus `instance` says of which node, else the log of the node whose runs fail.",
+            "`work`: give it another disk, or fewer jobs at once (`transform.jobs-max`). `lake`: `./pipeline vacuum` deletes what no version needs.",
+            "Look what else is on that disk.",
+        ]);
+
+    public static readonly Alert CertificateExpires = new("CertificateExpires", Urgency.Ticket, Instruments.CertificateDays,
+        new AlertCondition.Value(Comparison.Below, Threshold: 14, Points: 5, Minutes: 60, IsTable: false),
+        "A certificate expires within two weeks",
+        "Connections that rest on the certificate named will be refused from then on: `node` and `authority` those between nodes, `source/NAME/server` and `/registry` those of a server that sources are read from, `source/NAME/client` and `/authority` what the source's configuration gives the client.",
+        [
+            "`node`, `authority`, `/client`, `/authority`: put new files in the place of the old ones; a node reads them when it starts, and secrets at each new connection.",
+            "`/server`, `/registry`: tell those who run that server.",
+            "An authority that changes is trusted beside the old one until all certificates are of the new one.",
+        ]);
+
+    public static readonly Alert NodeLost = new("NodeLost", Urgency.Ticket, Instruments.NodeState,
+        new AlertCondition.Value(Comparison.AtLeast, Threshold: 3, Points: 5, Minutes: 60, IsTable: false),
+        "A node does not answer the others",
+        "Other nodes have not reached the node named for minutes. Its tables move to others as soon as it is taken out of the cluster; where that makes tables late, those say so themselves.",
+        [
+            "Does it run? Its own log, and `/healthz/ready` asked on its machine, say what it sees of the others.",
+            "It runs: check the network between the nodes, both ways, and its machine's CPU and memory.",
+            "It does not: start it. It takes up its work where the lake says.",
+        ]);
+
     public static readonly Alert MetricsDropped = new("MetricsDropped", Urgency.Ticket, Instruments.TelemetryDropped,
         new AlertCondition.Growth(Most: 0, Minutes: 60),
         "Metrics were given up",
@@ -113,6 +142,6 @@ public static class Alerts
     public static IReadOnlyList<Alert> All { get; } =
     [
         TableLate, TableSilent, PipelineSilent, TableHalted, SlotAtRisk, SourceGap,
-        SlotRoomLow, DeadLettered, RulesBroken, WritersCollide, MetricsDropped,
+        SlotRoomLow, DeadLettered, RulesBroken, WritersCollide, DiskLow, CertificateExpires, NodeLost, MetricsDropped,
     ];
 }

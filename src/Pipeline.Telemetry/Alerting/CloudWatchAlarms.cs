@@ -15,8 +15,7 @@ public sealed record AlarmSet(IReadOnlyList<MetricAlarm> Metric, IReadOnlyList<C
 /// <summary>Makes the alarms of a pipeline from <see cref="Alerts"/>. All carry its name, in their names and in their tags.</summary>
 /// <param name="pipeline">The pipeline's name.</param>
 /// <param name="metrics">How its series are metrics.</param>
-/// <param name="interval">How often they are put: alarms look at minutes.</param>
-public sealed class CloudWatchAlarms(string pipeline, CloudWatchMetrics metrics, AlertOptions options, TimeSpan interval)
+public sealed class CloudWatchAlarms(string pipeline, CloudWatchMetrics metrics, AlertOptions options)
 {
     /// <summary>The tag that says whose an alarm is.</summary>
     public const string PipelineTag = "pipeline";
@@ -60,9 +59,8 @@ public sealed class CloudWatchAlarms(string pipeline, CloudWatchMetrics metrics,
                 ComparisonOperator = "GreaterThanThreshold", TreatMissingData = "notBreaching",
             },
         ],
-        // A figure less than there are tables: which one is missing the dashboard shows.
-        AlertCondition.Silence { IsTable: true } silence =>
-            [Missing(silence, Begun(alert) with { Metrics = [OverAll("COUNT", alert.Instrument, Minute)] }) with { Threshold = tables.Count * Math.Floor(TimeSpan.FromMinutes(1) / interval) }],
+        // A series that ends is in no query: only an alarm of its own can name it, and costs what its share of a query would.
+        AlertCondition.Silence { IsTable: true } silence => tables.Select(table => Missing(silence, OfTable(alert, table) with { Statistic = "SampleCount", Period = Minute }) with { Threshold = 1 }),
         AlertCondition.Silence silence =>
         [
             Missing(silence, Begun(alert) with { MetricName = alert.Instrument.Name, Namespace = metrics.Namespace, Dimensions = metrics.DimensionsOf(alert.Instrument, []), Statistic = "SampleCount", Period = Minute }) with { Threshold = 1 },

@@ -137,6 +137,51 @@ public sealed class BreachForecastSpec
         Assert.All(said, left => Assert.Equal(BreachForecast.Never, left));
     }
 
+    /// <summary>Its times say that all that comes is old, minute for minute, while what has arrived lands.</summary>
+    [Theory, InlineData(0), InlineData(3_000)]
+    public void A_source_whose_clock_was_set_back_makes_no_table_late_that_lands_what_arrives(double waiting)
+    {
+        foreach (var minute in Enumerable.Range(0, 60)) Say(1, lagRecords: waiting, landedRecords: 1_000 * minute);
+
+        TimeSpan[] said = [.. Enumerable.Range(60, 300).Select(minute => Grow(1, lagRecords: waiting, landedRecords: 1_000 * minute))];
+
+        Assert.All(said, left => Assert.Equal(BreachForecast.Never, left));
+    }
+
+    [Fact]
+    public void A_process_that_starts_behind_a_clock_that_was_set_back_knows_it_within_minutes()
+    {
+        _freshness = 200;
+
+        TimeSpan[] said = [.. Enumerable.Range(0, 60).Select(minute => Grow(1, lagRecords: 100, landedRecords: 1_000 * minute))];
+
+        Assert.All(said.Skip(2), left => Assert.Equal(BreachForecast.Never, left));
+    }
+
+    [Theory]
+    [InlineData(0, 1_000)]
+    [InlineData(500, 0)]
+    public void What_is_counted_hides_no_stop(double landsAMinute, double arrivesAMinute)
+    {
+        foreach (var minute in Enumerable.Range(0, 60)) Say(1, lagRecords: 0, landedRecords: 1_000 * minute);
+
+        // Nothing lands; or the source is away: what was seen lands, and nothing is known to have arrived since.
+        TimeSpan[] said = [.. Enumerable.Range(1, 121).Select(minute =>
+            Grow(1, lagRecords: Math.Max(0, 1_000 + ((arrivesAMinute - landsAMinute) * minute)), landedRecords: 59_000 + Math.Min(landsAMinute * minute, 1_000)))];
+
+        Assert.Equal(0, said[^1].TotalMinutes, 1e-6);
+    }
+
+    [Fact]
+    public void What_waits_of_another_part_says_nothing_of_this_one()
+    {
+        foreach (var minute in Enumerable.Range(0, 60)) Say(1, lagRecords: 0, landedRecords: 1_000 * minute, split: new SplitId("app", "a"));
+
+        TimeSpan[] said = [.. Enumerable.Range(0, 120).Select(minute => Grow(1, lagRecords: 0, landedRecords: 1_000_000 + (1_000 * minute), split: new SplitId("app", minute % 2 == 0 ? "b" : "c")))];
+
+        Assert.Equal(0, said[^1].TotalMinutes, 1e-6);
+    }
+
     [Fact]
     public void A_stop_after_a_clock_was_set_is_told_as_any_other()
     {
@@ -162,11 +207,12 @@ public sealed class BreachForecastSpec
     [Fact]
     public void A_promise_has_a_length() => Assert.Throws<ArgumentOutOfRangeException>(() => Say(1, TimeSpan.Zero));
 
-    private TimeSpan Grow(double minutes, double? lagRecords = null, double? landedRecords = null) => Say(_freshness + minutes, lagRecords: lagRecords, landedRecords: landedRecords);
+    private TimeSpan Grow(double minutes, double? lagRecords = null, double? landedRecords = null, SplitId? split = null) =>
+        Say(_freshness + minutes, lagRecords: lagRecords, landedRecords: landedRecords, split: split);
 
-    private TimeSpan Say(double freshness, TimeSpan? sla = null, double? lagRecords = null, double? landedRecords = null)
+    private TimeSpan Say(double freshness, TimeSpan? sla = null, double? lagRecords = null, double? landedRecords = null, SplitId? split = null)
     {
         _freshness = freshness;
-        return _forecast.Observe(_at += Minute, new TableSignals(TimeSpan.FromMinutes(freshness), sla ?? Sla, lagRecords, landedRecords));
+        return _forecast.Observe(_at += Minute, new TableSignals(TimeSpan.FromMinutes(freshness), sla ?? Sla, lagRecords, landedRecords, split));
     }
 }

@@ -58,7 +58,7 @@ public sealed class AlarmsSpec : IDisposable
         config = Write("shop", check.Url, "users { topic = users }", "alarms { runbook = \"https://wiki/observability\" }");
         var changed = await NodeRun.OfAsync("alarms", "show", "-o", "json", "-c", config);
         Assert.Equal(ExitCode.PlanHasChanges, changed.ExitCode);
-        Assert.Equal(["pipeline-shop-TableLate-bronze/events/orders"], Alarms(changed).Where(alarm => alarm.Change == "delete").Select(alarm => alarm.Name));
+        Assert.Equal(["pipeline-shop-TableLate-bronze/events/orders", "pipeline-shop-TableSilent-bronze/events/orders"], Alarms(changed).Where(alarm => alarm.Change == "delete").Select(alarm => alarm.Name));
         Assert.Contains(("pipeline-shop-TableHalted", "change", "AlarmDescription"), Alarms(changed));
         await ExpectAsync(ExitCode.Done, "alarms", "put", "-c", config);
         await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", config);

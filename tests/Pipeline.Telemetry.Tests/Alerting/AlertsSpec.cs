@@ -16,15 +16,13 @@ public sealed class AlertsSpec
     private static readonly JsonSerializerOptions NoNulls = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
     private static readonly CloudWatchMetrics Metrics = new(Pipeline, nameSpace: null);
 
-    private static int OfEachClass => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 20 : 1;
-
     public static TheoryData<int> Seeds => [.. HistoryGenerator.Seeds];
 
     [Theory, MemberData(nameof(Seeds))]
     public async Task Prometheus_pages_for_all_that_must_page_half_an_hour_before_and_for_nothing_else(int seed)
     {
         PromtoolJudge.SkipUnlessThere();
-        List<History> histories = [.. HistoryGenerator.All(seed, OfEachClass)];
+        List<History> histories = [.. HistoryGenerator.All(seed, HistoryGenerator.OfEachClass)];
 
         var pages = await PromtoolJudge.PagesAsync(histories, PrometheusRules.Write(Pipeline, new AlertOptions().LinkOf), history => [.. history.Tables.SelectMany(Scraped), .. Alive(history)], TestContext.Current.CancellationToken);
 
@@ -33,7 +31,7 @@ public sealed class AlertsSpec
 
     [Theory, MemberData(nameof(Seeds))]
     public void CloudWatch_pages_for_all_that_must_page_half_an_hour_before_and_for_nothing_else(int seed) =>
-        Expect(seed, HistoryGenerator.All(seed, OfEachClass).Select(history => Judge.Of(history, PagesOf(history))));
+        Expect(seed, HistoryGenerator.All(seed, HistoryGenerator.OfEachClass).Select(history => Judge.Of(history, PagesOf(history))));
 
     private static void Expect(int seed, IEnumerable<Judgement> judged)
     {
@@ -70,7 +68,7 @@ public sealed class AlertsSpec
     private static IReadOnlyList<Page> PagesOf(History history)
     {
         TableId[] tables = [.. history.Tables.Select(table => TableId.Parse(table.Table))];
-        var alarms = new CloudWatchAlarms(Pipeline, Metrics, new AlertOptions(), TimeSpan.FromMinutes(1)).Of(tables);
+        var alarms = new CloudWatchAlarms(Pipeline, Metrics, new AlertOptions()).Of(tables);
         // What is asked over all series by a query is of other instruments than these histories have.
         var silent = alarms.Metric.Where(alarm => alarm.Metrics is not null).Select(alarm => alarm.AlarmName).ToList();
         var composites = alarms.Composite.Select(alarm => alarm with { AlarmRule = silent.Aggregate(alarm.AlarmRule, (rule, name) => rule.Replace($"ALARM(\"{name}\")", "FALSE", StringComparison.Ordinal)) });
@@ -85,7 +83,7 @@ public sealed class AlertsSpec
     {
         var breach = Breach(table);
         string[] tags = [id.ToString(), table.Layer];
-        yield return Series(Alerts.TableSilent.Instrument, tags, CloudWatchSeries.Gauge(table, at => table.Samples[at].Freshness));
+        yield return Series(Alerts.TableSilent.Instrument, tags, [(0, 0, 1), .. CloudWatchSeries.Gauge(table, at => table.Samples[at].Freshness)]);
         yield return Series(Alerts.TableLate.Instrument, tags, CloudWatchSeries.Gauge(table, at => breach[at]));
     }
 

@@ -36,7 +36,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         foreach (var table in captured) await described.GetAsync(table.Name, cancellationToken);
-        var watch = new SlotWatch(connections, from.Split, _end, metrics, services);
+        var watch = new SlotWatch(connections, from.Split, _end, looks, metrics, services);
         var start = StartOf(watch.Accept(await WaitWhileAsync(watch, slot => slot.IsActive, cancellationToken)));
         confirmed.Raise(start);
 

@@ -9,7 +9,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Looks at a slot while it is read: publishes what it makes the server keep, warns before that is removed, and stops
 /// when it was, or when somebody else has taken the slot over.
 /// </summary>
-internal sealed class SlotWatch(PostgresConnections connections, SplitId split, AskedEnd end, PostgresMetrics metrics, SourceServices services)
+internal sealed class SlotWatch(PostgresConnections connections, SplitId split, AskedEnd end, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
 {
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotWatch>();
@@ -53,7 +53,12 @@ internal sealed class SlotWatch(PostgresConnections connections, SplitId split, 
         var askedAt = services.Time.GetTimestamp();
         var slot = await CaptureSetup.FindSlotAsync(connection, _options, cancel);
         await transaction.CommitAsync(cancel);
-        if (slot is not null) end.Answered(slot.End, askedAt);
+        if (slot is not null)
+        {
+            end.Answered(slot.End, askedAt);
+            looks.EndsAt(split, slot.End);
+        }
+
         return slot;
     }, cancellationToken);
 

@@ -117,8 +117,8 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         _freshness.Follow(now);
         _measured = [.. _freshness.Tables.Select(table =>
         {
-            var (until, sla) = (_freshness.UntilOf(table), _options.SlaOf(table));
-            return new MeasuredFreshness(table, until, sla, _forecasts[table].Observe(now, new TableSignals(now - until, sla)));
+            var sla = _options.SlaOf(table);
+            return new MeasuredFreshness(table, _freshness.UntilOf(table), sla, _forecasts[table].Observe(now, _freshness.SignalsOf(table, now, sla)));
         })];
     }
 

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Coordination.Freshness;
@@ -37,6 +38,12 @@ internal sealed class LakeFreshness
     /// <summary>The version that reflects that; -1: none is known.</summary>
     public long VersionOf(TableId table) => _tables[table].Version;
 
+    /// <summary>What is known for a forecast: of a Bronze table also what waits of the split that makes it as old as it is.</summary>
+    /// <param name="sla">What is promised.</param>
+    public TableSignals SignalsOf(TableId table, TimeSpan now, TimeSpan sla) => _tables[table].Backlog is { } backlog
+        ? new TableSignals(now - UntilOf(table), sla, backlog.End - backlog.Landed, backlog.Landed, backlog.Split)
+        : new TableSignals(now - UntilOf(table), sla);
+
     /// <summary>What was known when this was last written down.</summary>
     public void Recall(TableId table, long version, TimeSpan until)
     {
@@ -50,19 +57,22 @@ internal sealed class LakeFreshness
     {
         if (!_tables.TryGetValue(looked.Table, out var known)) return;
         var at = looked.AgeMs is { } age ? now - TimeSpan.FromMilliseconds(Math.Clamp(age, 0, TimeSpan.MaxValue.TotalMilliseconds / 4)) : TimeSpan.MaxValue;
-        known.Readers[looked.Reader] = new Reader(looked.Splits, looked.Version, at, now);
+        known.Readers[looked.Reader] = new Reader(looked.Splits, looked.Version, at, now, looked.Backlog);
         known.Listed = looked.Listed ?? known.Listed;
 
         // One that is not configured any more, or moved, has not been heard for longest.
         var (splits, version, until) = (0, -1L, now);
+        SplitBacklog? backlog = null;
         foreach (var reader in known.Readers.Values.OrderByDescending(reader => reader.ToldAt))
         {
             if (splits >= known.Listed) break;
             if (reader.Splits == 0) continue;
             splits += reader.Splits;
-            (version, until) = (Math.Max(version, reader.Version), reader.Until < until ? reader.Until : until);
+            version = Math.Max(version, reader.Version);
+            if (reader.Until < until) (until, backlog) = (reader.Until, reader.Backlog);
         }
 
+        known.Backlog = splits > 0 && splits >= known.Listed ? backlog : null;
         if (splits > 0 && splits >= known.Listed && version >= 0) known.Reach(version, until);
     }
 
@@ -129,6 +139,8 @@ internal sealed class LakeFreshness
         /// <summary>The splits that feed it; null: not known.</summary>
         public int? Listed { get; set; }
 
+        public SplitBacklog? Backlog { get; set; }
+
         public void Reach(long version, TimeSpan until)
         {
             Version = version;
@@ -137,5 +149,5 @@ internal sealed class LakeFreshness
         }
     }
 
-    private readonly record struct Reader(int Splits, long Version, TimeSpan Until, TimeSpan ToldAt);
+    private readonly record struct Reader(int Splits, long Version, TimeSpan Until, TimeSpan ToldAt, SplitBacklog? Backlog);
 }

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Jobs;
 
@@ -13,6 +14,10 @@ public sealed class LakeFreshnessSpec
     private static readonly TableId OtherSilver = TableId.Silver("orders");
     private static readonly TableId Gold = TableId.Gold("sales");
     private static readonly TableId Calendar = TableId.Gold("calendar");
+
+    private static readonly SplitId Split0 = new("app", "users/0");
+    private static readonly SplitId Split1 = new("app", "users/1");
+    private static readonly TimeSpan Sla = TimeSpan.FromHours(2);
 
     private readonly LakeFreshness _freshness = new([Bronze, Other], [(Silver, [Bronze]), (OtherSilver, [Other]), (Gold, [Silver, OtherSilver]), (Calendar, [])], TimeSpan.Zero);
     private double _now;
@@ -154,6 +159,43 @@ public sealed class LakeFreshnessSpec
     }
 
     [Fact]
+    public void What_waits_is_told_of_the_split_that_makes_the_table_as_old_as_it_is_whoever_reads_it()
+    {
+        At(100);
+        Look(Bronze, version: 3, age: 60, "users/0", listed: 2, backlog: new SplitBacklog(Split0, 40, 100));
+        Assert.Equal(new TableSignals(TimeSpan.FromSeconds(100), Sla), _freshness.SignalsOf(Bronze, TimeSpan.FromSeconds(100), Sla));
+
+        Look(Bronze, version: 3, age: 5, "users/1", listed: 2, backlog: new SplitBacklog(Split1, 7, 8));
+        Assert.Equal(new TableSignals(TimeSpan.FromSeconds(60), Sla, 60, 40, Split0), _freshness.SignalsOf(Bronze, TimeSpan.FromSeconds(100), Sla));
+
+        Look(Bronze, version: 4, age: 0, "users/0", listed: 2, backlog: new SplitBacklog(Split0, 100, 100));
+        Assert.Equal(new TableSignals(TimeSpan.FromSeconds(5), Sla, 1, 7, Split1), _freshness.SignalsOf(Bronze, TimeSpan.FromSeconds(100), Sla));
+        Assert.Null(_freshness.SignalsOf(Silver, TimeSpan.FromSeconds(100), Sla).LagRecords);
+    }
+
+    /// <summary>As it is measured every two seconds of the looks that workers tell.</summary>
+    [Theory]
+    [InlineData(3_500, true)]
+    [InlineData(4_600, false)]
+    public void A_flood_of_one_moment_is_told_while_it_lands_when_it_will_not_have_landed_in_time_and_else_is_not(int secondsOfWork, bool isInTime)
+    {
+        var forecast = new BreachForecast();
+        var sla = TimeSpan.FromHours(1);
+        var said = new List<TimeSpan>();
+        // The moment that the table reflects stands still until the last of what came at once has landed.
+        for (var second = 0; second < 3_300; second += 2)
+        {
+            At(second);
+            var isFlooded = second >= 60;
+            Look(Bronze, version: 3, age: isFlooded ? second - 60 : 0, backlog: new SplitBacklog(Split0, isFlooded ? 1_000 + ((second - 60) * 100L) : 1_000, isFlooded ? 1_000 + (secondsOfWork * 100L) : 1_000));
+            said.Add(forecast.Observe(TimeSpan.FromSeconds(second), _freshness.SignalsOf(Bronze, TimeSpan.FromSeconds(second), sla)));
+        }
+
+        if (isInTime) Assert.All(said, left => Assert.Equal(BreachForecast.Never, left));
+        else Assert.InRange(said[^1], TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(8));
+    }
+
+    [Fact]
     public void No_answer_makes_a_table_older()
     {
         Look(Bronze, version: 3, age: 0);
@@ -198,8 +240,8 @@ public sealed class LakeFreshnessSpec
 
     private void At(double seconds) => _now = seconds;
 
-    private void Look(TableId table, long version, double? age, string reader = "0", int splits = 1, int? listed = 1) =>
-        _freshness.Looked(new BronzeLooked(table, reader, splits, listed, version, age is { } seconds ? (long)(seconds * 1_000) : null, Fault: null), TimeSpan.FromSeconds(_now));
+    private void Look(TableId table, long version, double? age, string reader = "0", int splits = 1, int? listed = 1, SplitBacklog? backlog = null) =>
+        _freshness.Looked(new BronzeLooked(table, reader, splits, listed, version, age is { } seconds ? (long)(seconds * 1_000) : null, Fault: null) { Backlog = backlog }, TimeSpan.FromSeconds(_now));
 
     private void Made(TableId table, long version, params (TableId Table, long Version)[] inputs) =>
         _freshness.Made(table, version, [.. inputs.Select(input => new PinnedInput(input.Table, After: null, input.Version))]);

@@ -1,0 +1,60 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Pipeline.Testing;
+
+namespace Pipeline.Core.Tests;
+
+public sealed class KnownCertificatesSpec
+{
+    private static readonly DateTimeOffset From = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly KnownCertificates _known = new();
+
+    [Fact]
+    public void Of_several_in_one_text_the_first_to_expire_counts()
+    {
+        _known.SawPem("source/app/authority", Pem(days: 90) + "\n" + Pem(days: 30));
+
+        Assert.Equal([("source/app/authority", From.AddDays(30))], _known.All);
+    }
+
+    [Fact]
+    public void One_that_was_renewed_takes_the_place_of_the_one_before()
+    {
+        _known.SawPem("source/app/client", Pem(days: 1));
+        _known.SawPem("source/app/client", Pem(days: 400));
+
+        Assert.Equal(From.AddDays(400), _known.All.Single().Expires);
+    }
+
+    [Fact]
+    public void What_is_no_certificate_is_not_known()
+    {
+        using var directory = new ScratchDirectory("pipeline-certificates-");
+        _known.SawPem("a", "-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----");
+        _known.SawPem("b", "");
+        _known.SawFile("c", Path.Combine(directory.Path, "missing.pem"));
+        _known.SawFile("d", directory.Path);
+
+        Assert.Empty(_known.All);
+    }
+
+    [Theory]
+    [InlineData(System.Net.Security.SslPolicyErrors.None, true)]
+    [InlineData(System.Net.Security.SslPolicyErrors.RemoteCertificateNameMismatch, false)]
+    public void A_server_is_believed_as_it_would_be_without_being_seen(System.Net.Security.SslPolicyErrors errors, bool isBelieved)
+    {
+        using var certificate = X509Certificate2.CreateFromPem(Pem(days: 10));
+
+        Assert.Equal(isBelieved, _known.Seeing("source/app/server")(this, certificate, chain: null, errors));
+        Assert.Equal(!isBelieved, _known.Seeing("source/app/server", (_, _, _, _) => !isBelieved)(this, certificate, chain: null, errors));
+        Assert.Equal([("source/app/server", From.AddDays(10))], _known.All);
+    }
+
+    private static string Pem(int days)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256).CreateSelfSigned(From, From.AddDays(days));
+        return certificate.ExportCertificatePem();
+    }
+}
