@@ -16,6 +16,9 @@ internal sealed class AwsCall : IDisposable
     /// <summary>AWS refuses what is signed 5 minutes or more away from its clock: from here on the clock is to blame.</summary>
     private static readonly TimeSpan SkewMin = TimeSpan.FromMinutes(4);
 
+    /// <summary>Who has no connection by then will have none: a name that leads nowhere does not refuse.</summary>
+    private static readonly TimeSpan ConnectMax = TimeSpan.FromSeconds(5);
+
     private readonly AwsService _service;
     private readonly AwsSettings _settings;
     private readonly AwsSigner _signer;
@@ -34,7 +37,7 @@ internal sealed class AwsCall : IDisposable
         Address = service.Address(settings);
         // A redirect would send what is signed for one host to another; a cookie is none of AWS's.
         _http = transport is null
-            ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+            ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = ConnectMax, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
             : new HttpClient(transport, disposeHandler: false);
         _http.Timeout = Timeout.InfiniteTimeSpan;
         _http.MaxResponseContentBufferSize = AnswerBytesMax;
@@ -71,6 +74,7 @@ internal sealed class AwsCall : IDisposable
     {
         PipelineException? last = null;
         var (isAgain, isSettled) = (false, true);
+        var (began, failures) = (_time.GetTimestamp(), 0);
         try
         {
             return await _settings.Retry.RunAsync<AwsReply<T>>(_time, async cancel =>
@@ -81,7 +85,7 @@ internal sealed class AwsCall : IDisposable
                         return new AwsReply<T>.Answered(answered.Value);
                     case Attempt<T>.Failed failed:
                         isSettled &= failed.IsSettled;
-                        isAgain = failed.IsAgain && (isRepeatable || isSettled);
+                        isAgain = failed.IsAgain && (isRepeatable || isSettled) && !(failed.IsAway && _time.GetElapsedTime(began) + _settings.Retry.Delay(++failures) > _settings.AwayMax);
                         throw last = failed.Error;
                     case var other:
                         throw new InvalidOperationException($"There is no attempt {other}.");
@@ -101,7 +105,8 @@ internal sealed class AwsCall : IDisposable
 
         /// <param name="IsAgain">Whether another attempt may help.</param>
         /// <param name="IsSettled">Whether AWS has certainly not carried it out.</param>
-        public sealed record Failed(PipelineException Error, bool IsAgain, bool IsSettled = true) : Attempt<T>;
+        /// <param name="IsAway">Whether nothing of AWS has answered.</param>
+        public sealed record Failed(PipelineException Error, bool IsAgain, bool IsSettled = true, bool IsAway = false) : Attempt<T>;
     }
 
     private async Task<Attempt<T>> AttemptAsync<T>(AwsRequest request, Func<T, bool>? isWhole, CancellationToken cancellationToken)
@@ -137,11 +142,15 @@ internal sealed class AwsCall : IDisposable
         catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             var late = Away($"nothing came within {_settings.RequestTimeout.TotalSeconds:0} s", e);
-            return new Attempt<T>.Failed(late, IsAgain: true, IsSettled: !isSent);
+            return new Attempt<T>.Failed(late, IsAgain: true, IsSettled: !isSent, IsAway: true);
+        }
+        catch (OperationCanceledException e) when (e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
+        {
+            return new Attempt<T>.Failed(Away($"there is no connection within {ConnectMax.TotalSeconds:0} s", e), IsAgain: true, IsAway: true);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            return new Attempt<T>.Failed(Away(e.Message.ReplaceLineEndings(" ").TrimEnd('.'), e), IsAgain: true, IsSettled: !WasConnected(e));
+            return new Attempt<T>.Failed(Away(e.Message.ReplaceLineEndings(" ").TrimEnd('.'), e), IsAgain: true, IsSettled: !WasConnected(e), IsAway: true);
         }
     }
 

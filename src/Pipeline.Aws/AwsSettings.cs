@@ -21,6 +21,12 @@ public sealed record AwsSettings
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
+    /// How long a service that nobody reaches is asked again within one call: one that is away is told above, which goes on asking.
+    /// Default 10 s.
+    /// </summary>
+    public TimeSpan AwayMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
     /// How one call is tried again. Default: from 500 ms to 20 s, 8 attempts, 1 min. A throttled account needs more patience
     /// than a hiccup of the network; what takes longer is waited for above, where it is said.
     /// </summary>

@@ -140,6 +140,27 @@ public sealed class EmrAnswersSpec
         Assert.Equal((FaultKind.Unreachable, "EMR at 127.0.0.1:1"), (fault.Kind, fault.Dependency));
     }
 
+    /// <summary>Whoever asked is told, and asks on; being throttled is an answer, for which there is more patience.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_service_that_is_away_is_told_after_a_while_and_a_busy_one_is_asked_on(bool isAway)
+    {
+        var answer = isAway ? Throw(new HttpRequestException(HttpRequestError.ConnectionError, "Connection refused")) : Error(400, "ThrottlingException");
+        var aws = new ScriptedAws([.. Enumerable.Repeat(answer, 20), Answer(200, Added)]);
+        var settings = AwsServices.Settings() with
+        {
+            AwayMax = TimeSpan.FromMilliseconds(200), Retry = new Core.RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(50), Factor = 1, Jitter = 0 },
+        };
+        using var emr = new EmrClient(settings, TimeProvider.System, AwsServices.Credentials, aws);
+        var adding = emr.AddStepsAsync("j-1", [EmrClientSpec.Step(0)], executionRoleArn: null, Cancel);
+
+        if (isAway) Assert.Equal(FaultKind.Unreachable, (await Assert.ThrowsAsync<PipelineException>(() => adding)).Kind);
+        else Assert.IsType<AddStepsOutcome.Added>(await adding);
+        Assert.Equal(!isAway, aws.Requests == 21);
+        if (isAway) Assert.InRange(aws.Requests, 1, 4);
+    }
+
     [Fact]
     public async Task Silence_has_an_end_and_leaves_it_unknown()
     {
