@@ -84,6 +84,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var certificatesMet = new KnownCertificates();
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits, Certificates = certificatesMet });
         var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
+        var standing = new StandingTables(time);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
@@ -103,7 +104,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 registry.Register<MembershipActor>(system.ActorOf(Props.Create<MembershipActor>(), "membership"));
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, outages.Watch, logs, time)
+            .WithRoles(options, lake, sources, outages.Watch, standing, logs, time)
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
@@ -114,7 +115,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         var actors = host.Services.GetRequiredService<ActorRegistry>();
-        var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, options, NodeHealth.Patience);
+        var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience);
         var web = new NodeHttp(options.Http, health, () => telemetry.Collector.Look(options.Name), options.Name, logs);
         var node = new NodeHost(host, sources, outages, joining, telemetry, web);
         try
@@ -169,12 +170,12 @@ internal sealed class NodeHost : IAsyncDisposable
 internal static class ClusterConfiguration
 {
     /// <summary>What this node does; the others of the cluster do the rest.</summary>
-    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, ILoggerFactory logs, TimeProvider time)
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, StandingTables standing, ILoggerFactory logs, TimeProvider time)
     {
         if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
         else akka.WithIngestElsewhere();
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, options.Freshness, options.BronzeTables, outages, time,
-            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time))
+            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing)
             .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();
         return akka;

@@ -4,12 +4,13 @@ using Akka.Hosting;
 using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
+using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Http;
 
 /// <summary>Asks the node's own actors how it is; every answer comes in bounded time, whatever they do.</summary>
 /// <param name="witness">An actor of the node: as long as it answers, the process makes progress.</param>
-internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry actors, IActorRef witness, OutageWatch outages, PipelineOptions options, TimeSpan patience)
+internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry actors, IActorRef witness, OutageWatch outages, StandingTables standing, PipelineOptions options, TimeSpan patience)
 {
     /// <summary>How long an actor may take to answer.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -32,7 +33,7 @@ internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry acto
         var ingest = isIngesting ? await AskAsync<IngestStatus>(monitor, new GetIngestStatus(), "the watch over its tables has", cancellationToken) : null;
         var isAlone = !state.Members.Any(member => member.HasRole(IngestRegistration.Role) && !member.Address.Equals(cluster.SelfAddress));
         var status = system.WhenTerminated.IsCompleted ? MemberStatus.Exiting : cluster.IsTerminated ? MemberStatus.Down : cluster.SelfMember.Status;
-        return Readiness.Of(new NodeState(status, state.Members.Count, state.Unreachable.Count, outages.Away, ingest, isIngesting && isAlone ? _tables : []));
+        return Readiness.Of(new NodeState(status, state.Members.Count, state.Unreachable.Count, outages.Away, ingest, isIngesting && isAlone ? _tables : [], [.. standing.All.Select(table => new HealthReason(table.Fault, table.Lasts))]));
     }
 
     private async Task<Knowledge<T>> AskAsync<T>(IActorRef actor, object question, string who, CancellationToken cancellationToken)

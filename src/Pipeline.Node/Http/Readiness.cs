@@ -12,7 +12,8 @@ namespace Pipeline.Node.Http;
 /// <param name="Away">What somebody on this node waits for.</param>
 /// <param name="Ingest">Null: it does not ingest.</param>
 /// <param name="Owed">Tables that only this node can be reading.</param>
-internal sealed record NodeState(MemberStatus Status, int Members, int Unreachable, IReadOnlyList<OutageNotice> Away, Knowledge<IngestStatus>? Ingest, IReadOnlyList<TableId> Owed);
+/// <param name="Standing">Why Silver and Gold tables get no further, where this node coordinates them.</param>
+internal sealed record NodeState(MemberStatus Status, int Members, int Unreachable, IReadOnlyList<OutageNotice> Away, Knowledge<IngestStatus>? Ingest, IReadOnlyList<TableId> Owed, IReadOnlyList<HealthReason> Standing);
 
 /// <summary>What was asked for, or why it is not known.</summary>
 internal abstract record Knowledge<T>
@@ -30,11 +31,12 @@ internal static class Readiness
     public static HealthReport Of(NodeState node)
     {
         List<(string? Check, HealthReason Reason)> reasons = [.. node.Away.Select(away => (CheckOf(away.Fault), new HealthReason(away.Fault, away.Duration)))];
+        // What is away for many tables is said once.
+        var known = node.Away.Select(away => away.Thing).ToHashSet(StringComparer.Ordinal);
+        reasons.AddRange(node.Standing.Where(standing => !known.Contains(standing.Fault.Outage)).DistinctBy(standing => standing.Fault).Select(standing => ((string?)Checks.Transform, standing)));
         switch (node.Ingest)
         {
             case Knowledge<IngestStatus>.Known { Value.Tables: var tables }:
-                // What is away for many tables is said once.
-                var known = node.Away.Select(away => away.Thing).ToHashSet(StringComparer.Ordinal);
                 reasons.AddRange(tables.SelectMany(FaultsOf).Where(fault => !known.Contains(fault.Outage)).Select(fault => ((string?)(CheckOf(fault) ?? Checks.Commits), new HealthReason(fault))));
                 reasons.AddRange(node.Owed.Except(tables.Select(table => table.Table)).Select(NotStarted).Select(fault => ((string?)Checks.Sources, new HealthReason(fault))));
                 break;
@@ -46,7 +48,7 @@ internal static class Readiness
         return new HealthReport(
         [
             new HealthCheck(Checks.Cluster, ClusterFault(node) is { } fault ? [new HealthReason(fault)] : []),
-            .. ((string[])[Checks.Sources, Checks.Commits, Checks.Journal]).Select(check => new HealthCheck(check, [.. reasons.Where(reason => reason.Check == check).Select(reason => reason.Reason)])),
+            .. ((string[])[Checks.Sources, Checks.Commits, Checks.Transform, Checks.Journal]).Select(check => new HealthCheck(check, [.. reasons.Where(reason => reason.Check == check).Select(reason => reason.Reason)])),
         ]);
     }
 
@@ -55,6 +57,7 @@ internal static class Readiness
         public const string Cluster = "cluster";
         public const string Sources = "sources";
         public const string Commits = "commits";
+        public const string Transform = "transform";
         public const string Journal = "journal";
     }
 
@@ -63,7 +66,10 @@ internal static class Readiness
     {
         "Source" => Checks.Sources,
         "Journal" => Checks.Journal,
+        "Table" when fault.Outage.StartsWith("Table silver/", StringComparison.Ordinal) || fault.Outage.StartsWith("Table gold/", StringComparison.Ordinal) => Checks.Transform,
         "Lake" or "Table" => Checks.Commits,
+        // Engines, by the service's name and by what of it was asked for.
+        "EMR" or "Step" => Checks.Transform,
         _ => null,
     };
 

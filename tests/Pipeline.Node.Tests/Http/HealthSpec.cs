@@ -24,7 +24,7 @@ public sealed class HealthSpec(HealthySources sources) : IDisposable
         await using var node = await RunningNode.StartAsync(_directory, $"{sources.PostgresOf("""lamps { table = "public.lamps", watermark = updated_at, key = [id] }""")}\napp.port = {proxy.Port}");
         using var answers = new HealthAnswers(node.HttpAddress);
         var well = await answers.WaitUntilReadyAsync();
-        Assert.Equal(["cluster", "sources", "commits", "journal"], well.Names);
+        Assert.Equal(["cluster", "sources", "commits", "transform", "journal"], well.Names);
         Assert.Empty(well.Reasons);
 
         proxy.Cut();

@@ -6,6 +6,8 @@ using Pipeline.Ingest;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Http;
 using Pipeline.Operations.Options;
+using Pipeline.Transform.Coordination;
+using TableStatus = Pipeline.Ingest.TableStatus;
 
 namespace Pipeline.Node.Tests.Http;
 
@@ -45,6 +47,11 @@ public sealed class ReadinessSpec
     [InlineData("Journal /var/journal.db", "journal")]
     [InlineData("Lake s3://lake", "commits")]
     [InlineData("Table bronze/app/users", "commits")]
+    [InlineData("Table silver/users", "transform")]
+    [InlineData("Table gold/sales", "transform")]
+    [InlineData("EMR at elasticmapreduce.eu-central-1.amazonaws.com", "transform")]
+    [InlineData("EMR Serverless at emr-serverless.eu-central-1.amazonaws.com", "transform")]
+    [InlineData("EMR cluster j-1 in eu-central-1", "transform")]
     [InlineData("CloudWatch at monitoring.eu-central-1.amazonaws.com", null)]
     public void What_is_away_is_the_reason_of_the_check_that_it_is_of(string thing, string? check)
     {
@@ -53,6 +60,20 @@ public sealed class ReadinessSpec
         var failing = Readiness.Of(Reading() with { Away = [new OutageNotice(OutageStage.Away, thing, TimeSpan.Zero, fault)] }).Checks.Where(other => !other.IsWell).Select(other => other.Name);
 
         Assert.Equal(check is null ? [] : [check], failing);
+    }
+
+    [Fact]
+    public void Silver_and_Gold_tables_that_stand_are_reasons_but_for_what_is_away()
+    {
+        var away = new Fault(FaultKind.Unreachable, "Table silver/users", "no answer", "Look.", Dependency: "EMR at elasticmapreduce.eu-central-1.amazonaws.com");
+        var halted = new Fault(FaultKind.Invalid, "Table gold/sales", "a column is gone", "Bring it back.");
+        var node = Reading() with
+        {
+            Away = [new OutageNotice(OutageStage.Away, away.Outage, TimeSpan.FromSeconds(7), away)],
+            Standing = [new HealthReason(away, TimeSpan.FromSeconds(5)), new HealthReason(halted, TimeSpan.FromHours(1))],
+        };
+
+        Assert.Equal([new HealthReason(away, TimeSpan.FromSeconds(7)), new HealthReason(halted, TimeSpan.FromHours(1))], Check("transform", node).Reasons);
     }
 
     [Fact]
@@ -81,13 +102,13 @@ public sealed class ReadinessSpec
         var release = new ManualResetEventSlim();
         var witness = system.ActorOf(Props.Create(() => new Stuck(release)));
         var registry = new Akka.Hosting.ActorRegistry();
-        var health = new NodeHealth(system, registry, witness, OutageWatch.Silent(TimeProvider.System), Options, TimeSpan.FromMilliseconds(100));
+        var health = new NodeHealth(system, registry, witness, OutageWatch.Silent(TimeProvider.System), new StandingTables(TimeProvider.System), Options, TimeSpan.FromMilliseconds(100));
 
         witness.Tell("get stuck");
         var stuck = await health.LiveAsync(TestContext.Current.CancellationToken);
         release.Set();
         await witness.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
-        var patient = new NodeHealth(system, registry, witness, OutageWatch.Silent(TimeProvider.System), Options, TimeSpan.FromMinutes(2));
+        var patient = new NodeHealth(system, registry, witness, OutageWatch.Silent(TimeProvider.System), new StandingTables(TimeProvider.System), Options, TimeSpan.FromMinutes(2));
 
         Assert.Contains("have not answered", Assert.Single(Assert.Single(stuck.Checks).Reasons).Fault.Cause, StringComparison.Ordinal);
         Assert.True((await patient.LiveAsync(TestContext.Current.CancellationToken)).IsWell);
@@ -95,7 +116,7 @@ public sealed class ReadinessSpec
 
     private static PipelineOptions Options => PipelineOptions.Load(Path.Combine(Repository.Root, "hocon", "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null);
 
-    private static NodeState Node(MemberStatus status = MemberStatus.Up) => new(status, Members: 1, Unreachable: 0, Away: [], Ingest: null, Owed: []);
+    private static NodeState Node(MemberStatus status = MemberStatus.Up) => new(status, Members: 1, Unreachable: 0, Away: [], Ingest: null, Owed: [], Standing: []);
 
     private static NodeState Reading(params TableStatus[] tables) => Node() with { Ingest = new Knowledge<IngestStatus>.Known(new IngestStatus([.. tables], BufferBytes: 0)) };
 

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Net;
 using System.Collections.Concurrent;
 using Apache.Arrow;
 using Microsoft.Data.Sqlite;
@@ -147,6 +149,26 @@ public sealed class CoordinatorJournalSpec : IDisposable
         }
 
         Assert.Equal([OutageStage.Away, OutageStage.Returned], said.Where(notice => notice.Thing.StartsWith("Journal ", StringComparison.Ordinal)).Select(notice => notice.Stage));
+    }
+
+    /// <summary>By the fault's words: the line about it needs a clock that moves.</summary>
+    [Fact]
+    public async Task One_that_takes_the_connection_and_answers_nothing_is_known_within_seconds_and_done_without()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var outages = OutageWatch.Silent(_lake.Time);
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs, outages, change: options => options with
+        {
+            JournalProvider = JournalProvider.Postgresql, JournalConnection = $"Host=127.0.0.1;Port={((IPEndPoint)silent.LocalEndpoint).Port};Username=u;Password=p;Database=d;Timeout=600;Pooling=false",
+        });
+
+        OutageNotice? away;
+        while ((away = outages.Away.FirstOrDefault(notice => notice.Thing.StartsWith("Journal ", StringComparison.Ordinal))) is null) await Task.Delay(50, TestContext.Current.CancellationToken);
+        await AppendAsync(1);
+        await node.UntilAsync(Countries, 1);
+
+        Assert.Contains("has not answered", away.Fault.Cause, StringComparison.Ordinal);
     }
 
     [Fact]

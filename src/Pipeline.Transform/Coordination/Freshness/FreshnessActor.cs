@@ -31,6 +31,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private readonly LastFaults _faults = new();
     private readonly Dictionary<TableId, BreachForecast> _forecasts;
     private readonly FreshnessMeter _meter;
+    private readonly StandingTables _standing;
     private ImmutableArray<MeasuredFreshness> _measured = [];
     private bool _isRecalling;
     private bool _isRecalled;
@@ -38,9 +39,9 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private bool _isWriting;
     private bool _hasSaidUnwritten;
 
-    public FreshnessActor(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, TimeProvider time)
+    public FreshnessActor(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time)
     {
-        (_tables, _graph, _options, _time) = (tables, graph, options, time);
+        (_tables, _graph, _options, _standing, _time) = (tables, graph, options, standing, time);
         _origin = time.GetTimestamp();
         _freshness = new LakeFreshness(bronze, graph.Tables.Select(table => (table, InputsOf(table))), Now);
         _forecasts = _freshness.Tables.ToDictionary(table => table, _ => new BreachForecast());
@@ -63,8 +64,9 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private TimeSpan Now => _time.GetElapsedTime(_origin);
 
     /// <param name="bronze">The tables that sources fill.</param>
-    public static Props Props(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new FreshnessActor(tables, graph, bronze, options, time));
+    /// <param name="standing">Told of the tables whose runs fail.</param>
+    public static Props Props(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new FreshnessActor(tables, graph, bronze, options, standing, time));
 
     protected override void PreStart()
     {
@@ -78,6 +80,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     {
         _stopping.Cancel();
         _meter.Dispose();
+        _standing.Forget();
     }
 
     /// <summary>A Silver table waits for its Bronze table; rows that wait for other tables do so in its quarantine.</summary>
@@ -95,6 +98,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     {
         _isMadeMeanwhile = true;
         _freshness.Made(made.Table, made.Version, made.Inputs);
+        _standing.Say(made.Table, fault: null);
         _faults.Say(made.Table, Coordinator, fault: null, _time.GetUtcNow());
         if (_isRecalled) Look();
     }
@@ -102,6 +106,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private void Say(TableId table, Fault? fault)
     {
         _freshness.Fails(table, fault is not null);
+        _standing.Say(table, fault);
         _faults.Say(table, Coordinator, fault, _time.GetUtcNow());
     }
 

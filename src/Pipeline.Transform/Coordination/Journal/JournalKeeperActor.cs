@@ -33,6 +33,9 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     /// <summary>How long reading may take; what is slow on a loaded machine is better read late than again.</summary>
     private static readonly TimeSpan ReadMax = TimeSpan.FromMinutes(2);
 
+    /// <summary>What is not read by then is said to be away, and read on.</summary>
+    private static readonly TimeSpan SlowAfter = TimeSpan.FromSeconds(5);
+
     private static readonly RetryPolicy Reopening = new() { BackoffMin = TimeSpan.FromMilliseconds(500), BackoffMax = TimeSpan.FromSeconds(30) };
 
     private const int EventsPerSnapshot = 200;
@@ -104,6 +107,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         Receive<JournalRead>(OnRead, _ => Sender.Equals(_journal));
         Receive<Remember>(_ => Sender.Tell(Remembered.Instance));
         Receive<Overdue>(overdue => Fail(overdue.Incarnation, new TimeoutException($"it was not read within {ReadMax.TotalSeconds:0} s"), isUnreadable: false));
+        Receive<Slow>(OnSlow);
         Receiving();
     }
 
@@ -131,6 +135,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     private void Receiving()
     {
         Receive<OutOfPatience>(_ => OnOutOfPatience());
+        Receive<Slow>(_ => { });
         Receive<JournalFailed>(OnFailed);
         Receive<Terminated>(OnTerminated);
         Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
@@ -148,6 +153,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         _incarnation++;
         _outage.Asks();
         Timers.StartSingleTimer(nameof(Overdue), new Overdue(_incarnation), ReadMax);
+        Timers.StartSingleTimer(nameof(Slow), new Slow(_incarnation), SlowAfter);
         var (options, now) = (_options, _time.GetUtcNow());
         _ = Task.Run(() => Background.RunAsync(_ => ValueTask.FromResult(JournalFile.Prepare(options, now)), _stopping.Token)).PipeTo(Self);
     }
@@ -289,8 +295,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         }
         else
         {
-            _outage.Failed(new Fault(JournalFile.IsFull(cause) ? FaultKind.StorageFull : FaultKind.Unreachable, _name, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'),
-                "Silver and Gold go on from the tables' logs; a pause that is ordered meanwhile is kept in memory only."));
+            SayAway(JournalFile.IsFull(cause) ? FaultKind.StorageFull : FaultKind.Unreachable, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'));
         }
 
         AnswerWriter();
@@ -301,6 +306,14 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         Become(Away);
         Timers.StartSingleTimer(nameof(Reopen), Reopen.Instance, Reopening.Delay(_failures, Random.Shared.NextDouble()));
     }
+
+    private void OnSlow(Slow slow)
+    {
+        if (slow.Incarnation == _incarnation) SayAway(FaultKind.Unreachable, $"it has been read for {SlowAfter.TotalSeconds:0} s and has not answered");
+    }
+
+    private void SayAway(FaultKind kind, string cause) =>
+        _outage.Failed(new Fault(kind, _name, cause, "Silver and Gold go on from the tables' logs; a pause that is ordered meanwhile is kept in memory only."));
 
     private void StopFormer()
     {
@@ -314,6 +327,8 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     }
 
     private sealed record Overdue(int Incarnation) : INoSerializationVerificationNeeded;
+
+    private sealed record Slow(int Incarnation) : INoSerializationVerificationNeeded;
 
     private sealed record Reopen : INoSerializationVerificationNeeded
     {
