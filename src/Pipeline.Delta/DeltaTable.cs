@@ -54,10 +54,14 @@ public sealed class DeltaTable
 
     /// <inheritdoc cref="TryOpenAsync(IObjectStore, string, TimeProvider, CancellationToken)"/>
     /// <param name="told">Told what goes wrong beside the commits.</param>
-    public static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, ILogger told, CancellationToken cancellationToken)
+    public static ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, TimeProvider time, ILogger told, CancellationToken cancellationToken) =>
+        TryOpenAsync(store, path, version: null, time, told, cancellationToken);
+
+    /// <param name="version">The one that is current; null: the newest.</param>
+    internal static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, long? version, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
         var log = new LogReader(store, path, told);
-        return await log.LoadAsync(version: null, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
+        return await log.LoadAsync(version, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
     }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>

@@ -26,7 +26,18 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     public ValueTask<DeltaTable?> TryOpenAsync(TableId table, CancellationToken cancellationToken) =>
         DeltaTable.TryOpenAsync(Store, table.ToString(), time, _log, cancellationToken);
 
-    public ValueTask<DeltaTable> OpenOrCreateAsync(TableId table, Schema schema, IReadOnlyList<string> partitionColumns,
-        IReadOnlyDictionary<string, string> configuration, CancellationToken cancellationToken) =>
-        DeltaTable.OpenOrCreateAsync(Store, table.ToString(), schema, partitionColumns, configuration, time, _log, cancellationToken);
+    /// <summary>The table as of the last version that can be read where its newest cannot.</summary>
+    /// <exception cref="PipelineException">The version cannot be read either.</exception>
+    public ValueTask<DeltaTable?> TryOpenAsOfAsync(TableId table, long version, CancellationToken cancellationToken) =>
+        DeltaTable.TryOpenAsync(Store, table.ToString(), version, time, _log, cancellationToken);
+
+    /// <summary>Opens a table or makes it; that it was made is recorded beside the tables, see <see cref="MadeTables"/>.</summary>
+    public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId table, Schema schema, IReadOnlyList<string> partitionColumns,
+        IReadOnlyDictionary<string, string> configuration, CancellationToken cancellationToken)
+    {
+        if (await TryOpenAsync(table, cancellationToken) is { } there) return there;
+        var made = await DeltaTable.OpenOrCreateAsync(Store, table.ToString(), schema, partitionColumns, configuration, time, _log, cancellationToken);
+        await MadeTables.RecordAsync(Store, table, made.Current.Metadata.Id, cancellationToken);
+        return made;
+    }
 }

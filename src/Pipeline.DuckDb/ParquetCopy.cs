@@ -11,8 +11,9 @@ namespace Pipeline.DuckDb;
 
 /// <summary>A data file that a query became.</summary>
 /// <param name="Name">Without its directory.</param>
+/// <param name="Checksum">As <see cref="FileChecksum"/>: DuckDB has no way to take one while it writes, so it is taken of what has just been written.</param>
 /// <param name="Reported">What DuckDB says of its columns.</param>
-public sealed record WrittenFile(string Name, long Size, long Rows, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Reported);
+public sealed record WrittenFile(string Name, long Size, long Rows, uint Checksum, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Reported);
 
 /// <summary>Writes the result of a query as data files of a table: Parquet that Spark, Delta readers and DuckDB agree on.</summary>
 public static class ParquetCopy
@@ -40,7 +41,7 @@ public static class ParquetCopy
         var indexedColumns = TableProperties.IndexedColumns(table.Current.Metadata);
         var written = await ToFilesAsync(session, table.Store, table.Path, columns, query, [], FileBytesMax, cancellationToken);
         return [.. written.Select(file => new AddFile(file.Name, ImmutableDictionary<string, string?>.Empty, file.Size, now, DataChange: true,
-            FileStatistics.ToDelta(file.Rows, columns, indexedColumns, file.Reported)))];
+            FileStatistics.ToDelta(file.Rows, columns, indexedColumns, file.Reported), FileChecksum.TagsOf(file.Checksum)))];
     }
 
     /// <summary>The same into a directory, which is made.</summary>
@@ -51,7 +52,7 @@ public static class ParquetCopy
     {
         var local = store.LocalPath(directory);
         var target = local ?? Path.Combine(session.ScratchDirectory, "out-" + Guid.NewGuid().ToString("N"));
-        Directory.CreateDirectory(target);
+        Durable.CreateDirectory(target);
         var rowsToWrite = $"""
             SELECT {string.Join(", ", columns.Select(c => $"CAST({Sql.Name(c.Name)} AS {Sql.Type(c.DataType)}) AS {Sql.Name(c.Name)}"))} FROM (
             {query}
@@ -76,11 +77,12 @@ public static class ParquetCopy
 
             var name = Path.GetFileName(path);
             if (personal.Count > 0) bytes = FooterStatistics.Remove(path, personal);
+            var checksum = Flush(path);
             if (local is null) await UploadAsync(store, path, $"{directory}/{name}", cancellationToken);
-            else Flush(path);
-            files.Add(new WrittenFile(name, bytes, rows, Reported(reported)));
+            files.Add(new WrittenFile(name, bytes, rows, checksum, Reported(reported)));
         }
 
+        if (local is not null && files.Count > 0) Durable.SyncDirectory(target);
         if (files.Count == 0 && !Directory.EnumerateFileSystemEntries(target).Any()) Directory.Delete(target);
         return files;
     }
@@ -116,12 +118,12 @@ public static class ParquetCopy
         var target = local ?? Path.Combine(session.ScratchDirectory, Guid.NewGuid().ToString("N"));
         var rows = session.Count($"SELECT count(*) FROM ({query})");
         if (rows == 0) return null;
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        Durable.CreateDirectory(Path.GetDirectoryName(target)!);
         session.Execute($"COPY ({query}) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, {Footer})");
-        Flush(target);
+        var checksum = Flush(target);
         var bytes = new FileInfo(target).Length;
         if (local is null) await UploadAsync(store, target, path, cancellationToken);
-        return new WrittenFile(Path.GetFileName(path), bytes, rows, new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal));
+        return new WrittenFile(Path.GetFileName(path), bytes, rows, checksum, new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal));
     }
 
     /// <summary>DuckDB's map of maps, by column; it reports names as quoted identifiers.</summary>
@@ -139,10 +141,13 @@ public static class ParquetCopy
     }
 
     /// <summary>DuckDB leaves its files to the page cache; a commit must not outlive what it names.</summary>
-    private static void Flush(string path)
+    /// <returns>The checksum of the file, which the cache still has.</returns>
+    private static uint Flush(string path)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
-        file.Flush(flushToDisk: true);
+        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        var checksum = FileChecksum.Read(file);
+        Durable.SyncFile(file);
+        return checksum;
     }
 
     private static async ValueTask UploadAsync(IObjectStore store, string from, string to, CancellationToken cancellationToken)

@@ -43,6 +43,7 @@ internal sealed class PredicateDelete(DuckDbSession session, DeltaTable table, S
         ReadVersion = snapshot.Version,
         Adds = [.. files.Adds],
         Removes = [.. files.Removes],
+        Counts = [new TxnCount(RowCounts.Removed, -files.RowsAdded)],
         Metrics = ActionReader.NoStrings.Add("numDeletedRows", $"{-files.RowsAdded}").Add("numRemovedFiles", $"{files.Removes.Count}").Add("numAddedFiles", $"{files.Adds.Count}"),
     };
 

@@ -38,6 +38,7 @@ public static class GapAcceptance
             var transaction = new Transaction(Operation, Isolation.BlindAppend)
             {
                 Moves = [new TxnMove(split, range.From, range.To)],
+                Counts = [new TxnCount(RowCounts.GivenUp, range.To - range.From)],
                 Parameters = ImmutableDictionary<string, string>.Empty
                     .Add("split", split.ToString())
                     .Add("from", range.From.ToString(CultureInfo.InvariantCulture))

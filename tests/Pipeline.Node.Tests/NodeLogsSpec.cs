@@ -37,6 +37,8 @@ public sealed class NodeLogsSpec
     [InlineData("akka://pipeline/user/kpi-keeper", false)]
     [InlineData("akka://pipeline/user/kpi-keeper-proxy", false)]
     [InlineData("akka://pipeline/user/kpi-keeper/kpi-keeper", true)]
+    [InlineData("akka://pipeline/user/lake-maintenance", false)]
+    [InlineData("akka://pipeline/user/lake-maintenance/lake-maintenance", true)]
     [InlineData("akka://pipeline/system/sharding/bronze-committersCoordinator/singleton/coordinator", false)]
     [InlineData("akka://pipeline/system/sharding/bronze-committers/7/bronze%2fapp%2fusers", true)]
     [InlineData("akka://pipeline/user/medallion-coordinator/medallion-coordinator/coordinator", true)]

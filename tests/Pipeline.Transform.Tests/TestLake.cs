@@ -151,7 +151,7 @@ internal sealed class TestLake : IDisposable
     {
         foreach (var file in Directory.EnumerateFiles(_directory, "*.parquet", SearchOption.AllDirectories)) File.SetLastWriteTimeUtc(file, Start.UtcDateTime);
         var silver = Graph.Silver.SelectMany(contract => new[] { contract.Table, TableId.Quarantine(contract.Table.Name), SilverTables.Deleted(contract.Table) }).Append(QualityTable.Id);
-        var pending = await PendingReads.FindAsync(new OpenTables(Lake), silver, Cancel);
+        var pending = await PendingReads.FindAsync(new OpenTables(Lake), silver, Time.GetUtcNow(), Cancel);
         var reads = pending.GetValueOrDefault(TableId.Parse(table), PendingReads.None);
         var opened = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
         return await Vacuum.RunAsync(opened, new VacuumOptions(PinnedVersions: reads.Versions, ChangesAfter: reads.ChangesAfter), Cancel);

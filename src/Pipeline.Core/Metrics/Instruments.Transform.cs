@@ -45,9 +45,12 @@ public static partial class Instruments
     public static readonly InstrumentInfo RecordCost = new(TransformMeter, "pipeline.table.records.cost", InstrumentKind.Histogram, "{currency}",
         ["table"], "What a Silver run has cost for each million Bronze rows that it has read", "prices are configured");
 
+    public static readonly InstrumentInfo MaintainedFiles = new(TransformMeter, "pipeline.lake.maintained.files", InstrumentKind.Counter, "{file}",
+        ["kind"], "Files that the lake's maintenance has put together with others (put-together), or deleted because nobody needs them any more (deleted)", "a round of maintenance has ended");
+
     private static IReadOnlyList<InstrumentInfo> Transform =>
     [
         TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures, TransformErrors, TransformRecovery,
-        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, RunCost, RecordCost,
+        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, RunCost, RecordCost, MaintainedFiles,
     ];
 }

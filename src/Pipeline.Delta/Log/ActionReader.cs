@@ -88,6 +88,7 @@ internal static class ActionReader
             Guid.TryParse(TextOrNull(body, "txnId"), out var id) ? id : Guid.Empty, Strings(body, "operationMetrics"))
         {
             ActionCount = (int?)NumberOrNull(body, "actionCount"),
+            EngineInfo = TextOrNull(body, "engineInfo"),
         };
 
     internal static readonly ImmutableDictionary<string, string?> NoValues = ImmutableDictionary.Create<string, string?>(StringComparer.Ordinal);

@@ -52,7 +52,7 @@ internal static class ActionWriter
         json.WriteString("isolationLevel"u8, "Serializable"u8);
         json.WriteBoolean("isBlindAppend"u8, info.IsBlindAppend);
         if (info.OperationMetrics is { IsEmpty: false } metrics) WriteMap(json, "operationMetrics", metrics);
-        json.WriteString("engineInfo"u8, "pipeline"u8);
+        if (info.EngineInfo is { } engine) json.WriteString("engineInfo"u8, engine);
         json.WriteString("txnId"u8, info.TxnId);
         if (info.ActionCount is { } count) json.WriteNumber("actionCount"u8, count);
         json.WriteEndObject();

@@ -25,6 +25,9 @@ public sealed record AddFile(string Path, ImmutableDictionary<string, string?> P
 {
     /// <summary>Rows in the file according to its statistics; null without.</summary>
     public long? RowCount => Statistics.RowCount(Stats);
+
+    /// <summary>Of its bytes, as its writer has taken it; null: it has not.</summary>
+    public uint? Checksum => FileChecksum.Of(Tags);
 }
 
 /// <summary>A data file leaves the table; it stays on storage until vacuum.</summary>
@@ -38,6 +41,12 @@ public sealed record TxnAction(string AppId, long Version, DateTimeOffset? LastU
 public sealed record CommitInfo(DateTimeOffset Timestamp, string Operation, ImmutableDictionary<string, string> OperationParameters,
     long? ReadVersion, bool IsBlindAppend, Guid TxnId, ImmutableDictionary<string, string>? OperationMetrics = null) : DeltaAction
 {
+    /// <summary>What <see cref="EngineInfo"/> says of a commit of this program.</summary>
+    public const string OwnEngine = "pipeline";
+
     /// <summary>Lines of the commit, this one included: a commit cut off between two lines shows. Null from other writers.</summary>
     public int? ActionCount { get; init; }
+
+    /// <summary>Which program has made it, by its own word.</summary>
+    public string? EngineInfo { get; init; } = OwnEngine;
 }

@@ -25,6 +25,9 @@ internal sealed class FileGroup
     private readonly int _statsLength;
     private readonly IReadOnlyDictionary<int, ImmutableDictionary<string, string>>? _tags;
 
+    /// <summary>Of the files whose tags say nothing else; null: of none.</summary>
+    private readonly uint?[]? _checksums;
+
     /// <param name="partitions">Makes equal partition values one object.</param>
     public FileGroup(IReadOnlyList<AddFile> files, Func<ImmutableDictionary<string, string?>, ImmutableDictionary<string, string?>> partitions)
     {
@@ -46,7 +49,8 @@ internal sealed class FileGroup
             _modifiedMs[i] = file.ModifiedAt.ToUnixTimeMilliseconds();
             _rows[i] = file.RowCount ?? UnknownRows;
             _partitionValues[i] = partitions(file.PartitionValues);
-            if (file.Tags is not null) (tags ??= [])[i] = file.Tags;
+            if (file.Tags is { Count: 1 } && file.Checksum is { } checksum) (_checksums ??= new uint?[Count])[i] = checksum;
+            else if (file.Tags is not null) (tags ??= [])[i] = file.Tags;
         }
 
         _tags = tags;
@@ -85,7 +89,7 @@ internal sealed class FileGroup
     public AddFile File(int index, string?[] stats) =>
         new(Encoding.UTF8.GetString(Path(index)), _partitionValues[index], _sizes[index],
             DateTimeOffset.FromUnixTimeMilliseconds(_modifiedMs[index]), DataChange: true, stats[index],
-            _tags is not null && _tags.TryGetValue(index, out var tags) ? tags : null);
+            _tags is not null && _tags.TryGetValue(index, out var tags) ? tags : FileChecksum.TagsOf(_checksums?[index]));
 
     /// <summary>Null when the file has no statistics.</summary>
     public long? Rows(int index) => _rows[index] == UnknownRows ? null : _rows[index];

@@ -18,6 +18,9 @@ public static class Statistics
     public static (string? Low, string? High) BoundTexts(string? stats, string column) =>
         Read<(string?, string?)>(stats, root => (Text(root, "minValues", column), Text(root, "maxValues", column))) ?? (null, null);
 
+    /// <summary>How many values of a top-level column are null; null when that is not known.</summary>
+    public static long? NullCount(string? stats, string column) => Read(stats, root => Number(root, "nullCount", column));
+
     internal static long? RowCount(string? stats)
     {
         if (stats is null) return null;

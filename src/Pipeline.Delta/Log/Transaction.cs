@@ -38,6 +38,9 @@ public readonly record struct TxnMove(string AppId, long? From, long To)
     }
 }
 
+/// <summary>Adds to a count that a table keeps: see <see cref="RowCounts"/>.</summary>
+public readonly record struct TxnCount(string AppId, long By);
+
 /// <summary>Everything one commit does. Immutable; <see cref="DeltaTable.CommitAsync"/> writes it.</summary>
 public sealed record Transaction(string Operation, Isolation Isolation)
 {
@@ -59,6 +62,9 @@ public sealed record Transaction(string Operation, Isolation Isolation)
 
     /// <summary>Table properties that this commit sets. Whoever made them of what it read says so by <see cref="ReadVersion"/>: it yields to others that set some.</summary>
     public ImmutableDictionary<string, string> Properties { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>What the commit adds to the table's counts, whatever version it becomes. None: it does not count.</summary>
+    public ImmutableArray<TxnCount> Counts { get; init; } = [];
 
     /// <summary>
     /// The schema this commit's rows need. Columns the table lacks are added (nullable), types are widened where allowed;

@@ -23,7 +23,9 @@ internal static class TransactionActions
         if (metadata != snapshot.Metadata) actions.Add(metadata);
 
         foreach (var move in transaction.Moves) actions.Add(new TxnAction(move.AppId, move.To, at));
-        actions.AddRange(transaction.Removes);
+        actions.AddRange(RowCounts.ActionsOf(snapshot, transaction.Counts, at));
+        // A clock that is behind must not make a file look as if it had left long ago.
+        actions.AddRange(transaction.Removes.Select(remove => remove.DeletedAt < at ? remove with { DeletedAt = at } : remove));
         actions.AddRange(transaction.Adds);
         actions.Insert(0, new CommitInfo(at, transaction.Operation, transaction.Parameters, snapshot.Version,
             transaction.Isolation == Isolation.BlindAppend, id, transaction.Metrics) { ActionCount = actions.Count + 1 });

@@ -75,7 +75,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     {
         Guard(() => _output.Close((_writer ??= Open([])).Close));
         var size = await _upload.CompleteAsync(cancellationToken);
-        return new AddFile(_path, _partitionValues, size, LogTime.Now(_time), DataChange: true, _statistics.ToJson());
+        return new AddFile(_path, _partitionValues, size, LogTime.Now(_time), DataChange: true, _statistics.ToJson(), FileChecksum.TagsOf(_output.Checksum));
     }
 
     public override async ValueTask DisposeAsync()

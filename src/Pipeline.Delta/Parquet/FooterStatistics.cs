@@ -35,7 +35,7 @@ public static class FooterStatistics
         file.Seek(at, SeekOrigin.Begin);
         file.Write(end);
         file.SetLength(file.Position);
-        file.Flush(flushToDisk: true);
+        Durable.SyncFile(file);
         return file.Length;
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.ExceptionServices;
 using ParquetSharp;
+using Pipeline.Delta.Log;
 
 namespace Pipeline.Delta.Parquet;
 
@@ -27,10 +28,14 @@ internal sealed class FooterStream(Stream output, KeyValuePair<string, string> e
     private const int TailPieces = 3;
 
     private readonly Queue<byte[]> _tail = new(TailPieces + 1);
+    private FileChecksum _checksum;
     private bool _isClosing;
 
     /// <summary>Bytes that have reached the upload.</summary>
     public long BytesWritten { get; private set; }
+
+    /// <summary>Of the bytes that have reached the upload.</summary>
+    public uint Checksum => _checksum.Value;
 
     /// <summary>The upload's own error.</summary>
     public ExceptionDispatchInfo? Failure { get; private set; }
@@ -114,6 +119,7 @@ internal sealed class FooterStream(Stream output, KeyValuePair<string, string> e
             throw;
         }
 
+        _checksum.Add(bytes);
         BytesWritten += bytes.Length;
     }
 

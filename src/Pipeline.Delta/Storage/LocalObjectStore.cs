@@ -40,7 +40,7 @@ public sealed class LocalObjectStore : IObjectStore
                 File.Delete(temporary);
             }
 
-            AtomicFile.SyncDirectory(Path.GetDirectoryName(target)!);
+            Durable.SyncDirectory(Path.GetDirectoryName(target)!);
             return PutOutcome.Created;
         }));
     }
@@ -53,7 +53,7 @@ public sealed class LocalObjectStore : IObjectStore
             var target = LocalPath(path);
             var temporary = WriteTemporary(target, content.Span);
             File.Move(temporary, target, overwrite: true);
-            AtomicFile.SyncDirectory(Path.GetDirectoryName(target)!);
+            Durable.SyncDirectory(Path.GetDirectoryName(target)!);
             return true;
         });
         return ValueTask.CompletedTask;
@@ -185,7 +185,7 @@ public sealed class LocalObjectStore : IObjectStore
             // No preallocation: its failure on a full disk does not carry the system's error number.
             using var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write);
             RandomAccess.Write(file, content, 0);
-            RandomAccess.FlushToDisk(file);
+            Durable.SyncFile(file, temporary);
         }
         catch (IOException)
         {
@@ -196,5 +196,5 @@ public sealed class LocalObjectStore : IObjectStore
         return temporary;
     }
 
-    private static void CreateDirectoryOf(string target) => Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+    private static void CreateDirectoryOf(string target) => Durable.CreateDirectory(Path.GetDirectoryName(target)!);
 }

@@ -27,12 +27,12 @@ internal sealed class LocalUpload : ObjectUpload
         cancellationToken.ThrowIfCancellationRequested();
         return new(LocalErrors.Guard(_store, _path, "written", () =>
         {
-            _file.Flush(flushToDisk: true);
+            Durable.SyncFile(_file);
             var size = _file.Length;
             _file.Dispose();
             File.Move(_temporary, _target, overwrite: true);
             _isComplete = true;
-            AtomicFile.SyncDirectory(Path.GetDirectoryName(_target)!);
+            Durable.SyncDirectory(Path.GetDirectoryName(_target)!);
             return size;
         }));
     }

@@ -70,7 +70,11 @@ internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
     private async ValueTask CleanUpAsync(Snapshot snapshot, CancellationToken cancellationToken)
     {
         if (_cleanedAt is { } last && table.Time.GetElapsedTime(last) < CleanupInterval) return;
-        await LogCleanup.RunAsync(table, snapshot, cancellationToken);
+        var cleaned = await LogCleanup.RunAsync(table, snapshot, cancellationToken);
+        if (log.IsEnabled(LogLevel.Warning))
+            foreach (var reading in cleaned.Dropped) LogDropped(table.Path, reading.Reader, reading.Version, reading.AskedAt);
+        if (log.IsEnabled(LogLevel.Information))
+            foreach (var reading in cleaned.Held) LogHeld(table.Path, reading.Reader, reading.Version);
         _cleanedAt = table.Time.GetTimestamp();
     }
 
@@ -90,6 +94,12 @@ internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Table {Table}: checkpoints are written again, the last one of version {Version}")]
     private partial void LogWrittenAgain(string table, long version);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: its log holds no commits back any more for {Reader}, which has read up to version {Version} and has asked for nothing since {AskedAt:yyyy-MM-dd}. If it is still wanted, 'pipeline rebuild' makes it from the whole table.")]
+    private partial void LogDropped(string table, TableId reader, long version, DateTimeOffset askedAt);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Table {Table}: its log keeps commits that are old enough to go for {Reader}, which has read up to version {Version}")]
+    private partial void LogHeld(string table, TableId reader, long version);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: its log could not be cleaned up: {Cause} It is tried again after the next checkpoint.")]
     private partial void LogNotCleaned(Exception? exception, string table, string cause);

@@ -47,7 +47,7 @@ internal static class DemoReportPrinter
         foreach (var finding in broken) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
     }
 
-    private static List<Finding> Broken(DemoOutcome outcome) => [.. outcome.Verified.Checks.Where(check => !check.IsSound).Select(VerificationText.Of)];
+    private static List<Finding> Broken(DemoOutcome outcome) => [.. VerificationText.Of(outcome.Verified).Where(finding => !finding.Ok)];
 
     private static void PrintReport(DemoReport report, NodeContext context)
     {

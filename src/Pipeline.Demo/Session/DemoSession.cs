@@ -114,7 +114,7 @@ internal sealed class DemoSession : IAsyncDisposable
 
         var took = Elapsed;
         await _node.StopAsync();
-        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(), _options, _lake, CancellationToken.None);
+        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(), () => _options, _lake, CancellationToken.None);
         return new DemoOutcome(report, verified, await LookAsync(CancellationToken.None), took, _firstGoldAfter, _allGoldAfter);
     }
 

@@ -190,6 +190,13 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
             Adds = [.. stages.SelectMany(stage => stage.Files).Select(file => file.ToAdd())],
             Moves = [.. moves.Values],
             Epochs = [.. epochs.Select(pair => (pair.Key, pair.Value))],
+            Counts =
+            [
+                new TxnCount(RowCounts.Added, stages.Sum(stage => stage.Rows)),
+                new TxnCount(RowCounts.Letters, stages.Sum(stage => stage.Letters ?? 0)),
+                // Of a worker that does not count, every number of its ranges may be one.
+                new TxnCount(RowCounts.Unused, stages.Sum(stage => stage.Unused ?? stage.Ranges.Sum(range => range.To - (range.From ?? 0)))),
+            ],
             Schema = stages.Select(stage => stage.Schema).FirstOrDefault(schema => schema is not null) is { } ipc ? BronzeTable.FromIpc(ipc) : null,
             Parameters = ImmutableDictionary<string, string>.Empty.Add("mode", "Append"),
             Metrics = ImmutableDictionary<string, string>.Empty

@@ -32,7 +32,14 @@ public sealed record PositionsUnavailable(TableId Table, long Tag, Fault Fault);
 /// <param name="Schema">An Arrow IPC schema when the files have columns that the table lacks; null otherwise.</param>
 /// <param name="Lake">The id of the lake that the files are in; null from workers of the release before.</param>
 public sealed record StageFiles(TableId Table, Guid Id, ImmutableArray<StagedRange> Ranges, ImmutableArray<StagedFile> Files, long Rows,
-    DateTimeOffset? NewestEventAt, byte[]? Schema, string? Lake = null) : IBronzeCommand;
+    DateTimeOffset? NewestEventAt, byte[]? Schema, string? Lake = null) : IBronzeCommand
+{
+    /// <summary>Records of the ranges that went to the dead letters; null from workers of the release before, which do not count.</summary>
+    public long? Letters { get; init; }
+
+    /// <summary>Where records are numbered: numbers of the ranges for which the source had no record; null as for <see cref="Letters"/>.</summary>
+    public long? Unused { get; init; }
+}
 
 /// <summary>A stage that is too large for a message: it is in the lake, see <see cref="StageManifest"/>.</summary>
 /// <param name="Stage">Its <see cref="StageFiles.Id"/>, which also says where it is.</param>
@@ -48,9 +55,12 @@ public readonly record struct StagedRange(SplitId Split, long? From, long To, in
 public sealed record StagedFile(string Path, ImmutableDictionary<string, string?> PartitionValues, long Size, DateTimeOffset ModifiedAt,
     string? Stats)
 {
-    public static StagedFile From(AddFile file) => new(file.Path, file.PartitionValues, file.Size, file.ModifiedAt, file.Stats);
+    /// <summary>Of its bytes, as <see cref="FileChecksum"/>; null from workers of the release before.</summary>
+    public uint? Checksum { get; init; }
 
-    public AddFile ToAdd() => new(Path, PartitionValues, Size, ModifiedAt, DataChange: true, Stats);
+    public static StagedFile From(AddFile file) => new(file.Path, file.PartitionValues, file.Size, file.ModifiedAt, file.Stats) { Checksum = file.Checksum };
+
+    public AddFile ToAdd() => new(Path, PartitionValues, Size, ModifiedAt, DataChange: true, Stats, FileChecksum.TagsOf(Checksum));
 }
 
 /// <summary>The stage is part of the table: its rows are durable.</summary>

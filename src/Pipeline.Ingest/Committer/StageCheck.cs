@@ -30,7 +30,8 @@ internal static class StageCheck
         }
 
         if (stage.Files.Select(file => file.Path).Distinct(StringComparer.Ordinal).Count() < stage.Files.Length) return "it names a file twice";
-        return stage is { Rows: < 0 } ? $"it has {stage.Rows} rows" : null;
+        if (stage is { Rows: < 0 }) return $"it has {stage.Rows} rows";
+        return stage is { Letters: < 0 } or { Unused: < 0 } ? $"it counts {stage.Letters} dead letters and {stage.Unused} unused numbers" : null;
     }
 
     private static string? RangeCause(TableId table, StageFiles stage)

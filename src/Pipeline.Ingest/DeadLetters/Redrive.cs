@@ -104,6 +104,7 @@ public sealed class Redrive
     {
         Adds = [file.ToAdd()],
         Moves = [new TxnMove(AppId, number, (number ?? 0) + 1)],
+        Counts = [new TxnCount(RowCounts.Added, rows)],
         Schema = _bronze.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null,
         Parameters = ParametersOf(selection),
         Metrics = ImmutableDictionary<string, string>.Empty

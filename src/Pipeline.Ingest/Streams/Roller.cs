@@ -85,6 +85,7 @@ internal sealed class Roller
         // A dead letter is of the epoch that its row would have been of, whatever the table of dead letters itself counts.
         var epoch = start.EpochOf(table.Table.Id);
         if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, epoch, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
+        table.Count(split, chunk.Range, chunk.DeadLetters);
         if (chunk.DeadLetters is { Length: > 0 } dead)
         {
             _deadLetters ??= await OpenDeadLettersAsync(cancellationToken);

@@ -62,6 +62,20 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         (run?.Part ?? _part).Saw(newestEventAt);
     }
 
+    /// <summary>
+    /// Counts what a chunk covers for the table beside its rows: records that went to the dead letters, whether or not these have them
+    /// already, and numbers.
+    /// </summary>
+    public void Count(SplitId split, PositionRange range, RecordBatch? dead)
+    {
+        var part = _runs.GetValueOrDefault(split)?.Part ?? _part;
+        var skipBelow = _positions.SkipBelow(split);
+        part.Numbers += Math.Max(0, range.To - Math.Max(range.From, skipBelow ?? range.From));
+        if (dead is null) return;
+        foreach (var position in ((Int64Array)dead.Column(BronzeColumns.Position)).Values)
+            if (RollPositions.Lacks(position, skipBelow)) part.Letters++;
+    }
+
     /// <summary>The split has reached <paramref name="to"/>: what was written of it below may be committed.</summary>
     public async ValueTask AdvanceAsync(SplitId split, long to, CancellationToken cancellationToken)
     {
@@ -99,6 +113,8 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     {
         if (run.Part.Rows > 0) _positions.Wrote(split);
         _part.Rows += run.Part.Rows;
+        _part.Letters += run.Part.Letters;
+        _part.Numbers += run.Part.Numbers;
         _part.Bytes += run.Part.Bytes;
         _part.Complete.AddRange(run.Part.Complete);
         _part.Saw(run.Part.NewestEventAt);
@@ -140,6 +156,12 @@ internal sealed class TableRollPart
 
     public long Rows { get; set; }
 
+    /// <summary>Records of its ranges that went to the dead letters.</summary>
+    public long Letters { get; set; }
+
+    /// <summary>Positions in its ranges: where records are numbered, one for each that could have been.</summary>
+    public long Numbers { get; set; }
+
     /// <summary>Bytes of the complete files.</summary>
     public long Bytes { get; set; }
 
@@ -165,7 +187,11 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Si
         {
             foreach (var open in closing.Part.Open) closing.Part.Complete.Add(await files.CompleteAsync(open, cancellationToken));
             stages.Add(new StageFiles(closing.Table.Id, Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
-                closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId));
+                closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId)
+            {
+                Letters = closing.Part.Letters,
+                Unused = BronzeShape.Of(closing.Table.FileSchema).Numbering is null ? 0 : Math.Max(0, closing.Part.Numbers - closing.Part.Rows - closing.Part.Letters),
+            });
         }
 
         return new Worker.Roll(stages.MoveToImmutable()) { Since = Since };

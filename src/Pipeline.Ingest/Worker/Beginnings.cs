@@ -82,6 +82,7 @@ internal static class Beginnings
             // The number of an epoch is of this version: it yields to every other that has changed the properties since.
             ReadVersion = snapshot.Version,
             Moves = moves.ToImmutable(),
+            Counts = [new TxnCount(RowCounts.Added, 0)],
             Properties = learned.ToImmutableDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => pair.Value.Write()),
             Parameters = parameters,
         };

@@ -20,6 +20,9 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     /// <exception cref="Pipeline.Configuration.ConfigurationException">All that is wrong with it.</exception>
     public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment);
 
+    /// <summary>The configuration; null: a lake was named instead, and there is no file.</summary>
+    public PipelineOptions? TryLoad() => NamedDirectory is null || File.Exists(ConfigPath) ? Load() : null;
+
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
     public Lake OpenLake() => Lakes.Open(NamedDirectory is { } directory ? new LakeOptions { Location = directory } : Load().Lake, Context.Time);
 

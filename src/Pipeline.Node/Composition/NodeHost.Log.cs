@@ -20,6 +20,9 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Error, Message = "No node joins another: which lake {Location} is cannot be found out.")]
     public static partial void LakeUnknown(this ILogger log, Exception failure, string location);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lake does not say which tables it shall hold, so that 'verify' must be told by a configuration: {Fault}")]
+    public static partial void NotRecorded(this ILogger log, Fault fault);
+
     /// <summary>What runs here, a line a fact.</summary>
     public static void TellStart(this ILogger log, PipelineOptions options, string configuration)
     {

@@ -12,9 +12,11 @@ using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Node.Http;
 using Pipeline.Operations.Kpis;
+using Pipeline.Operations.Maintenance;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Planning;
 using Pipeline.Operations.Sources;
+using Pipeline.Operations.Tables;
 using Pipeline.Remoting.Tls;
 using Pipeline.Remoting.Wire;
 using Pipeline.Telemetry;
@@ -37,15 +39,17 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly OpenSources _sources;
     private readonly NodeOutages _outages;
     private readonly ClusterJoining _joining;
+    private readonly LakeRecord _record;
     private readonly NodeTelemetry _telemetry;
     private readonly NodeHttp _http;
 
-    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, NodeTelemetry telemetry, NodeHttp http)
+    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, LakeRecord record, NodeTelemetry telemetry, NodeHttp http)
     {
         _host = host;
         _sources = sources;
         _outages = outages;
         _joining = joining;
+        _record = record;
         _telemetry = telemetry;
         _http = http;
         EssentialGone = EssentialActors.FirstGoneAsync(System);
@@ -117,7 +121,9 @@ internal sealed class NodeHost : IAsyncDisposable
         var actors = host.Services.GetRequiredService<ActorRegistry>();
         var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience);
         var web = new NodeHttp(options.Http, health, () => telemetry.Collector.Look(options.Name), options.Name, logs);
-        var node = new NodeHost(host, sources, outages, joining, telemetry, web);
+        var record = new LakeRecord(options, lake, outages.Watch, time, log);
+        record.Start();
+        var node = new NodeHost(host, sources, outages, joining, record, telemetry, web);
         try
         {
             await web.StartAsync(cancellationToken);
@@ -157,6 +163,7 @@ internal sealed class NodeHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _joining.Dispose();
+        _record.Dispose();
         await StopAsync();
         // Until now it said that the node leaves.
         await _http.DisposeAsync();
@@ -176,10 +183,16 @@ internal static class ClusterConfiguration
         else akka.WithIngestElsewhere();
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, options.Freshness, options.BronzeTables, outages, time,
             RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing)
-            .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
+            .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role })
+            .WithSingleton<LakeMaintenanceActor>("lake-maintenance", MaintenanceOf(options, lake, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();
         return akka;
     }
+
+    /// <summary>At the pace of Bronze's own compaction; the vacuum once a day.</summary>
+    private static Props MaintenanceOf(PipelineOptions options, Lake lake, TimeProvider time) => LakeMaintenanceActor.Props(
+        new MaintainLakeRequest(options.Transform.DataFiles, options.Ingest.CompactFilesMin, TimeSpan.FromDays(1)), lake,
+        ExecutionRemains.Of(lake, options.Transform, location => ObjectStores.Open(location, options.Lake.S3, time)), options.Ingest.CompactInterval, time);
 
     /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>
     /// <param name="certificates">Null: nodes talk in plain text, which only suits one machine.</param>

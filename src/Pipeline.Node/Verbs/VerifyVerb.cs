@@ -4,15 +4,28 @@ using Pipeline.Operations.Verification;
 
 namespace Pipeline.Node.Verbs;
 
-internal sealed class VerifyVerb() : Verb("verify", "Prove from the lake that nothing was lost or doubled: files, positions, keys, and a fate for every row.")
+internal sealed class VerifyVerb : Verb
 {
+    private readonly Option<bool> _deep;
+
+    public VerifyVerb() : base("verify", "Prove from the lake that nothing was lost or doubled: tables, logs, files, positions, keys, and a fate for every row.")
+    {
+        _deep = Add(new Option<bool>("--deep") { Description = "Read every byte of every data file, and compare it with the checksum that was taken when it was written." });
+    }
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(), invocation.Load(), invocation.OpenLake(), cancellationToken);
+        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(parsed.GetValue(_deep)), invocation.TryLoad, invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("thing", "ok", "detail", "next step");
-        foreach (var (thing, ok, detail, nextStep) in verified.Checks.Select(VerificationText.Of)) listing.Add(thing, ok, detail, nextStep);
+        foreach (var (thing, ok, detail, nextStep) in VerificationText.Of(verified)) listing.Add(thing, ok, detail, nextStep);
         invocation.Print(listing);
-        return verified.IsSound ? ExitCode.Done : ExitCode.Failed;
+        invocation.Context.Messages.WriteLine(VerificationText.Verdict(verified));
+        return verified switch
+        {
+            { IsCutShort: true } => ExitCode.Failed,
+            { IsSound: true } => ExitCode.Done,
+            _ => ExitCode.Breached,
+        };
     }
 }

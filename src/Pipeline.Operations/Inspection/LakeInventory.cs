@@ -2,39 +2,14 @@ using System.Runtime.CompilerServices;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
-using Pipeline.Delta.Storage;
 
 namespace Pipeline.Operations.Inspection;
 
 /// <summary>Finds the tables that exist in a lake, whatever the configuration says.</summary>
 public static class LakeInventory
 {
-    private static readonly string[] Layers = ["bronze", "silver", "gold"];
-
     /// <summary>Tables by layer, then by name. Costs one listing a table, however many files the tables have.</summary>
-    public static async IAsyncEnumerable<TableId> TablesAsync(Lake lake, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        foreach (var layer in Layers)
-        {
-            // Layer, then source in Bronze, then table.
-            var depth = layer == "bronze" ? 3 : 2;
-            string? startAt = null;
-            while (await FirstAsync(lake.Store, $"{layer}/", startAt, cancellationToken) is { } path)
-            {
-                var parts = path.Split('/');
-                if (parts.Length <= depth)
-                {
-                    startAt = path + "\0";
-                    continue;
-                }
-
-                var directory = string.Join('/', parts[..depth]);
-                if (await FirstAsync(lake.Store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null) yield return TableId.Parse(directory);
-                // '0' follows '/': the first path that is not below the directory.
-                startAt = directory + "0";
-            }
-        }
-    }
+    public static IAsyncEnumerable<TableId> TablesAsync(Lake lake, CancellationToken cancellationToken) => TableListing.TablesAsync(lake.Store, cancellationToken);
 
     /// <exception cref="PipelineException">There is no such table: says which is the nearest.</exception>
     public static async Task<DeltaTable> OpenAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
@@ -44,7 +19,7 @@ public static class LakeInventory
     /// <exception cref="PipelineException">There is no such table: says which is the nearest.</exception>
     public static async Task RequireAsync(Lake lake, TableId table, CancellationToken cancellationToken)
     {
-        if (await FirstAsync(lake.Store, $"{table}/_delta_log/", startAt: null, cancellationToken) is null) throw await MissingAsync(lake, table, cancellationToken);
+        if (!await TableListing.HasAsync(lake.Store, table.ToString(), cancellationToken)) throw await MissingAsync(lake, table, cancellationToken);
     }
 
     /// <summary>The given tables, or all of the lake, each opened or with what keeps it from being: one says nothing about the others.</summary>
@@ -80,12 +55,6 @@ public static class LakeInventory
             names.Count == 0
                 ? "The lake is empty: choose another with --lake."
                 : $"See 'pipeline tables' for those it has{SettingsReader.Nearest(table.ToString(), names)}");
-    }
-
-    private static async Task<string?> FirstAsync(IObjectStore store, string prefix, string? startAt, CancellationToken cancellationToken)
-    {
-        await foreach (var found in store.ListAsync(prefix, startAt, cancellationToken)) return found.Path;
-        return null;
     }
 }
 

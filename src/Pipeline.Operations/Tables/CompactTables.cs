@@ -9,7 +9,11 @@ namespace Pipeline.Operations.Tables;
 /// <param name="Tables">Null or empty: all of the lake.</param>
 /// <param name="Bronze">How files of Bronze are written.</param>
 /// <param name="Refined">The same of Silver and Gold.</param>
-public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables, DataFileOptions Bronze, DataFileOptions Refined);
+public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables, DataFileOptions Bronze, DataFileOptions Refined)
+{
+    /// <summary>Fewer small files of a partition stay as they are.</summary>
+    public int FilesMin { get; init; } = 2;
+}
 
 public sealed record CompactedTable(TableId Table, CompactionResult Result);
 
@@ -26,7 +30,7 @@ public static class CompactTables
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
             var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
-                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze : request.Refined), cancellationToken)));
+                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze : request.Refined, FilesMin: request.FilesMin), cancellationToken)));
             if (done is not null) tables.Add(done);
             else failed.Add(fault!);
         }

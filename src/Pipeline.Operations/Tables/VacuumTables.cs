@@ -15,7 +15,8 @@ namespace Pipeline.Operations.Tables;
 public sealed record VacuumTablesRequest(IReadOnlyCollection<TableId>? Tables, TimeSpan? Retention, bool IsDryRun);
 
 /// <param name="UnreadBy">The tables that have not read all of it yet, for which files are kept.</param>
-public sealed record VacuumedTable(TableId Table, VacuumResult Result, IReadOnlyList<TableId> UnreadBy);
+/// <param name="Dropped">The tables that have not read all of it and for which nothing is kept any more: they have asked for nothing for as long as versions are kept.</param>
+public sealed record VacuumedTable(TableId Table, VacuumResult Result, IReadOnlyList<TableId> UnreadBy, IReadOnlyList<TableId> Dropped);
 
 /// <param name="Artifacts">What was deleted of runs that engines elsewhere have executed.</param>
 /// <param name="Failed">
@@ -45,7 +46,7 @@ public static class VacuumTables
     {
         var inLake = await LakeInventory.TablesAsync(lake, cancellationToken).ToListAsync(cancellationToken);
         var (tables, failed, unknown) = (new List<VacuumedTable>(), new List<FailedTable>(), new List<FailedTable>());
-        var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer == Layer.Silver), (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
+        var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer != Layer.Bronze), time.GetUtcNow(), (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
         var lastRuns = await LastRunsAsync(inLake, lake, cancellationToken);
         await remains.Artifacts.RequireOwnAsync(await lake.IdAsync(cancellationToken), isOnlyAsked: true, cancellationToken);
         // Before a table's log is read: what is committed meanwhile is in the log then, and what is begun meanwhile is young.
@@ -56,7 +57,7 @@ public static class VacuumTables
             var reads = unknown.Aggregate(pending.GetValueOrDefault(id, PendingReads.None), (reads, reader) => reads.AndUnknown(reader.Table));
             var options = new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter) { ExecutionAgeMin = remains.AgeMin, IsExecutionOpen = open.Has };
             var (result, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () => await Vacuum.RunAsync(table, options, cancellationToken));
-            if (result is not null) tables.Add(new VacuumedTable(id, result, [.. reads.By]));
+            if (result is not null) tables.Add(new VacuumedTable(id, result, [.. reads.By], [.. reads.Dropped]));
             else failed.Add(fault!);
         }
 

@@ -9,8 +9,17 @@ public abstract record TableCheck
     {
     }
 
+    /// <summary>It is there, and is the one that was made here.</summary>
+    public sealed record Presence : TableCheck;
+
+    /// <summary>Its log is whole, and every commit that changes rows is this pipeline's.</summary>
+    public sealed record Commits : TableCheck;
+
     /// <summary>Its files are there, as its log describes them.</summary>
     public sealed record Files : TableCheck;
+
+    /// <summary>Bronze: as many rows as its commits have added.</summary>
+    public sealed record Rows : TableCheck;
 
     /// <summary>Bronze: the ranges of its splits follow each other, and rows lie in the range of their commit.</summary>
     public sealed record Positions : TableCheck;
@@ -18,6 +27,9 @@ public abstract record TableCheck
     /// <summary>Bronze with numbered records: each is there once.</summary>
     /// <param name="SplitColumn">The column that says which sequence a number belongs to.</param>
     public sealed record Numbers(string SplitColumn, string NumberColumn) : TableCheck;
+
+    /// <summary>Bronze: the dead letters that its commits speak of are there.</summary>
+    public sealed record Letters : TableCheck;
 
     /// <summary>Bronze: what was re-driven is there once, and was a dead letter.</summary>
     public sealed record Redriven : TableCheck;
@@ -33,7 +45,16 @@ public abstract record TableCheck
 }
 
 /// <summary>What a check of a table has found.</summary>
-public sealed record CheckedTable(TableId Table, TableCheck Check, Evidence Found)
+/// <param name="Times">How often it has found something of this kind; <paramref name="Found"/> is the first.</param>
+public sealed record CheckedTable(TableId Table, TableCheck Check, Evidence Found, int Times = 1)
 {
     public bool IsSound => Found is not Flaw;
+
+    /// <summary>Everything that a check has found, each kind once.</summary>
+    public static IEnumerable<CheckedTable> Of(TableId table, TableCheck check, IEnumerable<Flaw> flaws) =>
+        flaws.GroupBy(flaw => flaw.GetType()).Select(kind => new CheckedTable(table, check, kind.First(), kind.Count()));
+
+    /// <summary>The flaws; where there are none, what is right.</summary>
+    public static IEnumerable<CheckedTable> Of(TableId table, TableCheck check, IReadOnlyCollection<Flaw> flaws, Func<Evidence> otherwise) =>
+        flaws.Count > 0 ? Of(table, check, flaws) : [new CheckedTable(table, check, otherwise())];
 }

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -23,7 +25,8 @@ public abstract record GoldComparison
     /// <param name="QueryRows">Of the query.</param>
     /// <param name="Missing">Keys that the query returns and the table does not hold; without a key 0.</param>
     /// <param name="Strange">The other way round.</param>
-    public sealed record Compared(long Rows, long QueryRows, long Missing, long Strange) : GoldComparison;
+    /// <param name="Changed">Rows whose key both have and whose other values differ; of floating-point numbers by more than the order of a sum does.</param>
+    public sealed record Compared(long Rows, long QueryRows, long Missing, long Strange, long Changed) : GoldComparison;
 
     /// <summary>The table was made by another definition than today's: its next run makes it again.</summary>
     public sealed record Redefined : GoldComparison;
@@ -33,21 +36,37 @@ public abstract record GoldComparison
 
     /// <summary>Runs a table's query over the versions that its log names.</summary>
     /// <param name="snapshot">The version of the table that is looked at.</param>
-    public static async Task<GoldComparison> OfAsync(DuckDbSettings settings, Lake lake, TransformGraph graph, GoldNode node, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    public static Task<GoldComparison> OfAsync(DuckDbSettings settings, Lake lake, TransformGraph graph, GoldNode node, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken) =>
+        OfAsync(settings, lake, GoldDefinition.Of(graph, node), table, snapshot, cancellationToken);
+
+    /// <inheritdoc cref="OfAsync(DuckDbSettings, Lake, TransformGraph, GoldNode, DeltaTable, Snapshot, CancellationToken)"/>
+    public static async Task<GoldComparison> OfAsync(DuckDbSettings settings, Lake lake, GoldDefinition gold, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
     {
-        if (snapshot.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return new Redefined();
+        if (snapshot.Position(JobPlanner.DefinitionAppId) != gold.Fingerprint) return new Redefined();
         var tables = new OpenTables(lake);
         var inputs = new List<JobInput>();
-        foreach (var input in node.Inputs)
+        foreach (var (input, columns) in gold.Inputs)
         {
-            if (snapshot.Position(input.ToString()) is not { } version) inputs.Add(new JobInput(input, JobColumn.Of(graph.ColumnsOf(input)), []));
+            if (snapshot.Position(input.ToString()) is not { } version) inputs.Add(new JobInput(input, columns, []));
             else if (await TryInputAsync(tables, input, version, cancellationToken) is { } kept) inputs.Add(kept);
             else return new NotKept(input, version);
         }
 
         using var session = DuckDbSession.Open(settings, cancellationToken);
+        try
+        {
+            return await CompareAsync(session, lake, gold, inputs, table, snapshot, cancellationToken);
+        }
+        catch (DuckDBException e)
+        {
+            throw new PipelineException(FaultKind.Damaged, $"Table {gold.Table}", $"its query cannot be asked again: {DataFaults.Cause(e)}", "Look at the tables that it is made of first.", e);
+        }
+    }
+
+    private static async Task<Compared> CompareAsync(DuckDbSession session, Lake lake, GoldDefinition gold, IReadOnlyList<JobInput> inputs, DeltaTable table, Snapshot snapshot, CancellationToken cancellationToken)
+    {
         session.Execute("CREATE SCHEMA silver; CREATE SCHEMA gold;");
-        session.Confine(inputs.Append(new JobInput(node.Table, [], JobFiles.Of(snapshot)))
+        session.Confine(inputs.Append(new JobInput(gold.Table, [], JobFiles.Of(snapshot)))
             .SelectMany(input => input.Files.Select(file => lake.Store.LocalPath(TableFilePath.In(lake.Store, input.Table.ToString(), file.Path)))).OfType<string>(), []);
         foreach (var input in inputs)
         {
@@ -56,26 +75,58 @@ public abstract record GoldComparison
             session.Execute($"CREATE VIEW {SqlDialect.DuckDb.Table(input.Table)} AS {of}");
         }
 
-        // Keys alone: values of sums depend on the order in which they were added up.
-        IReadOnlyList<Field> key = [.. snapshot.Schema.FieldsList.Where(field => node.Gold.Key.Contains(field.Name))];
-        var selected = key.Count == 0 ? "1" : string.Join(", ", key.Select(field => $"CAST({Sql.Name(field.Name)} AS {Sql.Type(field.DataType)}) AS {Sql.Name(field.Name)}"));
-        var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, key.Count == 0 ? [snapshot.Schema.FieldsList[0]] : key, [.. snapshot.Files.Select(file => file.Path)],
-            withOrigin: false, cancellationToken);
+        // A table keeps columns that its query returns no more.
+        IReadOnlyList<Field> columnsOf = [.. snapshot.Schema.FieldsList.Where(field => gold.Columns.Any(column => column.Name == field.Name))];
+        var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, columnsOf, [.. snapshot.Files.Select(file => file.Path)], withOrigin: false, cancellationToken);
         session.Execute($"CREATE TEMP TABLE made AS {rows}");
         try
         {
-            session.Execute($"CREATE TEMP TABLE queried AS SELECT {selected} FROM (\n{SqlDialect.DuckDb.Render(node.Gold.Sql)}\n)");
+            session.Execute($"""
+                CREATE TEMP TABLE queried AS SELECT {string.Join(", ", columnsOf.Select(field => $"CAST({Sql.Name(field.Name)} AS {Sql.Type(field.DataType)}) AS {Sql.Name(field.Name)}"))}
+                FROM (
+                {SqlDialect.DuckDb.Render(gold.Sql)}
+                )
+                """);
         }
         catch (DuckDBException e) when (DuckDbSession.IsOfARow(e))
         {
-            throw GoldSteps.FailsOnARow(node.Table).ToException([e.Message.Split('\n')[0].TrimEnd('.')], e);
+            throw GoldSteps.FailsOnARow(gold.Table).ToException([e.Message.Split('\n')[0].TrimEnd('.')], e);
         }
 
         var (made, queried) = (session.Count("SELECT count(*) FROM made"), session.Count("SELECT count(*) FROM queried"));
-        if (key.Count == 0) return new Compared(made, queried, 0, 0);
-        return new Compared(made, queried, session.Count("SELECT count(*) FROM (SELECT * FROM queried EXCEPT SELECT * FROM made)"),
-            session.Count("SELECT count(*) FROM (SELECT * FROM made EXCEPT SELECT * FROM queried)"));
+        return gold.Key.IsEmpty ? OfRows(session, columnsOf, made, queried) : OfKeys(session, gold.Key, columnsOf, made, queried);
     }
+
+    /// <summary>Without a key whole rows are compared, but for numbers that the order of a sum changes.</summary>
+    private static Compared OfRows(DuckDbSession session, IReadOnlyList<Field> columns, long made, long queried)
+    {
+        var exact = columns.Where(field => !IsInexact(field.DataType)).Select(field => field.Name).ToList();
+        return exact.Count == 0 ? new Compared(made, queried, 0, 0, 0)
+            : new Compared(made, queried, Without(session, "queried", "made", Sql.Names(exact), "EXCEPT ALL"), Without(session, "made", "queried", Sql.Names(exact), "EXCEPT ALL"), 0);
+    }
+
+    private static Compared OfKeys(DuckDbSession session, ImmutableArray<string> key, IReadOnlyList<Field> columns, long made, long queried)
+    {
+        var names = Sql.Names(columns.Select(field => field.Name).Where(key.Contains));
+        var values = columns.Where(field => !key.Contains(field.Name)).Select(Differs).ToList();
+        var changed = values.Count == 0 ? 0 : session.Count($"""
+            SELECT count(*) FROM made AS m JOIN queried AS q ON {string.Join(" AND ", key.Select(name => $"m.{Sql.Name(name)} IS NOT DISTINCT FROM q.{Sql.Name(name)}"))}
+            WHERE {string.Join(" OR ", values)}
+            """);
+        return new Compared(made, queried, Without(session, "queried", "made", names, "EXCEPT"), Without(session, "made", "queried", names, "EXCEPT"), changed);
+    }
+
+    private static long Without(DuckDbSession session, string one, string other, string columns, string except) =>
+        session.Count($"SELECT count(*) FROM (SELECT {columns} FROM {one} {except} SELECT {columns} FROM {other})");
+
+    private static string Differs(Field field)
+    {
+        var (m, q) = ($"m.{Sql.Name(field.Name)}", $"q.{Sql.Name(field.Name)}");
+        if (field.DataType is not (FloatType or DoubleType)) return IsInexact(field.DataType) ? "false" : $"{m} IS DISTINCT FROM {q}";
+        return $"({m} IS DISTINCT FROM {q} AND coalesce(abs({m} - {q}) > {(field.DataType is FloatType ? "1e-4" : "1e-9")} * greatest(abs({m}), abs({q})), true))";
+    }
+
+    private static bool IsInexact(IArrowType type) => type is FloatType or DoubleType || (type is NestedType nested && nested.Fields.Any(field => IsInexact(field.DataType)));
 
     /// <summary>Null: the version or one of its files is gone.</summary>
     private static async ValueTask<JobInput?> TryInputAsync(OpenTables tables, TableId id, long version, CancellationToken cancellationToken)

@@ -109,7 +109,9 @@ internal sealed class AnswerCheck(IObjectStore store, JobDocument document, stri
         if (file.Rows == 0) throw Wrong($"file {file.Path} of {output.Name} has no rows");
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
         var size = personal.Count == 0 ? file.Size : await ReadAsync(() => FooterStatistics.RemoveAsync(store, path, personal, cancellationToken));
-        return new AddFile(file.Path, ImmutableDictionary<string, string?>.Empty, size, time.GetUtcNow(), DataChange: true, footer.Stats);
+        // An engine's own counts as long as the file is as it has left it.
+        var checksum = (size == file.Size ? FileChecksum.TryParse(file.Crc32c) : null) ?? await ReadAsync(() => FileChecksum.ReadAsync(store, path, size, cancellationToken));
+        return new AddFile(file.Path, ImmutableDictionary<string, string?>.Empty, size, time.GetUtcNow(), DataChange: true, footer.Stats, FileChecksum.TagsOf(checksum));
     }
 
     private async ValueTask CheckSizeAsync(JobOutput output, AnsweredFile file, CancellationToken cancellationToken)

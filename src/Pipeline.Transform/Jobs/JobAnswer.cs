@@ -39,7 +39,11 @@ public sealed record AnsweredOutput(string Name, ImmutableArray<AnsweredFile> Fi
 }
 
 /// <summary>A file, by its path below the table.</summary>
-public sealed record AnsweredFile(string Path, long Size, long Rows);
+public sealed record AnsweredFile(string Path, long Size, long Rows)
+{
+    /// <summary>Of its bytes, as eight hexadecimal digits; null: its engine has not taken one, and whoever accepts the answer does.</summary>
+    public string? Crc32c { get; init; }
+}
 
 /// <summary>Why a run has failed.</summary>
 /// <param name="Kind">A <see cref="FaultKind"/> in kebab case.</param>

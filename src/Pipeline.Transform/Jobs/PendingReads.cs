@@ -1,16 +1,17 @@
 using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>
-/// What Silver has yet to read of a table: vacuum leaves it there, however long ago the table put it together into
-/// other files.
+/// What the tables behind it have yet to read of a table, or may want to read again: vacuum leaves it there, however long ago the table put
+/// it together into other files.
 /// </summary>
 /// <param name="ChangesAfter">The rows of later commits have not reached every Silver table; null: they have.</param>
-/// <param name="Versions">What a run that was cut off between its commits is computed from, once more.</param>
-/// <param name="By">The Silver tables that are behind.</param>
+/// <param name="Versions">What a run that was cut off between its commits is computed from, once more; and what Gold tables were made from, by which they are proved.</param>
+/// <param name="By">The tables that are behind.</param>
 /// <remarks>
 /// It comes from the lake alone: a Silver table's log says which Bronze version it has taken in, and a commit carries the
 /// pins of its run. A run that has not committed anything to its table is not known here and need not be: what it reads of
@@ -20,19 +21,22 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
 {
     public static readonly PendingReads None = new(null, [], ImmutableSortedSet<TableId>.Empty.WithComparer(TableId.ByName));
 
-    /// <summary>By table, for those of which something is to be read.</summary>
-    /// <param name="silver">Tables of the layer that exist, also those that are no contract's own.</param>
-    /// <exception cref="PipelineException">What one of them has read cannot be found out.</exception>
-    public static ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver, CancellationToken cancellationToken) =>
-        FindAsync(tables, silver, (_, cause) => throw cause, cancellationToken);
+    /// <summary>Who has asked for nothing for longer than versions are kept: nothing stays for them.</summary>
+    public ImmutableSortedSet<TableId> Dropped { get; init; } = ImmutableSortedSet<TableId>.Empty.WithComparer(TableId.ByName);
 
-    /// <inheritdoc cref="FindAsync(OpenTables, IEnumerable{TableId}, CancellationToken)"/>
+    /// <summary>By table, for those of which something is to be read.</summary>
+    /// <param name="readers">Tables of Silver and Gold that exist, also those that are no contract's own.</param>
+    /// <exception cref="PipelineException">What one of them has read cannot be found out.</exception>
+    public static ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> readers, DateTimeOffset now, CancellationToken cancellationToken) =>
+        FindAsync(tables, readers, now, (_, cause) => throw cause, cancellationToken);
+
+    /// <inheritdoc cref="FindAsync(OpenTables, IEnumerable{TableId}, DateTimeOffset, CancellationToken)"/>
     /// <param name="onUnreadable">Told of the tables of which it cannot be found out what they have read: see <see cref="AndUnknown"/>.</param>
-    public static async ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> silver,
+    public static async ValueTask<ImmutableDictionary<TableId, PendingReads>> FindAsync(OpenTables tables, IEnumerable<TableId> readers, DateTimeOffset now,
         Action<TableId, PipelineException> onUnreadable, CancellationToken cancellationToken)
     {
         var found = ImmutableDictionary<TableId, PendingReads>.Empty;
-        foreach (var id in silver)
+        foreach (var id in readers)
         {
             try
             {
@@ -52,8 +56,16 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
             var taken = TakenIn(table);
             if (taken.IsEmpty) return;
 
-            foreach (var (bronze, version) in taken)
-                if (await tables.TryOpenAsync(bronze, cancellationToken) is { } input && input.Current.Version > version) Add(bronze, reads => reads.After(version), id);
+            foreach (var (read, version) in taken)
+            {
+                if (await tables.TryOpenAsync(read, cancellationToken) is not { } input || input.Current.Version <= version) continue;
+                // It has left the configuration, or stands still for good: whoever wants it again has it made from the whole table.
+                if (Retentions.HasPassed(input.Current, table.Current.CommittedAt, now)) found = found.SetItem(read, found.GetValueOrDefault(read, None) is var reads ? reads with { Dropped = reads.Dropped.Add(id) } : None);
+                else if (id.Layer == Layer.Gold) Add(read, known => known with { Versions = known.Versions.Add(version) }, by: null);
+                else Add(read, known => known.After(version), id);
+            }
+
+            if (id.Layer == Layer.Gold) return;
             if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) return;
 
             foreach (var input in run.Inputs) Add(input.Table, reads => reads.Again(input), id);
@@ -61,16 +73,24 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
                 Add(target.Table, reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
         }
 
-        void Add(TableId read, Func<PendingReads, PendingReads> more, TableId by)
+        void Add(TableId read, Func<PendingReads, PendingReads> more, TableId? by)
         {
             var reads = more(found.GetValueOrDefault(read, None));
-            found = found.SetItem(read, reads with { By = reads.By.Add(by) });
+            found = found.SetItem(read, by is null ? reads : reads with { By = reads.By.Add(by) });
         }
     }
 
-    /// <summary>The Bronze versions that a table reflects; only a contract's own table has any.</summary>
-    private static ImmutableArray<(TableId Bronze, long Version)> TakenIn(DeltaTable silver) =>
-        [.. silver.Current.Txns.Values.Where(txn => txn.AppId.StartsWith("bronze/", StringComparison.Ordinal)).Select(txn => (TableId.Parse(txn.AppId), txn.Version))];
+    /// <summary>The versions of other tables that a table is made of: of Silver the Bronze ones, whose commits it takes one after the other.</summary>
+    private static ImmutableArray<(TableId Read, long Version)> TakenIn(DeltaTable reader) =>
+        [.. reader.Current.Txns.Values.Select(txn => (Read: TryTable(txn.AppId), txn.Version)).Where(txn => txn.Read is not null && (txn.Read.Layer == Layer.Bronze || !reader.Path.StartsWith("silver/", StringComparison.Ordinal)))
+            .Select(txn => (txn.Read!, txn.Version))];
+
+    /// <summary>The table that an appId names, with its identity or without; null: it names none.</summary>
+    private static TableId? TryTable(string appId)
+    {
+        var name = appId.Split('#')[0];
+        return name.StartsWith("bronze/", StringComparison.Ordinal) || name.StartsWith("silver/", StringComparison.Ordinal) || name.StartsWith("gold/", StringComparison.Ordinal) ? TableId.Parse(name) : null;
+    }
 
     /// <summary>Also what a table may have yet to read of which nobody can say what it has: everything that is still told.</summary>
     public PendingReads AndUnknown(TableId reader) => this with { ChangesAfter = -1, By = By.Add(reader) };

@@ -246,7 +246,7 @@ public sealed class VacuumSpec : IDisposable
         var deleted = await LogCleanup.RunAsync(table.Handle, table.Current, Cancel);
 
         // 7 was the newest ten days ago: it is rebuilt from the checkpoint of 5.
-        Assert.Equal(5, deleted);
+        Assert.Equal(5, deleted.Deleted);
         Assert.Null(table.CheckpointFailure);
         for (var version = 5; version <= 12; version++)
             Assert.Equal(version, (await table.AtVersionAsync(version, Cancel)).FilesByPath.Count);

@@ -125,7 +125,7 @@ internal sealed class NightScene : IAsyncDisposable
         while (!(report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation)).IsBalanced)
             await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         await _node.StopAsync();
-        return (report, (await VerifyLake.RunAsync(new VerifyLakeRequest(), _options, _lake, cancellationToken)).Checks);
+        return (report, (await VerifyLake.RunAsync(new VerifyLakeRequest(), () => _options, _lake, cancellationToken)).Checks);
     }
 
     public async ValueTask DisposeAsync()

@@ -112,7 +112,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
             var run = await NodeRun.OfAsync(Call());
 
             await File.WriteAllTextAsync(entry, whole, TestContext.Current.CancellationToken);
-            Assert.True(run.ExitCode == ExitCode.Failed, $"{damaged}: {run}");
+            Assert.True(run.ExitCode == FailedBy(verb), $"{damaged}: {run}");
             Assert.Contains($"{damaged}/_delta_log/{1:D20}.json: version 1 of the table cannot be read", run.Data + run.Messages, StringComparison.Ordinal);
             var missing = TablesIn(sound).Except(TablesIn(run)).ToList();
             Assert.True(missing.TrueForAll(table => table == damaged.ToString() || (damaged.Name == TableId.DeadLetterName && IsLetterOf(damaged, verb, table))),
@@ -138,7 +138,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
         {
             var run = await NodeRun.OfAsync(verb, "--lake", lake.Directory, "-o", "json");
 
-            Assert.Equal(ExitCode.Failed, run.ExitCode);
+            Assert.Equal(FailedBy(verb), run.ExitCode);
             Assert.Contains("v2Checkpoint", run.Data + run.Messages, StringComparison.Ordinal);
             Assert.Empty(All.Where(table => table != Teams).Select(table => table.ToString()).Except(TablesIn(run)));
         }
@@ -168,6 +168,9 @@ public sealed partial class UnreadableTableSpec : IDisposable
         Assert.StartsWith("Table bronze/app/people: ", Assert.Single(run.Messages.Trim().Split('\n')), StringComparison.Ordinal);
         Assert.Equal(["bronze/app/people", "bronze/app/visits", "bronze/crm/teams"], TablesIn(run));
     }
+
+    /// <summary>For who was asked whether all is well, damage is the answer.</summary>
+    private static int FailedBy(string verb) => verb == "verify" ? ExitCode.Breached : ExitCode.Failed;
 
     /// <summary>Two sources with dead letters, one of which was re-driven, and a table of each other layer.</summary>
     private static async Task<LakeFixture> LakeAsync()

@@ -107,7 +107,7 @@ public sealed class PendingReadsSpec
         await lake.RunAllAsync();
 
         var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("users"), TableId.Silver("teams"), TableId.Quarantine("users"), TableId.Silver("_quality"), TableId.Silver("nowhere")],
-            TestContext.Current.CancellationToken);
+            lake.Time.GetUtcNow(), TestContext.Current.CancellationToken);
 
         Assert.Empty(pending);
     }
@@ -126,11 +126,48 @@ public sealed class PendingReadsSpec
         await lake.RunAsync("silver/b");
         await AppendTeamAsync(lake, "green");
 
-        var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("a"), TableId.Silver("b")], TestContext.Current.CancellationToken);
+        var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("a"), TableId.Silver("b")], lake.Time.GetUtcNow(), TestContext.Current.CancellationToken);
 
         var (table, reads) = Assert.Single(pending);
         Assert.Equal(("bronze/app/teams", slowest), (table.ToString(), reads.ChangesAfter));
         Assert.Equal<TableId>([TableId.Silver("a"), TableId.Silver("b")], [.. reads.By]);
+    }
+
+    [Fact]
+    public async Task A_table_that_has_asked_for_nothing_for_longer_than_versions_are_kept_holds_nothing_and_is_named()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            a { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            b { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+            """));
+        await AppendTeamAsync(lake, "red");
+        await lake.RunAllAsync();
+        await AppendTeamAsync(lake, "blue");
+        lake.Time.Advance(TimeSpan.FromDays(31));
+        await lake.RunAsync("silver/b");
+        await AppendTeamAsync(lake, "green");
+
+        var reads = Assert.Single(await PendingReads.FindAsync(lake.Tables, [TableId.Silver("a"), TableId.Silver("b")], lake.Time.GetUtcNow(), TestContext.Current.CancellationToken)).Value;
+
+        Assert.Equal<TableId>([TableId.Silver("a")], [.. reads.Dropped]);
+        Assert.Equal<TableId>([TableId.Silver("b")], [.. reads.By]);
+        Assert.Equal(2, reads.ChangesAfter);
+    }
+
+    [Fact]
+    public async Task What_a_Gold_table_was_made_from_stays_so_that_it_can_be_proved()
+    {
+        using var lake = new TestLake(TestGraph.Of("teams { from = bronze/app/teams, columns { team_id { type = long }, name { type = string } }, key = [team_id] }", "names { sql = \"names.sql\" }", ("names.sql", "SELECT name FROM silver.teams")));
+        await AppendTeamAsync(lake, "red");
+        await lake.RunAllAsync();
+        var made = (await lake.Tables.TryOpenAsync(TableId.Silver("teams"), TestContext.Current.CancellationToken))!.Current.Version;
+        await AppendTeamAsync(lake, "blue");
+        await lake.RunAsync("silver/teams");
+
+        var pending = await PendingReads.FindAsync(lake.Tables, [TableId.Silver("teams"), TableId.Gold("names")], lake.Time.GetUtcNow(), TestContext.Current.CancellationToken);
+
+        Assert.Equal([made], pending[TableId.Silver("teams")].Versions);
+        Assert.Empty(pending[TableId.Silver("teams")].By);
     }
 
     [Fact]
@@ -147,7 +184,7 @@ public sealed class PendingReadsSpec
         await lake.Lake.Store.PutAsync($"silver/a/_delta_log/{0:D20}.json", "{"u8.ToArray(), cancel);
         var told = new List<(TableId Table, FaultKind Kind)>();
 
-        var pending = await PendingReads.FindAsync(new OpenTables(lake.Lake), [TableId.Silver("a"), TableId.Silver("b")], (id, cause) => told.Add((id, cause.Kind)), cancel);
+        var pending = await PendingReads.FindAsync(new OpenTables(lake.Lake), [TableId.Silver("a"), TableId.Silver("b")], lake.Time.GetUtcNow(), (id, cause) => told.Add((id, cause.Kind)), cancel);
 
         Assert.Equal([(TableId.Silver("a"), FaultKind.Damaged)], told);
         Assert.Equal<TableId>([TableId.Silver("b")], [.. Assert.Single(pending).Value.By]);

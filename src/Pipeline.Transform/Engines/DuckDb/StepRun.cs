@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using DuckDB.NET.Data;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
@@ -179,7 +180,7 @@ internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IO
             throw OfARow(write.RowFault, e);
         }
 
-        ImmutableArray<AnsweredFile> files = [.. written.Select(file => new AnsweredFile($"{JobDocument.Directory(execution)}/{file.Name}", file.Size, file.Rows))];
+        ImmutableArray<AnsweredFile> files = [.. written.Select(file => new AnsweredFile($"{JobDocument.Directory(execution)}/{file.Name}", file.Size, file.Rows) { Crc32c = FileChecksum.TextOf(file.Checksum) })];
         var answered = new AnsweredOutput(output.Name, files);
         if (write.Replaced is { } replaced)
         {

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+
+namespace Pipeline.Delta.Table;
+
+/// <summary>A table that is made of another's commits, and how far it has read them.</summary>
+/// <param name="Version">Of the other; -1: what it has read cannot be found out.</param>
+/// <param name="AskedAt">When it last committed anything.</param>
+internal sealed record LogReading(TableId Reader, long Version, DateTimeOffset AskedAt);
+
+/// <summary>
+/// Who reads the commits of a table: the tables of the lake whose logs say, as the <c>txn</c> of a table's name, which version of it they
+/// reflect.
+/// </summary>
+internal static class LogReaders
+{
+    /// <exception cref="PipelineException">The lake cannot be listed, or is away. A table that cannot be read counts as one that has read nothing.</exception>
+    public static async ValueTask<IReadOnlyList<LogReading>> FindAsync(IObjectStore store, string table, CancellationToken cancellationToken)
+    {
+        var readings = new List<LogReading>();
+        await foreach (var id in TableListing.TablesAsync(store, cancellationToken))
+        {
+            if (id.Layer == Layer.Bronze || id.ToString() == table) continue;
+            try
+            {
+                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && VersionIn(snapshot, table) is { } version)
+                    readings.Add(new LogReading(id, version, snapshot.CommittedAt));
+            }
+            catch (PipelineException e) when (!e.IsTransient)
+            {
+                readings.Add(new LogReading(id, -1, DateTimeOffset.MaxValue));
+            }
+        }
+
+        return readings;
+    }
+
+    /// <summary>By its name alone, or with the identity of the table that was read.</summary>
+    private static long? VersionIn(Snapshot reader, string table)
+    {
+        long? version = null;
+        foreach (var txn in reader.Txns.Values)
+            if (txn.AppId == table || txn.AppId.StartsWith(table + "#", StringComparison.Ordinal)) version = Math.Max(version ?? long.MinValue, txn.Version);
+        return version;
+    }
+}

@@ -1,0 +1,98 @@
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
+
+namespace Pipeline.Delta.Tests.Maintenance;
+
+/// <summary>Clean-up asks the tables that are made of a log's commits before it removes one.</summary>
+public sealed class LogCleanupSpec : IDisposable
+{
+    private const string Bronze = "bronze/app/users";
+
+    private readonly Scratch _scratch = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public async Task Commits_that_a_table_has_yet_to_read_stay_and_it_is_named()
+    {
+        var bronze = await TwelveVersionsAsync();
+        await ReadsAsync("silver/users", Bronze, 3);
+        await ReadsAsync("gold/totals", "silver/users", 1);
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.Equal((0, "silver/users"), (cleaned.Deleted, Assert.Single(cleaned.Held).Reader.ToString()));
+        Assert.NotNull(await bronze.TryReadCommitAsync(4, Cancel));
+    }
+
+    [Fact]
+    public async Task A_table_that_has_read_what_is_old_holds_nothing_back_also_when_it_says_whose_version_it_read()
+    {
+        var bronze = await TwelveVersionsAsync();
+        await ReadsAsync("silver/users", $"{Bronze}#{bronze.Current.Metadata.Id}", 8);
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.NotEqual(0, cleaned.Deleted);
+        Assert.Empty(cleaned.Held);
+        Assert.NotNull(await bronze.TryReadCommitAsync(9, Cancel));
+    }
+
+    [Fact]
+    public async Task A_table_that_has_asked_for_nothing_for_longer_than_versions_are_kept_holds_nothing_back_and_is_said()
+    {
+        var bronze = await TwelveVersionsAsync();
+        await ReadsAsync("silver/users", Bronze, 3, TimeSpan.FromDays(30));
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.NotEqual(0, cleaned.Deleted);
+        Assert.Equal("silver/users", Assert.Single(cleaned.Dropped).Reader.ToString());
+    }
+
+    [Fact]
+    public async Task Of_a_table_that_cannot_be_read_nobody_says_that_it_needs_nothing()
+    {
+        var bronze = await TwelveVersionsAsync();
+        await ReadsAsync("silver/users", Bronze, 8);
+        await File.WriteAllTextAsync(Path.Combine(_scratch.Root, "silver/users/_delta_log", $"{1:D20}.json"), "{", Cancel);
+
+        Assert.Equal(0, (await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel)).Deleted);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_a_year_ahead_of_the_store_s_removes_nothing()
+    {
+        var bronze = await TwelveVersionsAsync(isOld: false);
+        var ahead = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(365));
+        var opened = (await DeltaTable.TryOpenAsync(_scratch.Store(), Bronze, ahead, Cancel))!;
+
+        Assert.Equal(0, (await LogCleanup.RunAsync(opened.Handle, opened.Current, Cancel)).Deleted);
+    }
+
+    /// <summary>A table with checkpoints at 5 and 10, whose first eight versions are older than it keeps them.</summary>
+    private async Task<DeltaTable> TwelveVersionsAsync(bool isOld = true)
+    {
+        var table = await TestTables.OpenAsync(_scratch.Store(), Bronze, TimeProvider.System,
+            configuration: new Dictionary<string, string> { ["delta.checkpointInterval"] = "5", ["delta.logRetentionDuration"] = "interval 10 days" });
+        for (var key = 1; key <= 12; key++)
+        {
+            await TestTables.AppendAsync(table, key);
+            await table.PendingCheckpoint;
+        }
+
+        foreach (var file in Directory.GetFiles(Path.Combine(_scratch.Root, Bronze, "_delta_log"), "0*"))
+            if (isOld && long.Parse(Path.GetFileName(file)[..20]) < 8) File.SetLastWriteTimeUtc(file, TimeProvider.System.GetUtcNow().UtcDateTime - TimeSpan.FromDays(20));
+        return table;
+    }
+
+    /// <param name="ago">When it did so.</param>
+    private async Task ReadsAsync(string reader, string of, long version, TimeSpan ago = default)
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(TimeProvider.System.GetUtcNow() - ago);
+        var table = await TestTables.OpenAsync(_scratch.Store(), reader, time);
+        await TestTables.CommittedAsync(table, new Transaction("MERGE", Isolation.ReadTable) { ReadVersion = table.Current.Version, Moves = [new TxnMove(of, null, version)] });
+    }
+}
