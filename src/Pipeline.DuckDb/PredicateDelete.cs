@@ -90,7 +90,7 @@ internal sealed class PredicateDelete(DuckDbSession session, DeltaTable table, S
     {
         var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, _dataColumns, files, withOrigin, cancellationToken);
         var values = string.Concat(_partitionColumns.Select(column =>
-            $", CAST({(like.PartitionValues.GetValueOrDefault(column.Name) is { } value ? Sql.Text(value) : "NULL")} AS {Sql.Type(column.DataType)}) AS {Sql.Name(column.Name)}"));
+            $", CAST({(like.PartitionValues.GetValueOrDefault(column.Name) is { Length: > 0 } value ? Sql.Text(value) : "NULL")} AS {Sql.Type(column.DataType)}) AS {Sql.Name(column.Name)}"));
         return $"SELECT *{values} FROM ({rows})";
     }
 

@@ -26,6 +26,7 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
     {
         var started = time.GetTimestamp();
         var commits = new JobCommits(tables, spec, time, BeforeCommit);
+        await using var reading = await JobReadings.EnterAsync(tables.Lake.Store, spec.Pins, cancellationToken);
         var execution = await ExecutionAsync(spec.Pins, submission, cancellationToken);
         var result = spec.Kind == JobKind.Silver
             ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)

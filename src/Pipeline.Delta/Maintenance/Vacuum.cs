@@ -105,13 +105,26 @@ public static class Vacuum
         named.UnionWith(snapshot.Tombstones.Values.Where(tombstone => tombstone.ModifiedAt >= cutoff).Select(tombstone => tombstone.Path));
         foreach (var pinned in SnapshotPins.Of(table.Handle)) named.UnionWith(pinned.FilesByPath.Keys);
         foreach (var version in options.PinnedVersions ?? [])
-            named.UnionWith((await table.AtVersionAsync(version, cancellationToken)).FilesByPath.Keys);
+            if (await TryAtVersionAsync(table, version, cancellationToken) is { } pinned) named.UnionWith(pinned.FilesByPath.Keys);
         // Backwards, since what the log no longer tells cannot be read as changes either.
         for (var version = snapshot.Version; version > options.ChangesAfter && await table.Handle.Log.TryReadCommitAsync(version, cancellationToken) is { } actions; version--)
             named.UnionWith(actions.OfType<AddFile>().Where(add => add.DataChange).Select(add => add.Path));
         // Files are listed as they lie below the table, however the log calls them. One that cannot be told from them ends it.
         return named.Select(path => TableFilePath.TryBelow(table.Store, table.Path, path) ?? throw TableFilePath.Outside(table.Path, path))
             .ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>Null: nobody can read it any more, and so nobody needs its files.</summary>
+    private static async ValueTask<Snapshot?> TryAtVersionAsync(DeltaTable table, long version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await table.AtVersionAsync(version, cancellationToken);
+        }
+        catch (PipelineException gone) when (gone.Kind == FaultKind.Missing)
+        {
+            return null;
+        }
     }
 
     private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;

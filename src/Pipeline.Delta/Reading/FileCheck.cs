@@ -8,8 +8,8 @@ namespace Pipeline.Delta.Reading;
 
 /// <summary>A column of a file that does not become the table's.</summary>
 /// <param name="InFile">Its type there.</param>
-/// <param name="InTable">The table's; null: the table does not have the column.</param>
-public sealed record ColumnDifference(string Column, string InFile, string? InTable);
+/// <param name="InSchema">The table's; null: the table does not have the column.</param>
+public sealed record ColumnDifference(string Column, string InFile, string? InSchema);
 
 /// <summary>What a data file says of itself beside what the log says of it. No value is read.</summary>
 /// <param name="Difference">The first column that differs; null: none does.</param>
@@ -32,7 +32,7 @@ public sealed record FileCheck(long Rows, ColumnDifference? Difference, string? 
         foreach (var column in footer.Columns)
         {
             if (snapshot.Metadata.PartitionColumns.Contains(column.Name, StringComparer.Ordinal)) continue;
-            if (!fields.TryGetValue(column.Name, out var field)) return new ColumnDifference(column.Name, LakeType.Name(column.DataType), InTable: null);
+            if (!fields.TryGetValue(column.Name, out var field)) return new ColumnDifference(column.Name, LakeType.Name(column.DataType), InSchema: null);
             if (!Becomes(column.DataType, field)) return new ColumnDifference(column.Name, LakeType.Name(column.DataType), LakeType.Name(field.DataType));
         }
 

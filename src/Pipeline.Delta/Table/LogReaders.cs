@@ -16,16 +16,17 @@ internal sealed record LogReading(TableId Reader, long Version, DateTimeOffset A
 /// </summary>
 internal static class LogReaders
 {
+    /// <param name="directory">The table's.</param>
     /// <exception cref="PipelineException">The lake cannot be listed, or is away. A table that cannot be read counts as one that has read nothing.</exception>
-    public static async ValueTask<IReadOnlyList<LogReading>> FindAsync(IObjectStore store, string table, CancellationToken cancellationToken)
+    public static async ValueTask<IReadOnlyList<LogReading>> FindAsync(IObjectStore store, string directory, CancellationToken cancellationToken)
     {
         var readings = new List<LogReading>();
         await foreach (var id in TableListing.TablesAsync(store, cancellationToken))
         {
-            if (id.Layer == Layer.Bronze || id.ToString() == table) continue;
+            if (id.Layer == Layer.Bronze || id.ToString() == directory) continue;
             try
             {
-                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && VersionIn(snapshot, table) is { } version)
+                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && VersionIn(snapshot, directory) is { } version)
                     readings.Add(new LogReading(id, version, snapshot.CommittedAt));
             }
             catch (PipelineException e) when (!e.IsTransient)
@@ -38,11 +39,11 @@ internal static class LogReaders
     }
 
     /// <summary>By its name alone, or with the identity of the table that was read.</summary>
-    private static long? VersionIn(Snapshot reader, string table)
+    private static long? VersionIn(Snapshot reader, string directory)
     {
         long? version = null;
         foreach (var txn in reader.Txns.Values)
-            if (txn.AppId == table || txn.AppId.StartsWith(table + "#", StringComparison.Ordinal)) version = Math.Max(version ?? long.MinValue, txn.Version);
+            if (txn.AppId == directory || txn.AppId.StartsWith(directory + "#", StringComparison.Ordinal)) version = Math.Max(version ?? long.MinValue, txn.Version);
         return version;
     }
 }

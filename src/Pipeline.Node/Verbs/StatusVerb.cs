@@ -53,6 +53,8 @@ internal sealed class StatusVerb : Verb
             + (status.ToldAt is { } at ? $"A node last said so {Listing.Format(now > at ? now - at : TimeSpan.Zero)} ago." : "No node has said how fresh they are: ages are since the last commit."));
         foreach (var (source, letters) in status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal))
             screen.WriteLine($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");
+        if (status.Maintained is { } maintained)
+            screen.WriteLine($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {maintained.FilesDeleted:#,0} files that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
         PrintFaults(screen, status, now);
     }
 

@@ -2,6 +2,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Maintenance;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Silver;
@@ -46,6 +47,9 @@ public sealed record TableSummary(TableId Table, long? Version, long? Rows, long
 /// <param name="Failed">Those whose log cannot be read.</param>
 public sealed record StatusOfLakeResult(string Lake, DateTimeOffset? ToldAt, IReadOnlyList<TableSummary> Tables, IReadOnlyDictionary<string, long> DeadLetters, IReadOnlyList<FailedTable> Failed)
 {
+    /// <summary>When the lake was last cared for; null: no node has yet.</summary>
+    public LakeMaintenance? Maintained { get; init; }
+
     /// <summary>A table is not as it is promised: older, or halted.</summary>
     public bool IsBreached => Tables.Any(table => table.Health is TableHealth.Late or TableHealth.Halted);
 }
@@ -69,7 +73,7 @@ public static class StatusOfLake
             .Select(table => Summarize(table, found.GetValueOrDefault(table), QuarantineOf(table, found), tolds.GetValueOrDefault(table), now))
             .OrderBy(table => table.Health).ThenBy(table => table.Table.Layer).ThenBy(table => table.Table, TableId.ByName);
         var letters = found.Where(pair => pair.Key.Name == TableId.DeadLetterName && pair.Value.RowCount > 0).ToDictionary(pair => pair.Key.Source!, pair => pair.Value.RowCount!.Value, StringComparer.Ordinal);
-        return new StatusOfLakeResult(lake.Store.Location, told?.At, [.. tables], letters, failed);
+        return new StatusOfLakeResult(lake.Store.Location, told?.At, [.. tables], letters, failed) { Maintained = await LakeMaintenance.TryReadAsync(lake.Store, cancellationToken) };
     }
 
     private static TableSummary Summarize(TableId table, Snapshot? current, long? quarantine, ToldTable? told, DateTimeOffset now)

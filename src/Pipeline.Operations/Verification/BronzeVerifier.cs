@@ -10,6 +10,8 @@ namespace Pipeline.Operations.Verification;
 /// <summary>Whether Bronze holds each record of its splits once.</summary>
 internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
 {
+    private const string EpochColumn = "_epoch";
+
     /// <summary>
     /// The rows of its files are those that its commits have added, less those that were removed on purpose. Null: nobody has counted, and
     /// the log does not reach back to the beginning.
@@ -68,13 +70,14 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
         var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
         long missing = 0, records = 0;
         var name = Sql.Name(numberColumn);
-        foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}", "GROUP BY 1 ORDER BY 1"))
+        // Each history of the source has numbers of its own.
+        foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}, {EpochOf(snapshot)}", "GROUP BY 1, 7 ORDER BY 1, 7"))
         {
-            var (split, rows, numbers, first, last) = ((string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]));
+            var (split, rows, numbers, first, last, epoch) = ((string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]), (int)Number(row[6]));
             if (numbers < rows) flaws.Add(new RecordsAreThereTwice(split, rows - numbers));
-            var position = snapshot.Txns.Values.Where(txn => IsSplit(txn.AppId, id, split)).Select(txn => (long?)txn.Version).Max();
+            var position = PositionsOf(id, snapshot).Where(at => at.Epoch == epoch && at.Split.EndsWith($"/{split}", StringComparison.Ordinal)).Select(at => (long?)at.Position).Max();
             if (position is { } end && last >= end) flaws.Add(new RecordIsBeyondPosition(split, last, end));
-            var before = dead.GetValueOrDefault(split);
+            var before = dead.GetValueOrDefault((split, epoch));
             records += rows;
             missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - numbers - (before.Count - Number(row[5]));
         }
@@ -91,21 +94,32 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
     private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
 
     /// <summary>
-    /// Dead letters of a table by the end of their split's name: how many, and the first number. They are committed before the table: those
-    /// that it has not passed do not count.
+    /// Dead letters of a table by the end of their split's name and their epoch: how many, and the first number. They are committed before the
+    /// table: those that it has not passed do not count.
     /// </summary>
-    private async Task<Dictionary<string, (long Count, long? First)>> LettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
+    private async Task<Dictionary<(string Part, int Epoch), (long Count, long? First)>> LettersAsync(TableId id, Snapshot passed, CancellationToken cancellationToken)
     {
-        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return new(StringComparer.Ordinal);
-        var positions = string.Concat(passed.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal))
-            .Select(txn => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(txn.AppId)} THEN _position < {txn.Version}")));
-        var rows = await query.RowsAsync(table, table.Current, "regexp_extract(_split, '[^/]+$'), count(*), min(_position)",
-            $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1");
-        return rows.ToDictionary(row => (string)row[0]!, row => (Number(row[1]), (long?)Number(row[2])), StringComparer.Ordinal);
+        if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
+        var positions = string.Concat(PositionsOf(id, passed)
+            .Select(at => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(at.Split)} AND {EpochOf(table.Current)} = {at.Epoch} THEN _position < {at.Position}")));
+        var rows = await query.RowsAsync(table, table.Current, $"regexp_extract(_split, '[^/]+$'), count(*), min(_position), {EpochOf(table.Current)}",
+            $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1, 4");
+        return rows.ToDictionary(row => ((string)row[0]!, (int)Number(row[3])), row => (Number(row[1]), (long?)Number(row[2])));
     }
 
-    private static bool IsSplit(string appId, TableId id, string name) =>
-        appId.StartsWith($"{id.Source}/", StringComparison.Ordinal) && appId.EndsWith($"/{name}", StringComparison.Ordinal);
+    /// <summary>Where the splits of the table's source are, in every history of it that the table has known.</summary>
+    private static IEnumerable<(string Split, int Epoch, long Position)> PositionsOf(TableId id, Snapshot snapshot)
+    {
+        foreach (var txn in snapshot.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)))
+        {
+            var hash = txn.AppId.LastIndexOf('#');
+            var isLater = int.TryParse(txn.AppId.AsSpan(hash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) && hash > 0;
+            yield return isLater ? (txn.AppId[..hash], epoch, txn.Version) : (txn.AppId, 0, txn.Version);
+        }
+    }
+
+    /// <summary>The history that a row is of; tables have the column with their first row of a later one.</summary>
+    private static string EpochOf(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(EpochColumn) ? $"coalesce({EpochColumn}, 0)" : "0";
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 }

@@ -51,7 +51,7 @@ internal sealed class FileVerifier(bool isDeep)
         var check = await FileCheck.OfAsync(table, snapshot, file, cancellationToken);
         var flaws = new List<Flaw>();
         if (file.RowCount is { } logged && logged != check.Rows) flaws.Add(new FileHoldsOtherRows(file.Path, check.Rows, logged));
-        if (check.Difference is var (column, inFile, inTable)) flaws.Add(new FileHasOtherColumn(file.Path, column, inFile, inTable));
+        if (check.Difference is var (column, inFile, inSchema)) flaws.Add(new FileHasOtherColumn(file.Path, column, inFile, inSchema));
         else if (check.WrongBounds is { } wrong) flaws.Add(new BoundsAreWrong(file.Path, wrong));
         return (flaws, check);
     }

@@ -79,8 +79,8 @@ public sealed record FileHasOtherBytes(string Path) : Flaw(Remedy.RestoreFileOrT
 /// <summary>A file holds another number of rows than the log says.</summary>
 public sealed record FileHoldsOtherRows(string Path, long Rows, long RowsLogged) : Flaw(Remedy.RestoreFileOrTable);
 
-/// <param name="InTable">Its type in the schema; null: it is not there.</param>
-public sealed record FileHasOtherColumn(string Path, string Column, string InFile, string? InTable) : Flaw(Remedy.KeepAndReport);
+/// <param name="InSchema">Its type there; null: it is not there.</param>
+public sealed record FileHasOtherColumn(string Path, string Column, string InFile, string? InSchema) : Flaw(Remedy.KeepAndReport);
 
 /// <summary>The log says of a column's values that they lie where they do not: readers pass over rows.</summary>
 public sealed record BoundsAreWrong(string Path, string Column) : Flaw(Remedy.KeepAndReport);

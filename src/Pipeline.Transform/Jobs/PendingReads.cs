@@ -13,9 +13,8 @@ namespace Pipeline.Transform.Jobs;
 /// <param name="Versions">What a run that was cut off between its commits is computed from, once more; and what Gold tables were made from, by which they are proved.</param>
 /// <param name="By">The tables that are behind.</param>
 /// <remarks>
-/// It comes from the lake alone: a Silver table's log says which Bronze version it has taken in, and a commit carries the
-/// pins of its run. A run that has not committed anything to its table is not known here and need not be: what it reads of
-/// Bronze is what the table has not taken in, and where it finds files of other tables gone, it fails and is planned anew.
+/// It comes from the lake alone: a Silver table's log says which Bronze version it has taken in, a commit carries the
+/// pins of its run, and a run that goes on says what it reads (<see cref="JobReadings"/>).
 /// </remarks>
 public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> Versions, ImmutableSortedSet<TableId> By)
 {
@@ -48,6 +47,7 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
             }
         }
 
+        foreach (var run in await JobReadings.FindAsync(tables.Lake.Store, now, cancellationToken)) AddRun(run, run.Table);
         return found;
 
         async ValueTask FindOfAsync(TableId id)
@@ -58,7 +58,8 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
 
             foreach (var (read, version) in taken)
             {
-                if (await tables.TryOpenAsync(read, cancellationToken) is not { } input || input.Current.Version <= version) continue;
+                // One that cannot be read loses no file, and is told where it is looked at itself.
+                if (await TryReadAsync(read) is not { } input || input.Current.Version <= version) continue;
                 // It has left the configuration, or stands still for good: whoever wants it again has it made from the whole table.
                 if (Retentions.HasPassed(input.Current, table.Current.CommittedAt, now)) found = found.SetItem(read, found.GetValueOrDefault(read, None) is var reads ? reads with { Dropped = reads.Dropped.Add(id) } : None);
                 else if (id.Layer == Layer.Gold) Add(read, known => known with { Versions = known.Versions.Add(version) }, by: null);
@@ -68,9 +69,26 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
             if (id.Layer == Layer.Gold) return;
             if (await RunHistory.UnfinishedAsync(tables, id, table, cancellationToken) is not { } run) return;
 
-            foreach (var input in run.Inputs) Add(input.Table, reads => reads.Again(input), id);
+            AddRun(run, id);
+        }
+
+        void AddRun(JobPins run, TableId by)
+        {
+            foreach (var input in run.Inputs) Add(input.Table, reads => reads.Again(input), by);
             foreach (var target in run.Targets.Where(target => target.Version is not null))
-                Add(target.Table, reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, id);
+                Add(target.Table, reads => reads with { Versions = reads.Versions.Add(target.Version!.Value) }, by);
+        }
+
+        async ValueTask<DeltaTable?> TryReadAsync(TableId read)
+        {
+            try
+            {
+                return await tables.TryOpenAsync(read, cancellationToken);
+            }
+            catch (PipelineException e) when (!e.IsTransient)
+            {
+                return null;
+            }
         }
 
         void Add(TableId read, Func<PendingReads, PendingReads> more, TableId? by)

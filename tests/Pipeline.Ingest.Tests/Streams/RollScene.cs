@@ -13,13 +13,21 @@ internal sealed class RollScene : IAsyncDisposable
 {
     private const string Source = "test";
 
-    private static readonly Schema Columns = new([new Field("id", Apache.Arrow.Types.StringType.Default, nullable: false), BronzeColumns.OpField, BronzeColumns.PositionField], null);
+    private static readonly Schema Numbered = new(
+    [
+        new Field("id", Apache.Arrow.Types.StringType.Default, nullable: false).As(BronzeRole.Split), BronzeColumns.OpField, BronzeColumns.PositionField.As(BronzeRole.Position | BronzeRole.Number),
+    ], null);
+
+    private static readonly Schema Plain = new([new Field("id", Apache.Arrow.Types.StringType.Default, nullable: false), BronzeColumns.OpField, BronzeColumns.PositionField], null);
 
     private readonly IngestMeter _meter;
     private readonly ByteShare _share;
 
-    public RollScene(IngestOptions? options = null)
+    private readonly Schema _columns;
+
+    public RollScene(IngestOptions? options = null, bool isNumbered = false)
     {
+        _columns = isNumbered ? Numbered : Plain;
         Options = options ?? new IngestOptions();
         Files = new OpenFiles(Options, TimeProvider.System);
         _meter = new IngestMeter(Budget);
@@ -53,8 +61,8 @@ internal sealed class RollScene : IAsyncDisposable
     {
         var tables = new Dictionary<string, BronzeTable>(StringComparer.Ordinal)
         {
-            ["orders"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "orders"), Columns, Cancel),
-            ["lines"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "lines"), Columns, Cancel),
+            ["orders"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "orders"), _columns, Cancel),
+            ["lines"] = await BronzeTable.OpenAsync(Oracle.Lake, TableId.Bronze(Source, "lines"), _columns, Cancel),
         };
         var slot = new SplitStart(new Split(Slot, ["orders", "lines"]), from,
             ImmutableDictionary<TableId, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead))
@@ -93,7 +101,7 @@ internal sealed class RollScene : IAsyncDisposable
         Oracle.Dispose();
     }
 
-    public static RecordBatch Rows(params long[] positions) => new(Columns,
+    public static RecordBatch Rows(params long[] positions) => new(Plain,
         [Texts(positions.Select(position => $"row {position}")), Texts(positions.Select(_ => "c")), new Int64Array.Builder().AppendRange(positions).Build()], positions.Length);
 
     private static RecordBatch DeadRows(SplitId split, string table, long[] positions) => new(DeadLetterColumns.SourceSchema,

@@ -48,6 +48,38 @@ public sealed class RollerSpec
     }
 
     [Fact]
+    public async Task A_roll_counts_the_letters_of_its_ranges_whether_or_not_they_are_in_the_lake_already()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(orders: 12, lines: 10, dead: 14, from: 10);
+
+        await scene.AddAsync(Slot, "orders", 10, 16, [10, 12, 14], dead: [11, 13, 15]);
+        var stages = await scene.CloseAsync();
+
+        // The letter at 11 is below the table's position; that at 13 below the letters'.
+        Assert.Equal((2L, 2L), (Of(stages, Orders).Rows, Of(stages, Orders).Letters));
+        Assert.Equal((0L, 0L), (Of(stages, Lines).Rows, Of(stages, Lines).Letters));
+        Assert.Equal(1, Of(stages, Dead).Rows);
+        // Nothing numbers these records: a position without one means nothing.
+        Assert.Equal(0, Of(stages, Orders).Unused);
+    }
+
+    [Fact]
+    public async Task A_roll_of_numbered_records_counts_the_numbers_for_which_the_source_had_none()
+    {
+        await using var scene = new RollScene(isNumbered: true);
+        await scene.StartAsync(orders: 12, lines: 10, from: 10);
+
+        await scene.AddAsync(Slot, "orders", 10, 20, [11, 12, 14], dead: [15]);
+        await scene.AddAsync(Slot, "orders", 20, 23, [22]);
+        var orders = Of(await scene.CloseAsync(), Orders);
+
+        Assert.Equal((3L, 1L, 7L), (orders.Rows, orders.Letters, orders.Unused));
+        var checksum = Assert.NotNull(Assert.Single(orders.Files).Checksum);
+        Assert.Equal(checksum, Pipeline.Delta.Log.FileChecksum.Read(scene.Oracle.Lake.Store.LocalPath($"{Orders}/{orders.Files[0].Path}")!));
+    }
+
+    [Fact]
     public async Task Until_the_reading_reaches_a_table_that_is_ahead_the_table_has_nothing_to_commit()
     {
         await using var scene = new RollScene();

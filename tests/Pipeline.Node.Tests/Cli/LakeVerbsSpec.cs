@@ -191,9 +191,9 @@ public sealed class LakeVerbsSpec : IDisposable
         await _lake.TakeInAsync(silver, bronze, 1, 4);
         var current = await VacuumAsync();
 
-        Assert.Equal("""[{"table":"bronze/crm/people","files_to_delete":1,"unread_by":"silver/people"}]""", dry);
-        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":1,"unread_by":"silver/people"}]""", behind);
-        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":2,"unread_by":""}]""", current);
+        Assert.Equal("""[{"table":"bronze/crm/people","files_to_delete":1,"unread_by":"silver/people","not_kept_for":""}]""", dry);
+        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":1,"unread_by":"silver/people","not_kept_for":""}]""", behind);
+        Assert.Equal("""[{"table":"bronze/crm/people","files_deleted":2,"unread_by":"","not_kept_for":""}]""", current);
         Assert.Single(_lake.DataFiles(bronze));
     }
 

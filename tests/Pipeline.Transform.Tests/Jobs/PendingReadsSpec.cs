@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Transform.Dialects;
@@ -152,6 +153,27 @@ public sealed class PendingReadsSpec
         Assert.Equal<TableId>([TableId.Silver("a")], [.. reads.Dropped]);
         Assert.Equal<TableId>([TableId.Silver("b")], [.. reads.By]);
         Assert.Equal(2, reads.ChangesAfter);
+    }
+
+    [Fact]
+    public async Task What_a_run_reads_that_goes_on_stays_on_whichever_node_it_runs()
+    {
+        using var lake = new TestLake(TestGraph.Of("a { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }"));
+        var cancel = TestContext.Current.CancellationToken;
+        await AppendTeamAsync(lake, "red");
+        await lake.RunAllAsync();
+        await AppendTeamAsync(lake, "blue");
+        ImmutableDictionary<TableId, PendingReads>? meanwhile = null;
+        lake.Jobs.BeforeCommit = table =>
+        {
+            if (table == TableId.Silver("a")) meanwhile = PendingReads.FindAsync(new OpenTables(lake.Lake), [], TimeProvider.System.GetUtcNow(), cancel).AsTask().GetAwaiter().GetResult();
+        };
+
+        await lake.RunAllAsync();
+
+        Assert.Equal(1, meanwhile![TableId.Parse("bronze/app/teams")].ChangesAfter);
+        Assert.NotEmpty(meanwhile[TableId.Silver("a")].Versions);
+        Assert.Empty(await PendingReads.FindAsync(new OpenTables(lake.Lake), [], TimeProvider.System.GetUtcNow(), cancel));
     }
 
     [Fact]

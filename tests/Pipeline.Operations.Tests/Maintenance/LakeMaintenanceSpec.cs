@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Core.Metrics;
+using Pipeline.Delta.Parquet;
+using Pipeline.Operations.Maintenance;
+using Pipeline.Operations.Tables;
+using Pipeline.Operations.Tests.Verification;
+using Pipeline.Testing;
+using static Pipeline.Operations.Tests.Verification.WholeLake;
+
+namespace Pipeline.Operations.Tests.Maintenance;
+
+/// <summary>The lake is cared for without anybody's word, and says when.</summary>
+public sealed class LakeMaintenanceSpec
+{
+    private static readonly MaintainLakeRequest Request = new(new DataFileOptions(), FilesMin: 3, VacuumInterval: TimeSpan.FromDays(1));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Small_files_of_every_table_that_runs_write_are_put_together_and_nothing_else_changes()
+    {
+        using var lake = await CopyAsync();
+        for (var more = 0; more < 3; more++)
+        {
+            await lake.AppendEventsAsync(Event(0, 6 + more, 10 + more, "view"), [(0, 6 + more, 7 + more)]);
+            await lake.RunAsync();
+        }
+
+        var before = (await lake.OpenAsync(Quality)).Current;
+        var round = await MaintainAsync(lake);
+
+        var after = (await lake.OpenAsync(Quality)).Current;
+        Assert.Empty(round.Failed);
+        Assert.True(before.FilesByPath.Count > 3 && after.FilesByPath.Count == 1, $"{before.FilesByPath.Count} became {after.FilesByPath.Count}");
+        Assert.Equal(before.RowCount, after.RowCount);
+        Assert.Contains(round.Compacted.Tables, table => table.Table == SilverEvents && table.Result.FilesRemoved > 2);
+        Assert.DoesNotContain(round.Compacted.Tables, table => table.Table.Layer == Layer.Bronze);
+        Assert.True((await lake.VerifyAsync(isDeep: true)).IsSound);
+        await lake.AppendEventsAsync(Event(0, 9, 13, "view"), [(0, 9, 10)]);
+        await lake.RunAsync();
+        Assert.True((await lake.VerifyAsync()).IsSound);
+    }
+
+    [Fact]
+    public async Task What_nobody_needs_is_deleted_once_a_day_and_the_lake_says_when()
+    {
+        using var lake = await CopyAsync();
+        var unnamed = Path.Combine(lake.DirectoryOf(SilverUsers), "part-00000-11111111-1111-1111-1111-111111111111.c000.snappy.parquet");
+        await WriteOldAsync(lake, unnamed);
+
+        var first = await MaintainAsync(lake);
+        Assert.False(File.Exists(unnamed));
+        await WriteOldAsync(lake, unnamed);
+        lake.Time.Advance(TimeSpan.FromHours(23));
+        var second = await MaintainAsync(lake);
+        Assert.True(File.Exists(unnamed));
+        lake.Time.Advance(TimeSpan.FromHours(1));
+        var third = await MaintainAsync(lake);
+
+        Assert.False(File.Exists(unnamed));
+        Assert.Equal((1, 1, 1), (first.Told.FilesDeleted, second.Told.FilesDeleted, third.Told.FilesDeleted));
+        Assert.Null(second.Vacuumed);
+        Assert.Equal(third.Told, await LakeMaintenance.TryReadAsync(lake.Lake.Store, Cancel));
+        Assert.Equal(lake.Time.GetUtcNow(), third.Told.VacuumedAt);
+        Assert.Equal(third.Told, (await StatusOfLake.RunAsync(new StatusOfLakeRequest(), lake.Lake, lake.Time, Cancel)).Maintained);
+        Assert.True((await lake.VerifyAsync(isDeep: true)).IsSound);
+    }
+
+    [Fact]
+    public async Task One_table_that_cannot_be_read_keeps_no_other_from_its_care()
+    {
+        using var lake = await CopyAsync();
+        await File.WriteAllTextAsync(lake.CommitOf(SilverUsers, 1), "{", Cancel);
+
+        var round = await MaintainAsync(lake);
+
+        Assert.Equal([SilverUsers], round.Failed.Select(failed => failed.Table).Distinct());
+        Assert.Contains(round.Compacted.Tables, table => table.Table == SilverEvents);
+        Assert.NotNull(round.Vacuumed);
+    }
+
+    [Fact]
+    public async Task A_round_follows_however_the_one_before_it_ended()
+    {
+        var rounds = new ConcurrentQueue<Exception>(
+        [
+            new PipelineException(FaultKind.Unreachable, "Store", "is away", "Wait."), new InvalidOperationException("a defect"), new TaskCanceledException("a time-out"),
+        ]);
+        var whole = new TaskCompletionSource();
+        using var system = ActorSystem.Create("maintenance", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
+
+        system.ActorOf(LakeMaintenanceActor.Props(_ =>
+        {
+            if (rounds.TryDequeue(out var thrown)) throw thrown;
+            whole.TrySetResult();
+            return Task.FromResult(new MaintainLakeResult(new LakeMaintenance(DateTimeOffset.UnixEpoch, null, 0, 0, 0), new CompactTablesResult([], []), null));
+        }, TimeSpan.FromMilliseconds(5)));
+
+        await whole.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+    }
+
+    [Fact]
+    public async Task What_a_round_has_done_is_measured()
+    {
+        using var lake = await CopyAsync();
+        await WriteOldAsync(lake, Path.Combine(lake.DirectoryOf(SilverUsers), "part-00000-11111111-1111-1111-1111-111111111111.c000.snappy.parquet"));
+        using var measured = new Measurements();
+        var rounds = 0;
+        var over = new TaskCompletionSource();
+        using var system = ActorSystem.Create("maintenance", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
+
+        system.ActorOf(LakeMaintenanceActor.Props(async _ =>
+        {
+            // The second round begins when the first has been told.
+            if (Interlocked.Increment(ref rounds) > 1) over.TrySetResult();
+            return await MaintainAsync(lake);
+        }, TimeSpan.FromMilliseconds(5)));
+        await over.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+
+        Assert.True(measured.Sum(Instruments.MaintainedFiles, "put-together") > 2);
+        Assert.Equal(1, measured.Sum(Instruments.MaintainedFiles, "deleted"));
+    }
+
+    private static Task<MaintainLakeResult> MaintainAsync(WholeLake lake) =>
+        MaintainLake.RunAsync(Request, lake.Lake, ExecutionRemains.Of(lake.Lake, options: null, location => new Delta.Storage.LocalObjectStore(location)), lake.Time, Cancel);
+
+    private static async Task WriteOldAsync(WholeLake lake, string path)
+    {
+        await File.WriteAllTextAsync(path, "nobody's", Cancel);
+        File.SetLastWriteTimeUtc(path, lake.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(8));
+    }
+}
