@@ -13,6 +13,9 @@ namespace Pipeline.Ingest;
 /// <param name="AddedSchema">The table's schema as Arrow IPC when it has to learn columns from our files, or what its columns mean; null otherwise.</param>
 public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema, string LakeId, byte[]? AddedSchema)
 {
+    /// <summary>What a row that says that it carries all carries, where the table has columns that its source has not (any more); null: all.</summary>
+    public string? Carried { get; private init; }
+
     private static readonly ImmutableDictionary<string, string> Properties = ImmutableDictionary<string, string>.Empty
         // Commits come every few seconds: a checkpoint every tenth would write more than the commits do.
         .Add("delta.checkpointInterval", "50");
@@ -23,7 +26,13 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
         var wanted = BronzeColumns.TableSchema(sourceSchema);
         var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
         return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null), await lake.IdAsync(cancellationToken),
-            SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted));
+            SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted)) { Carried = CarriedOf(sourceSchema, delta.Current.Schema) };
+    }
+
+    private static string? CarriedOf(Schema source, Schema table)
+    {
+        static IEnumerable<string> Named(Schema schema) => schema.FieldsList.Select(field => field.Name).Where(name => name[0] != '_');
+        return BronzeShape.Of(source).Changed is null || !Named(table).Except(Named(source), StringComparer.OrdinalIgnoreCase).Any() ? null : string.Join(',', Named(source));
     }
 
     /// <summary>The table with one more column in its data files, which it learns from the first of them.</summary>

@@ -60,6 +60,11 @@ internal static class PostgresFaults
         if (error.Message.Contains("No SSL enabled connection", StringComparison.Ordinal))
             return new PipelineException(FaultKind.NotAuthorised, thing, $"{options.Host}:{options.Port} offers no TLS",
                 "Turn it on (ssl = on in postgresql.conf) or set security.tls = disable.", error);
+        // The first as Npgsql says it, of both; the second as we do.
+        if (error.Message.Contains("authentication method is not allowed", StringComparison.Ordinal) || error.Message.Contains("channel binding", StringComparison.OrdinalIgnoreCase)
+            || error.Message.Contains(Client.WireAuthentication.InClearText, StringComparison.Ordinal))
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"{options.Host}:{options.Port} wants the password in a way that is not given: {root.Message.TrimEnd('.')}",
+                options.Security.Tls == TlsMode.Disable ? "Encrypt (security.tls), or have the server ask by scram-sha-256 (pg_hba.conf)." : "Have the server ask by scram-sha-256 (pg_hba.conf), or set security.channel-binding = prefer.", error);
         if (root is SocketException socket)
             return new PipelineException(FaultKind.Unreachable, thing, $"{options.Host}:{options.Port} cannot be reached: {socket.Message.TrimEnd('.')}",
                 "Check host, port and firewall.", error) { Dependency = Server(options) };

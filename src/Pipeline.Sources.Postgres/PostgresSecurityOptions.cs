@@ -19,6 +19,16 @@ public enum TlsMode
     Disable,
 }
 
+/// <summary>Whether a password proves itself for one encryption only, so that nobody between can pass it on (RFC 5929, <c>tls-server-end-point</c>).</summary>
+public enum ChannelBindingMode
+{
+    /// <summary>Where the server offers it.</summary>
+    Prefer,
+
+    /// <summary>A server that does not is refused.</summary>
+    Require,
+}
+
 /// <summary>Encryption and credentials of a PostgreSQL source; the section <c>security</c>.</summary>
 public sealed record PostgresSecurityOptions
 {
@@ -32,6 +42,9 @@ public sealed record PostgresSecurityOptions
 
     /// <summary>Null with a client certificate.</summary>
     public Secret? Password { get; init; }
+
+    /// <summary>Of a password over TLS. Default <c>prefer</c>.</summary>
+    public ChannelBindingMode ChannelBinding { get; init; } = ChannelBindingMode.Prefer;
 
     /// <summary>PEM of the authorities to trust; the system's when it is not given.</summary>
     public string? CaFile { get; init; }
@@ -49,12 +62,15 @@ public sealed record PostgresSecurityOptions
             Tls = settings.Choice<TlsMode>("tls", Defaults.Tls),
             Username = settings.String("username"),
             Password = settings.OptionalSecret("password"),
+            ChannelBinding = settings.Choice<ChannelBindingMode>("channel-binding", Defaults.ChannelBinding),
             CaFile = settings.OptionalString("ca-file"),
             CertificateFile = settings.OptionalString("certificate-file"),
             KeyFile = settings.OptionalString("key-file"),
         };
         if (options.CertificateFile is null != options.KeyFile is null)
             settings.Report("certificate-file", "certificate-file and key-file belong together: give both or neither");
+        if (options is { ChannelBinding: ChannelBindingMode.Require, Tls: TlsMode.Disable })
+            settings.Report("channel-binding", "require has nothing to bind to with tls = disable: encrypt, or leave it out");
         if (options.Password is null && options.CertificateFile is null)
             settings.Report("password", "is required unless certificate-file is given: ${?ENVIRONMENT_VARIABLE} or secret:file:PATH");
         settings.Complete();

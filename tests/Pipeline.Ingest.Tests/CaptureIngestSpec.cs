@@ -62,6 +62,55 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
         Assert.Equal(all.SelectMany(i => new[] { $"c:{2 * i}:{i}", $"c:{2 * i + 1}:{i}" }).Order(StringComparer.Ordinal), orders.Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task A_column_that_was_dropped_is_not_carried_and_so_does_not_become_null()
+    {
+        await ExecuteAsync("alter table users add other int");
+        await using var source = Open();
+        await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
+        await node.UntilAsync(_ => SlotHasBegun());
+        await ExecuteAsync("insert into users values (1, 'a', 1)");
+        await UntilRowsAsync(Users, 1);
+
+        await ExecuteAsync("alter table users drop name; update users set other = 2 where id = 1");
+        await UntilRowsAsync(Users, 2);
+        await node.KillAsync();
+        await using var again = Open();
+        await using var next = await IngestNode.StartAsync(_oracle.Lake, [again]);
+        await ExecuteAsync("update users set other = 3 where id = 1");
+        await UntilRowsAsync(Users, 3);
+
+        Assert.Equal(["c:1:a:all", "u:2:-:id,other", "u:3:-:id,other"],
+            (await _oracle.ColumnAsync(Users, "_op || ':' || other || ':' || coalesce(name, '-') || ':' || coalesce(_changed, 'all')")).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_table_that_cannot_be_captured_keeps_no_other_and_joins_them_when_it_is_mended()
+    {
+        await ExecuteAsync("alter table orders drop constraint orders_pkey");
+        await using var source = Open();
+        await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
+        await node.UntilAsync(_ => SlotHasBegun());
+        await ExecuteAsync("insert into users values (1, 'a'); insert into orders values (1, 1); update orders set user_id = 2");
+        await UntilRowsAsync(Users, 1);
+        var halted = await node.UntilAsync(status => status.Tables.Any(table => table.Table == Orders && table.State == IngestState.Halted));
+
+        await ExecuteAsync("alter table orders add primary key (id)");
+        await node.UntilAsync(status => status.Tables.Any(table => table.Table == Orders && table.State != IngestState.Halted) && IsPublished("orders"));
+        await ExecuteAsync("insert into users values (2, 'b'); insert into orders values (2, 2)");
+        await UntilRowsAsync(Users, 2);
+        await UntilRowsAsync(Orders, 1);
+
+        Assert.Contains("no primary key", halted.Tables.Single(table => table.Table == Orders).LastFault!.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["c:2"], await _oracle.ColumnAsync(Orders, "_op || ':' || id"));
+    }
+
+    private bool IsPublished(string table)
+    {
+        using var query = _database.CreateCommand($"select count(*) from pg_publication_tables where tablename = '{table}'");
+        return (long)query.ExecuteScalar()! > 0;
+    }
+
     private ISource Open()
     {
         var text = $$"""

@@ -39,6 +39,7 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
+        if (_table.Carried is { } carried) batch = WithCarried(batch, carried);
         foreach (var part in rows.Prepare(batch, _table.FileSchema, _positions.SkipBelow(split), epoch))
         {
             if (run is null)
@@ -60,6 +61,16 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         }
 
         (run?.Part ?? _part).Saw(newestEventAt);
+    }
+
+    /// <summary>A column that the source has not (any more) is not one that has become null.</summary>
+    private static RecordBatch WithCarried(RecordBatch batch, string carried)
+    {
+        var place = batch.Schema.GetFieldIndex(BronzeShape.Of(batch.Schema).Changed!);
+        var said = (StringArray)batch.Column(place);
+        var filled = new StringArray.Builder();
+        for (var row = 0; row < said.Length; row++) filled.Append(said.IsNull(row) ? carried : said.GetString(row));
+        return new RecordBatch(batch.Schema, batch.Arrays.Select((array, i) => i == place ? filled.Build() : array), batch.Length);
     }
 
     /// <summary>

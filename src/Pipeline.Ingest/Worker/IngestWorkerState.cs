@@ -187,7 +187,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         switch (Phase)
         {
-            case WorkerPhase.Reading when splits.Select(split => split.Id).ToHashSet().SetEquals(Splits.Select(split => split.Id)) && splits.All(split => IsReadAs(split, logged)):
+            case WorkerPhase.Reading when splits.Select(Fed).ToHashSet().SetEquals(Splits.Select(Fed)) && splits.All(split => IsReadAs(split, logged)):
                 effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
                 return this;
             case WorkerPhase.Reading:
@@ -206,6 +206,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
                 return this;
         }
     }
+
+    /// <summary>A split that feeds other tables than before is read anew: one of them cannot be, or can again.</summary>
+    private static (SplitId Split, string Tables) Fed(Split split) => (split.Id, string.Join(',', split.Tables.Order(StringComparer.Ordinal)));
 
     private IngestWorkerState Ask(TableId table, ImmutableList<WorkerEffect>.Builder effects)
     {

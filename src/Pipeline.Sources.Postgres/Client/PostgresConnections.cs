@@ -51,6 +51,8 @@ internal sealed class PostgresConnections : IAsyncDisposable
                 TlsMode.Require => SslMode.Require,
                 _ => SslMode.Disable,
             },
+            ChannelBinding = options.Security.ChannelBinding == ChannelBindingMode.Require ? ChannelBinding.Require : ChannelBinding.Prefer,
+            RequireAuth = options.Security.Tls == TlsMode.Disable ? "!Password" : null,
             RootCertificate = options.Security.CaFile,
             SslCertificate = options.Security.CertificateFile,
             SslKey = options.Security.KeyFile,

@@ -203,7 +203,7 @@ internal sealed class WireConnection : IDisposable
         _stream = new NetworkStream(_socket);
         if (options.Security.Tls != TlsMode.Disable) Encrypt(options, certificates);
         SendStart(options, parameters);
-        WireAuthentication.Run(this, options.Security.Username, password);
+        new WireAuthentication(this, options.Security, password, _stream as SslStream).Run();
         _stream.ReadTimeout = (int)options.RequestTimeout.TotalMilliseconds;
     }
 
