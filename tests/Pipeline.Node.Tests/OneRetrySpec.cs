@@ -36,6 +36,7 @@ public sealed partial class OneRetrySpec
         ["Retry.cs"] = "the one place that tries again",
         ["Committer.cs"] = "looks whether the write has arrived all the same",
         ["LogReader.cs"] = "keeps what has been read, and throws on",
+        ["LogReaders.cs"] = "counts a table that cannot be read for good as a reader that has read nothing",
         ["MedallionCoordinatorActor.cs"] = "looks at the other tables where one cannot be read for good, and throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",

@@ -280,10 +280,10 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         : await _setup.Lake.TryOpenAsync(_setup.DeadLetters, cancellationToken) is null ? null : await OpenDeadLettersAsync(cancellationToken);
 
     /// <summary>Dead letters of splits in a new epoch are others than those at the same positions before.</summary>
-    private async ValueTask<BronzeTable> FollowAsync(BronzeTable deadLetters, ImmutableDictionary<string, BronzeTable> tables, IEnumerable<Split> splits, CancellationToken cancellationToken)
+    private async ValueTask<BronzeTable> FollowAsync(BronzeTable deadLetters, ImmutableDictionary<string, BronzeTable> opened, IEnumerable<Split> splits, CancellationToken cancellationToken)
     {
         foreach (var (table, read) in splits.GroupBy(split => split.Tables[0], StringComparer.Ordinal).Select(group => (group.Key, group.ToList())))
-            await Beginnings.FollowAsync(deadLetters, tables[table], read, _setup.Time, cancellationToken);
+            await Beginnings.FollowAsync(deadLetters, opened[table], read, _setup.Time, cancellationToken);
         return deadLetters;
     }
 

@@ -23,6 +23,8 @@ internal sealed class WatermarkReader(
     /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
     private const int QuietPauses = 30;
 
+    private readonly RetryPolicy _pauses = new() { BackoffMin = connections.Options.PollInterval, BackoffMax = connections.Options.PollInterval * QuietPauses, Jitter = 0 };
+
     private readonly string _thing = $"Source {connections.Options.Name}, table {table.Name}";
 
     /// <summary>Where the next window begins; null before the first.</summary>
@@ -36,8 +38,8 @@ internal sealed class WatermarkReader(
     /// <summary>When it was last looked, and how long before that all was committed that lies before the end; null: not known.</summary>
     private (long LookedAt, TimeSpan Behind)? _whole;
 
-    /// <summary>The last look found no rows.</summary>
-    private bool _isQuiet;
+    /// <summary>Looks that found no rows, since the last that did.</summary>
+    private int _quietLooks;
 
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
@@ -50,12 +52,10 @@ internal sealed class WatermarkReader(
         // Before any turn is taken: who holds one must not wait for another.
         var told = await tables.GetAsync(table.Name, cancellationToken);
         using var held = services.Waits.Open($"The end of {_thing}");
-        var pause = connections.Options.PollInterval;
         while (true)
         {
             await connections.InTurnAsync(_thing, cancel => ReadNextWindowAsync(told, held, cancel), cancellationToken);
-            pause = _isQuiet ? TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, connections.Options.PollInterval.Ticks * QuietPauses)) : connections.Options.PollInterval;
-            await Task.Delay(pause, services.Time, cancellationToken);
+            await Task.Delay(_pauses.Delay(1 + _quietLooks), services.Time, cancellationToken);
         }
     }
 
@@ -68,12 +68,12 @@ internal sealed class WatermarkReader(
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
             var next = await NextWindowAsync(connection, told, held, cancel);
             // Where nothing came the last time, the look itself says whether anything is there: a window is a transaction more.
-            if (_isQuiet && next is not null && !await ExistsAsync(connection, next, cancel)) next = null;
+            if (_quietLooks > 0 && next is not null && !await ExistsAsync(connection, next, cancel)) next = null;
             await transaction.CommitAsync(cancel);
             return next;
         }, cancellationToken);
         var reached = window is null ? null : await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
-        _isQuiet = reached is null;
+        _quietLooks = reached is null ? _quietLooks + 1 : 0;
         _from = reached ?? _from;
         _handed = reached ?? _handed;
         if (_whole is { } whole) looks.Saw(split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
