@@ -40,6 +40,9 @@ public sealed class Fuzz
     private static readonly Gen<Change> Changes = Gen.Select(Gen.Int[0, 6], Gen.Double[0, 1], Gen.Double[0, 1], Token, Gen.Int[0, int.MaxValue - 1])
         .Select((kind, at, to, token, other) => new Change(kind, at, to, token, other));
 
+    /// <summary>How many of those that go through a whole reading each, which takes a hundred times as long as decoding one.</summary>
+    public static int ReadingsOr(int few) => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 5_000 : few;
+
     /// <summary>How many changed inputs each decoder is given.</summary>
     public static int Inputs => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 100_000 : 2_000;
 
