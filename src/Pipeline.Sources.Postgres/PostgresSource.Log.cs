@@ -19,6 +19,21 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: publication {Publication} leaves out {Operations}, which therefore do not come into the lake")]
     public static partial void OperationsLeftOut(this ILogger log, string thing, string publication, string operations);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the server's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, {Rows}")]
+    public static partial void ClockSetBack(this ILogger log, string thing, string clock, string reached, string rows);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the server's clock has caught up with what was read")]
+    public static partial void ClockCaughtUp(this ILogger log, string thing);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: {Rows} rows have no value in the watermark column {Watermark}: such rows are read with the first window only. Fill it, and set it NOT NULL")]
+    public static partial void RowsWithoutWatermark(this ILogger log, string thing, long rows, string watermark);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the watermark {Watermark} of {Rows} rows lies more than a day ahead of the server's clock: they are not read before it gets there. Correct them")]
+    public static partial void RowsAheadOfClock(this ILogger log, string thing, long rows, string watermark);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the watermark {Watermark} has reached the greatest number of its type: no later change can be told by it. Choose another watermark column")]
+    public static partial void WatermarkIsAtItsEnd(this ILogger log, string thing, string watermark);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
     public static partial void SlotUnseen(this ILogger log, string slot, string cause);
 

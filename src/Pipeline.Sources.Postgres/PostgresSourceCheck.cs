@@ -90,11 +90,13 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         }
 
         var described = await CatalogReader.ReadAsync(connection, table, thing, cancellationToken);
+        bool mayRead;
         await using (var command = new NpgsqlCommand("select has_table_privilege($1, 'SELECT'), row_security_active($1)", connection) { Parameters = { CatalogReader.Oid(described.Oid) } })
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             await reader.ReadAsync(cancellationToken);
-            Add(thing, reader.GetBoolean(0), reader.GetBoolean(0) ? $"{described.QualifiedName}, {described.Columns.Count} columns" : "no right to read it",
+            mayRead = reader.GetBoolean(0);
+            Add(thing, mayRead, mayRead ? $"{described.QualifiedName}, {described.Columns.Count} columns" : "no right to read it",
                 $"GRANT SELECT ON {described.QualifiedName} TO {Role};");
             Add($"{thing}: row-level security", !reader.GetBoolean(1), reader.GetBoolean(1) ? "hides rows from this role" : "hides nothing", $"ALTER ROLE {Role} BYPASSRLS;");
         }
@@ -111,6 +113,10 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         var column = $"{thing}: watermark {table.Watermark}";
         Add(column, !watermark.IsNullable, watermark.IsNullable ? "may be null: such rows are read with the first window only" : watermark.Column.TypeName,
             $"ALTER TABLE {described.QualifiedName} ALTER COLUMN {watermark.Sql} SET NOT NULL;");
+        var unread = !mayRead ? UnreadRows.None : await WatermarkReader.TryAsync(connections, thing, connection, described, watermark, cancellationToken);
+        if (unread.Ahead > 0)
+            Add($"{column}: rows ahead of the clock", ok: false, $"{unread.Ahead.ToString(CultureInfo.InvariantCulture)} lie more than a day ahead and are not read before the server's clock gets there",
+                $"UPDATE {described.QualifiedName} SET {watermark.Sql} = {watermark.NowSql} WHERE {watermark.Sql} > {watermark.NowSql} + interval '1 day';");
         var isIndexed = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken);
         Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
             nextStep: null);

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Pipeline.Faults.Tests;
 
 /// <summary>
@@ -23,16 +21,15 @@ internal static class ReadingsTable
     public static async Task CreateAsync(PostgresScene scene, CancellationToken cancellationToken)
     {
         await scene.ExecuteAsync(Definition, cancellationToken);
-        ReadBy(scene, overlap: TimeSpan.Zero);
+        scene.More = Settings(scene);
     }
 
-    /// <summary>Has nodes that start from now on read it.</summary>
-    public static void ReadBy(PostgresScene scene, TimeSpan overlap) => scene.More = (
+    private static (string Sources, string Tables) Settings(PostgresScene scene) => (
         $$"""
         clocked {
             {{scene.ServerSettings}}
             mode = watermark, poll-interval = 100ms, commit-lag = 50ms
-            tables { readings { table = public.readings, watermark = changed, overlap = {{overlap.TotalSeconds.ToString(CultureInfo.InvariantCulture)}}s, key = [id] } }
+            tables { readings { table = public.readings, watermark = changed, key = [id] } }
           }
         """,
         // A clock that is set back gives the newer version the older time.

@@ -39,6 +39,16 @@ public sealed class SlotReaderSpec
         Assert.Equal(["orders [100, 100) a c", "lines [100, 200) b"], await ReadAsync());
     }
 
+    [Theory]
+    [InlineData(200)]
+    [InlineData(150)]
+    public async Task A_transaction_that_ends_no_further_than_the_one_before_is_none_of_the_stream(long end)
+    {
+        _messages.Begin(200).Insert(Orders, "a").Commit(200).Begin(end).Insert(Orders, "b").Commit(end);
+
+        Assert.Contains($"not behind {Pipeline.Sources.Postgres.Reading.Capture.Lsn.Format(200)}", (await Assert.ThrowsAsync<PipelineException>(ReadAsync)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_does_not_fit_into_a_chunk_goes_out_in_pieces_that_wait_for_the_end_of_their_transaction()
     {

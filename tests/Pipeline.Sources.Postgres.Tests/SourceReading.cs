@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -26,9 +27,9 @@ internal sealed class SourceReading : IAsyncDisposable
     public List<PositionRange> Ranges { get; } = [];
 
     /// <summary>Reads the source's only table; rows are told apart by their column <c>number</c>.</summary>
-    public static async ValueTask<SourceReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, WaitWatch? waits = null)
+    public static async ValueTask<SourceReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, WaitWatch? waits = null, LogLines? logs = null)
     {
-        var source = TestDatabase.Open(options, waits: waits);
+        var source = TestDatabase.Open(options, logs, waits: waits);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);
         var chunks = source.ReadAsync([new SplitPosition(splits[0].Id, from)], cancellationToken).GetAsyncEnumerator(cancellationToken);
         return new SourceReading(source, chunks, (rows, row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Reading.Watermark;
@@ -48,17 +49,40 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
-    public async Task A_server_whose_clock_was_set_back_halts_the_split_instead_of_missing_changes()
+    public async Task What_a_server_stamps_whose_clock_was_set_back_is_read_while_it_is_behind_and_is_the_newest()
     {
         await using var database = await CreateAsync("insert into items (number) values (1)");
-        var reachedBefore = await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '1 hour'", Cancel);
-        await using var reading = await SourceReading.StartAsync(Options(database), WatermarkColumn.PositionOf(new DateTimeOffset(reachedBefore)), Cancel);
+        var reached = WatermarkColumn.PositionOf(new DateTimeOffset(await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '1 hour'", Cancel)));
+        var logs = new LogLines();
+        await using var reading = await SourceReading.StartAsync(Options(database), reached, Cancel, logs: logs);
 
-        var failure = await Assert.ThrowsAsync<PipelineException>(() => reading.TakeChunkAsync().AsTask());
+        // Since when the clock is behind nobody knows: all rows are read once more, and then only those that follow.
+        await reading.TakeRowsAsync(1);
+        await database.ExecuteAsync("insert into items (number) values (2)", Cancel);
+        await reading.TakeRowsAsync(2);
+        await database.ExecuteAsync("insert into items (number) values (3)", Cancel);
+        await reading.TakeRowsAsync(3);
 
-        Assert.Equal(FaultKind.Gap, failure.Kind);
-        Assert.Contains("it was set back", failure.Message, StringComparison.Ordinal);
-        Assert.Contains("Set 'overlap' to more than 60.0 minutes", failure.Message, StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3], reading.Rows);
+        Assert.Equal([new PositionRange(reached, reached + 1), new PositionRange(reached + 1, reached + 2), new PositionRange(reached + 2, reached + 3)], reading.Ranges);
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("it was set back", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task When_the_clock_has_caught_up_reading_goes_on_by_the_position()
+    {
+        await using var database = await CreateAsync("insert into items (number) values (1)");
+        var reached = WatermarkColumn.PositionOf(new DateTimeOffset(await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '2 seconds'", Cancel)));
+        var logs = new LogLines();
+        await using var reading = await SourceReading.StartAsync(Options(database), reached, Cancel, logs: logs);
+        await reading.TakeRowsAsync(1);
+
+        await logs.WaitForAsync(line => line.Contains("has caught up with what was read", StringComparison.Ordinal), Cancel);
+        await database.ExecuteAsync("insert into items (number) values (2)", Cancel);
+        await reading.TakeRowsAsync(2);
+
+        Assert.Equal([1, 2], reading.Rows);
+        Assert.True(reading.Position > reached + 2);
     }
 
     [Fact]

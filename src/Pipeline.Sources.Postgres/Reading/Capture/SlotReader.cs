@@ -52,6 +52,8 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     private void OnCommit(long serverPosition)
     {
         if (_changes.Reached != serverPosition) throw WireFault.Of($"a transaction ends at {Lsn.Format(_changes.Reached)} in a message of {Lsn.Format(serverPosition)}");
+        // What is passed is not read again: a position that does not grow is of no stream that goes on here.
+        if (_changes.Reached <= _reached) throw WireFault.Of($"a transaction ends at {Lsn.Format(_changes.Reached)}, not behind {Lsn.Format(_reached)}");
         _reached = _changes.Reached;
         // A transaction without rows of ours need not be told on its own.
         if (_hasUnfinishedPieces) _waitingSince ??= time.GetTimestamp();

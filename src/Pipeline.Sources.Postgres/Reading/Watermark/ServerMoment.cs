@@ -11,14 +11,16 @@ internal sealed record ServerMoment(TransactionObservation Transactions, bool Se
     // nothing and are left out, as are processes that never change a table's rows.
     private const string Query = """
         select now(),
-               (select min(xact_start) from pg_catalog.pg_stat_activity
-                where xact_start is not null and pid <> pg_backend_pid()
-                  and (datid is null or datname = current_database())
-                  and backend_type not in ('autovacuum worker', 'parallel worker', 'walsender')
-                  and not (application_name = current_setting('application_name') and usename = session_user)),
+               opened.oldest,
                (select coalesce(array_agg(transaction::text || ' ' || gid), '{}') from pg_catalog.pg_prepared_xacts where database = current_database()),
                pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
-               pg_is_in_recovery()
+               pg_is_in_recovery(),
+               opened.newest
+        from (select min(xact_start) as oldest, max(xact_start) as newest from pg_catalog.pg_stat_activity
+              where xact_start is not null and pid <> pg_backend_pid()
+                and (datid is null or datname = current_database())
+                and backend_type not in ('autovacuum worker', 'parallel worker', 'walsender')
+                and not (application_name = current_setting('application_name') and usename = session_user)) opened
         """;
 
     public static async ValueTask<ServerMoment> ObserveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -30,7 +32,10 @@ internal sealed record ServerMoment(TransactionObservation Transactions, bool Se
             new TransactionObservation(
                 reader.GetFieldValue<DateTimeOffset>(0),
                 await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetFieldValue<DateTimeOffset>(1),
-                reader.GetFieldValue<string[]>(2)),
+                reader.GetFieldValue<string[]>(2))
+            {
+                NewestTransaction = await reader.IsDBNullAsync(5, cancellationToken) ? null : reader.GetFieldValue<DateTimeOffset>(5),
+            },
             SeesAllTransactions: reader.GetBoolean(3),
             IsStandby: reader.GetBoolean(4));
     }

@@ -4,7 +4,17 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 /// <param name="Clock">The server's clock before the transactions were looked at.</param>
 /// <param name="OldestTransaction">When the oldest transaction now open began; null when none is.</param>
 /// <param name="Prepared">Names of the transactions that are prepared and not yet committed.</param>
-internal sealed record TransactionObservation(DateTimeOffset Clock, DateTimeOffset? OldestTransaction, IReadOnlyCollection<string> Prepared);
+internal sealed record TransactionObservation(DateTimeOffset Clock, DateTimeOffset? OldestTransaction, IReadOnlyCollection<string> Prepared)
+{
+    /// <summary>Between two looks at the server within one statement.</summary>
+    private static readonly TimeSpan Simultaneous = TimeSpan.FromSeconds(1);
+
+    /// <summary>When the newest transaction now open began; null when none is.</summary>
+    public DateTimeOffset? NewestTransaction { get; init; }
+
+    /// <summary>A transaction is open since before the clock was set back: when it began says nothing of when it was.</summary>
+    public bool HasOneOfLater => NewestTransaction > Clock + Simultaneous;
+}
 
 /// <summary>
 /// Up to where a table can be read without missing rows that are still to be committed: below the start of every open

@@ -9,8 +9,9 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>The column that orders a table's changes, and its values as positions.</summary>
 /// <remarks>
-/// Timestamps are microseconds since 1970 in UTC, integers themselves. Position 0 is the beginning: smaller values count
-/// as 0. A timestamp of <c>infinity</c> lies after every window and is never read.
+/// Timestamps are microseconds since 1970 in UTC; earlier ones count as 0, the beginning. A timestamp of <c>infinity</c> lies after every
+/// window and is never read, which is told. Integers are themselves, but for the greatest there is: no range ends behind it, so that it
+/// lies with the one before it.
 /// </remarks>
 internal sealed class WatermarkColumn
 {
@@ -30,6 +31,12 @@ internal sealed class WatermarkColumn
     public bool IsTimestamp => _column.TypeOid is TypeOids.Timestamp or TypeOids.TimestampTz;
 
     public bool IsNullable => !_column.IsNotNull;
+
+    /// <summary>The least position that a split of it can have.</summary>
+    public long Beginning => IsTimestamp ? 0 : long.MinValue;
+
+    /// <summary>The server's clock as a value of the column.</summary>
+    public string NowSql => _column.TypeOid == TypeOids.Timestamp ? "(now() at time zone 'UTC')" : "now()";
 
     /// <exception cref="PipelineException">The table has no such column, or its type cannot order changes.</exception>
     public static WatermarkColumn Find(PostgresTable table, string name, string thing)
@@ -69,13 +76,13 @@ internal sealed class WatermarkColumn
         var value = fields[(at + sizeof(int))..];
         long position = length switch
         {
-            -1 => -1,
+            -1 => 0,
             sizeof(short) => BinaryPrimitives.ReadInt16BigEndian(value),
             sizeof(int) => BinaryPrimitives.ReadInt32BigEndian(value),
             _ when !IsTimestamp => BinaryPrimitives.ReadInt64BigEndian(value),
             _ => PostgresEpoch.TryToUnixMicroseconds(BinaryPrimitives.ReadInt64BigEndian(value), out var microseconds) ? microseconds : 0,
         };
-        return length == -1 ? null : Math.Max(position, 0);
+        return length == -1 ? null : Math.Clamp(position, Beginning, long.MaxValue - 1);
     }
 
     /// <summary>A position as a literal of the column's type.</summary>

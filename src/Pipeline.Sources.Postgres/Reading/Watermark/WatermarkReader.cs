@@ -1,9 +1,11 @@
 using System.Data;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Decoding;
 
 namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
@@ -18,14 +20,16 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 internal sealed class WatermarkReader(
     PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
 {
-    private const long Beginning = 0;
-
     /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
     private const int QuietPauses = 30;
 
     private readonly RetryPolicy _pauses = new() { BackoffMin = connections.Options.PollInterval, BackoffMax = connections.Options.PollInterval * QuietPauses, Jitter = 0 };
 
     private readonly string _thing = $"Source {connections.Options.Name}, table {table.Name}";
+    private readonly ILogger _log = services.Logs.CreateLogger<WatermarkReader>();
+    private readonly RepeatedTime _repeated = new();
+    private readonly UnreadRowsWatch _unread = new($"Source {connections.Options.Name}, table {table.Name}", table.Watermark, isFirstReading: from is null, services.Time,
+        services.Logs.CreateLogger<WatermarkReader>());
 
     /// <summary>Where the next window begins; null before the first.</summary>
     private long? _from = from;
@@ -40,6 +44,9 @@ internal sealed class WatermarkReader(
 
     /// <summary>Looks that found no rows, since the last that did.</summary>
     private int _quietLooks;
+
+    private long? _lookedAt;
+    private bool _isEndTold;
 
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
@@ -68,13 +75,19 @@ internal sealed class WatermarkReader(
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
             var next = await NextWindowAsync(connection, told, held, cancel);
             // Where nothing came the last time, the look itself says whether anything is there: a window is a transaction more.
-            if (_quietLooks > 0 && next is not null && !await ExistsAsync(connection, next, cancel)) next = null;
+            if (_quietLooks > 0 && next is not null && !await ExistsAsync(connection, next, cancel))
+            {
+                Pass(next);
+                next = null;
+            }
+
             await transaction.CommitAsync(cancel);
             return next;
         }, cancellationToken);
         var reached = window is null ? null : await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
         _quietLooks = reached is null ? _quietLooks + 1 : 0;
         _from = reached ?? _from;
+        if (window is not null) Pass(window);
         _handed = reached ?? _handed;
         if (_whole is { } whole) looks.Saw(split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
         return reached is not null;
@@ -85,14 +98,21 @@ internal sealed class WatermarkReader(
     {
         var lookedAt = services.Time.GetTimestamp();
         var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
+        var sinceLook = _lookedAt is { } before ? services.Time.GetElapsedTime(before) : (TimeSpan?)null;
+        _lookedAt = lookedAt;
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
         RequireSameTable(described, told);
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
+        await _unread.LookAsync(connection, described, watermark, cancellationToken);
+        if (watermark.IsTimestamp) LookForRepeatedTime(moment, sinceLook);
         var (next, wholeAt) = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
         TellHeld(held, moment.Transactions, isHeld: watermark.IsTimestamp ? next == _lookedTo : _candidate is { } candidate && moment.Transactions.OldestTransaction <= candidate.At);
         _lookedTo = next;
         _whole = wholeAt is { } whole ? (lookedAt, moment.Transactions.Clock - whole) : null;
-        if (next is not { } end || end <= (_from ?? Beginning)) return null;
+        if (next is not { } end) return null;
+        if (_repeated.IsOn)
+            return _repeated.Next(end, _from!.Value) is { } again ? new WatermarkWindow(described, watermark, _from, _from.Value + 1) { Again = again } : null;
+        if (end <= (_from ?? watermark.Beginning)) return null;
 
         return new WatermarkWindow(described, watermark, _from, end)
         {
@@ -134,8 +154,8 @@ internal sealed class WatermarkReader(
         CancellationToken cancellationToken)
     {
         RequireSightOfTransactions(moment, watermark);
-        RequireClockAhead(moment, watermark);
-        _horizon ??= new TransactionHorizon(connections.Options.CommitLag, watermark.IsTimestamp && _from is { } reached ? WatermarkColumn.TimeOf(reached) : null);
+        // Of a clock that was set back, what was read says nothing of what was prepared since.
+        _horizon ??= new TransactionHorizon(connections.Options.CommitLag, watermark.IsTimestamp && _from is { } reached && !_repeated.IsOn ? WatermarkColumn.TimeOf(reached) : null);
         var horizon = _horizon.Observe(moment.Transactions);
         if (watermark.IsTimestamp) return horizon is { } time ? (WatermarkColumn.PositionOf(time), time) : (null, null);
 
@@ -143,10 +163,13 @@ internal sealed class WatermarkReader(
         // transaction that was open when it was seen has ended.
         long? end = null;
         DateTimeOffset? wholeAt = null;
-        if (_candidate is { } candidate && horizon > candidate.At) (end, wholeAt, _candidate) = (candidate.End, candidate.At, null);
-        _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _from ?? Beginning)
-            ? (largest + 1, moment.Transactions.Clock)
+        if (_candidate is { } later && later.At > moment.Transactions.Clock) _candidate = (later.End, moment.Transactions.Clock);
+        if (_candidate is { } candidate && horizon > candidate.At && !moment.Transactions.HasOneOfLater) (end, wholeAt, _candidate) = (candidate.End, candidate.At, null);
+        _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _from ?? watermark.Beginning) && (end ?? _from) != long.MaxValue
+            ? (largest == long.MaxValue ? largest : largest + 1, moment.Transactions.Clock)
             : null;
+        if (_from == long.MaxValue && !_isEndTold) _log.WatermarkIsAtItsEnd(_thing, table.Watermark);
+        _isEndTold = _from == long.MaxValue;
         // Nothing is there that has not been read.
         return (end, _candidate is null && end is null ? moment.Transactions.Clock : wholeAt);
     }
@@ -162,15 +185,44 @@ internal sealed class WatermarkReader(
                 $"GRANT pg_read_all_stats TO {Sql.Identifier(connections.Options.Security.Username)};");
     }
 
-    /// <summary>A clock that is set back stamps changes with times that have been read: nobody would look there again.</summary>
-    private void RequireClockAhead(ServerMoment moment, WatermarkColumn watermark)
+    /// <summary>What a window has of times that are given a second time is read.</summary>
+    private void Pass(WatermarkWindow window)
     {
-        if (!watermark.IsTimestamp || _from is not { } from) return;
-        var (clock, reached) = (moment.Transactions.Clock, WatermarkColumn.TimeOf(from));
-        if (clock + table.Overlap >= reached) return;
-        throw new PipelineException(FaultKind.Gap, _thing,
-            $"the server's clock says {clock:yyyy-MM-dd HH:mm:ss}, but the table has been read up to {reached:yyyy-MM-dd HH:mm:ss}: it was set back, and changes until it has caught up would be missed",
-            $"Set 'overlap' to more than {(reached - clock).TotalMinutes:0.0} minutes and start the source again when the clock has caught up.") { Split = split.Id };
+        if (window.Again is var (_, high) && _repeated.ReadTo(high, _from!.Value)) _log.ClockCaughtUp(_thing);
+    }
+
+    /// <summary>A clock that is set back stamps changes with times that have been read.</summary>
+    private void LookForRepeatedTime(ServerMoment moment, TimeSpan? sinceLook)
+    {
+        var clock = moment.Transactions.Clock;
+        if (!_repeated.Look(WatermarkColumn.PositionOf(clock), _from, sinceLook)) return;
+        _log.ClockSetBack(_thing, $"{clock:yyyy-MM-dd HH:mm:ss}", $"{WatermarkColumn.TimeOf(_from!.Value):yyyy-MM-dd HH:mm:ss}",
+            sinceLook is null ? "after all rows once more: nobody knows since when" : "some rows twice");
+    }
+
+    /// <summary>Asks what reading asks; of windows one that has no rows.</summary>
+    /// <exception cref="PipelineException">Reading would fail.</exception>
+    public static async ValueTask<UnreadRows> TryAsync(PostgresConnections connections, string thing, NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark,
+        CancellationToken cancellationToken)
+    {
+        if (!watermark.IsTimestamp) await LargestAsync(connection, described, watermark, cancellationToken);
+        var unread = await UnreadRows.CountAsync(connection, described, watermark, cancellationToken);
+        var window = new WatermarkWindow(described, watermark, From: 0, End: 0)
+        {
+            IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
+        };
+        await connections.UseWireAsync(thing, wire =>
+        {
+            wire.Execute($"begin read only; select from {described.QualifiedName} limit 0");
+            var rows = new CopyRows(wire, window.CopySql, described.Columns.Count);
+            while (rows.TryRead(out _))
+            {
+            }
+
+            wire.Execute("commit");
+            return true;
+        }, cancellationToken);
+        return unread;
     }
 
     private static async ValueTask<bool> ExistsAsync(NpgsqlConnection connection, WatermarkWindow window, CancellationToken cancellationToken)

@@ -15,6 +15,15 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     /// <summary>Rows come in the order of the watermark, so that the window can be committed in pieces.</summary>
     public bool IsOrdered { get; init; }
 
+    /// <summary>
+    /// Of a server that gives times a second time, the stamps that are read in place of the window's own; their rows are the newest there
+    /// are, and lie at its beginning.
+    /// </summary>
+    public (long Low, long High)? Again { get; init; }
+
+    /// <summary>Where the window begins.</summary>
+    public long Start => From ?? Watermark.Beginning;
+
     public string CopySql
     {
         get
@@ -32,7 +41,9 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     {
         get
         {
-            var below = $"{Watermark.Sql} < {Watermark.Literal(End)}";
+            if (Again is var (low, high)) return $"{Watermark.Sql} >= {Watermark.Literal(low)} and {Watermark.Sql} < {Watermark.Literal(high)}";
+            // A window that ends with the type has its last value too: none is greater.
+            var below = $"{Watermark.Sql} {(End == long.MaxValue ? "<=" : "<")} {Watermark.Literal(End)}";
             if (From is not { } from) return Watermark.IsNullable ? $"({below} or {Watermark.Sql} is null)" : below;
             var start = Watermark.IsTimestamp ? Math.Max(from - Overlap.Ticks / TimeSpan.TicksPerMicrosecond, 0) : from;
             return $"{Watermark.Sql} >= {Watermark.Literal(start)} and {below}";
@@ -46,10 +57,10 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
     private readonly RowChunkBuilder _chunk = new(window.Table);
 
     /// <summary>Where the chunk that is being filled begins.</summary>
-    private long _from = window.From ?? 0;
+    private long _from = window.Start;
 
     /// <summary>The largest position among the rows of that chunk.</summary>
-    private long _last;
+    private long _last = window.Start;
 
     private bool _hasUnfinishedPieces;
 
@@ -61,7 +72,8 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         var count = 0L;
         while (rows.TryRead(out var fields))
         {
-            var position = window.Watermark.PositionOf(fields) ?? Math.Max(_last, _from);
+            var position = window.Again is not null ? window.Start
+                : window.Watermark.PositionOf(fields) ?? Math.Max(_last, Math.Clamp(0, window.Start, window.End - 1));
             if (position >= window.End) throw WireFault.Of($"a row at {position} came of a window that ends at {window.End}");
             if (_chunk.RowBytes >= chunkBytesMax || (_hasUnfinishedPieces && IsAdvancePossible(position))) Cut(position, cancellationToken);
             _chunk.Append(fields, position);
@@ -82,7 +94,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
 
     private void Emit(long to, CancellationToken cancellationToken)
     {
-        var newestEventAt = window.Watermark.IsTimestamp && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
+        var newestEventAt = window.Watermark.IsTimestamp && window.Again is null && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
         queue.Add(_chunk.Build(split.Id, split.Table, new PositionRange(_from, to), newestEventAt), cancellationToken);
         _hasUnfinishedPieces = to == _from;
         _from = to;

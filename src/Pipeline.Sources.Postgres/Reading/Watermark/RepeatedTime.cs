@@ -1,0 +1,46 @@
+namespace Pipeline.Sources.Postgres.Reading.Watermark;
+
+/// <summary>
+/// What is to be read although it is stamped as if it had been: a server whose clock was set back gives times a second time. Until it is
+/// past what was read, rows from where it began to repeat itself are read by a cursor of their own. Times are microseconds. No I/O.
+/// </summary>
+internal sealed class RepeatedTime
+{
+    /// <summary>How much longer than by our own count the server's clock may have run since it was looked at.</summary>
+    private const long MarginMicros = 10_000_000;
+
+    private long? _next;
+    private long? _clock;
+
+    /// <summary>Whether the clock is behind what was read, or was and not all is read since.</summary>
+    public bool IsOn => _next is not null;
+
+    /// <summary>Takes a look at the clock.</summary>
+    /// <param name="clock">What it says.</param>
+    /// <param name="readUpTo">Where the table has been read to; null: it has not.</param>
+    /// <param name="sinceLook">How long ago this reader looked before; null: it never did. Then the clock may have been anywhere.</param>
+    /// <returns>Whether it is news that the clock was set back.</returns>
+    public bool Look(long clock, long? readUpTo, TimeSpan? sinceLook)
+    {
+        var hasGoneBack = clock < _clock;
+        _clock = clock;
+        if (readUpTo is not { } reached || (clock >= reached && !(IsOn && hasGoneBack))) return false;
+        if (IsOn && !hasGoneBack) return false;
+        var earliest = sinceLook is { } since ? Math.Max(0, clock - (since.Ticks / TimeSpan.TicksPerMicrosecond) - MarginMicros) : 0;
+        _next = Math.Min(_next ?? earliest, earliest);
+        return true;
+    }
+
+    /// <summary>The stamps <c>[Low, High)</c> that are to be read next; null while there are none.</summary>
+    /// <param name="end">Up to where nothing is committed late.</param>
+    public (long Low, long High)? Next(long end, long readUpTo) =>
+        _next is { } next && Math.Min(end, readUpTo) is var high && high > next ? (next, high) : null;
+
+    /// <summary>These stamps have been read.</summary>
+    /// <returns>Whether reading goes on by the position alone.</returns>
+    public bool ReadTo(long high, long readUpTo)
+    {
+        _next = high >= readUpTo ? null : high;
+        return !IsOn;
+    }
+}

@@ -1,0 +1,121 @@
+using CsCheck;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>Every row that a table has is read, or it is said that it is not.</summary>
+public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
+{
+    /// <summary>Watermarks that grow from batch to batch, with the ends of their type among them.</summary>
+    [Theory]
+    [InlineData("smallint", "-32768 -1 0 1 32766 32767")]
+    [InlineData("integer", "-2147483648 -1 0 1 2147483646 2147483647")]
+    [InlineData("bigint", "-9223372036854775808 -9223372036854775807 -1 0 1 9223372036854775805 9223372036854775807")]
+    [InlineData("timestamp", "-infinity 4713-01-01T00:00:00BC 0001-01-01T00:00:00 1969-12-31T23:59:59.999999 1970-01-01T00:00:00 2026-01-01T00:00:00")]
+    [InlineData("timestamptz", "-infinity 4713-01-01T00:00:00BC 0001-01-01T00:00:00Z 1969-12-31T23:59:59.999999Z 1970-01-01T00:00:00Z 2026-01-01T00:00:00Z")]
+    public async Task Reading_in_windows_gives_what_reading_everything_gives(string type, string ends)
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        var values = ends.Split(' ');
+        var isTimestamp = type.StartsWith("timestamp", StringComparison.Ordinal);
+        var count = 0;
+
+        await Gen.Select(Gen.Int[-1, values.Length - 1].Array[1, 6], Gen.Bool).SampleAsync(async (indexes, isIndexed) =>
+        {
+            var name = $"items{count++}";
+            await database.ExecuteAsync($"create table {name} (number bigint not null, at {type}); {(isIndexed ? $"create index on {name} (at)" : "")}", Cancel);
+            var wanted = new List<long>();
+            SourceReading? reading = null;
+            // What lies below the position is late, which is another matter; of timestamps all but the first batch does.
+            foreach (var batch in isTimestamp ? [indexes.Order().ToArray()] : indexes.Order().Distinct().Chunk(2))
+            {
+                foreach (var index in batch)
+                {
+                    await database.ExecuteAsync($"insert into {name} values ({wanted.Count}, {(index < 0 ? "null" : $"'{(values[index].EndsWith("BC", StringComparison.Ordinal) ? values[index].Replace("BC", " BC", StringComparison.Ordinal) : values[index])}'")})", Cancel);
+                    wanted.Add(wanted.Count);
+                }
+
+                reading ??= await SourceReading.StartAsync(database.Options(TestDatabase.Table(name, "at")) with { CommitLag = TimeSpan.Zero }, from: null, Cancel);
+                // Rows that have no watermark are read with the first window, which there is none of them alone.
+                if (batch.All(index => index < 0)) wanted.Clear();
+                else await reading.TakeRowsAsync(wanted.Count);
+            }
+
+            Assert.Equal(wanted, reading!.Rows.Order());
+            await reading.DisposeAsync();
+        }, iter: 5, threads: 1);
+    }
+
+    [Fact]
+    public async Task Rows_to_which_no_window_comes_are_said_and_found_by_the_check()
+    {
+        await using var database = await CreateAsync("""
+            insert into items values (1, now()), (2, 'infinity'), (3, now() + interval '2 days'), (4, '9999-12-31 23:59:59.999999'), (5, '294276-12-31 23:59:59'), (6, null)
+            """);
+        var options = database.Options(TestDatabase.Table("items", "at"));
+        var logs = new LogLines();
+        await using var reading = await SourceReading.StartAsync(options, from: null, Cancel, logs: logs);
+        await reading.TakeRowsAsync(2);
+        await using (var again = await SourceReading.StartAsync(options, reading.Position, Cancel, logs: logs))
+        {
+            await database.ExecuteAsync("insert into items values (7, now())", Cancel);
+            await again.TakeRowsAsync(1);
+        }
+
+        Assert.Equal([1, 6], reading.Rows.Order());
+        Assert.Equal(2, logs.At(LogLevel.Warning).Count(line => line.Contains("the watermark at of 4 rows lies more than a day ahead", StringComparison.Ordinal)));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("1 rows have no value in the watermark column at", StringComparison.Ordinal));
+        await using var source = TestDatabase.Open(options);
+        var finding = Assert.Single(await source.CheckAsync(Cancel), finding => finding.Detail.StartsWith("4 lie more than a day ahead", StringComparison.Ordinal));
+        await database.ExecuteAsync(finding.NextStep!, Cancel);
+        Assert.DoesNotContain(await source.CheckAsync(Cancel), other => other.Thing == finding.Thing);
+    }
+
+    [Fact]
+    public async Task A_watermark_at_the_end_of_its_type_is_said_once_and_its_rows_are_read_once()
+    {
+        await using var database = await CreateAsync("alter table items alter at type bigint using 0; insert into items values (1, 9223372036854775807)");
+        var options = database.Options(TestDatabase.Table("items", "at"));
+        await using var reading = await SourceReading.StartAsync(options, from: null, Cancel);
+        await reading.TakeRowsAsync(1);
+
+        var logs = new LogLines();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        await using var again = await SourceReading.StartAsync(options, reading.Position, stop.Token, logs: logs);
+        var next = again.TakeChunkAsync().AsTask();
+        await logs.WaitForAsync(line => line.Contains("has reached the greatest number of its type", StringComparison.Ordinal), Cancel);
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => next);
+        Assert.Equal(long.MaxValue, reading.Position);
+        Assert.Empty(again.Ranges);
+    }
+
+    [Fact]
+    public async Task A_check_sends_what_reading_sends()
+    {
+        await using var database = await CreateAsync("""
+            create role guest login password 'guest';
+            create function secret(bigint) returns bigint language sql as 'select $1'; revoke execute on function secret(bigint) from public;
+            create view shown as select secret(number) as number, at from items; grant select on shown to guest; grant pg_read_all_stats to guest
+            """);
+        var options = database.Options(TestDatabase.Table("shown", "at")).Secured(security => security with { Username = "guest", Password = new Secret("guest") });
+        await using var source = TestDatabase.Open(options);
+
+        var findings = await source.CheckAsync(Cancel);
+
+        Assert.Contains(findings, finding => !finding.Ok && finding.Detail.Contains("permission denied for function secret", StringComparison.Ordinal));
+        Npgsql.NpgsqlConnection.ClearAllPools();
+        await database.ExecuteAsync("drop owned by guest; drop role guest", Cancel);
+    }
+
+    private async ValueTask<TestDatabase> CreateAsync(string sql)
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync("create table items (number bigint not null, at timestamptz); create index on items (at)", Cancel);
+        await database.ExecuteAsync(sql, Cancel);
+        return database;
+    }
+}
