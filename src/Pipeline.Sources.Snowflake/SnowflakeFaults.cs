@@ -38,6 +38,7 @@ internal static class SnowflakeFaults
             (_, "000904", _) => (FaultKind.Missing, said, "Check the names of the table's columns in its settings (case-sensitive)."),
             (_, "000606", _) or (_, _, "57P03") => (FaultKind.Missing, $"warehouse '{options.Warehouse}' does not run: {said}",
                 $"Check its name (case-sensitive), grant role {options.Role} USAGE on it, or resume it: ALTER WAREHOUSE \"{options.Warehouse}\" RESUME; AUTO_RESUME = TRUE does so by itself."),
+            (_, "391908", _) => (FaultKind.Invalid, $"Snowflake does not give all rows of a result: {said}", "Read a view that has fewer columns, or another watermark column of which fewer rows have the same value."),
             (_, "000604", _) => (FaultKind.Unreachable, "the statement was cancelled in Snowflake", "Look who cancels statements of this role."),
             (HttpStatusCode.RequestTimeout, _, _) or (_, "000630", _) => (FaultKind.Unreachable,
                 $"the statement ran into its time limit: {said}", "Raise statement-timeout, or use a larger warehouse."),

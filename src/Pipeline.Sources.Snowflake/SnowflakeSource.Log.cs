@@ -7,6 +7,21 @@ internal static partial class SnowflakeSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: {Rows} rows have no value in the watermark column {Watermark} and are never read; fill it in Snowflake")]
     public static partial void RowsWithoutWatermark(this ILogger log, string source, string table, long rows, string watermark);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: a row's {Watermark} is {Greatest}, and the account's clock says {Clock}: rows ahead of it wait, those before it are read. {Advice}")]
+    public static partial void GreatestIsAhead(this ILogger log, string source, string table, string watermark, string greatest, string clock, string advice);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: a row's {Watermark} is {Greatest}, more than 64 bits hold: such rows are not read, the others are. Correct them, or choose another watermark column")]
+    public static partial void GreatestIsTooLarge(this ILogger log, string source, string table, string watermark, string greatest);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: rows below that are not read again. If it was made anew, swapped or restored, read it under another name; if rows were only deleted, nothing is to be done")]
+    public static partial void GreatestIsBelow(this ILogger log, string source, string table, string watermark, string greatest, string reached);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the account's clock says {Clock}, and the table has been read up to {Reached}: what is stamped between is not read")]
+    public static partial void ClockIsBehind(this ILogger log, string source, string table, string clock, string reached);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: {Watermark} has reached the greatest number of 64 bits: no later change can be told by it. Choose another watermark column")]
+    public static partial void WatermarkIsAtItsEnd(this ILogger log, string source, string table, string watermark);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Statement {Handle} could not be cancelled: {Reason}")]
     public static partial void NotCancelled(this ILogger log, string handle, string reason);
 

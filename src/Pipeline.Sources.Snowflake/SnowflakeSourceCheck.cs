@@ -26,6 +26,10 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
     {
         var shape = await table.DescribeAsync(cancellationToken);
         var watermark = shape.Columns[shape.Watermark];
+        var bound = await table.TryAsync(shape, cancellationToken);
+        if (bound.Beyond is { } beyond)
+            return new Finding(table.Thing, Ok: false, shape.IsTimestamp ? $"a row's {watermark.Name} is {beyond}, ahead of the account's clock: it and all between wait"
+                : $"a row's {watermark.Name} is {beyond}, more than 64 bits hold: it is not read", $"Correct it, or choose another watermark column than {watermark.Name}; TIMESTAMP_NTZ is read by the clock in UTC.");
         var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
         return without == 0
             ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type})")

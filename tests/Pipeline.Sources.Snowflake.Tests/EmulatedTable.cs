@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Apache.Arrow;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Configuration;
 using Pipeline.Core;
@@ -69,8 +70,8 @@ internal sealed class EmulatedTable : SourceFixture
 
     public override ISource Open() => Open(_options);
 
-    public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null, WaitWatch? waits = null) =>
-        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner())
+    public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null, WaitWatch? waits = null, LogLines? logs = null) =>
+        new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner())
         {
             Waits = waits ?? WaitWatch.Silent(TimeProvider.System),
         });

@@ -32,7 +32,7 @@ public sealed class RowReaderSpec
                 var cells = rows.OrderBy(row => row.Item2).Select(row => new[] { WellFormed(row.Item1), row.Item2.ToString(), row.Item3?.ToString() }).ToList();
                 cells.Add([new string('x', padding), "1000", null]);
 
-                using var chunk = Read(JsonSerializer.Serialize(new { code = "1", nested = new { data = new[] { 1 } }, data = cells }), out var batch);
+                using var chunk = Read(JsonSerializer.Serialize(new { code = "090001", nested = new { data = new[] { 1 } }, data = cells }), out var batch);
 
                 Assert.Equal(cells.Select(row => row[0]), Enumerable.Range(0, batch.Length).Select(i => ((StringArray)batch.Column(0)).GetString(i)));
                 Assert.Equal(cells.Select(row => row[1]), Enumerable.Range(0, batch.Length).Select(i => ((Int64Array)batch.Column("_position")).GetValue(i)?.ToString()));
@@ -79,6 +79,13 @@ public sealed class RowReaderSpec
     [InlineData("""{"rows":[]}""")]
     [InlineData("""[]""")]
     [InlineData("")]
+    [InlineData("""{"data":[["a","1","1"]],"data":[["b","2","1"]]}""")]
+    [InlineData("""{"data":[["a","1","1"]]]}""")]
+    [InlineData("""{"data":[["a","1","1"]]}]""")]
+    [InlineData("""{"data":[["a","1","1"]]}{"data":[["b","2","1"]]}""")]
+    [InlineData("""{"data":[["a","1","1"]],["b","2","1"]}""")]
+    [InlineData("""{"data":[["a","1","1"]],"code":"391908"}""")]
+    [InlineData("""{"code":"391908","data":[["a","1","1"]]}""")]
     public void An_answer_that_is_cut_off_or_malformed_is_never_taken_for_rows(string json) =>
         Assert.ThrowsAny<JsonException>(() => Read(json, out _));
 
@@ -86,7 +93,7 @@ public sealed class RowReaderSpec
     public void Metadata_is_read_wherever_it_stands_and_however_types_are_spelt()
     {
         using var body = Body("""
-            {"data":[["1"]],"code":"090001","statementHandle":"h","resultSetMetaData":{"numRows":1,"format":"jsonv2",
+            {"data":[["1"]],"code":"090001","statementHandle":"h","resultSetMetaData":{"numRows":6,"format":"jsonv2",
              "rowType":[{"name":"A","type":"FIXED","precision":38,"scale":null,"nullable":false,"byteLength":null},{"name":"B","type":"text","length":16777216,"scale":null}],
              "partitionInfo":[{"rowCount":1,"uncompressedSize":7},{"rowCount":5,"uncompressedSize":70,"compressedSize":30}]}}
             """);
@@ -96,6 +103,28 @@ public sealed class RowReaderSpec
         Assert.Equal("h", header.StatementHandle);
         Assert.Equal([new ResultColumn("A", "fixed", 38, 0, IsNullable: false), new ResultColumn("B", "text", 0, 0, IsNullable: true)], header.Metadata!.Columns);
         Assert.Equal([new ResultPartition(1, 7), new ResultPartition(5, 30)], header.Metadata.Partitions);
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(7)]
+    public void A_number_of_rows_that_is_not_that_of_the_partitions_together_is_no_answer(int rows)
+    {
+        using var body = Body("{\"resultSetMetaData\":{\"numRows\":" + rows + ",\"rowType\":[],\"partitionInfo\":[{\"rowCount\":1},{\"rowCount\":5}]},\"data\":[[\"1\"]],\"code\":\"090001\"}");
+
+        Assert.Contains($"says that it has {rows} rows, and its partitions have 6", Assert.Throws<JsonException>(() => ResultHeader.Read(body)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_result_without_a_list_of_partitions_is_one_partition() =>
+        Assert.Equal(7, new ResultMetadata([], [], Rows: 7).RowsOf(0));
+
+    [Fact]
+    public void The_rows_of_a_partition_are_counted_without_being_read()
+    {
+        using var body = Body("""{"code":"090001","data":[["[a]","1",null],["\"]","2","1"],[]],"more":[[1]]}""");
+
+        Assert.Equal(3, RowReader.Count(body));
     }
 
     private static Chunk Read(string json, out RecordBatch batch)

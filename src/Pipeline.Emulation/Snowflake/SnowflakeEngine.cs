@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using DuckDB.NET.Data;
 
 namespace Pipeline.Emulation.Snowflake;
@@ -6,7 +7,7 @@ namespace Pipeline.Emulation.Snowflake;
 internal sealed record SnowflakeContext(string? Role, string? Warehouse, string? Database, string? Schema, IReadOnlyList<string> TokenRoles);
 
 /// <summary>Runs statements: checks names and rights as Snowflake does, and lets DuckDB compute.</summary>
-internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServerOptions options)
+internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServerOptions options)
 {
     private static readonly HashSet<string> Unsupported = new(StringComparer.Ordinal)
         { "PUT", "GET", "USE", "ALTER", "BEGIN", "COMMIT", "ROLLBACK", "SET", "UNSET", "CALL" };
@@ -23,6 +24,8 @@ internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServe
         if (words.Count == 0) throw SnowflakeError.Sql("000900", "42601", "SQL compilation error:\nEmpty SQL statement.");
         if (Unsupported.Contains(words[0])) throw SnowflakeError.Sql("391911", "0A000", $"Unsupported statement type '{words[0]}'.");
         if (words is ["SHOW", "TRANSACTIONS"]) return ShowTransactions();
+
+        if (LastChange().Match(text) is { Success: true } change) return TokenOf(change.Groups["name"].Value, context);
 
         sql.Bind(bindings);
         var tables = Resolve(sql, context);
@@ -154,6 +157,17 @@ internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServe
         return Single("status", SnowflakeType.Parse("VARCHAR"), $"Table {table.Name} successfully created.");
     }
 
+    /// <summary>A number that is another one when the table's rows are others.</summary>
+    private SnowflakeResult TokenOf(string name, SnowflakeContext context)
+    {
+        var reference = new SnowflakeSql($"SELECT * FROM {name}");
+        var table = Resolve(reference, context).Single();
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = $"SELECT CAST(COALESCE(SUM(hash(q)), 0) AS VARCHAR) FROM {table.QuotedName} AS q";
+        return Single("SYSTEM$LAST_CHANGE_COMMIT_TIME", new SnowflakeType(SnowflakeTypeName.Fixed, 38), (string)command.ExecuteScalar()!);
+    }
+
     private SnowflakeResult ShowTransactions()
     {
         var text = SnowflakeType.Parse("VARCHAR");
@@ -176,6 +190,9 @@ internal sealed class SnowflakeEngine(SnowflakeDatabase database, SnowflakeServe
         result.Complete();
         return result;
     }
+
+    [GeneratedRegex(@"^\s*SELECT\s+SYSTEM\$LAST_CHANGE_COMMIT_TIME\('(?<name>.+)'\)\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex LastChange();
 
     private static SnowflakeError Translate(DuckDBException e) =>
         e.Message.Contains("Referenced column", StringComparison.Ordinal)

@@ -100,6 +100,20 @@ internal sealed class JsonTokens(Stream stream) : IDisposable
         while (depth > 0);
     }
 
+    /// <summary>Reads to the end of the stream, where nothing may stand any more.</summary>
+    /// <exception cref="JsonException">Something does.</exception>
+    public void RequireEnd()
+    {
+        while (true)
+        {
+            var reader = Reader();
+            if (reader.Read()) throw new JsonException("Something stands behind the answer.");
+            Accept(reader);
+            if (_isFinal) return;
+            Fill();
+        }
+    }
+
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(_buffer);

@@ -9,15 +9,20 @@ internal sealed record ResultColumn(string Name, string Type, int Precision, int
 /// <summary>One part of a result. Bytes are those of the transfer where the server tells them, else uncompressed.</summary>
 internal readonly record struct ResultPartition(long Rows, long Bytes);
 
-internal sealed record ResultMetadata(IReadOnlyList<ResultColumn> Columns, IReadOnlyList<ResultPartition> Partitions)
+/// <param name="Rows">Of all partitions together; null: the server does not say.</param>
+internal sealed record ResultMetadata(IReadOnlyList<ResultColumn> Columns, IReadOnlyList<ResultPartition> Partitions, long? Rows = null)
 {
-    /// <summary>How many rows a partition has; none where the server lists no partitions.</summary>
-    public long RowsOf(int partition) => partition < Partitions.Count ? Partitions[partition].Rows : 0;
+    /// <summary>How many rows a partition has; a result without a list of partitions is one.</summary>
+    public long RowsOf(int partition) =>
+        partition < Partitions.Count ? Partitions[partition].Rows : partition == 0 && Partitions.Count == 0 ? Rows ?? 0 : 0;
 }
 
 /// <summary>Everything of an answer but its rows.</summary>
 internal sealed record ResultHeader(string? Code, string? SqlState, string? Message, string? StatementHandle, ResultMetadata? Metadata)
 {
+    /// <summary>The code of a result that is whole; with any other (391908: there are more rows than are given) it is not.</summary>
+    public const string WholeCode = "090001";
+
     /// <exception cref="JsonException">Not an answer of the SQL API.</exception>
     public static ResultHeader Read(ResponseBody body)
     {
@@ -37,8 +42,11 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
         string? code = null, sqlState = null, message = null, handle = null;
         ResultMetadata? metadata = null;
         if (tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
-        while (tokens.Next(out var name) == JsonTokenType.PropertyName)
+        while (true)
         {
+            var token = tokens.Next(out var name);
+            if (token == JsonTokenType.EndObject) break;
+            if (token != JsonTokenType.PropertyName) throw new JsonException("The answer is not a JSON object.");
             if (name.SequenceEqual("code"u8)) code = Text(tokens);
             else if (name.SequenceEqual("sqlState"u8)) sqlState = Text(tokens);
             else if (name.SequenceEqual("message"u8)) message = Text(tokens);
@@ -47,6 +55,7 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
             else tokens.SkipNext();
         }
 
+        tokens.RequireEnd();
         return new ResultHeader(code, sqlState, message, handle, metadata);
     }
 
@@ -77,7 +86,7 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
     {
         using var document = tokens.NextDocument();
         var root = document.RootElement;
-        return new ResultMetadata(
+        var metadata = new ResultMetadata(
             [.. Items(root, "rowType").Select(column => new ResultColumn(
                 column.GetProperty("name").GetString() ?? throw new JsonException("A column has no name."),
                 column.GetProperty("type").GetString()?.ToLowerInvariant() ?? throw new JsonException("A column has no type."),
@@ -86,7 +95,11 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
                 !column.TryGetProperty("nullable", out var nullable) || nullable.ValueKind != JsonValueKind.False))],
             [.. Items(root, "partitionInfo").Select(partition => new ResultPartition(
                 Number(partition, "rowCount") ?? 0,
-                Number(partition, "compressedSize") ?? Number(partition, "uncompressedSize") ?? 0))]);
+                Number(partition, "compressedSize") ?? Number(partition, "uncompressedSize") ?? 0))],
+            Number(root, "numRows"));
+        if (metadata is { Rows: { } rows, Partitions.Count: > 0 } && metadata.Partitions.Sum(partition => partition.Rows) is var listed && listed != rows)
+            throw new JsonException($"It says that it has {rows} rows, and its partitions have {listed}.");
+        return metadata;
     }
 
     private static IEnumerable<JsonElement> Items(JsonElement root, string name) =>

@@ -33,14 +33,14 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     public async Task<IReadOnlyList<string?[]>> QueryAsync(string thing, string sql, CancellationToken cancellationToken)
     {
         using var result = await RunAsync(thing, sql, isAsynchronous: false, cancellationToken);
-        try
+        var rows = RowsOf(thing, result.First, result.Metadata.RowsOf(0));
+        for (var partition = 1; partition < result.Metadata.Partitions.Count; partition++)
         {
-            return ResultHeader.Rows(result.First);
+            using var body = await PartitionAsync(thing, result.Handle, partition, cancellationToken);
+            rows = [.. rows, .. RowsOf(thing, body, result.Metadata.RowsOf(partition))];
         }
-        catch (JsonException e)
-        {
-            throw Broken(thing, e);
-        }
+
+        return rows;
     }
 
     /// <summary>The only cell of a query that has one.</summary>
@@ -50,6 +50,19 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     /// <summary>An answer that is none of Snowflake's.</summary>
     public static PipelineException Broken(string thing, Exception cause) =>
         new(FaultKind.Unreachable, thing, $"an answer with rows is broken: {DataFaults.Cause(cause)}", "Look for a proxy between here and Snowflake if it lasts.", cause);
+
+    private static IReadOnlyList<string?[]> RowsOf(string thing, ResponseBody body, long count)
+    {
+        try
+        {
+            var rows = ResultHeader.Rows(body);
+            return rows.Count == count ? rows : throw new JsonException($"It has {rows.Count} of {count} rows.");
+        }
+        catch (JsonException e)
+        {
+            throw Broken(thing, e);
+        }
+    }
 
     /// <summary>Fetches the header of an answer that should have had rows.</summary>
     private static ResultHeader HeaderOf(string thing, Answer answer)
@@ -67,7 +80,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
     /// <summary>Fetches a later partition of a finished statement.</summary>
     public async Task<ResponseBody> PartitionAsync(string thing, string handle, int partition, CancellationToken cancellationToken)
     {
-        var answer = await http.SendAsync(thing, _ => Get(handle, $"&partition={partition}"), isPartition: true, cancellationToken);
+        var answer = await AskAsync(thing, () => Get(handle, $"&partition={partition}"), isPartition: true, time.GetTimestamp(), cancellationToken);
         if (answer.Status == HttpStatusCode.OK) return answer.Body;
         using (answer) throw SnowflakeFaults.Describe(thing, answer.Status, HeaderOf(thing, answer), options);
     }
@@ -96,7 +109,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
         {
             for (var polls = 1; ; polls++)
             {
-                if (answer is { Status: HttpStatusCode.OK, Header: { StatementHandle: { } handle, Metadata: { } metadata } })
+                if (answer is { Status: HttpStatusCode.OK, Header: { Code: ResultHeader.WholeCode, StatementHandle: { } handle, Metadata: { } metadata } })
                     return new StatementResult(handle, metadata, answer.Body);
                 var header = answer.Header!;
                 answer.Dispose();
@@ -104,19 +117,41 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
                 if (running is null) throw SnowflakeFaults.Describe(thing, answer.Status, header, options);
                 wait.Begin($"statement {running} has not ended in warehouse {options.Warehouse}");
                 // Snowflake ends it at its time limit: one of which it says later that it runs is none that anybody knows of.
-                if (time.GetElapsedTime(sent) > options.StatementTimeout + options.RequestTimeout)
+                if (IsOverdue(sent))
                     throw new PipelineException(FaultKind.Unreachable, thing, $"statement {running} is said to run beyond its time limit of {options.StatementTimeout.TotalSeconds:0} s", "Look it up in Snowflake's query history if this repeats.");
                 await Task.Delay(Polls.Delay(polls, Random.Shared.NextDouble()), time, cancellationToken);
-                answer = await http.SendAsync(thing, _ => Get(running, ""), isPartition: false, cancellationToken);
+                answer = await AskAsync(thing, () => Get(running, ""), isPartition: false, sent, cancellationToken);
             }
         }
         // What nobody waits for any more would go on costing.
-        catch (Exception e) when (running is not null && (e is PipelineException || cancellationToken.IsCancellationRequested))
+        catch (Exception) when (running is not null)
         {
             await CancelAsync(thing, running);
             throw;
         }
     }
+
+    /// <summary>
+    /// Asks for something of a statement that Snowflake has. That the account is busy is no reason to execute it again: it is asked
+    /// again until the statement's time is over.
+    /// </summary>
+    /// <param name="since">From when on that time counts.</param>
+    private async Task<Answer> AskAsync(string thing, Func<HttpRequestMessage> build, bool isPartition, long since, CancellationToken cancellationToken)
+    {
+        for (var times = 1; ; times++)
+        {
+            var answer = await http.SendAsync(thing, _ => build(), isPartition, cancellationToken, canWait: true);
+            if (answer.Status != HttpStatusCode.TooManyRequests) return answer;
+            using (answer)
+            {
+                if (IsOverdue(since)) throw SnowflakeFaults.Describe(thing, answer.Status, answer.Header!, options);
+                var pause = Polls.Delay(times, Random.Shared.NextDouble());
+                await Task.Delay(answer.RetryAfter is { } wanted && wanted > pause && wanted <= options.StatementTimeout ? wanted : pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private bool IsOverdue(long since) => time.GetElapsedTime(since) > options.StatementTimeout + options.RequestTimeout;
 
     /// <summary>Best effort: what is not cancelled ends at its own time limit.</summary>
     private async Task CancelAsync(string thing, string handle)

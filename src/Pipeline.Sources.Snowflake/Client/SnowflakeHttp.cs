@@ -5,9 +5,12 @@ using Pipeline.Core;
 
 namespace Pipeline.Sources.Snowflake.Client;
 
-/// <summary>An answer that is more than a hiccup: 200, 202, 408 or 422. Dispose it.</summary>
+/// <summary>An answer that is more than a hiccup: 200, 202, 408 or 422, and 429 for who can wait. Dispose it.</summary>
 internal sealed record Answer(HttpStatusCode Status, ResponseBody Body, ResultHeader? Header) : IDisposable
 {
+    /// <summary>When Snowflake wants to be asked again; null: it does not say.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     public void Dispose() => Body.Dispose();
 }
 
@@ -26,8 +29,9 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
     /// Gets whether an earlier attempt may have been carried out although its answer was lost; called for each attempt.
     /// </param>
     /// <param name="isPartition">A later partition: its answer has rows and nothing else.</param>
+    /// <param name="canWait">Being busy (429) is an answer: the caller comes back later, for as long as it likes.</param>
     /// <exception cref="PipelineException">Attempts are used up, or the request is refused.</exception>
-    public async Task<Answer> SendAsync(string thing, Func<bool, HttpRequestMessage> build, bool isPartition, CancellationToken cancellationToken)
+    public async Task<Answer> SendAsync(string thing, Func<bool, HttpRequestMessage> build, bool isPartition, CancellationToken cancellationToken, bool canWait = false)
     {
         var mayHaveActed = false;
         var renewals = 0;
@@ -38,10 +42,10 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
             while (true)
             {
                 var token = await tokens.GetAsync(cancel);
-                switch (await AttemptAsync(build(mayHaveActed), token, isPartition, cancel))
+                switch (await AttemptAsync(build(mayHaveActed), token, isPartition, canWait, cancel))
                 {
                     case Attempt.Answered { Answer: var answer } when answer.Status is HttpStatusCode.OK or HttpStatusCode.Accepted
-                        or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity:
+                        or HttpStatusCode.RequestTimeout or HttpStatusCode.UnprocessableEntity or HttpStatusCode.TooManyRequests:
                         return answer;
 
                     case Attempt.Answered { Answer: var refusal }:
@@ -73,7 +77,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
         public sealed record Failed(string Cause, bool MayHaveActed, TimeSpan? RetryAfter = null, Exception? Exception = null) : Attempt;
     }
 
-    private async Task<Attempt> AttemptAsync(HttpRequestMessage request, AccessToken token, bool isPartition, CancellationToken cancellationToken)
+    private async Task<Attempt> AttemptAsync(HttpRequestMessage request, AccessToken token, bool isPartition, bool canWait, CancellationToken cancellationToken)
     {
         using var deadline = new RequestDeadline(options.RequestTimeout, time, cancellationToken);
         try
@@ -84,7 +88,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
                 request.Headers.Add("X-Snowflake-Authorization-Token-Type", tokens.Type);
                 using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
                 var status = (int)response.StatusCode;
-                if (status == 429 || status >= 500) return new Attempt.Failed($"it answers {status}", status >= 500, response.Headers.RetryAfter?.Delta);
+                if ((status == 429 && !canWait) || status >= 500) return new Attempt.Failed($"it answers {status}", status >= 500, response.Headers.RetryAfter?.Delta);
                 return new Attempt.Answered(await ReadAsync(response, isPartition, deadline.Token));
             }
         }
@@ -105,7 +109,10 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
         try
         {
             // A partition that is not gzip to its end, or no JSON, is found out when its rows are read.
-            return new Answer(response.StatusCode, body, isPartition && response.IsSuccessStatusCode ? null : ReadHeader(response, body));
+            return new Answer(response.StatusCode, body, isPartition && response.IsSuccessStatusCode ? null : ReadHeader(response, body))
+            {
+                RetryAfter = response.Headers.RetryAfter?.Delta,
+            };
         }
         catch
         {

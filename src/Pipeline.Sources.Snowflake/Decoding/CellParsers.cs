@@ -15,6 +15,8 @@ internal static class CellParsers
     /// <summary>0001-01-01 and the first moment of 10000-01-01, which bound the lake's timestamps.</summary>
     private const long SecondsMin = -62_135_596_800, SecondsEnd = 253_402_300_800;
 
+    private const long TimestampMin = SecondsMin * MicrosPerSecond, TimestampEnd = SecondsEnd * MicrosPerSecond;
+
     /// <summary>A whole number without a point and with more digits than this is nanoseconds, not seconds.</summary>
     private const int SecondsDigitsMax = 15;
 
@@ -63,6 +65,21 @@ internal static class CellParsers
     /// </summary>
     public static bool TryTimestamp(ReadOnlySpan<byte> text, out long micros)
     {
+        var isThere = TryAnyTimestamp(text, out var any) && any >= TimestampMin && any < TimestampEnd;
+        micros = isThere ? (long)any : 0;
+        return isThere;
+    }
+
+    /// <summary>The same, also outside of years 1 to 9999: then the first moment of them, or the first one after.</summary>
+    public static bool TryNearestTimestamp(ReadOnlySpan<byte> text, out long micros)
+    {
+        var isThere = TryAnyTimestamp(text, out var any);
+        micros = (long)Int128.Clamp(any, TimestampMin, TimestampEnd);
+        return isThere;
+    }
+
+    private static bool TryAnyTimestamp(ReadOnlySpan<byte> text, out Int128 micros)
+    {
         var space = text.IndexOf((byte)' ');
         if (space >= 0) text = text[..space];
         micros = 0;
@@ -73,7 +90,8 @@ internal static class CellParsers
         {
             Int128 nanos = 0;
             if (text.Length > 30 || !TryDigits(text, ref nanos)) return false;
-            return TryMicros(isNegative, nanos / 1000, nanos % 1000 != 0, out micros);
+            micros = Floor(isNegative, nanos / 1000, nanos % 1000 != 0);
+            return true;
         }
 
         Int128 value = 0;
@@ -84,7 +102,8 @@ internal static class CellParsers
         for (var i = fraction.Length; i < 6; i++) value *= 10;
         Int128 finer = 0;
         if (fraction.Length > 6 && (fraction.Length > 30 || !TryDigits(fraction[6..], ref finer))) return false;
-        return TryMicros(isNegative, value, finer != 0, out micros);
+        micros = Floor(isNegative, value, finer != 0);
+        return true;
     }
 
     /// <summary>Seconds since midnight as <c>HH:MM:SS</c> with the decimals that are not zero; returns its length or -1.</summary>
@@ -111,13 +130,7 @@ internal static class CellParsers
         target[1] = (byte)('0' + value % 10);
     }
 
-    private static bool TryMicros(bool isNegative, Int128 size, bool isFiner, out long micros)
-    {
-        var value = isNegative ? -size - (isFiner ? 1 : 0) : size;
-        var isInRange = value >= (Int128)SecondsMin * MicrosPerSecond && value < (Int128)SecondsEnd * MicrosPerSecond;
-        micros = isInRange ? (long)value : 0;
-        return isInRange;
-    }
+    private static Int128 Floor(bool isNegative, Int128 size, bool isFiner) => isNegative ? -size - (isFiner ? 1 : 0) : size;
 
     private static bool TryDigits(ReadOnlySpan<byte> digits, ref Int128 value)
     {

@@ -11,6 +11,8 @@ namespace Pipeline.Sources.Snowflake.Decoding;
 /// </summary>
 internal sealed class RowReader : IDisposable
 {
+    private static ReadOnlySpan<byte> WholeCode => "090001"u8;
+
     private readonly string _thing;
     private readonly SplitId _split;
     private readonly string _table;
@@ -27,16 +29,27 @@ internal sealed class RowReader : IDisposable
     {
         (_least, _end) = (window.From, window.To);
         (_thing, _split, _table, _shape) = (thing, split, table, shape);
-        _tokens = new JsonTokens(body.Open());
-        if (_tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
+        _tokens = OpenRows(body);
+    }
+
+    /// <summary>How many rows a partition has, without reading them; for what is too large to be held until its end is seen.</summary>
+    /// <exception cref="JsonException">The body has no rows, or ends among them.</exception>
+    public static long Count(ResponseBody body)
+    {
+        using var tokens = OpenRows(body);
+        var (rows, depth) = (0L, 0);
         while (true)
         {
-            if (_tokens.Next(out var name) != JsonTokenType.PropertyName) throw new JsonException("The answer has no rows.");
-            if (name.SequenceEqual("data"u8)) break;
-            _tokens.SkipNext();
-        }
+            var reader = tokens.Reader();
+            while (reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.StartArray && depth++ == 0) rows++;
+                if (reader.TokenType == JsonTokenType.EndArray && depth-- == 0) return rows;
+            }
 
-        if (_tokens.Next(out _) != JsonTokenType.StartArray) throw new JsonException("The answer's rows are not an array.");
+            tokens.Accept(reader);
+            tokens.Fill();
+        }
     }
 
     /// <summary>Watermark of the row that a full chunk ends before.</summary>
@@ -66,10 +79,13 @@ internal sealed class RowReader : IDisposable
                 if (row.IsEnd)
                 {
                     _tokens.Accept(reader);
+                    ReadEnd();
                     return false;
                 }
 
-                // A position that is not the row's own would have others passed over.
+                // A position that is not the row's own would have others passed over. No range ends behind the greatest number there is,
+                // so that number lies with the one before it.
+                if (row.Position == long.MaxValue && _end == long.MaxValue) row = row with { Position = long.MaxValue - 1 };
                 if (row.Position < _least || row.Position >= _end) throw new JsonException($"A row's watermark {row.Position} is not between {_least} and {_end}.");
                 _least = row.Position;
                 if (chunk.Bytes >= bytesMax && chunk.Records > 0)
@@ -95,6 +111,55 @@ internal sealed class RowReader : IDisposable
     }
 
     public void Dispose() => _tokens.Dispose();
+
+    /// <summary>Reads what stands behind the rows: no others, and nothing that says that there are more.</summary>
+    private void ReadEnd()
+    {
+        while (true)
+        {
+            var token = _tokens.Next(out var name);
+            if (token == JsonTokenType.EndObject) break;
+            if (token != JsonTokenType.PropertyName || name.SequenceEqual("data"u8)) throw new JsonException("Something else than the end stands behind the rows.");
+            PassOver(_tokens, name);
+        }
+
+        _tokens.RequireEnd();
+    }
+
+    /// <summary>Opens an answer where its first row begins.</summary>
+    private static JsonTokens OpenRows(ResponseBody body)
+    {
+        var tokens = new JsonTokens(body.Open());
+        try
+        {
+            if (tokens.Next(out _) != JsonTokenType.StartObject) throw new JsonException("The answer is not a JSON object.");
+            while (true)
+            {
+                if (tokens.Next(out var name) != JsonTokenType.PropertyName) throw new JsonException("The answer has no rows.");
+                if (name.SequenceEqual("data"u8)) break;
+                PassOver(tokens, name);
+            }
+
+            return tokens.Next(out _) == JsonTokenType.StartArray ? tokens : throw new JsonException("The answer's rows are not an array.");
+        }
+        catch
+        {
+            tokens.Dispose();
+            throw;
+        }
+    }
+
+    private static void PassOver(JsonTokens tokens, ReadOnlySpan<byte> property)
+    {
+        if (!property.SequenceEqual("code"u8))
+        {
+            tokens.SkipNext();
+            return;
+        }
+
+        if (tokens.Next(out var code) == JsonTokenType.String && code.SequenceEqual(WholeCode)) return;
+        throw new JsonException("Its code does not say that these are all rows.");
+    }
 
     /// <summary>Appends the next row's cells; null when it is not all there yet.</summary>
     private Row? ReadRow(ref Utf8JsonReader reader, ChunkAssembler chunk)

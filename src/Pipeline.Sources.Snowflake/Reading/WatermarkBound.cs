@@ -24,27 +24,50 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
 
     /// <summary>Why rows that are there lie behind U for now; null: none do.</summary>
     public string? Held { get; private set; }
+
     /// <summary>How long before the last look that moment was of which U leaves out nothing; null: not known yet.</summary>
     public TimeSpan? Behind { get; private set; }
+
+    /// <summary>One more than the greatest watermark at the last look, as far as positions go; null: there was none.</summary>
+    public long? Seen { get; private set; }
+
+    /// <summary>The greatest watermark, when it is one to which reading does not come by itself; null: it does.</summary>
+    public string? Beyond { get; private set; }
+
+    /// <summary>The account's clock when it was last looked at; null: it was not.</summary>
+    public long? Clock { get; private set; }
 
     /// <summary>U; null while there is none.</summary>
     public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
         var greatest = await client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
         Held = null;
+        Beyond = null;
         Behind = TimeSpan.Zero;
+        Seen = null;
         if (greatest is null) return null;
-        var seen = checked((shape.IsTimestamp ? Micros(greatest) : Integer(greatest)) + 1);
+        var position = PositionOf(greatest);
+        var seen = position == long.MaxValue ? position : position + 1;
+        Seen = seen;
+        if (!shape.IsTimestamp && !long.TryParse(greatest, CultureInfo.InvariantCulture, out _)) Beyond = greatest;
         if (!_end.MayMove(seen)) return _end.Value;
         var clock = Micros(await client.QueryCellAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken));
+        Clock = clock;
         var oldest = await OldestTransactionAsync(cancellationToken);
         _end.Move(seen, clock, oldest);
-        if (!(seen <= _end.Value)) Held = oldest < clock ? $"a transaction that is open in the account since {Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, oldest):yyyy-MM-dd HH:mm:ss}Z holds back what may be read"
+        if (shape.IsTimestamp && seen > clock) Beyond = TextOf(seen - 1);
+        if (!(seen <= _end.Value)) Held = oldest < clock ? $"a transaction that is open in the account since {TextOf(oldest)} holds back what may be read"
             : shape.IsTimestamp && seen > clock ? "its greatest watermark is ahead of the account's clock" : null;
         // Both are moments of the calendar.
         if (!(_end.Value >= seen)) Behind = _end.WholeAt is { } whole ? new TimeSpan(Math.Max(0, clock - whole) * TimeSpan.TicksPerMicrosecond) : null;
         return _end.Value;
     }
+
+    /// <summary>A watermark as a position; what lies outside of all positions counts as the nearest one.</summary>
+    public long PositionOf(string watermark) => shape.IsTimestamp ? Micros(watermark, isNearest: true) : Integer(watermark);
+
+    /// <summary>A moment for people.</summary>
+    public static string TextOf(long micros) => $"{Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros):yyyy-MM-dd HH:mm:ss}Z";
 
     private static long LagMicros(SnowflakeSourceOptions options) => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
 
@@ -59,13 +82,17 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
     }
 
     private long Integer(string cell) =>
-        long.TryParse(cell, CultureInfo.InvariantCulture, out var value) && value < long.MaxValue ? value
-            : throw new PipelineException(FaultKind.Invalid, thing, $"the watermark {cell} is not a 64-bit integer", "Choose another watermark column.");
+        CellParsers.TryDecimal(Encoding.UTF8.GetBytes(cell), precision: 38, scale: 0, out var value) ? (long)Int128.Clamp(value, long.MinValue, long.MaxValue)
+            : throw new PipelineException(FaultKind.Invalid, thing, $"the watermark {cell} is not a whole number", "Choose another watermark column.");
 
-    private long Micros(string? cell) =>
-        CellParsers.TryTimestamp(Encoding.UTF8.GetBytes(cell ?? ""), out var micros) ? micros
-            : throw new PipelineException(FaultKind.Invalid, thing, $"'{cell}' is not a timestamp between years 1 and 9999",
-                "Correct the greatest value of the watermark column in Snowflake.");
+    /// <param name="isNearest">What lies outside of years 1 to 9999 counts as the nearest that does not.</param>
+    private long Micros(string? cell, bool isNearest = false)
+    {
+        var text = Encoding.UTF8.GetBytes(cell ?? "");
+        if (isNearest ? CellParsers.TryNearestTimestamp(text, out var micros) : CellParsers.TryTimestamp(text, out micros)) return micros;
+        throw new PipelineException(FaultKind.Invalid, thing, $"'{cell}' is not a timestamp between years 1 and 9999",
+            "Correct the greatest value of the watermark column in Snowflake.");
+    }
 }
 
 /// <summary>How far a watermark may be read, given what was seen so far. Times are in microseconds of the account's clock.</summary>

@@ -45,13 +45,28 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         return long.TryParse(count, CultureInfo.InvariantCulture, out var rows) ? rows : throw SnowflakeClient.Broken(Thing, new FormatException($"'{count}' is no count"));
     }
 
+    /// <summary>Asks what reading asks, each statement once; of windows one that has no rows.</summary>
+    /// <returns>Where the table can be read to.</returns>
+    public async ValueTask<WatermarkBound> TryAsync(TableShape shape, CancellationToken cancellationToken)
+    {
+        var bound = BoundOf(shape);
+        _ = await bound.NextAsync(cancellationToken);
+        var end = Math.Min(bound.Seen ?? 0, bound.Clock ?? long.MaxValue);
+        using var window = await client.ExecuteAsync(Thing, WindowSql(shape, end, end), cancellationToken);
+        var changes = ChangesOf(shape);
+        if (await changes.MayHaveRowsAsync(bound, end, cancellationToken)) await changes.ReadToAsync(bound, end, cancellationToken);
+        return bound;
+    }
+
     /// <summary>Reads from <paramref name="position"/> (null: from the beginning) until cancelled.</summary>
     public async IAsyncEnumerable<Chunk> ReadAsync(long? position, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
         if (shape.Columns[shape.Watermark].IsNullable && await CountWithoutWatermarkAsync(cancellationToken) is > 0 and var rows)
             log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
-        var bound = new WatermarkBound(Thing, QuotedTable, QuotedWatermark, shape, options, client);
+        var bound = BoundOf(shape);
+        var changes = ChangesOf(shape);
+        var notices = new WatermarkNotices(source, table, shape, log);
         var from = position ?? shape.Beginning;
         long? lookedTo = null;
         using var wait = waits.Open($"The end of {Thing}");
@@ -66,7 +81,9 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 if (next != lookedTo || bound.Held is null) wait.End();
                 else wait.Begin(bound.Held);
                 lookedTo = next;
-                if (next is { } end && end > from)
+                notices.Look(bound, from == shape.Beginning ? null : from);
+                // An end is not taken back when the rows that it was chosen for are gone.
+                if (next is { } end && end > from && bound.Seen > from && await changes.MayHaveRowsAsync(bound, end, cancellationToken))
                 {
                     await foreach (var chunk in ReadWindowAsync(shape, from, end, cancellationToken))
                     {
@@ -74,6 +91,8 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                         metrics.Read(chunk);
                         yield return chunk;
                     }
+
+                    await changes.ReadToAsync(bound, end, cancellationToken);
                 }
 
                 if (bound.Behind is { } behind) looks.Saw(Split, SplitLook.Before(reached, lookedAt, behind, time));
@@ -107,8 +126,12 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 {
                     metrics.Fetched(table.Name, body.Length);
                     using var rows = Open(shape, new PositionRange(chunk.LastPosition ?? from, end), body);
+                    var isWhole = false;
                     while (Read(rows, chunk))
                     {
+                        // Its end has not been seen, and what is handed over moves the position past its rows.
+                        if (!isWhole) RequireRows(index, Count(body), result.Metadata);
+                        isWhole = true;
                         // Rows with the next row's watermark may be in this chunk: then nothing is complete yet.
                         var to = rows.NextPosition > chunk.LastPosition ? rows.NextPosition : from;
                         var full = chunk;
@@ -119,8 +142,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                     }
 
                     // Were a page believed that somebody on the way gave in the partition's place, the window would end without its rows.
-                    if (rows.Rows != result.Metadata.RowsOf(index))
-                        throw SnowflakeClient.Broken(Thing, new JsonException($"partition {index} has {rows.Rows} of {result.Metadata.RowsOf(index)} rows"));
+                    RequireRows(index, rows.Rows, result.Metadata);
                 }
             }
 
@@ -132,6 +154,27 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         finally
         {
             chunk.Dispose();
+        }
+    }
+
+    private WatermarkBound BoundOf(TableShape shape) => new(Thing, QuotedTable, QuotedWatermark, shape, options, client);
+
+    private TableChanges ChangesOf(TableShape shape) => new(Thing, QuotedTable, QuotedWatermark, new TableLiterals(shape), client);
+
+    private void RequireRows(int partition, long rows, ResultMetadata metadata)
+    {
+        if (rows != metadata.RowsOf(partition)) throw SnowflakeClient.Broken(Thing, new JsonException($"partition {partition} has {rows} of {metadata.RowsOf(partition)} rows"));
+    }
+
+    private long Count(ResponseBody body)
+    {
+        try
+        {
+            return RowReader.Count(body);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw SnowflakeClient.Broken(Thing, e);
         }
     }
 
@@ -159,19 +202,15 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         }
     }
 
-    /// <summary>Bounds are numbers of our own making, so they stand in the text: the window is pinned and can be found in the query history.</summary>
+    /// <summary>The window can be found in the query history by its bounds. One that ends with the type has its last value too: none is greater.</summary>
     private string WindowSql(TableShape shape, long? from, long end)
     {
-        var lower = from is { } value ? $"{QuotedWatermark} >= {Literal(shape, value)} AND " : "";
+        var literals = new TableLiterals(shape);
+        var lower = from is { } value ? $"{QuotedWatermark} >= {literals.Of(value)} AND " : "";
+        var below = end == long.MaxValue ? "<=" : "<";
         var order = string.Join(", ", table.Key.Where(key => key != table.Watermark).Prepend(table.Watermark).Select(Quote));
-        return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} < {Literal(shape, end)} ORDER BY {order}";
+        return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} {below} {literals.Of(end)} ORDER BY {order}";
     }
-
-    private static string Literal(TableShape shape, long position) => shape.Columns[shape.Watermark].Type switch
-    {
-        "fixed" => position.ToString(),
-        var type => $"TO_{type.ToUpperInvariant()}({position}, 6)",
-    };
 
     private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"")}\"";
 }

@@ -1,0 +1,205 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Apache.Arrow;
+using CsCheck;
+using Microsoft.Extensions.Logging;
+using Pipeline.Core;
+using Pipeline.Emulation.Snowflake;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Snowflake.Tests;
+
+/// <summary>Every row that a table has is read, or it is said that it is not.</summary>
+public sealed partial class WatermarkReachSpec
+{
+    private static readonly SplitId Orders = new("crm", "orders");
+
+    /// <summary>Watermarks that grow from batch to batch, with the ends of their type among them.</summary>
+    [Theory]
+    [InlineData("NUMBER(38,0)")]
+    [InlineData("NUMBER(19,0)")]
+    [InlineData("NUMBER(9,0)")]
+    [InlineData("TIMESTAMP_NTZ")]
+    [InlineData("TIMESTAMP_LTZ")]
+    [InlineData("TIMESTAMP_TZ")]
+    public async Task Reading_in_windows_gives_what_reading_everything_gives(string type)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, createSql: $"CREATE TABLE ORDERS (NUMBER NUMBER(12,0), AT {type})");
+        var isTimestamp = type.StartsWith("TIMESTAMP", StringComparison.Ordinal);
+        string[] values = isTimestamp
+            ? ["0001-01-01 00:00:00", "0001-01-01 00:00:00.000001", "1969-12-31 23:59:59.999999", "1970-01-01 00:00:00", "2026-01-01 00:00:00"]
+            : type == "NUMBER(9,0)" ? ["-999999999", "-1", "0", "1", "999999999"]
+            : ["-9223372036854775808", "-9223372036854775807", "-1", "0", "1", "9223372036854775805", "9223372036854775807"];
+        var number = 0;
+
+        await Gen.Int[0, values.Length - 1].Array[1, 6].SampleAsync(async indexes =>
+        {
+            table.Server.Database.Execute($"CREATE OR REPLACE TABLE ORDERS (NUMBER NUMBER(12,0), AT {type})");
+            await using var source = table.Open(table.Options with { WatchTransactions = false, Tables = [new SnowflakeTableOptions("orders", "ORDERS", "AT", [])] });
+            var (wanted, read) = (new List<long>(), new List<long>());
+            long? position = null;
+            foreach (var batch in indexes.Order().Chunk(2))
+            {
+                foreach (var index in batch)
+                {
+                    // What has been passed is told by a lag, and not by a window.
+                    if (wanted.Count > 0 && !IsAhead(index)) continue;
+                    table.Server.Database.Execute($"INSERT INTO ORDERS VALUES ({number}, {(isTimestamp ? $"'{values[index]}'" : values[index])})");
+                    wanted.Add(number++);
+                }
+
+                if (read.Count == wanted.Count) continue;
+                (var rows, position) = await ReadAsync(source, position, wanted.Count - read.Count, deadline.Token);
+                read.AddRange(rows);
+            }
+
+            Assert.Equal(wanted, read.Order());
+
+            bool IsAhead(int index) => position is { } at && (isTimestamp
+                ? (DateTimeOffset.Parse(values[index], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) - DateTimeOffset.UnixEpoch).Ticks / 10 >= at
+                : long.Parse(values[index], CultureInfo.InvariantCulture) >= at && at < long.MaxValue);
+        }, iter: 6, threads: 1);
+    }
+
+    [Theory]
+    [InlineData("TIMESTAMP_LTZ", "9999-12-31 23:59:59.999999")]
+    [InlineData("TIMESTAMP_NTZ", "9999-12-31 23:59:59.999999")]
+    [InlineData("TIMESTAMP_LTZ", "10000-01-01 00:00:00")]
+    public async Task A_row_ahead_of_the_clock_is_said_once_and_wakes_no_warehouse_until_something_changes(string type, string ahead)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, watermark: type);
+        table.Server.Database.Execute($"INSERT INTO ORDERS VALUES (1, 'wrong', 1, '{ahead}', 1), (2, 'right', 1, now(), 1)");
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options, logs: logs);
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([2L], Numbers(chunks.Current));
+        var next = chunks.MoveNextAsync();
+        await LooksAsync(table.Server, 6, deadline.Token);
+
+        // Each window was asked for because something had changed.
+        Assert.InRange(table.Server.Executed.CountOfWindows(), 1, 2);
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (3, 'right', 1, now(), 1)");
+        Assert.True(await next);
+        Assert.Equal([3L], Numbers(chunks.Current));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("and the account's clock says", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_row_that_is_due_soon_is_read_then_though_nothing_changes()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 'wrong', 1, '9000-01-01', 1), (2, 'right', 1, now(), 1), (3, 'soon', 1, now() + INTERVAL 2 SECOND, 1)");
+        await using var source = table.Open();
+
+        Assert.Equal([2L, 3L], await Reading.NumbersAsync(source, null, 2, deadline.Token));
+    }
+
+    [Fact]
+    public async Task A_number_beyond_64_bits_is_said_and_the_others_are_read()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, createSql: "CREATE TABLE ORDERS (NUMBER NUMBER(12,0), AT NUMBER(38,0))");
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 5), (2, 9223372036854775808), (3, 9223372036854775807)");
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options with { Tables = [new SnowflakeTableOptions("orders", "ORDERS", "AT", [])] }, logs: logs);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], stop.Token).GetAsyncEnumerator(stop.Token);
+
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([1L, 3L], Numbers(chunks.Current));
+        var next = chunks.MoveNextAsync();
+        await LooksAsync(table.Server, 3, deadline.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
+
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("9223372036854775808, more than 64 bits hold", StringComparison.Ordinal));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("has reached the greatest number of 64 bits", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("DELETE FROM ORDERS WHERE NUMBER > 0", "read up to")]
+    [InlineData("DELETE FROM ORDERS", "is none")]
+    public async Task A_table_whose_greatest_watermark_went_down_is_said_once_and_read_on(string change, string said)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        await table.AppendAsync(9, deadline.Token);
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options, logs: logs);
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        table.Server.Database.Execute(change);
+        var next = chunks.MoveNextAsync();
+        await LooksAsync(table.Server, 4, deadline.Token);
+        var windows = table.Server.Executed.CountOfWindows();
+
+        Assert.Contains(said, Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows below that are not read again", StringComparison.Ordinal)), StringComparison.Ordinal);
+        await table.AppendAsync(1, deadline.Token);
+        Assert.True(await next);
+        Assert.Equal([9L], Numbers(chunks.Current));
+        Assert.Equal(1, windows);
+    }
+
+    [Theory]
+    [InlineData("TIMESTAMP_LTZ")]
+    [InlineData("TIMESTAMP_NTZ")]
+    public async Task A_check_sends_what_reading_sends(string type)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, watermark: type);
+        await table.AppendAsync(3, deadline.Token);
+        await using (var source = table.Open()) Assert.All(await source.CheckAsync(deadline.Token), finding => Assert.True(finding.Ok, finding.Detail));
+        var check = Shapes(table.Server.Executed);
+        await using var reading = table.Open();
+        await using var chunks = reading.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+        await table.AppendAsync(3, deadline.Token);
+        Assert.True(await chunks.MoveNextAsync());
+
+        // Of the first window the check has the form of those that follow.
+        var others = Shapes(table.Server.Executed).Except(check).ToList();
+        Assert.All(others, sql => Assert.Contains("WHERE \"UPDATED_AT\" <", sql, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_row_ahead_of_the_clock_is_found_by_the_check()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 'wrong', 1, '9999-12-31', 1)");
+        await using var source = table.Open();
+
+        Assert.Contains("9999-12-31 00:00:00Z, ahead of the account's clock", Assert.Single(await source.CheckAsync(deadline.Token), finding => !finding.Ok).Detail, StringComparison.Ordinal);
+    }
+
+    private static HashSet<string> Shapes(IEnumerable<string> executed) => [.. executed.Select(sql => Digits().Replace(sql, "#"))];
+
+    private static async Task LooksAsync(SnowflakeServer server, int count, CancellationToken cancellationToken)
+    {
+        int Looks() => server.Executed.Count(sql => sql.Contains("MAX(", StringComparison.Ordinal));
+        var looks = Looks();
+        await server.WaitForAsync(_ => Looks() >= looks + count, cancellationToken);
+    }
+
+    private static async Task<(List<long> Rows, long? Position)> ReadAsync(ISource source, long? from, int count, CancellationToken cancellationToken)
+    {
+        var rows = new List<long>();
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(Orders, from)], cancellationToken))
+            using (chunk)
+            {
+                rows.AddRange(Numbers(chunk));
+                if (rows.Count >= count && chunk.Range.IsAdvancing) return (rows, chunk.Range.To);
+            }
+
+        throw new InvalidOperationException("Reading does not end by itself.");
+    }
+
+    private static long[] Numbers(Chunk chunk) => ((Int64Array)chunk.Rows!.Column("number")).Values.ToArray();
+
+    [GeneratedRegex(@"-?\d+", RegexOptions.CultureInvariant)]
+    private static partial Regex Digits();
+}
