@@ -25,9 +25,8 @@ public sealed class DecodedLetters(RecordBatch? rows, IReadOnlyList<RecordReject
 }
 
 /// <summary>
-/// A source that can decode a record from its dead letter, without reading the record again. A position of its splits names
-/// one record, and its columns say which of them tell a record from every other (<see cref="BronzeRole.Identifies"/>):
-/// integers, timestamps or text.
+/// A source that can decode a record from its dead letter, without reading the record again. Its columns say which of them tell a
+/// record from every other at its position (<see cref="BronzeRole.Identifies"/>): integers, decimals, dates, timestamps or text.
 /// </summary>
 public interface IRedriveSource : ISource
 {

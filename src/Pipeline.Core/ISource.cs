@@ -51,6 +51,9 @@ public interface ISource : IAsyncDisposable
 /// <param name="RowsMayRepeat">Rows are read again on purpose (an overlap), so Bronze holds some more than once.</param>
 public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = false)
 {
+    /// <summary>A position of its splits names one record: no two share it.</summary>
+    public bool PositionsNameRecords { get; init; }
+
     /// <summary>Columns that the source adds to the table's own, and by which rows may be ordered.</summary>
     public IReadOnlyList<string> TechnicalColumns { get; init; } = [];
 }

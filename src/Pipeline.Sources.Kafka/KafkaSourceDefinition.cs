@@ -13,7 +13,7 @@ public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceD
 
     public string Kind => "kafka";
 
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers) { TechnicalColumns = KafkaSchemas.Ordering })];
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers) { TechnicalColumns = KafkaSchemas.Ordering, PositionsNameRecords = true })];
 
     public ISource Open(SourceServices services) => new KafkaSource(this, services);
 }

@@ -5,12 +5,13 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Snowflake.Client;
+using Pipeline.Sources.Snowflake.Decoding;
 using Pipeline.Sources.Snowflake.Reading;
 
 namespace Pipeline.Sources.Snowflake;
 
 /// <summary>Tables of a Snowflake account. Each table is one split, whose position is its watermark.</summary>
-internal sealed class SnowflakeSource : ISource
+internal sealed class SnowflakeSource : IRedriveSource
 {
     private readonly SnowflakeSourceOptions _options;
     private readonly HttpClient _http;
@@ -66,6 +67,10 @@ internal sealed class SnowflakeSource : ISource
 
     /// <summary>Watermarks live in the lake alone: there is nothing to tell Snowflake.</summary>
     public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
+    public async ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken) =>
+        LetterDecoding.Decode(await _tables[table].DescribeAsync(cancellationToken), letters);
 
     public SplitLook? LastLook(SplitId split) => _looks.Find(split);
 

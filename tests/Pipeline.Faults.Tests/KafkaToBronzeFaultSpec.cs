@@ -103,6 +103,22 @@ public sealed class KafkaToBronzeFaultSpec
     /// time; none may lose a record.
     /// </summary>
     [Fact]
+    public async Task Killed_between_letters_and_rows_and_started_with_another_decoding_each_offset_arrives_once()
+    {
+        using var deadline = KafkaScene.Deadline();
+        await using var scene = new KafkaScene();
+        for (var life = 0; life < 6; life++)
+        {
+            // A few bytes, or all that are there: what was a row is a dead letter, and the other way round.
+            await using var killed = scene.StartNode($"{KillPoint.AfterLogEntry}:{1 + life % 3}", recordBytesMax: life % 2 == 0 ? 1 << 20 : 8);
+            Assert.Equal(KilledBySignal, await killed.ExitAsync(deadline.Token));
+        }
+
+        await using var last = scene.StartNode(recordBytesMax: 8);
+        await scene.AssertEndsExactlyOnceAsync(last, deadline.Token);
+    }
+
+    [Fact]
     public async Task When_one_node_of_three_is_killed_the_others_read_all_its_partitions_within_ten_seconds()
     {
         using var deadline = Deadline();

@@ -124,6 +124,28 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_record_that_is_decoded_otherwise_when_it_is_read_again_arrives_once_all_the_same()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        for (var round = 0; round < 4; round++)
+        {
+            var (start, remainder) = (round * 500, round);
+            _system.IsDead = record => int.Parse(record.Id.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture) % 4 == remainder;
+            _system.Append(split, Enumerable.Range(start, 500).Select(i => new ScriptedRecord("orders", $"orders/0:{i}")));
+            await using var node = await StartAsync();
+            await node.UntilAsync(status => status.Tables.Any(table => table.DeadLetters > 0));
+            await node.KillAsync();
+        }
+
+        await using var last = await StartAsync();
+        await UntilPositionAsync(Orders, [split], 2_000);
+
+        var (rows, dead) = (await _oracle.IdsAsync(Orders), await _oracle.ColumnAsync(Dead, "decode(value)"));
+        Assert.Equal(Expected([split], 2_000), rows.Concat(dead).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_split_that_feeds_two_tables_brings_each_its_rows_once_over_restarts()
     {
         _system.WithTable("orders").WithTable("lines");

@@ -41,12 +41,15 @@ public sealed class ScriptedSystem(string name)
     /// <summary>Looks at splits, as the sources that are open tell them.</summary>
     public SplitLooks Looks { get; } = new();
 
+    /// <summary>Whether a record cannot be decoded; by default what it says itself.</summary>
+    public Func<ScriptedRecord, bool> IsDead { get; set; } = record => record.IsDead;
+
     /// <summary>Whether tables have a second, nullable column <c>extra</c>.</summary>
     public bool HasExtraColumn { get; set; }
 
     public ScriptedSystem WithTable(string table, int workers = 1)
     {
-        _tables.Add(new SourceTable(table, workers));
+        _tables.Add(new SourceTable(table, workers) { PositionsNameRecords = true });
         return this;
     }
 
@@ -130,7 +133,7 @@ public sealed class ScriptedSystem(string name)
         var (rows, dead) = (new Rows(memory, SchemaOf()), new DeadRows(memory));
         for (var i = 0; i < records.Count; i++)
         {
-            if (records[i].IsDead) dead.Append(split, position + i, records[i]);
+            if (IsDead(records[i])) dead.Append(split, position + i, records[i]);
             else rows.Append(position + i, records[i]);
         }
 

@@ -12,6 +12,7 @@ internal sealed class HeldRecords
 {
     private readonly HashSet<(SplitId Split, long Position)> _redriven = [];
     private readonly HashSet<string> _asRead = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _redrivenRecords = new(StringComparer.Ordinal);
     private readonly IReadOnlyList<string> _recordColumns;
 
     private HeldRecords(IReadOnlyList<string> recordColumns) => _recordColumns = recordColumns;
@@ -20,9 +21,10 @@ internal sealed class HeldRecords
     /// Looks at the rows of a snapshot at the letters' positions. Files whose positions are all elsewhere are not opened;
     /// memory does not grow with the table.
     /// </summary>
-    public static async ValueTask<HeldRecords> FindAsync(DeltaTable table, Snapshot snapshot, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    /// <param name="shape">The rows' shape as their source says it: the table may not have learned it yet.</param>
+    public static async ValueTask<HeldRecords> FindAsync(DeltaTable table, Snapshot snapshot, BronzeShape shape, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
     {
-        var recordColumns = BronzeShape.Of(snapshot.Schema).Identifying;
+        var recordColumns = shape.Identifying.Where(snapshot.Schema.FieldsLookup.Contains).ToList();
         var held = new HeldRecords(recordColumns);
         long[] positions = [.. letters.Select(letter => letter.Position).Distinct().Order()];
         var wanted = positions.ToHashSet();
@@ -33,6 +35,9 @@ internal sealed class HeldRecords
                 held.Note(batch, wanted, marks.Length > 0 ? (StringArray)batch.Column(BronzeColumns.RedrivenFrom) : null);
         return held;
     }
+
+    /// <summary>Whether the record of a decoded row is in the table, as it was read or re-driven; where several share a position.</summary>
+    public bool IsThere(RecordBatch decoded, int row) => _asRead.Contains(RecordOf(decoded, row)) || _redrivenRecords.Contains(RecordOf(decoded, row));
 
     /// <summary>Whether the letter was re-driven.</summary>
     public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split, letter.Position));
@@ -47,8 +52,14 @@ internal sealed class HeldRecords
         {
             var position = positions.GetValue(row)!.Value;
             if (!wanted.Contains(position)) continue;
-            if (marks?.GetString(row) is { } split) _redriven.Add((SplitId.Parse(split), position));
-            else _asRead.Add(RecordOf(batch, row));
+            if (marks?.GetString(row) is not { } split)
+            {
+                _asRead.Add(RecordOf(batch, row));
+                continue;
+            }
+
+            _redriven.Add((SplitId.Parse(split), position));
+            _redrivenRecords.Add(RecordOf(batch, row));
         }
     }
 
@@ -61,6 +72,9 @@ internal sealed class HeldRecords
         Int32Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
         Int64Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
         TimestampArray array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
+        Date32Array array => array.GetValue(row)?.ToString(CultureInfo.InvariantCulture),
+        BooleanArray array => array.GetValue(row)?.ToString(),
+        Decimal128Array array => array.GetString(row),
         _ => throw new ArgumentException($"A record cannot be told by a column of type {column.Data.DataType.Name}.", nameof(column)),
     };
 

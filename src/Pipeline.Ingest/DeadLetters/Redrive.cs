@@ -61,6 +61,8 @@ public sealed class Redrive
         if (await lake.TryOpenAsync(TableId.DeadLetter(source.Name), cancellationToken) is not { } letters) return report;
 
         var described = await source.DescribeAsync(table.Name, cancellationToken);
+        if (!source.Tables.First(configured => configured.Name == table.Name).PositionsNameRecords && BronzeShape.Of(described).Identifying.Count == 0)
+            throw new PipelineException(FaultKind.Invalid, $"Table {table}", "its records cannot be told from each other, so that one could enter twice", "Set 'key' of the table in its source to the columns that tell them.");
         var schema = new Schema([.. described.FieldsList, BronzeColumns.RedrivenFromField], null);
         known.SchemaWith(BronzeColumns.TableSchema(schema));
         var redrive = new Redrive(await BronzeTable.OpenAsync(lake, table, schema, cancellationToken), source, options, time);

@@ -15,6 +15,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     private readonly OpenFiles _files = new(options, time);
     private readonly BronzeRows _rows = new(time);
     private readonly List<LetterOutcome> _outcomes = [];
+    private readonly bool _positionsNameRecords = source.Tables.First(table => table.Name == bronze.Id.Name).PositionsNameRecords;
     private OpenFile? _open;
 
     public IReadOnlyList<LetterOutcome> Outcomes => _outcomes;
@@ -24,14 +25,14 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     /// <param name="isDryRun">Nothing is written.</param>
     public async ValueTask DecideAsync(IReadOnlyList<DeadLetter> letters, bool isDryRun, CancellationToken cancellationToken)
     {
-        var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, letters, cancellationToken);
+        var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, BronzeShape.Of(bronze.FileSchema), letters, cancellationToken);
         foreach (var split in letters.GroupBy(letter => letter.Split))
         {
             var waiting = new List<DeadLetter>();
             var position = snapshot.Position(split.Key);
             foreach (var letter in split)
             {
-                if (held.IsRedriven(letter)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.InTable));
+                if (_positionsNameRecords && held.IsRedriven(letter)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.InTable));
                 // A worker may still be about to read it, perhaps as a row: no telling before the table has passed it.
                 else if (!(letter.Position < position)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.NotReached));
                 else waiting.Add(letter);
@@ -64,7 +65,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
                 continue;
             }
 
-            var isHeld = held.IsAsRead(decoded.Rows!, row);
+            var isHeld = _positionsNameRecords ? held.IsAsRead(decoded.Rows!, row) : held.IsThere(decoded.Rows!, row);
             _outcomes.Add(new LetterOutcome(letters[i], isHeld ? RedriveOutcome.InTable : RedriveOutcome.Redriven));
             if (isHeld && !isDryRun) await WriteAsync(split, decoded.Rows!, start, row, cancellationToken);
             row++;
@@ -84,7 +85,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
         using var mark = marks.Build();
         var marked = new RecordBatch(new Schema([.. rows.Schema.FieldsList, BronzeColumns.RedrivenFromField], null), [.. part.Arrays, mark], part.Length);
         _open ??= await _files.OpenAsync(bronze, cancellationToken);
-        foreach (var batch in _rows.Prepare(marked, bronze.FileSchema, skipBelow: null)) _open.Writer.Write(batch);
+        foreach (var batch in _rows.Prepare(marked, bronze.FileSchema, enters: null)) _open.Writer.Write(batch);
         Rows += part.Length;
     }
 }

@@ -4,7 +4,7 @@ using Pipeline.Core;
 
 namespace Pipeline.Ingest.Streams;
 
-/// <summary>Turns a chunk's rows into a data file's: those the table lacks, with <c>_ingested_at</c> and what else the table says of each.</summary>
+/// <summary>Turns a chunk's rows into a data file's: those that enter, with <c>_ingested_at</c> and what else the table says of each.</summary>
 internal sealed class BronzeRows(TimeProvider time)
 {
     // One time for a whole chunk, in a buffer that all chunks share: writers copy.
@@ -13,23 +13,23 @@ internal sealed class BronzeRows(TimeProvider time)
     private int _epochsOf;
     private (Schema Rows, Schema Files, Schema With)? _last;
 
-    /// <summary>The rows at or after <paramref name="skipBelow"/>, as few batches as possible; valid until the next call.</summary>
+    /// <summary>The rows that enter, as few batches as possible; valid until the next call.</summary>
+    /// <param name="enters">Whether a row does; null: all do.</param>
     /// <param name="epoch">Of all of them; files of rows of another than 0 have a column for it.</param>
-    public IEnumerable<RecordBatch> Prepare(RecordBatch rows, Schema fileSchema, long? skipBelow, int epoch = 0)
+    public IEnumerable<RecordBatch> Prepare(RecordBatch rows, Schema fileSchema, Func<int, bool>? enters, int epoch = 0)
     {
         FillTimes(rows.Length);
         if (epoch > 0) FillEpochs(rows.Length, epoch);
-        if (skipBelow is null)
+        if (enters is null)
         {
             yield return With(rows, fileSchema, epoch);
             yield break;
         }
 
-        var positions = (Int64Array)rows.Column(BronzeColumns.Position);
         var start = -1;
-        for (var i = 0; i <= positions.Length; i++)
+        for (var i = 0; i <= rows.Length; i++)
         {
-            var isWanted = i < positions.Length && RollPositions.Lacks(positions.Values[i], skipBelow);
+            var isWanted = i < rows.Length && enters(i);
             if (isWanted && start < 0) start = i;
             if (isWanted || start < 0) continue;
             yield return With(rows.Slice(start, i - start), fileSchema, epoch);

@@ -43,7 +43,8 @@ internal sealed class IngestGraph
         var files = new OpenFiles(setup.Options, setup.Time);
         var share = setup.Budget.OpenShare();
         var abort = new CancellationTokenSource();
-        var roller = new Roller(setup.Tables, setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
+        var numbered = setup.Source.Tables.Where(table => table.PositionsNameRecords).Select(table => table.Name).ToHashSet(StringComparer.Ordinal);
+        var roller = new Roller(setup.Tables, name => numbered.Contains(name), setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
         var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From)).ToList();
 
         var kill = KillSwitches.Shared("ingest");
@@ -58,7 +59,7 @@ internal sealed class IngestGraph
             .WithAttributes(Attributes.CreateInputBuffer(1, 1))
             .Run(materializer);
 
-        return new IngestGraph(reading, kill, abort, EndAsync(done, reading, written, commits, files, share, abort));
+        return new IngestGraph(reading, kill, abort, EndAsync(setup, done, reading, written, commits, files, share, abort));
     }
 
     /// <summary>Reads no further; what is open is closed and committed, then the graph ends.</summary>
@@ -74,7 +75,7 @@ internal sealed class IngestGraph
     private static Flow<TIn, TOut, TMat> OnWriters<TIn, TOut, TMat>(Flow<TIn, TOut, TMat> flow) =>
         flow.WithAttributes(ActorAttributes.CreateDispatcher(WriterDispatcher).And(Attributes.CreateInputBuffer(1, 1))).Async();
 
-    private static async Task EndAsync(Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,
+    private static async Task EndAsync(GraphSetup setup, Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,
         CancellationTokenSource abort)
     {
         await done.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -85,7 +86,14 @@ internal sealed class IngestGraph
         await written;
         await commits.Last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var left = await Background.FailureAsync(_ => files.DisposeAsync(), CancellationToken.None);
-        var unclosed = await Background.FailureAsync(async _ => await reading.Closed, CancellationToken.None);
+        // A source that does not close holds nobody up for ever: what it still brings, nobody takes.
+        var unclosed = await Background.FailureAsync(async _ =>
+        {
+            if (await Task.WhenAny(reading.Closed, Task.Delay(setup.Options.DrainTimeout, setup.Time, CancellationToken.None)) != reading.Closed)
+                throw new PipelineException(FaultKind.Unreachable, $"Source {setup.Source.Name}", $"it has not ended reading within {setup.Options.DrainTimeout.TotalSeconds:0} s of being told to",
+                    "Nothing to do unless it lasts: then start the node again.");
+            await reading.Closed;
+        }, CancellationToken.None);
 
         // The stream wraps what broke it. Whoever aborted knows why.
         Background.ThrowIfAny(isAborted ? null : done.Exception?.GetBaseException(), unclosed, left);

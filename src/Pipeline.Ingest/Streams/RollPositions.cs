@@ -31,6 +31,16 @@ internal sealed class RollPositions(bool isSparse)
     /// <summary>The table has the split's rows below this; null: none of those that are read.</summary>
     public long? SkipBelow(SplitId split) => _skipBelow.TryGetValue(split, out var known) ? known : null;
 
+    /// <summary>
+    /// Whether a record that is read, perhaps once more, enters as what it is decoded to now. Its table has what it passed; and what was a
+    /// dead letter stays one, though nothing else below the letters' position was: their table does not count records.
+    /// </summary>
+    /// <param name="skipBelow">The record's table has its splits' records below this.</param>
+    /// <param name="lettersBelow">The table of dead letters has letters below this, and no others.</param>
+    /// <param name="isHeld">Whether one of them is of this record.</param>
+    public static bool Enters(long position, long? skipBelow, long? lettersBelow, bool isHeld) =>
+        Lacks(position, skipBelow) && (Lacks(position, lettersBelow) || !isHeld);
+
     /// <summary>Whether the table lacks the row at a position.</summary>
     public static bool Lacks(long position, long? skipBelow) => !(position < skipBelow);
 
@@ -40,13 +50,22 @@ internal sealed class RollPositions(bool isSparse)
     /// <summary>The split has been read up to <paramref name="to"/>.</summary>
     public void Advance(SplitId split, long to)
     {
+        var isBehind = false;
         if (_skipBelow.TryGetValue(split, out var known))
         {
-            if (to <= known) return;
-            _skipBelow.Remove(split);
+            isBehind = to <= known;
+            if (!isBehind) _skipBelow.Remove(split);
         }
 
-        if (!isSparse || _withRows.Contains(split)) _reached[split] = to;
+        if (isSparse)
+        {
+            // Letters that an earlier reading did not see lie below where the table stands: it moves all the same, so that nobody else brings them.
+            if (_withRows.Contains(split)) _reached[split] = _startsAt.GetValueOrDefault(split) is { } at && to <= at ? at + 1 : to;
+        }
+        else if (!isBehind)
+        {
+            _reached[split] = to;
+        }
     }
 
     /// <summary>What a roll covers; the next one starts behind it.</summary>

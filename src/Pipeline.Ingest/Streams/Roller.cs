@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
@@ -21,12 +22,16 @@ internal sealed class Roller
     private readonly IngestMeter _meter;
     private readonly IngestOptions _options;
     private readonly TimeProvider _time;
+    private readonly Func<string, bool> _positionsNameRecords;
     private TableRoll? _deadLetters;
+    private HeldLetters _held = HeldLetters.None;
+    private bool _isPrepared;
     private long? _since;
 
     /// <param name="tables">The tables of the worker's splits, by their name in the source.</param>
+    /// <param name="positionsNameRecords">Of a table, whether no two of its records share a position.</param>
     /// <param name="openDeadLetters">Makes the source's dead-letter table, when its first record comes.</param>
-    public Roller(IReadOnlyDictionary<string, BronzeTable> tables, Func<CancellationToken, ValueTask<BronzeTable>> openDeadLetters,
+    public Roller(IReadOnlyDictionary<string, BronzeTable> tables, Func<string, bool> positionsNameRecords, Func<CancellationToken, ValueTask<BronzeTable>> openDeadLetters,
         ImmutableArray<SplitStart> starts, OpenFiles files, ByteShare share, IngestOptions options, IngestMeter meter, TimeProvider time)
     {
         _files = files;
@@ -36,6 +41,7 @@ internal sealed class Roller
         _time = time;
         _rows = new BronzeRows(time);
         _openDeadLetters = openDeadLetters;
+        _positionsNameRecords = positionsNameRecords;
         _starts = starts.ToDictionary(start => start.Split.Id);
         foreach (var (name, table) in tables) _tables.Add(name, NewRoll(table));
     }
@@ -79,23 +85,59 @@ internal sealed class Roller
         if (!_starts.TryGetValue(chunk.Split, out var start) || !_tables.TryGetValue(chunk.Table, out var table))
             throw new InvalidOperationException($"A chunk of split {chunk.Split}, table {chunk.Table}, came though it was not asked for.");
 
+        await PrepareAsync(cancellationToken);
         if (chunk.RowCount > 0) _since ??= _time.GetTimestamp();
         var split = chunk.Split;
         var isOpenEnded = !chunk.Range.IsAdvancing;
         // A dead letter is of the epoch that its row would have been of, whatever the table of dead letters itself counts.
         var epoch = start.EpochOf(table.Table.Id);
-        if (chunk.Rows is { Length: > 0 } rows) await table.WriteAsync(split, epoch, rows, isOpenEnded, chunk.NewestEventAt, cancellationToken);
-        table.Count(split, chunk.Range, chunk.DeadLetters);
+        // A record whose letter stands counts as one, whatever it is decoded to now.
+        var held = 0L;
+        if (chunk.Rows is { Length: > 0 } rows)
+            await table.WriteAsync(split, epoch, rows, EntersOf(split, table, rows, (position, _) => _positionsNameRecords(chunk.Table) && _held.Has(split, position), () => held++), isOpenEnded, chunk.NewestEventAt, cancellationToken);
+        table.Count(split, chunk.Range, chunk.DeadLetters, held);
         if (chunk.DeadLetters is { Length: > 0 } dead)
         {
             _deadLetters ??= await OpenDeadLettersAsync(cancellationToken);
-            await _deadLetters.WriteAsync(split, epoch, dead, isOpenEnded, newestEventAt: null, cancellationToken);
+            await _deadLetters.WriteAsync(split, epoch, dead, EntersOf(split, table, dead, (_, row) => _held.Has(split, dead, row)), isOpenEnded, newestEventAt: null, cancellationToken);
             _meter.DeadLettered(TableId.Bronze(start.Split.Id.Source, chunk.Table), dead.Length);
         }
 
         if (isOpenEnded) return;
         foreach (var name in start.Split.Tables) await _tables[name].AdvanceAsync(split, chunk.Range.To, cancellationToken);
         if (_deadLetters is not null) await _deadLetters.AdvanceAsync(split, chunk.Range.To, cancellationToken);
+    }
+
+    /// <summary>Which rows of a batch enter; null: all.</summary>
+    /// <param name="isHeld">Whether the letter of a record stands, by its position and its row.</param>
+    /// <param name="onHeld">Told of each that the table lacks and that does not enter all the same.</param>
+    private Func<int, bool>? EntersOf(SplitId split, TableRoll table, RecordBatch batch, Func<long, int, bool> isHeld, Action? onHeld = null)
+    {
+        var (skipBelow, lettersBelow) = (table.SkipBelow(split), _deadLetters?.SkipBelow(split));
+        if (skipBelow is null && lettersBelow is null) return null;
+        var positions = (Int64Array)batch.Column(BronzeColumns.Position);
+        return row =>
+        {
+            var enters = RollPositions.Enters(positions.Values[row], skipBelow, lettersBelow, lettersBelow is not null && isHeld(positions.Values[row], row));
+            if (!enters && RollPositions.Lacks(positions.Values[row], skipBelow)) onHeld?.Invoke();
+            return enters;
+        };
+    }
+
+    /// <summary>Where letters stand beyond what is read, of readings that got no further, they decide what becomes of their records.</summary>
+    private async ValueTask PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (_isPrepared) return;
+        var ranges = new Dictionary<SplitId, LetterRange>();
+        foreach (var (split, start) in _starts)
+            if (start.Tables.GetValueOrDefault(TableId.DeadLetter(split.Source)) is { } end && end > (start.From ?? long.MinValue)) ranges.Add(split, new LetterRange(start.From, end, start.EpochOf(TableId.Bronze(split.Source, start.Split.Tables[0]))));
+        if (ranges.Count > 0)
+        {
+            _deadLetters = await OpenDeadLettersAsync(cancellationToken);
+            _held = await HeldLetters.FindAsync(_deadLetters.Table.Delta, ranges, cancellationToken);
+        }
+
+        _isPrepared = true;
     }
 
     private async ValueTask<TableRoll> OpenDeadLettersAsync(CancellationToken cancellationToken)

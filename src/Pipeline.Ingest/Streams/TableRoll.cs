@@ -31,16 +31,20 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     /// <inheritdoc cref="RollPositions.Start"/>
     public void Start(SplitId split, long? position, long? readFrom, int epoch) => _positions.Start(split, position, readFrom, epoch);
 
+    /// <inheritdoc cref="RollPositions.SkipBelow"/>
+    public long? SkipBelow(SplitId split) => _positions.SkipBelow(split);
+
     /// <summary>Writes a batch of a chunk. <paramref name="isOpenEnded"/>: the chunk does not advance.</summary>
     /// <param name="epoch">Of the rows.</param>
-    public async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch batch, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
+    /// <param name="enters">Whether a row of it enters; null: all do.</param>
+    public async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch batch, Func<int, bool>? enters, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
     {
         if (epoch > 0) await LearnAsync(BronzeColumns.EpochField, cancellationToken);
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
         if (_table.Carried is { } carried) batch = WithCarried(batch, carried);
-        foreach (var part in rows.Prepare(batch, _table.FileSchema, _positions.SkipBelow(split), epoch))
+        foreach (var part in rows.Prepare(batch, _table.FileSchema, enters, epoch))
         {
             if (run is null)
             {
@@ -77,9 +81,11 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     /// Counts what a chunk covers for the table beside its rows: records that went to the dead letters, whether or not these have them
     /// already, and numbers.
     /// </summary>
-    public void Count(SplitId split, PositionRange range, RecordBatch? dead)
+    /// <param name="held">Rows that do not enter because their letters stand.</param>
+    public void Count(SplitId split, PositionRange range, RecordBatch? dead, long held)
     {
         var part = _runs.GetValueOrDefault(split)?.Part ?? _part;
+        part.Letters += held;
         var skipBelow = _positions.SkipBelow(split);
         part.Numbers += Math.Max(0, range.To - Math.Max(range.From, skipBelow ?? range.From));
         if (dead is null) return;

@@ -18,7 +18,7 @@ public static class RedriveDeadLetters
     {
         await using var sources = OpenSources.Open(options.Sources.Where(source => source.Name == request.Table.Source), services);
         if (sources.OfType<IRedriveSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == request.Table.Name)) is not { } source)
-            throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can decode dead letters feeds it", "Name a Kafka table: bronze/SOURCE/TABLE.");
+            throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can decode dead letters feeds it", "Name a table of Kafka or Snowflake: bronze/SOURCE/TABLE.");
 
         return await Redrive.RunAsync(lake, source, request.Table, request.Selection, request.IsDryRun, options.Ingest, services.Time, cancellationToken);
     }

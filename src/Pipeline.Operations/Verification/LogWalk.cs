@@ -58,7 +58,8 @@ internal sealed class LogWalk
     /// <param name="mayRepeat">Its source reads rows again on purpose.</param>
     public static async Task<LogWalk> OfAsync(TableLog log, TableId id, Snapshot? snapshot, bool mayRepeat, CancellationToken cancellationToken)
     {
-        var walk = new LogWalk(id, mayRepeat, snapshot is null || BronzeShape.Of(snapshot.Schema).ArePositionsInRange);
+        // Letters that only a later reading saw lie below where their table stands.
+        var walk = new LogWalk(id, mayRepeat || id.Name == TableId.DeadLetterName, snapshot is null || BronzeShape.Of(snapshot.Schema).ArePositionsInRange);
         var commits = await log.CommitsAsync(cancellationToken);
         walk.Oldest = commits.Count == 0 ? null : commits[0];
         if (walk.Oldest == 0) walk._redrives = 0;

@@ -46,7 +46,9 @@ internal sealed partial class TableShape
             throw new PipelineException(FaultKind.Missing, thing, $"there is no key column '{missing}'",
                 $"Set key to some of its columns (case-sensitive): {string.Join(", ", columns.Select(column => column.Name))}.");
 
-        var fields = columns.Select(column => new Field(LakeName(column.Name), CellColumn.TypeOf(column), nullable: true))
+        // With the watermark the key tells a row from every other.
+        var fields = columns.Select(column => new Field(LakeName(column.Name), CellColumn.TypeOf(column), nullable: true) is var field && table.Key.Contains(column.Name, StringComparer.Ordinal)
+                ? field.As(BronzeRole.Identifies) : field)
             .Concat([BronzeColumns.OpField, BronzeColumns.PositionField])
             .ToArray();
         var clash = fields.GroupBy(field => field.Name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1);

@@ -80,11 +80,14 @@ internal sealed class ChunkAssembler : IDisposable
         LastPosition = position;
     }
 
+    /// <summary>The rows, null when there are none, and what they lie in; the assembler is used up.</summary>
+    public (RecordBatch? Rows, IDisposable Memory) BuildRows() => (_position.Length == 0 ? null : new RecordBatch(_shape.Schema,
+        [.. _cells.Select(cell => cell.Builder.Build()), _op.Build(), _position.Build()], _position.Length), _memory);
+
     /// <summary>The chunk; the assembler is used up.</summary>
     public Chunk Build(SplitId split, string table, PositionRange range)
     {
-        var rows = _position.Length == 0 ? null : new RecordBatch(_shape.Schema,
-            [.. _cells.Select(cell => cell.Builder.Build()), _op.Build(), _position.Build()], _position.Length);
+        var (rows, _) = BuildRows();
         var newest = _shape.IsTimestamp && LastPosition is { } micros ? Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros) : (DateTimeOffset?)null;
         return new Chunk(split, table, range, rows, _deadLetters?.Build(), _memory.Bytes, newest, _memory);
     }

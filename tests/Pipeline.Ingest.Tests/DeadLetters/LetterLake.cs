@@ -92,7 +92,8 @@ internal sealed class LetterLake : IDisposable
         return await BronzeTable.OpenAsync(Lake, Clicks, await source.DescribeAsync(Name, Cancel), Cancel);
     }
 
-    private static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends)
+    /// <summary>Commits rows and takes splits further.</summary>
+    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends)
     {
         var adds = ImmutableArray<AddFile>.Empty;
         if (rows is not null)
@@ -110,7 +111,7 @@ internal sealed class LetterLake : IDisposable
         while (await table.Delta.CommitAsync(transaction, Cancel) is var result and not CommitResult.Committed) Assert.IsType<CommitResult.Conflicted>(result);
     }
 
-    private static RecordBatch RowsOf(DeadLetter[] letters) => new(DeadLetterColumns.SourceSchema,
+    public static RecordBatch RowsOf(DeadLetter[] letters) => new(DeadLetterColumns.SourceSchema,
     [
         Texts(letters.Select(letter => letter.Table)),
         Texts(letters.Select(letter => letter.Split.ToString())),

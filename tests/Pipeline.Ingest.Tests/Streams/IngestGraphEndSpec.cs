@@ -50,6 +50,19 @@ public sealed class IngestGraphEndSpec : TestKit
     }
 
     [Fact]
+    public async Task Ends_though_its_source_never_closes()
+    {
+        var source = new EndlessSource(null) { NeverCloses = true };
+        var graph = Run(source, new IngestOptions { DrainTimeout = TimeSpan.FromMilliseconds(50) });
+        await source.Asked.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        graph.Abort();
+
+        var failure = Assert.IsType<PipelineException>(await Record.ExceptionAsync(() => graph.Completion.WaitAsync(Deadline, TestContext.Current.CancellationToken)));
+        Assert.Contains("has not ended reading", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Ends_with_what_reading_threw_and_not_with_what_closing_threw_after_it()
     {
         var broken = new TaskCanceledException("a time-out");
@@ -59,11 +72,11 @@ public sealed class IngestGraphEndSpec : TestKit
         Assert.Same(broken, await Record.ExceptionAsync(() => graph.Completion.WaitAsync(Deadline, TestContext.Current.CancellationToken)));
     }
 
-    private IngestGraph Run(EndlessSource source)
+    private IngestGraph Run(EndlessSource source, IngestOptions? options = null)
     {
         var start = new SplitStart(new Split(new SplitId("app", "users/0"), ["users"]), From: null, ImmutableDictionary<TableId, long?>.Empty);
         return IngestGraph.Run(new GraphSetup(source, [start], ImmutableDictionary<string, BronzeTable>.Empty, _ => throw new InvalidOperationException("no dead letters"),
-            new IngestOptions(), _budget, new IngestMeter(_budget), TimeProvider.System, (_, _) => Task.CompletedTask), Sys.Materializer());
+            options ?? new IngestOptions(), _budget, new IngestMeter(_budget), TimeProvider.System, (_, _) => Task.CompletedTask), Sys.Materializer());
     }
 
     /// <summary>Has nothing to give until it is stopped; may throw when it is closed.</summary>
@@ -75,6 +88,8 @@ public sealed class IngestGraphEndSpec : TestKit
         public Task Asked => _asked.Task;
 
         public Exception? ReadThrows { get; init; }
+
+        public bool NeverCloses { get; init; }
 
         public string Name => "app";
 
@@ -108,6 +123,6 @@ public sealed class IngestGraphEndSpec : TestKit
             return true;
         }
 
-        public ValueTask DisposeAsync() => thrownWhileClosing is null ? ValueTask.CompletedTask : throw thrownWhileClosing;
+        public ValueTask DisposeAsync() => NeverCloses ? new ValueTask(Task.Delay(Timeout.Infinite)) : thrownWhileClosing is null ? ValueTask.CompletedTask : throw thrownWhileClosing;
     }
 }

@@ -83,6 +83,37 @@ public sealed class RollPositionsSpec
     }
 
     [Fact]
+    public void A_sparse_table_that_gets_rows_below_where_it_stands_moves_by_one_each_time()
+    {
+        var sparse = new RollPositions(isSparse: true);
+        sparse.Start(One, position: 50, readFrom: 10);
+
+        sparse.Wrote(One);
+        sparse.Advance(One, 20);
+        Assert.Equal([new StagedRange(One, 50, 51)], sparse.Close());
+        sparse.Wrote(One);
+        sparse.Advance(One, 30);
+        Assert.Equal([new StagedRange(One, 51, 52)], sparse.Close());
+        Assert.Equal(50, sparse.SkipBelow(One));
+
+        sparse.Wrote(One);
+        sparse.Advance(One, 40);
+        sparse.Advance(One, 60);
+        Assert.Equal([new StagedRange(One, 52, 60)], sparse.Close());
+        Assert.Null(sparse.SkipBelow(One));
+    }
+
+    [Theory]
+    [InlineData(10, 5L, null, false, true)]
+    [InlineData(4, 5L, null, false, false)]
+    [InlineData(10, null, 20L, true, false)]
+    [InlineData(10, null, 20L, false, true)]
+    [InlineData(20, null, 20L, true, true)]
+    [InlineData(4, 5L, 20L, false, false)]
+    public void A_record_enters_once_as_what_it_was_first(long position, long? skipBelow, long? lettersBelow, bool isHeld, bool enters) =>
+        Assert.Equal(enters, RollPositions.Enters(position, skipBelow, lettersBelow, isHeld));
+
+    [Fact]
     public void A_roll_closes_the_dead_letters_first_and_tables_that_only_moved_when_their_time_has_come()
     {
         var (dead, idle, busy, still) = (new Rolled(1, true), new Rolled(0, true), new Rolled(3, true), new Rolled(0, false));

@@ -70,7 +70,7 @@ internal sealed class RollScene : IAsyncDisposable
             Epochs = epoch == 0 ? ImmutableDictionary<TableId, int>.Empty : ImmutableDictionary<TableId, int>.Empty.Add(Orders, epoch).Add(Dead, 1),
         };
         var other = new SplitStart(new Split(Other, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(Orders, 0).Add(Dead, null));
-        Roller = new Roller(tables, cancel => BronzeTable.OpenAsync(Oracle.Lake, TableId.DeadLetter(Source), DeadLetterColumns.SourceSchema, cancel),
+        Roller = new Roller(tables, _ => true, cancel => BronzeTable.OpenAsync(Oracle.Lake, TableId.DeadLetter(Source), DeadLetterColumns.SourceSchema, cancel),
             [slot, other], Files, _share, Options, _meter, TimeProvider.System);
     }
 
@@ -84,6 +84,13 @@ internal sealed class RollScene : IAsyncDisposable
 
     /// <summary>Closes what may be committed and completes its files.</summary>
     public async Task<ImmutableArray<StageFiles>> CloseAsync(bool withIdle = true) => (await Roller.Close(withIdle).CompleteAsync(Files, Cancel)).Stages;
+
+    /// <summary>Commits a stage with its positions.</summary>
+    public async Task CommitAsync(StageFiles stage)
+    {
+        var table = (await Pipeline.Delta.DeltaTable.TryOpenAsync(Oracle.Lake.Store, stage.Table.ToString(), TimeProvider.System, Cancel))!;
+        Assert.IsType<Pipeline.Delta.Log.CommitResult.Committed>(await table.CommitAsync(BronzeCommitterActor.TransactionOf([stage]), Cancel));
+    }
 
     /// <summary>The positions of the rows in a stage's files.</summary>
     public async Task<IEnumerable<long>> PositionsAsync(StageFiles stage)

@@ -56,10 +56,10 @@ public sealed class RollerSpec
         await scene.AddAsync(Slot, "orders", 10, 16, [10, 12, 14], dead: [11, 13, 15]);
         var stages = await scene.CloseAsync();
 
-        // The letter at 11 is below the table's position; that at 13 below the letters'.
+        // The letter at 11 is below the table's position; that at 13 is not there, though the letters' position is behind it.
         Assert.Equal((2L, 2L), (Of(stages, Orders).Rows, Of(stages, Orders).Letters));
         Assert.Equal((0L, 0L), (Of(stages, Lines).Rows, Of(stages, Lines).Letters));
-        Assert.Equal(1, Of(stages, Dead).Rows);
+        Assert.Equal(2, Of(stages, Dead).Rows);
         // Nothing numbers these records: a position without one means nothing.
         Assert.Equal(0, Of(stages, Orders).Unused);
     }
@@ -91,6 +91,43 @@ public sealed class RollerSpec
         Assert.Equal(Lines, Assert.Single(await scene.CloseAsync()).Table);
         await scene.AddAsync(Slot, "orders", 13, 14, [13]);
         Assert.Equal([new StagedRange(Slot, 13, 14)], Of(await scene.CloseAsync(), Orders).Ranges);
+    }
+
+    [Fact]
+    public async Task What_was_a_dead_letter_stays_one_and_what_is_one_now_joins_them_though_others_came_before()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 16, [10, 11, 13, 14], dead: [12, 15]);
+        await scene.CommitAsync(Of(await scene.CloseAsync(), Dead));
+
+        // The table has nothing of it: everything is read again, and decoded to something else.
+        await scene.StartAsync(dead: 16, from: 10);
+        await scene.AddAsync(Slot, "orders", 10, 14, [10, 12, 13], dead: [11]);
+        var second = await scene.CloseAsync();
+        await scene.CommitAsync(Of(second, Dead));
+        await scene.StartAsync(dead: 17, from: 10);
+        await scene.AddAsync(Slot, "orders", 10, 20, [11, 12, 13, 14, 15, 16, 18], dead: [10, 17, 19]);
+        var third = await scene.CloseAsync();
+
+        Assert.Equal([10, 13], await scene.PositionsAsync(Of(second, Orders)));
+        Assert.Equal([new StagedRange(Slot, 16, 17)], Of(second, Dead).Ranges);
+        Assert.Equal([new StagedRange(Slot, 17, 20)], Of(third, Dead).Ranges);
+        Assert.Equal([10, 11, 12, 15, 17, 19], await scene.PositionsAsync(Of(third, Dead)));
+        // Of those that were committed with the second roll, had it been.
+        Assert.Equal([10, 13, 13, 14, 16, 18], await scene.PositionsAsync(Of(third, Orders)));
+    }
+
+    [Fact]
+    public async Task A_record_that_its_table_has_as_a_row_becomes_no_dead_letter_when_it_is_read_for_another_table()
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(orders: 13, lines: 10, from: 10);
+
+        await scene.AddAsync(Slot, "orders", 10, 15, [14], dead: [11, 13]);
+        var stages = await scene.CloseAsync();
+
+        Assert.Equal([13], await scene.PositionsAsync(Of(stages, Dead)));
     }
 
     [Fact]
