@@ -14,6 +14,9 @@ public static class Moments
         Plus(epoch, new TimeSpan(Math.Clamp(since, TimeSpan.MinValue.Ticks / TimeSpan.TicksPerMicrosecond, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerMicrosecond)
             * TimeSpan.TicksPerMicrosecond));
 
+    /// <summary>How long ago a moment was that somebody else's clock, or ours before it was set, has told: never less than nothing.</summary>
+    public static TimeSpan Since(this DateTimeOffset now, DateTimeOffset moment) => now > moment ? now - moment : TimeSpan.Zero;
+
     public static DateTimeOffset Plus(this DateTimeOffset moment, TimeSpan span)
     {
         var (first, last) = (DateTimeOffset.MinValue - moment, DateTimeOffset.MaxValue - moment);

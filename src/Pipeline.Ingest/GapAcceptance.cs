@@ -33,19 +33,20 @@ public static class GapAcceptance
     {
         var bronze = await lake.TryOpenAsync(table, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "it does not exist", "There is nothing to accept for it.");
-        foreach (var (split, range) in gaps)
+        foreach (var gap in gaps)
         {
-            var transaction = new Transaction(Operation, Isolation.BlindAppend)
-            {
-                Moves = [new TxnMove(split, range.From, range.To)],
-                Counts = [new TxnCount(RowCounts.GivenUp, range.To - range.From)],
-                Parameters = ImmutableDictionary<string, string>.Empty
-                    .Add("split", split.ToString())
-                    .Add("from", range.From.ToString(CultureInfo.InvariantCulture))
-                    .Add("to", range.To.ToString(CultureInfo.InvariantCulture)),
-            };
-            if (await bronze.CommitAsync(transaction, cancellationToken) is not CommitResult.Committed)
-                throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {split}", "it has moved since the gap was looked at", "Look again.");
+            if (await bronze.CommitAsync(TransactionOf(gap), cancellationToken) is not CommitResult.Committed)
+                throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {gap.Split}", "it has moved since the gap was looked at", "Look again.");
         }
     }
+
+    internal static Transaction TransactionOf(SplitGap gap) => new(Operation, Isolation.BlindAppend)
+    {
+        Moves = [new TxnMove(gap.Split, gap.Range.From, gap.Range.To)],
+        Counts = [new TxnCount(RowCounts.GivenUp, gap.Range.To - gap.Range.From)],
+        Parameters = ImmutableDictionary<string, string>.Empty
+            .Add("split", gap.Split.ToString())
+            .Add("from", gap.Range.From.ToString(CultureInfo.InvariantCulture))
+            .Add("to", gap.Range.To.ToString(CultureInfo.InvariantCulture)),
+    };
 }

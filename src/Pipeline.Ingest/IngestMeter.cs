@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Core.Metrics;
 using Pipeline.Delta.Log;
+using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest;
 
@@ -40,6 +41,9 @@ public sealed class IngestMeter : IDisposable
         _meter.Gauge<long>(Instruments.DeadLetterRows, () => _tables.Where(table => table.Key.Name == TableId.DeadLetterName).Select(table => (table.Value.RowCount ?? 0, new object[] { table.Key.Source! })));
         _meter.Gauge<long>(Instruments.BufferBytes, () => [(budget.BytesUsed, [])]);
     }
+
+    /// <summary>What all committers of this node know of its clock.</summary>
+    internal ClockWatch Clocks { get; } = new();
 
     public void Dispose() => _meter.Dispose();
 

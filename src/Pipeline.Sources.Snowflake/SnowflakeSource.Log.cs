@@ -16,8 +16,11 @@ internal static partial class SnowflakeSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: rows below that are not read again. If it was made anew, swapped or restored, read it under another name; if rows were only deleted, nothing is to be done")]
     public static partial void GreatestIsBelow(this ILogger log, string source, string table, string watermark, string greatest, string reached);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the account's clock says {Clock}, and the table has been read up to {Reached}: what is stamped between is not read")]
-    public static partial void ClockIsBehind(this ILogger log, string source, string table, string clock, string reached);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the account's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, some rows twice")]
+    public static partial void ClockSetBack(this ILogger log, string source, string table, string clock, string reached);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source}, table {Table}: the account's clock has caught up with what was read")]
+    public static partial void ClockCaughtUp(this ILogger log, string source, string table);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: {Watermark} has reached the greatest number of 64 bits: no later change can be told by it. Choose another watermark column")]
     public static partial void WatermarkIsAtItsEnd(this ILogger log, string source, string table, string watermark);

@@ -25,6 +25,7 @@ public sealed class ClockFaultSpec
             await scene.UntilWrittenAsync(30, deadline.Token);
             await scene.UntilCapturedAsync(deadline.Token);
             await scene.UntilRefinedAsync(deadline.Token);
+            Assert.Equal(2, first.Log.Split("ahead of this node's clock").Length);
             first.Kill();
         }
 

@@ -144,6 +144,29 @@ public sealed partial class WatermarkReachSpec
         Assert.Equal(1, windows);
     }
 
+    [Fact]
+    public async Task What_an_account_stamps_whose_clock_was_set_back_is_read_while_it_is_behind_and_is_the_newest()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        await table.AppendAsync(1, deadline.Token);
+        var reached = (TimeProvider.System.GetUtcNow().AddHours(1) - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options, logs: logs);
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, reached)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+
+        for (var number = 0; number < 3; number++)
+        {
+            Assert.True(await chunks.MoveNextAsync());
+            Assert.Equal([number], Numbers(chunks.Current));
+            Assert.Equal(new PositionRange(reached + number, reached + number + 1), chunks.Current.Range);
+            Assert.Equal([reached + number], ((Int64Array)chunks.Current.Rows!.Column(BronzeColumns.Position)).Values.ToArray());
+            await table.AppendAsync(1, deadline.Token);
+        }
+
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("it was set back", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("TIMESTAMP_LTZ")]
     [InlineData("TIMESTAMP_NTZ")]

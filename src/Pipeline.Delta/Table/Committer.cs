@@ -50,7 +50,7 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, Ta
     };
 
     private readonly Guid _id = Guid.NewGuid();
-    private readonly ConflictCheck _conflicts = new(table, transaction, start);
+    private readonly ConflictCheck _conflicts = new(table.Path, table.Log.TryReadEffectAsync, transaction, start);
     private Snapshot _snapshot = table.Current;
 
     /// <summary>Whether <see cref="_snapshot"/> was the newest when this transaction looked last.</summary>

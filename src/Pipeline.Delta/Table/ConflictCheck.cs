@@ -7,7 +7,9 @@ namespace Pipeline.Delta.Table;
 /// Whether a transaction may become the version after a snapshot. Positions and removed files are compared with the
 /// snapshot itself, which holds the effect of every winner; what winners did to rows is read from their commits.
 /// </summary>
-internal sealed class ConflictCheck(TableHandle table, Transaction transaction, Snapshot start)
+/// <param name="table">Its path, for errors.</param>
+/// <param name="effectOf">What the commit of a version did; null: it is not in the log any more.</param>
+internal sealed class ConflictCheck(string table, Func<long, CancellationToken, ValueTask<CommitEffect?>> effectOf, Transaction transaction, Snapshot start)
 {
     private readonly long _readVersion = transaction.ReadVersion ?? start.Version;
 
@@ -49,14 +51,14 @@ internal sealed class ConflictCheck(TableHandle table, Transaction transaction, 
 
     private void CheckAllowed(Snapshot snapshot)
     {
-        ProtocolSupport.CheckWritable(table.Path, snapshot);
-        if (transaction.Removes.Any(remove => remove.DataChange)) ProtocolSupport.CheckRowsMayGo(table.Path, snapshot);
+        ProtocolSupport.CheckWritable(table, snapshot);
+        if (transaction.Removes.Any(remove => remove.DataChange)) ProtocolSupport.CheckRowsMayGo(table, snapshot);
     }
 
     /// <summary>Why the commit of a version is in the way; null when it is not.</summary>
     private async ValueTask<string?> LookAtAsync(long version, CancellationToken cancellationToken)
     {
-        if (await table.Log.TryReadEffectAsync(version, cancellationToken) is not { } effect)
+        if (await effectOf(version, cancellationToken) is not { } effect)
             return $"version {version} is not in the table's log any more, and the commit has read version {_readVersion}";
         if (effect.ChangesProtocol) return $"version {version} changed the protocol";
         if (effect.Metadata is { } metadata && !Tolerates(metadata)) return $"version {version} changed the schema or the table's properties";

@@ -41,7 +41,7 @@ internal sealed class LakeWatch(Lake lake, IReadOnlyList<TableId> tables, TimePr
         var snapshot = await table.RefreshAsync(cancellationToken);
         var rows = snapshot.RowCount ?? 0;
         var now = time.GetUtcNow();
-        return new TableGlance(snapshot.Version, rows, RateOf(id, now, rows), now - snapshot.CommittedAt);
+        return new TableGlance(snapshot.Version, rows, RateOf(id, now, rows), now.Since(snapshot.CommittedAt));
     }
 
     private double RateOf(TableId id, DateTimeOffset now, long rows)

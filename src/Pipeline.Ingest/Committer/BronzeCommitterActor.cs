@@ -90,11 +90,18 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         (_state, var effects) = BronzeCommitterState.Decide(_state, message, _time.GetUtcNow());
         Tell(message);
-        if (_state.View is SnapshotView { Snapshot: var snapshot }) _meter.Sees(_id, snapshot);
+        if (_state.View is SnapshotView { Snapshot: var snapshot }) See(snapshot);
         // What is given back instead is counted by the workers that get it.
         if (message is CommitterEvent.Failed { Fault.Kind: var kind } && _state.Phase == CommitterPhase.BackingOff) _meter.Failed(_id, kind);
         if (effects.Exists(effect => effect is CommitterEffect.Open or CommitterEffect.Commit)) _waiter.Asks();
         foreach (var effect in effects) Perform(effect);
+    }
+
+    private void See(Snapshot snapshot)
+    {
+        _meter.Sees(_id, snapshot);
+        if (_meter.Clocks.Look(snapshot.CommittedAt, _time.GetUtcNow()) is { } ahead)
+            _log.Warning("Table {Table} was committed {Minutes} min ahead of this node's clock: its clock, or that of another writer, is wrong. Nothing is lost by it; times of commits are off until the clocks agree", _id, Math.Round(ahead.TotalMinutes));
     }
 
     /// <summary>What is away is said by the node's watch; what people must mend, by the workers, which get it as their answer and are halted.</summary>

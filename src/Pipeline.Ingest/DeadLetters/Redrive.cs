@@ -105,7 +105,7 @@ public sealed class Redrive
     private Transaction TransactionOf(StagedFile file, long? number, long rows, LetterSelection selection) => new(Operation, Isolation.BlindAppend)
     {
         Adds = [file.ToAdd()],
-        Moves = [new TxnMove(AppId, number, (number ?? 0) + 1)],
+        Moves = [MoveFrom(number)],
         Counts = [new TxnCount(RowCounts.Added, rows)],
         Schema = _bronze.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null,
         Parameters = ParametersOf(selection),
@@ -114,6 +114,9 @@ public sealed class Redrive
             .Add("numOutputRows", rows.ToString(CultureInfo.InvariantCulture))
             .Add("numOutputBytes", file.Size.ToString(CultureInfo.InvariantCulture)),
     };
+
+    /// <summary>The move that a redrive makes which was decided from a version of this number.</summary>
+    internal static TxnMove MoveFrom(long? number) => new(AppId, number, (number ?? 0) + 1);
 
     private static ImmutableDictionary<string, string> ParametersOf(LetterSelection selection)
     {

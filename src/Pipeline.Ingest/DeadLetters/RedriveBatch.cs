@@ -32,15 +32,20 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
             var position = snapshot.Position(split.Key);
             foreach (var letter in split)
             {
-                if (_positionsNameRecords && held.IsRedriven(letter)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.InTable));
-                // A worker may still be about to read it, perhaps as a row: no telling before the table has passed it.
-                else if (!(letter.Position < position)) _outcomes.Add(new LetterOutcome(letter, RedriveOutcome.NotReached));
+                if (Settled(letter.Position, position, _positionsNameRecords && held.IsRedriven(letter)) is { } outcome) _outcomes.Add(new LetterOutcome(letter, outcome));
                 else waiting.Add(letter);
             }
 
             if (waiting.Count > 0) await DecodeAsync(split.Key, waiting, held, isDryRun, cancellationToken);
         }
     }
+
+    /// <summary>What becomes of a letter whatever it is decoded to; null: decoding it tells.</summary>
+    /// <param name="passed">Where the table stands in the letter's split.</param>
+    internal static RedriveOutcome? Settled(long position, long? passed, bool isRedriven) =>
+        isRedriven ? RedriveOutcome.InTable
+        // A worker may still be about to read it, perhaps as a row: no telling before the table has passed it.
+        : position < passed ? null : RedriveOutcome.NotReached;
 
     /// <summary>Completes the data file, which is the caller's from here on; null when no letter enters.</summary>
     public async ValueTask<StagedFile?> CompleteAsync(CancellationToken cancellationToken)

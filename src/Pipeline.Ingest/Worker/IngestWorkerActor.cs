@@ -363,7 +363,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>Dead letters count for the worker's own table: their table serves the whole source.</summary>
     private void Count(StageFiles stage, long version, DateTimeOffset now)
     {
-        _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), now - stage.NewestEventAt,
+        _setup.Meter.Committed(stage.Table, stage.Rows, stage.Files.Sum(file => file.Size), _setup.Time.GetElapsedTime(_stagedAt), stage.NewestEventAt is { } newest ? now.Since(newest) : null,
             _rollSince is { } since ? _setup.Time.GetElapsedTime(since) : null);
         var isDead = stage.Table == _setup.DeadLetters;
         var table = isDead ? _setup.Bronze : stage.Table;

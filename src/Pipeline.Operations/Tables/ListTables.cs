@@ -35,7 +35,7 @@ public static class ListTables
 
             var snapshot = table.Current;
             tables.Add(new TableState(id, snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size),
-                snapshot.CommittedAt, now - snapshot.CommittedAt));
+                snapshot.CommittedAt, now.Since(snapshot.CommittedAt)));
         }
 
         return new ListTablesResult(lake.Store.Location, tables, failed);

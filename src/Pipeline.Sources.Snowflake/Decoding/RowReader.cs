@@ -52,6 +52,9 @@ internal sealed class RowReader : IDisposable
         }
     }
 
+    /// <summary>Where rows lie, whatever their watermarks are; null: at these.</summary>
+    public long? Position { get; init; }
+
     /// <summary>Watermark of the row that a full chunk ends before.</summary>
     public long NextPosition { get; private set; }
 
@@ -99,13 +102,13 @@ internal sealed class RowReader : IDisposable
                 Rows++;
                 if (row.BadColumn is not { } column)
                 {
-                    chunk.CompleteRow(row.Position);
+                    chunk.CompleteRow(Position ?? row.Position);
                     continue;
                 }
 
                 chunk.UndoRow();
                 var json = _tokens.Window[(int)start..(int)reader.BytesConsumed].TrimStart(", \r\n\t"u8);
-                chunk.AddDeadLetter(_split, _table, row.Position, _shape.Columns[column].Name, json);
+                chunk.AddDeadLetter(_split, _table, Position ?? row.Position, _shape.Columns[column].Name, json);
             }
         }
     }

@@ -13,8 +13,8 @@ namespace Pipeline.Sources.Snowflake.Reading;
 /// </summary>
 /// <remarks>
 /// The order of looking matters: first the greatest visible watermark, then the account's clock, then the open
-/// transactions. U never lies beyond the greatest watermark, so a table without changes is asked for that alone, which
-/// Snowflake can answer from its metadata, without a warehouse.
+/// transactions. U never lies beyond the greatest watermark, so a table without changes is asked for that and for the clock alone, which
+/// Snowflake can answer without a warehouse.
 /// </remarks>
 internal sealed class WatermarkBound(string thing, string quotedTable, string quotedWatermark, TableShape shape, SnowflakeSourceOptions options, SnowflakeClient client)
 {
@@ -50,9 +50,10 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         var seen = position == long.MaxValue ? position : position + 1;
         Seen = seen;
         if (!shape.IsTimestamp && !long.TryParse(greatest, CultureInfo.InvariantCulture, out _)) Beyond = greatest;
+        // Of moments the clock is asked for each time: one that was set back shows in nothing else.
+        if (shape.HasMoments || _end.MayMove(seen)) Clock = Micros(await client.QueryCellAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken));
         if (!_end.MayMove(seen)) return _end.Value;
-        var clock = Micros(await client.QueryCellAsync(thing, "SELECT CURRENT_TIMESTAMP()", cancellationToken));
-        Clock = clock;
+        var clock = Clock!.Value;
         var oldest = await OldestTransactionAsync(cancellationToken);
         _end.Move(seen, clock, oldest);
         if (shape.IsTimestamp && seen > clock) Beyond = TextOf(seen - 1);
@@ -62,6 +63,9 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         if (!(_end.Value >= seen)) Behind = _end.WholeAt is { } whole ? new TimeSpan(Math.Max(0, clock - whole) * TimeSpan.TicksPerMicrosecond) : null;
         return _end.Value;
     }
+
+    /// <summary>Up to where moments may be read by the clock alone, whatever was read before.</summary>
+    public async ValueTask<long> ByClockAsync(CancellationToken cancellationToken) => Math.Min(Clock!.Value - LagMicros(options), await OldestTransactionAsync(cancellationToken));
 
     /// <summary>A watermark as a position; what lies outside of all positions counts as the nearest one.</summary>
     public long PositionOf(string watermark) => shape.IsTimestamp ? Micros(watermark, isNearest: true) : Integer(watermark);

@@ -7,7 +7,7 @@ namespace Pipeline.Sources.Snowflake.Reading;
 internal sealed class WatermarkNotices(string source, SnowflakeTableOptions table, TableShape shape, ILogger log)
 {
     private string? _beyond;
-    private bool _isBelow, _isClockBehind, _isAtEnd;
+    private bool _isBelow, _isAtEnd;
 
     /// <param name="from">Up to where the table has been read; null: it has not.</param>
     public void Look(WatermarkBound bound, long? from)
@@ -20,9 +20,6 @@ internal sealed class WatermarkNotices(string source, SnowflakeTableOptions tabl
         var isBelow = !(bound.Seen >= reached);
         if (isBelow && !_isBelow) log.GreatestIsBelow(source, table.Name, table.Watermark, bound.Seen is { } seen ? Text(seen - 1) : "none", Text(reached));
         _isBelow = isBelow;
-        var isClockBehind = shape.HasMoments && bound.Clock < reached;
-        if (isClockBehind && !_isClockBehind) log.ClockIsBehind(source, table.Name, Text(bound.Clock!.Value), Text(reached));
-        _isClockBehind = isClockBehind;
         if (reached == long.MaxValue && !_isAtEnd) log.WatermarkIsAtItsEnd(source, table.Name, table.Watermark);
         _isAtEnd = reached == long.MaxValue;
     }

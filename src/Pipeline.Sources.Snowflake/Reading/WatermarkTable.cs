@@ -69,6 +69,8 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         var notices = new WatermarkNotices(source, table, shape, log);
         var from = position ?? shape.Beginning;
         long? lookedTo = null;
+        var repeated = new RepeatedTime();
+        long? lookedBefore = null;
         using var wait = waits.Open($"The end of {Thing}");
         long? reached = null;
         try
@@ -82,6 +84,31 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 else wait.Begin(bound.Held);
                 lookedTo = next;
                 notices.Look(bound, from == shape.Beginning ? null : from);
+                if (shape.HasMoments && bound.Clock is { } clock)
+                {
+                    var readUpTo = from == shape.Beginning ? (long?)null : from;
+                    if (repeated.Look(clock, readUpTo, lookedBefore is { } before ? time.GetElapsedTime(before) : null)) log.ClockSetBack(source, table.Name, WatermarkBound.TextOf(clock), WatermarkBound.TextOf(from));
+                    lookedBefore = lookedAt;
+                }
+
+                if (repeated.IsOn)
+                {
+                    if (repeated.Next(await bound.ByClockAsync(cancellationToken), from) is { } again)
+                    {
+                        await foreach (var chunk in ReadWindowAsync(shape, from, from + 1, cancellationToken, again))
+                        {
+                            reached = from = chunk.Range.To;
+                            metrics.Read(chunk);
+                            yield return chunk;
+                        }
+
+                        if (repeated.ReadTo(again.High, from)) log.ClockCaughtUp(source, table.Name);
+                    }
+
+                    await Task.Delay(options.PollInterval, time, cancellationToken);
+                    continue;
+                }
+
                 // An end is not taken back when the rows that it was chosen for are gone.
                 if (next is { } end && end > from && bound.Seen > from && await changes.MayHaveRowsAsync(bound, end, cancellationToken))
                 {
@@ -106,9 +133,11 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     }
 
     /// <summary>The chunks of one window; the last one ends at its end. None when it has no rows.</summary>
-    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="again">Stamps that are read in place of the window's own; their rows are the newest there are, and lie at its beginning.</param>
+    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, [EnumeratorCancellation] CancellationToken cancellationToken, (long Low, long High)? again = null)
     {
-        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, from == shape.Beginning ? null : from, end), cancellationToken);
+        var stamps = again is var (low, high) ? new PositionRange(Math.Max(low, shape.Beginning), high) : new PositionRange(from, end);
+        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, stamps.From == shape.Beginning ? null : stamps.From, stamps.To), cancellationToken);
         if (!shape.IsSameAs(TableShape.Of(Thing, table, result.Metadata.Columns)))
         {
             Volatile.Write(ref _shape, null);
@@ -125,7 +154,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                 using (body)
                 {
                     metrics.Fetched(table.Name, body.Length);
-                    using var rows = Open(shape, new PositionRange(chunk.LastPosition ?? from, end), body);
+                    using var rows = Open(shape, new PositionRange(again is null ? chunk.LastPosition ?? from : stamps.From, stamps.To), body, again is null ? null : from);
                     var isWhole = false;
                     while (Read(rows, chunk))
                     {
@@ -133,7 +162,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                         if (!isWhole) RequireRows(index, Count(body), result.Metadata);
                         isWhole = true;
                         // Rows with the next row's watermark may be in this chunk: then nothing is complete yet.
-                        var to = rows.NextPosition > chunk.LastPosition ? rows.NextPosition : from;
+                        var to = again is null && rows.NextPosition > chunk.LastPosition ? rows.NextPosition : from;
                         var full = chunk;
                         chunk = new ChunkAssembler(shape);
                         yield return full.Build(Split, table.Name, new PositionRange(from, to));
@@ -178,11 +207,11 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         }
     }
 
-    private RowReader Open(TableShape shape, PositionRange window, ResponseBody body)
+    private RowReader Open(TableShape shape, PositionRange window, ResponseBody body, long? position)
     {
         try
         {
-            return new RowReader(Thing, Split, table.Name, shape, window, body);
+            return new RowReader(Thing, Split, table.Name, shape, window, body) { Position = position };
         }
         catch (Exception e) when (DataFaults.Are(e))
         {

@@ -79,7 +79,7 @@ internal sealed class TransformMeter : IDisposable
     /// <summary>A table that had failed has ended a run well, or has nothing left to do.</summary>
     public void GoesOn(TableId table, DateTimeOffset now)
     {
-        if (_failing.Remove(table, out var failing)) _recovery.Record((now - failing.Since).TotalSeconds, Instruments.TransformRecovery.Tagged(table, failing.IsStopped ? "halt" : "fault"));
+        if (_failing.Remove(table, out var failing)) _recovery.Record(now.Since(failing.Since).TotalSeconds, Instruments.TransformRecovery.Tagged(table, failing.IsStopped ? "halt" : "fault"));
     }
 
     public void Dispose() => _meter.Dispose();

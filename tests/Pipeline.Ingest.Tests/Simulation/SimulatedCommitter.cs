@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest.Tests.Simulation;
@@ -8,6 +10,11 @@ namespace Pipeline.Ingest.Tests.Simulation;
 internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable table)
 {
     private static readonly Fault Outage = new(FaultKind.Unreachable, "Storage", "did not answer", "Wait.");
+
+    private static readonly Fault Unfounded = new(FaultKind.Invalid, "A stage", "its file is gone", "Nothing of it was committed.");
+
+    /// <summary>Files of what is sent late are not old enough to be removed.</summary>
+    private static readonly TimeSpan LateAtMost = TimeSpan.FromSeconds(25);
 
     private BronzeCommitterState _state = new(table.Id, new CommitterLimits(TimeSpan.FromMilliseconds(200), FilesMax: 20, StagesMax: 50,
         new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5), AttemptsMax = 2 }));
@@ -57,22 +64,50 @@ internal sealed class SimulatedCommitter(Simulation simulation, SimulatedTable t
     /// <summary>A commit under way outlives its committer: it may still land.</summary>
     private void Commit(CommitterEffect.Commit commit) => simulation.Soon(() =>
     {
-        var isLost = simulation.Happens(0.08);
-        var isAmbiguous = !isLost && simulation.Happens(0.08);
-        if (isLost)
+        if (simulation.IsDecodingChanged && _isDead) return;
+        if (simulation.Happens(0.08))
         {
             simulation.Soon(() => Apply(new CommitterEvent.Failed(Outage)));
             return;
         }
 
-        var isCommitted = table.TryCommit([.. commit.Batch.Select(pending => pending.Stage)]);
+        var gone = commit.Batch.Where(pending => pending.Stage.Files.Any(file => !simulation.Exists(file.Path))).ToImmutableDictionary(pending => pending.Stage.Id, _ => Unfounded);
+        if (!gone.IsEmpty)
+        {
+            simulation.Soon(() => Apply(new CommitterEvent.Unfounded(gone)));
+            return;
+        }
+
+        var transaction = BronzeCommitterActor.TransactionOf([.. commit.Batch.Select(pending => pending.Stage)]);
+        var start = ((SimulatedView)commit.Table).Snapshot;
+        if (simulation.Happens(0.05) && !simulation.IsDecodingChanged && !commit.Batch.SelectMany(pending => pending.Stage.Files).Any(file => simulation.AgeOf(file.Path) > LateAtMost))
+        {
+            SendLate(transaction, start);
+            return;
+        }
+
+        var isAmbiguous = simulation.Happens(0.08);
+        var result = table.Commit(transaction, start, simulation.Time.Now);
+        if (result is CommitResult.Committed && transaction.Schema is not null) simulation.Count(Kind.SchemaChange);
         var view = table.View;
         simulation.Soon(() =>
         {
             if (isAmbiguous) Apply(new CommitterEvent.Failed(Outage));
-            else Apply(isCommitted ? new CommitterEvent.Committed(view) : new CommitterEvent.Superseded(view));
+            else Apply(result is CommitResult.Committed ? new CommitterEvent.Committed(view) : new CommitterEvent.Superseded(view));
         });
     });
+
+    /// <summary>What was given up arrives all the same, after whatever was done meanwhile.</summary>
+    private void SendLate(Transaction transaction, Snapshot start)
+    {
+        var arrive = table.Send(transaction, start, simulation.Time.Now);
+        simulation.Soon(() => Apply(new CommitterEvent.Failed(Outage)));
+        if (arrive is not null)
+            simulation.Time.After(TimeSpan.FromMilliseconds(simulation.Random.Next(1, 400)), () =>
+            {
+                if (arrive(simulation.Time.Now)) simulation.Count(Kind.LatePut);
+            });
+    }
 }
 
 #pragma warning disable MA0097 // Comparison operators: references are compared for equality only.

@@ -6,7 +6,7 @@ using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Tests.Simulation;
 
-/// <summary>Reads records in random portions and rolls them: one roll waits for its commit before the next is handed over.</summary>
+/// <summary>Reads records in random portions and rolls them: one roll waits for its commit before the next is handed over, others are closed behind it.</summary>
 internal sealed class SimulatedGraph
 {
     private readonly Simulation _simulation;
@@ -14,8 +14,12 @@ internal sealed class SimulatedGraph
     private readonly long _epoch;
     private readonly ImmutableArray<SplitStart> _starts;
     private readonly Dictionary<SplitId, long> _next;
-    private readonly SimulatedRoll _deadLetters = new(Simulation.DeadLetters, isSparse: true);
+    private readonly SimulatedRoll _deadLetters;
     private readonly Dictionary<TableId, SimulatedRoll> _tables = [];
+    private readonly HashSet<(SplitId Split, long Position)> _held;
+    private readonly Queue<Roll> _closed = [];
+    private readonly int _depth;
+    private readonly int _decoding;
     private bool _isWaiting;
     private bool _isDraining;
     private bool _hasEnded;
@@ -28,12 +32,18 @@ internal sealed class SimulatedGraph
         _epoch = epoch;
         _starts = starts;
         _next = remembered;
+        _depth = simulation.Random.Next(1, 4);
+        _decoding = simulation.Decoding;
+        _deadLetters = new SimulatedRoll(simulation.TableOf(Simulation.DeadLetters), simulation.SchemaChanges, isSparse: true);
         foreach (var start in starts)
         {
             _next[start.Split.Id] = start.From ?? 0;
             foreach (var (table, position) in start.Tables) RollOf(table).Positions.Start(start.Split.Id, position, start.From);
         }
 
+        // The letters of readings that got no further.
+        var splits = starts.ToDictionary(start => start.Split.Id, start => start.From ?? 0);
+        _held = [.. simulation.RowsOf(Simulation.DeadLetters).Where(row => splits.TryGetValue(row.Split, out var from) && row.Position >= from).Select(row => (row.Split, row.Position))];
         ScheduleStep();
     }
 
@@ -41,20 +51,20 @@ internal sealed class SimulatedGraph
 
     public void Abort() => End(fault: null);
 
-    public void Release() => _isWaiting = false;
+    public void Release()
+    {
+        _isWaiting = false;
+        HandOver();
+    }
 
     private void ScheduleStep() => _simulation.Time.After(TimeSpan.FromMilliseconds(_simulation.Random.Next(5, 300)), Step);
 
     private void Step()
     {
         if (_hasEnded) return;
-        if (!_isWaiting)
-        {
-            if (_simulation.Happens(0.02)) End(new Fault(FaultKind.Unreachable, "Source", "went away", "Wait."));
-            else if (_isDraining && _simulation.Happens(0.5)) End(fault: null);
-            else Roll();
-        }
-
+        if (_simulation.Happens(0.02)) End(new Fault(FaultKind.Unreachable, "Source", "went away", "Wait."));
+        else if (!_isDraining && _closed.Count < _depth - 1 + (_isWaiting ? 0 : 1)) Roll();
+        else if (_isDraining && !_isWaiting && _closed.Count == 0) End(fault: null);
         ScheduleStep();
     }
 
@@ -62,12 +72,23 @@ internal sealed class SimulatedGraph
     {
         if (_hasEnded) return;
         _hasEnded = true;
+        // What was never handed over is nobody's.
+        _simulation.DeleteFiles(_closed.SelectMany(roll => roll.Stages).SelectMany(stage => stage.Files).Select(file => file.Path));
         _simulation.Soon(() => _worker.Apply(new WorkerEvent.GraphEnded(_epoch, fault)));
     }
 
     private void Roll()
     {
-        foreach (var start in _starts) Read(_simulation.SplitOf(start.Split.Id), start);
+        foreach (var start in _starts)
+        {
+            if (FaultOf(_simulation.SplitOf(start.Split.Id)) is { } fault)
+            {
+                End(fault);
+                return;
+            }
+
+            Read(_simulation.SplitOf(start.Split.Id), start);
+        }
 
         // Tables without rows move their positions only now and then.
         var closing = RollOrder.ToClose(_deadLetters, _tables.OrderBy(pair => pair.Key.ToString(), StringComparer.Ordinal).Select(pair => pair.Value),
@@ -78,20 +99,37 @@ internal sealed class SimulatedGraph
 
         if (_simulation.Mutation == Mutation.AcknowledgeBeforeCommit)
             foreach (var start in _starts) _simulation.Acknowledge(start.Split.Id, _next[start.Split.Id]);
+        _closed.Enqueue(new Roll(stages));
+        if (_isWaiting) _simulation.Count(Kind.DeepPipeline);
+        HandOver();
+    }
+
+    private void HandOver()
+    {
+        if (_hasEnded || _isWaiting || !_closed.TryDequeue(out var roll)) return;
         _isWaiting = true;
-        _simulation.Soon(() => _worker.Apply(new WorkerEvent.RollClosed(_epoch, new Roll(stages))));
+        _simulation.Soon(() => _worker.Apply(new WorkerEvent.RollClosed(_epoch, roll)));
+    }
+
+    private Fault? FaultOf(SimulatedSplit split)
+    {
+        if (_simulation.Time.Now < split.BrokenUntil) return new Fault(FaultKind.NotAuthorised, $"Split {split.Id}", "may not be read", "Grant it.", split.Id);
+        return _next[split.Id] < split.Expired ? new Fault(FaultKind.Gap, $"Split {split.Id}", "has lost records", "Accept the gap.", split.Id) : null;
     }
 
     private void Read(SimulatedSplit split, SplitStart start)
     {
         var from = _next[split.Id];
-        var to = Math.Min(split.Records, from + split.Group * _simulation.Random.Next(0, 5));
-        if (to == from) return;
+        var to = Math.Min(split.Written(_simulation.Time.Now), from + split.Group * _simulation.Random.Next(0, 5));
+        if (to <= from) return;
 
+        var lettersBelow = _deadLetters.Positions.SkipBelow(split.Id);
         for (var position = Math.Max(from, split.Acknowledged); position < to; position++)
         {
-            var roll = RollOf(split.IsDead(position) ? _deadLetters.Table : TableId.Bronze(split.Id.Source, split.TableOf(position)));
-            if (!RollPositions.Lacks(position, roll.Positions.SkipBelow(split.Id))) continue;
+            var table = RollOf(TableId.Bronze(split.Id.Source, split.TableOf(position)));
+            var isDead = SimulatedSplit.IsDead(position, _decoding);
+            if (!Enters(position, table.Positions.SkipBelow(split.Id), lettersBelow, isDead, _held.Contains((split.Id, position)))) continue;
+            var roll = isDead ? _deadLetters : table;
             roll.Written.Add(new SimulatedRow(roll.Table, split.Id, position));
             roll.Positions.Wrote(split.Id);
         }
@@ -100,12 +138,16 @@ internal sealed class SimulatedGraph
         foreach (var table in start.Tables.Keys) RollOf(table).Positions.Advance(split.Id, to);
     }
 
+    private bool Enters(long position, long? skipBelow, long? lettersBelow, bool isDead, bool isHeld) => _simulation.Mutation == Mutation.LettersSkippedApart
+        ? RollPositions.Lacks(position, isDead ? lettersBelow : skipBelow)
+        : RollPositions.Enters(position, skipBelow, lettersBelow, isHeld);
+
     private StageFiles Stage(SimulatedRoll roll)
     {
         ImmutableArray<StagedFile> files = roll.Written.Count == 0
             ? []
             : [new StagedFile(_simulation.WriteFile([.. roll.Written]), ImmutableDictionary<string, string?>.Empty, 100, DateTimeOffset.UnixEpoch, Stats: null)];
-        var stage = new StageFiles(roll.Table, _simulation.NextGuid(), roll.Positions.Close(), files, roll.Rows, NewestEventAt: null, Schema: null);
+        var stage = new StageFiles(roll.Table, _simulation.NextGuid(), roll.Positions.Close(), files, roll.Rows, NewestEventAt: null, roll.Schema);
         roll.Written.Clear();
         return stage;
     }
@@ -113,14 +155,17 @@ internal sealed class SimulatedGraph
     private SimulatedRoll RollOf(TableId table)
     {
         if (table == _deadLetters.Table) return _deadLetters;
-        if (!_tables.TryGetValue(table, out var roll)) _tables.Add(table, roll = new SimulatedRoll(table, isSparse: false));
+        if (!_tables.TryGetValue(table, out var roll)) _tables.Add(table, roll = new SimulatedRoll(_simulation.TableOf(table), _simulation.SchemaChanges, isSparse: false));
         return roll;
     }
 
     /// <summary>What has been written for one table and not yet handed over: the product's positions, rows in place of files.</summary>
-    private sealed class SimulatedRoll(TableId table, bool isSparse) : IRolledTable
+    private sealed class SimulatedRoll(SimulatedTable table, int schemaChanges, bool isSparse) : IRolledTable
     {
-        public TableId Table => table;
+        public TableId Table => table.Id;
+
+        /// <summary>As the table was found when reading began.</summary>
+        public byte[]? Schema { get; } = table.Wanted(schemaChanges);
 
         public RollPositions Positions { get; } = new(isSparse);
 

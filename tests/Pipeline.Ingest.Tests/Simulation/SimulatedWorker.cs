@@ -43,6 +43,9 @@ internal sealed class SimulatedWorker
         _graph?.Abort();
     }
 
+    /// <summary>Whether this is the stage that it waits for, or a question.</summary>
+    public bool Waits(IBronzeCommand message) => !_isDead && (message is not StageFiles stage || _state.InHand?.Stage.Id == stage.Id);
+
     public void Drain() => Apply(new WorkerEvent.DrainAsked());
 
     public void Resume() => Apply(new WorkerEvent.ResumeAsked());
@@ -77,7 +80,7 @@ internal sealed class SimulatedWorker
             case WorkerEffect.Locate locate:
                 _simulation.Soon(() => Apply(_simulation.Happens(0.03)
                     ? new WorkerEvent.LocateFailed(locate.Epoch, _simulation.Happens(0.5) ? Outage : Refusal)
-                    : new WorkerEvent.Located(locate.Epoch, [.. _splits.Select(split => split.Split)])));
+                    : new WorkerEvent.Located(locate.Epoch, _simulation.Find(_splits))));
                 break;
             case WorkerEffect.AskPositions ask:
                 _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
@@ -98,8 +101,10 @@ internal sealed class SimulatedWorker
                 _simulation.ToCommitter(send.Stage, _self);
                 break;
             case WorkerEffect.Acknowledge acknowledge:
-                foreach (var (split, position) in acknowledge.Positions) _simulation.Acknowledge(split, position);
-                _simulation.Soon(() => Apply(new WorkerEvent.Acknowledged(acknowledge.Epoch)));
+                Acknowledge(acknowledge);
+                break;
+            case WorkerEffect.TellHaltEnded:
+                _simulation.Count(Kind.Recovery);
                 break;
             case WorkerEffect.ReleaseRoll:
                 _graph?.Release();
@@ -123,6 +128,17 @@ internal sealed class SimulatedWorker
                 Timer(nameof(WorkerEvent.DrainOverdue), drain.Limit, new WorkerEvent.DrainOverdue());
                 break;
         }
+    }
+
+    /// <summary>The source may not take it, take a part of it, or take it without an answer; and that may pass or not.</summary>
+    private void Acknowledge(WorkerEffect.Acknowledge acknowledge)
+    {
+        var fails = _simulation.Happens(0.04);
+        var positions = fails ? acknowledge.Positions.Take(_simulation.Random.Next(0, acknowledge.Positions.Length + 1)) : acknowledge.Positions;
+        foreach (var (split, position) in positions) _simulation.Acknowledge(split, position);
+        if (fails) _simulation.Count(Kind.AcknowledgementFailed);
+        _simulation.Soon(() => Apply(!fails ? new WorkerEvent.Acknowledged(acknowledge.Epoch)
+            : new WorkerEvent.AcknowledgeFailed(acknowledge.Epoch, _simulation.Random.NextDouble() < 0.5 ? Outage : Refusal)));
     }
 
     private void StartGraph(WorkerEffect.StartGraph start)

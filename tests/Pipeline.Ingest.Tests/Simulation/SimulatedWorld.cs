@@ -1,5 +1,11 @@
 using System.Collections.Immutable;
+using Apache.Arrow;
+using Apache.Arrow.Ipc;
+using Apache.Arrow.Types;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Schemas;
+using Pipeline.Delta.Table;
 using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest.Tests.Simulation;
@@ -29,16 +35,26 @@ internal enum Mutation
 
     /// <summary>A worker deletes the refused files when the table has moved past the stage's start and it was sent once.</summary>
     DeleteAfterFinalRefusal,
+
+    /// <summary>Rows below a table's position and letters below that of their table are skipped, whatever each has.</summary>
+    LettersSkippedApart,
+
+    /// <summary>A redrive does not look whether the letter is in the table.</summary>
+    RedriveTwice,
 }
 
 /// <summary>One row: a record of a split, found in a table.</summary>
-internal readonly record struct SimulatedRow(TableId Table, SplitId Split, long Position);
+internal readonly record struct SimulatedRow(TableId Table, SplitId Split, long Position, bool IsRedriven = false);
 
 /// <summary>
 /// The records of a split. A reader of the log below what was acknowledged finds nothing: the source has let it go.
 /// </summary>
-internal sealed class SimulatedSplit(Split split, int records, int group)
+/// <param name="appearsAt">Before this nobody finds the split.</param>
+internal sealed class SimulatedSplit(Split split, int records, int group, TimeSpan appearsAt = default)
 {
+    /// <summary>Over this time the records come.</summary>
+    private static readonly TimeSpan Writes = TimeSpan.FromSeconds(45);
+
     public Split Split => split;
 
     public SplitId Id => split.Id;
@@ -48,61 +64,133 @@ internal sealed class SimulatedSplit(Split split, int records, int group)
     /// <summary>Reading can be resumed only at multiples of this.</summary>
     public int Group => group;
 
+    public TimeSpan AppearsAt => appearsAt;
+
     public long Acknowledged { get; set; }
 
-    public bool IsDead(long position) => position % 7 == 3;
+    /// <summary>Records below this are gone, read or not.</summary>
+    public long Expired { get; set; }
+
+    /// <summary>Until then it cannot be read.</summary>
+    public TimeSpan BrokenUntil { get; set; }
+
+    /// <summary>Records that an operator gave up.</summary>
+    public HashSet<long> GivenUp { get; } = [];
+
+    /// <summary>How many records there are at a time.</summary>
+    public int Written(TimeSpan now) => now >= Writes ? records : (int)(records * (now / Writes)) / group * group;
+
+    public static bool IsDead(long position, int decoding) => (position * 5 + decoding * 3) % 7 == 3;
 
     public string TableOf(long position) => split.Tables[(int)(position % 5 % split.Tables.Count)];
 }
 
-/// <summary>A table of the lake: atomic commits with compare-and-set, as the Delta log gives them.</summary>
-internal sealed class SimulatedTable(TableId id, bool hasCompareAndSet)
+/// <summary>A version of a table, by which the product's own code decides.</summary>
+internal sealed class SimulatedView(Snapshot snapshot) : ITableView
 {
-    private ImmutableDictionary<string, long> _positions = ImmutableDictionary<string, long>.Empty;
-    private ImmutableHashSet<string> _files = [];
-    private ImmutableHashSet<string> _replaced = [];
-    private long _version = -1;
+    public Snapshot Snapshot => snapshot;
 
-    public TableId Id => id;
+    public long Version => snapshot.Version;
 
-    public ImmutableHashSet<string> Files => _files;
+    public long? Position(SplitId split) => snapshot.Position(split);
 
-    /// <summary>Files that compaction has taken out of the table: older versions, and what Silver has yet to read, are made of them.</summary>
-    public ImmutableHashSet<string> Replaced => _replaced;
+    public int Epoch(SplitId split) => snapshot.Histories.EpochOf(split);
 
-    public ITableView View => new Version(_version, _positions, _files);
+    public bool Contains(string path) => snapshot.FilesByPath.ContainsKey(path);
+}
 
-    public void Create() => _version = Math.Max(_version, 0);
+/// <summary>
+/// A table of the lake without storage: what is committed, refused or in conflict is decided by the code that decides for the lake, and
+/// versions are made of the same actions.
+/// </summary>
+internal sealed class SimulatedTable
+{
+    private readonly Dictionary<long, CommitEffect> _effects = [];
+    private readonly Dictionary<string, TimeSpan> _replaced = new(StringComparer.Ordinal);
+    private readonly bool _hasCompareAndSet;
 
-    /// <summary>False: refused.</summary>
-    public bool TryCommit(IReadOnlyList<StageFiles> stages)
+    public SimulatedTable(TableId id, bool hasCompareAndSet)
     {
-        var transaction = BronzeCommitterActor.TransactionOf(stages);
-        if (hasCompareAndSet && transaction.Moves.Any(move => (_positions.TryGetValue(move.AppId, out var position) ? position : null as long?) != move.From))
-            return false;
-        foreach (var move in transaction.Moves) _positions = _positions.SetItem(move.AppId, move.To);
-        foreach (var add in transaction.Adds) _files = _files.Add(add.Path);
-        _version++;
-        return true;
+        Id = id;
+        _hasCompareAndSet = hasCompareAndSet;
+        var builder = new SnapshotBuilder(id.ToString());
+        builder.ApplyCommit(0, DateTimeOffset.UnixEpoch, [ProtocolSupport.Own, new MetadataAction("id", SchemaJson.Write(SchemaOf(0)), [], ImmutableDictionary<string, string>.Empty)]);
+        Current = builder.Build();
     }
 
-    /// <summary>Puts what is there into one file.</summary>
-    public void Compact(Func<IEnumerable<string>, string> rewrite)
+    public TableId Id { get; }
+
+    public Snapshot Current { get; private set; }
+
+    public SimulatedView View => new(Current);
+
+    /// <summary>Files that compaction has taken out of the table, and when: older versions, and what Silver has yet to read, are made of them.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> Replaced => _replaced;
+
+    /// <summary>The columns of the source after so many changes.</summary>
+    public static Schema SchemaOf(int changes) => new(Enumerable.Range(0, changes + 1).Select(i => new Field($"c{i}", StringType.Default, nullable: true)), null);
+
+    /// <summary>The schema that a stage brings when the table does not have it.</summary>
+    public byte[]? Wanted(int changes)
     {
-        if (_files.Count < 2) return;
-        _replaced = _replaced.Union(_files);
-        _files = [rewrite(_files.Order(StringComparer.Ordinal))];
-        _version++;
+        var wanted = SchemaOf(changes);
+        if (SchemaDifference.Of(Current.Schema, wanted).IsEmpty) return null;
+        using var stream = new MemoryStream();
+        using (var writer = new ArrowStreamWriter(stream, wanted, leaveOpen: true))
+        {
+            writer.WriteStart();
+            writer.WriteEnd();
+        }
+
+        return stream.ToArray();
     }
 
-    private sealed class Version(long version, ImmutableDictionary<string, long> positions, ImmutableHashSet<string> files) : ITableView
+    /// <param name="start">The version that the writer knows.</param>
+    public CommitResult Commit(Transaction transaction, Snapshot start, TimeSpan now)
     {
-        long ITableView.Version => version;
+        if (Find(transaction, start) is { } conflict) return conflict;
+        Append(ActionsOf(transaction, now), now);
+        return new CommitResult.Committed(Current);
+    }
 
-        public long? Position(SplitId split) => positions.TryGetValue(split.ToString(), out var position) ? position : null;
+    /// <summary>A commit on its way: it becomes the version that it was written as, or nothing. Null: it is not even sent.</summary>
+    public Func<TimeSpan, bool>? Send(Transaction transaction, Snapshot start, TimeSpan now)
+    {
+        if (Find(transaction, start) is not null) return null;
+        var (version, actions) = (Current.Version + 1, ActionsOf(transaction, now));
+        return arrival =>
+        {
+            if (Current.Version + 1 != version) return false;
+            Append(actions, arrival);
+            return true;
+        };
+    }
 
-        public int Epoch(SplitId split) => 0;
+    /// <summary>Keeps the newest commits of the log.</summary>
+    /// <returns>Whether there were older ones.</returns>
+    public bool CleanUp(int kept)
+    {
+        var old = _effects.Keys.Where(version => version <= Current.Version - kept).ToList();
+        foreach (var version in old) _effects.Remove(version);
+        return old.Count > 0;
+    }
 
-        public bool Contains(string path) => files.Contains(path);
+    private CommitResult? Find(Transaction transaction, Snapshot start)
+    {
+        var conflicts = new ConflictCheck(Id.ToString(), (version, _) => new(_effects.GetValueOrDefault(version)), _hasCompareAndSet ? transaction : transaction with { Moves = [] }, start);
+        var found = conflicts.FindAsync(Current, CancellationToken.None);
+        return found.IsCompleted ? found.Result : throw new InvalidOperationException("Nothing is waited for here.");
+    }
+
+    private IReadOnlyList<DeltaAction> ActionsOf(Transaction transaction, TimeSpan now) =>
+        TransactionActions.Build(Id.ToString(), transaction, Current, Guid.Empty, DateTimeOffset.UnixEpoch + now);
+
+    private void Append(IReadOnlyList<DeltaAction> actions, TimeSpan now)
+    {
+        var builder = new SnapshotBuilder(Id.ToString(), Current);
+        builder.ApplyCommit(Current.Version + 1, DateTimeOffset.UnixEpoch + now, actions);
+        Current = builder.Build();
+        _effects[Current.Version] = CommitEffect.Of(actions);
+        foreach (var remove in actions.OfType<RemoveFile>()) _replaced[remove.Path] = now;
     }
 }

@@ -8,15 +8,19 @@ namespace Pipeline.Ingest.Tests.Simulation;
 
 /// <summary>
 /// Workers and committers of two tables and a dead-letter table in virtual time: the real decisions, with messages that
-/// are delayed, lost, repeated and overtaken, commits whose answer is lost, files that are compacted away, processes that die,
-/// and processes that were replaced but go on. One seed, one history.
+/// are delayed, lost, repeated and overtaken, commits whose answer is lost or that come late, files that are compacted away, operators
+/// and maintenance beside them, processes that die, and processes that were replaced but go on. One seed, one history. What must hold
+/// is judged by what the source has and what the lake's files hold, and by nothing that the product says.
 /// </summary>
 internal sealed class Simulation
 {
     public static readonly TableId DeadLetters = TableId.DeadLetter("sim");
 
     private static readonly TimeSpan ChaosEnds = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan GivesUp = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan GivesUp = TimeSpan.FromMinutes(30);
+
+    /// <summary>Processes that believe to be the same at most.</summary>
+    private const int IncarnationsMax = 3;
 
     private readonly TextWriter? _trace;
     private readonly Dictionary<SplitId, SimulatedSplit> _splits;
@@ -25,6 +29,11 @@ internal sealed class Simulation
     private readonly HashSet<string> _deleted = new(StringComparer.Ordinal);
     private readonly Dictionary<TableId, List<SimulatedCommitter>> _committers = [];
     private readonly List<(ImmutableArray<SimulatedSplit> Splits, List<SimulatedWorker> Incarnations)> _workers = [];
+    private readonly Dictionary<string, TimeSpan> _writtenAt = new(StringComparer.Ordinal);
+    private readonly HashSet<SplitId> _found = [];
+    private readonly HashSet<List<SimulatedWorker>> _replaced = [];
+    private readonly int[] _kinds = new int[Enum.GetValues<Kind>().Length];
+    private readonly SimulatedOperator _operator;
     private long _fileNumber;
     private int _names;
 
@@ -33,22 +42,24 @@ internal sealed class Simulation
         _trace = trace;
         Mutation = mutation;
         Random = new Random(seed);
+        IsDecodingChanged = seed % 2 == 0;
+        _operator = new SimulatedOperator(this);
         SimulatedSplit[] splits =
         [
             new(new Split(new SplitId("sim", "orders/0"), ["orders"]), records: 150, group: 1),
             new(new Split(new SplitId("sim", "orders/1"), ["orders"]), records: 90, group: 1),
             new(new Split(new SplitId("sim", "slot"), ["lines", "orders"]), records: 120, group: 3),
+            new(new Split(new SplitId("sim", "orders/2"), ["orders"]), records: 60, group: 1, TimeSpan.FromMilliseconds(Random.Next(2_000, 50_000))),
         ];
         _splits = splits.ToDictionary(split => split.Id);
         _tables = new[] { TableId.Bronze("sim", "orders"), TableId.Bronze("sim", "lines"), DeadLetters }
             .ToDictionary(id => id, id => new SimulatedTable(id, mutation != Mutation.NoCompareAndSet));
         foreach (var table in _tables.Values)
         {
-            table.Create();
             _committers.Add(table.Id, [new SimulatedCommitter(this, table)]);
         }
 
-        foreach (ImmutableArray<SimulatedSplit> share in new ImmutableArray<SimulatedSplit>[] { [splits[0], splits[1]], [splits[2]] })
+        foreach (ImmutableArray<SimulatedSplit> share in new ImmutableArray<SimulatedSplit>[] { [splits[0], splits[1], splits[3]], [splits[2]] })
             _workers.Add((share, [new SimulatedWorker(this, share)]));
     }
 
@@ -58,25 +69,93 @@ internal sealed class Simulation
 
     public Mutation Mutation { get; }
 
+    /// <summary>
+    /// Whether records are decoded otherwise from time to time. Then nothing of a reading that was given up arrives any more: of two that
+    /// live at once and decode differently one may commit a row and the other its letter, which verification finds.
+    /// </summary>
+    public bool IsDecodingChanged { get; }
+
+    /// <summary>How records are decoded now.</summary>
+    public int Decoding { get; private set; }
+
+    /// <summary>How operators decode letters.</summary>
+    public int OperatorsDecoding => Decoding + (IsDecodingChanged ? 0 : 1);
+
+    /// <summary>How often the source's tables have gained a column.</summary>
+    public int SchemaChanges { get; private set; }
+
+    /// <summary>Files that were removed by maintenance.</summary>
+    public HashSet<string> Vacuumed { get; } = new(StringComparer.Ordinal);
+
     private bool IsChaos => Time.Now < ChaosEnds;
+
+    private IReadOnlyList<SimulatedTable> Tables => [.. _tables.Values.OrderBy(table => table.Id.ToString(), StringComparer.Ordinal)];
 
     /// <summary>Runs one history to its end; null when all held, otherwise what did not.</summary>
     /// <param name="trace">Gets a line for everything that is decided.</param>
-    public static string? Run(int seed, Mutation mutation = Mutation.None, TextWriter? trace = null)
+    public static string? Run(int seed, Mutation mutation = Mutation.None, TextWriter? trace = null) => Run(seed, out _, mutation, trace);
+
+    /// <param name="kinds">How often each kind of thing has happened.</param>
+    public static string? Run(int seed, out IReadOnlyList<int> kinds, Mutation mutation = Mutation.None, TextWriter? trace = null)
     {
         var simulation = new Simulation(seed, mutation, trace);
         simulation.ScheduleChaos();
-        simulation.ScheduleCompaction();
+        simulation.Schedule(5_000, () => simulation._operator.Compact(simulation.Pick(simulation.Tables)));
+        simulation.Schedule(8_000, () => simulation._operator.Redrive(simulation.Pick([.. simulation.Tables.Where(table => table.Id != DeadLetters)])));
+        simulation.Schedule(8_000, () =>
+        {
+            if (!simulation.IsDecodingChanged) return;
+            simulation.Decoding++;
+            simulation.Count(Kind.DecodingChange);
+        });
+        simulation.Schedule(12_000, () =>
+        {
+            if (simulation.Pick(simulation.Tables).CleanUp(kept: simulation.Random.Next(1, 8))) simulation.Count(Kind.LogCleanUp);
+        });
+        simulation.Schedule(30_000, () => simulation.SchemaChanges++);
+        simulation.Schedule(25_000, simulation.Break);
+        simulation.Schedule(30_000, simulation.Expire);
+        simulation.Schedule(10_000, () => simulation._operator.Vacuum(simulation.Tables));
+        simulation.AcceptGaps();
         while (!(simulation.Time.Now > ChaosEnds && simulation.IsComplete()) && simulation.Time.Step(GivesUp))
         {
         }
 
+        kinds = simulation._kinds;
         return simulation.Judge() is { } broken ? $"Seed {seed}: {broken}" : null;
     }
 
     public void Trace(FormattableString line) => _trace?.WriteLine($"{Time.Now:mm\\:ss\\.fff} {line.ToString(CultureInfo.InvariantCulture)}");
 
     public SimulatedSplit SplitOf(SplitId id) => _splits[id];
+
+    public SimulatedTable TableOf(TableId id) => _tables[id];
+
+    public void Count(Kind kind)
+    {
+        _kinds[(int)kind]++;
+        Trace($"{kind}");
+    }
+
+    /// <summary>The rows of a table as it is now.</summary>
+    public IReadOnlyList<SimulatedRow> RowsOf(TableId table) => [.. _tables[table].Current.FilesByPath.Keys.Order(StringComparer.Ordinal).SelectMany(path => _files[path])];
+
+    public IReadOnlyList<SimulatedRow> RowsOf(string path) => _files[path];
+
+    public bool Exists(string path) => !_deleted.Contains(path) && !Vacuumed.Contains(path);
+
+    public TimeSpan AgeOf(string path) => Time.Now - _writtenAt[path];
+
+    public IEnumerable<string> FilesBefore(TimeSpan moment) => _writtenAt.Where(pair => pair.Value < moment && Exists(pair.Key)).Select(pair => pair.Key);
+
+    /// <summary>Those splits of a worker's that are there.</summary>
+    public ImmutableArray<Split> Find(ImmutableArray<SimulatedSplit> splits)
+    {
+        ImmutableArray<SimulatedSplit> there = [.. splits.Where(split => split.AppearsAt <= Time.Now)];
+        foreach (var split in there)
+            if (_found.Add(split.Id) && split.AppearsAt > TimeSpan.Zero) Count(Kind.NewSplit);
+        return [.. there.Select(split => split.Split)];
+    }
 
     public bool Happens(double probability) => IsChaos && Random.NextDouble() < probability;
 
@@ -94,6 +173,7 @@ internal sealed class Simulation
     /// <summary>While two incarnations live, either gets the message.</summary>
     public void ToCommitter(IBronzeCommand message, IActorRef sender) => Send(() =>
     {
+        if (IsDecodingChanged && !((SimulatedRef)sender).Worker.Waits(message)) return;
         var incarnations = _committers[message.Table];
         incarnations[Random.Next(incarnations.Count)].Receive(message, sender);
     });
@@ -106,6 +186,7 @@ internal sealed class Simulation
     {
         var path = $"file-{_fileNumber++}";
         _files.Add(path, rows);
+        _writtenAt.Add(path, Time.Now);
         return path;
     }
 
@@ -127,13 +208,13 @@ internal sealed class Simulation
                 ReplaceWorker(isZombie: false);
                 break;
             case 1:
-                ReplaceWorker(isZombie: true);
+                ReplaceWorker(isZombie: !IsDecodingChanged);
                 break;
             case 2:
                 ReplaceCommitter(isZombie: false);
                 break;
             case 3:
-                ReplaceCommitter(isZombie: true);
+                ReplaceCommitter(isZombie: !IsDecodingChanged);
                 break;
             default:
                 var worker = Pick(_workers).Incarnations[^1];
@@ -145,25 +226,52 @@ internal sealed class Simulation
         ScheduleChaos();
     });
 
-    private void ScheduleCompaction() => Time.After(TimeSpan.FromMilliseconds(Random.Next(100, 5_000)), () =>
+    /// <summary>Does something again and again while there is chaos.</summary>
+    private void Schedule(int millisecondsMax, Action act) => Time.After(TimeSpan.FromMilliseconds(Random.Next(100, millisecondsMax)), () =>
     {
         if (!IsChaos) return;
-        var table = Pick([.. _tables.Values.OrderBy(table => table.Id.ToString(), StringComparer.Ordinal)]);
-        Trace($"compacts {table.Id}");
-        table.Compact(paths => WriteFile([.. paths.SelectMany(path => _files[path])]));
-        ScheduleCompaction();
+        act();
+        Schedule(millisecondsMax, act);
     });
+
+    /// <summary>A split cannot be read for some seconds, which nobody waits for who could act.</summary>
+    private void Break()
+    {
+        Pick(Splits).BrokenUntil = Time.Now + TimeSpan.FromMilliseconds(Random.Next(500, 15_000));
+        Count(Kind.PermanentFault);
+    }
+
+    /// <summary>A source lets go of records that were not read.</summary>
+    private void Expire()
+    {
+        var split = Pick([.. Splits.Where(split => split.Group == 1)]);
+        if (_tables[TableId.Bronze("sim", "orders")].Current.Position(split.Id) is { } position)
+            split.Expired = Math.Min(split.Records, Math.Max(split.Expired, position + Random.Next(1, 8)));
+    }
+
+    /// <summary>An operator, who is there after the chaos too.</summary>
+    private void AcceptGaps() => Time.After(TimeSpan.FromMilliseconds(Random.Next(500, 6_000)), () =>
+    {
+        foreach (var split in Splits.Where(split => split.Group == 1)) _operator.AcceptGap(_tables[TableId.Bronze("sim", "orders")], split);
+        if (Random.NextDouble() < 0.3)
+            foreach (var (_, incarnations) in _workers) incarnations[^1].Resume();
+        AcceptGaps();
+    });
+
+    private IReadOnlyList<SimulatedSplit> Splits => [.. _splits.Values.OrderBy(split => split.Id.ToString(), StringComparer.Ordinal)];
 
     /// <summary>The old one dies at once, or goes on for a while beside its replacement.</summary>
     private void ReplaceWorker(bool isZombie)
     {
         var (splits, incarnations) = Pick(_workers);
-        if (incarnations.Count > 1) return;
-        var old = incarnations[0];
+        if (incarnations.Count >= IncarnationsMax || (IsDecodingChanged && !_replaced.Add(incarnations))) return;
+        var old = incarnations[^1];
         if (!isZombie) old.Die();
         Time.After(TimeSpan.FromMilliseconds(Random.Next(50, 3_000)), () =>
         {
+            _replaced.Remove(incarnations);
             incarnations.Add(new SimulatedWorker(this, splits));
+            if (isZombie && incarnations.Count >= IncarnationsMax) Count(Kind.ThirdIncarnation);
             if (!isZombie) incarnations.Remove(old);
             else
                 Time.After(TimeSpan.FromMilliseconds(Random.Next(500, 15_000)), () =>
@@ -177,9 +285,10 @@ internal sealed class Simulation
     private void ReplaceCommitter(bool isZombie)
     {
         var (name, incarnations) = Pick([.. _committers.OrderBy(pair => pair.Key.ToString(), StringComparer.Ordinal)]);
-        if (incarnations.Count > 1) return;
-        var old = incarnations[0];
+        if (incarnations.Count >= IncarnationsMax) return;
+        var old = incarnations[^1];
         incarnations.Add(new SimulatedCommitter(this, _tables[name]));
+        if (isZombie && incarnations.Count >= IncarnationsMax) Count(Kind.ThirdIncarnation);
         if (!isZombie)
         {
             old.Die();
@@ -199,20 +308,30 @@ internal sealed class Simulation
     private bool IsComplete() => _splits.Values.All(split => split.Split.Tables.All(table =>
         _tables[TableId.Bronze("sim", table)].View.Position(split.Id) >= split.Records));
 
+    /// <summary>Each record of the source is in the lake once, as a row or as a dead letter, unless an operator gave it up; a letter may be a marked row beside.</summary>
     private string? Judge()
     {
         if (!IsComplete()) return $"not everything was committed after {Time.Now}";
-        var counts = _splits.Values.SelectMany(split => Enumerable.Range(0, split.Records).Select(i => (Split: split.Id, Position: (long)i)))
-            .ToDictionary(record => record, _ => 0);
+        var found = _tables.Values.SelectMany(table => RowsOf(table.Id)).ToLookup(row => (row.Split, row.Position));
         foreach (var table in _tables.Values)
         {
-            if (table.Files.Union(table.Replaced).FirstOrDefault(_deleted.Contains) is { } path)
-                return $"file {path} of {table.Id} was deleted though it {(table.Files.Contains(path) ? "is" : "was")} part of the table";
-            foreach (var row in table.Files.SelectMany(file => _files[file])) counts[(row.Split, row.Position)]++;
+            foreach (var path in table.Current.FilesByPath.Keys)
+                if (!Exists(path)) return $"file {path} of {table.Id} was removed though it is part of the table";
+            if (table.Replaced.Keys.FirstOrDefault(_deleted.Contains) is { } replaced) return $"file {replaced} of {table.Id} was deleted though it was part of the table";
         }
 
-        foreach (var ((split, position), count) in counts)
-            if (count != 1) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split} is {count} times in the lake after {Time.Now}");
+        foreach (var split in _splits.Values)
+            for (var position = 0L; position < split.Records; position++)
+            {
+                var rows = found[(split.Id, position)].ToList();
+                var (letters, redriven) = (rows.Count(row => row.Table == DeadLetters), rows.Count(row => row.IsRedriven));
+                var once = rows.Count - redriven;
+                if (once != 1 && !(once == 0 && split.GivenUp.Contains(position)))
+                    return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} is {once} times in the lake after {Time.Now}");
+                if (redriven > letters) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} was re-driven {redriven} times of {letters} letters");
+                if (rows.Exists(row => row.Table != DeadLetters && row.Table.Name != split.TableOf(position))) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} is in a table that is not its own");
+            }
+
         return null;
     }
 }

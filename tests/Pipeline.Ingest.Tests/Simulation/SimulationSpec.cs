@@ -24,10 +24,14 @@ public sealed class SimulationSpec
             return;
         }
 
-        var broken = Enumerable.Range(1, Seeds).AsParallel().WithCancellation(TestContext.Current.CancellationToken)
-            .Select(seed => Simulation.Run(seed)).Where(outcome => outcome is not null).ToList();
+        var histories = Enumerable.Range(1, Seeds).AsParallel().WithCancellation(TestContext.Current.CancellationToken)
+            .Select(seed => (Broken: Simulation.Run(seed, out var kinds), Kinds: kinds)).ToList();
+        var broken = histories.Where(history => history.Broken is not null).Select(history => history.Broken).ToList();
+        var counts = Enum.GetValues<Kind>().Select(kind => (Kind: kind, Count: histories.Sum(history => (long)history.Kinds[(int)kind]))).ToList();
+        TestContext.Current.TestOutputHelper?.WriteLine($"{broken.Count} of {Seeds} histories broken; {string.Join(", ", counts.Select(pair => $"{pair.Kind} {pair.Count}"))}");
 
-        Assert.True(broken.Count == 0, string.Join(Environment.NewLine, broken.Take(10)));
+        Assert.True(broken.Count == 0, $"{broken.Count} of {Seeds}:{Environment.NewLine}{string.Join(Environment.NewLine, broken.Take(10))}");
+        if (Seeds >= 300) Assert.All(counts, pair => Assert.True(pair.Count >= 100, $"{pair.Kind} was drawn {pair.Count} times in {Seeds} histories."));
     }
 
     [Fact]
@@ -46,6 +50,8 @@ public sealed class SimulationSpec
     [InlineData(Mutation.DeleteAfterFailure)]
     [InlineData(Mutation.DeleteAfterAnyRefusal)]
     [InlineData(Mutation.DeleteAfterFinalRefusal)]
+    [InlineData(Mutation.LettersSkippedApart)]
+    [InlineData(Mutation.RedriveTwice)]
     public void What_is_broken_on_purpose_is_noticed(object mutation)
     {
         const int histories = 60;

@@ -252,11 +252,14 @@ public sealed class RollerSpec
     public async Task Dead_letters_that_the_table_has_are_not_written_again()
     {
         await using var scene = new RollScene();
+        await scene.StartAsync();
+        await scene.AddAsync(Slot, "orders", 10, 12, [], dead: [10, 11]);
+        await scene.CommitAsync(Of(await scene.CloseAsync(), Dead));
         await scene.StartAsync(dead: 12);
 
         await scene.AddAsync(Slot, "orders", 10, 14, [], dead: [10, 11, 12, 13]);
 
-        Assert.Equal([12, 13], await scene.PositionsAsync(Of(await scene.CloseAsync(), Dead)));
+        Assert.Equal([10, 11, 12, 13], await scene.PositionsAsync(Of(await scene.CloseAsync(), Dead)));
     }
 
     [Fact]

@@ -161,7 +161,7 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
         if (now - _toldAt.GetOrAdd(job.Id, job.CreatedAt) < WaitingMax) return;
         _toldAt[job.Id] = now;
         var application = await client.ApplicationAsync(options.ApplicationId, cancellationToken);
-        log.Waiting(job.Id, job.Name, (now - job.CreatedAt).TotalMinutes, job.State.ToString().ToUpperInvariant(), job.StateDetails ?? "no details", application.Id, application.State, application.CpuMax ?? "any vCPU", application.MemoryMax ?? "any memory");
+        log.Waiting(job.Id, job.Name, now.Since(job.CreatedAt).TotalMinutes, job.State.ToString().ToUpperInvariant(), job.StateDetails ?? "no details", application.Id, application.State, application.CpuMax ?? "any vCPU", application.MemoryMax ?? "any memory");
     }
 
     private FoundExecution Found(JobHandle handle, EmrJobRun job)

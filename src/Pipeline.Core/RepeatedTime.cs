@@ -1,10 +1,10 @@
-namespace Pipeline.Sources.Postgres.Reading.Watermark;
+namespace Pipeline.Core;
 
 /// <summary>
 /// What is to be read although it is stamped as if it had been: a server whose clock was set back gives times a second time. Until it is
 /// past what was read, rows from where it began to repeat itself are read by a cursor of their own. Times are microseconds. No I/O.
 /// </summary>
-internal sealed class RepeatedTime
+public sealed class RepeatedTime
 {
     /// <summary>How much longer than by our own count the server's clock may have run since it was looked at.</summary>
     private const long MarginMicros = 10_000_000;

@@ -1,7 +1,6 @@
 using CsCheck;
-using Pipeline.Sources.Postgres.Reading.Watermark;
 
-namespace Pipeline.Sources.Postgres.Tests;
+namespace Pipeline.Core.Tests;
 
 public sealed class RepeatedTimeSpec
 {
