@@ -28,6 +28,7 @@ public sealed partial class ArchitectureSpec
         ["LetterSelection"] = "the end of a split's name, as somebody writes it on a command line",
         ["CheckpointSchedule"] = "Delta's tables are directories of a store, whatever a lake calls them",
         ["CheckpointWriter"] = "as CheckpointSchedule",
+        ["ConflictCheck"] = "as CheckpointSchedule",
         ["DataFiles"] = "as CheckpointSchedule",
         ["LogNames"] = "as CheckpointSchedule",
         ["LogReader"] = "as CheckpointSchedule",

@@ -37,6 +37,14 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public static NodeProcess Start(params string[] args) => new(Process.Start(Command(args))!);
 
+    /// <param name="environment">What else it finds in its environment.</param>
+    public static NodeProcess StartIn(IReadOnlyDictionary<string, string> environment, params string[] args)
+    {
+        var command = Command(args);
+        foreach (var (name, value) in environment) command.Environment[name] = value;
+        return new NodeProcess(Process.Start(command)!);
+    }
+
     /// <summary>Starts it with an ear on its meters: what they measure is written to <paramref name="instruments"/>.</summary>
     /// <param name="environment">What else it finds in its environment.</param>
     public static NodeProcess StartMeasured(string instruments, IReadOnlyDictionary<string, string> environment, params string[] args)

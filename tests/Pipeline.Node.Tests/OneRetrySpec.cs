@@ -15,6 +15,7 @@ public sealed partial class OneRetrySpec
         ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
         ["EmrService.cs"] = "ends an emulation that nobody has asked anything for a while",
         ["GroupOffsets.cs"] = "looks every minute whose a group's offsets are",
+        ["IngestGraph.cs"] = "gives a source that is told to end the time for it",
         ["KafkaTopics.cs"] = "gives the other brokers a second when one cannot be reached",
         ["RemoteExecution.cs"] = "looks again at what others have to do",
         ["Rounds.cs"] = "asks a cluster or an application how its jobs stand at most every 10 s",
@@ -38,6 +39,7 @@ public sealed partial class OneRetrySpec
         ["LogReader.cs"] = "keeps what has been read, and throws on",
         ["LogReaders.cs"] = "counts a table that cannot be read for good as a reader that has read nothing",
         ["MedallionCoordinatorActor.cs"] = "looks at the other tables where one cannot be read for good, and throws on",
+        ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",
     };

@@ -124,6 +124,26 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         Assert.True(verified.ExitCode == ExitCode.Done, verified.Data);
     }
 
+    [Fact]
+    public async Task Its_clock_set_back_by_an_hour_while_it_runs_and_before_it_goes_on_it_balances_to_the_row()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "Two lives of a demo under another clock are for a night.");
+        using var clock = FakeClock.Create();
+        await using (var first = NodeProcess.StartIn(clock.Environment, "demo", "--once", "--lake", Lake))
+        {
+            await first.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("bronze 0 ", StringComparison.Ordinal));
+            clock.Move(TimeSpan.FromHours(-1));
+            await first.WaitForAsync(line => line.Contains("ahead of this node's clock", StringComparison.Ordinal));
+            await first.KillAsync();
+        }
+
+        await using var last = NodeProcess.StartIn(clock.Environment, "demo", "--once", "--resume", "--lake", Lake, "-o", "json");
+        var run = await last.WaitForEndAsync();
+
+        Assert.True(run.ExitCode == ExitCode.Done, $"{run.Messages}\n{run.Data}");
+        ExpectBalanced(run);
+    }
+
     /// <summary>What is measured only when something goes wrong is not estimated, and goes wrong here.</summary>
     private async Task ExpectEstimatedAsync(IEnumerable<string> series)
     {

@@ -1,13 +1,13 @@
 using System.Globalization;
-using Pipeline.Testing;
+using Xunit;
 
-namespace Pipeline.Faults.Tests;
+namespace Pipeline.Testing;
 
 /// <summary>
 /// The wall clock of a process that somebody moves while it runs, by Debian's <c>libfaketime</c>; time that only counts
 /// up, which waiting goes by, stays what it is.
 /// </summary>
-internal sealed class FakeClock : IDisposable
+public sealed class FakeClock : IDisposable
 {
     private readonly ScratchDirectory _directory = new("pipeline-clock-");
 
