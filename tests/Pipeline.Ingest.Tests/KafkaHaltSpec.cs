@@ -58,6 +58,17 @@ public sealed class KafkaHaltSpec : IDisposable
         proxy.Fail(KafkaApi.Fetch, KafkaError.None, Early);
         await node.UntilAsync(status => Rows(status, Early) == 30 && State(status, Early) == IngestState.Running);
 
+        // A topic is deleted under its reader, and comes back: nothing arrives and nothing is refused, but the next listing misses it.
+        Assert.InRange(new IngestOptions().SplitsInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        proxy.Fail(KafkaApi.Metadata, KafkaError.UnknownTopicOrPartition, Early);
+        proxy.Fail(KafkaApi.Fetch, KafkaError.UnknownTopicOrPartition, Early);
+        var deleted = Of(await node.UntilAsync(status => Of(status, Early)?.LastFault is { Kind: FaultKind.Missing }), Early)!.LastFault!;
+        Assert.Contains($"topic {Early}", deleted.Thing, StringComparison.Ordinal);
+        proxy.Fail(KafkaApi.Metadata, KafkaError.None, Early);
+        proxy.Fail(KafkaApi.Fetch, KafkaError.None, Early);
+        await ProduceAsync(producer, Early, 0);
+        await node.UntilAsync(status => Rows(status, Early) == 40 && State(status, Early) == IngestState.Running);
+
         // The password changes at the broker, and later in the file.
         proxy.Password = "second";
         proxy.CloseConnections();
@@ -65,7 +76,7 @@ public sealed class KafkaHaltSpec : IDisposable
         await node.UntilAsync(status => IsRefused(status, Early) && IsRefused(status, Late));
         await File.WriteAllTextAsync(_passwordFile, "second", TestContext.Current.CancellationToken);
         foreach (var (topic, partition) in new[] { (Early, 0), (Early, 1), (Late, 0) }) await ProduceAsync(producer, topic, partition);
-        await node.UntilAsync(status => Rows(status, Early) == 50 && Rows(status, Late) == 30);
+        await node.UntilAsync(status => Rows(status, Early) == 60 && Rows(status, Late) == 30);
 
         foreach (var topic in new[] { Early, Late })
             Assert.Equal(_produced.Where(pair => pair.Key.Topic == topic).SelectMany(pair => Enumerable.Range(0, pair.Value).Select(offset => $"{pair.Key.Partition}:{offset}")).Order(StringComparer.Ordinal),

@@ -117,6 +117,18 @@ public sealed class WorkerLooksSpec : WorkerScene
     }
 
     [Fact]
+    public void One_that_reads_what_it_knows_of_a_source_that_hides_the_rest_says_so()
+    {
+        GivenReading(Single, 10);
+        See(Single, position: null);
+        When(new WorkerEvent.LocateFailed(1, WrongPassword));
+
+        var said = Said(Orders);
+
+        Assert.Equal((1, WrongPassword), (said.Splits, said.Fault));
+    }
+
+    [Fact]
     public void A_clock_that_is_set_makes_nothing_older_or_younger()
     {
         var time = new SetClock();

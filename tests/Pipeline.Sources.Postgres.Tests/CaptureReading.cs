@@ -35,9 +35,9 @@ internal sealed class CaptureReading : IAsyncDisposable
     /// <summary>Chunks so far, and how many of them advanced behind changes.</summary>
     public (int All, int Advancing) Chunks { get; private set; }
 
-    public static async ValueTask<CaptureReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null, ISourceOwner? owner = null)
+    public static async ValueTask<CaptureReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null)
     {
-        var source = TestDatabase.Open(options, logs, owner);
+        var source = TestDatabase.Open(options, logs, owner, waits);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);
         foreach (var table in source.Tables) await source.DescribeAsync(table.Name, cancellationToken);
         return new CaptureReading(source, splits[0].Id, source.ReadAsync([new SplitPosition(splits[0].Id, from)], cancellationToken).GetAsyncEnumerator(cancellationToken));

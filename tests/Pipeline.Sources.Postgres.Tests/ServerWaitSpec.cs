@@ -1,4 +1,8 @@
+using System.Diagnostics;
 using Npgsql;
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Sources.Postgres.Client;
 using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
@@ -69,7 +73,67 @@ public sealed class ServerWaitSpec(PostgresServer server) : PostgresSpec
         Assert.Contains($"process {other.ProcessID} of the server", told.Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>The server's process is stopped, which keeps the connection and says nothing.</summary>
+    [Fact]
+    public async Task A_slot_that_sends_nothing_any_more_is_told_and_that_it_sends_again()
+    {
+        await using var database = await CreateAsync();
+        using var waits = new SaidWaits();
+        await using var reading = await CaptureReading.StartAsync(database.CaptureOptions("items"), from: null, Cancel, waits: waits.Watch);
+        await database.ExecuteAsync("insert into items (number) values (1)", Cancel);
+        await reading.TakeAsync(1);
+        var sender = await database.ScalarAsync<int>("select active_pid from pg_replication_slots where database = current_database()", Cancel);
+
+        WaitNotice told;
+        await SignalAsync("STOP", sender);
+        try
+        {
+            await database.ExecuteAsync("insert into items (number) values (2)", Cancel);
+            told = await waits.UntilToldAsync($"process {sender} has not answered", Cancel);
+        }
+        finally
+        {
+            await SignalAsync("CONT", sender);
+        }
+
+        await reading.TakeAsync(2);
+        var over = await waits.UntilOverAsync(told.Reason, Cancel);
+
+        Assert.Equal((told.Thing, true), (over.Thing, over.IsOver));
+        Assert.EndsWith($"slot slot_{database.Name}", told.Thing, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wait_for_a_free_connection_is_told_with_the_setting_that_bounds_them()
+    {
+        await using var database = await CreateAsync();
+        using var waits = new SaidWaits();
+        await using var connections = new PostgresConnections(Options(database) with { ConnectionsMax = 1 }, new LocalSecretStore(), "test", waits.Watch, new KnownCertificates());
+        var leave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        async ValueTask<bool> HoldAsync(CancellationToken cancellationToken)
+        {
+            await leave.Task.WaitAsync(cancellationToken);
+            return true;
+        }
+
+        var first = connections.InTurnAsync("first", HoldAsync, Cancel).AsTask();
+        var second = connections.InTurnAsync("second", HoldAsync, Cancel).AsTask();
+        var told = await waits.UntilToldAsync("connections-max", Cancel);
+        leave.SetResult();
+        await Task.WhenAll(first, second);
+
+        Assert.Contains("all of its 1 connections are used", told.Reason, StringComparison.Ordinal);
+        Assert.True((await waits.UntilOverAsync(told.Reason, Cancel)).IsOver);
+    }
+
     private static PostgresSourceOptions Options(TestDatabase database) => database.Options(TestDatabase.Table("items", "updated_at")) with { RequestTimeout = TimeSpan.FromHours(1) };
+
+    private async Task SignalAsync(string signal, int process)
+    {
+        using var kill = Process.Start("sh", ["-c", $"kill -{signal} {process}"]);
+        await kill.WaitForExitAsync(Cancel);
+        Assert.Equal(0, kill.ExitCode);
+    }
 
     private async Task UntilBlockedAsync(TestDatabase database)
     {

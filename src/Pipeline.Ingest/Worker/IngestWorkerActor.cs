@@ -384,7 +384,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _recovery.Now(state);
         // While they are looked for again, those from before are still its.
         if (_state.Phase != WorkerPhase.Locating && !(_state.Splits.IsEmpty && _state.LastFault is not null)) _splits = _state.Splits;
-        var fault = _state.Halts.Reason ?? _state.LastFault;
+        var fault = _state.Halts.Reason ?? _state.LastFault ?? _state.ListFault;
         var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
             .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
         ImmutableArray<WorkerStatus> report = [.. tables.Select(table => StatusOf(table, state, fault))];

@@ -18,8 +18,8 @@ internal sealed class WorkerLooks(ISource source, string table, string reader, T
     public IEnumerable<BronzeLooked> Tell(IngestWorkerState state)
     {
         var isReading = state.Phase is WorkerPhase.Reading or WorkerPhase.Stopping;
-        // One that reads again has got over what was last wrong.
-        var fault = state.Halts.Reason ?? (isReading ? null : state.LastFault);
+        // One that reads again has got over what was last wrong; that its topic is not found any more it has not.
+        var fault = state.Halts.Reason ?? (isReading ? state.ListFault : state.LastFault);
         var own = TableId.Bronze(source.Name, table);
         var splits = isReading ? state.Splits : [];
         foreach (var fed in splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(source.Name, name)).Append(own).Distinct())
