@@ -11,8 +11,9 @@ using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 
-/// <summary>A small lake in a directory of its own.</summary>
-internal sealed class LakeFixture : IDisposable
+/// <summary>A small lake.</summary>
+/// <param name="store">Where it is, disposed of with it; null: in a directory of its own.</param>
+internal sealed class LakeFixture(IObjectStore? store = null) : IDisposable
 {
     private static readonly Schema People = new([new Field("id", Int64Type.Default, nullable: false), new Field("name", StringType.Default, nullable: true)], null);
     private static readonly Schema Records = new(
@@ -30,7 +31,7 @@ internal sealed class LakeFixture : IDisposable
     /// <summary>A Monday noon that stands still.</summary>
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
 
-    public Lake Lake => new(new LocalObjectStore(Directory), Time);
+    public Lake Lake => new(store ?? new LocalObjectStore(Directory), Time);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -112,11 +113,22 @@ internal sealed class LakeFixture : IDisposable
         Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Parameters = ImmutableDictionary<string, string>.Empty.Add("job", pins) }, Cancellation));
     }
 
+    /// <summary>A commit of a run with what it has measured.</summary>
+    public async Task CommitRunAsync(TableId id, string metric, string value)
+    {
+        var table = await Lake.OpenOrCreateAsync(id, People, [], new Dictionary<string, string>(StringComparer.Ordinal), Cancellation);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { Metrics = ImmutableDictionary<string, string>.Empty.Add(metric, value), Moves = [new TxnMove("run", null, 1)] }, Cancellation));
+    }
+
     /// <summary>The data files of a table, in the order in which they were written.</summary>
     public IEnumerable<FileInfo> DataFiles(TableId id) =>
         new DirectoryInfo(Path.Combine(Directory, id.ToString())).EnumerateFiles("*.parquet", SearchOption.AllDirectories).OrderBy(file => file.LastWriteTimeUtc);
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose()
+    {
+        (store as IDisposable)?.Dispose();
+        _directory.Dispose();
+    }
 
     private static BinaryArray NoBytes(int rows)
     {

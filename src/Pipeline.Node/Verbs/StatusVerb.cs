@@ -21,14 +21,14 @@ internal sealed class StatusVerb : Verb
         if (invocation.Format == OutputFormat.Json) invocation.Print(InFull(status));
         else Print(invocation, status, parsed.GetValue(_all));
         var failed = Faults.Report(invocation.Context, status.Failed);
-        return failed != ExitCode.Done ? failed : status.IsBreached ? ExitCode.Breached : ExitCode.Done;
+        return failed != ExitCode.Done ? failed : status.Halt is { } halt ? Faults.CodeOf(halt.Kind) : status.IsBreached ? ExitCode.Breached : ExitCode.Done;
     }
 
     private static Listing InFull(StatusOfLakeResult status)
     {
-        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "fault", "fault at", "fault ended at");
+        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality", "fault", "fault at", "fault ended at");
         foreach (var table in status.Tables)
-            listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine,
+            listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality,
                 table.Fault is { } fault ? $"{fault.Thing}: {fault.Cause}. {fault.NextStep}" : null, table.Fault?.At, table.Fault?.EndedAt);
         return listing;
     }
@@ -43,8 +43,8 @@ internal sealed class StatusVerb : Verb
         }
 
         var shown = all ? status.Tables : status.Tables.Take(TablesMax).ToList();
-        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine");
-        foreach (var table in shown) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine);
+        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality %");
+        foreach (var table in shown) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality is { } quality ? Math.Round(100 * quality, 1) : null);
         invocation.Print(listing);
         if (status.Tables.Count - shown.Count is > 0 and var more)
             screen.WriteLine($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");

@@ -3,8 +3,10 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Maintenance;
+using Pipeline.Telemetry.Alerting;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination.Freshness;
+using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Operations.Tables;
@@ -20,6 +22,9 @@ public enum TableHealth
     /// <summary>Older than is promised.</summary>
     Late,
 
+    /// <summary>Fewer rows of its last run were as a dimension of its contract asks than people are told of.</summary>
+    Poor,
+
     /// <summary>Something it needs does not answer; it is tried again.</summary>
     Retried,
 
@@ -31,11 +36,15 @@ public enum TableHealth
 /// <param name="Rows">Null when a file does not say how many it has.</param>
 /// <param name="Quarantine">Rows that wait in its quarantine; null: it has none.</param>
 /// <param name="Age">Since the moment of its sources that it is known to reflect; since its last commit where no node has said.</param>
+/// <param name="Quality">The least score of its last run, from 0 to 1, whichever dimension has it; null: it has no contract, or no run in its log.</param>
 /// <param name="Fault">What was last said to be wrong; null: nothing.</param>
-public sealed record TableSummary(TableId Table, long? Version, long? Rows, long? Quarantine, TimeSpan Age, TimeSpan Sla, ToldFault? Fault)
+public sealed record TableSummary(TableId Table, long? Version, long? Rows, long? Quarantine, TimeSpan Age, TimeSpan Sla, double? Quality, ToldFault? Fault)
 {
+    private static readonly double QualityMin = ((AlertCondition.Value)Alerts.RulesBroken.When).Threshold;
+
     public TableHealth Health => Fault is { EndedAt: null, Kind: var kind } && !kind.IsTriedAgain() ? TableHealth.Halted
         : Age > Sla ? TableHealth.Late
+        : Quality < QualityMin ? TableHealth.Poor
         : Fault is { EndedAt: null } ? TableHealth.Retried
         : TableHealth.Fresh;
 }
@@ -50,37 +59,80 @@ public sealed record StatusOfLakeResult(string Lake, DateTimeOffset? ToldAt, IRe
     /// <summary>When the lake was last cared for; null: no node has yet.</summary>
     public LakeMaintenance? Maintained { get; init; }
 
-    /// <summary>A table is not as it is promised: older, or halted.</summary>
-    public bool IsBreached => Tables.Any(table => table.Health is TableHealth.Late or TableHealth.Halted);
+    /// <summary>A table is not as it is promised: older, or of less quality.</summary>
+    public bool IsBreached => Tables.Any(table => table.Health is TableHealth.Late or TableHealth.Poor);
+
+    /// <summary>Why the first of the tables is halted that are; null: none is.</summary>
+    public ToldFault? Halt => Tables.FirstOrDefault(table => table.Health == TableHealth.Halted)?.Fault;
 }
 
 /// <summary>How a lake is, by the tables' own logs and by what running nodes last wrote beside them: no node need run.</summary>
 public static class StatusOfLake
 {
+    /// <summary>Commits that are looked at for a table's last run: beside runs there are those that put files together.</summary>
+    private const int CommitsMax = 20;
+
     /// <exception cref="PipelineException">The lake cannot be listed, or what nodes wrote cannot be read.</exception>
     public static async Task<StatusOfLakeResult> RunAsync(StatusOfLakeRequest request, Lake lake, TimeProvider time, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var now = time.GetUtcNow();
         var told = await LakeStatus.TryReadAsync(lake.Store, cancellationToken);
-        var (found, failed) = (new Dictionary<TableId, Snapshot>(), new List<FailedTable>());
+        var (found, qualities, failed) = (new Dictionary<TableId, Snapshot>(), new Dictionary<TableId, double?>(), new List<FailedTable>());
         await foreach (var (id, table, fault) in LakeInventory.FindAsync(lake, tables: null, cancellationToken))
-            if (table is null) failed.Add(fault!);
-            else found[id] = table.Current;
+        {
+            if (table is null)
+            {
+                failed.Add(fault!);
+                continue;
+            }
+
+            found[id] = table.Current;
+            if (id.Layer != Layer.Silver || !IsFilled(id)) continue;
+            var (run, unread) = await LakeInventory.TryAsync(id, async () => new LastRun(await LastQualityAsync(id, table, cancellationToken)));
+            if (unread is null) qualities[id] = run!.Quality;
+            else failed.Add(unread);
+        }
 
         var tolds = (told?.Tables ?? []).DistinctBy(table => table.Table).ToDictionary(table => table.Table);
         var tables = found.Keys.Where(IsFilled).Union(tolds.Keys).Except(failed.Select(table => table.Table))
-            .Select(table => Summarize(table, found.GetValueOrDefault(table), QuarantineOf(table, found), tolds.GetValueOrDefault(table), now))
+            .Select(table => Summarize(table, found.GetValueOrDefault(table), QuarantineOf(table, found), qualities.GetValueOrDefault(table), tolds.GetValueOrDefault(table), now))
             .OrderBy(table => table.Health).ThenBy(table => table.Table.Layer).ThenBy(table => table.Table, TableId.ByName);
         var letters = found.Where(pair => pair.Key.Name == TableId.DeadLetterName && pair.Value.RowCount > 0).ToDictionary(pair => pair.Key.Source!, pair => pair.Value.RowCount!.Value, StringComparer.Ordinal);
         return new StatusOfLakeResult(lake.Store.Location, told?.At, [.. tables], letters, failed) { Maintained = await LakeMaintenance.TryReadAsync(lake.Store, cancellationToken) };
     }
 
-    private static TableSummary Summarize(TableId table, Snapshot? current, long? quarantine, ToldTable? told, DateTimeOffset now)
+    private static TableSummary Summarize(TableId table, Snapshot? current, long? quarantine, double? quality, ToldTable? told, DateTimeOffset now)
     {
         var age = now - (told?.ReflectsUntil ?? current?.CommittedAt ?? now);
         return new TableSummary(table, current?.Version, current?.RowCount, quarantine, age > TimeSpan.Zero ? age : TimeSpan.Zero,
-            told is null ? new FreshnessOptions().Sla : TimeSpan.FromSeconds(Math.Clamp(told.SlaSeconds, 0, TimeSpan.MaxValue.TotalSeconds / 2)), told?.Fault);
+            told is null ? new FreshnessOptions().Sla : TimeSpan.FromSeconds(Math.Clamp(told.SlaSeconds, 0, TimeSpan.MaxValue.TotalSeconds / 2)), quality, told?.Fault);
+    }
+
+    private static async Task<double?> LastQualityAsync(TableId id, DeltaTable table, CancellationToken cancellationToken)
+    {
+        var looked = 0;
+        await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
+        {
+            if (info?.OperationMetrics?.GetValueOrDefault(RunQuality.Metric) is { } json) return Least(id, version, json);
+            if (++looked == CommitsMax) break;
+        }
+
+        return null;
+    }
+
+    private static double Least(TableId id, long version, string json)
+    {
+        try
+        {
+            var quality = RunQuality.FromJson(json);
+            return ((double[])[quality.Completeness, quality.Validity, quality.Consistency, quality.Uniqueness, quality.Timeliness]).Min();
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            throw new PipelineException(FaultKind.Damaged, $"Table {id}", $"its version {version} tells of its run's quality in a way that cannot be read ({DataFaults.Cause(e)})",
+                "It is missing here until the table's next run.", e);
+        }
     }
 
     private static long? QuarantineOf(TableId table, Dictionary<TableId, Snapshot> found) =>
@@ -88,4 +140,7 @@ public static class StatusOfLake
 
     /// <summary>Not one that stands beside others: dead letters, quarantines, deletes, figures.</summary>
     private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(SilverTables.DeletedSuffix, StringComparison.Ordinal);
+
+    /// <param name="Quality">Its least score; null: it has none.</param>
+    private sealed record LastRun(double? Quality);
 }

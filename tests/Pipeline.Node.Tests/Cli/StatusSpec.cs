@@ -1,8 +1,11 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
 using Pipeline.Testing;
 using Pipeline.Transform.Coordination.Freshness;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -29,21 +32,65 @@ public sealed class StatusSpec : IDisposable
         var run = await RunAsync("status");
 
         Assert.Equal(ExitCode.Done, run.ExitCode);
-        Assert.Equal(["table state age sla version rows quarantine", "bronze/crm/people fresh 4.0 s 2 h 1 2", "silver/people fresh 9.0 s 2 h 1 3 1", "gold/totals fresh 12.0 s 2 h 1 1"], TableOf(run.Data));
+        Assert.Equal(["table state age sla version rows quarantine quality %", "bronze/crm/people fresh 4.0 s 2 h 1 2", "silver/people fresh 9.0 s 2 h 1 3 1", "gold/totals fresh 12.0 s 2 h 1 1"], TableOf(run.Data));
         Assert.Contains("3 tables: 3 fresh. A node last said so 20.0 s ago.", run.Data, StringComparison.Ordinal);
         Assert.Contains("gold/totals, over for 30 min: Lake: no answer. Look at it.", run.Data, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_table_past_its_promise_or_halted_comes_first_and_ends_the_command_with_3()
+    public async Task A_table_past_its_promise_comes_first_and_ends_the_command_with_3()
     {
         await GivenTablesAsync();
-        await SayAsync(Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12, sla: 10),
-            Told(Orders, 60, version: -1, fault: new ToldFault(Now.AddMinutes(-40), FaultKind.NotAuthorised, "Source crm", "the role is missing", "Grant it.")));
+        await SayAsync(Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12));
 
         var run = await RunAsync("status");
 
         Assert.Equal(ExitCode.Breached, run.ExitCode);
+        Assert.Equal("silver/people late 3 h 2 h 1 3 1", TableOf(run.Data)[1]);
+    }
+
+    [Theory]
+    [InlineData(0.94, "poor", ExitCode.Breached)]
+    [InlineData(0.95, "fresh", ExitCode.Done)]
+    public async Task Quality_below_what_people_are_told_of_ends_the_command_with_3_and_is_shown(double least, string word, int exitCode)
+    {
+        await GivenTablesAsync();
+        var none = ImmutableSortedDictionary<string, long>.Empty;
+        await _lake.CommitRunAsync(SilverPeople, RunQuality.Metric, new RunQuality(100, 0, 90, 10, 0, 0, 0, 0, none, none, 1, least, 1, 0.99, 1).ToJson());
+        await SayAsync(Told(People, 4), Told(SilverPeople, 9), Told(Totals, 12));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Contains($"silver/people {word} 9.0 s 2 h 2 3 1 {Math.Round(100 * least, 1)}", TableOf(run.Data));
+        var json = JsonNode.Parse((await RunAsync("status", "-o", "json")).Data)!.AsArray().Single(table => (string)table!["table"]! == "silver/people");
+        Assert.Equal(least, (double)json!["quality"]!);
+    }
+
+    [Fact]
+    public async Task A_run_whose_quality_cannot_be_read_is_said_and_ends_the_command_with_1()
+    {
+        await GivenTablesAsync();
+        await _lake.CommitRunAsync(SilverPeople, RunQuality.Metric, "{\"completeness\":\"all\"}");
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        Assert.Contains("its version 2 tells of its run's quality in a way that cannot be read", run.Messages, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.NotAuthorised, ExitCode.NotAuthorised)]
+    [InlineData(FaultKind.Invalid, ExitCode.Failed)]
+    public async Task A_table_that_is_halted_comes_before_one_that_is_late_and_ends_the_command_as_its_fault_does(FaultKind kind, int exitCode)
+    {
+        await GivenTablesAsync();
+        await SayAsync(Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12, sla: 10),
+            Told(Orders, 60, version: -1, fault: new ToldFault(Now.AddMinutes(-40), kind, "Source crm", "the role is missing", "Grant it.")));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(exitCode, run.ExitCode);
         Assert.Equal(["bronze/crm/orders halted 60.0 s 2 h", "silver/people late 3 h 2 h 1 3 1", "gold/totals late 12.0 s 10.0 s 1 1", "bronze/crm/people fresh 4.0 s 2 h 1 2"], TableOf(run.Data).Skip(1));
         Assert.Contains("bronze/crm/orders, for 40 min: Source crm: the role is missing. Grant it.", run.Data, StringComparison.Ordinal);
     }
@@ -123,12 +170,40 @@ public sealed class StatusSpec : IDisposable
         Assert.Contains("running nodes write it again within a minute", run.Messages, StringComparison.Ordinal);
     }
 
-    private async Task GivenTablesAsync()
+    /// <summary>The lake of a bucket needs the configuration's <c>lake.s3</c>; where it is may be said at the command.</summary>
+    [Fact]
+    public async Task A_lake_in_a_bucket_says_the_same()
     {
-        await _lake.AppendAsync(People, "Ada", "Grace");
-        await _lake.AppendAsync(SilverPeople, "Ada", "Grace", "Edsger");
-        await _lake.AppendAsync(TableId.Quarantine("people"), "Nobody");
-        await _lake.AppendAsync(Totals, "3");
+        var (moto, missing) = await MotoServer.TryStartAsync(TestContext.Current.CancellationToken);
+        Assert.SkipWhen(moto is null, missing);
+        await using var server = moto;
+        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
+        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
+        using (var http = new HttpClient { BaseAddress = server.Url })
+        using (var made = await http.PutAsync("/lake-of-status", content: null, TestContext.Current.CancellationToken)) made.EnsureSuccessStatusCode();
+        const string location = "s3://lake-of-status/some/prefix";
+        using var bucket = new LakeFixture(ObjectStores.Open(location, new S3Options { Endpoint = server.Url, Region = "us-east-1", PathStyle = true }, _lake.Time));
+        await GivenTablesAsync(bucket);
+        await new LakeStatus(Now.AddSeconds(-20), [Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12)]).WriteAsync(bucket.Lake.Store, TestContext.Current.CancellationToken);
+        var config = Path.Combine(_lake.Directory, "bucket.conf");
+        await File.WriteAllTextAsync(config, $$"""pipeline { lake { location = "./elsewhere", s3 { endpoint = "{{server.Url}}", region = us-east-1, path-style = true } } }""", TestContext.Current.CancellationToken);
+
+        File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
+
+        var run = await NodeRun.OfAsync(_lake.Time, new Dictionary<string, string>(StringComparer.Ordinal), "status", "--config", config, "--lake", location);
+
+        Assert.True(run.ExitCode == ExitCode.Breached, run.Data + run.Messages);
+        Assert.Equal(["silver/people late 3 h 2 h 1 3 1", "bronze/crm/people fresh 4.0 s 2 h 1 2", "gold/totals fresh 12.0 s 2 h 1 1"], TableOf(run.Data).Skip(1));
+    }
+
+    private Task GivenTablesAsync() => GivenTablesAsync(_lake);
+
+    private static async Task GivenTablesAsync(LakeFixture lake)
+    {
+        await lake.AppendAsync(People, "Ada", "Grace");
+        await lake.AppendAsync(SilverPeople, "Ada", "Grace", "Edsger");
+        await lake.AppendAsync(TableId.Quarantine("people"), "Nobody");
+        await lake.AppendAsync(Totals, "3");
     }
 
     private ToldTable Told(TableId table, double age, double sla = 7_200, long version = 1, ToldFault? fault = null) => new(table, version, Now.AddSeconds(-age), sla, fault);
