@@ -1,6 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Operations.Inspection;
+using Pipeline.Transform.Coordination.Freshness;
 
 namespace Pipeline.Operations.Kpis;
 
@@ -19,9 +20,10 @@ internal sealed class LakePast
     private const int SampledOf = 3;
 
     private readonly Dictionary<TableId, TablePast> _tables;
+    private readonly ILookup<TableId, ToldOutage> _outages;
     private readonly Dictionary<(TableId, long), Dictionary<TableId, long>> _shown = [];
 
-    private LakePast(Dictionary<TableId, TablePast> tables) => _tables = tables;
+    private LakePast(Dictionary<TableId, TablePast> tables, ILookup<TableId, ToldOutage> outages) => (_tables, _outages) = (tables, outages);
 
     /// <param name="from">The first moment that figures are wanted of.</param>
     /// <returns>Also the tables that cannot be read: what is left says nothing of them.</returns>
@@ -50,7 +52,7 @@ internal sealed class LakePast
                 else failed.Add(fault);
             }
         });
-        return (new LakePast(read.ToDictionary(table => table.Id)), failed);
+        return (new LakePast(read.ToDictionary(table => table.Id), await OutagesAsync(lake, cancellationToken)), failed);
     }
 
     /// <summary>The oldest moment that a log still tells of; null: there is none.</summary>
@@ -71,7 +73,23 @@ internal sealed class LakePast
         return days;
     }
 
-    private static async Task<TableDay> BronzeAsync(TablePast table, DateOnly day, DateTimeOffset from, DateTimeOffset until, TimeSpan sla, CancellationToken cancellationToken)
+    /// <summary>What nodes have said; a word of theirs that cannot be read is one that was not said.</summary>
+    private static async Task<ILookup<TableId, ToldOutage>> OutagesAsync(Lake lake, CancellationToken cancellationToken)
+    {
+        LakeStatus? told = null;
+        try
+        {
+            told = await LakeStatus.TryReadAsync(lake.Store, cancellationToken);
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
+        {
+            // `status` says so; figures are made without it.
+        }
+
+        return (told?.Tables ?? []).SelectMany(table => (table.Outages ?? []).Select(outage => (table.Table, Outage: outage))).ToLookup(over => over.Table, over => over.Outage);
+    }
+
+    private async Task<TableDay> BronzeAsync(TablePast table, DateOnly day, DateTimeOffset from, DateTimeOffset until, TimeSpan sla, CancellationToken cancellationToken)
     {
         var commits = table.CommitsIn(from, until).ToList();
         var waited = new List<double>();
@@ -89,7 +107,11 @@ internal sealed class LakePast
         var before = commits.Count > 0 && table.VersionBefore(from) is { } yesterdays ? (await table.Table.AtVersionAsync(yesterdays, cancellationToken)).RowCount ?? 0 : 0;
         var after = commits.Count == 0 ? before : (await table.Table.AtVersionAsync(commits[^1].Version, cancellationToken)).RowCount ?? 0;
         var busy = commits.Select(commit => commit.At.UtcTicks / Look.Ticks).Distinct().Count() * Look.TotalSeconds;
-        return Day(table, day, waited, sla, null, commits.Count == 0 ? 0 : Math.Max(0, after - before), [], busy);
+        var over = _outages[table.Id].Where(outage => outage.EndedAt >= from && outage.EndedAt < until).Select(outage => Math.Max(0, (outage.EndedAt - outage.At).TotalSeconds)).ToList();
+        return Day(table, day, waited, sla, null, commits.Count == 0 ? 0 : Math.Max(0, after - before), [], busy) with
+        {
+            Recoveries = over.Count, RecoverySeconds = over.Count == 0 ? null : over.Average(),
+        };
     }
 
     private async Task<TableDay> MadeAsync(TablePast table, DateOnly day, DateTimeOffset from, DateTimeOffset until, TimeSpan sla, CancellationToken cancellationToken)

@@ -12,8 +12,8 @@ namespace Pipeline.Operations.Kpis;
 /// <param name="Rows">Bronze: rows that were added. Silver: rows read. Gold: rows written.</param>
 /// <param name="Runs">Runs that succeeded; Bronze has none.</param>
 /// <param name="FailedAttempts">Attempts that failed before those runs.</param>
-/// <param name="Recoveries">Runs that ended a row of failures.</param>
-/// <param name="RecoverySeconds">The mean time from the first failure to the run that ended it; null without any.</param>
+/// <param name="Recoveries">Runs that ended a row of failures. Bronze: outages of its source, or of what else kept it, that were over on that day, as nodes have said.</param>
+/// <param name="RecoverySeconds">The mean time from the first failure to the run, or to the end of the outage; null without any.</param>
 /// <param name="BusySeconds">Silver and Gold: from request to commit, of all runs. Bronze: the minutes in which it was committed to.</param>
 /// <param name="Cost">What its runs were billed, in the currency of the configured prices; null when none says so.</param>
 public sealed record TableDay(DateOnly Day, TableId Table, double? FreshnessP50, double? FreshnessP95, double? FreshnessMax, double SlaSeconds, double? WithinSla, QualityScores? Quality,

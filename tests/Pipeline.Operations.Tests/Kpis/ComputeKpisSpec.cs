@@ -10,6 +10,7 @@ using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Kpis;
 using Pipeline.Testing;
+using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Operations.Tests.Kpis;
@@ -90,6 +91,19 @@ public sealed class ComputeKpisSpec : IDisposable
 
         Assert.Equal((1, 4, 90), (Rounded(day.FreshnessP50), Rounded(day.FreshnessMax), day.Rows));
         Assert.Equal((null, 120, 0.75), (day.SuccessRate, day.BusySeconds, day.RowsPerSecond));
+    }
+
+    [Fact]
+    public async Task Outages_of_a_source_that_are_over_are_recoveries_of_its_Bronze_table_on_the_day_of_their_end()
+    {
+        await BronzeAsync(At(10, 0), rows: 30);
+        ToldTable told = new(Bronze, 1, At(12, 0), 7_200, Fault: null) { Outages = [new ToldOutage(At(-5, 0), At(-1, 0)), new ToldOutage(At(-1, 0), At(1, 0)), new ToldOutage(At(11, 0), At(11, 30))] };
+        await new LakeStatus(At(13, 0), [told]).WriteAsync(_lake.Store, Cancel);
+
+        var day = await OfAsync(Bronze, At(24, 0));
+
+        Assert.Equal((2, (2 * 3_600 + 1_800) / 2.0), (day.Recoveries, day.RecoverySeconds));
+        Assert.Null(day.SuccessRate);
     }
 
     [Fact]

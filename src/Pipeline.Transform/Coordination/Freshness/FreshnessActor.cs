@@ -184,7 +184,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
             // A clock that was set back since makes nothing fresher than now.
             var age = clock - told.ReflectsUntil;
             _freshness.Recall(told.Table, told.Version, now - (age > TimeSpan.Zero ? age : TimeSpan.Zero));
-            if (told.Fault is { } fault) _faults.Recall(told.Table, fault);
+            _faults.Recall(told.Table, told.Fault, told.Outages);
         }
 
         foreach (var made in recalled.Made) _freshness.Made(made.Table, made.Version, made.Inputs);
@@ -198,7 +198,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         _isWriting = true;
         var (now, clock) = (Now, _time.GetUtcNow());
         var status = new LakeStatus(clock, [.. _freshness.Tables.OrderBy(table => table, TableId.ByName)
-            .Select(table => new ToldTable(table, _freshness.VersionOf(table), clock.Minus(now - _freshness.UntilOf(table)), _options.SlaOf(table).TotalSeconds, _faults.Of(table)))]);
+            .Select(table => new ToldTable(table, _freshness.VersionOf(table), clock.Minus(now - _freshness.UntilOf(table)), _options.SlaOf(table).TotalSeconds, _faults.Of(table)) { Outages = _faults.OutagesOf(table, clock) })]);
         _ = WriteAsync(status).PipeTo(Self);
     }
 

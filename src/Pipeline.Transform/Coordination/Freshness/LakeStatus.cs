@@ -48,7 +48,14 @@ public sealed record LakeStatus(DateTimeOffset At, ImmutableArray<ToldTable> Tab
 /// <param name="ReflectsUntil">The moment of its sources that it reflects.</param>
 /// <param name="SlaSeconds">How old that may be.</param>
 /// <param name="Fault">What was last said to be wrong; null: nothing.</param>
-public sealed record ToldTable(TableId Table, long Version, DateTimeOffset ReflectsUntil, double SlaSeconds, ToldFault? Fault);
+public sealed record ToldTable(TableId Table, long Version, DateTimeOffset ReflectsUntil, double SlaSeconds, ToldFault? Fault)
+{
+    /// <summary>What has kept the table in the last days and is over, the oldest first, so that it can be counted; null in what a release before has written.</summary>
+    public ImmutableArray<ToldOutage>? Outages { get; init; }
+}
+
+/// <summary>A time in which something kept a table.</summary>
+public sealed record ToldOutage(DateTimeOffset At, DateTimeOffset EndedAt);
 
 /// <param name="At">When it was first said.</param>
 /// <param name="EndedAt">When it was over; null: it is not.</param>

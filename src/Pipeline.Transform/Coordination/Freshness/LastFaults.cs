@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 
 namespace Pipeline.Transform.Coordination.Freshness;
@@ -5,12 +6,27 @@ namespace Pipeline.Transform.Coordination.Freshness;
 /// <summary>What was last said to be wrong with each table, and whether it still is.</summary>
 internal sealed class LastFaults
 {
+    /// <summary>A day is kept minutes after it is over, or when a node runs again.</summary>
+    private static readonly TimeSpan KeptFor = TimeSpan.FromDays(3);
+
+    private const int OutagesMax = 100;
+
     private readonly Dictionary<TableId, ToldFault> _told = [];
+    private readonly Dictionary<TableId, DateTimeOffset> _since = [];
+    private readonly Dictionary<TableId, ImmutableArray<ToldOutage>> _outages = [];
     private readonly Dictionary<TableId, Dictionary<string, Fault>> _now = [];
 
     public ToldFault? Of(TableId table) => _told.GetValueOrDefault(table);
 
-    public void Recall(TableId table, ToldFault fault) => _told[table] = fault;
+    /// <summary>What has kept it in the last days and is over.</summary>
+    public ImmutableArray<ToldOutage> OutagesOf(TableId table, DateTimeOffset now) =>
+        [.. _outages.GetValueOrDefault(table, []).Where(outage => outage.EndedAt > now - KeptFor)];
+
+    public void Recall(TableId table, ToldFault? fault, ImmutableArray<ToldOutage>? outages)
+    {
+        if (fault is not null) _told[table] = fault;
+        if (outages is { IsDefault: false } over) _outages[table] = over;
+    }
 
     /// <param name="by">Who says so; what others say is not touched.</param>
     /// <param name="fault">Null: nothing is wrong.</param>
@@ -19,10 +35,17 @@ internal sealed class LastFaults
         if (!_now.TryGetValue(table, out var faults)) _now[table] = faults = new Dictionary<string, Fault>(StringComparer.Ordinal);
         if (fault is null) faults.Remove(by);
         else faults[by] = fault;
+        if (fault is not null) _since.TryAdd(table, now);
 
         var known = Of(table);
         if (fault is not null && (known is not { EndedAt: null } || (known.Kind, known.Cause) != (fault.Kind, fault.Cause)))
             _told[table] = new ToldFault(known is { EndedAt: null } && known.Kind == fault.Kind ? known.At : now, fault.Kind, fault.Thing, fault.Cause, fault.NextStep);
-        else if (faults.Count == 0 && known is { EndedAt: null }) _told[table] = known with { EndedAt = now };
+        else if (faults.Count == 0 && known is { EndedAt: null })
+        {
+            _told[table] = known with { EndedAt = now };
+            // One that began before this node did is told by what was written down.
+            if (!_since.Remove(table, out var since) || known.At < since) since = known.At;
+            _outages[table] = [.. OutagesOf(table, now).TakeLast(OutagesMax - 1), new ToldOutage(since, now)];
+        }
     }
 }
