@@ -21,8 +21,6 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
     /// <summary>A full cluster is told of so often at most.</summary>
     private static readonly TimeSpan FullAgain = TimeSpan.FromMinutes(15);
 
-    private static readonly ImmutableDictionary<string, string> Billed = ImmutableDictionary<string, string>.Empty.Add("cost", "not known: EMR bills the cluster");
-
     private readonly ConcurrentDictionary<string, StepBoard> _boards = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Cluster, string? Role), StepAdditions> _additions = new();
 
@@ -135,7 +133,7 @@ internal sealed class EmrStepEngine(EmrStepOptions options, EmrClient client, IS
         };
         return new FoundExecution(handle, stage, SparkSubmission.Sha256Of(step.Args), step.StartedAt ?? step.CreatedAt ?? time.GetUtcNow())
         {
-            Reason = ReasonOf(step), Metrics = Billed.Add("step", handle.Id),
+            Reason = ReasonOf(step), Metrics = EmrClusterPrices.Metrics(handle.Id, step, options.Prices),
         };
     }
 

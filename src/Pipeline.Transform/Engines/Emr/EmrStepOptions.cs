@@ -38,6 +38,9 @@ public sealed record EmrStepOptions
     /// <summary>Whose SQL the steps are given. Default Spark's; DuckDB's is for an emulation.</summary>
     public EngineDialect Dialect { get; init; } = EngineDialect.Spark;
 
+    /// <summary>What an hour of the cluster costs; null: what runs cost is not known.</summary>
+    public EmrClusterPrices? Prices { get; init; }
+
     /// <summary>How long the log of a step that has failed is waited for: a cluster copies logs every five minutes, an emulation at once or never.</summary>
     internal TimeSpan LogLateMax => Dialect == EngineDialect.Spark ? TimeSpan.FromMinutes(6) : TimeSpan.FromSeconds(5);
 
@@ -49,17 +52,19 @@ public sealed record EmrStepOptions
         if (!transform.Has("emr")) return null;
         var settings = transform.Section("emr");
         var dialect = settings.Choice<EngineDialect>("dialect", EngineDialect.Spark);
+        var cluster = EmrClusterOptions.Bind(settings);
         var options = new EmrStepOptions
         {
             Aws = EmrSettings.Aws(settings),
             ClusterId = settings.Has("cluster") ? settings.OptionalString("cluster-id") : settings.String("cluster-id"),
-            Cluster = EmrClusterOptions.Bind(settings),
+            Cluster = cluster,
             ExecutionRole = EmrSettings.Role(settings, "execution-role", settings.OptionalString("execution-role")),
             ExecutionRoles = Roles(settings.Section("execution-roles")),
             LogUri = EmrSettings.LogUri(settings),
             JobTimeMax = EmrSettings.JobTime(settings),
             Dialect = dialect,
             PollInterval = EmrSettings.PollInterval(settings, dialect),
+            Prices = EmrClusterPrices.Bind(settings, cluster?.StepConcurrency),
         };
         if (options is { ClusterId: not null, Cluster: not null })
             settings.Report("cluster-id", "names a cluster, and cluster { ... } says how to start one. Delete one of them");

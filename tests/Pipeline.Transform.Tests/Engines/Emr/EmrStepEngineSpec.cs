@@ -36,6 +36,24 @@ public sealed class EmrStepEngineSpec
     }
 
     [Fact]
+    public async Task A_step_costs_its_share_of_the_cluster_where_that_has_a_price()
+    {
+        var running = new TaskCompletionSource<EmrOutcome>();
+        await using var scene = new EmrScene(_ => running.Task, changeEngine: options => options with { Prices = new EmrClusterPrices(ClusterHour: 36, Steps: 4) });
+        var handle = await scene.SubmitAsync(EmrScene.Name(7));
+        await scene.PumpAsync(() => scene.Service.Log.Events.Any(told => told.State == "RUNNING"));
+        Assert.False((await scene.ObserveAsync(handle)).Metrics.ContainsKey("cost"));
+
+        scene.Time.Advance(TimeSpan.FromMinutes(20));
+        running.SetResult(EmrOutcome.Done);
+        var ended = await scene.EndAsync(handle);
+
+        // A third of an hour of a quarter of the cluster, and what passes while it is looked.
+        Assert.InRange(decimal.Parse(ended.Metrics["cost"], System.Globalization.CultureInfo.InvariantCulture), 3m, 3.5m);
+        Assert.Equal(handle.Id, ended.Metrics["step"]);
+    }
+
+    [Fact]
     public async Task Only_executions_of_the_run_are_found_whoever_has_submitted_them_and_however_they_stand()
     {
         var running = new TaskCompletionSource<EmrOutcome>();
