@@ -21,6 +21,10 @@ internal static class PostgresFaults
         var cause = $"{error.MessageText} (SQLSTATE {error.SqlState})";
         PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error) { Dependency = kind == FaultKind.Unreachable && IsOfServer(error.SqlState) ? Server(options) : null };
 
+        // PgBouncer's words; a server knows the parameter.
+        if (error.MessageText.Contains("unsupported startup parameter", StringComparison.Ordinal))
+            return new PipelineException(FaultKind.Invalid, thing, $"{cause}: {options.Host}:{options.Port} is a connection pooler, and no server",
+                options.Mode == ReadMode.Cdc ? "Connect to the server itself: change capture cannot go through a pooler." : "Connect to the server itself, or have the pooler keep one session a connection and pass the parameter on.", error);
         return error.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword =>

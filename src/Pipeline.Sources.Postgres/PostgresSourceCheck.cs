@@ -52,7 +52,8 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
     {
         await using (var command = new NpgsqlCommand("""
             select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding'),
-                   current_setting('track_activities'), coalesce((select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none')
+                   current_setting('track_activities'), coalesce((select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none'),
+                   (select rolconnlimit from pg_catalog.pg_roles where rolname = current_user)
             """, connection))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
@@ -62,11 +63,14 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
                 "Text of unknown encoding cannot be stored as UTF-8: move the data to a database with ENCODING 'UTF8'.");
             Add($"{_options.Name}: track_activities", reader.GetString(3) == "on", reader.GetString(3),
                 "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
+            var (limit, needed) = (reader.GetInt32(5), _options.ConnectionsNeeded);
+            Add($"{_options.Name}: connections of the role", limit < 0 || limit >= needed, limit < 0 ? "not limited" : $"at most {limit.ToString(CultureInfo.InvariantCulture)}, and {needed.ToString(CultureInfo.InvariantCulture)} are used at most",
+                $"ALTER ROLE {Role} CONNECTION LIMIT {needed.ToString(CultureInfo.InvariantCulture)}; -- or lower connections-max");
         }
 
         if (_options.Mode == ReadMode.Cdc)
         {
-            await CaptureCheck.CheckServerAsync(connection, _options, ownership, _findings, cancellationToken);
+            await CaptureCheck.CheckServerAsync(connection, connections, _options, ownership, _findings, cancellationToken);
             return true;
         }
 
@@ -111,6 +115,13 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
 
         var watermark = WatermarkColumn.Find(described, table.Watermark, thing);
         var column = $"{thing}: watermark {table.Watermark}";
+        if ((await CatalogReader.TraitsAsync(connection, [described], cancellationToken))[described.Oid].Kind is not ('r' or 'p'))
+        {
+            // Neither can be declared of what is no table.
+            Add(column, ok: true, $"{watermark.Column.TypeName}, of a view or a foreign table: rows where it is null are read with the first window only, and an index of the tables below is used where the server can", nextStep: null);
+            return true;
+        }
+
         Add(column, !watermark.IsNullable, watermark.IsNullable ? "may be null: such rows are read with the first window only" : watermark.Column.TypeName,
             $"ALTER TABLE {described.QualifiedName} ALTER COLUMN {watermark.Sql} SET NOT NULL;");
         var unread = !mayRead ? UnreadRows.None : await WatermarkReader.TryAsync(connections, thing, connection, described, watermark, cancellationToken);

@@ -95,6 +95,9 @@ public sealed record PostgresSourceOptions
     /// <summary>The source for error messages: never more than its name and address.</summary>
     public string Thing => $"Source {Name} (PostgreSQL {Host}:{Port}/{Database})";
 
+    /// <summary>Connections at most: two a turn, one that looks beside them, and with change capture the stream.</summary>
+    internal int ConnectionsNeeded => (2 * ConnectionsMax) + (Mode == ReadMode.Cdc ? 2 : 1);
+
     /// <summary>One table's share of <see cref="ReadAheadBytesMax"/>.</summary>
     internal long ReadingBytesMax => Math.Max(ChunkBytesMax, ReadAheadBytesMax / Math.Max(Tables.Count, 1));
 

@@ -17,8 +17,8 @@ public sealed class FailoverSlotSpec(PostgresServer server) : PostgresSpec
     {
         const string Plain = "select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput')";
 
-        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 17));
-        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => true)", FailoverSlots.CreateSql(Options, version: 18));
+        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => not pg_is_in_recovery())", FailoverSlots.CreateSql(Options, version: 17));
+        Assert.Equal("select lsn::text from pg_create_logical_replication_slot('pipeline_app', 'pgoutput', failover => not pg_is_in_recovery())", FailoverSlots.CreateSql(Options, version: 18));
         Assert.Equal(Plain, FailoverSlots.CreateSql(Options, version: 16));
         Assert.Equal(Plain, FailoverSlots.CreateSql(Without, version: 17));
     }

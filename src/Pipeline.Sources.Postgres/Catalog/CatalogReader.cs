@@ -1,4 +1,5 @@
 using Npgsql;
+using Pipeline.Configuration;
 using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres.Catalog;
@@ -36,7 +37,7 @@ internal static class CatalogReader
     /// <exception cref="PipelineException">There is no such table.</exception>
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
-        var found = (await FindAsync(connection, [table.Table], cancellationToken))[0] ?? throw Missing(connection, table, thing);
+        var found = (await FindAsync(connection, [table.Table], cancellationToken))[0] ?? throw await MissingAsync(connection, table, thing, cancellationToken);
         return found.WithColumns(await ReadColumnsAsync(connection, found.Oid, cancellationToken)).Configured(table);
     }
 
@@ -76,9 +77,24 @@ internal static class CatalogReader
         return traits;
     }
 
-    public static PipelineException Missing(NpgsqlConnection connection, PostgresTableOptions table, string thing) =>
-        new(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}{(table.Table.Contains('.', StringComparison.Ordinal) ? "" : ", in schema public or the role's own")}",
-            "Correct the setting 'table' or create the table.");
+    /// <summary>That there is no such table, and which name is the nearest.</summary>
+    public static async ValueTask<PipelineException> MissingAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1 limit 10000
+            """, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var names = new List<string>();
+        while (await reader.ReadAsync(cancellationToken)) names.Add(reader.GetString(0));
+
+        static string Plain(string name) => name.Replace("\"", "", StringComparison.Ordinal);
+        var wanted = table.Table.Contains('.', StringComparison.Ordinal) ? table.Table : $"public.{table.Table}";
+        // As SQL writes it: with its quotes it is another table than without them.
+        var near = names.Find(name => Plain(name).Equals(Plain(wanted), StringComparison.OrdinalIgnoreCase)) is { } alike ? $". Did you mean '{alike}'?" : SettingsReader.Nearest(wanted, names);
+        return new PipelineException(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}{(wanted == table.Table ? "" : ", in schema public or the role's own")}",
+            $"Correct the setting 'table' or create the table{(near.Length > 0 ? near : ".")}");
+    }
 
     private static ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlConnection connection, uint oid, CancellationToken cancellationToken) =>
         ReadColumnsAsync(new NpgsqlCommand(TableColumnsQuery, connection) { Parameters = { Oid(oid) } }, cancellationToken);

@@ -13,11 +13,12 @@ internal sealed class PostgresConnections : IAsyncDisposable
 {
     /// <summary>
     /// Every value that the server turns into text has one form, whatever the role's settings; a row-level security
-    /// policy fails the query instead of hiding rows; the role's own statement time-out does not cut a window; no function
-    /// of somebody else's schema is taken for the server's.
+    /// policy fails the query instead of hiding rows; the role's own time-outs do not cut a window or a snapshot, and a role that
+    /// is read-only by default makes what capture needs; no function of somebody else's schema is taken for the server's.
     /// </summary>
     private const string SessionSettings =
-        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c search_path=pg_catalog";
+        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c lock_timeout=0 "
+        + "-c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off -c search_path=pg_catalog";
 
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _turns;
@@ -69,6 +70,15 @@ internal sealed class PostgresConnections : IAsyncDisposable
             builder.UsePasswordProvider(
                 _ => throw new NotSupportedException("Connections are opened asynchronously."),
                 (_, cancellationToken) => secrets.RevealAsync(password, cancellationToken));
+        // Before version 17 there is no such setting, and naming it at the start would be refused.
+        builder.UsePhysicalConnectionInitializer(
+            _ => throw new NotSupportedException("Connections are opened asynchronously."),
+            async connection =>
+            {
+                if (connection.PostgreSqlVersion.Major < WireConnection.FirstWithTransactionTimeout) return;
+                await using var unlimited = new NpgsqlCommand(WireConnection.NoTransactionTimeout, connection);
+                await unlimited.ExecuteNonQueryAsync();
+            });
         _dataSource = builder.Build();
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -32,7 +33,12 @@ internal sealed class WireConnection : IDisposable
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
     private const int GatheringBytes = 256 << 10;
 
+    /// <summary>The server's major version that has a limit for whole transactions, a snapshot's and a large one's in the stream too.</summary>
+    public const int FirstWithTransactionTimeout = 17;
+    public const string NoTransactionTimeout = "set transaction_timeout = 0";
+
     private readonly Socket _socket;
+    private int _version;
     private Stream _stream = Stream.Null;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
     private int _start;
@@ -117,7 +123,10 @@ internal sealed class WireConnection : IDisposable
             {
                 case (byte)'E':
                     throw ErrorMessage.Parse(content);
-                case (byte)'N' or (byte)'S' or (byte)'A':
+                case (byte)'S':
+                    TakeParameter(content);
+                    continue;
+                case (byte)'N' or (byte)'A':
                     continue;
                 default:
                     return type;
@@ -204,7 +213,17 @@ internal sealed class WireConnection : IDisposable
         if (options.Security.Tls != TlsMode.Disable) Encrypt(options, certificates);
         SendStart(options, parameters);
         new WireAuthentication(this, options.Security, password, _stream as SslStream).Run();
+        if (_version >= FirstWithTransactionTimeout) Execute(NoTransactionTimeout);
         _stream.ReadTimeout = (int)options.RequestTimeout.TotalMilliseconds;
+    }
+
+    /// <summary>A name and a value, each with a zero behind it (manual 55.7, ParameterStatus).</summary>
+    private void TakeParameter(ReadOnlySpan<byte> content)
+    {
+        if (!content.StartsWith("server_version\0"u8)) return;
+        var version = content["server_version\0"u8.Length..];
+        var digits = version.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
+        if (digits > 0) _version = int.Parse(version[..digits], CultureInfo.InvariantCulture);
     }
 
     private void Encrypt(PostgresSourceOptions options, KnownCertificates certificates)

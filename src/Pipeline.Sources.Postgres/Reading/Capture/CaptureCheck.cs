@@ -1,6 +1,7 @@
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
+using Pipeline.Sources.Postgres.Client;
 
 namespace Pipeline.Sources.Postgres.Reading.Capture;
 
@@ -9,7 +10,9 @@ internal static class CaptureCheck
 {
     private const int OldestVersion = 130_000;
 
-    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, List<Finding> findings, CancellationToken cancellationToken)
+    private const int FirstWithSlotsOnStandbys = 160_000;
+
+    public static async ValueTask CheckServerAsync(NpgsqlConnection connection, PostgresConnections connections, PostgresSourceOptions options, CaptureOwnership ownership, List<Finding> findings, CancellationToken cancellationToken)
     {
         var role = Sql.Identifier(options.Security.Username);
         await using (var command = new NpgsqlCommand("""
@@ -17,21 +20,33 @@ internal static class CaptureCheck
                    (select rolreplication or rolsuper from pg_catalog.pg_roles where rolname = current_user),
                    (select count(*) from pg_catalog.pg_replication_slots)::int, current_setting('max_replication_slots')::int,
                    (select count(*) from pg_catalog.pg_stat_replication)::int, current_setting('max_wal_senders')::int,
-                   pg_is_in_recovery(), current_setting('max_slot_wal_keep_size')
+                   pg_is_in_recovery(), current_setting('max_slot_wal_keep_size'), to_regrole('rds_replication') is not null
             """, connection))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             await reader.ReadAsync(cancellationToken);
             Add("wal_level", reader.GetString(0) == "logical", reader.GetString(0), "ALTER SYSTEM SET wal_level = logical; -- then restart the server");
             Add("version for change capture", reader.GetInt32(1) >= OldestVersion, reader.GetInt32(1).ToString(), "Upgrade the server to version 13 or later.");
-            Add("right to replicate", reader.GetBoolean(2), reader.GetBoolean(2) ? "yes" : "no", $"ALTER ROLE {role} REPLICATION;");
-            Add("primary", !reader.GetBoolean(7), reader.GetBoolean(7) ? "this is a standby" : "yes", "Connect to the primary.");
+            var (isMarked, isManaged) = (reader.GetBoolean(2), reader.GetBoolean(9));
+            var (isStandby, hasSlotsOnStandbys) = (reader.GetBoolean(7), reader.GetInt32(1) >= FirstWithSlotsOnStandbys);
+            Add("primary", !isStandby || hasSlotsOnStandbys, (isStandby, hasSlotsOnStandbys) switch
+            {
+                (false, _) => "yes",
+                (true, true) => "this is a standby: making the slot waits until the primary has written, SELECT pg_log_standby_snapshot() there; no other standby keeps it, and the publication is made on the primary",
+                _ => "this is a standby",
+            }, "Connect to the primary.");
             var (slots, slotsMax, senders, sendersMax) = (reader.GetInt32(3), reader.GetInt32(4), reader.GetInt32(5), reader.GetInt32(6));
             Add("WAL kept for slots at most", ok: true, reader.GetString(8), nextStep: "");
             await reader.DisposeAsync();
+            var mayReplicate = await MayReplicateAsync(connections, isMarked, cancellationToken);
+            Add("right to replicate", mayReplicate, mayReplicate ? "yes" : "no", isManaged ? $"GRANT rds_replication TO {role};" : $"ALTER ROLE {role} REPLICATION;");
 
             var slot = await CaptureSetup.FindSlotAsync(connection, options, cancellationToken);
-            if (slot is null) Add("replication slots left", slots < slotsMax, $"{slotsMax - slots} of {slotsMax}", Raise("max_replication_slots", slots));
+            if (slot is null)
+            {
+                Add("replication slots left", slots < slotsMax, $"{slotsMax - slots} of {slotsMax}", Raise("max_replication_slots", slots));
+                Add("making the slot", ok: true, await CaptureSetup.OpenTransactionAsync(connection, cancellationToken) is { } open ? $"waits for transactions that are open: {open}" : "waits for nobody", nextStep: "");
+            }
             else
                 Add($"slot {options.Capture.Slot}", slot is { Plugin: "pgoutput", Health: SlotHealth.Reserved or SlotHealth.Extended },
                     $"plugin {slot.Plugin}, WAL {slot.Health.ToString().ToLowerInvariant()}, {slot.RetainedBytes} bytes retained, confirmed to {Lsn.Format(slot.Confirmed)}",
@@ -50,6 +65,25 @@ internal static class CaptureCheck
             var verdict = await ownership.JudgeAsync(connection, publication, slot, cancellationToken);
             Add("owner of slot and publication", verdict.Refusal is null, verdict.Refusal?.Cause ?? (verdict.Claim is not null ? "of the release before; this pipeline takes them over at start"
                 : verdict.Advice is { } advice ? $"nobody is named, so that another pipeline could use them too; better, as the publication's owner: {advice}" : "this pipeline"), verdict.Refusal?.NextStep ?? "");
+        }
+
+        // Services that manage a server give the right by roles of their own: whoever gets in has it.
+        static async ValueTask<bool> MayReplicateAsync(PostgresConnections connections, bool isMarked, CancellationToken cancel)
+        {
+            try
+            {
+                using var wire = await connections.OpenWireAsync(replication: true, cancel);
+                return true;
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
+            {
+                return false;
+            }
+            catch (Exception e) when (PostgresFaults.Knows(e) && !cancel.IsCancellationRequested)
+            {
+                // No room for another sender, which is said below: then what stands in the catalogue.
+                return isMarked;
+            }
         }
 
         static string Raise(string setting, int used) => $"ALTER SYSTEM SET {setting} = {Sql.Integer(used + 10)}; -- then restart the server";

@@ -98,7 +98,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         var refused = new Dictionary<string, PipelineException>(StringComparer.Ordinal);
         foreach (var table in _options.Tables)
         {
-            if (!found.TryGetValue(table.Name, out var described)) refused.Add(table.Name, CatalogReader.Missing(connection, table, $"Source {_options.Name}, table {table.Name}"));
+            if (!found.TryGetValue(table.Name, out var described)) refused.Add(table.Name, await CatalogReader.MissingAsync(connection, table, $"Source {_options.Name}, table {table.Name}", cancellationToken));
             else if (CaptureRefusal.Of(table, described, traits[described.Oid], publication).FirstOrDefault() is { } refusal) refused.Add(table.Name, refusal.ToFault(_options, table.Name));
         }
 

@@ -98,7 +98,36 @@ internal static class CaptureSetup
 
         if (verdict.Claim is { } claim) await ExecuteAsync(connection, CaptureOwnership.CommentSql(options.Capture.Publication, claim), cancellationToken);
         if (verdict.Advice is { } advice) advise(advice);
-        if (slot is null) await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
+        if (slot is null) await CreateSlotAsync(connection, options, thing, cancellationToken);
+    }
+
+    /// <summary>The server waits for every transaction that is open to end.</summary>
+    private static async ValueTask CreateSlotAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExecuteAsync(connection, FailoverSlots.CreateSql(options, connection.PostgreSqlVersion.Major), cancellationToken);
+        }
+        catch (NpgsqlException e) when (e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
+        {
+            var oldest = connection.State == ConnectionState.Open ? await OpenTransactionAsync(connection, cancellationToken) : null;
+            throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: the server waits until transactions that are open have ended{(oldest is null ? "" : $", the oldest of {oldest}")}",
+                oldest is null ? "Look them up in pg_stat_activity." : "End it, or wait for its end: it is tried again.", e);
+        }
+    }
+
+    /// <summary>The oldest open transaction that has written or may write, for people; null: none is seen.</summary>
+    public static async ValueTask<string?> OpenTransactionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select said from (
+              select xact_start as since, format('process %s (%s), open since %sZ', pid, state, to_char(xact_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) as said
+              from pg_catalog.pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()
+              union all
+              select prepared, format('the prepared transaction %L, open since %sZ', gid, to_char(prepared at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) from pg_catalog.pg_prepared_xacts) held
+            order by since limit 1
+            """, connection);
+        return (string?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
     public static string CreatePublicationSql(PostgresSourceOptions options, IEnumerable<PostgresTable> tables) =>
@@ -161,7 +190,7 @@ internal static class CaptureSetup
         await using var command = new NpgsqlCommand("""
             select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
                    coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
-                   (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean
+                   (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean, to_jsonb(s) ->> 'invalidation_reason'
             from pg_catalog.pg_replication_slots s,
                  (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end as reached) server
             where slot_name = $1
@@ -169,7 +198,7 @@ internal static class CaptureSetup
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
-                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8))
+                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9) }
             : null;
     }
 

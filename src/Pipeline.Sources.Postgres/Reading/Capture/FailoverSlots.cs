@@ -8,10 +8,10 @@ internal static class FailoverSlots
 {
     private const int FirstVersion = 17;
 
-    /// <summary>Returns where the slot begins, when every transaction that was open has ended: from there on nothing is missed.</summary>
+    /// <summary>Makes one where that can be: a standby makes plain slots only. Returns where the slot begins, when every transaction that was open has ended: from there on nothing is missed.</summary>
     /// <param name="version">The server's major version.</param>
     public static string CreateSql(PostgresSourceOptions options, int version) =>
-        $"select lsn::text from pg_create_logical_replication_slot({Sql.Text(options.Capture.Slot)}, 'pgoutput'{(options.Capture.Failover && version >= FirstVersion ? ", failover => true" : "")})";
+        $"select lsn::text from pg_create_logical_replication_slot({Sql.Text(options.Capture.Slot)}, 'pgoutput'{(options.Capture.Failover && version >= FirstVersion ? ", failover => not pg_is_in_recovery()" : "")})";
 
     /// <param name="slot">Null when it is not made yet.</param>
     /// <returns>Null when failover slots are not asked for.</returns>

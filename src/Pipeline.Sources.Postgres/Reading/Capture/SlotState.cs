@@ -26,6 +26,18 @@ internal enum SlotHealth
 /// <param name="IsFailover">Whether standbys keep the slot too; null before version 17, which has no such slots.</param>
 internal sealed record SlotState(long Confirmed, string Plugin, string Database, SlotHealth Health, bool IsActive, long RetainedBytes, long LagBytes, long? SafeBytes, bool? IsFailover)
 {
+    /// <summary>Why it delivers no more (<c>invalidation_reason</c>, since version 17); null: it does, or the server does not say.</summary>
+    public string? LostBy { get; init; }
+
+    /// <summary>What took its changes, and the setting that would have kept them.</summary>
+    private (string Cause, string Setting) Loss => LostBy switch
+    {
+        "idle_timeout" => ("it was not read for longer than idle_replication_slot_timeout", "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"),
+        "wal_level_insufficient" => ("the server was started with wal_level below logical", "ALTER SYSTEM SET wal_level = logical; -- then restart the server"),
+        "rows_removed" => ("the primary has removed rows of the catalogue that it still needs", "ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf();"),
+        _ => ("the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size", ""),
+    };
+
     /// <summary>Where the server's log ended.</summary>
     public long End => Confirmed + LagBytes;
 
@@ -44,7 +56,7 @@ internal sealed record SlotState(long Confirmed, string Plugin, string Database,
     {
         { Health: not SlotHealth.Lost } => slot,
         null => throw Gone(options, split, "the slot does not exist: it was dropped by someone else", "A start makes it again, and changes since it was dropped are missing."),
-        _ => throw Gone(options, split, "the server has removed WAL that the slot still needs (wal_status lost): it exceeded max_slot_wal_keep_size", CaptureSetup.DropSlotSql(options)),
+        _ => throw Gone(options, split, slot.Loss.Cause, $"{CaptureSetup.DropSlotSql(options)}{(slot.Loss.Setting.Length > 0 ? $" {slot.Loss.Setting}" : "")}"),
     };
 
     private static PipelineException Gone(PostgresSourceOptions options, SplitId split, string cause, string first) =>
