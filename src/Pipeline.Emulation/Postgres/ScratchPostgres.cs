@@ -25,6 +25,9 @@ public sealed record ScratchPostgresOptions(string Directory)
     /// <summary>Variables of the server's environment, beside our own.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Where the server's programs are; null: those of the server installed on this machine.</summary>
+    public string? BinDirectory { get; init; }
+
     /// <summary>After this long without readiness the start has failed.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(3);
 }
@@ -119,7 +122,7 @@ public sealed class ScratchPostgres : IAsyncDisposable
     public static async Task<ScratchPostgres> StartAsync(ScratchPostgresOptions options, CancellationToken cancellationToken = default)
     {
         options = options with { Directory = Path.GetFullPath(options.Directory) };
-        var server = new ScratchPostgres(options, PostgresInstallation.Find());
+        var server = new ScratchPostgres(options, options.BinDirectory is { } programs ? new PostgresInstallation(programs) : PostgresInstallation.Find());
         try
         {
             await server.StartAsync(cancellationToken);

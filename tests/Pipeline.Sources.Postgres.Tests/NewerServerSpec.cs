@@ -1,0 +1,93 @@
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
+
+namespace Pipeline.Sources.Postgres.Tests;
+
+/// <summary>What servers have since version 17, on real ones.</summary>
+public sealed class NewerServerSpec : PostgresSpec
+{
+    private const int Rows = 20_000;
+
+    [Theory]
+    [InlineData(17)]
+    [InlineData(18)]
+    public async Task A_limit_for_transactions_ends_neither_a_snapshot_nor_a_large_transaction_of_the_stream(int version)
+    {
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using var server = await NewerServers.StartAsync(version, directory, new Dictionary<string, string>(StringComparer.Ordinal) { ["transaction_timeout"] = "500ms" }, Cancel);
+        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Options = "-c transaction_timeout=0" }.ConnectionString);
+        await ExecuteAsync(admin, $"create table items (number bigint primary key, note text); insert into items select i, repeat('x', 100) from generate_series(1, {Rows}) i");
+        await using var source = TestDatabase.Open(OptionsOf(server));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        await source.DescribeAsync("items", Cancel);
+
+        var snapshot = await ReadSlowlyAsync(admin, source, splits[1].Id, Rows);
+        await ExecuteAsync(admin, $"insert into items select i, repeat('y', 100) from generate_series({Rows + 1}, {2 * Rows}) i");
+        var changes = await ReadSlowlyAsync(admin, source, splits[0].Id, Rows);
+
+        Assert.Equal((Rows, Rows), (snapshot, changes));
+    }
+
+    [Fact]
+    public async Task A_slot_that_was_idle_for_too_long_is_told_by_the_setting_that_took_it()
+    {
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using var server = await NewerServers.StartAsync(18, directory, new Dictionary<string, string>(StringComparer.Ordinal) { ["idle_replication_slot_timeout"] = "1s" }, Cancel);
+        await using var admin = NpgsqlDataSource.Create(server.ConnectionString);
+        await ExecuteAsync(admin, "create table items (number bigint primary key, note text)");
+        await using var source = TestDatabase.Open(OptionsOf(server));
+        var slot = (await source.ListSplitsAsync("items", Cancel))[0].Id;
+        while (await ScalarAsync<string>(admin, "select coalesce(invalidation_reason, '') from pg_replication_slots") != "idle_timeout")
+            await ExecuteAsync(admin, "select pg_switch_wal(); checkpoint");
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            await foreach (var chunk in source.ReadAsync([new SplitPosition(slot, 1)], Cancel)) chunk.Dispose();
+        });
+
+        Assert.Equal(FaultKind.Gap, failure.Kind);
+        Assert.Contains("idle_replication_slot_timeout", failure.Cause, StringComparison.Ordinal);
+        Assert.Contains("idle_replication_slot_timeout = 0", failure.NextStep, StringComparison.Ordinal);
+    }
+
+    /// <summary>Leaves the reading alone until the server's transaction is older than its limit, and reads on.</summary>
+    private async Task<int> ReadSlowlyAsync(NpgsqlDataSource admin, PostgresSource source, SplitId split, int rows)
+    {
+        var read = 0;
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
+        {
+            using (chunk)
+            {
+                var isFirst = read == 0 && chunk.Rows is not null;
+                read += chunk.Rows?.Length ?? 0;
+                if (isFirst) await ExecuteAsync(admin, "select pg_sleep(1.5)");
+                if (read >= rows && (chunk.Range.To == long.MaxValue || SlotSplit.Is(split))) break;
+            }
+        }
+
+        return read;
+    }
+
+    private static PostgresSourceOptions OptionsOf(ScratchPostgres server) => new()
+    {
+        Name = "app", Host = server.Host, Port = server.Port, Database = server.Database, Mode = ReadMode.Cdc, ChunkBytesMax = 4 << 10, ReadAheadBytesMax = 16 << 10, ReadersMax = 1,
+        Security = new PostgresSecurityOptions { Username = server.User, Password = new Secret(server.Password), CaFile = server.CaFile },
+        Capture = new CaptureOptions { Slot = "pipeline_app", Publication = "pipeline_app" },
+        Tables = [new PostgresTableOptions("items", "public.items", Watermark: "", [], TimeSpan.Zero)],
+    };
+
+    private async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    private async Task<T> ScalarAsync<T>(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(Cancel))!;
+    }
+}
