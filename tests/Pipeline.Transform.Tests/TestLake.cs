@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Apache.Arrow;
 using Microsoft.Extensions.Time.Testing;
@@ -84,6 +85,17 @@ internal sealed class TestLake : IDisposable
             $"SELECT *, TIMESTAMPTZ '{Time.GetUtcNow():yyyy-MM-dd HH:mm:ss}+00' AS _ingested_at FROM ({query})", Time.GetUtcNow(), Cancel);
         var result = await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds], Schema = new Schema(columns, null) }, Cancel);
         return Assert.IsType<CommitResult.Committed>(result).Snapshot.Version;
+    }
+
+    /// <summary>Commits how far a split of a Bronze table has come in an epoch.</summary>
+    public async Task MoveAsync(string table, SplitId split, SplitHistory history, long to)
+    {
+        var bronze = Assert.IsType<DeltaTable>(await Lake.TryOpenAsync(TableId.Parse(table), Cancel));
+        var from = bronze.Current.Position(SplitHistory.AppIdOf(split, history.Epoch));
+        Assert.IsType<CommitResult.Committed>(await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
+        {
+            Moves = [new TxnMove(split, history.Epoch, from, to)], Properties = ImmutableDictionary<string, string>.Empty.Add(SplitHistory.KeyOf(split), history.Write()),
+        }, Cancel));
     }
 
     /// <summary>Plans and runs a table's next job; null when there is nothing to do.</summary>

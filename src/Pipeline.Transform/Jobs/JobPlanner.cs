@@ -145,7 +145,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var pinned = pins.Input(contract.From)!;
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
-        var checking = new SilverSql(contract, snapshot.Schema, dialect);
+        var epoch = SourceEnd.SnapshotOf(snapshot);
+        var checking = new SilverSql(contract, snapshot.Schema, dialect, epoch is not null);
         var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
 
         var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
@@ -159,8 +160,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Inputs = [.. inputs],
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
-            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
-                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, BronzeShape.Of(snapshot.Schema).Sequence),
+            Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect, epoch is not null).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
+                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch),
             TimelyWithin = options.LagMax,
         };
     }

@@ -41,11 +41,13 @@ public enum JobKind
 }
 
 /// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
-/// <param name="Sequence">The column that orders changes of one position; null when there is none.</param>
 /// <param name="Apart">For a run in which a rule fails on a row.</param>
 /// <param name="Releasable">Finds the rows of the quarantine that wait for other parents than before, or for none.</param>
+/// <param name="Truncates">Finds the truncates of the source among the rows.</param>
+/// <param name="IsTruncated">Whether a row of the table comes before one.</param>
+/// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions,
-    RulesApart Apart, string Releasable, string? Sequence = null);
+    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>

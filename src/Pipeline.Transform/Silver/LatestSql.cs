@@ -13,15 +13,16 @@ namespace Pipeline.Transform.Silver;
 /// The engine provides <c>checked</c>, the result of <see cref="SilverSql.Checked"/>; <c>existing</c> and
 /// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it; <c>existing</c> without those that
 /// come before a truncate in <c>checked</c>.
-/// The order is total and does not depend on how rows were spread over runs: <c>order-by</c>, then position and the
-/// other columns that order Bronze, then the values themselves. Rows that tie in all of it are the same
-/// row twice. A row of the table whose columns are not all known, because the change that made it left them out, is
+/// The order is total and does not depend on how rows were spread over runs: <see cref="RowOrder"/>, then the values themselves.
+/// Rows that tie in all of it are the same row twice. What a change does not carry is not taken from an earlier epoch, whose row is
+/// another's. A row of the table whose columns are not all known, because the change that made it left them out, is
 /// filled from an older row that comes later, as those of a snapshot do beside the stream.
 /// </remarks>
-public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect dialect)
+/// <param name="hasSnapshot">As of <see cref="SilverSql"/>.</param>
+public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect dialect, bool hasSnapshot = false)
 {
     private readonly IReadOnlyList<Field> _fields = SilverTables.Columns(contract, bronze);
-    private readonly IReadOnlyList<string> _ordering = SilverTables.OrderingColumns(contract, bronze);
+    private readonly RowOrder _order = new(contract, bronze, dialect);
     private readonly BronzeShape _shape = BronzeShape.Of(bronze);
 
     private string Key => dialect.Names(contract.Key);
@@ -38,7 +39,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
             var columns = dialect.Names(_fields.Select(f => f.Name));
             return $"""
                 WITH candidates AS (
-                  SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_shape.Changed is not null ? " AND _op <> 't' AND NOT _truncated" : "")}
+                  SELECT {columns}, _op, false AS _existing FROM checked WHERE _rules = ''{(_shape.Changed is not null ? " AND _op <> 't'" : "")}{(_shape.Changed is not null || hasSnapshot ? " AND NOT _truncated" : "")}
                   UNION ALL
                   SELECT {columns}, 'r', true FROM existing
                   UNION ALL
@@ -64,13 +65,14 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
         var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
         var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
         var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
+        var (newest, isOther) = _order.Epoch is null ? ("", "") : ($", max({_order.EpochOf("")}) OVER (PARTITION BY {Key}) AS _newest", $" OR {_order.EpochOf("")} < _newest");
         return $"""
             ,
             numbered AS (
-              SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("ASC NULLS FIRST")}) AS _n, count(*) OVER (PARTITION BY {Key}) AS _last FROM candidates
+              SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("ASC NULLS FIRST")}) AS _n, count(*) OVER (PARTITION BY {Key}) AS _last{newest} FROM candidates
             ),
             cut AS (
-              SELECT *, max(CASE WHEN _op = 'd' THEN _n ELSE 0 END) OVER (PARTITION BY {Key}) AS _gone FROM numbered
+              SELECT *, max(CASE WHEN _op = 'd'{isOther} THEN _n ELSE 0 END) OVER (PARTITION BY {Key}) AS _gone FROM numbered
             ),
             carried AS (
               SELECT {string.Join(",\n    ", ["*", .. carried])}
@@ -93,7 +95,6 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     {
         // Where records are numbered, split and number already name one.
         var values = _shape.Numbering is not null ? [] : Values.Except(contract.OrderBy, StringComparer.Ordinal);
-        return string.Join(", ", contract.OrderBy.Concat(_ordering).Distinct(StringComparer.Ordinal).Concat(values)
-            .Select(name => $"{dialect.Name(name)} {direction}").Append($"_existing {direction}"));
+        return string.Join(", ", [.. _order.Terms(direction), .. values.Select(name => $"{dialect.Name(name)} {direction}"), $"_existing {direction}"]);
     }
 }

@@ -83,10 +83,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var quality = QualityMeasures.Of(spec, answer, steps.Table);
         // Parents whose children have not all left the quarantine are news for the next run too.
         var read = isBehind ? Pins.Inputs.Take(1) : Pins.Inputs;
-        var moves = read.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
-        var truncated = silver.Before.Position(SilverTables.TruncatedAppId);
-        if (answer.Rows(SilverSteps.TruncateFigures).Length > 0 && answer.Long(SilverSteps.TruncateFigures) is var position && position > (truncated ?? -1))
-            moves = moves.Append(new TxnMove(SilverTables.TruncatedAppId, truncated, position));
+        var moves = read.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version)).Concat(steps.Moves(answer));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
     }

@@ -14,10 +14,11 @@ namespace Pipeline.Transform.Silver;
 /// </summary>
 /// <remarks>
 /// <para>The engine provides: <c>bronze</c>, new Bronze rows with <c>_file</c> and <c>_file_row</c>; <c>held</c>, rows of the
-/// quarantine that only miss a reference; <c>silver.PARENT</c> for each reference; with change capture <c>truncated</c>,
-/// one row with the <c>_position</c> of the last truncate of earlier runs, or none.</para>
-/// <para>The result has the Silver table's columns, <c>_op</c>, and: <c>_truncated</c>, a truncate at the source has
-/// removed the row since;
+/// quarantine that only miss a reference; <c>silver.PARENT</c> for each reference; where rows may have been removed at the source
+/// otherwise than one by one, <c>truncated</c>: one row with <c>_epoch</c> and <c>_position</c> of the last truncate of earlier runs,
+/// or without a position the epoch of the last finished snapshot; or none.</para>
+/// <para>The result has the Silver table's columns, <c>_op</c>, and: <c>_truncated</c>, a truncate at the source, or a newer
+/// snapshot, has removed the row since;
 /// <c>_rules</c>, broken rules that quarantine the row, empty for a good one; <c>_held</c>, only references are missing;
 /// <c>_warnings</c>, <c>_failures</c>; <c>_held_rules</c>, the rules of a row that comes from the quarantine, else null;
 /// and for rows that go to, or come from, the quarantine <c>_row</c>, <c>_file</c>, <c>_file_row</c>, <c>_key_NAME</c>.</para>
@@ -31,18 +32,23 @@ public sealed class SilverSql
     private readonly SqlDialect _sql;
     private readonly IReadOnlyList<Field> _bronze;
     private readonly BronzeShape _shape;
+    private readonly RowOrder _order;
     private readonly bool _hasChanged;
+    private readonly bool _hasEnds;
     private readonly List<Document> _documents = [];
     private readonly List<Source> _sources = [];
 
+    /// <param name="hasSnapshot">A snapshot of a later epoch than the first is finished: it may have removed rows, as a truncate does.</param>
     /// <exception cref="PipelineException">The contract reads a column that the Bronze table does not have.</exception>
-    public SilverSql(SilverContract contract, Schema bronze, SqlDialect dialect)
+    public SilverSql(SilverContract contract, Schema bronze, SqlDialect dialect, bool hasSnapshot = false)
     {
         _contract = contract;
         _sql = dialect;
         _bronze = BronzeFields(bronze);
         _shape = BronzeShape.Of(bronze);
+        _order = new RowOrder(contract, bronze, dialect);
         _hasChanged = _shape.Changed is not null;
+        _hasEnds = _hasChanged || hasSnapshot;
         SilverFields = SilverTables.Columns(contract, bronze);
         foreach (var column in contract.Columns) _sources.Add(Resolve(column));
     }
@@ -95,7 +101,7 @@ public sealed class SilverSql
         ),
         {Parsed(_documents)}
         typed AS (
-          SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Raw(name)} AS {name}")])}
+          SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Technical(name)} AS {name}")])}
           FROM parsed
         )
         """;
@@ -122,13 +128,13 @@ public sealed class SilverSql
 
     /// <param name="isApart">The rules' outcomes are in <c>outcomes</c>.</param>
     private string Checking(bool isApart) => $"""
-        {Typed},{(_hasChanged ? Placed : "")}
+        {Typed},{(_hasEnds ? Placed : "")}
         ruled AS (
           SELECT *,
             {Broken(isApart)} AS _broken,
             {Listed(UserRules(Severity.Warn, isApart))} AS _warned,
             {Listed(UserRules(Severity.Fail, isApart))} AS _failed
-          FROM {(_hasChanged ? "placed" : "typed")}{(isApart ? " LEFT JOIN outcomes USING (_file, _file_row)" : "")}
+          FROM {(_hasEnds ? "placed" : "typed")}{(isApart ? " LEFT JOIN outcomes USING (_file, _file_row)" : "")}
         ),
         referenced AS (
           SELECT r.*,
@@ -141,7 +147,7 @@ public sealed class SilverSql
           SELECT *, _broken || _missing AS _rules FROM referenced
         )
         SELECT {Lines("  ", SilverFields.Select(Stored))},
-          _op{(_hasChanged ? ", _truncated" : ", false AS _truncated")}, _rules,
+          _op{(_hasEnds ? ", _truncated" : ", false AS _truncated")}, _rules,
           _broken = '' AND _missing <> '' AS _held,
           concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
           concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
@@ -169,10 +175,10 @@ public sealed class SilverSql
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
             // What no parent is found by is not looked at.
-            var texts = _bronze.Where(one => one.Name == _shape.Sequence || columns.Exists(source => source.Field == one)).ToList();
+            var texts = _bronze.Where(one => (_hasEnds && (one.Name == _shape.Sequence || one.Name == _order.Epoch)) || columns.Exists(source => source.Field == one)).ToList();
             var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
-            var place = _shape.Sequence is { } column ? $", {Raw(column)} AS _place" : ", 0 AS _place";
-            var isGone = _hasChanged ? " OR COALESCE(r._position < truncation._position OR r._position = truncation._position AND r._place < truncation._place, false)" : "";
+            var placed = _hasEnds ? new[] { _shape.Sequence, _order.Epoch }.OfType<string>().Select(column => $"{Raw(column)} AS {column}") : [];
+            var isGone = _hasEnds ? $" OR {_order.IsBefore("r.", "truncation.")}" : "";
             const string order = "(ORDER BY _bronze_version ASC NULLS FIRST, _file ASC NULLS FIRST, _file_row ASC NULLS FIRST ROWS UNBOUNDED PRECEDING)";
             return $"""
                 WITH source AS (
@@ -181,11 +187,11 @@ public sealed class SilverSql
                 ),
                 {Parsed([.. _documents.Where(document => columns.Exists(source => source.Field == document.Field && source.Column.Path is not null))])}
                 typed AS (
-                  SELECT {Lines("    ", [$"_file, _file_row, _bronze_version, _position, _rules, _size{place}", .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
+                  SELECT {Lines("    ", ["_file, _file_row, _bronze_version, _position, _rules, _size", .. placed, .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
                   FROM parsed
-                ){(_hasChanged ? Truncation("bronze", "") : "")}
+                ){(_hasEnds ? Truncation("bronze", "") : "")}
                 SELECT _file, _file_row, row_number() OVER {order} AS _n, CAST(sum(_size) OVER {order} AS BIGINT) AS _bytes
-                FROM typed AS r{(_hasChanged ? "\n  LEFT JOIN truncation ON true" : "")}{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
+                FROM typed AS r{(_hasEnds ? "\n  LEFT JOIN truncation ON true" : "")}{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
                 WHERE {missing} <> r._rules{isGone}
                 """;
         }
@@ -194,33 +200,43 @@ public sealed class SilverSql
     private IEnumerable<string> TechnicalColumns =>
         SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
 
+    /// <summary>The truncates among the rows of <c>checked</c>, as <c>_epoch</c>, <c>_position</c> and <c>_place</c>.</summary>
+    public string Truncates => Ends("checked", "");
+
+    /// <summary>Whether row <c>t</c> of the table comes before the end <c>l</c>.</summary>
+    public string IsTruncated => _order.IsBefore("t.", "l.");
+
     /// <summary>Rows with whether the last truncate comes after them.</summary>
-    private string Placed
-    {
-        get
-        {
-            var isInSameTransaction = _shape.Sequence is { } sequence ? $" OR (typed._position = truncation._position AND typed.{sequence} < truncation._place)" : "";
-            return Truncation("source", "_s_")[1..] + $"""
-                ,
-                placed AS (
-                  SELECT typed.*, COALESCE(typed._position < truncation._position{isInSameTransaction}, false) AS _truncated
-                  FROM typed LEFT JOIN truncation ON true
-                ),
-                """;
-        }
-    }
+    private string Placed => Truncation("source", "_s_")[1..] + $"""
+        ,
+        placed AS (
+          SELECT typed.*, {_order.IsBefore("typed.", "truncation.")} AS _truncated
+          FROM typed LEFT JOIN truncation ON true
+        ),
+        """;
 
     /// <summary>The last truncate, of this run or of earlier ones.</summary>
     /// <param name="prefix">Of the names that Bronze's columns have in <paramref name="from"/>.</param>
     private string Truncation(string from, string prefix) => $"""
         ,
         truncation AS (
-          SELECT {prefix}_position AS _position, {(_shape.Sequence is { } column ? prefix + column : "0")} AS _place FROM {from} WHERE {prefix}_op = 't'
+          {Ends(from, prefix)}
           UNION ALL
-          SELECT _position, 0 FROM truncated
-          ORDER BY _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1
+          SELECT _epoch, _position, 0 FROM truncated
+          ORDER BY {RowOrder.LastEnd} LIMIT 1
         )
         """;
+
+    private string Ends(string from, string prefix) =>
+        $"SELECT {_order.EpochOf(prefix)} AS _epoch, {prefix}_position AS _position, {_order.PlaceOf(prefix)} AS _place FROM {from} WHERE {prefix}_op = 't'";
+
+    /// <summary>A column of the Silver table that its contract does not name.</summary>
+    private string Technical(string name)
+    {
+        if (name != BronzeColumns.OrderTime) return Raw(name);
+        var known = new[] { _shape.OrderTime, _shape.RecordTime }.OfType<string>().Select(Raw).ToList();
+        return known is [var only] ? only : $"COALESCE({string.Join(", ", known)})";
+    }
 
     /// <summary>Rules are for rows: deletes and truncates have none.</summary>
     private string IsRow => _hasChanged ? "_op NOT IN ('d', 't')" : "_op <> 'd'";
@@ -263,7 +279,7 @@ public sealed class SilverSql
 
     private IEnumerable<string> Missing(Severity severity) =>
         _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)
-            .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasChanged ? " AND NOT _truncated" : "")} AND {_sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
+            .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasEnds ? " AND NOT _truncated" : "")} AND {_sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
 
     private string Join(Reference reference, int index) =>
         $"\n  LEFT JOIN (SELECT DISTINCT {_sql.Name(reference.To)} AS _to FROM {_sql.Table(reference.Table)}) AS reference_{index}\n    ON reference_{index}._to = {Mask(_contract.Column(reference.Column), "r.")}";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -23,6 +24,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     public const string BehindFigures = "behind";
     public const string WaitingFigures = "waiting_rows";
 
+    private readonly SourceEnd? _reflected = SourceEnd.Of(table);
     private readonly SilverStatements _silver = spec.Silver!;
     private readonly SqlDialect _sql = spec.Dialect;
     private readonly string _key = spec.Dialect.Names(spec.Key);
@@ -68,9 +70,9 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     {
         get
         {
-            var truncated = table.Position(SilverTables.TruncatedAppId);
+            var truncated = SourceEnd.Last([_reflected, _silver.SnapshotEpoch is { } epoch ? new SourceEnd(epoch, null) : null]);
             var bound = spec.Pins.HeldRowsMax is { } rowsMax ? $"_n <= {rowsMax} AND (_n = 1 OR _bytes <= {spec.Pins.HeldBytesMax})" : "true";
-            yield return new DefineStep("truncated", $"SELECT {_sql.Cast($"{truncated ?? 0}", Int64Type.Default)} AS _position WHERE {(truncated is null ? "false" : "true")}");
+            yield return new DefineStep("truncated", $"SELECT {Number(truncated?.Epoch ?? 0)} AS _epoch, {Number(truncated is { } end ? end.Position : 0)} AS _position WHERE {(truncated is null ? "false" : "true")}");
             yield return new DefineStep("waiting", "SELECT * FROM quarantine_rows WHERE _held");
             yield return new FiguresStep(WaitingFigures, "SELECT count(*) AS waiting FROM waiting", [new JobColumn("waiting", "long")]);
             yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({_silver.Releasable}) AS released") { Keep = true };
@@ -97,13 +99,13 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
     {
         get
         {
-            var (place, its) = _silver.Sequence is { } column ? ($"COALESCE({column}, 0)", $"COALESCE(t.{column}, 0)") : ("0", "0");
-            yield return new DefineStep("last_truncate", $"SELECT _position, {place} AS _place FROM checked WHERE _op = 't' ORDER BY _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1") { Keep = true };
-            yield return new FiguresStep(TruncateFigures, "SELECT _position FROM last_truncate", [new JobColumn("_position", "long")]);
-            // The keys of the table's rows that a truncate of this run removes.
+            var begun = NewSnapshot is { } epoch ? $" UNION ALL SELECT {Number(epoch)}, {Number(null)}, 0" : "";
+            yield return new DefineStep("last_truncate", $"SELECT * FROM ({_silver.Truncates}{begun}) AS ends ORDER BY {RowOrder.LastEnd} LIMIT 1") { Keep = true };
+            yield return new FiguresStep(TruncateFigures, $"SELECT {_sql.Cast("_epoch", Int64Type.Default)} AS _epoch, _position FROM last_truncate WHERE _position IS NOT NULL", [new JobColumn("_epoch", "long"), new JobColumn("_position", "long")]);
+            // The keys of the table's rows that a truncate of this run, or a snapshot that is new to it, removes.
             yield return new DefineStep("emptied", $"""
                 SELECT {string.Join(", ", spec.Key.Select(name => $"t.{_sql.Name(name)}"))} FROM table_rows AS t CROSS JOIN last_truncate AS l
-                WHERE t._position < l._position OR (t._position = l._position AND {its} < l._place)
+                WHERE {_silver.IsTruncated}
                 """) { Keep = true };
             foreach (var step in Table.Match($"SELECT {_key} FROM checked WHERE _rules = '' UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
             yield return new DefineStep("existing", $"SELECT * FROM matched ANTI JOIN emptied USING ({_key})");
@@ -129,6 +131,20 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarant
         .. Quarantine.Match("SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _held_rules IS NOT NULL", "quarantine_existing"),
         .. Quarantine.Write("quarantine_existing", "quarantined", "released"),
     ];
+
+    /// <summary>The epoch of a finished snapshot that the table does not reflect yet; null: there is none.</summary>
+    private long? NewSnapshot => _silver.SnapshotEpoch is { } epoch && epoch > (table.Position(SourceEnd.SnapshotAppId) ?? 0) ? epoch : null;
+
+    /// <summary>What the table reflects of ends of the source with the run.</summary>
+    public IEnumerable<TxnMove> Moves(CheckedAnswer answer)
+    {
+        if (NewSnapshot is { } epoch) yield return new TxnMove(SourceEnd.SnapshotAppId, table.Position(SourceEnd.SnapshotAppId), epoch);
+        if (answer.Rows(TruncateFigures).IsEmpty) yield break;
+        var end = new SourceEnd(answer.Long(TruncateFigures), answer.Long(TruncateFigures, 1));
+        if (_reflected is not { } known || end.IsAfter(known)) yield return new TxnMove(end.AppId, table.Position(end.AppId), end.Position!.Value);
+    }
+
+    private string Number(long? value) => value is { } number ? _sql.Cast(number.ToString(CultureInfo.InvariantCulture), Int64Type.Default) : _sql.Null(Int64Type.Default);
 
     private string Text(string number) => _sql.ToText(number, Int64Type.Default);
 }

@@ -13,13 +13,6 @@ public static class SilverTables
     /// <summary>Deletes that won: keeps an older row of the same key that comes later from coming back.</summary>
     public const string DeletedSuffix = "__deleted";
 
-    /// <summary>
-    /// The <c>txn</c> of a Silver table that holds the position of the last truncate at the source: rows from before it do
-    /// not come back, however late they arrive. A transaction arrives as a whole, so that its place within one need not be
-    /// remembered.
-    /// </summary>
-    public const string TruncatedAppId = "truncated";
-
     /// <summary>Where deletes go.</summary>
     public static TableId Deleted(TableId silver) => TableId.Silver(silver.Name + DeletedSuffix);
 
@@ -36,6 +29,12 @@ public static class SilverTables
         foreach (var name in technical)
         {
             if (fields.Exists(field => field.Name == name)) continue;
+            if (name == BronzeColumns.OrderTime)
+            {
+                fields.Add(new Field(name, BronzeColumns.Timestamp, nullable: true));
+                continue;
+            }
+
             var column = bronze.FieldsList.FirstOrDefault(field => field.Name == name)
                 ?? throw new PipelineException(FaultKind.Invalid, $"Table {contract.Table}, order-by", $"{contract.From} has no column '{name}' ({contract.Location})",
                     $"Correct order-by{SettingsReader.Nearest(name, bronze.FieldsList.Select(field => field.Name))}");
@@ -47,7 +46,10 @@ public static class SilverTables
 
     /// <summary>Technical columns that decide which of two rows is newer.</summary>
     public static IReadOnlyList<string> OrderingColumns(SilverContract contract, Schema bronze) =>
-        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(BronzeShape.Of(bronze).Ordering).Distinct(StringComparer.Ordinal)];
+        Ordering(contract, BronzeShape.Of(bronze));
+
+    private static IReadOnlyList<string> Ordering(SilverContract contract, BronzeShape shape) =>
+        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(shape.Ordering).Concat(shape.Epoch is { } epoch ? [epoch] : []).Concat(RowOrder.HasTime(shape) ? [BronzeColumns.OrderTime] : []).Distinct(StringComparer.Ordinal)];
 
     /// <summary>
     /// Columns of the quarantine: the key as text, the broken rules separated by commas, whether only references are

@@ -57,7 +57,7 @@ internal static class RenderedRuns
             var quarantine = (await lake.Tables.TryOpenAsync(TableId.Quarantine(id.Name), Cancel))!;
             var silver = (await lake.Tables.TryOpenAsync(id, Cancel))!;
             await AppendAsync(quarantine);
-            await AppendAsync(silver, new TxnMove(SilverTables.TruncatedAppId, null, 7));
+            await AppendAsync(silver, new TxnMove(new SourceEnd(0, 7).AppId, null, 7));
             await AppendAsync(await lake.Tables.OpenOrCreateAsync(SilverTables.Deleted(id), silver.Current.Schema.FieldsList, Cancel));
         }
         else

@@ -37,10 +37,10 @@ typed AS (
   FROM parsed
 ),
 truncation AS (
-  SELECT _s__position AS _position, 0 AS _place FROM source WHERE _s__op = 't'
+  SELECT 0 AS _epoch, _s__position AS _position, 0 AS _place FROM source WHERE _s__op = 't'
   UNION ALL
-  SELECT _position, 0 FROM truncated
-  ORDER BY _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1
+  SELECT _epoch, _position, 0 FROM truncated
+  ORDER BY _epoch DESC NULLS LAST, _position DESC NULLS LAST, _place DESC NULLS LAST LIMIT 1
 ),
 placed AS (
   SELECT typed.*, COALESCE(typed._position < truncation._position, false) AS _truncated

@@ -46,6 +46,7 @@ typed AS (
     _s__position AS _position,
     _s__partition AS _partition,
     _s__offset AS _offset,
+    _s__timestamp AS _order_time,
     _s__ingested_at AS _ingested_at,
     _s__op AS _op
   FROM parsed
@@ -82,6 +83,7 @@ SELECT `event_id`,
   _position,
   _partition,
   _offset,
+  _order_time,
   _ingested_at,
   _op, false AS _truncated, _rules,
   _broken = '' AND _missing <> '' AS _held,
