@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 
@@ -64,14 +65,22 @@ internal static class FileBounds
     public static string Low(Field column) => Bound("minValues", column);
 
     /// <summary>No value of the column is greater; null when that is not known.</summary>
-    public static string High(Field column) => Bound("maxValues", column);
+    public static string High(Field column) => column.DataType switch
+    {
+        // Some writers leave out what is no number, which is greater than all that are.
+        FloatType or DoubleType => $"CAST(NULL AS {Sql.Type(column.DataType)})",
+        // Others cut microseconds off.
+        TimestampType => $"CAST(TRY_CAST({Text("maxValues", column)} AS TIMESTAMP) + INTERVAL 1 MILLISECOND AS {Sql.Type(column.DataType)})",
+        _ => Bound("maxValues", column),
+    };
 
     /// <summary>Paths of the files for which a condition over <see cref="Low"/> and <see cref="High"/> is not false.</summary>
     /// <param name="with">Further relations that the condition speaks of, one row each.</param>
     public static List<string> NotRuledOut(DuckDbSession session, string condition, string? with = null) =>
         [.. session.Rows($"SELECT path FROM {Table}{(with is null ? "" : $", {with}")} WHERE ({condition}) IS NOT FALSE").Select(row => (string)row[0]!)];
 
+    private static string Bound(string kind, Field column) => $"TRY_CAST({Text(kind, column)} AS {Sql.Type(column.DataType)})";
+
     // JSON paths quote the name, so that any column name can be looked up.
-    private static string Bound(string kind, Field column) =>
-        $"TRY_CAST(json_extract_string(json_extract(stats, '$.{kind}'), {Sql.Text($"$.\"{column.Name}\"")}) AS {Sql.Type(column.DataType)})";
+    private static string Text(string kind, Field column) => $"json_extract_string(json_extract(stats, '$.{kind}'), {Sql.Text($"$.\"{column.Name}\"")})";
 }
