@@ -35,14 +35,15 @@ public static class GapAcceptance
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "it does not exist", "There is nothing to accept for it.");
         foreach (var gap in gaps)
         {
-            if (await bronze.CommitAsync(TransactionOf(gap), cancellationToken) is not CommitResult.Committed)
+            if (await bronze.CommitAsync(TransactionOf(gap, bronze.Current.Histories.EpochOf(gap.Split)), cancellationToken) is not CommitResult.Committed)
                 throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {gap.Split}", "it has moved since the gap was looked at", "Look again.");
         }
     }
 
-    internal static Transaction TransactionOf(SplitGap gap) => new(Operation, Isolation.BlindAppend)
+    /// <param name="epoch">In which the table reads the split.</param>
+    internal static Transaction TransactionOf(SplitGap gap, int epoch) => new(Operation, Isolation.BlindAppend)
     {
-        Moves = [new TxnMove(gap.Split, gap.Range.From, gap.Range.To)],
+        Moves = [new TxnMove(gap.Split, epoch, gap.Range.From, gap.Range.To)],
         Counts = [new TxnCount(RowCounts.GivenUp, gap.Range.To - gap.Range.From)],
         Parameters = ImmutableDictionary<string, string>.Empty
             .Add("split", gap.Split.ToString())

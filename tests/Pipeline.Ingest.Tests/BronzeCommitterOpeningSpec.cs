@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 
@@ -8,6 +9,28 @@ public sealed class BronzeCommitterOpeningSpec : CommitterScene
 {
     private static readonly Fault Outage = new(FaultKind.Unreachable, "Store", "time-out", "Wait.");
     private static readonly Fault Refusal = new(FaultKind.Invalid, "Table", "column id changes its type", "Change it back.");
+
+    [Fact]
+    public void One_who_knows_a_version_is_not_answered_from_a_log_that_was_read_before_it_was_made()
+    {
+        When(Ask(tag: 1, "a"));
+        When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, Tag: 2, [Id("a")], AtLeast: 7), ActorRefs.Nobody)));
+
+        var early = When(new CommitterEvent.Opened(View(6, ("a", 5))));
+        Assert.IsType<CommitterEffect.Open>(Assert.Single(early));
+
+        Assert.All(Replies(When(new CommitterEvent.Opened(View(7, ("a", 9))))), reply => Assert.Equal(7, Assert.IsType<PositionsFound>(reply).Version));
+    }
+
+    [Fact]
+    public void A_version_that_is_not_there_any_more_is_not_waited_for()
+    {
+        When(Ask(tag: 1, "a"));
+        When(new CommitterEvent.Asked(new PendingQuestion(new GetPositions(Table, Tag: 2, [Id("a")], AtLeast: 7), ActorRefs.Nobody)));
+        When(new CommitterEvent.Opened(View(6, ("a", 5))));
+
+        Assert.NotEmpty(Replies(When(new CommitterEvent.Opened(View(6, ("a", 5))))));
+    }
 
     [Fact]
     public void Opens_once_whoever_else_comes_meanwhile()

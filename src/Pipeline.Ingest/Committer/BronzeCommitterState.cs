@@ -27,7 +27,11 @@ public enum CommitterPhase
 public sealed record PendingStage(StageFiles Stage, IActorRef ReplyTo);
 
 /// <summary>A question for positions and the one who asked.</summary>
-public sealed record PendingQuestion(GetPositions Question, IActorRef ReplyTo);
+public sealed record PendingQuestion(GetPositions Question, IActorRef ReplyTo)
+{
+    /// <summary>The log has been read, or is, for the version that it must not be older than.</summary>
+    public bool IsReadFor { get; init; }
+}
 
 /// <summary>Limits of a committer.</summary>
 /// <param name="CommitInterval">At most one commit in this time; a stage after a quiet time is committed at once.</param>
@@ -99,8 +103,8 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
     {
         // One who asks again wants one answer, to what was asked last.
         var next = this with { Questions = Questions.RemoveAll(earlier => IsSame(earlier, question)).Add(question) };
-        // A table that was missing may have been made since, and the one who asks may have written to it.
-        return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && (View.Version < 0 || View.Version < question.Question.AtLeast)) ? next.Open(effects) : next;
+        // A table that was missing may have been made since.
+        return Phase == CommitterPhase.Closed || (Phase == CommitterPhase.Ready && View.Version < 0) ? next.Open(effects) : next;
     }
 
     private BronzeCommitterState OnStaged(PendingStage stage, ImmutableList<CommitterEffect>.Builder effects)
@@ -258,6 +262,9 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
     private BronzeCommitterState AnswerQuestions(ImmutableList<CommitterEffect>.Builder effects)
     {
         if (Questions.Count == 0 || Phase is not (CommitterPhase.Ready or CommitterPhase.Committing)) return this;
+        // One who asks may have written to the table, and all that is known here may be from before: the log is read for it, once.
+        if (Phase == CommitterPhase.Ready && Questions.Exists(question => !question.IsReadFor && View.Version < question.Question.AtLeast))
+            return (this with { Questions = [.. Questions.Select(question => question with { IsReadFor = true })] }).Open(effects);
 
         var undecided = Gathered.Concat(InCommit).SelectMany(pending => pending.Stage.Ranges).Select(range => range.Split)
             .ToHashSet();

@@ -28,36 +28,45 @@ internal static class Beginnings
     public static ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
     {
         var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).ToList();
-        return RecordAsync(table, listed, snapshot => SplitEpochs.Learn(snapshot.Histories, listed, split => snapshot.Position(split.ToString()) is not null,
-            snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{table.Id.Source}/", StringComparison.Ordinal))), time, cancellationToken);
+        return RecordAsync(table, snapshot => ToRecord(snapshot, table.Id.Source!, listed), time, cancellationToken);
     }
+
+    /// <summary>What a version of a table has to be told of its splits; null: it knows everything.</summary>
+    /// <param name="listed">All splits of the table.</param>
+    internal static Transaction? ToRecord(Snapshot snapshot, string source, IReadOnlyList<Split> listed) =>
+        TransactionOf(snapshot, listed, SplitEpochs.Learn(snapshot.Histories, listed, split => snapshot.Position(split.ToString()) is not null,
+            snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{source}/", StringComparison.Ordinal))));
+
+    /// <summary>The same of the table of dead letters.</summary>
+    /// <param name="of">The histories of the table that the splits are read for.</param>
+    internal static Transaction? ToFollow(Snapshot snapshot, SplitHistories of, IReadOnlyCollection<Split> splits) =>
+        TransactionOf(snapshot, [], SplitEpochs.Follow(snapshot.Histories, of, splits));
 
     /// <summary>The same for the table of dead letters, which follows the table that the splits are read for and has no beginnings.</summary>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
     public static ValueTask FollowAsync(BronzeTable deadLetters, BronzeTable table, IReadOnlyCollection<Split> splits, TimeProvider time, CancellationToken cancellationToken) =>
-        RecordAsync(deadLetters, [], snapshot => SplitEpochs.Follow(snapshot.Histories, table.Delta.Current.Histories, splits), time, cancellationToken);
+        RecordAsync(deadLetters, snapshot => ToFollow(snapshot, table.Delta.Current.Histories, splits), time, cancellationToken);
 
-    private static async ValueTask RecordAsync(BronzeTable table, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn, TimeProvider time, CancellationToken cancellationToken)
+    private static async ValueTask RecordAsync(BronzeTable table, Func<Snapshot, Transaction?> decide, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (TransactionOf(table.Delta.Current, begin, learn) is null) return;
-        var isRecorded = await Races.RunAsync(time, cancel => TryRecordAsync(table, begin, learn, cancel), cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
+        if (decide(table.Delta.Current) is null) return;
+        var isRecorded = await Races.RunAsync(time, cancel => TryRecordAsync(table, decide, cancel), cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
         if (!isRecorded)
             throw new PipelineException(FaultKind.Unreachable, $"Table {table.Id}", $"where its splits begin could not be recorded: other writers came first {Races.AttemptsMax} times",
                 "Look for too many writers of this table.");
     }
 
     /// <returns>Whether the table knows the splits now, by this commit or by another.</returns>
-    private static async ValueTask<bool> TryRecordAsync(BronzeTable table, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn, CancellationToken cancellationToken)
+    private static async ValueTask<bool> TryRecordAsync(BronzeTable table, Func<Snapshot, Transaction?> decide, CancellationToken cancellationToken)
     {
-        if (TransactionOf(await table.Delta.RefreshAsync(cancellationToken), begin, learn) is not { } transaction) return true;
+        if (decide(await table.Delta.RefreshAsync(cancellationToken)) is not { } transaction) return true;
         KillPoint.Reach(KillPoint.BeforeBeginning);
         return await table.Delta.CommitAsync(transaction, cancellationToken) is CommitResult.Committed;
     }
 
     /// <summary>Null: the table knows everything.</summary>
-    private static Transaction? TransactionOf(Snapshot snapshot, IReadOnlyList<Split> begin, Func<Snapshot, IReadOnlyDictionary<SplitId, SplitHistory>> learn)
+    private static Transaction? TransactionOf(Snapshot snapshot, IReadOnlyList<Split> begin, IReadOnlyDictionary<SplitId, SplitHistory> learned)
     {
-        var learned = learn(snapshot);
         var moves = ImmutableArray.CreateBuilder<TxnMove>();
         var named = new List<(SplitId Split, long At)>();
         foreach (var split in begin)

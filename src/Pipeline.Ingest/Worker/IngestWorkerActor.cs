@@ -260,17 +260,11 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
         foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _setup.Time, cancel);
-        var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedOf(table, mine));
+        var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Delta.Current, mine));
         if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
-            logged = logged.SetItem(_setup.DeadLetters, LoggedOf(await FollowAsync(deadLetters, tables, mine, cancel), mine));
+            logged = logged.SetItem(_setup.DeadLetters, LoggedEpochs.Of((await FollowAsync(deadLetters, tables, mine, cancel)).Delta.Current, mine));
         return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
-
-    private static LoggedEpochs LoggedOf(BronzeTable table, IEnumerable<Split> splits)
-    {
-        var snapshot = table.Delta.Current;
-        return new LoggedEpochs(snapshot.Version, splits.Select(split => KeyValuePair.Create(split.Id, snapshot.Histories.EpochOf(split.Id))).Where(pair => pair.Value > 0).ToImmutableDictionary());
-    }
 
     private async ValueTask<BronzeTable> OpenDeadLettersAsync(CancellationToken cancellationToken) =>
         _deadLetters = await BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters, DeadLetterColumns.SourceSchema, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Ingest.Committer;
 
 namespace Pipeline.Ingest.Worker;
@@ -29,7 +30,11 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
 
 /// <summary>In which epochs a version of a table reads a worker's splits.</summary>
 /// <param name="Epochs">Of the splits that are read in another epoch than 0.</param>
-public sealed record LoggedEpochs(long Version, ImmutableDictionary<SplitId, int> Epochs);
+public sealed record LoggedEpochs(long Version, ImmutableDictionary<SplitId, int> Epochs)
+{
+    internal static LoggedEpochs Of(Snapshot snapshot, IEnumerable<Split> splits) =>
+        new(snapshot.Version, splits.Select(split => KeyValuePair.Create(split.Id, snapshot.Histories.EpochOf(split.Id))).Where(pair => pair.Value > 0).ToImmutableDictionary());
+}
 
 /// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>
 public abstract record WorkerEvent : INoSerializationVerificationNeeded

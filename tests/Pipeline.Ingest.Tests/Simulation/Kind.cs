@@ -33,6 +33,9 @@ internal enum Kind
     /// <summary>A split is found that was not there before.</summary>
     NewSplit,
 
+    /// <summary>A source was made anew, and a table counts its splits in a new epoch.</summary>
+    NewEpoch,
+
     /// <summary>Old commits leave a log.</summary>
     LogCleanUp,
 

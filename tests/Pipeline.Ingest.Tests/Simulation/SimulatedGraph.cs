@@ -20,6 +20,7 @@ internal sealed class SimulatedGraph
     private readonly Queue<Roll> _closed = [];
     private readonly int _depth;
     private readonly int _decoding;
+    private readonly string? _identity;
     private bool _isWaiting;
     private bool _isDraining;
     private bool _hasEnded;
@@ -34,18 +35,22 @@ internal sealed class SimulatedGraph
         _next = remembered;
         _depth = simulation.Random.Next(1, 4);
         _decoding = simulation.Decoding;
+        _identity = starts[0].Split.Identity;
         _deadLetters = new SimulatedRoll(simulation.TableOf(Simulation.DeadLetters), simulation.SchemaChanges, isSparse: true);
         foreach (var start in starts)
         {
             _next[start.Split.Id] = start.From ?? 0;
-            foreach (var (table, position) in start.Tables) RollOf(table).Positions.Start(start.Split.Id, position, start.From);
+            foreach (var (table, position) in start.Tables) RollOf(table).Positions.Start(start.Split.Id, position, start.From, start.EpochOf(table));
         }
 
         // The letters of readings that got no further.
         var splits = starts.ToDictionary(start => start.Split.Id, start => start.From ?? 0);
-        _held = [.. simulation.RowsOf(Simulation.DeadLetters).Where(row => splits.TryGetValue(row.Split, out var from) && row.Position >= from).Select(row => (row.Split, row.Position))];
+        _held = [.. simulation.RowsOf(Simulation.DeadLetters).Where(row => splits.TryGetValue(row.Split, out var from) && row.Position >= from && simulation.IdentityOf(row.History) == _identity).Select(row => (row.Split, row.Position))];
         ScheduleStep();
     }
+
+    /// <summary>Of the source that is read.</summary>
+    public string? Identity => _identity;
 
     public void Drain() => _isDraining = true;
 
@@ -98,7 +103,7 @@ internal sealed class SimulatedGraph
         if (stages.IsEmpty) return;
 
         if (_simulation.Mutation == Mutation.AcknowledgeBeforeCommit)
-            foreach (var start in _starts) _simulation.Acknowledge(start.Split.Id, _next[start.Split.Id]);
+            foreach (var start in _starts) _simulation.Acknowledge(start.Split.Id, _next[start.Split.Id], _identity);
         _closed.Enqueue(new Roll(stages));
         if (_isWaiting) _simulation.Count(Kind.DeepPipeline);
         HandOver();
@@ -113,6 +118,8 @@ internal sealed class SimulatedGraph
 
     private Fault? FaultOf(SimulatedSplit split)
     {
+        // A source does not hand out records of one history as those of another.
+        if (_simulation.Identity != _identity) return new Fault(FaultKind.Unreachable, $"Split {split.Id}", "was made anew", "Wait.");
         if (_simulation.Time.Now < split.BrokenUntil) return new Fault(FaultKind.NotAuthorised, $"Split {split.Id}", "may not be read", "Grant it.", split.Id);
         return _next[split.Id] < split.Expired ? new Fault(FaultKind.Gap, $"Split {split.Id}", "has lost records", "Accept the gap.", split.Id) : null;
     }
@@ -130,7 +137,7 @@ internal sealed class SimulatedGraph
             var isDead = SimulatedSplit.IsDead(position, _decoding);
             if (!Enters(position, table.Positions.SkipBelow(split.Id), lettersBelow, isDead, _held.Contains((split.Id, position)))) continue;
             var roll = isDead ? _deadLetters : table;
-            roll.Written.Add(new SimulatedRow(roll.Table, split.Id, position));
+            roll.Written.Add(new SimulatedRow(roll.Table, split.Id, position, _simulation.History));
             roll.Positions.Wrote(split.Id);
         }
 

@@ -32,9 +32,11 @@ internal sealed class SimulatedOperator(Simulation simulation)
     {
         var snapshot = table.Current;
         var rows = simulation.RowsOf(table.Id);
-        var redriven = rows.Where(row => row.IsRedriven).Select(row => (row.Split, row.Position)).ToHashSet();
-        var asRead = rows.Where(row => !row.IsRedriven).Select(row => (row.Split, row.Position)).ToHashSet();
+        var redriven = rows.Where(row => row.IsRedriven && row.History == simulation.History).Select(row => (row.Split, row.Position)).ToHashSet();
+        var asRead = rows.Where(row => !row.IsRedriven && row.History == simulation.History).Select(row => (row.Split, row.Position)).ToHashSet();
         var entering = simulation.RowsOf(Simulation.DeadLetters)
+            // Those of a source before are of an epoch that the table has left.
+            .Where(letter => letter.History == simulation.History && simulation.IsOfNow(snapshot, letter.Split))
             .Where(letter => simulation.SplitOf(letter.Split).TableOf(letter.Position) == table.Id.Name)
             .Where(letter => RedriveBatch.Settled(letter.Position, snapshot.Position(letter.Split), simulation.Mutation != Mutation.RedriveTwice && redriven.Contains((letter.Split, letter.Position))) is null)
             .Where(letter => !SimulatedSplit.IsDead(letter.Position, simulation.OperatorsDecoding) && !asRead.Contains((letter.Split, letter.Position)))
@@ -52,12 +54,12 @@ internal sealed class SimulatedOperator(Simulation simulation)
     public void AcceptGap(SimulatedTable table, SimulatedSplit split)
     {
         var snapshot = table.Current;
-        if (snapshot.Position(split.Id) is not { } position || position >= split.Expired) return;
-        var transaction = GapAcceptance.TransactionOf(new SplitGap(split.Id, new PositionRange(position, split.Expired)));
-        var end = split.Expired;
+        if (!simulation.IsOfNow(snapshot, split.Id) || snapshot.Position(split.Id) is not { } position || position >= split.Expired) return;
+        var transaction = GapAcceptance.TransactionOf(new SplitGap(split.Id, new PositionRange(position, split.Expired)), snapshot.Histories.EpochOf(split.Id));
+        var (end, history) = (split.Expired, simulation.History);
         Commit(table, transaction, snapshot, Kind.GapAccepted, () =>
         {
-            for (var lost = position; lost < end; lost++) split.GivenUp.Add(lost);
+            for (var lost = position; lost < end && history == simulation.History; lost++) split.GivenUp.Add(lost);
         });
     }
 

@@ -80,10 +80,10 @@ internal sealed class SimulatedWorker
             case WorkerEffect.Locate locate:
                 _simulation.Soon(() => Apply(_simulation.Happens(0.03)
                     ? new WorkerEvent.LocateFailed(locate.Epoch, _simulation.Happens(0.5) ? Outage : Refusal)
-                    : new WorkerEvent.Located(locate.Epoch, _simulation.Find(_splits))));
+                    : _simulation.Locate(locate.Epoch, _splits)));
                 break;
             case WorkerEffect.AskPositions ask:
-                _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits), _self);
+                _simulation.ToCommitter(new GetPositions(ask.Table, ask.Epoch, ask.Splits, ask.AtLeast), _self);
                 break;
             case WorkerEffect.AskAgainAfter again:
                 Timer(again.Table.ToString(), again.Delay, new WorkerEvent.AnswerOverdue(again.Epoch, again.Table));
@@ -135,7 +135,7 @@ internal sealed class SimulatedWorker
     {
         var fails = _simulation.Happens(0.04);
         var positions = fails ? acknowledge.Positions.Take(_simulation.Random.Next(0, acknowledge.Positions.Length + 1)) : acknowledge.Positions;
-        foreach (var (split, position) in positions) _simulation.Acknowledge(split, position);
+        foreach (var (split, position) in positions) _simulation.Acknowledge(split, position, _graph?.Identity);
         if (fails) _simulation.Count(Kind.AcknowledgementFailed);
         _simulation.Soon(() => Apply(!fails ? new WorkerEvent.Acknowledged(acknowledge.Epoch)
             : new WorkerEvent.AcknowledgeFailed(acknowledge.Epoch, _simulation.Random.NextDouble() < 0.5 ? Outage : Refusal)));

@@ -44,7 +44,8 @@ internal enum Mutation
 }
 
 /// <summary>One row: a record of a split, found in a table.</summary>
-internal readonly record struct SimulatedRow(TableId Table, SplitId Split, long Position, bool IsRedriven = false);
+/// <param name="History">How often the source had been made anew when the record was read.</param>
+internal readonly record struct SimulatedRow(TableId Table, SplitId Split, long Position, int History, bool IsRedriven = false);
 
 /// <summary>
 /// The records of a split. A reader of the log below what was acknowledged finds nothing: the source has let it go.
@@ -54,6 +55,8 @@ internal sealed class SimulatedSplit(Split split, int records, int group, TimeSp
 {
     /// <summary>Over this time the records come.</summary>
     private static readonly TimeSpan Writes = TimeSpan.FromSeconds(45);
+
+    private TimeSpan _madeAt;
 
     public Split Split => split;
 
@@ -78,7 +81,14 @@ internal sealed class SimulatedSplit(Split split, int records, int group, TimeSp
     public HashSet<long> GivenUp { get; } = [];
 
     /// <summary>How many records there are at a time.</summary>
-    public int Written(TimeSpan now) => now >= Writes ? records : (int)(records * (now / Writes)) / group * group;
+    public int Written(TimeSpan now) => now - _madeAt >= Writes ? records : (int)(records * ((now - _madeAt) / Writes)) / group * group;
+
+    /// <summary>The source is made anew: it has other records at the same positions, and nobody has read any.</summary>
+    public void Renew(TimeSpan now)
+    {
+        (_madeAt, Acknowledged, Expired, BrokenUntil) = (now, 0, 0, TimeSpan.Zero);
+        GivenUp.Clear();
+    }
 
     public static bool IsDead(long position, int decoding) => (position * 5 + decoding * 3) % 7 == 3;
 

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Ingest.Committer;
+using Pipeline.Ingest.Worker;
 
 namespace Pipeline.Ingest.Tests.Simulation;
 
@@ -115,6 +117,7 @@ internal sealed class Simulation
         simulation.Schedule(30_000, () => simulation.SchemaChanges++);
         simulation.Schedule(25_000, simulation.Break);
         simulation.Schedule(30_000, simulation.Expire);
+        simulation.Schedule(60_000, simulation.Renew);
         simulation.Schedule(10_000, () => simulation._operator.Vacuum(simulation.Tables));
         simulation.AcceptGaps();
         while (!(simulation.Time.Now > ChaosEnds && simulation.IsComplete()) && simulation.Time.Step(GivesUp))
@@ -148,13 +151,42 @@ internal sealed class Simulation
 
     public IEnumerable<string> FilesBefore(TimeSpan moment) => _writtenAt.Where(pair => pair.Value < moment && Exists(pair.Key)).Select(pair => pair.Key);
 
-    /// <summary>Those splits of a worker's that are there.</summary>
-    public ImmutableArray<Split> Find(ImmutableArray<SimulatedSplit> splits)
+    /// <summary>How often the source was made anew.</summary>
+    public int History { get; private set; }
+
+    public string Identity => IdentityOf(History);
+
+    public string IdentityOf(int history) => string.Create(CultureInfo.InvariantCulture, $"server {history}");
+
+    /// <summary>Whether a table counts a split in the history that the source has now.</summary>
+    public bool IsOfNow(Snapshot snapshot, SplitId split) => snapshot.Histories.Find(split)?.Identity == Identity;
+
+    /// <summary>Lists the splits of a worker, and has the tables know whose they are and in which epoch they are read.</summary>
+    public WorkerEvent Locate(long epoch, ImmutableArray<SimulatedSplit> splits)
+    {
+        var mine = Find(splits);
+        ImmutableArray<SimulatedTable> tables = [.. mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Select(name => _tables[TableId.Bronze("sim", name)])];
+        foreach (var table in tables) Learn(table, Beginnings.ToRecord(table.Current, "sim", Find([.. Splits.Where(split => split.Split.Tables.Contains(table.Id.Name, StringComparer.Ordinal))])));
+        var letters = _tables[DeadLetters];
+        foreach (var group in mine.GroupBy(split => split.Tables[0], StringComparer.Ordinal))
+            Learn(letters, Beginnings.ToFollow(letters.Current, _tables[TableId.Bronze("sim", group.Key)].Current.Histories, [.. group]));
+        return new WorkerEvent.Located(epoch, mine) { Logged = tables.Append(letters).ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Current, mine)) };
+    }
+
+    private void Learn(SimulatedTable table, Transaction? transaction)
+    {
+        if (transaction is null) return;
+        Assert.IsType<CommitResult.Committed>(table.Commit(transaction, table.Current, Time.Now));
+        if (History > 0 && !table.Id.Equals(DeadLetters)) Count(Kind.NewEpoch);
+    }
+
+    /// <summary>Those splits that are there.</summary>
+    private ImmutableArray<Split> Find(ImmutableArray<SimulatedSplit> splits)
     {
         ImmutableArray<SimulatedSplit> there = [.. splits.Where(split => split.AppearsAt <= Time.Now)];
         foreach (var split in there)
             if (_found.Add(split.Id) && split.AppearsAt > TimeSpan.Zero) Count(Kind.NewSplit);
-        return [.. there.Select(split => split.Split)];
+        return [.. there.Select(split => split.Split with { Identity = Identity })];
     }
 
     public bool Happens(double probability) => IsChaos && Random.NextDouble() < probability;
@@ -180,7 +212,11 @@ internal sealed class Simulation
 
     public int NextName() => _names++;
 
-    public void Acknowledge(SplitId split, long position) => _splits[split].Acknowledged = Math.Max(_splits[split].Acknowledged, position);
+    /// <summary>What was read of a source before says nothing of this one.</summary>
+    public void Acknowledge(SplitId split, long position, string? identity)
+    {
+        if (identity == Identity) _splits[split].Acknowledged = Math.Max(_splits[split].Acknowledged, position);
+    }
 
     public string WriteFile(List<SimulatedRow> rows)
     {
@@ -241,11 +277,20 @@ internal sealed class Simulation
         Count(Kind.PermanentFault);
     }
 
+    /// <summary>The source is another one of the same name: a database on another server, topics that were deleted and made.</summary>
+    private void Renew()
+    {
+        History++;
+        foreach (var split in Splits) split.Renew(Time.Now);
+        Trace($"the source is {Identity}");
+    }
+
     /// <summary>A source lets go of records that were not read.</summary>
     private void Expire()
     {
         var split = Pick([.. Splits.Where(split => split.Group == 1)]);
-        if (_tables[TableId.Bronze("sim", "orders")].Current.Position(split.Id) is { } position)
+        var orders = _tables[TableId.Bronze("sim", "orders")].Current;
+        if (IsOfNow(orders, split.Id) && orders.Position(split.Id) is { } position)
             split.Expired = Math.Min(split.Records, Math.Max(split.Expired, position + Random.Next(1, 8)));
     }
 
@@ -306,13 +351,13 @@ internal sealed class Simulation
     private T Pick<T>(IReadOnlyList<T> list) => list[Random.Next(list.Count)];
 
     private bool IsComplete() => _splits.Values.All(split => split.Split.Tables.All(table =>
-        _tables[TableId.Bronze("sim", table)].View.Position(split.Id) >= split.Records));
+        _tables[TableId.Bronze("sim", table)].Current is var snapshot && IsOfNow(snapshot, split.Id) && snapshot.Position(split.Id) >= split.Records));
 
     /// <summary>Each record of the source is in the lake once, as a row or as a dead letter, unless an operator gave it up; a letter may be a marked row beside.</summary>
     private string? Judge()
     {
         if (!IsComplete()) return $"not everything was committed after {Time.Now}";
-        var found = _tables.Values.SelectMany(table => RowsOf(table.Id)).ToLookup(row => (row.Split, row.Position));
+        var found = _tables.Values.SelectMany(table => RowsOf(table.Id)).ToLookup(row => (row.Split, row.Position, row.History));
         foreach (var table in _tables.Values)
         {
             foreach (var path in table.Current.FilesByPath.Keys)
@@ -321,16 +366,18 @@ internal sealed class Simulation
         }
 
         foreach (var split in _splits.Values)
-            for (var position = 0L; position < split.Records; position++)
-            {
-                var rows = found[(split.Id, position)].ToList();
-                var (letters, redriven) = (rows.Count(row => row.Table == DeadLetters), rows.Count(row => row.IsRedriven));
-                var once = rows.Count - redriven;
-                if (once != 1 && !(once == 0 && split.GivenUp.Contains(position)))
-                    return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} is {once} times in the lake after {Time.Now}");
-                if (redriven > letters) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} was re-driven {redriven} times of {letters} letters");
-                if (rows.Exists(row => row.Table != DeadLetters && row.Table.Name != split.TableOf(position))) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} is in a table that is not its own");
-            }
+            for (var history = 0; history <= History; history++)
+                for (var position = 0L; position < split.Records; position++)
+                {
+                    var rows = found[(split.Id, position, history)].ToList();
+                    var (letters, redriven) = (rows.Count(row => row.Table == DeadLetters), rows.Count(row => row.IsRedriven));
+                    var once = rows.Count - redriven;
+                    // What a source had that is gone may never have been read.
+                    if (once != 1 && !(once == 0 && (history < History || split.GivenUp.Contains(position))))
+                        return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id}, history {history} of {History}, is {once} times in the lake after {Time.Now}");
+                    if (redriven > letters) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} was re-driven {redriven} times of {letters} letters");
+                    if (rows.Exists(row => row.Table != DeadLetters && row.Table.Name != split.TableOf(position))) return string.Create(CultureInfo.InvariantCulture, $"record {position} of {split.Id} is in a table that is not its own");
+                }
 
         return null;
     }
