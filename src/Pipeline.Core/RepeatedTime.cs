@@ -1,5 +1,9 @@
 namespace Pipeline.Core;
 
+/// <summary>Stamps that are to be read: <c>[Low, High)</c>.</summary>
+/// <param name="WithAhead">Also those from where the reading has come to on: what was stamped before the clock was set back, and not read.</param>
+public readonly record struct RepeatedStamps(long Low, long High, bool WithAhead);
+
 /// <summary>
 /// What is to be read although it is stamped as if it had been: a server whose clock was set back gives times a second time. Until it is
 /// past what was read, rows from where it began to repeat itself are read by a cursor of their own. Times are microseconds. No I/O.
@@ -11,6 +15,7 @@ public sealed class RepeatedTime
 
     private long? _next;
     private long? _clock;
+    private bool _isAheadUnread;
 
     /// <summary>Whether the clock is behind what was read, or was and not all is read since.</summary>
     public bool IsOn => _next is not null;
@@ -28,19 +33,21 @@ public sealed class RepeatedTime
         if (IsOn && !hasGoneBack) return false;
         var earliest = sinceLook is { } since ? Math.Max(0, clock - (since.Ticks / TimeSpan.TicksPerMicrosecond) - MarginMicros) : 0;
         _next = Math.Min(_next ?? earliest, earliest);
+        _isAheadUnread = true;
         return true;
     }
 
-    /// <summary>The stamps <c>[Low, High)</c> that are to be read next; null while there are none.</summary>
+    /// <summary>The stamps that are to be read next; null while there are none.</summary>
     /// <param name="end">Up to where nothing is committed late.</param>
-    public (long Low, long High)? Next(long end, long readUpTo) =>
-        _next is { } next && Math.Min(end, readUpTo) is var high && high > next ? (next, high) : null;
+    public RepeatedStamps? Next(long end, long readUpTo) =>
+        _next is { } next && Math.Min(end, readUpTo) is var high && high > next ? new RepeatedStamps(next, high, _isAheadUnread) : null;
 
     /// <summary>These stamps have been read.</summary>
     /// <returns>Whether reading goes on by the position alone.</returns>
     public bool ReadTo(long high, long readUpTo)
     {
         _next = high >= readUpTo ? null : high;
+        _isAheadUnread = false;
         return !IsOn;
     }
 }

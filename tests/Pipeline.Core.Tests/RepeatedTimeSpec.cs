@@ -22,7 +22,9 @@ public sealed class RepeatedTimeSpec
         var repeated = new RepeatedTime();
 
         Assert.True(repeated.Look(clock: 100 * Second, readUpTo: 3_700 * Second, sinceLook: null));
-        Assert.Equal((0, 99 * Second), repeated.Next(end: 99 * Second, readUpTo: 3_700 * Second));
+        Assert.Equal(new RepeatedStamps(0, 99 * Second, WithAhead: true), repeated.Next(end: 99 * Second, readUpTo: 3_700 * Second));
+        Assert.False(repeated.ReadTo(99 * Second, 3_700 * Second));
+        Assert.Equal(new RepeatedStamps(99 * Second, 100 * Second, WithAhead: false), repeated.Next(end: 100 * Second, readUpTo: 3_700 * Second));
         Assert.False(repeated.Look(clock: 101 * Second, readUpTo: 3_700 * Second, sinceLook: TimeSpan.FromSeconds(1)));
     }
 
@@ -64,7 +66,8 @@ public sealed class RepeatedTimeSpec
                 lookedAt = now;
                 if (repeated.IsOn)
                 {
-                    if (repeated.Next(clock, readUpTo!.Value) is not var (low, high)) return;
+                    if (repeated.Next(clock, readUpTo!.Value) is not var (low, high, withAhead)) return;
+                    if (withAhead) Read(readUpTo.Value, long.MaxValue);
                     if (Read(low, high)) readUpTo++;
                     repeated.ReadTo(high, readUpTo.Value);
                 }

@@ -57,6 +57,30 @@ public sealed class ClockFaultSpec
         Assert.DoesNotContain("is halted", node.Log, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-10)]
+    [InlineData(24 * 60)]
+    public async Task Two_nodes_whose_clocks_are_apart_read_each_offset_once_and_go_on_when_one_of_them_is_killed(int minutes)
+    {
+        using var clock = FakeClock.Create();
+        clock.Move(TimeSpan.FromMinutes(minutes));
+        using var deadline = KafkaScene.Deadline();
+        await using var scene = new KafkaScene();
+        var ports = KafkaToBronzeFaultSpec.FreePorts(2);
+        await using var right = scene.StartNode(workers: 4, port: ports[0], seedPorts: [ports[0]]);
+        await right.SaysAsync("1 in the cluster", deadline.Token);
+        await using var wrong = scene.StartNode(workers: 4, port: ports[1], seedPorts: [ports[0]], environment: clock.Environment);
+        await right.SaysAsync("2 in the cluster", deadline.Token);
+        await scene.UntilProgressAsync(deadline.Token);
+        await scene.UntilCaughtUpAsync(deadline.Token);
+
+        wrong.Kill();
+        await scene.UntilProgressAsync(deadline.Token);
+        await scene.AssertEndsExactlyOnceAsync(right, deadline.Token);
+        Assert.DoesNotContain("is halted", right.Log, StringComparison.Ordinal);
+    }
+
     private static async Task EndAsync(PostgresScene scene, PipelineProcess node, CancellationToken cancellationToken)
     {
         await scene.StopWritingAsync();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
@@ -43,8 +44,10 @@ internal sealed class KafkaScene : IAsyncDisposable
     /// <param name="seedPorts">Of the nodes of which one is to be joined; null: a cluster of its own.</param>
     /// <param name="ingest">More settings of the section <c>ingest</c>.</param>
     /// <param name="recordBytesMax">Larger records are dead letters.</param>
-    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "", int recordBytesMax = 1 << 20) =>
-        Add(PipelineProcess.Start(NextDirectory(), Configuration(workers, port, seedPorts, ingest, recordBytesMax), ["run", "--role", "ingest"], killPoint, _lake.Environment));
+    /// <param name="environment">What else its process finds in its environment.</param>
+    public PipelineProcess StartNode(string? killPoint = null, int workers = 2, int port = 0, IEnumerable<int>? seedPorts = null, string ingest = "", int recordBytesMax = 1 << 20, IReadOnlyDictionary<string, string>? environment = null) =>
+        Add(PipelineProcess.Start(NextDirectory(), Configuration(workers, port, seedPorts, ingest, recordBytesMax), ["run", "--role", "ingest"], killPoint,
+            _lake.Environment.Concat(environment ?? ImmutableDictionary<string, string>.Empty).ToDictionary(StringComparer.Ordinal)));
 
     /// <summary>Starts an operator's redrive of all dead letters, under a limit that no record exceeds.</summary>
     public PipelineProcess StartRedrive(string? killPoint = null) => Add(PipelineProcess.Start(NextDirectory(),

@@ -179,7 +179,7 @@ public sealed class KafkaToBronzeFaultSpec
     }
 
     /// <summary>Below those that the system hands out to whoever connects: a node comes back to its port.</summary>
-    private static int[] FreePorts(int count)
+    internal static int[] FreePorts(int count)
     {
         var ports = new HashSet<int>();
         while (ports.Count < count)

@@ -134,10 +134,10 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
 
     /// <summary>The chunks of one window; the last one ends at its end. None when it has no rows.</summary>
     /// <param name="again">Stamps that are read in place of the window's own; their rows are the newest there are, and lie at its beginning.</param>
-    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, [EnumeratorCancellation] CancellationToken cancellationToken, (long Low, long High)? again = null)
+    private async IAsyncEnumerable<Chunk> ReadWindowAsync(TableShape shape, long from, long end, [EnumeratorCancellation] CancellationToken cancellationToken, RepeatedStamps? again = null)
     {
-        var stamps = again is var (low, high) ? new PositionRange(Math.Max(low, shape.Beginning), high) : new PositionRange(from, end);
-        using var result = await client.ExecuteAsync(Thing, WindowSql(shape, stamps.From == shape.Beginning ? null : stamps.From, stamps.To), cancellationToken);
+        var stamps = again is var (low, high, withAhead) ? new PositionRange(Math.Max(low, shape.Beginning), withAhead ? long.MaxValue : high) : new PositionRange(from, end);
+        using var result = await client.ExecuteAsync(Thing, again is { } repeated ? RepeatedSql(shape, repeated, from) : WindowSql(shape, from == shape.Beginning ? null : from, end), cancellationToken);
         if (!shape.IsSameAs(TableShape.Of(Thing, table, result.Metadata.Columns)))
         {
             Volatile.Write(ref _shape, null);
@@ -239,6 +239,14 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         var below = end == long.MaxValue ? "<=" : "<";
         var order = string.Join(", ", table.Key.Where(key => key != table.Watermark).Prepend(table.Watermark).Select(Quote));
         return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} {below} {literals.Of(end)} ORDER BY {order}";
+    }
+
+    /// <summary>The window of a clock that gives times a second time.</summary>
+    private string RepeatedSql(TableShape shape, RepeatedStamps stamps, long from)
+    {
+        var literals = new TableLiterals(shape);
+        var ahead = stamps.WithAhead ? $" OR {QuotedWatermark} >= {literals.Of(from)}" : "";
+        return $"SELECT * FROM {QuotedTable} WHERE ({QuotedWatermark} >= {literals.Of(Math.Max(stamps.Low, shape.Beginning))} AND {QuotedWatermark} < {literals.Of(stamps.High)}{ahead}) ORDER BY {Quote(table.Watermark)}";
     }
 
     private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"")}\"";

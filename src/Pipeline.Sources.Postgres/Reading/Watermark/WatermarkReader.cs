@@ -188,7 +188,7 @@ internal sealed class WatermarkReader(
     /// <summary>What a window has of times that are given a second time is read.</summary>
     private void Pass(WatermarkWindow window)
     {
-        if (window.Again is var (_, high) && _repeated.ReadTo(high, _from!.Value)) _log.ClockCaughtUp(_thing);
+        if (window.Again is { High: var high } && _repeated.ReadTo(high, _from!.Value)) _log.ClockCaughtUp(_thing);
     }
 
     /// <summary>A clock that is set back stamps changes with times that have been read.</summary>

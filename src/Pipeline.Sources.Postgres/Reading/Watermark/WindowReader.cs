@@ -19,7 +19,7 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     /// Of a server that gives times a second time, the stamps that are read in place of the window's own; their rows are the newest there
     /// are, and lie at its beginning.
     /// </summary>
-    public (long Low, long High)? Again { get; init; }
+    public RepeatedStamps? Again { get; init; }
 
     /// <summary>Where the window begins.</summary>
     public long Start => From ?? Watermark.Beginning;
@@ -41,7 +41,8 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     {
         get
         {
-            if (Again is var (low, high)) return $"{Watermark.Sql} >= {Watermark.Literal(low)} and {Watermark.Sql} < {Watermark.Literal(high)}";
+            if (Again is var (low, high, withAhead))
+                return $"({Watermark.Sql} >= {Watermark.Literal(low)} and {Watermark.Sql} < {Watermark.Literal(high)}{(withAhead ? $" or {Watermark.Sql} >= {Watermark.Literal(Start)}" : "")})";
             // A window that ends with the type has its last value too: none is greater.
             var below = $"{Watermark.Sql} {(End == long.MaxValue ? "<=" : "<")} {Watermark.Literal(End)}";
             if (From is not { } from) return Watermark.IsNullable ? $"({below} or {Watermark.Sql} is null)" : below;
