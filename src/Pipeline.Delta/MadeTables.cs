@@ -27,6 +27,9 @@ public static class MadeTables
     public static ValueTask RecordAsync(IObjectStore store, TableId table, string id, CancellationToken cancellationToken) =>
         store.PutAsync($"{Directory}{table}{Extension}", JsonSerializer.SerializeToUtf8Bytes(new Form(id)), cancellationToken);
 
+    /// <summary>A table is gone on purpose, and not to be looked for.</summary>
+    public static ValueTask ForgetAsync(IObjectStore store, TableId table, CancellationToken cancellationToken) => store.DeleteAsync($"{Directory}{table}{Extension}", cancellationToken);
+
     private static TableId? TryTable(string path)
     {
         if (!path.EndsWith(Extension, StringComparison.Ordinal)) return null;

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Maintenance;
@@ -21,6 +22,9 @@ public sealed record VacuumOptions(TimeSpan? Retention = null, bool IsDryRun = f
     /// to commit it. Default 8 days.
     /// </summary>
     public TimeSpan ExecutionAgeMin { get; init; } = TimeSpan.FromDays(8);
+
+    /// <summary>The time by which ages are judged, where that is not our clock's: see <see cref="StoreClock"/>. Null: our clock's.</summary>
+    public DateTimeOffset? Now { get; init; }
 
     /// <summary>Whether an execution may still be committed, however old its files are; null: age alone tells.</summary>
     public Func<string, bool>? IsExecutionOpen { get; init; }
@@ -57,7 +61,7 @@ public static class Vacuum
             throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"a retention of {retention} is below its {TableProperties.DeletedFileRetentionKey} of {least}",
                 "Choose a longer one, or allow it when no other reader or writer is at work.");
 
-        var now = table.Handle.Time.GetUtcNow();
+        var now = options.Now ?? table.Handle.Time.GetUtcNow();
         var cutoff = now.Minus(retention);
         var executionCutoff = now.Minus(Max(retention, options.ExecutionAgeMin));
         var needed = await NeededAsync(table, snapshot, cutoff, options, cancellationToken);

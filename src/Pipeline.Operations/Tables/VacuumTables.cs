@@ -44,9 +44,11 @@ public static class VacuumTables
     /// <exception cref="PipelineException">The lake or the artifacts cannot be listed, or these are of another lake.</exception>
     public static async Task<VacuumTablesResult> RunAsync(VacuumTablesRequest request, Lake lake, ExecutionRemains remains, TimeProvider time, CancellationToken cancellationToken)
     {
+        // Two clocks must agree that something is old. Who only looks writes nothing to ask the other.
+        var now = request.IsDryRun ? time.GetUtcNow() : await StoreClock.EarlierAsync(lake.Store, time.GetUtcNow(), cancellationToken);
         var inLake = await LakeInventory.TablesAsync(lake, cancellationToken).ToListAsync(cancellationToken);
         var (tables, failed, unknown) = (new List<VacuumedTable>(), new List<FailedTable>(), new List<FailedTable>());
-        var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer != Layer.Bronze), time.GetUtcNow(), (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
+        var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer != Layer.Bronze), now, (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
         var lastRuns = await LastRunsAsync(inLake, lake, cancellationToken);
         await remains.Artifacts.RequireOwnAsync(await lake.IdAsync(cancellationToken), isOnlyAsked: true, cancellationToken);
         // Before a table's log is read: what is committed meanwhile is in the log then, and what is begun meanwhile is young.
@@ -55,7 +57,7 @@ public static class VacuumTables
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
             var reads = unknown.Aggregate(pending.GetValueOrDefault(id, PendingReads.None), (reads, reader) => reads.AndUnknown(reader.Table));
-            var options = new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter) { ExecutionAgeMin = remains.AgeMin, IsExecutionOpen = open.Has };
+            var options = new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter) { ExecutionAgeMin = remains.AgeMin, IsExecutionOpen = open.Has, Now = now };
             var (result, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () => await Vacuum.RunAsync(table, options, cancellationToken));
             if (result is not null) tables.Add(new VacuumedTable(id, result, [.. reads.By], [.. reads.Dropped]));
             else failed.Add(fault!);

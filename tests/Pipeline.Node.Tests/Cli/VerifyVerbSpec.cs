@@ -1,5 +1,8 @@
 using Pipeline.Core;
+using Pipeline.Delta;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Verification;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
@@ -57,6 +60,34 @@ public sealed class VerifyVerbSpec : IDisposable
         }
 
         Assert.Empty(Directory.EnumerateFileSystemEntries(empty));
+    }
+
+    [Fact]
+    public async Task A_node_that_starts_says_in_its_lake_what_this_shall_hold_and_what_was_made_before()
+    {
+        using var directory = new ScratchDirectory("verify-node-");
+        await _lake.AppendRecordsAsync(People, null, 3, 0, 1, 2);
+        File.Delete(Path.Combine(_lake.Directory, "_pipeline", "made", $"{People}.json"));
+        // One that has left the configuration, and the lake.
+        await MadeTables.RecordAsync(_lake.Lake.Store, TableId.Silver("former"), "an id", TestContext.Current.CancellationToken);
+        var cancel = TestContext.Current.CancellationToken;
+        await using (var node = await RunningNode.StartAsync(directory, """app { type = kafka, bootstrap = "127.0.0.1:1", tables { people { topic = people }, visits { topic = visits } } }""", _lake.Directory,
+            "silver { people { from = bronze/app/people, columns { id { type = long, from = _offset } }, key = [id] } }"))
+        {
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            deadline.CancelAfter(TimeSpan.FromMinutes(2));
+            while (await MadeTables.FindAsync(_lake.Lake.Store, deadline.Token) is var made && (!made.ContainsKey(People) || made.ContainsKey(TableId.Silver("former")))) await Task.Delay(20, deadline.Token);
+        }
+
+        var tables = Assert.IsType<LakeTables>(await LakeTables.TryReadAsync(_lake.Lake.Store, cancel));
+        Assert.Equal([People, TableId.Bronze("app", "visits")], tables.Bronze.Select(table => table.Table));
+        Assert.Equal((TableId.Silver("people"), People), (Assert.Single(tables.Silver).Table, tables.Silver[0].From));
+
+        ScratchDirectory.Delete(Path.Combine(_lake.Directory, People.ToString()));
+        var run = await NodeRun.OfAsync("verify", "--lake", _lake.Directory, "--config", "nowhere.conf", "-o", "json");
+        Assert.Equal(ExitCode.Breached, run.ExitCode);
+        Assert.Contains("it was made in this lake and is gone", run.Data, StringComparison.Ordinal);
+        Assert.Contains("nothing has come for it yet", run.Data, StringComparison.Ordinal);
     }
 
     private static string LastLine(NodeRun run) => run.Messages.Trim().Split('\n')[^1];

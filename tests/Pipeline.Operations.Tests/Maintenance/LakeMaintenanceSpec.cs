@@ -69,6 +69,20 @@ public sealed class LakeMaintenanceSpec
     }
 
     [Fact]
+    public async Task A_clock_that_is_ten_years_ahead_of_the_store_s_deletes_nothing()
+    {
+        using var lake = await CopyAsync();
+        var young = Path.Combine(lake.DirectoryOf(SilverUsers), "part-00000-11111111-1111-1111-1111-111111111111.c000.snappy.parquet");
+        await File.WriteAllTextAsync(young, "about to be committed", Cancel);
+        lake.Time.SetUtcNow(TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(3650));
+
+        var round = await MaintainAsync(lake);
+
+        Assert.True(File.Exists(young));
+        Assert.Empty(round.Vacuumed!.Tables.SelectMany(table => table.Dropped));
+    }
+
+    [Fact]
     public async Task One_table_that_cannot_be_read_keeps_no_other_from_its_care()
     {
         using var lake = await CopyAsync();

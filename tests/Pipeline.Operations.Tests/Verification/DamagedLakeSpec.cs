@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
@@ -14,9 +15,9 @@ public sealed class DamagedLakeSpec
     {
         ["an object removed"] = new(Events, typeof(FileIsMissing), async lake => File.Delete((await lake.FilesAsync(Events))[0])),
         ["an object cut"] = new(SilverUsers, typeof(FileHasOtherSize), async lake => await LakeDamage.CutFileAsync((await lake.FilesAsync(SilverUsers))[0], 100)),
-        ["two objects swapped"] = new(Events, typeof(FileHasOtherBytes), async lake =>
+        ["two objects swapped"] = new(Quality, typeof(FileHasOtherBytes), async lake =>
         {
-            var files = await lake.FilesAsync(Events);
+            var files = await lake.FilesAsync(Quality);
             await SwapAsync(files[0], files[1]);
         }, IsDeep: true, Or: typeof(FileHasOtherSize)),
         ["an object of another table in its place"] = new(Users, typeof(FileHasOtherSize), async lake => File.Copy((await lake.FilesAsync(Orders))[0], (await lake.FilesAsync(Users))[0], overwrite: true)),
@@ -32,9 +33,13 @@ public sealed class DamagedLakeSpec
         ["a commit cut within a line"] = new(SilverUsers, typeof(CommitIsDamaged), async lake => await LakeDamage.CutFileAsync(lake.CommitOf(SilverUsers, 1), 50)),
         ["a line of a commit removed"] = new(Users, typeof(CommitIsDamaged), lake => lake.EditCommitAsync(Users, 1, lines => lines.RemoveAt(lines.Count - 1))),
         ["a commit removed"] = new(Events, typeof(CommitIsMissing), lake => Done(() => File.Delete(lake.CommitOf(Events, 2)))),
-        ["a commit there twice"] = new(Orders, typeof(PositionWentBack), lake => Done(() => File.Copy(lake.CommitOf(Orders, 2), lake.CommitOf(Orders, 3)))),
-        ["the newest commit removed"] = new(SilverOrders, typeof(InputIsBehind), lake => Done(() => File.Delete(lake.CommitOf(Orders, 2)))),
-        ["a checkpoint cut"] = new(Events, typeof(CheckpointIsDamaged), async lake => await LakeDamage.CutFileAsync(Directory.GetFiles(Path.Combine(lake.DirectoryOf(Events), "_delta_log"), "*.checkpoint.parquet").Max()!, 40)),
+        ["a commit there twice"] = new(Orders, typeof(PositionWentBack), async lake => File.Copy(lake.CommitOf(Orders, (await lake.LastMoveAsync(Orders)).Version), lake.CommitOf(Orders, await lake.VersionAsync(Orders) + 1))),
+        ["the newest commit removed"] = new(SilverOrders, typeof(InputIsBehind), async lake =>
+        {
+            lake.WithoutCheckpoints(Orders);
+            File.Delete(lake.CommitOf(Orders, await lake.VersionAsync(Orders)));
+        }),
+        ["a checkpoint cut"] = new(Events, typeof(CheckpointIsDamaged), lake => lake.CutCheckpointAsync(Events)),
         ["a directory in the place of a commit"] = new(Quarantine, typeof(CannotBeRead), lake => Done(() =>
         {
             File.Delete(lake.CommitOf(Quarantine, 1));
@@ -64,50 +69,51 @@ public sealed class DamagedLakeSpec
         ["rows of another program in a captured table"] = new(Users, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(Users, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1"))),
         ["rows of another program in a topic's table"] = new(Events, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(Events, "WRITE", lake.Append("SELECT * REPLACE (999 AS _offset, 999 AS _position) FROM rows LIMIT 1"))),
         ["rows of another program in a watermark table"] = new(Orders, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(Orders, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1"))),
-        ["rows of another program in a Silver table"] = new(SilverUsers, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(SilverUsers, "WRITE", lake.Append("SELECT * REPLACE (77 AS user_id) FROM rows LIMIT 1"))),
+        ["rows of another program in a Silver table"] = new(SilverUsers, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(SilverUsers, "WRITE", lake.AppendOther(table => table.Current.Schema.GetFieldByName("user_id")))),
         ["a table restored to an older version by another program"] = new(Events, typeof(OtherCommitChangesData), async lake =>
         {
-            var old = await (await lake.OpenAsync(Events)).AtVersionAsync(1, TestContext.Current.CancellationToken);
-            await lake.ByOthersAsync(Events, "RESTORE", table => Task.FromResult<(IReadOnlyList<AddFile>, IReadOnlyList<AddFile>)>(([], [.. table.Current.Files.Where(file => !old.FilesByPath.ContainsKey(file.Path))])));
+            var table = await lake.OpenAsync(Events);
+            var old = await table.AtVersionAsync(table.Current.Version / 2, TestContext.Current.CancellationToken);
+            await lake.ByOthersAsync(Events, "RESTORE", _ => Task.FromResult<(IReadOnlyList<AddFile>, IReadOnlyList<AddFile>)>(([], [.. table.Current.Files.Where(file => !old.FilesByPath.ContainsKey(file.Path))])));
         }),
-        ["rows removed from a file, the log made to fit"] = new(Events, typeof(RowsAreNotAsAdded), lake => lake.RewriteFileAsync(Events, 1, "SELECT * FROM rows WHERE _offset <> 1")),
-        ["offsets removed by another program"] = new(Events, typeof(RowsAreNotAsAdded), async lake => await lake.ByOthersAsync(Events, "DELETE", lake.Rewrite("SELECT * FROM rows WHERE _offset <> 1"))),
-        ["rows twice in a file, the log made to fit"] = new(Events, typeof(RecordsAreThereTwice), lake => lake.RewriteFileAsync(Events, 1, "SELECT * FROM rows UNION ALL SELECT * FROM rows WHERE _offset = 1")),
+        ["rows removed from a file, the log made to fit"] = new(Events, typeof(RowsAreNotAsAdded), lake => lake.RewriteFileAsync(Events, LakeDamage.AllButOne)),
+        ["offsets removed by another program"] = new(Events, typeof(RowsAreNotAsAdded), async lake => await lake.ByOthersAsync(Events, "DELETE", lake.Rewrite(LakeDamage.AllButOne))),
+        ["rows twice in a file, the log made to fit"] = new(Events, typeof(RecordsAreThereTwice), lake => lake.RewriteFileAsync(Events, "SELECT * FROM rows UNION ALL (SELECT * FROM rows LIMIT 1)")),
         ["a position moved on"] = new(Events, typeof(NumbersAreMissing), async lake =>
         {
-            lake.WithoutCheckpoints(Events);
-            await lake.EditCommitAsync(Events, 3, lines => Txn(lines, "events/user_events/0")["version"] = 900);
+            var (version, move) = await lake.LastMoveAsync(Events);
+            await lake.EditCommitAsync(Events, version, lines => Txn(lines, move.AppId)["version"] = move.Version + 900);
         }),
         ["a position moved back"] = new(Events, typeof(RecordIsBeyondPosition), async lake =>
         {
-            lake.WithoutCheckpoints(Events);
-            await lake.EditCommitAsync(Events, 3, lines => Txn(lines, "events/user_events/0")["version"] = 5);
+            var (version, move) = await lake.LastMoveAsync(Events);
+            await lake.EditCommitAsync(Events, version, lines => Txn(lines, move.AppId)["version"] = 1);
         }),
-        ["statistics that hide rows"] = new(Events, typeof(BoundsAreWrong), async lake =>
-        {
-            lake.WithoutCheckpoints(Events);
-            await lake.EditStatsAsync(Events, 1, stats => stats["maxValues"]!["_offset"] = 0);
-        }),
-        ["nulls that are none"] = new(SilverUsers, typeof(BoundsAreWrong), lake => lake.EditStatsAsync(SilverUsers, 2, stats => stats["nullCount"]!["user_id"] = 1)),
-        ["a number of rows that is none"] = new(SilverOrders, typeof(FileHoldsOtherRows), lake => lake.EditStatsAsync(SilverOrders, 2, stats => stats["numRecords"] = 7)),
-        ["a column of another type than the files have"] = new(SilverUsers, typeof(FileHasOtherColumn), lake => SchemaAsync(lake, SilverUsers, "'name','type':'string'", "'name','type':'date'")),
+        ["statistics that hide rows"] = new(Events, typeof(BoundsAreWrong), lake => lake.EditStatsAsync(Events, "\"maxValues\"", stats => stats["maxValues"]!["_offset"] = (long)stats["maxValues"]!["_offset"]! - 1)),
+        ["nulls that are none"] = new(SilverUsers, typeof(BoundsAreWrong), lake => lake.EditStatsAsync(SilverUsers, "\"nullCount\"", stats => stats["nullCount"]!["user_id"] = 1)),
+        ["a number of rows that is none"] = new(SilverOrders, typeof(FileHoldsOtherRows), lake => lake.EditStatsAsync(SilverOrders, "numRecords", stats => stats["numRecords"] = 7_777)),
+        ["a column of another type than the files have"] = new(SilverUsers, typeof(FileHasOtherColumn), lake => SchemaAsync(lake, SilverUsers, "'name':'user_id','type':'long'", "'name':'user_id','type':'date'")),
         ["a column of another name than the files have"] = new(SilverUsers, typeof(FileHasOtherColumn), lake => SchemaAsync(lake, SilverUsers, "'name':'user_id'", "'name':'person_id'")),
 
-        ["rows of Silver deleted"] = new(SilverEvents, typeof(FatesDoNotBalance), async lake => await lake.BySelfAsync(SilverEvents, "DELETE", lake.Rewrite("SELECT * FROM rows WHERE event_id <> 1"))),
-        ["rows of Silver changed"] = new(SilverEvents, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(SilverEvents, "UPDATE", lake.Rewrite("SELECT * REPLACE ('x' AS kind) FROM rows"))),
+        ["rows of Silver deleted"] = new(SilverEvents, typeof(FatesDoNotBalance), async lake => await lake.BySelfAsync(SilverEvents, "DELETE", lake.Rewrite(LakeDamage.AllButOne))),
+        ["rows of Silver changed"] = new(SilverEvents, typeof(OtherCommitChangesData), async lake => await lake.ByOthersAsync(SilverEvents, "UPDATE", lake.Rewrite("SELECT * REPLACE (_position + 1 AS _position) FROM rows"))),
         ["a key of Silver twice"] = new(SilverUsers, typeof(KeyOccursAgain), async lake => await lake.BySelfAsync(SilverUsers, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1"))),
         ["a row of the quarantine removed"] = new(SilverEvents, typeof(FatesDoNotBalance), async lake => await lake.BySelfAsync(Quarantine, "DELETE", table => Task.FromResult<(IReadOnlyList<AddFile>, IReadOnlyList<AddFile>)>(([], [.. table.Current.Files])))),
         ["rows of the quality log removed"] = new(SilverEvents, typeof(RunsReadOtherRows), async lake => await lake.BySelfAsync(Quality, "DELETE", lake.Rewrite("SELECT * FROM rows WHERE run > 1"))),
         ["dead letters removed"] = new(Events, typeof(LettersAreMissing), async lake => await lake.BySelfAsync(Letters, "DELETE", lake.Rewrite("SELECT * FROM rows LIMIT 1"))),
-        ["a value of Gold changed"] = new(Totals, typeof(QueryReturnsOthers), async lake => await lake.BySelfAsync(Totals, "UPDATE", lake.Rewrite("SELECT * REPLACE (weight + 1 AS weight) FROM rows"))),
-        ["a row of Gold too many"] = new(Totals, typeof(QueryReturnsOthers), async lake => await lake.BySelfAsync(Totals, "WRITE", lake.Append("SELECT * REPLACE ('Eve' AS name) FROM rows LIMIT 1"))),
+        ["a value of Gold changed"] = new(Totals, typeof(QueryReturnsOthers), async lake => await lake.BySelfAsync(Totals, "UPDATE", lake.WithoutLast())),
+        ["a row of Gold too many"] = new(Totals, typeof(QueryReturnsOthers), async lake => await lake.BySelfAsync(Totals, "WRITE", lake.AppendOther(table => table.Current.Schema.FieldsList[0]))),
         ["a row of Gold missing"] = new(Totals, typeof(QueryReturnsOthers), async lake => await lake.BySelfAsync(Totals, "DELETE", lake.Rewrite("SELECT * FROM rows LIMIT 1"))),
-        ["rows lost by an optimization"] = new(Events, typeof(RearrangementChangesRows), async lake => await lake.ByOthersAsync(Events, "OPTIMIZE", lake.Rewrite("SELECT * FROM rows WHERE _offset <> 1"), dataChange: false)),
-        ["rows left out by deletion vectors"] = new(SilverOrders, typeof(CannotBeRead), lake => lake.EditCommitAsync(SilverOrders, 2, lines =>
+        ["rows lost by an optimization"] = new(Events, typeof(RearrangementChangesRows), async lake => await lake.ByOthersAsync(Events, "OPTIMIZE", lake.Rewrite(LakeDamage.AllButOne), dataChange: false)),
+        ["rows left out by deletion vectors"] = new(SilverOrders, typeof(CannotBeRead), async lake =>
         {
-            lines[0]["commitInfo"]!["actionCount"] = lines.Count + 1;
-            lines.Add(JsonNode.Parse("""{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}""")!.AsObject());
-        })),
+            lake.WithoutCheckpoints(SilverOrders);
+            await lake.EditCommitAsync(SilverOrders, await lake.VersionAsync(SilverOrders), lines =>
+            {
+                lines[0]["commitInfo"]!["actionCount"] = lines.Count + 1;
+                lines.Add(JsonNode.Parse("""{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}}""")!.AsObject());
+            });
+        }),
     };
 
     public static TheoryData<string> Kinds => [.. Damages.Keys];
@@ -118,19 +124,24 @@ public sealed class DamagedLakeSpec
     [Theory, MemberData(nameof(Kinds))]
     public async Task Names_the_table_and_what_is_wrong_with_it(string kind)
     {
-        var damage = Damages[kind];
         using var lake = await CopyAsync();
-        await damage.DoAsync(lake);
 
-        var verified = await lake.VerifyAsync(damage.IsDeep);
+        await IsNamedAsync(kind, lake);
+    }
 
-        Assert.False(verified.IsSound);
-        Assert.False(verified.IsCutShort);
-        if (damage.Table is null) Assert.Contains(verified.OfLake, flaw => damage.Is(flaw));
-        else Assert.True(verified.Checks.Any(check => check.Table == damage.Table && damage.Is(check.Found)), string.Join("\n", verified.Checks.Where(check => !check.IsSound)));
-        // One table's damage ends nobody's report.
-        if (damage.Table is not null && Directory.Exists(Path.Combine(lake.Directory, "bronze")))
-            Assert.Empty(All.Where(table => Directory.Exists(lake.DirectoryOf(table))).Except(verified.Checks.Select(check => check.Table)));
+    /// <summary>The same for the demo's own lake: nightly, or for one that is named.</summary>
+    [Fact]
+    public async Task Names_it_in_the_lake_of_a_demo_too()
+    {
+        var named = Environment.GetEnvironmentVariable("PIPELINE_DEMO_LAKE");
+        Assert.SkipUnless(named is not null || Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "Nightly: it runs a demo, and verifies its lake some sixty times.");
+        using var made = new ScratchDirectory("demo-lake-");
+        var demo = named ?? await DemoLakeAsync(Path.Combine(made, "lake"));
+        foreach (var kind in Damages.Keys)
+        {
+            using var lake = CopyOf(demo);
+            await IsNamedAsync(kind, lake);
+        }
     }
 
     [Fact]
@@ -160,6 +171,33 @@ public sealed class DamagedLakeSpec
         Assert.Contains(broken, check => check.Table == Totals && check.Found is TableIsGone { CanBeMadeAgain: true });
     }
 
+    private static async Task IsNamedAsync(string kind, WholeLake lake)
+    {
+        var damage = Damages[kind];
+        await damage.DoAsync(lake);
+
+        var verified = await lake.VerifyAsync(damage.IsDeep);
+
+        Assert.False(verified.IsSound, kind);
+        Assert.False(verified.IsCutShort, kind);
+        if (damage.Table is null) Assert.Contains(verified.OfLake, flaw => damage.Is(flaw));
+        else Assert.True(verified.Checks.Any(check => check.Table == damage.Table && damage.Is(check.Found)), $"{kind}: {string.Join("\n", verified.Checks.Where(check => !check.IsSound))}");
+        // One table's damage ends nobody's report.
+        if (damage.Table is not null && Directory.Exists(Path.Combine(lake.Directory, "bronze")))
+            Assert.Empty(All.Where(table => Directory.Exists(lake.DirectoryOf(table))).Except(verified.Checks.Select(check => check.Table)));
+    }
+
+    private static async Task<string> DemoLakeAsync(string directory)
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root!.FullName, "Pipeline.sln"))) root = root.Parent;
+        using var demo = Process.Start(new ProcessStartInfo(Path.Combine(root.FullName, "pipeline"), ["demo", "--once", "--lake", directory]) { WorkingDirectory = root.FullName, RedirectStandardOutput = true, UseShellExecute = false })!;
+        await demo.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await demo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, demo.ExitCode);
+        return directory;
+    }
+
     private static Task Done(Action act)
     {
         act();
@@ -177,6 +215,7 @@ public sealed class DamagedLakeSpec
 
     private static async Task SchemaAsync(WholeLake lake, TableId id, string from, string to)
     {
+        lake.WithoutCheckpoints(id);
         var path = lake.CommitOf(id, 0);
         var text = await File.ReadAllTextAsync(path);
         (from, to) = (from.Replace("'", "\\\"", StringComparison.Ordinal), to.Replace("'", "\\\"", StringComparison.Ordinal));

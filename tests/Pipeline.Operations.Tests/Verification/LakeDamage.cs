@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
 using Pipeline.Testing;
 
@@ -47,19 +48,34 @@ internal static class LakeDamage
         await File.WriteAllTextAsync(path, string.Concat(lines.Select(line => line.ToJsonString() + "\n")), new UTF8Encoding(false), Cancel);
     }
 
-    public static Task EditAddsAsync(this WholeLake lake, TableId id, long version, Action<JsonObject> edit) => lake.EditCommitAsync(id, version, lines =>
+    public static Task EditAddsAsync(this WholeLake lake, TableId id, long version, AddFile file, Action<JsonObject> edit) => lake.EditCommitAsync(id, version, lines =>
     {
         foreach (var line in lines)
-            if (line["add"] is JsonObject add) edit(add);
+            if (line["add"] is JsonObject add && Uri.UnescapeDataString((string)add["path"]!) == file.Path) edit(add);
     });
 
-    /// <summary>Changes the statistics of a file of a commit.</summary>
-    public static Task EditStatsAsync(this WholeLake lake, TableId id, long version, Action<JsonObject> edit) => lake.EditAddsAsync(id, version, add =>
+    /// <summary>Changes the statistics of a file that has some.</summary>
+    public static async Task EditStatsAsync(this WholeLake lake, TableId id, string having, Action<JsonObject> edit)
     {
-        var stats = JsonNode.Parse((string)add["stats"]!)!.AsObject();
-        edit(stats);
-        add["stats"] = stats.ToJsonString();
-    });
+        var (version, file) = await lake.LiveFileAsync(id, file => file.RowCount > 1 && file.Stats!.Contains(having, StringComparison.Ordinal));
+        await lake.EditAddsAsync(id, version, file, add =>
+        {
+            var stats = JsonNode.Parse((string)add["stats"]!)!.AsObject();
+            edit(stats);
+            add["stats"] = stats.ToJsonString();
+        });
+    }
+
+    /// <summary>One row of the table with another value in a column: by the column's type one that no row has.</summary>
+    public static Func<DeltaTable, Task<(IReadOnlyList<AddFile> Adds, IReadOnlyList<AddFile> Removes)>> AppendOther(this WholeLake lake, Func<DeltaTable, Apache.Arrow.Field> column) => table =>
+    {
+        var field = column(table);
+        return lake.Append($"SELECT * REPLACE ({(field.DataType is Apache.Arrow.Types.StringType ? "'nobody''s'" : "-77")} AS {Sql.Name(field.Name)}) FROM rows LIMIT 1")(table);
+    };
+
+    /// <summary>All rows, without a value in the last column.</summary>
+    public static Func<DeltaTable, Task<(IReadOnlyList<AddFile> Adds, IReadOnlyList<AddFile> Removes)>> WithoutLast(this WholeLake lake) => table =>
+        lake.Rewrite($"SELECT * REPLACE (NULL AS {Sql.Name(table.Current.Schema.FieldsList[^1].Name)}) FROM rows")(table);
 
     /// <summary>A commit of another program.</summary>
     public static async Task<long> ByOthersAsync(this WholeLake lake, TableId id, string operation, Func<DeltaTable, Task<(IReadOnlyList<AddFile> Adds, IReadOnlyList<AddFile> Removes)>> change, bool dataChange = true)
@@ -97,33 +113,64 @@ internal static class LakeDamage
     /// <summary>Adds the rows of a SELECT over <c>rows</c>.</summary>
     public static Func<DeltaTable, Task<(IReadOnlyList<AddFile> Adds, IReadOnlyList<AddFile> Removes)>> Append(this WholeLake lake, string select) => async table => ((await lake.Rewrite(select)(table)).Adds, []);
 
+    /// <summary>All rows but one.</summary>
+    public const string AllButOne = "SELECT * FROM rows LIMIT (SELECT count(*) - 1 FROM rows)";
+
     /// <summary>
-    /// Takes rows out of a file and makes the log's words about it fit: neither size, nor count, nor checksum tells.
+    /// Writes a file with other rows and makes the log's words about it fit: neither size, nor count, nor checksum tells.
     /// </summary>
-    public static async Task RewriteFileAsync(this WholeLake lake, TableId id, long version, string select)
+    public static async Task RewriteFileAsync(this WholeLake lake, TableId id, string select)
     {
-        var table = await lake.OpenAsync(id);
-        var actions = await table.TryReadCommitAsync(version, Cancel);
-        var old = Assert.Single(actions!.OfType<AddFile>());
+        var (version, old) = await lake.LiveFileAsync(id, file => file.RowCount > 1);
         var path = Path.Combine(lake.DirectoryOf(id), old.Path);
         using var session = lake.OpenSession();
         var copy = Path.Combine(session.ScratchDirectory, "rewritten.parquet");
-        session.Execute($"COPY (WITH rows AS (SELECT * FROM read_parquet({Sql.Text(path)})) {select}) TO {Sql.Text(copy)} (FORMAT parquet, COMPRESSION snappy)");
+        session.Execute($"COPY (WITH rows AS (SELECT * FROM read_parquet({Sql.Text(path)}, hive_partitioning = false)) {select}) TO {Sql.Text(copy)} (FORMAT parquet, COMPRESSION snappy)");
         File.Copy(copy, path, overwrite: true);
         var rows = session.Count($"SELECT count(*) FROM read_parquet({Sql.Text(path)})");
-        await lake.EditAddsAsync(id, version, add =>
+        await lake.EditAddsAsync(id, version, old, add =>
         {
             add["size"] = new FileInfo(path).Length;
             add["stats"] = $$"""{"numRecords":{{rows}}}""";
             add["tags"] = new JsonObject { [FileChecksum.Tag] = FileChecksum.TextOf(FileChecksum.Read(path)) };
         });
-        // A checkpoint knows the file as it was.
-        foreach (var checkpoint in System.IO.Directory.EnumerateFiles(Path.Combine(lake.DirectoryOf(id), "_delta_log")).Where(file => file.Contains("checkpoint", StringComparison.Ordinal))) File.Delete(checkpoint);
     }
 
     /// <summary>Commits stand alone: what they say is not said by a checkpoint too.</summary>
     public static void WithoutCheckpoints(this WholeLake lake, TableId id)
     {
         foreach (var checkpoint in System.IO.Directory.EnumerateFiles(Path.Combine(lake.DirectoryOf(id), "_delta_log")).Where(file => file.Contains("checkpoint", StringComparison.Ordinal))) File.Delete(checkpoint);
+    }
+
+    /// <summary>A file of the newest version and the commit that has added it. Without checkpoints the commit's word counts.</summary>
+    public static async Task<(long Version, AddFile File)> LiveFileAsync(this WholeLake lake, TableId id, Func<AddFile, bool> wanted)
+    {
+        lake.WithoutCheckpoints(id);
+        var table = await lake.OpenAsync(id);
+        for (var version = table.Current.Version; version > 0; version--)
+            foreach (var add in (await table.TryReadCommitAsync(version, Cancel))!.OfType<AddFile>())
+                if (table.Current.FilesByPath.ContainsKey(add.Path) && wanted(add)) return (version, add);
+        throw new InvalidOperationException($"{id} has no such file.");
+    }
+
+    /// <summary>The newest commit that moves a split.</summary>
+    public static async Task<(long Version, TxnAction Txn)> LastMoveAsync(this WholeLake lake, TableId id)
+    {
+        lake.WithoutCheckpoints(id);
+        var table = await lake.OpenAsync(id);
+        for (var version = table.Current.Version; version > 0; version--)
+            if ((await table.TryReadCommitAsync(version, Cancel))!.OfType<TxnAction>().FirstOrDefault(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)) is { } move) return (version, move);
+        throw new InvalidOperationException($"{id} has never moved.");
+    }
+
+    /// <summary>The newest version.</summary>
+    public static async Task<long> VersionAsync(this WholeLake lake, TableId id) => (await lake.OpenAsync(id)).Current.Version;
+
+    /// <summary>Writes a checkpoint of the newest version, and cuts it.</summary>
+    public static async Task CutCheckpointAsync(this WholeLake lake, TableId id)
+    {
+        var table = await lake.OpenAsync(id);
+        await CheckpointWriter.WriteAsync(table.Store, table.Path, table.Current, lake.Time.GetUtcNow(), Cancel);
+        await CutFileAsync(Path.Combine(lake.DirectoryOf(id), "_delta_log", $"{table.Current.Version:D20}.checkpoint.parquet"), 40);
     }
 }

@@ -33,7 +33,7 @@ internal sealed class WholeLake : IDisposable
     public static readonly TableId SilverEvents = TableId.Silver("user_events");
     public static readonly TableId SilverUsers = TableId.Silver("users");
     public static readonly TableId SilverOrders = TableId.Silver("customer_orders");
-    public static readonly TableId Totals = TableId.Gold("totals");
+    public static readonly TableId Totals = TableId.Gold("dim_users");
     public static readonly TableId Quality = TableId.Silver("_quality");
     public static readonly TableId Quarantine = TableId.Quarantine("user_events");
     public static readonly TableId DeletedUsers = TableId.Silver("users__deleted");
@@ -46,7 +46,7 @@ internal sealed class WholeLake : IDisposable
           users { from = bronze/app/users, key = [user_id], columns { user_id { type = long }, name { type = string } } }
           customer_orders { from = bronze/crm/customer_orders, key = [order_id], columns { order_id { type = long }, total { type = "decimal(10,2)" } } }
         }
-        gold { totals { sql = "totals.sql", key = [name], materialization = merge } }
+        gold { dim_users { sql = "totals.sql", key = [name], materialization = merge } }
         """;
 
     private const string TotalsSql = """
@@ -71,24 +71,27 @@ internal sealed class WholeLake : IDisposable
     private static readonly IReadOnlyList<Field> OrderColumns =
         [new Field("order_id", Int64Type.Default, nullable: true), new Field("total", new Decimal128Type(10, 2), nullable: true), BronzeColumns.OpField, BronzeColumns.PositionField];
 
+    /// <summary>Checked once: that takes longer than most tests.</summary>
+    private static readonly Lazy<TransformGraph> Checked = new(GraphOf);
+
     /// <summary>Made once: every test takes a copy.</summary>
     private static readonly Lazy<Task<WholeLake>> Made = new(MakeAsync);
 
     private readonly ScratchDirectory _directory = new("whole-lake-");
     private readonly TransformOptions _options;
 
-    private WholeLake()
+    private WholeLake(DateTimeOffset? at = null)
     {
+        Time = new FakeTimeProvider(at ?? new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
         Directory = Path.Combine(_directory, "lake");
         _options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp") };
-        Graph = GraphOf(Path.Combine(_directory, "conf"));
     }
 
     public string Directory { get; }
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
+    public FakeTimeProvider Time { get; }
 
-    public TransformGraph Graph { get; }
+    public TransformGraph Graph => Checked.Value;
 
     public Lake Lake => new(new LocalObjectStore(Directory), Time);
 
@@ -96,6 +99,14 @@ internal sealed class WholeLake : IDisposable
     public LakeTables Tables => LakeTables.Of(Graph, [new(Events, false), new(Users, false), new(Orders, true)]);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>A copy of another lake, whose tables have the same names.</summary>
+    public static WholeLake CopyOf(string directory)
+    {
+        var copy = new WholeLake(new DateTimeOffset(System.IO.Directory.GetLastWriteTimeUtc(directory)));
+        CopyDirectory(directory, copy.Directory);
+        return copy;
+    }
 
     /// <summary>A copy of the lake, as it was made.</summary>
     public static async Task<WholeLake> CopyAsync()
@@ -225,9 +236,9 @@ internal sealed class WholeLake : IDisposable
         Time.Advance(TimeSpan.FromSeconds(10));
     }
 
-    private static TransformGraph GraphOf(string directory)
+    private static TransformGraph GraphOf()
     {
-        System.IO.Directory.CreateDirectory(directory);
+        using var directory = new ScratchDirectory("whole-lake-conf-");
         File.WriteAllText(Path.Combine(directory, "totals.sql"), TotalsSql);
         var problems = new List<ConfigProblem>();
         var root = new SettingsReader(HoconReader.Read(Path.Combine(directory, "whole.conf"), _ => Configuration, _ => null), "", problems);

@@ -62,6 +62,7 @@ public static class MessageSamples
         if (type == typeof(SplitId)) return SplitId.Parse(Text("split"));
         if (type == typeof(long)) return 1_234_567_890_123L;
         if (type == typeof(int)) return 42;
+        if (type == typeof(uint)) return 0xFEDC_BA98;
         if (type == typeof(bool)) return choice is not null;
         if (type == typeof(double)) return 0.875;
         if (type == typeof(decimal)) return 0.125m;
