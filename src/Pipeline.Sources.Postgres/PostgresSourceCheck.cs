@@ -115,6 +115,10 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
 
         var watermark = WatermarkColumn.Find(described, table.Watermark, thing);
         var column = $"{thing}: watermark {table.Watermark}";
+        var unread = !mayRead ? UnreadRows.None : await WatermarkReader.TryAsync(connections, thing, connection, described, watermark, cancellationToken);
+        if (unread.Ahead > 0)
+            Add($"{column}: rows ahead of the clock", ok: false, $"{unread.Ahead.ToString(CultureInfo.InvariantCulture)} lie more than a day ahead and are not read before the server's clock gets there",
+                $"UPDATE {described.QualifiedName} SET {watermark.Sql} = {watermark.NowSql} WHERE {watermark.Sql} > {watermark.NowSql} + interval '1 day';");
         if ((await CatalogReader.TraitsAsync(connection, [described], cancellationToken))[described.Oid].Kind is not ('r' or 'p'))
         {
             // Neither can be declared of what is no table.
@@ -124,10 +128,6 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
 
         Add(column, !watermark.IsNullable, watermark.IsNullable ? "may be null: such rows are read with the first window only" : watermark.Column.TypeName,
             $"ALTER TABLE {described.QualifiedName} ALTER COLUMN {watermark.Sql} SET NOT NULL;");
-        var unread = !mayRead ? UnreadRows.None : await WatermarkReader.TryAsync(connections, thing, connection, described, watermark, cancellationToken);
-        if (unread.Ahead > 0)
-            Add($"{column}: rows ahead of the clock", ok: false, $"{unread.Ahead.ToString(CultureInfo.InvariantCulture)} lie more than a day ahead and are not read before the server's clock gets there",
-                $"UPDATE {described.QualifiedName} SET {watermark.Sql} = {watermark.NowSql} WHERE {watermark.Sql} > {watermark.NowSql} + interval '1 day';");
         var isIndexed = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken);
         Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
             nextStep: null);
