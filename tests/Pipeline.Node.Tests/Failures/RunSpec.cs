@@ -44,6 +44,7 @@ public sealed class RunSpec(HealthySources sources) : IDisposable
         TableId[] tables = [TableId.Bronze("app", "users"), TableId.Bronze("events", "clicks"), TableId.Bronze("crm", "orders")];
         foreach (var table in tables) await RunningNode.WaitForRowsAsync(lake, table, HealthySources.Rows);
         foreach (var table in tables) await service.WaitForAsync(line => line.Contains($"Table {table}: the first rows", StringComparison.Ordinal));
+        await service.WaitForAsync(line => line.Contains("This node says how it is at http://127.0.0.1:", StringComparison.Ordinal));
         // On a machine with no time for it, Akka says so.
         var healthy = Entries(service.Messages).Where(entry => !entry.GetProperty("message").GetString()!.Contains("heartbeat was delayed", StringComparison.Ordinal)).ToList();
 
@@ -63,6 +64,7 @@ public sealed class RunSpec(HealthySources sources) : IDisposable
         Assert.Equal((config, Path.Combine(_directory, "lake"), 3), (starts.GetProperty("Configuration").GetString(), starts.GetProperty("Lake").GetString(), starts.GetProperty("Sources").GetInt32()));
         foreach (var source in (string[])["app", "events", "crm"]) Assert.Single(messages, message => message.StartsWith($"Source {source} (", StringComparison.Ordinal));
         Assert.Single(messages, message => message.Contains(" is up with ", StringComparison.Ordinal));
+        Assert.Single(messages, message => message.StartsWith("This node says how it is at http://127.0.0.1:", StringComparison.Ordinal));
         foreach (var secret in Secrets(sources.Configuration)) Assert.DoesNotContain(secret, run.Messages, StringComparison.Ordinal);
     }
 
