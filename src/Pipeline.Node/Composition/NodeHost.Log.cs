@@ -49,5 +49,5 @@ internal static partial class NodeHostLog
     public static partial void LooksAgain(this ILogger log);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "This node says how it is at {Address}: /healthz/live, /healthz/ready, /metrics")]
-    public static partial void SaysHowItIs(this ILogger log, Uri address);
+    public static partial void SaysHowItIs(this ILogger log, string address);
 }

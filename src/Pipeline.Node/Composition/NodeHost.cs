@@ -134,7 +134,7 @@ internal sealed class NodeHost : IAsyncDisposable
             throw;
         }
 
-        log.SaysHowItIs(node.HttpAddress);
+        log.SaysHowItIs(node.HttpAddress.GetLeftPart(UriPartial.Authority));
         return node;
     }
 
