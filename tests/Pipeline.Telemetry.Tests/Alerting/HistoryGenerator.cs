@@ -25,8 +25,10 @@ public static class HistoryGenerator
         : Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? [13, System.Random.Shared.Next()]
         : [13];
 
+    public static bool IsNightly { get; } = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1";
+
     /// <summary>How many of each class: all that are asked for by night, else one of each kind that a class has.</summary>
-    public static int OfEachClass { get; } = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 20 : 5;
+    public static int OfEachClass { get; } = IsNightly ? 20 : 5;
 
     /// <summary>So many of each class; of that with 300 tables all by night, else one.</summary>
     public static IEnumerable<History> All(int seed, int ofEachClass) => Classes.SelectMany(drawn => Of(drawn, seed, ofEachClass));
