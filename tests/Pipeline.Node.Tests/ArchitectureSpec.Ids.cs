@@ -24,7 +24,6 @@ public sealed partial class ArchitectureSpec
         ["DeadLetter"] = "as ISource",
         ["WorkerLooks"] = "as ISource",
         ["GraphSetup"] = "the tables of one source, found by the names that its chunks carry",
-        ["IngestWorkerActor"] = "as GraphSetup",
         ["Roller"] = "as GraphSetup",
         ["LetterSelection"] = "the end of a split's name, as somebody writes it on a command line",
         ["CheckpointSchedule"] = "Delta's tables are directories of a store, whatever a lake calls them",

@@ -38,6 +38,7 @@ public sealed partial class OneRetrySpec
         ["Committer.cs"] = "looks whether the write has arrived all the same",
         ["LogReader.cs"] = "keeps what has been read, and throws on",
         ["LogReaders.cs"] = "counts a table that cannot be read for good as a reader that has read nothing",
+        ["LogWalk.cs"] = "names a commit that cannot be read for good, and goes on with the next",
         ["MedallionCoordinatorActor.cs"] = "looks at the other tables where one cannot be read for good, and throws on",
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",

@@ -112,7 +112,7 @@ internal static class CaptureSetup
         {
             var oldest = connection.State == ConnectionState.Open ? await OpenTransactionAsync(connection, cancellationToken) : null;
             throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: the server waits until transactions that are open have ended{(oldest is null ? "" : $", the oldest of {oldest}")}",
-                oldest is null ? "Look them up in pg_stat_activity." : "End it, or wait for its end: it is tried again.", e);
+                oldest is null ? "Look them up in pg_stat_activity." : "End it, or wait for its end.", e);
         }
     }
 
