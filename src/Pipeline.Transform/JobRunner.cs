@@ -4,6 +4,7 @@ using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Rebuild;
 using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Silver;
 
@@ -27,6 +28,7 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
         var started = time.GetTimestamp();
         var commits = new JobCommits(tables, spec, time, BeforeCommit);
         await using var reading = await JobReadings.EnterAsync(tables.Lake.Store, spec.Pins, cancellationToken);
+        if (spec.Kind == JobKind.Switch) return await new RebuildSwitch(tables, commits, spec.Pins, options.DataFiles).RunAsync(cancellationToken) with { Took = time.GetElapsedTime(started) };
         var execution = await ExecutionAsync(spec.Pins, submission, cancellationToken);
         var result = spec.Kind == JobKind.Silver
             ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)

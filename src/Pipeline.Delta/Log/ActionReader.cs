@@ -41,6 +41,20 @@ internal static class ActionReader
         return expected is { } all && all != lines ? throw Damaged(name, version, $"the commit has {lines} of its {all} actions") : actions;
     }
 
+    /// <summary>The action of one line; null: none that can be read.</summary>
+    public static DeltaAction? TryReadLine(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return Read(document.RootElement);
+        }
+        catch (Exception e) when (DataFaults.Are(e))
+        {
+            return null;
+        }
+    }
+
     private static PipelineException Damaged(string name, long version, string cause, Exception? inner = null) =>
         new(FaultKind.Damaged, name, $"version {version} of the table cannot be read: {cause}", "Restore the object from a backup.", inner);
 

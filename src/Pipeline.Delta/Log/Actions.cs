@@ -49,4 +49,7 @@ public sealed record CommitInfo(DateTimeOffset Timestamp, string Operation, Immu
 
     /// <summary>Which program has made it, by its own word.</summary>
     public string? EngineInfo { get; init; } = OwnEngine;
+
+    /// <summary>Tells the commit from every other; null: its writer gave it none.</summary>
+    public Guid? Id => TxnId == Guid.Empty ? null : TxnId;
 }

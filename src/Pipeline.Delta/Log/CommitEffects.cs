@@ -22,6 +22,8 @@ internal sealed class CommitEffects
 
     public CommitEffect? Find(long version) => _effects.GetValueOrDefault(version);
 
+    public void Clear() => _effects.Clear();
+
     public CommitEffect Add(long version, IReadOnlyList<DeltaAction> actions)
     {
         var effect = CommitEffect.Of(actions);

@@ -32,6 +32,9 @@ public sealed class Snapshot
     /// <summary>As the commit says; a commit that does not say counts as made when its object was written.</summary>
     public DateTimeOffset CommittedAt { get; }
 
+    /// <summary>The id of the commit that made it, which tells it from a version of the same number in another history of the table; null: unknown.</summary>
+    public Guid? CommitId { get; init; }
+
     public ProtocolAction Protocol { get; }
 
     public MetadataAction Metadata { get; }
@@ -56,7 +59,14 @@ public sealed class Snapshot
     public long? Position(SplitId split) => Position(SplitHistory.AppIdOf(split, Histories.EpochOf(split)));
 
     /// <summary>The version that this table reflects of another; null if never seen.</summary>
-    public long? Position(TableId table) => Position(table.ToString());
+    public long? Position(TableId table) => Reflects(table.ToString());
+
+    /// <summary>The same by the other's directory: of the one of that name that was read last, whose id stands behind it, or by the name alone.</summary>
+    internal long? Reflects(string directory)
+    {
+        var prefix = directory + "#";
+        return Txns.Values.Where(txn => txn.AppId.StartsWith(prefix, StringComparison.Ordinal)).MaxBy(txn => txn.LastUpdatedAt ?? DateTimeOffset.MinValue)?.Version ?? Position(directory);
+    }
 
     /// <summary>Rows of all files; null when a file has no statistics.</summary>
     public long? RowCount => _files.RowCount;

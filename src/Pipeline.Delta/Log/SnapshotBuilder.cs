@@ -19,6 +19,7 @@ internal sealed class SnapshotBuilder
     private readonly MetadataAction? _knownMetadata;
     private long _version;
     private DateTimeOffset _committedAt;
+    private Guid? _commitId;
     private ProtocolAction? _protocol;
     private MetadataAction? _metadata;
 
@@ -36,6 +37,7 @@ internal sealed class SnapshotBuilder
         _table = table;
         _version = start.Version;
         _committedAt = start.CommittedAt;
+        _commitId = start.CommitId;
         _protocol = start.Protocol;
         _metadata = _knownMetadata = start.Metadata;
         _knownSchema = start.Schema;
@@ -55,6 +57,7 @@ internal sealed class SnapshotBuilder
     {
         _version = version;
         _committedAt = modifiedAt;
+        _commitId = actions.OfType<CommitInfo>().FirstOrDefault()?.Id;
         // A file may be removed and added again in one commit; then it is live.
         foreach (var action in actions)
         {
@@ -97,7 +100,7 @@ internal sealed class SnapshotBuilder
         if (_metadata is null) throw Incomplete("metadata");
         ProtocolSupport.CheckReadable(_table, _protocol, _metadata);
         var schema = ReferenceEquals(_metadata, _knownMetadata) ? _knownSchema! : SchemaJson.Read(_table, _metadata.SchemaString);
-        return new Snapshot(_version, _committedAt, _protocol, _metadata, schema, _files.Build(), _txns.ToImmutable(), _tombstones.Build());
+        return new Snapshot(_version, _committedAt, _protocol, _metadata, schema, _files.Build(), _txns.ToImmutable(), _tombstones.Build()) { CommitId = _commitId };
     }
 
     private void Apply(DeltaAction action)

@@ -15,7 +15,7 @@ internal static class TransactionActions
         var metadata = snapshot.Metadata;
         if (transaction.Schema is { } needed)
         {
-            var schema = SchemaEvolution.Merge(table, snapshot.Schema, needed);
+            var schema = transaction.ReplacesSchema ? needed : SchemaEvolution.Merge(table, snapshot.Schema, needed);
             if (!ReferenceEquals(schema, snapshot.Schema)) metadata = metadata with { SchemaString = SchemaJson.Write(schema) };
         }
 

@@ -73,7 +73,7 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, Ta
         }
 
         // A writer that slept longer than the log is kept finds the number behind its version free again: nobody is refused there.
-        if (!await table.Log.IsKeptAsync(_snapshot.Version, cancellationToken))
+        if (!await table.Log.IsKeptAsync(_snapshot, cancellationToken))
         {
             _hasLost = true;
             return null;
@@ -83,7 +83,7 @@ internal sealed class CommitAttempts(Transaction transaction, Snapshot start, Ta
         var actions = TransactionActions.Build(table.Path, transaction, _snapshot, _id, LogTime.Now(table.Time));
         switch (await PutAsync(version, actions, cancellationToken))
         {
-            case PutOutcome.Created when !await table.Log.IsKeptAsync(_snapshot.Version, cancellationToken):
+            case PutOutcome.Created when !await table.Log.IsKeptAsync(_snapshot, cancellationToken):
                 return await SettleAsync(cancellationToken);
             case PutOutcome.Created:
                 var builder = new SnapshotBuilder(table.Path, _snapshot);

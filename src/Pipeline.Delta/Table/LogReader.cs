@@ -51,8 +51,8 @@ internal sealed partial class LogReader(IObjectStore store, string table, ILogge
     }
 
     /// <summary>
-    /// Moves a snapshot forward to the end of the log; the same object when there is nothing new. Null when the log no longer
-    /// begins where the snapshot is: what stands behind it, or does not, says nothing then.
+    /// Moves a snapshot forward to the end of the log; the same object when there is nothing new. Null when the log does not have
+    /// the snapshot's version (any more), or another one of that number: what stands behind it, or does not, says nothing then.
     /// </summary>
     /// <param name="progress">Gets what was reached when the store fails on the way, so that nothing is read twice.</param>
     public async ValueTask<Snapshot?> AdvanceAsync(Snapshot snapshot, Action<Snapshot> progress, CancellationToken cancellationToken)
@@ -64,7 +64,7 @@ internal sealed partial class LogReader(IObjectStore store, string table, ILogge
             {
                 var path = LogNames.Commit(table, next);
                 var content = await store.TryGetAsync(path, cancellationToken);
-                if (builder is null && !await IsKeptAsync(snapshot.Version, cancellationToken)) return null;
+                if (builder is null && !await IsKeptAsync(snapshot, cancellationToken)) return null;
                 if (content is null) return builder is null ? snapshot : builder.Build();
                 var actions = ActionReader.Read(Name(path), next, content);
                 _effects.Add(next, actions);
@@ -81,16 +81,30 @@ internal sealed partial class LogReader(IObjectStore store, string table, ILogge
     }
 
     /// <summary>
-    /// Whether the log still reaches back to a version. Asked after looking at the version behind it, or after writing that,
+    /// Whether the log still reaches back to a version, and that is the one that was seen and none of another history: of a table that
+    /// was removed and made anew, or restored from a copy. Asked after looking at the version behind it, or after writing that,
     /// it says whether this was done at the log's end: clean-up goes from the oldest commit on, so while one is there, so is
     /// all behind it. Where it is not, the numbers behind it are free and mean nothing.
     /// </summary>
-    public async ValueTask<bool> IsKeptAsync(long version, CancellationToken cancellationToken)
+    public async ValueTask<bool> IsKeptAsync(Snapshot seen, CancellationToken cancellationToken)
     {
-        if (await store.TryStatAsync(LogNames.Commit(table, version), cancellationToken) is not null) return true;
+        var path = LogNames.Commit(table, seen.Version);
+        if (seen.CommitId is null ? await store.TryStatAsync(path, cancellationToken) is not null : await store.TryGetAsync(path, cancellationToken) is { } content && Says(content)) return true;
         // A table may begin with a checkpoint alone.
-        return !(await ListAsync(version + 1, cancellationToken)).Files.Any(file => file.Kind != LogFileKind.Commit);
+        var rest = (await ListAsync(seen.Version, cancellationToken)).Files;
+        return !rest.Any(file => file.Version == seen.Version && file.Kind == LogFileKind.Commit)
+            && rest.Where(file => file.Kind != LogFileKind.Commit).Select(file => file.Version).Distinct().SequenceEqual([seen.Version]);
+
+        // Only the first line is read: it is the commit's info, of whoever writes one.
+        bool Says(byte[] content)
+        {
+            var line = content.AsMemory(0, content.AsSpan().IndexOf((byte)'\n') is var end and >= 0 ? end : content.Length);
+            return ActionReader.TryReadLine(line) is not CommitInfo { Id: { } id } || id == seen.CommitId;
+        }
     }
+
+    /// <summary>What is remembered of commits is of another history.</summary>
+    public void Forget() => _effects.Clear();
 
     /// <summary>Null when there is no such version (any more).</summary>
     public async ValueTask<IReadOnlyList<DeltaAction>?> TryReadCommitAsync(long version, CancellationToken cancellationToken)

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Core;
-using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta.Table;
@@ -26,7 +25,7 @@ internal static class LogReaders
             if (id.Layer == Layer.Bronze || id.ToString() == directory) continue;
             try
             {
-                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && VersionIn(snapshot, directory) is { } version)
+                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
                     readings.Add(new LogReading(id, version, snapshot.CommittedAt));
             }
             catch (PipelineException e) when (!e.IsTransient)
@@ -36,14 +35,5 @@ internal static class LogReaders
         }
 
         return readings;
-    }
-
-    /// <summary>By its name alone, or with the identity of the table that was read.</summary>
-    private static long? VersionIn(Snapshot reader, string directory)
-    {
-        long? version = null;
-        foreach (var txn in reader.Txns.Values)
-            if (txn.AppId == directory || txn.AppId.StartsWith(directory + "#", StringComparison.Ordinal)) version = Math.Max(version ?? long.MinValue, txn.Version);
-        return version;
     }
 }

@@ -29,9 +29,14 @@ internal sealed class TableHandle(IObjectStore store, string path, TimeProvider 
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            return Publish(await Log.AdvanceAsync(_current, snapshot => Publish(snapshot), cancellationToken)
-                ?? await Log.LoadAsync(version: null, cancellationToken)
-                ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}."));
+            var seen = _current;
+            if (await Log.AdvanceAsync(seen, snapshot => Publish(snapshot), cancellationToken) is { } advanced) return Publish(advanced);
+            var loaded = await Log.LoadAsync(version: null, cancellationToken)
+                ?? throw new PipelineException(FaultKind.Missing, $"Table {Path}", "its log is gone", $"Check {Store.Location}.");
+            // Cleaned up, it goes on behind what was seen; another history may be anywhere.
+            if (loaded.Version > seen.Version && loaded.Metadata.Id == seen.Metadata.Id) return Publish(loaded);
+            Log.Forget();
+            return _current = loaded;
         }
         finally
         {

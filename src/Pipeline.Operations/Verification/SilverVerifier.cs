@@ -33,7 +33,7 @@ internal sealed class SilverVerifier(Lake lake, LakeQuery query)
         long quarantined = 0;
         if (await lake.TryOpenAsync(TableId.Quarantine(of.Table.Name), cancellationToken) is { } quarantine)
             quarantined = (await AsOfRunAsync(quarantine, run.Value, cancellationToken)).RowCount ?? 0;
-        var counts = await CountsAsync(quality!, of.Table, run.Value);
+        var counts = await CountsAsync(quality!, of.Table, silver.Position(JobPlanner.FirstRunAppId) ?? 0, run.Value);
         var madeFrom = silver.Position(of.From);
         if (madeFrom > (bronze?.Current.Version ?? -1)) return new InputIsBehind(of.From, madeFrom.Value, bronze?.Current.Version ?? -1);
         var read = madeFrom is { } version ? RowsOf(await bronze!.AtVersionAsync(version, cancellationToken)) : 0;
@@ -54,13 +54,13 @@ internal sealed class SilverVerifier(Lake lake, LakeQuery query)
         return snapshot;
     }
 
-    private async Task<(long Read, long Superseded, long Deleted)> CountsAsync(DeltaTable quality, TableId table, long run)
+    private async Task<(long Read, long Superseded, long Deleted)> CountsAsync(DeltaTable quality, TableId table, long firstRun, long run)
     {
         // A quality log of an earlier build, which knew no truncates.
         var truncated = quality.Current.Schema.FieldsLookup.Contains("truncated") ? "coalesce(truncated, 0)" : "0";
         var row = (await query.RowsAsync(quality, quality.Current,
             $"coalesce(sum(rows_in), 0), coalesce(sum(superseded + replaced), 0), coalesce(sum(deleted + {truncated}), 0)",
-            $"WHERE table_name = {Sql.Text(table.ToString())} AND run <= {run.ToString(CultureInfo.InvariantCulture)}"))[0];
+            $"WHERE table_name = {Sql.Text(table.ToString())} AND run BETWEEN {firstRun.ToString(CultureInfo.InvariantCulture)} AND {run.ToString(CultureInfo.InvariantCulture)}"))[0];
         return (Number(row[0]), Number(row[1]), Number(row[2]));
     }
 

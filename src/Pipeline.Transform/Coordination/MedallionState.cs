@@ -100,19 +100,26 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     public bool IsGold => Table.Layer == Layer.Gold;
 }
 
+/// <summary>The newest version seen of an input.</summary>
+internal readonly record struct InputHead(long Version, DateTimeOffset CommittedAt)
+{
+    /// <summary>A lower version that was committed later is of a table that was made anew, or restored from a copy.</summary>
+    public bool IsOlderThan(InputSeen input) => input.Version > Version || (input.Version < Version && input.CommittedAt > CommittedAt);
+}
+
 /// <summary>
 /// Which Silver and Gold tables run when: a function of state, message and time. Announcements and polls of the tables'
 /// logs are only hints that a table may have something to do; what it has to do is planned from the logs themselves.
 /// </summary>
 /// <param name="Heads">The newest version seen of each input.</param>
-internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<TableId, long> Heads, TransformOptions Options)
+internal sealed record MedallionState(ImmutableArray<TableState> Tables, ImmutableDictionary<TableId, InputHead> Heads, TransformOptions Options)
 {
     /// <summary>The nodes that run jobs.</summary>
     public RunnerAssignment Runners { get; init; } = RunnerAssignment.None;
 
     /// <summary>Nothing known: every table is looked at once.</summary>
     public static MedallionState Start(IEnumerable<(TableId Table, IEnumerable<TableId> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
-        new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, long>.Empty, options);
+        new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, InputHead>.Empty, options);
 
     public TableState? Find(TableId table) => Tables.FirstOrDefault(state => state.Table == table);
 
@@ -195,8 +202,8 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     private MedallionState See(InputSeen input, DateTimeOffset now)
     {
-        if (Heads.TryGetValue(input.Table, out var head) && input.Version <= head) return this;
-        var seen = this with { Heads = Heads.SetItem(input.Table, input.Version) };
+        if (Heads.TryGetValue(input.Table, out var head) && !head.IsOlderThan(input)) return this;
+        var seen = this with { Heads = Heads.SetItem(input.Table, new InputHead(input.Version, input.CommittedAt)) };
         return seen with
         {
             Tables = [.. Tables.Select(table => !table.Inputs.Contains(input.Table) ? table : table with
@@ -280,7 +287,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     private bool IsBehind(TableState table, JobSucceeded succeeded) => succeeded.IsBehind == true || HasMore(table.Running);
 
-    private bool HasMore(JobPins? pins) => pins is not null && pins.Inputs.Any(input => Heads.TryGetValue(input.Table, out var head) && head > input.Version);
+    private bool HasMore(JobPins? pins) => pins is not null && pins.Inputs.Any(input => Heads.TryGetValue(input.Table, out var head) && head.Version > input.Version);
 
     /// <summary>A Gold table is as fresh as the stalest table it is made from.</summary>
     private DateTimeOffset? InputsReflectUntil(TableId table)

@@ -31,6 +31,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
     /// <exception cref="PipelineException">What is there now is damaged.</exception>
     public async ValueTask<(PastRun? Run, LeftOutReason Reason)> FindAsync(DeltaTable table, long version, JobPins pins, CancellationToken cancellationToken)
     {
+        if (pins.RebuiltFrom is not null || (pins.IsAnew == true && pins.Table.Layer == Layer.Silver)) return (null, LeftOutReason.NotKept);
         // What is there now and cannot be read is damage, and thrown here; what was there once may be gone.
         foreach (var input in pins.Inputs)
             if (await tables.TryOpenAsync(input.Table, cancellationToken) is null) return (null, LeftOutReason.NotKept);
@@ -54,7 +55,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
             var after = await table.AtVersionAsync(version, cancellationToken);
             if (graph.TryGold(pins.Table) is { } node && after.Position(JobPlanner.DefinitionAppId) != JobPlanner.Fingerprint(node.Gold)) return (null, true);
             var specs = new List<JobSpec>();
-            foreach (var dialect in Dialects) specs.Add(await planner.ExpandAsync(pins, dialect, cancellationToken));
+            foreach (var dialect in Dialects) specs.Add(await planner.ExpandAsOfTodayAsync(pins, dialect, cancellationToken));
             if (!specs[0].Columns.All(column => after.Schema.FieldsLookup[column.Name].Any(field => ColumnType.Format(field.DataType) == column.Type))) return (null, true);
             return (pins.Table.Layer == Layer.Silver ? await SilverAsync(table, after, pins, specs, cancellationToken) : await GoldAsync(table, after, pins, specs, cancellationToken), false);
         }

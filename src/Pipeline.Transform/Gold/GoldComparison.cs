@@ -47,7 +47,7 @@ public abstract record GoldComparison
         var inputs = new List<JobInput>();
         foreach (var (input, columns) in gold.Inputs)
         {
-            if (snapshot.Position(input.ToString()) is not { } version) inputs.Add(new JobInput(input, columns, []));
+            if (snapshot.Position(input) is not { } version) inputs.Add(new JobInput(input, columns, []));
             else if (await TryInputAsync(tables, input, version, cancellationToken) is { } kept) inputs.Add(kept);
             else return new NotKept(input, version);
         }

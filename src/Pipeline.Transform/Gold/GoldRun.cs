@@ -26,7 +26,7 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         using var pin = gold.Table.Pin(gold.Before);
         var answer = await execution.RunAsync(document, ImmutableDictionary<string, Snapshot?>.Empty.Add(spec.Table.ToString(), gold.Table.Current), cancellationToken);
         var files = merge?.Files(answer, commits.Now) ?? Replaced(answer, gold.Before);
-        var moves = spec.Pins.Inputs.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version));
+        var moves = JobCommits.Reads(spec.Pins.Inputs, gold.Before);
         if (definition != spec.Definition) moves = moves.Append(new TxnMove(JobPlanner.DefinitionAppId, definition, spec.Definition!.Value));
         var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString()).AddRange(answer.Metrics);
         return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,

@@ -18,7 +18,7 @@ internal static class GoldSteps
 
     /// <summary>The merge of a run that is one; null: the table is made anew. Made by another definition, its rows may not have today's key.</summary>
     public static MergeSql? MergeOf(JobSpec spec, Snapshot before) =>
-        spec.Kind == JobKind.Merge && before.Position(JobPlanner.DefinitionAppId) == spec.Definition ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
+        spec.Kind == JobKind.Merge && spec.Pins.IsAnew != true && before.Position(JobPlanner.DefinitionAppId) == spec.Definition ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
 
     /// <summary>All rows of the table are replaced.</summary>
     public static JobDocument Full(JobSpec spec, string root) => Document(spec, root) with

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 
@@ -22,6 +23,10 @@ internal static class BronzeRange
         var (rows, bytes, end) = (0L, 0L, after);
         await foreach (var (version, actions) in bronze.ChangesAsync(after ?? -1, newest, cancellationToken))
         {
+            var isRestored = IsRestored(actions);
+            if (isRestored && after is null) return whole;
+            if (isRestored && end != after) break;
+            if (isRestored) throw Restored(bronze, version);
             var adds = actions.OfType<AddFile>().Where(add => add.DataChange).ToList();
             // Removed again by a compaction: a new reader takes the table as it is now.
             if (after is null && adds.Exists(add => !current.FilesByPath.ContainsKey(add.Path))) return whole;
@@ -43,6 +48,12 @@ internal static class BronzeRange
         return bytes;
     }
 
+    /// <summary>Other programs set a table back by a commit that takes rows away and adds some again which have been read.</summary>
+    private static bool IsRestored(IReadOnlyList<DeltaAction> actions) => actions.OfType<CommitInfo>().FirstOrDefault()?.Operation == "RESTORE";
+
+    private static PipelineException Restored(DeltaTable bronze, long version) => new(FaultKind.Damaged, $"Table {bronze.Path}",
+        $"version {version} has set it back to an earlier one (operation RESTORE), and what was made of it does not follow", "Look what it holds; then run './pipeline rebuild TABLE --with-dependents' for each Silver table that is made from it.");
+
     private static bool IsSmall(Snapshot snapshot, long rowsMax, long bytesMax) =>
         snapshot.RowCount <= rowsMax && snapshot.Files.Sum(file => file.Size) <= bytesMax;
 
@@ -54,8 +65,12 @@ internal static class BronzeRange
     public static async ValueTask<ImmutableArray<JobFile>> FilesAsync(DeltaTable bronze, long after, long upTo, CancellationToken cancellationToken)
     {
         var files = ImmutableArray.CreateBuilder<JobFile>();
-        await foreach (var (_, actions) in bronze.ChangesAsync(after, upTo, cancellationToken))
+        await foreach (var (version, actions) in bronze.ChangesAsync(after, upTo, cancellationToken))
+        {
+            if (IsRestored(actions)) throw Restored(bronze, version);
             files.AddRange(actions.OfType<AddFile>().Where(add => add.DataChange).Select(JobFiles.Of));
+        }
+
         return files.ToImmutable();
     }
 }

@@ -10,7 +10,12 @@ namespace Pipeline.Transform.Jobs;
 /// <summary>A table that a job writes, as the job finds it.</summary>
 /// <param name="Before">What the job's result is computed from: the table before this run.</param>
 /// <param name="IsDone">This run has committed here already, in an attempt that was cut off later.</param>
-internal sealed record JobTarget(TableId Id, DeltaTable Table, Snapshot Before, bool IsDone);
+internal sealed record JobTarget(TableId Id, DeltaTable Table, Snapshot Before, bool IsDone)
+{
+    /// <summary>The same where nothing that the table held counts any more.</summary>
+    public MergeFiles Replaced(MergeFiles files, DateTimeOffset now) =>
+        new(files.Adds, [.. Before.Files.Select(file => CheckedOutput.Remove(file, now))], files.RowsAdded - (Before.RowCount ?? 0));
+}
 
 /// <summary>
 /// The commits of one job. A table takes a run once: the commit moves the table's run number from the run before, so
@@ -29,7 +34,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
         var table = await tables.OpenOrCreateAsync(id, columns, cancellationToken);
         var current = table.Current;
         var run = current.Position(JobPins.RunAppId) ?? 0;
-        if (run > spec.Pins.Run || (everyRun && run < spec.Pins.Run - 1))
+        if (run > spec.Pins.Run || (everyRun && run < spec.Pins.Run - 1 && !(spec.Pins.IsAnew == true && run == 0)))
             throw new JobSupersededException($"{spec.Pins.Id} was planned on run {spec.Pins.Run - 1}, but {id} is at run {run}.");
         if (run < spec.Pins.Run) return new JobTarget(id, table, current, IsDone: false);
 
@@ -42,10 +47,14 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
         return new JobTarget(id, table, before, IsDone: true);
     }
 
+    /// <summary>What the run has read of tables, as the table remembers it.</summary>
+    public static IEnumerable<TxnMove> Reads(IEnumerable<PinnedInput> inputs, Snapshot before) => inputs
+        .Select(input => new TxnMove(input.AppId, before.Position(input.AppId), input.Version)).Where(move => move.From != move.To);
+
     /// <summary>Commits a run to one of its tables.</summary>
     /// <param name="moves">Beside the run number.</param>
     public async ValueTask<Snapshot> CommitAsync(JobTarget target, MergeFiles files, IEnumerable<TxnMove> moves, string operation,
-        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken)
+        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false)
     {
         var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
         return await CommitAsync(target.Id, target.Table, new Transaction(operation, Isolation.ReadTable)
@@ -56,6 +65,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
             Removes = [.. files.Removes],
             Moves = [run, .. moves],
             Schema = schema,
+            ReplacesSchema = replacesSchema,
             Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, spec.Pins.ToJson()),
             Metrics = metrics,
         }, cancellationToken);

@@ -7,7 +7,18 @@ namespace Pipeline.Transform.Jobs;
 
 /// <summary>A version of a table that a job reads.</summary>
 /// <param name="After">The version that the previous run has read; null: none. Silver reads only what came after it.</param>
-public sealed record PinnedInput(TableId Table, long? After, long Version);
+public sealed record PinnedInput(TableId Table, long? After, long Version)
+{
+    /// <summary>The table's <c>metaData.id</c>; null: a run of a release before, which did not look.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>The id of the commit of that version, which tells it from one of a table restored from an older copy; null: unknown.</summary>
+    public Guid? Commit { get; init; }
+
+    /// <summary>The <c>appId</c> under which the version is remembered.</summary>
+    [JsonIgnore]
+    public string AppId => Id is { } id ? Reflected.AppId(Table, id) : Table.ToString();
+}
 
 /// <summary>A table that a job writes.</summary>
 /// <param name="Version">The version it starts from; null: the table does not exist.</param>
@@ -64,6 +75,18 @@ public sealed record JobPins
     /// <summary>Why that engine, for people; null: there was no other.</summary>
     public string? EngineWhy { get; init; }
 
+    /// <summary>
+    /// The statements that it computes, by their SHA-256; they lie beside the table. Null: those of the contract when it is run, as of
+    /// all runs of releases before.
+    /// </summary>
+    public string? Statements { get; init; }
+
+    /// <summary>The table was removed and is made again: of what its quarantine and its deletes hold nothing counts. Null: it was not.</summary>
+    public bool? IsAnew { get; init; }
+
+    /// <summary>The table beside this one that was built to take its place: the run does that and computes nothing. Null: it computes.</summary>
+    public TableId? RebuiltFrom { get; init; }
+
     /// <summary>What had failed before this run was planned, since the last that succeeded; null: nothing, or nothing is known.</summary>
     public FailedBefore? FailedBefore { get; init; }
 
@@ -79,9 +102,9 @@ public sealed record JobPins
     /// Whether it is the same run: two that were planned without knowing of each other may have one number. Whatever executes it and
     /// whatever failed before it, its rows are the same; and a node of the release before does not send those back.
     /// </summary>
-    public bool IsSame(JobPins? other) => other is not null && Run == other.Run && RowsOnly.ToJson() == other.RowsOnly.ToJson();
+    public bool IsSame(JobPins? other) => other is not null && Run == other.Run && (Statements is null || other.Statements is null || (Statements == other.Statements && Inputs.SequenceEqual(other.Inputs))) && RowsOnly.ToJson() == other.RowsOnly.ToJson();
 
-    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null, FailedBefore = null };
+    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null, FailedBefore = null, Statements = null, IsAnew = null, Inputs = [.. Inputs.Select(input => input with { Id = null, Commit = null })] };
 
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 

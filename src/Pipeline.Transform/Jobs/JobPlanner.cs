@@ -6,6 +6,7 @@ using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Graph;
+using Pipeline.Transform.Jobs.Rebuild;
 using Pipeline.Transform.Jobs.Remote;
 using Pipeline.Transform.Silver;
 
@@ -18,6 +19,9 @@ namespace Pipeline.Transform.Jobs;
 /// <param name="remote">Engines elsewhere; null: there are none.</param>
 public sealed class JobPlanner(OpenTables tables, TransformGraph graph, TransformOptions options, TimeProvider time, RemoteRuns? remote = null)
 {
+    /// <summary>The <c>txn</c> of a Silver table that was made again: its first run, before which <c>_quality</c> tells of another table.</summary>
+    public const string FirstRunAppId = "first-run";
+
     /// <summary>The fingerprint of what a Gold table was made with: <see cref="Fingerprint"/>.</summary>
     public const string DefinitionAppId = "definition";
 
@@ -32,17 +36,65 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken)
     {
         var pins = graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
-            : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, cancellationToken)
+            : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, isWhole: false, cancellationToken)
             : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
         // Whoever has forgotten that it is executed takes part in that: nothing is computed twice.
         return pins is not null && remote is not null && await remote.UnderWayAsync(pins, cancellationToken) is { } underWay ? underWay : pins;
     }
 
-    /// <summary>What a run computes; the same for the same pins.</summary>
+    /// <summary>
+    /// What a run computes; the same for the same pins: its statements are those that it was planned with, whatever is configured by now.
+    /// They are in the lake before anything of the run is.
+    /// </summary>
     /// <param name="dialect">Of the engine that shall run it.</param>
-    public async ValueTask<JobSpec> ExpandAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) =>
-        graph.TrySilver(pins.Table) is { } contract ? await ExpandSilverAsync(contract, pins, dialect, cancellationToken)
-        : await ExpandGoldAsync(graph.TryGold(pins.Table)!, pins, dialect, cancellationToken);
+    /// <exception cref="JobSupersededException">It was planned with other statements, and nobody has begun it: plan again.</exception>
+    public async ValueTask<JobSpec> ExpandAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) => pins.RebuiltFrom is not null
+        ? RebuildPins.Spec(pins)
+        : await SpecAsync(await StatementsAsync(pins, dialect, cancellationToken), pins, dialect, cancellationToken);
+
+    /// <summary>The same with today's contract.</summary>
+    public async ValueTask<JobSpec> ExpandAsOfTodayAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) =>
+        await SpecAsync(await OfTodayAsync(pins, dialect, cancellationToken), pins, dialect, cancellationToken);
+
+    private async ValueTask<JobStatements> StatementsAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
+    {
+        if (pins.Statements is not { } id || dialect != DialectOf(pins)) return await OfTodayAsync(pins, dialect, cancellationToken);
+        var (store, path) = (tables.Lake.Store, JobStatements.PathOf(pins.Table, id));
+        if (await store.TryGetAsync(path, cancellationToken) is { } kept) return JobStatements.Read($"Object {store.Location}/{path}", id, kept);
+        var today = await OfTodayAsync(pins, dialect, cancellationToken);
+        if (today.Id != id)
+        {
+            if ((await tables.TryOpenAsync(pins.Table, cancellationToken))?.Current.Position(JobPins.RunAppId) == pins.Run)
+                throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"run {pins.Id} has not finished, and its statements are gone", $"Restore the object, or run './pipeline rebuild {pins.Table}'.");
+            throw new JobSupersededException($"{pins.Id} was planned with other statements than this node makes.");
+        }
+
+        // Whoever was faster has written the same.
+        await store.PutIfAbsentAsync(path, today.ToUtf8(), cancellationToken);
+        return today;
+    }
+
+    /// <summary>Engines elsewhere are Spark's.</summary>
+    private static SqlDialect DialectOf(JobPins pins) => pins.IsElsewhere ? SqlDialect.Spark : SqlDialect.DuckDb;
+
+    /// <summary>The run with the name of its statements. What is wrong with them says the run.</summary>
+    private async ValueTask<JobPins> StatedAsync(JobPins pins, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return pins with { Statements = (await OfTodayAsync(pins, DialectOf(pins), cancellationToken)).Id };
+        }
+        catch (PipelineException e) when (!e.IsTransient)
+        {
+            return pins;
+        }
+    }
+
+    private ValueTask<JobStatements> OfTodayAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) => graph.TrySilver(pins.Table) is { } contract
+        ? OfSilverAsync(contract, pins, dialect, cancellationToken)
+        : ValueTask.FromResult(OfGold(graph.TryGold(pins.Table)!, pins, dialect));
+
+    private StatedInput Stated(TableId input, JobPins pins) => new(input, pins.Input(input) is null ? JobColumn.Of(graph.ColumnsOf(input)) : []);
 
     private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
     {
@@ -54,6 +106,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
         var quarantine = await tables.TryOpenAsync(TableId.Quarantine(contract.Table.Name), cancellationToken);
         var inputs = await InputsAsync(contract.Table, silver, cancellationToken);
+        var lastRun = silver?.Current.Position(JobPins.RunAppId) ?? await RunHistory.LastOfAsync(tables, contract.Table, cancellationToken);
         var isNew = Advanced(inputs[0]);
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
         if (!isNew && !mayRelease) return null;
@@ -62,19 +115,21 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var engine = EngineRule.Choose(contract.Engine, bytes, options);
         rowsMax = RowsMax(engine.Engine, rowsMax);
         var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, engine.Engine.IsSpark() ? long.MaxValue : options.RunBytesMax, cancellationToken);
-        inputs[0] = inputs[0] with { Version = upTo };
+        var read = await bronze.AtVersionAsync(upTo, cancellationToken);
+        inputs[0] = inputs[0] with { Version = upTo, Commit = await CommitOfAsync(bronze, read, cancellationToken) };
         var deleted = await tables.TryOpenAsync(SilverTables.Deleted(contract.Table), cancellationToken);
-        return new JobPins
+        return await StatedAsync(new JobPins
         {
             Table = contract.Table,
-            Run = (silver?.Current.Position(JobPins.RunAppId) ?? 0) + 1,
+            Run = lastRun + 1,
+            IsAnew = lastRun > 0 && silver?.Current.Position(JobPins.RunAppId) is null ? true : null,
             RequestedAt = time.GetUtcNow(),
             Engine = engine.Engine.NameOf(),
             EngineWhy = engine.Why,
             Rows = rows,
             HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
             HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
-            ReflectsUntil = (await bronze.AtVersionAsync(upTo, cancellationToken)).CommittedAt,
+            ReflectsUntil = read.CommittedAt,
             Inputs = [.. inputs],
             Targets =
             [
@@ -82,7 +137,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
                 new PinnedTarget(TableId.Quarantine(contract.Table.Name), quarantine?.Current.Version),
                 new PinnedTarget(SilverTables.Deleted(contract.Table), deleted?.Current.Version),
             ],
-        };
+        }, cancellationToken);
     }
 
     /// <summary>What is configured bounds the memory of a run in process: Spark reads all, unless a run had to be made smaller.</summary>
@@ -92,24 +147,28 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     private long HeldBytesMax(long rowsMax) =>
         Math.Max(1, (long)(options.MemoryBytesMax / options.JobsMax / 32 * Math.Min(1, (double)rowsMax / options.RunRowsMax)));
 
-    private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, CancellationToken cancellationToken)
+    /// <summary>A run that makes a Gold table whole, whatever it reflects; null: no input is there.</summary>
+    internal async ValueTask<JobPins?> PlanWholeAsync(TableId table, CancellationToken cancellationToken) => await PlanGoldAsync(graph.TryGold(table)!, isWhole: true, cancellationToken);
+
+    private async ValueTask<JobPins?> PlanGoldAsync(GoldNode node, bool isWhole, CancellationToken cancellationToken)
     {
         var gold = await tables.TryOpenAsync(node.Table, cancellationToken);
         var run = gold?.Current.Position(JobPins.RunAppId) ?? 0;
         var inputs = await InputsAsync(node.Table, gold, cancellationToken);
         if (node.Inputs.Count > 0 && inputs.Count == 0) return null;
-        if (run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
+        if (!isWhole && run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
         var engine = EngineRule.Choose(node.Gold.Engine, EngineRule.Weighs(node.Gold.Engine, options) ? await BytesAsync(inputs, cancellationToken) : 0, options);
-        return new JobPins
+        return await StatedAsync(new JobPins
         {
             Table = node.Table,
             Run = run + 1,
             RequestedAt = time.GetUtcNow(),
             Engine = engine.Engine.NameOf(),
             EngineWhy = engine.Why,
+            IsAnew = isWhole ? true : null,
             Inputs = [.. inputs],
             Targets = [new PinnedTarget(node.Table, gold?.Current.Version)],
-        };
+        }, cancellationToken);
     }
 
     /// <summary>A query reads its inputs whole.</summary>
@@ -124,74 +183,109 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     private static bool Advanced(PinnedInput input) => input.After is not { } after || input.Version > after;
 
     /// <summary>The inputs that exist, with the version that the table's last run has read.</summary>
+    /// <exception cref="PipelineException">A Bronze table is not the one any more of which the table has read a part.</exception>
     private async ValueTask<List<PinnedInput>> InputsAsync(TableId table, DeltaTable? made, CancellationToken cancellationToken)
     {
         var inputs = new List<PinnedInput>();
         foreach (var id in graph.InputsOf(table))
         {
             if (await tables.TryOpenAsync(id, cancellationToken) is not { } input) continue;
-            var after = made?.Current.Position(id);
-            if (after > input.Current.Version)
-                throw new PipelineException(FaultKind.Damaged, $"Table {table}", $"it was made from version {after} of {id}, which is now at version {input.Current.Version}",
-                    $"If {id} was made anew, remove {table} so that it is made anew too.");
-            inputs.Add(new PinnedInput(id, after, input.Current.Version));
+            var (current, after) = (input.Current, made is null ? null : Reflected.Of(made.Current, id, input.Current.Metadata.Id));
+            if (id.Layer == Layer.Bronze && made is not null) await RequireHistoryAsync(table, made, id, input, after, cancellationToken);
+            // What is read as a whole may be another table, or an older one.
+            inputs.Add(new PinnedInput(id, after <= current.Version ? after : null, current.Version) { Id = current.Metadata.Id });
         }
 
         return inputs;
     }
 
-    private async ValueTask<JobSpec> ExpandSilverAsync(SilverContract contract, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
+    /// <summary>Only what comes after the version that was read is read: it must be of the same table, and that version the same.</summary>
+    private async ValueTask RequireHistoryAsync(TableId table, DeltaTable made, TableId id, DeltaTable input, long? after, CancellationToken cancellationToken)
     {
-        var pinned = pins.Input(contract.From)!;
+        if (Reflected.IsOfAnother(made.Current, id, input.Current.Metadata.Id)) throw Other($"it was made from another table of the name {id}, which was made anew since");
+        if (after > input.Current.Version) throw Other($"it was made from version {after} of {id}, which is now at version {input.Current.Version}: it was made anew, or restored from an older copy");
+        if (after is not { } version || made.Current.Position(JobPins.RunAppId) is not { } run) return;
+        var then = (await RunHistory.FindAsync(made, run, cancellationToken))?.Pins.Input(id);
+        if (then?.Commit is not { } commit || then.Version != version || await input.TryReadCommitAsync(version, cancellationToken) is not { } actions) return;
+        if (actions.OfType<Delta.Log.CommitInfo>().FirstOrDefault()?.Id is { } other && other != commit)
+            throw Other($"it was made from version {version} of {id}, which is another one now: it was restored from an older copy, and rows have come since");
+
+        PipelineException Other(string cause) => new(FaultKind.Damaged, $"Table {table}", cause, $"Look what {id} holds; then run './pipeline rebuild {table} --with-dependents'.");
+    }
+
+    private static async ValueTask<Guid?> CommitOfAsync(DeltaTable table, Delta.Log.Snapshot version, CancellationToken cancellationToken) =>
+        version.CommitId ?? (await table.TryReadCommitAsync(version.Version, cancellationToken))?.OfType<Delta.Log.CommitInfo>().FirstOrDefault()?.Id;
+
+    private async ValueTask<JobStatements> OfSilverAsync(SilverContract contract, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
+    {
         var bronze = (await tables.TryOpenAsync(contract.From, cancellationToken))!;
-        var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
+        var snapshot = await bronze.AtVersionAsync(pins.Input(contract.From)!.Version, cancellationToken);
         var epoch = SourceEnd.SnapshotOf(snapshot);
         var checking = new SilverSql(contract, snapshot.Schema, dialect, epoch is not null);
-        var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
-
-        var inputs = new List<JobInput> { new(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files) };
-        foreach (var parent in contract.References.Select(reference => reference.Table).Distinct())
-            inputs.Add(await InputAsync(parent, pins, cancellationToken));
-        return new JobSpec
+        return new JobStatements
         {
-            Pins = pins,
+            Format = JobStatements.CurrentFormat,
+            Dialect = dialect.Engine,
             Kind = JobKind.Silver,
-            Dialect = dialect,
-            Inputs = [.. inputs],
+            Inputs = [Stated(contract.From, pins), .. contract.References.Select(reference => reference.Table).Distinct().Select(parent => Stated(parent, pins))],
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect, epoch is not null).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
-                Rules(contract).ToImmutableDictionary(rule => rule, contract.DimensionOf), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch),
+                Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch),
             TimelyWithin = options.LagMax,
         };
+    }
+
+    /// <summary>Statements over the files of pinned versions.</summary>
+    private async ValueTask<JobSpec> SpecAsync(JobStatements statements, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
+    {
+        var inputs = new List<JobInput>();
+        foreach (var input in statements.Inputs)
+            inputs.Add(statements.Kind == JobKind.Silver && inputs.Count == 0 ? await BronzeAsync(pins.Input(input.Table)!, cancellationToken) : await InputAsync(input, pins, cancellationToken));
+        return new JobSpec
+        {
+            Pins = pins,
+            Kind = statements.Kind,
+            Dialect = dialect,
+            Inputs = [.. inputs],
+            Columns = statements.Columns,
+            Key = statements.Key,
+            Sql = statements.Sql,
+            Definition = statements.Definition,
+            Silver = statements.Silver,
+            TimelyWithin = statements.TimelyWithin,
+        };
+    }
+
+    private async ValueTask<JobInput> BronzeAsync(PinnedInput pinned, CancellationToken cancellationToken)
+    {
+        var bronze = (await tables.TryOpenAsync(pinned.Table, cancellationToken))!;
+        var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
+        var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
+        return new JobInput(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files);
     }
 
     private static IEnumerable<string> Rules(SilverContract contract) =>
         contract.Columns.SelectMany(column => new[] { SilverContract.RequiredRule(column.Name), SilverContract.TypeRule(column.Name) })
             .Append(SilverContract.MalformedJsonRule).Concat(contract.Rules.SelectMany(rule => new[] { rule.Name, SilverContract.ErrorRule(rule.Name) })).Concat(contract.References.Select(reference => reference.Name));
 
-    private async ValueTask<JobSpec> ExpandGoldAsync(GoldNode node, JobPins pins, SqlDialect dialect, CancellationToken cancellationToken)
+    private JobStatements OfGold(GoldNode node, JobPins pins, SqlDialect dialect) => new()
     {
-        var inputs = new List<JobInput>();
-        foreach (var input in node.Inputs) inputs.Add(await InputAsync(input, pins, cancellationToken));
-        return new JobSpec
-        {
-            Pins = pins,
-            Kind = node.Gold.Materialization == Materialization.Merge ? JobKind.Merge : JobKind.Full,
-            Dialect = dialect,
-            Inputs = [.. inputs],
-            Columns = JobColumn.Of(node.Columns),
-            Key = [.. node.Gold.Key],
-            Sql = dialect.Render(node.Gold.Sql),
-            Definition = Fingerprint(node.Gold),
-        };
-    }
+        Format = JobStatements.CurrentFormat,
+        Dialect = dialect.Engine,
+        Kind = node.Gold.Materialization == Materialization.Merge ? JobKind.Merge : JobKind.Full,
+        Inputs = [.. node.Inputs.Select(input => Stated(input, pins))],
+        Columns = JobColumn.Of(node.Columns),
+        Key = [.. node.Gold.Key],
+        Sql = dialect.Render(node.Gold.Sql),
+        Definition = Fingerprint(node.Gold),
+    };
 
     /// <summary>A whole table at its pinned version; empty when it did not exist.</summary>
-    private async ValueTask<JobInput> InputAsync(TableId id, JobPins pins, CancellationToken cancellationToken)
+    private async ValueTask<JobInput> InputAsync(StatedInput input, JobPins pins, CancellationToken cancellationToken)
     {
-        if (pins.Input(id) is not { } pinned) return new JobInput(id, JobColumn.Of(graph.ColumnsOf(id)), []);
-        var table = (await tables.TryOpenAsync(id, cancellationToken))!;
+        if (pins.Input(input.Table) is not { } pinned) return new JobInput(input.Table, input.Columns, []);
+        var table = (await tables.TryOpenAsync(input.Table, cancellationToken))!;
         var snapshot = await table.AtVersionAsync(pinned.Version, cancellationToken);
         return new JobInput(pinned.Table, JobColumn.Of(snapshot.Schema.FieldsList), JobFiles.Of(snapshot));
     }

@@ -38,6 +38,9 @@ public enum JobKind
 
     /// <summary>Rows of a Gold table inserted, updated and deleted by key, so that it holds what the query returns.</summary>
     Merge,
+
+    /// <summary>What was built beside a Silver table takes its place.</summary>
+    Switch,
 }
 
 /// <summary>The SQL of a Silver job; see SilverSql and LatestSql.</summary>
@@ -46,7 +49,7 @@ public enum JobKind
 /// <param name="Truncates">Finds the truncates of the source among the rows.</param>
 /// <param name="IsTruncated">Whether a row of the table comes before one.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
-public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableDictionary<string, Dimension> Dimensions,
+public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
     RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
@@ -136,6 +139,18 @@ public sealed record RunQuality(long RowsIn, long Released, long Accepted, long 
     public const string Metric = "quality";
 
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+
+    /// <summary>With an earlier run, as if they had been one.</summary>
+    public RunQuality And(RunQuality earlier)
+    {
+        double Score(Func<RunQuality, double> of) => RowsIn + earlier.RowsIn == 0 ? 1 : (of(this) * RowsIn + of(earlier) * earlier.RowsIn) / (RowsIn + earlier.RowsIn);
+        ImmutableSortedDictionary<string, long> Sum(Func<RunQuality, ImmutableSortedDictionary<string, long>> of) =>
+            of(this).Concat(of(earlier)).GroupBy(rule => rule.Key, StringComparer.Ordinal).ToImmutableSortedDictionary(rule => rule.Key, rule => rule.Sum(count => count.Value), StringComparer.Ordinal);
+
+        return new RunQuality(RowsIn + earlier.RowsIn, Released + earlier.Released, Accepted + earlier.Accepted, Quarantined + earlier.Quarantined, Superseded + earlier.Superseded,
+            Deleted + earlier.Deleted, Replaced + earlier.Replaced, Truncated + earlier.Truncated, Sum(run => run.QuarantinedByRule), Sum(run => run.WarnedByRule),
+            Score(run => run.Completeness), Score(run => run.Validity), Score(run => run.Consistency), Score(run => run.Uniqueness), Score(run => run.Timeliness), Held);
+    }
 
     public static RunQuality FromJson(string json) => JsonSerializer.Deserialize<RunQuality>(json, Json.Options) ?? throw new JsonException("It is null.");
 }

@@ -22,8 +22,16 @@ public sealed class OpenTables(Lake lake)
     {
         if (_open.TryGetValue(id, out var known))
         {
-            await known.RefreshAsync(cancellationToken);
-            return known;
+            try
+            {
+                await known.RefreshAsync(cancellationToken);
+                return known;
+            }
+            catch (PipelineException gone) when (gone.Kind == FaultKind.Missing)
+            {
+                // Removed, and made again by whoever needs it.
+                _open.TryRemove(new KeyValuePair<TableId, DeltaTable>(id, known));
+            }
         }
 
         var table = await Lake.TryOpenAsync(id, cancellationToken);

@@ -56,10 +56,10 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
             var taken = TakenIn(table);
             if (taken.IsEmpty) return;
 
-            foreach (var (read, version) in taken)
+            foreach (var (read, readId, version) in taken)
             {
                 // One that cannot be read loses no file, and is told where it is looked at itself.
-                if (await TryReadAsync(read) is not { } input || input.Current.Version <= version) continue;
+                if (await TryReadAsync(read) is not { } input || (readId ?? input.Current.Metadata.Id) != input.Current.Metadata.Id || input.Current.Version <= version) continue;
                 // It has left the configuration, or stands still for good: whoever wants it again has it made from the whole table.
                 if (Retentions.HasPassed(input.Current, table.Current.CommittedAt, now)) found = found.SetItem(read, found.GetValueOrDefault(read, None) is var reads ? reads with { Dropped = reads.Dropped.Add(id) } : None);
                 else if (id.Layer == Layer.Gold) Add(read, known => known with { Versions = known.Versions.Add(version) }, by: null);
@@ -99,16 +99,8 @@ public sealed record PendingReads(long? ChangesAfter, ImmutableSortedSet<long> V
     }
 
     /// <summary>The versions of other tables that a table is made of: of Silver the Bronze ones, whose commits it takes one after the other.</summary>
-    private static ImmutableArray<(TableId Read, long Version)> TakenIn(DeltaTable reader) =>
-        [.. reader.Current.Txns.Values.Select(txn => (Read: TryTable(txn.AppId), txn.Version)).Where(txn => txn.Read is not null && (txn.Read.Layer == Layer.Bronze || !reader.Path.StartsWith("silver/", StringComparison.Ordinal)))
-            .Select(txn => (txn.Read!, txn.Version))];
-
-    /// <summary>The table that an appId names, with its identity or without; null: it names none.</summary>
-    private static TableId? TryTable(string appId)
-    {
-        var name = appId.Split('#')[0];
-        return name.StartsWith("bronze/", StringComparison.Ordinal) || name.StartsWith("silver/", StringComparison.Ordinal) || name.StartsWith("gold/", StringComparison.Ordinal) ? TableId.Parse(name) : null;
-    }
+    private static ImmutableArray<Reflected> TakenIn(DeltaTable reader) =>
+        [.. Reflected.AllOf(reader.Current).Where(read => read.Table.Layer == Layer.Bronze || !reader.Path.StartsWith("silver/", StringComparison.Ordinal))];
 
     /// <summary>Also what a table may have yet to read of which nobody can say what it has: everything that is still told.</summary>
     public PendingReads AndUnknown(TableId reader) => this with { ChangesAfter = -1, By = By.Add(reader) };

@@ -42,6 +42,15 @@ internal static class RunHistory
         }
     }
 
+    /// <summary>The last run of a Silver table that is not there: 0, or what the tables beside it remember of one that was.</summary>
+    public static async ValueTask<long> LastOfAsync(OpenTables tables, TableId id, CancellationToken cancellationToken)
+    {
+        var last = (await tables.TryOpenAsync(QualityTable.Id, cancellationToken))?.Current.Position(id) ?? 0;
+        foreach (var beside in new[] { TableId.Quarantine(id.Name), SilverTables.Deleted(id) })
+            last = Math.Max(last, (await tables.TryOpenAsync(beside, cancellationToken))?.Current.Position(JobPins.RunAppId) ?? 0);
+        return last;
+    }
+
     /// <summary>
     /// The last run of a Silver table when it was cut off between the commits of its tables; null when it is over. The
     /// quality row is a run's last commit: without it the run is not over.
@@ -51,6 +60,6 @@ internal static class RunHistory
         if (silver.Current.Position(JobPins.RunAppId) is not { } run) return null;
         if (await tables.TryOpenAsync(QualityTable.Id, cancellationToken) is { } quality && quality.Current.Position(id) >= run) return null;
         return (await FindAsync(silver, run, cancellationToken))?.Pins ?? throw new PipelineException(FaultKind.Damaged, $"Table {silver.Path}",
-            $"run {run} has not finished and its commit is no longer in the log", "Restore the log or rebuild the table.");
+            $"run {run} has not finished and its commit is no longer in the log", $"Restore the log, or run './pipeline rebuild {id}'.");
     }
 }

@@ -25,6 +25,8 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
 
     private JobPins Pins => spec.Pins;
 
+    private bool IsAnew => Pins.IsAnew == true;
+
     private TableId DeletedId => SilverTables.Deleted(spec.Table);
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
@@ -36,7 +38,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var pins = targets.Values.Select(target => target.Table.Pin(target.Before)).ToList();
         try
         {
-            var steps = new SilverSteps(spec, silver.Before, quarantine.Before, deletes?.Before);
+            var steps = IsAnew ? new SilverSteps(spec, silver.Before, quarantine: null, deleted: null) : new SilverSteps(spec, silver.Before, quarantine.Before, deletes?.Before);
             var document = steps.Document(execution.Store.Location, id => targets.GetValueOrDefault(id)?.IsDone == true);
             var answer = await execution.RunAsync(document, document.Outputs.ToDictionary(output => output.Name, output => targets.GetValueOrDefault(TableId.Parse(output.Name))?.Table.Current), cancellationToken);
             return await CommitAsync(steps, answer, silver, quarantine, deletes, cancellationToken);
@@ -53,18 +55,19 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var isBehind = answer.Long(SilverSteps.BehindFigures) > 0;
         var waiting = quarantine.IsDone ? null : steps.Quarantine.Files(answer, commits.Now);
         var gone = deletes is { IsDone: true } ? null : steps.Deleted.Files(answer, commits.Now);
+        if (IsAnew) (waiting, gone) = (waiting is null ? null : quarantine.Replaced(waiting, commits.Now), gone is null || deletes is null ? gone : deletes.Replaced(gone, commits.Now));
 
         var (snapshot, quality) = await CommitTableAsync(steps, answer, silver, isBehind, cancellationToken);
         // Nothing changes, nothing is committed.
         if (waiting is { } rows && rows.Adds.Count + rows.Removes.Count > 0)
             await commits.CommitAsync(quarantine, rows, [], "MERGE", Rows(rows), JobCommits.Evolved(quarantine.Before, _quarantineColumns), cancellationToken);
-        if (gone is { Adds.Count: > 0 } keys)
+        if (gone is { } keys && keys.Adds.Count + keys.Removes.Count > 0)
         {
             var target = deletes ?? await commits.OpenAsync(DeletedId, _columns, everyRun: false, cancellationToken);
             await commits.CommitAsync(target, keys, [], "MERGE", Rows(keys), JobCommits.Evolved(target.Before, _columns), cancellationToken);
         }
 
-        await CommitQualityAsync(quality, cancellationToken);
+        await CommitQualityAsync(tables, commits, Pins, quality, dataFiles, cancellationToken);
         return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind);
     }
 
@@ -83,23 +86,25 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var quality = QualityMeasures.Of(spec, answer, steps.Table);
         // Parents whose children have not all left the quarantine are news for the next run too.
         var read = isBehind ? Pins.Inputs.Take(1) : Pins.Inputs;
-        var moves = read.Where(input => input.After != input.Version).Select(input => new TxnMove(input.Table, input.After, input.Version)).Concat(steps.Moves(answer));
+        var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer));
+        if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
     }
 
-    private async ValueTask CommitQualityAsync(RunQuality quality, CancellationToken cancellationToken)
+    /// <summary>The last commit of a run.</summary>
+    public static async ValueTask CommitQualityAsync(OpenTables tables, JobCommits commits, JobPins pins, RunQuality quality, DataFileOptions dataFiles, CancellationToken cancellationToken)
     {
         var table = await tables.OpenOrCreateAsync(QualityTable.Id, QualityTable.Columns, cancellationToken);
-        var last = table.Current.Position(Pins.Table);
-        if (last >= Pins.Run) return;
-        using var row = QualityTable.Row(Pins, quality);
+        var last = table.Current.Position(pins.Table);
+        if (last >= pins.Run) return;
+        using var row = QualityTable.Row(pins, quality);
         await using var writer = await table.OpenDataFileAsync(row.Schema, ImmutableDictionary<string, string?>.Empty, dataFiles, cancellationToken);
         writer.Write(row);
         await commits.CommitAsync(QualityTable.Id, table, new Transaction("WRITE", Isolation.BlindAppend)
         {
             Adds = [await writer.CompleteAsync(cancellationToken)],
-            Moves = [new TxnMove(Pins.Table, last, Pins.Run)],
+            Moves = [new TxnMove(pins.Table, last, pins.Run)],
             Schema = JobCommits.Evolved(table.Current, QualityTable.Columns),
         }, cancellationToken);
     }

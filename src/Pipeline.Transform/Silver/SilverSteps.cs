@@ -12,9 +12,9 @@ namespace Pipeline.Transform.Silver;
 /// deletes.
 /// </summary>
 /// <param name="table">The table before the run.</param>
-/// <param name="quarantine">Its quarantine.</param>
+/// <param name="quarantine">Its quarantine; null: what it held does not count.</param>
 /// <param name="deleted">Its deletes; null: there have been none.</param>
-internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot quarantine, Snapshot? deleted)
+internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quarantine, Snapshot? deleted)
 {
     public const string CountsFigures = "counts";
     public const string QuarantinedFigures = "quarantined_by_rule";

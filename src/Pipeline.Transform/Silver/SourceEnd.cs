@@ -19,6 +19,9 @@ internal readonly record struct SourceEnd(long Epoch, long? Position)
     /// <summary>The <c>txn</c> of a truncate.</summary>
     public string AppId => Epoch == 0 ? TruncatedAppId : string.Create(CultureInfo.InvariantCulture, $"{TruncatedAppId}#{Epoch}");
 
+    /// <summary>Whether a <c>txn</c> says what a Silver table reflects of such.</summary>
+    public static bool Is(string appId) => Of(appId, 0) is not null;
+
     /// <summary>What a Silver table reflects; null: nothing of the kind has happened.</summary>
     public static SourceEnd? Of(Snapshot silver) => Last(silver.Txns.Values.Select(txn => Of(txn.AppId, txn.Version)));
 

@@ -38,6 +38,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["history"] = OneTable,
         ["verify"] = ManyTables,
         ["resume"] = OneTable,
+        ["rebuild"] = OneTable,
         ["kpi"] = ManyTables,
         ["status"] = ManyTables,
         ["alarms show"] = NoTable,

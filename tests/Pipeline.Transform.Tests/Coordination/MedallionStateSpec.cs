@@ -149,14 +149,14 @@ public sealed class MedallionStateSpec : MedallionScene
         Settle();
         foreach (var seconds in new[] { 1, 2 })
         {
-            Decide(new InputSeen(AppUsers, State.Heads.GetValueOrDefault(AppUsers) + 1, 1, Now));
+            Decide(new InputSeen(AppUsers, State.Heads.GetValueOrDefault(AppUsers).Version + 1, 1, Now));
             Now += TimeSpan.FromMinutes(2);
             Assert.Equal(["plan silver/users"], Tick());
             Planned(Users, 1);
             Failed(Users, isTransient: true);
             Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
             Assert.Equal(TableActivity.BackingOff, Status(Users).Activity);
-            Decide(new InputSeen(CrmOrders, State.Heads.GetValueOrDefault(CrmOrders) + 1, 1, Now));
+            Decide(new InputSeen(CrmOrders, State.Heads.GetValueOrDefault(CrmOrders).Version + 1, 1, Now));
             Assert.Equal(["plan silver/orders"], Tick());
             Planned(Orders);
         }

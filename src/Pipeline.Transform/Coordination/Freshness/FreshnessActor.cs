@@ -140,8 +140,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         var made = new List<TableMade>();
         foreach (var table in _graph.Tables)
             if (await _tables.TryOpenAsync(table, cancellationToken) is { Current: var current })
-                made.Add(new TableMade(table, current.Version, [.. InputsOf(table).Select(input => (Table: input, Version: current.Position(input))).Where(input => input.Version is not null)
-                    .Select(input => new PinnedInput(input.Table, After: null, input.Version!.Value))]));
+                made.Add(new TableMade(table, current.Version, [.. Reflected.AllOf(current).Where(read => InputsOf(table).Contains(read.Table)).Select(read => new PinnedInput(read.Table, After: null, read.Version))]));
         return new Recollection(told, unread, made);
     }
 

@@ -1,0 +1,104 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Storage;
+using Pipeline.Delta.Table;
+using Pipeline.DuckDb;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Jobs.Rebuild;
+
+/// <summary>
+/// The run that puts what was built beside a Silver table in its place: one commit gives the table all new rows and takes all old ones
+/// away, its quarantine and its deletes follow, and the quality row says that it is over. Cut off, it is finished as every run is.
+/// </summary>
+internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPins pins, DataFileOptions dataFiles)
+{
+    private const int CopyBytes = 8 << 20;
+
+    public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var built = pins.RebuiltFrom!;
+        var (snapshot, quality) = await SwitchTableAsync(built, cancellationToken);
+        await SwitchAsync(TableId.Quarantine(pins.Table.Name), TableId.Quarantine(built.Name), cancellationToken);
+        await SwitchAsync(SilverTables.Deleted(pins.Table), SilverTables.Deleted(built), cancellationToken);
+        await SilverRun.CommitQualityAsync(tables, commits, pins, quality, dataFiles, cancellationToken);
+        return new JobResult(pins.Table, pins.Run, snapshot.Version, snapshot.RowCount, quality, default);
+    }
+
+    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> SwitchTableAsync(TableId builtId, CancellationToken cancellationToken)
+    {
+        var built = await BuiltAsync(builtId, cancellationToken) ?? throw new PipelineException(FaultKind.Damaged, $"Table {pins.Table}", $"what was rebuilt for it in {builtId} is gone", $"Run './pipeline rebuild {pins.Table}' again.");
+        var target = await commits.OpenAsync(pins.Table, built.Schema.FieldsList, everyRun: true, cancellationToken);
+        if (target.IsDone)
+        {
+            var (version, _, info) = await RunHistory.FindAsync(target.Table, pins.Run, cancellationToken)
+                ?? throw new JobSupersededException($"{pins.Id} is over and its commit is no longer in the log.");
+            return (await target.Table.AtVersionAsync(version, cancellationToken), RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
+        }
+
+        var quality = await QualityAsync(builtId, cancellationToken);
+        var reflected = Reflected.AllOf(built).Where(read => read.Id is not null).Select(read => Reflected.AppId(read.Table, read.Id!)).ToHashSet(StringComparer.Ordinal);
+        var moves = built.Txns.Values.Where(txn => reflected.Contains(txn.AppId) || SourceEnd.Is(txn.AppId)).Select(txn => new TxnMove(txn.AppId, target.Before.Position(txn.AppId), txn.Version))
+            .Append(new TxnMove(JobPlanner.FirstRunAppId, target.Before.Position(JobPlanner.FirstRunAppId), pins.Run)).Where(move => move.From != move.To);
+        return (await CommitAsync(target, builtId, built, moves, ImmutableDictionary<string, string>.Empty.Add(RunQuality.Metric, quality.ToJson()), cancellationToken), quality);
+    }
+
+    private async ValueTask SwitchAsync(TableId id, TableId builtId, CancellationToken cancellationToken)
+    {
+        var built = await BuiltAsync(builtId, cancellationToken);
+        if (built is null && await tables.TryOpenAsync(id, cancellationToken) is null) return;
+        var target = await commits.OpenAsync(id, built?.Schema.FieldsList ?? [], everyRun: false, cancellationToken);
+        if (target.IsDone || (!target.Before.Files.Any() && built?.Files.Any() != true)) return;
+        await CommitAsync(target, builtId, built, [], ImmutableDictionary<string, string>.Empty, cancellationToken);
+    }
+
+    /// <summary>As of the version that is pinned; null: it holds nothing, and is not there.</summary>
+    private async ValueTask<Snapshot?> BuiltAsync(TableId id, CancellationToken cancellationToken) =>
+        pins.Input(id) is { } pinned && await tables.TryOpenAsync(id, cancellationToken) is { } table ? await table.AtVersionAsync(pinned.Version, cancellationToken) : null;
+
+    private async ValueTask<Snapshot> CommitAsync(JobTarget target, TableId builtId, Snapshot? built, IEnumerable<TxnMove> moves, ImmutableDictionary<string, string> metrics, CancellationToken cancellationToken)
+    {
+        var adds = new List<AddFile>();
+        foreach (var file in built?.Files ?? []) adds.Add(await CopyAsync(target.Id, builtId, file, cancellationToken));
+        var files = target.Replaced(new MergeFiles(adds, [], built?.RowCount ?? 0), commits.Now);
+        return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true);
+    }
+
+    /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>
+    private async ValueTask<AddFile> CopyAsync(TableId to, TableId from, AddFile file, CancellationToken cancellationToken)
+    {
+        var store = tables.Lake.Store;
+        var directory = ExecutionDirectory.Of(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pins.Id}\0{file.Path}")))[..32]);
+        var path = $"{directory}/{file.Path[(file.Path.LastIndexOf('/') + 1)..]}";
+        var (source, target) = (TableFilePath.In(store, from.ToString(), file.Path), $"{to}/{path}");
+        if ((await store.TryStatAsync(target, cancellationToken))?.Size != file.Size) await CopyAsync(store, source, target, file.Size, cancellationToken);
+        return file with { Path = path, ModifiedAt = commits.Now, DataChange = true };
+    }
+
+    private static async ValueTask CopyAsync(IObjectStore store, string from, string to, long size, CancellationToken cancellationToken)
+    {
+        await using var upload = await store.OpenUploadAsync(to, cancellationToken);
+        for (long at = 0; at < size; at += CopyBytes)
+            await upload.Content.WriteAsync(await store.GetRangeAsync(from, at, (int)Math.Min(CopyBytes, size - at), cancellationToken), cancellationToken);
+        await upload.CompleteAsync(cancellationToken);
+    }
+
+    /// <summary>Of all runs that have built it, as if they had been one.</summary>
+    private async ValueTask<RunQuality> QualityAsync(TableId builtId, CancellationToken cancellationToken)
+    {
+        var table = (await tables.TryOpenAsync(builtId, cancellationToken))!;
+        RunQuality? sum = null;
+        await foreach (var (version, _, info) in RunHistory.AllAsync(table, cancellationToken))
+        {
+            if (version > pins.Input(builtId)!.Version || info.OperationMetrics?.GetValueOrDefault(RunQuality.Metric) is not { } json) continue;
+            var run = RunQuality.FromJson(json);
+            sum = sum is null ? run : sum.And(run);
+        }
+
+        return sum ?? throw new PipelineException(FaultKind.Damaged, $"Table {builtId}", "its log does not say what its runs have done", $"Run './pipeline rebuild {pins.Table}' again.");
+    }
+}

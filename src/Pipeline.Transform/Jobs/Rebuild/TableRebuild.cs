@@ -1,0 +1,196 @@
+using System.Security.Cryptography;
+using System.Text;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Engines.DuckDb;
+using Pipeline.Transform.Graph;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Jobs.Rebuild;
+
+/// <param name="Rows">Of the table after it; null: unknown.</param>
+public sealed record RebuiltTable(TableId Table, long Version, long? Rows);
+
+/// <summary>
+/// Makes Silver and Gold tables anew from what their inputs hold now. A Silver table is built beside the live one, in runs of bounded
+/// size in a table <c>NAME__rebuild</c>, and put in its place by one commit; a Gold table is one run. What is done so far lies in the
+/// lake: begun again after it was cut off anywhere, it goes on. Safe beside a running pipeline.
+/// </summary>
+public sealed class TableRebuild
+{
+    /// <summary>Ends the name of what is built beside a Silver table.</summary>
+    public const string Suffix = "__rebuild";
+
+    /// <summary>Times that a running pipeline may have committed to a table while it was to be switched.</summary>
+    private const int RacesMax = 50;
+
+    private readonly Lake _lake;
+    private readonly TransformGraph _graph;
+    private readonly TransformOptions _options;
+    private readonly TimeProvider _time;
+    private readonly OpenTables _tables;
+    private readonly JobRunner _runner;
+
+    public TableRebuild(Lake lake, TransformGraph graph, TransformOptions options, TimeProvider time)
+    {
+        (_lake, _graph, _options, _time) = (lake, graph, options, time);
+        _tables = new OpenTables(lake);
+        _runner = new JobRunner(_tables, new DuckDbEngine(lake.Store, options), options, time);
+    }
+
+    /// <summary>Called before each commit with the table's name; a test throws here to be a crash.</summary>
+    internal Action<TableId>? BeforeCommit
+    {
+        set => _runner.BeforeCommit = value;
+    }
+
+    /// <summary>The table, and with its dependents all Silver tables that refer to it and all Gold tables that are made of these, each after those that it reads.</summary>
+    public static IReadOnlyList<TableId> TablesOf(TransformGraph graph, TableId table, bool withDependents)
+    {
+        var found = new HashSet<TableId> { table };
+        if (!withDependents) return [table];
+        // Silver tables may refer to each other in any order of the configuration.
+        for (var count = 0; count != found.Count;)
+        {
+            count = found.Count;
+            found.UnionWith(graph.Tables.Where(one => graph.InputsOf(one).Any(found.Contains)));
+        }
+
+        var ordered = new List<TableId>();
+        while (ordered.Count < found.Count)
+        {
+            var ready = graph.Tables.Where(one => found.Contains(one) && !ordered.Contains(one)).ToList();
+            ordered.Add(ready.Find(one => !graph.InputsOf(one).Any(input => input != one && ready.Contains(input))) ?? ready[0]);
+        }
+
+        return ordered;
+    }
+
+    /// <summary>Rebuilds tables, one after the other.</summary>
+    /// <param name="onRebuilt">Told of each that is done; of those done before it was cut off too.</param>
+    /// <exception cref="PipelineException">One of them cannot be: the ones before are done.</exception>
+    public async Task RunAsync(TableId table, bool withDependents, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
+    {
+        var all = TablesOf(_graph, table, withDependents);
+        var progress = await RebuildProgress.BeginAsync(_lake.Store, table, all, cancellationToken);
+        foreach (var next in all)
+        {
+            if (!progress.Done.Contains(next))
+            {
+                if (_graph.TrySilver(next) is { } contract) progress = await SilverAsync(contract, progress, cancellationToken);
+                else await GoldAsync(next, cancellationToken);
+                progress = progress with { Done = progress.Done.Add(next) };
+                await progress.KeepAsync(_lake.Store, cancellationToken);
+            }
+
+            if (_graph.TrySilver(next) is not null) await RemoveAsync(BesideOf(next), cancellationToken);
+            var current = (await _tables.TryOpenAsync(next, cancellationToken))!.Current;
+            onRebuilt(new RebuiltTable(next, current.Version, current.RowCount));
+        }
+
+        await progress.EndAsync(_lake.Store, cancellationToken);
+    }
+
+    private static TableId BesideOf(TableId table) => TableId.Silver(table.Name + Suffix);
+
+    private static TableId[] TablesBeside(TableId beside) => [beside, TableId.Quarantine(beside.Name), SilverTables.Deleted(beside)];
+
+    private async ValueTask<RebuildProgress> SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
+    {
+        var beside = BesideOf(contract.Table);
+        await FinishAsync(contract.Table, cancellationToken);
+        // What was begun by another contract, or of another Bronze table, is of no use.
+        var fingerprint = await FingerprintAsync(contract, cancellationToken);
+        if (progress.Building != fingerprint)
+        {
+            await RemoveAsync(beside, cancellationToken);
+            progress = progress with { Building = fingerprint };
+            await progress.KeepAsync(_lake.Store, cancellationToken);
+        }
+
+        var built = contract with { Table = beside, Engine = EngineKind.Duckdb };
+        var planner = new JobPlanner(_tables, new TransformGraph([built, .. _graph.Silver], []), _options, _time);
+        while (await planner.PlanAsync(beside, cancellationToken) is { } pins) await RunAsync(planner, pins, cancellationToken);
+
+        for (var races = 0; ; races++)
+        {
+            try
+            {
+                await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancellationToken)), cancellationToken);
+                return progress with { Building = null };
+            }
+            catch (JobSupersededException) when (races < RacesMax)
+            {
+                // A run of the pipeline came first; what it began is finished before.
+                await FinishAsync(contract.Table, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>A run that was cut off between the commits of its tables, an earlier switch among them, comes first.</summary>
+    private async ValueTask FinishAsync(TableId table, CancellationToken cancellationToken)
+    {
+        var planner = new JobPlanner(_tables, _graph, _options, _time);
+        for (var races = 0; await _tables.TryOpenAsync(table, cancellationToken) is { } live && await RunHistory.UnfinishedAsync(_tables, table, live, cancellationToken) is { } pins; races++)
+        {
+            try
+            {
+                await RunAsync(planner, pins, cancellationToken);
+            }
+            catch (JobSupersededException) when (races < RacesMax)
+            {
+                // Somebody else has finished it.
+            }
+        }
+    }
+
+    private async ValueTask GoldAsync(TableId table, CancellationToken cancellationToken)
+    {
+        var planner = new JobPlanner(_tables, _graph, _options, _time);
+        for (var races = 0; ; races++)
+        {
+            try
+            {
+                var pins = await planner.PlanWholeAsync(table, cancellationToken)
+                    ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "none of the tables that it is made from is there", "Run the pipeline, or rebuild those first.");
+                await RunAsync(planner, pins with { Engine = null, EngineWhy = null }, cancellationToken);
+                return;
+            }
+            catch (JobSupersededException) when (races < RacesMax)
+            {
+                // A run of the pipeline came first.
+            }
+        }
+    }
+
+    private async ValueTask RunAsync(JobPlanner planner, JobPins pins, CancellationToken cancellationToken) =>
+        await _runner.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancellationToken), cancellationToken);
+
+    private async ValueTask<string> FingerprintAsync(SilverContract contract, CancellationToken cancellationToken)
+    {
+        var bronze = (await _tables.TryOpenAsync(contract.From, cancellationToken))?.Current
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"{contract.From}, which it is made from, is not there", "Run the pipeline until its source has brought something.");
+        var sql = new SilverSql(contract, bronze.Schema, SqlDialect.DuckDb);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
+    }
+
+    private async ValueTask RemoveAsync(TableId beside, CancellationToken cancellationToken)
+    {
+        foreach (var id in TablesBeside(beside))
+        {
+            // The log last: what is left of a table without one would be found by nobody.
+            var paths = new List<string>();
+            await foreach (var found in _lake.Store.ListAsync($"{id}/", startAt: null, cancellationToken))
+            {
+                // On a disk a directory from which the last file has gone is listed too.
+                if (!found.Path.EndsWith('/')) paths.Add(found.Path);
+            }
+
+            foreach (var path in paths.OrderBy(path => path.StartsWith($"{id}/_delta_log/", StringComparison.Ordinal)).ThenByDescending(path => path, StringComparer.Ordinal))
+                await _lake.Store.DeleteAsync(path, cancellationToken);
+            await MadeTables.ForgetAsync(_lake.Store, id, cancellationToken);
+        }
+    }
+}
