@@ -48,6 +48,9 @@ public sealed class Chunk : IDisposable
     /// <summary>Bytes of its rows as the source sent them, for sources that count them with their rows; 0: this one counts elsewhere.</summary>
     public long SourceBytes { get; init; }
 
+    /// <summary>What goes with the position that the chunk ends at.</summary>
+    public SplitMarks Marks { get; init; }
+
     /// <summary>When the newest record of the chunk happened at its source, for freshness; null when unknown.</summary>
     public DateTimeOffset? NewestEventAt { get; }
 

@@ -38,6 +38,19 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
     /// <summary>The <c>appId</c> of the Delta <c>txn</c> action that carries a split's position in an epoch.</summary>
     public static string AppIdOf(SplitId split, int epoch) => epoch == 0 ? split.ToString() : string.Create(CultureInfo.InvariantCulture, $"{split}#{epoch}");
 
+    /// <summary>The <c>appId</c> that carries <see cref="SplitMarks.OrderTime"/>.</summary>
+    public static string OrderTimeIdOf(SplitId split, int epoch) => $"pipeline.order-time/{AppIdOf(split, epoch)}";
+
+    /// <summary>The <c>appId</c> that carries <see cref="SplitMarks.Note"/>, or -1 for none any more.</summary>
+    public static string NoteIdOf(SplitId split, int epoch) => $"pipeline.note/{AppIdOf(split, epoch)}";
+
+    /// <summary>The numbers that a commit sets beside a split's position.</summary>
+    public static IEnumerable<(string AppId, long Value)> MarksOf(SplitId split, int epoch, SplitMarks marks)
+    {
+        if (marks.OrderTime is { } time) yield return (OrderTimeIdOf(split, epoch), time);
+        if (marks.Note is { } note) yield return (NoteIdOf(split, epoch), note);
+    }
+
     /// <summary>Reads an <c>appId</c> that carries a split's position.</summary>
     /// <exception cref="FormatException"><paramref name="appId"/> names no split.</exception>
     public static (SplitId Split, int Epoch) ParseAppId(string appId)

@@ -43,7 +43,16 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
 }
 
 /// <summary>Where to read a split from; null when no table holds a position for it yet: from its beginning.</summary>
-public readonly record struct SplitPosition(SplitId Split, long? Position);
+public readonly record struct SplitPosition(SplitId Split, long? Position)
+{
+    /// <summary>What the table holds beside the position.</summary>
+    public SplitMarks Marks { get; init; }
+}
+
+/// <summary>What goes with a split's position, kept where it is: what a reader has to know to go on as if it had never stopped.</summary>
+/// <param name="OrderTime">The greatest time of a record below the position, in microseconds since the epoch; null where time decides nothing, or it is not known.</param>
+/// <param name="Note">A number whose meaning is the source's own, not negative; null: it has none.</param>
+public readonly record struct SplitMarks(long? OrderTime = null, long? Note = null);
 
 /// <summary>
 /// A half-open range <c>[From, To)</c> of positions. A position is always the next one to read, so a range's

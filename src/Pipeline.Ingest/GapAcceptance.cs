@@ -7,47 +7,127 @@ using Pipeline.Delta.Log;
 namespace Pipeline.Ingest;
 
 /// <summary>
-/// An operator's decision to go on behind records that are lost: moves the splits in the table's log, where the decision
-/// stays on record as the operation <see cref="Operation"/>.
+/// An operator's decision to go on although a table and its source do not have the same records, in the table's log, where it
+/// stays on record as the operation <see cref="Operation"/>. Behind records that are lost the split is moved; where the source
+/// is behind the table, a new epoch begins, in which what is there now is read again and is newer than what was read.
 /// </summary>
 /// <remarks>
-/// Safe beside a running pipeline: a split that moved meanwhile is left alone. A worker that halted for the gap goes on
-/// when it is resumed or started again.
+/// Safe beside a running pipeline: a split that moved meanwhile is left alone. A worker that halted goes on by itself when it
+/// finds the decision, or when it is resumed or started again.
 /// </remarks>
 public static class GapAcceptance
 {
     public const string Operation = "ACCEPT GAP";
 
-    /// <summary>The gaps in front of where the table stands.</summary>
-    public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, IGapSource source, TableId table, CancellationToken cancellationToken)
+    /// <summary>What records that a split is halted until somebody decides.</summary>
+    public const string HaltOperation = "HALT";
+
+    /// <summary>Commits of the table's workers that come between.</summary>
+    private static readonly RetryPolicy Races = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
+    };
+
+    /// <summary>The gaps of where the table stands: those that its log knows of, and those that the source tells now.</summary>
+    public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, ISource source, TableId table, CancellationToken cancellationToken)
     {
         if (await lake.TryOpenAsync(table, cancellationToken) is not { } bronze) return [];
-        var splits = await source.ListSplitsAsync(table.Name, cancellationToken);
-        return await source.FindGapsAsync([.. splits.Select(split => new SplitPosition(split.Id, bronze.Current.Position(split.Id)))], cancellationToken);
+        var snapshot = bronze.Current;
+        var halts = SplitHalt.Of(snapshot.Metadata.Configuration);
+        var gaps = halts.Select(halt => new SplitGap(halt.Key, new PositionRange(halt.Value.From, snapshot.Position(halt.Key) ?? halt.Value.Position), IsBehind: true)).ToList();
+        var left = (await source.ListSplitsAsync(table.Name, cancellationToken)).Where(split => !halts.ContainsKey(split.Id) && snapshot.Position(split.Id) is not null)
+            .Select(split => new SplitPosition(split.Id, snapshot.Position(split.Id)) { Marks = snapshot.Marks(split.Id) }).ToList();
+        if (left.Count == 0) return gaps;
+        var positions = left.ToDictionary(split => split.Split, split => split.Position!.Value);
+        foreach (var standing in await source.LookBackAsync(left, cancellationToken))
+        {
+            if (standing.Fault?.Gap is { } gone) gaps.Add(new SplitGap(standing.Split, gone));
+            else if (standing.Fault?.ReadAgainFrom is { } from) gaps.Add(new SplitGap(standing.Split, new PositionRange(from, positions[standing.Split]), IsBehind: true));
+        }
+
+        return gaps;
     }
 
-    /// <summary>Moves each split to its gap's end, each in a commit of its own.</summary>
+    /// <summary>Decides about each gap, in a commit of its own; what the source is behind with, in one.</summary>
     /// <param name="gaps">As <see cref="FindAsync"/> found them.</param>
     /// <exception cref="PipelineException">A split has moved since; those before it in the list are accepted.</exception>
-    public static async Task AcceptAsync(Lake lake, TableId table, IReadOnlyList<SplitGap> gaps, CancellationToken cancellationToken)
+    public static async Task AcceptAsync(Lake lake, TableId table, IReadOnlyList<SplitGap> gaps, TimeProvider time, CancellationToken cancellationToken)
     {
         var bronze = await lake.TryOpenAsync(table, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "it does not exist", "There is nothing to accept for it.");
-        foreach (var gap in gaps)
-        {
-            if (await bronze.CommitAsync(TransactionOf(gap, bronze.Current.Histories.EpochOf(gap.Split)), cancellationToken) is not CommitResult.Committed)
-                throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {gap.Split}", "it has moved since the gap was looked at", "Look again.");
-        }
+        foreach (var gap in gaps.Where(gap => !gap.IsBehind))
+            await CommitAsync(bronze, table, gap.Split, snapshot => PassOver(snapshot, gap), time, cancellationToken);
+        var behind = gaps.Where(gap => gap.IsBehind).ToList();
+        if (behind.Count > 0) await CommitAsync(bronze, table, behind[0].Split, snapshot => BeginAnew(snapshot, behind), time, cancellationToken);
     }
 
-    /// <param name="epoch">In which the table reads the split.</param>
-    internal static Transaction TransactionOf(SplitGap gap, int epoch) => new(Operation, Isolation.BlindAppend)
+    /// <summary>Has the table's log say that a split waits for a decision.</summary>
+    /// <exception cref="PipelineException">The log cannot be written.</exception>
+    internal static async ValueTask RecordAsync(DeltaTable table, SplitId split, Fault fault, long position, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var halt = new SplitHalt(fault.ReadAgainFrom!.Value, position, fault.Thing, fault.Cause, fault.NextStep, time.GetUtcNow());
+        await Races.RunAsync(time, async cancel =>
+        {
+            var snapshot = await table.RefreshAsync(cancel);
+            if (SplitHalt.Of(snapshot.Metadata.Configuration).ContainsKey(split)) return true;
+            return await table.CommitAsync(new Transaction(HaltOperation, Isolation.BlindAppend)
+            {
+                ReadVersion = snapshot.Version,
+                Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHalt.KeyOf(split), halt.Write()),
+                Parameters = ParametersOf(split, halt.From, position),
+            }, cancel) is CommitResult.Committed;
+        }, cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
+    }
+
+    private static async Task CommitAsync(DeltaTable bronze, TableId table, SplitId split, Func<Snapshot, Transaction?> of, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var isCommitted = await Races.RunAsync(time, async cancel =>
+        {
+            // Null: what was looked at is not so any more.
+            if (of(await bronze.RefreshAsync(cancel)) is not { } transaction) throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {split}", "it has moved since the gap was looked at", "Look again.");
+            return await bronze.CommitAsync(transaction, cancel) is CommitResult.Committed;
+        }, cancellationToken, isAgain: committed => !committed, isTransient: _ => false);
+        if (!isCommitted) throw new PipelineException(FaultKind.Unreachable, $"Table {table}", $"other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
+    }
+
+    /// <param name="epoch">In which the split is read.</param>
+    internal static Transaction TransactionOf(SplitGap gap, int epoch = 0) => new(Operation, Isolation.BlindAppend)
     {
         Moves = [new TxnMove(gap.Split, epoch, gap.Range.From, gap.Range.To)],
+        Epochs = [(gap.Split, epoch)],
         Counts = [new TxnCount(RowCounts.GivenUp, gap.Range.To - gap.Range.From)],
-        Parameters = ImmutableDictionary<string, string>.Empty
-            .Add("split", gap.Split.ToString())
-            .Add("from", gap.Range.From.ToString(CultureInfo.InvariantCulture))
-            .Add("to", gap.Range.To.ToString(CultureInfo.InvariantCulture)),
+        Parameters = ParametersOf(gap.Split, gap.Range.From, gap.Range.To),
     };
+
+    private static Transaction? PassOver(Snapshot snapshot, SplitGap gap) =>
+        snapshot.Position(gap.Split) == gap.Range.From ? TransactionOf(gap, snapshot.Histories.EpochOf(gap.Split)) : null;
+
+    /// <summary>
+    /// All splits of the history go on in a new epoch, those with a gap from its beginning, the others where they are: keys may
+    /// be in any of them, and what any of them brings from now on is newer than what they have brought.
+    /// </summary>
+    private static Transaction? BeginAnew(Snapshot snapshot, IReadOnlyList<SplitGap> gaps)
+    {
+        var histories = snapshot.Histories;
+        if (gaps.Any(gap => histories.Find(gap.Split) is null || snapshot.Position(gap.Split) != gap.Range.To)) return null;
+        var epoch = histories.Newest!.Epoch + 1;
+        var from = gaps.ToDictionary(gap => gap.Split, gap => gap.Range.From);
+        var splits = histories.BySplit.Where(pair => pair.Value.Identity == histories.Find(gaps[0].Split)!.Identity && snapshot.Position(pair.Key) is not null).ToList();
+        return new Transaction(Operation, Isolation.BlindAppend)
+        {
+            ReadVersion = snapshot.Version,
+            Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
+            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : snapshot.Position(pair.Key)!.Value))],
+            // Time goes on; a note of the source is of the records that are there no more.
+            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null } : snapshot.Marks(pair.Key)))],
+            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
+                .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
+            Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
+        };
+    }
+
+    private static ImmutableDictionary<string, string> ParametersOf(SplitId split, long from, long to) => ImmutableDictionary<string, string>.Empty
+        .Add("split", split.ToString())
+        .Add("from", from.ToString(CultureInfo.InvariantCulture))
+        .Add("to", to.ToString(CultureInfo.InvariantCulture));
 }

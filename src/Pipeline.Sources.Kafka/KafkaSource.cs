@@ -16,8 +16,11 @@ namespace Pipeline.Sources.Kafka;
 /// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
 /// lake's positions: there is no consumer group and no rebalance.
 /// </summary>
-internal sealed class KafkaSource : IGapSource, IRedriveSource
+internal sealed class KafkaSource : IRedriveSource
 {
+    /// <summary>What was read waits to be committed meanwhile.</summary>
+    private static readonly RetryPolicy Confirmations = new() { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(1), TimeMax = TimeSpan.FromSeconds(30) };
+
     private readonly KafkaSourceOptions _options;
     private readonly ISourceOwner _owner;
     private readonly TimeProvider _time;
@@ -67,7 +70,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var splits = from.Select(split => (split.Split, split.Position, Name: KafkaSplitName.Parse(split.Split))).ToList();
+        var splits = from.Select(split => (split.Split, split.Position, Name: KafkaSplitName.Parse(split.Split), split.Marks)).ToList();
         foreach (var topic in splits.GroupBy(split => split.Name.Topic, StringComparer.Ordinal))
             await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
 
@@ -75,9 +78,9 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         using var formats = new ValueFormats(_schemas, stopping.Token);
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time, _waits.Of(new TopicPartition(split.Name.Topic, split.Name.Partition))))];
+            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time, _waits.Of(new TopicPartition(split.Name.Topic, split.Name.Partition)), split.Marks))];
         await using var reader = await KafkaReader.StartAsync($"kafka {Name}", _connections, partitions, queue, _options, _metrics, _time, _log, cancellationToken);
-        foreach (var (split, _, _) in splits) _reading[split] = reader;
+        foreach (var (split, _, _, _) in splits) _reading[split] = reader;
         try
         {
             await using var chunks = reader.ChunksAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -86,7 +89,7 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         finally
         {
             await stopping.CancelAsync();
-            foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaReader>(split, reader));
+            foreach (var (split, _, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaReader>(split, reader));
         }
     }
 
@@ -103,25 +106,38 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
 
     public long? EndOf(SplitId split) => _reading.TryGetValue(split, out var reader) ? reader.Partitions.FirstOrDefault(partition => partition.Split == split)?.End : null;
 
-    public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
     {
+        var splits = left.Select(split => (Left: split, Name: KafkaSplitName.Parse(split.Split))).ToList();
+        var topics = new Dictionary<string, KafkaTopic>(StringComparer.Ordinal);
+        foreach (var name in splits.Select(split => split.Name.Topic).Distinct(StringComparer.Ordinal)) topics[name] = await TopicAsync(TableOf(name), cancellationToken);
+        // Of a partition that nobody leads, reading finds out when somebody does.
+        TopicPartition[] asked = [.. splits.Where(split => !topics[split.Name.Topic].Leaderless.Contains(split.Name.Partition)).Select(split => new TopicPartition(split.Name.Topic, split.Name.Partition)).Distinct()];
         var connection = await _connections.EnterAsync([], cancellationToken);
         try
         {
-            var gaps = new List<SplitGap>();
-            foreach (var (split, position) in from)
-            {
-                // The client asks on this thread.
-                var oldest = await Task.Run(() => OldestOffset(connection, KafkaSplitName.Parse(split)), cancellationToken);
-                if (position < oldest) gaps.Add(new SplitGap(split, new PositionRange(position.Value, oldest)));
-            }
-
-            return gaps;
+            // Blocking questions.
+            var (beginnings, ends) = await Task.Run(() => (EndQuestion.AskForBeginnings(connection.Client, asked, _options.RequestTimeout, cancellationToken),
+                EndQuestion.Ask(connection.Client, asked, _options.RequestTimeout, cancellationToken)), cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
         }
         finally
         {
             await _connections.LeaveAsync(connection, []);
         }
+    }
+
+    /// <summary>Records are fetched by their topic's name: what came until now is of the id that the topic has now, or was one before.</summary>
+    public async ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken)
+    {
+        var names = read.Select(KafkaSplitName.Parse).Where(name => name.TopicId is not null).ToList();
+        foreach (var topic in names.GroupBy(name => name.Topic, StringComparer.Ordinal))
+            await Confirmations.RunAsync(_time, async cancel =>
+            {
+                await CheckIdentityAsync(topic.Key, topic.Select(name => name.TopicId).Distinct(StringComparer.Ordinal), cancel);
+                return true;
+            }, cancellationToken, isTransient: e => e is PipelineException { IsTransient: true, Cause: var cause } && !cause.Contains("created again", StringComparison.Ordinal));
     }
 
     public async ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
@@ -161,31 +177,30 @@ internal sealed class KafkaSource : IGapSource, IRedriveSource
         }
     }
 
-    /// <summary>The offset of the oldest record there is, or of the next one when there is none.</summary>
-    private long OldestOffset(KafkaConnection connection, KafkaSplitName name)
+    private SplitStanding StandingOf(SplitPosition left, KafkaSplitName name, KafkaTopic topic, IReadOnlyDictionary<TopicPartition, long> beginnings, IReadOnlyDictionary<TopicPartition, long> ends)
     {
-        try
-        {
-            return connection.QueryOffsets(new TopicPartition(name.Topic, name.Partition)).Low.Value;
-        }
-        catch (KafkaException e)
-        {
-            throw new PipelineException(FaultKind.Unreachable, $"{_clients.Thing}, topic {name.Topic}, partition {name.Partition}",
-                $"its offsets cannot be looked up: {e.Error.Reason.TrimEnd('.')}", "Check the brokers and try again.", e);
-        }
+        var place = new TopicPartition(name.Topic, name.Partition);
+        long? beginning = beginnings.TryGetValue(place, out var first) ? first : null;
+        long? end = ends.TryGetValue(place, out var last) ? last : null;
+        if (IsMadeAnew(topic, name.TopicId)) return new SplitStanding(left.Split, beginning, MadeAnew(topic, name.TopicId!));
+        return new SplitStanding(left.Split, beginning, left.Position is { } position
+            ? PartitionFaults.Compare(_clients.Thing, name, left.Split, TableOf(name.Topic).Name, position, beginning, end, _time) : null);
+    }
+
+    private static bool IsMadeAnew(KafkaTopic topic, string? id) => id is not null && topic.Id is not null && id != topic.Id;
+
+    private PipelineException MadeAnew(KafkaTopic topic, string id)
+    {
+        if (_madeAnew.TryAdd(topic.Id!, 0)) _log.MadeAnew(_options.ThingOf(topic.Name), topic.Id!, id);
+        return new PipelineException(FaultKind.Unreachable, _options.ThingOf(topic.Name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
+            "The new topic's partitions are read from their beginning. What was read and not yet committed when that was noticed is not taken.");
     }
 
     /// <summary>A topic that was deleted and made again has other splits than the ones we were asked to read: who lists them again reads those.</summary>
     private async Task CheckIdentityAsync(string name, IEnumerable<string?> ids, CancellationToken cancellationToken)
     {
         var topic = await TopicAsync(TableOf(name), cancellationToken);
-        foreach (var id in ids)
-            if (id is not null && topic.Id is not null && id != topic.Id)
-            {
-                if (_madeAnew.TryAdd(topic.Id, 0)) _log.MadeAnew(_options.ThingOf(name), topic.Id, id);
-                throw new PipelineException(FaultKind.Unreachable, _options.ThingOf(name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
-                    "The new topic's partitions are read from their beginning.");
-            }
+        if (ids.FirstOrDefault(id => IsMadeAnew(topic, id)) is { } other) throw MadeAnew(topic, other);
     }
 
     private async Task<KafkaTopic> TopicAsync(KafkaTableOptions table, CancellationToken cancellationToken)

@@ -13,7 +13,7 @@ namespace Pipeline.Sources.Postgres;
 /// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
 /// slot with all tables and one for each table's snapshot.
 /// </summary>
-internal sealed class PostgresSource : IGapSource, IRemovableSource
+internal sealed class PostgresSource : IRemovableSource
 {
     private readonly PostgresSourceOptions _options;
     private readonly SourceServices _services;
@@ -104,17 +104,26 @@ internal sealed class PostgresSource : IGapSource, IRemovableSource
     public long? EndOf(SplitId split) => _looks.EndOf(split);
 
     /// <summary>Only a slot that was made anew, or moved on by someone else, has changes behind a gap.</summary>
-    public async ValueTask<IReadOnlyList<SplitGap>> FindGapsAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
     {
-        var gaps = new List<SplitGap>();
-        foreach (var (split, position) in from.Where(reached => SlotSplit.Is(reached.Split)))
+        var standings = new List<SplitStanding>();
+        foreach (var split in left)
         {
-            var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split);
-            if (position < slot.Confirmed) gaps.Add(new SplitGap(split, new PositionRange(position.Value, slot.Confirmed)));
+            if (!SlotSplit.Is(split.Split))
+            {
+                standings.Add(new SplitStanding(split.Split, SnapshotSplit.Is(split.Split) ? 0 : null));
+                continue;
+            }
+
+            var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split.Split);
+            standings.Add(new SplitStanding(split.Split, slot.Confirmed, split.Position < slot.Confirmed ? SlotCapture.Behind(_options, split.Split, split.Position.Value, slot) : null));
         }
 
-        return gaps;
+        return standings;
     }
+
+    /// <summary>What comes of a connection is of the server that it was opened to, and of the table that the reader has looked at on it.</summary>
+    public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresSourceCheck(_connections, _ownership).RunAsync(cancellationToken);

@@ -65,6 +65,18 @@ internal sealed class SnowflakeSource : IRedriveSource
     public IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken) =>
         from is [var only] ? TableOf(only.Split).ReadAsync(only.Position, cancellationToken) : ReadAllAsync(from, cancellationToken);
 
+    public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
+    {
+        var standings = new List<SplitStanding>();
+        foreach (var split in left) standings.Add(await TableOf(split.Split).LookBackAsync(split, cancellationToken));
+        return standings;
+    }
+
+    public async ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken)
+    {
+        foreach (var split in read) await TableOf(split).ConfirmAsync(cancellationToken);
+    }
+
     /// <summary>Watermarks live in the lake alone: there is nothing to tell Snowflake.</summary>
     public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 

@@ -56,6 +56,8 @@ public abstract class CommitterScene
 
         public int Epoch(SplitId split) => Epochs.GetValueOrDefault(split);
 
+        public SplitMarks Marks(SplitId split) => default;
+
         public bool Contains(string path) => files.Contains(path);
     }
 }

@@ -26,14 +26,14 @@ public sealed class GapAcceptanceSpec
                 await producer.ProduceAsync(new TopicPartition("user_events", i % 2), new Message<Null, byte[]> { Value = "{}"u8.ToArray() }, Cancel);
         var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
         var options = new KafkaSourceOptions { Name = "events", Bootstrap = kafka.Bootstrap, Tables = [new KafkaTableOptions { Name = "user_events", Topic = "user_events" }] };
-        await using var source = (IGapSource)new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
+        await using var source = new KafkaSourceDefinition(options).Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
         await StandAtAsync(lake, source, ("events/user_events/0", 1), ("events/user_events/1", 1));
 
         // The broker forgets partition 1's first three records; one of them was read.
         kafka.DeleteRecords("user_events", 1, beforeOffset: 3);
         var gaps = await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel);
-        await GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, Cancel);
+        await GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, TimeProvider.System, Cancel);
 
         var gap = Assert.Single(gaps);
         Assert.Equal(new SplitGap(new SplitId("events", "user_events/1"), new PositionRange(1, 3)), gap);
@@ -45,7 +45,7 @@ public sealed class GapAcceptanceSpec
         Assert.Equal("3", newest.Info.OperationParameters["to"].Trim('"'));
 
         // A second decision about the same records is none.
-        await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, Cancel));
+        await Assert.ThrowsAsync<PipelineException>(() => GapAcceptance.AcceptAsync(lake, TableId.Bronze("events", "user_events"), gaps, TimeProvider.System, Cancel));
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
     }
 

@@ -60,6 +60,66 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_source_that_is_behind_halts_the_split_until_a_decision_which_no_restart_forgets_and_is_read_again_in_a_new_epoch()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        _system.WithTable("orders");
+        var (behind, other) = (_system.AddSplit("orders/0", "orders"), _system.AddSplit("orders/1", "orders"));
+        _system.Identity = "a";
+        foreach (var split in new[] { behind, other }) _system.AppendRows(split, "orders", 5);
+        await using (var node = await StartAsync())
+        {
+            await UntilPositionAsync(Orders, [behind, other], 5);
+            await node.KillAsync();
+        }
+
+        // From position 3 on there are other records now: after a restart it halts, and goes on being halted when all looks well again.
+        _system.Standings[behind] = new PipelineException(FaultKind.Gap, "Partition 0", "others stand there", "Accept it.") { Split = behind, ReadAgainFrom = 3 };
+        await using (var node = await StartAsync())
+        {
+            await UntilAsync(async () => SplitHalt.Of((await _oracle.Lake.TryOpenAsync(Orders, cancel))!.Current.Metadata.Configuration).ContainsKey(behind));
+            await node.KillAsync();
+        }
+
+        _system.Standings.Clear();
+        _system.AppendRows(behind, "orders", 1);
+        _system.AppendRows(other, "orders", 1);
+        await using var last = await StartAsync();
+        await UntilPositionAsync(Orders, [other], 6);
+        var halted = await last.UntilAsync(status => status.Tables.Any(table => table.State == IngestState.Halted));
+        Assert.Contains(halted.Tables, table => table.LastFault is { Cause: "others stand there" });
+        await using var source = _system.Open();
+        var gaps = await GapAcceptance.FindAsync(_oracle.Lake, source, Orders, cancel);
+        await GapAcceptance.AcceptAsync(_oracle.Lake, Orders, gaps, TimeProvider.System, cancel);
+        await UntilPositionAsync(Orders, [behind, other], 6);
+
+        Assert.Equal(new SplitGap(behind, new PositionRange(3, 5), IsBehind: true), Assert.Single(gaps));
+        var snapshot = (await _oracle.Lake.TryOpenAsync(Orders, cancel))!.Current;
+        Assert.Equal((1, 1), (snapshot.Histories.EpochOf(behind), snapshot.Histories.EpochOf(other)));
+        Assert.Empty(SplitHalt.Of(snapshot.Metadata.Configuration));
+        Assert.Equal(["orders/0:0:0", "orders/0:1:0", "orders/0:2:0", "orders/0:3:0", "orders/0:3:1", "orders/0:4:0", "orders/0:4:1", "orders/0:5:1",
+            "orders/1:0:0", "orders/1:1:0", "orders/1:2:0", "orders/1:3:0", "orders/1:4:0", "orders/1:5:0"],
+            (await _oracle.ColumnAsync(Orders, "id || ':' || coalesce(_epoch, 0)")).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_the_source_does_not_confirm_is_not_committed()
+    {
+        _system.WithTable("orders");
+        var split = _system.AddSplit("orders/0", "orders");
+        _system.Unconfirmed = new PipelineException(FaultKind.Unreachable, "Topic orders", "it was made anew", "Wait.");
+        _system.AppendRows(split, "orders", 5);
+        await using var node = await StartAsync();
+
+        await node.UntilAsync(status => status.Tables.Any(table => table.LastFault is { Cause: "it was made anew" }));
+        Assert.Empty(await _oracle.IdsAsync(Orders));
+        _system.Unconfirmed = null;
+        await UntilPositionAsync(Orders, [split], 5);
+
+        Assert.Equal(5, (await _oracle.IdsAsync(Orders)).Count);
+    }
+
+    [Fact]
     public async Task After_a_crash_in_the_middle_every_record_has_arrived_once()
     {
         _system.WithTable("orders");
@@ -358,6 +418,13 @@ public sealed class IngestSpec : IDisposable
     }
 
     private Task<IngestNode> StartAsync(IngestOptions? options = null) => IngestNode.StartAsync(_oracle.Lake, [_system.Open()], options);
+
+    private static async Task UntilAsync(Func<Task<bool>> isReached)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        while (!await isReached()) await Task.Delay(20, deadline.Token);
+    }
 
     private async Task UntilPositionAsync(TableId table, IReadOnlyList<SplitId> splits, long position)
     {

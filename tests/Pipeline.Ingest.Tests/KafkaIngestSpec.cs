@@ -2,6 +2,7 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Testing;
+using Pipeline.Testing.Kafka;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
@@ -47,6 +48,29 @@ public sealed class KafkaIngestSpec : IDisposable
             .SelectMany(partition => Enumerable.Range(0, rounds * perRound / partitions).Select(offset => $"{partition}:{offset}"));
         Assert.Equal(expected.Order(StringComparer.Ordinal), rows.Concat(dead).Order(StringComparer.Ordinal));
         Assert.Equal(rounds * perRound / 100, dead.Count);
+    }
+
+    [Fact]
+    public async Task Of_a_topic_made_anew_under_a_running_reader_nothing_is_committed_as_the_old_one_and_all_of_it_as_the_new()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, hasTopicIds: true, (Topic, 1));
+        await using var proxy = KafkaProxy.Start(kafka.Bootstrap);
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 1 }).SetLogHandler((_, _) => { }).Build();
+        await using var source = Open(proxy.Bootstrap);
+        // Nobody lists the topic meanwhile.
+        await using var node = await IngestNode.StartAsync(_oracle.Lake, [source], IngestNode.Fast with { SplitsInterval = TimeSpan.FromHours(1) });
+        await ProduceAsync(producer, partitions: 1, from: 0, count: 90);
+        await node.UntilAsync(status => status.Tables.Any(table => table.Table == Events && table.Positions.Values.Sum() == 90));
+
+        // More records than were read, so that the client goes on by the topic's name as if nothing had happened.
+        proxy.SetTopicId(Topic, Guid.NewGuid());
+        await ProduceAsync(producer, partitions: 1, from: 108, count: 50);
+        await node.UntilAsync(status => status.Tables.Any(table => table.Table == Events && table.Positions.Values.Contains(140)));
+
+        var rows = await _oracle.ColumnAsync(Events, "coalesce(_epoch, 0) || ':' || _offset");
+        Assert.Equal(Enumerable.Range(0, 90).Where(offset => offset != 7).Select(offset => $"0:{offset}").Concat(Enumerable.Range(0, 140).Where(offset => offset != 7).Select(offset => $"1:{offset}")).Order(StringComparer.Ordinal),
+            rows.Order(StringComparer.Ordinal));
+        Assert.Equal(["0:7", "1:7"], (await _oracle.ColumnAsync(Dead, "coalesce(_epoch, 0) || ':' || _position")).Order(StringComparer.Ordinal));
     }
 
     private static ISource Open(string bootstrap) => new KafkaSourceDefinition(new KafkaSourceOptions

@@ -53,6 +53,68 @@ public sealed class PartitionReadingSpec
     }
 
     [Fact]
+    public void A_record_whose_time_goes_back_or_is_missing_is_put_behind_those_before_it_also_after_a_restart()
+    {
+        using var part = new Part(position: 0);
+        part.Take(0, "a", timestampMs: 5);
+        part.Take(1, "b", timestampMs: 3);
+        part.Take(2, "c");
+        part.Take(3, "d", timestampMs: 7);
+        part.Reading.Flush();
+        using var first = part.Chunks().Single();
+        using var again = new Part(position: 4, marks: first.Marks);
+        again.Take(4, "e", timestampMs: 6);
+        again.Take(5, "f", timestampMs: 7);
+        again.Reading.Flush();
+        using var second = again.Chunks().Single();
+
+        Assert.Equal([null, 5_000, 5_000, null], OrderTimes(first));
+        Assert.Equal(new SplitMarks(OrderTime: 7_000), first.Marks);
+        Assert.Equal([7_000, null], OrderTimes(second));
+    }
+
+    [Fact]
+    public void Where_times_never_go_back_there_is_no_column_for_it()
+    {
+        using var part = new Part(position: 0);
+        part.Take(0, "a");
+        part.Take(1, "b", timestampMs: 3);
+        part.Take(2, "c", timestampMs: 3);
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(-1, chunk.Rows!.Schema.GetFieldIndex(BronzeColumns.OrderTime));
+    }
+
+    [Fact]
+    public void What_is_kept_beside_the_position_tells_the_leader_of_the_last_record_and_how_far_markers_go_beyond_it()
+    {
+        using var part = new Part(position: 0);
+        part.Take(0, "a", leaderEpoch: 3);
+        part.Reading.ReachEnd(5);
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(new LastRecord(1, 3), LastRecord.Of(chunk.Marks.Note, chunk.Range.To));
+        Assert.Null(LastRecord.Of(note: null, position: 5));
+        Assert.Null(new LastRecord(0, 3).NoteAt(1L << 33));
+    }
+
+    [Fact]
+    public void A_leader_that_is_not_told_takes_back_what_was_known()
+    {
+        using var part = new Part(position: 1, marks: new SplitMarks(Note: new LastRecord(1, 3).NoteAt(1)));
+        part.Take(1, "a");
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal(-1, chunk.Marks.Note);
+    }
+
+    private static IEnumerable<long?> OrderTimes(Chunk chunk) => ((Apache.Arrow.TimestampArray)chunk.Rows!.Column(BronzeColumns.OrderTime)).Values.ToArray()
+        .Select((value, row) => chunk.Rows!.Column(BronzeColumns.OrderTime).IsNull(row) ? null as long? : value);
+
+    [Fact]
     public void A_chunk_is_due_by_the_age_of_its_first_record()
     {
         using var part = new Part(position: 0);
@@ -176,17 +238,18 @@ public sealed class PartitionReadingSpec
         private readonly ChunkQueue _queue = new(long.MaxValue);
         private readonly KafkaMetrics _metrics = new("events");
 
-        public Part(long? position, long chunkBytesMax = 1 << 20) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
-            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, registered: null, _queue, _metrics, Time);
+        public Part(long? position, long chunkBytesMax = 1 << 20, SplitMarks marks = default) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
+            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, registered: null, _queue, _metrics, Time, marks: marks);
 
         public FakeTimeProvider Time { get; } = new();
 
         public PartitionReading Reading { get; }
 
-        public void Take(long offset, string value, long timestampMs = -1) => Reading.Take(new KafkaRecord
+        public void Take(long offset, string value, long timestampMs = -1, int leaderEpoch = -1) => Reading.Take(new KafkaRecord
         {
             Offset = offset,
             TimestampMs = timestampMs,
+            LeaderEpoch = leaderEpoch,
             HasKey = false,
             Key = default,
             HasValue = true,

@@ -97,15 +97,15 @@ public sealed class SlotWatchSpec(PostgresServer server, SlotWatchSpec.SmallWal 
         var failure = await failing;
         await using var source = TestDatabase.Open(options);
         await source.ListSplitsAsync("items", Cancel);
-        var gap = Assert.Single(await source.FindGapsAsync([new SplitPosition(reading.Slot, reading.Position)], Cancel));
+        var gap = Assert.Single(await source.LookBackAsync([new SplitPosition(reading.Slot, reading.Position)], Cancel)).Fault!.Gap!.Value;
         // Who looks between the end of the stream and the drop sees a slot that is well, and finds the gap when trying again.
         if (failure.IsTransient) failure = await FailureFromAsync(options, reading.Position);
-        await using var again = await CaptureReading.StartAsync(options, gap.Range.To, Cancel);
+        await using var again = await CaptureReading.StartAsync(options, gap.To, Cancel);
         await database.ExecuteAsync("insert into items values (3, 'c')", Cancel);
         await again.TakeAsync(1);
 
         Assert.Equal((FaultKind.Gap, reading.Slot), (failure.Kind, failure.Split));
-        Assert.Equal(reading.Position, gap.Range.From);
+        Assert.Equal(reading.Position, gap.From);
         Assert.Equal(["c 3|c"], again.Changes.Select(change => change.ToString()));
     }
 

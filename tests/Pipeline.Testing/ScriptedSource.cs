@@ -32,6 +32,12 @@ public sealed class ScriptedSystem(string name)
     /// <summary>Asked before each read of a split: what is returned is thrown.</summary>
     public ConcurrentDictionary<SplitId, Func<SplitId, PipelineException?>> Faults { get; } = [];
 
+    /// <summary>Why a split cannot be read on where it was left.</summary>
+    public ConcurrentDictionary<SplitId, PipelineException> Standings { get; } = [];
+
+    /// <summary>Why what was read must not be committed; null: it may.</summary>
+    public PipelineException? Unconfirmed { get; set; }
+
     /// <summary>The highest acknowledged position of each split.</summary>
     public ConcurrentDictionary<SplitId, long> Acknowledged { get; } = [];
 
@@ -179,6 +185,11 @@ public sealed class ScriptedSystem(string name)
                 if (isIdle) await changed.WaitAsync(cancellationToken);
             }
         }
+
+        public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
+            new([.. left.Select(split => new SplitStanding(split.Split, Beginning: 0, split.Position is null ? null : system.Standings.GetValueOrDefault(split.Split)))]);
+
+        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => system.Unconfirmed is { } fault ? throw fault : ValueTask.CompletedTask;
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken)
         {

@@ -58,6 +58,27 @@ public abstract class SourceContract
     }
 
     [Fact]
+    public async Task Is_where_it_was_left_and_its_splits_are_of_one_history()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(20, deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        await using (var source = fixture.Open())
+            await ReadAsync(fixture, source, ledger, 20, deadline.Token);
+        await using var again = fixture.Open();
+        var splits = await again.ListSplitsAsync(fixture.Table, deadline.Token);
+        var left = ledger.ResumeAt(splits);
+
+        var standings = await again.LookBackAsync(left, deadline.Token);
+        await again.ConfirmAsync([.. splits.Select(split => split.Id)], deadline.Token);
+
+        Assert.Equal(left.Select(split => split.Split), standings.Select(standing => standing.Split));
+        Assert.All(standings, standing => Assert.Null(standing.Fault));
+        Assert.Single(splits.Select(split => split.Identity).Distinct(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Delivers_rows_that_are_added_while_it_waits()
     {
         using var deadline = StartDeadline();

@@ -39,6 +39,12 @@ public sealed class PipelineException : Exception
     /// </summary>
     public PositionRange? Gap { get; init; }
 
+    /// <summary>
+    /// With <see cref="FaultKind.Gap"/>: from here on the source has fewer or other records than were read. An operator who accepts
+    /// that has the split read again from here, in a new epoch.
+    /// </summary>
+    public long? ReadAgainFrom { get; init; }
+
     /// <summary>How long the dependency asks to be left alone; null: it says nothing.</summary>
     public TimeSpan? RetryAfter { get; init; }
 

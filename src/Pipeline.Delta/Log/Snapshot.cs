@@ -58,6 +58,13 @@ public sealed class Snapshot
     /// <summary>The position that a split has reached in the epoch in which it is read; null if never seen there.</summary>
     public long? Position(SplitId split) => Position(SplitHistory.AppIdOf(split, Histories.EpochOf(split)));
 
+    /// <summary>What is kept beside a split's position.</summary>
+    public SplitMarks Marks(SplitId split)
+    {
+        var epoch = Histories.EpochOf(split);
+        return new SplitMarks(Position(SplitHistory.OrderTimeIdOf(split, epoch)), Position(SplitHistory.NoteIdOf(split, epoch)) is >= 0 and var note ? note : null);
+    }
+
     /// <summary>The version that this table reflects of another; null if never seen.</summary>
     public long? Position(TableId table) => Reflects(table.ToString());
 

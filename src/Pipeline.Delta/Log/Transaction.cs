@@ -60,8 +60,14 @@ public sealed record Transaction(string Operation, Isolation Isolation)
     /// <summary>The commit succeeds only while the table reads these splits in these epochs; re-checked as <see cref="Moves"/> are.</summary>
     public ImmutableArray<(SplitId Split, int Epoch)> Epochs { get; init; } = [];
 
-    /// <summary>Table properties that this commit sets. Whoever made them of what it read says so by <see cref="ReadVersion"/>: it yields to others that set some.</summary>
-    public ImmutableDictionary<string, string> Properties { get; init; } = ImmutableDictionary<string, string>.Empty;
+    /// <summary>Positions that this commit was made from and leaves alone: compare only, re-checked as <see cref="Moves"/> are.</summary>
+    public ImmutableArray<(string AppId, long? At)> Expected { get; init; } = [];
+
+    /// <summary>Numbers beside positions, set without a comparison; those that the table has already are not written again.</summary>
+    public ImmutableArray<(string AppId, long Value)> Marks { get; init; } = [];
+
+    /// <summary>Table properties that this commit sets, or with null takes away. Whoever made them of what it read says so by <see cref="ReadVersion"/>: it yields to others that set some.</summary>
+    public ImmutableDictionary<string, string?> Properties { get; init; } = ImmutableDictionary<string, string?>.Empty;
 
     /// <summary>What the commit adds to the table's counts, whatever version it becomes. None: it does not count.</summary>
     public ImmutableArray<TxnCount> Counts { get; init; } = [];

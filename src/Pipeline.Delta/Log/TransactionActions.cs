@@ -19,10 +19,17 @@ internal static class TransactionActions
             if (!ReferenceEquals(schema, snapshot.Schema)) metadata = metadata with { SchemaString = SchemaJson.Write(schema) };
         }
 
-        if (!transaction.Properties.IsEmpty) metadata = metadata with { Configuration = metadata.Configuration.SetItems(transaction.Properties) };
+        if (!transaction.Properties.IsEmpty)
+        {
+            var configuration = metadata.Configuration.RemoveRange(transaction.Properties.Where(property => property.Value is null).Select(property => property.Key));
+            metadata = metadata with { Configuration = configuration.SetItems(transaction.Properties.Where(property => property.Value is not null).Select(property => KeyValuePair.Create(property.Key, property.Value!))) };
+        }
+
         if (metadata != snapshot.Metadata) actions.Add(metadata);
 
         foreach (var move in transaction.Moves) actions.Add(new TxnAction(move.AppId, move.To, at));
+        foreach (var (appId, value) in transaction.Marks)
+            if (snapshot.Position(appId) != value) actions.Add(new TxnAction(appId, value, at));
         actions.AddRange(RowCounts.ActionsOf(snapshot, transaction.Counts, at));
         // A clock that is behind must not make a file look as if it had left long ago.
         actions.AddRange(transaction.Removes.Select(remove => remove.DeletedAt < at ? remove with { DeletedAt = at } : remove));

@@ -33,6 +33,12 @@ internal sealed class ConflictCheck(string table, Func<long, CancellationToken, 
             if (actual != move.From) return new CommitResult.Refused(move.AppId, move.From, actual, snapshot);
         }
 
+        foreach (var (appId, at) in transaction.Expected)
+        {
+            var actual = snapshot.Position(appId);
+            if (actual != at) return new CommitResult.Refused(appId, at, actual, snapshot);
+        }
+
         foreach (var remove in transaction.Removes)
         {
             if (!snapshot.FilesByPath.ContainsKey(remove.Path))

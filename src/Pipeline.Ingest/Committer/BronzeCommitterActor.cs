@@ -186,10 +186,12 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
     {
         var moves = new Dictionary<SplitId, TxnMove>();
         var epochs = new Dictionary<SplitId, int>();
+        var marks = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var range in stages.SelectMany(stage => stage.Ranges))
         {
             moves[range.Split] = moves.TryGetValue(range.Split, out var move) ? move with { To = range.To } : new TxnMove(range.Split, range.Epoch ?? 0, range.From, range.To);
             epochs[range.Split] = range.Epoch ?? 0;
+            foreach (var (appId, value) in SplitHistory.MarksOf(range.Split, range.Epoch ?? 0, range.Marks ?? default)) marks[appId] = value;
         }
 
         return new Transaction("WRITE", Isolation.BlindAppend)
@@ -197,6 +199,7 @@ public sealed class BronzeCommitterActor : ReceiveActor, IWithTimers
             Adds = [.. stages.SelectMany(stage => stage.Files).Select(file => file.ToAdd())],
             Moves = [.. moves.Values],
             Epochs = [.. epochs.Select(pair => (pair.Key, pair.Value))],
+            Marks = [.. marks.Select(pair => (pair.Key, pair.Value))],
             Counts =
             [
                 new TxnCount(RowCounts.Added, stages.Sum(stage => stage.Rows)),

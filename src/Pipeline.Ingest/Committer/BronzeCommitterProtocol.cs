@@ -17,8 +17,9 @@ public sealed record GetPositions(TableId Table, long Tag, ImmutableArray<SplitI
 
 /// <summary>Where splits stand in the table's log; a split it has never seen is absent.</summary>
 /// <param name="Version">The table's version; -1 when there is no table yet.</param>
+/// <param name="Marks">Of the splits that have something beside their positions; null: none has.</param>
 /// <param name="Epochs">Of the splits that are read in another epoch than 0; null: none is, or the answer is of a node of the release before.</param>
-public sealed record PositionsFound(TableId Table, long Tag, long Version, ImmutableDictionary<SplitId, long> Positions, ImmutableDictionary<SplitId, int>? Epochs = null);
+public sealed record PositionsFound(TableId Table, long Tag, long Version, ImmutableDictionary<SplitId, long> Positions, ImmutableDictionary<SplitId, int>? Epochs = null, ImmutableDictionary<SplitId, SplitMarks>? Marks = null);
 
 /// <summary>The table cannot be opened.</summary>
 public sealed record PositionsUnavailable(TableId Table, long Tag, Fault Fault);
@@ -49,7 +50,8 @@ public sealed record StageReference(TableId Table, Guid Stage, long Bytes, strin
 /// <summary>The half-open range <c>[From, To)</c> that a stage covers of one split.</summary>
 /// <param name="From">Null: the table holds no position for the split yet.</param>
 /// <param name="Epoch">In which the split was read; null: 0. A committer of the release before takes such a range for one of epoch 0 and refuses it.</param>
-public readonly record struct StagedRange(SplitId Split, long? From, long To, int? Epoch = null);
+/// <param name="Marks">What goes with <paramref name="To"/>; null: nothing.</param>
+public readonly record struct StagedRange(SplitId Split, long? From, long To, int? Epoch = null, SplitMarks? Marks = null);
 
 /// <summary>A complete data file that waits to be committed: what its <see cref="AddFile"/> says, without the rows.</summary>
 public sealed record StagedFile(string Path, ImmutableDictionary<string, string?> PartitionValues, long Size, DateTimeOffset ModifiedAt,

@@ -275,7 +275,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
             if (isBehind || question.Question.Splits.Any(undecided.Contains)) waiting.Add(question);
             else
                 effects.Add(new CommitterEffect.Reply(question.ReplyTo,
-                    new PositionsFound(Table, question.Question.Tag, View.Version, View.PositionsOf(question.Question.Splits), View.EpochsOf(question.Question.Splits))));
+                    new PositionsFound(Table, question.Question.Tag, View.Version, View.PositionsOf(question.Question.Splits), View.EpochsOf(question.Question.Splits), View.MarksOf(question.Question.Splits))));
         }
 
         return this with { Questions = waiting.ToImmutable() };

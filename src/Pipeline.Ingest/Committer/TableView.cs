@@ -17,6 +17,9 @@ public interface ITableView
     /// <summary>The epoch in which the table reads a split; 0 of one that it has never seen.</summary>
     int Epoch(SplitId split);
 
+    /// <summary>What is kept beside the split's position.</summary>
+    SplitMarks Marks(SplitId split);
+
     /// <summary>Whether a data file is part of the table.</summary>
     bool Contains(string path);
 }
@@ -34,6 +37,8 @@ public sealed class SnapshotView(DeltaTable table, Snapshot snapshot) : ITableVi
 
     public int Epoch(SplitId split) => snapshot.Histories.EpochOf(split);
 
+    public SplitMarks Marks(SplitId split) => snapshot.Marks(split);
+
     public bool Contains(string path) => snapshot.FilesByPath.ContainsKey(path);
 }
 
@@ -48,6 +53,8 @@ public sealed class MissingTableView : ITableView
 
     public int Epoch(SplitId split) => 0;
 
+    public SplitMarks Marks(SplitId split) => default;
+
     public bool Contains(string path) => false;
 }
 
@@ -60,6 +67,13 @@ internal static class TableViewPositions
         foreach (var split in splits)
             if (view.Position(split) is { } position) positions[split] = position;
         return positions.ToImmutable();
+    }
+
+    /// <summary>What is kept beside the positions of those of <paramref name="splits"/> that have something; null: none has.</summary>
+    public static ImmutableDictionary<SplitId, SplitMarks>? MarksOf(this ITableView view, IEnumerable<SplitId> splits)
+    {
+        var marks = splits.Select(split => KeyValuePair.Create(split, view.Marks(split))).Where(pair => pair.Value != default).ToImmutableDictionary();
+        return marks.IsEmpty ? null : marks;
     }
 
     /// <summary>The epochs of those of <paramref name="splits"/> that are not read in the first; null: all are.</summary>

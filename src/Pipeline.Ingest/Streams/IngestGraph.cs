@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Akka.Streams;
 using Akka.Streams.Dsl;
 using Pipeline.Core;
@@ -45,12 +46,12 @@ internal sealed class IngestGraph
         var abort = new CancellationTokenSource();
         var numbered = setup.Source.Tables.Where(table => table.PositionsNameRecords).Select(table => table.Name).ToHashSet(StringComparer.Ordinal);
         var roller = new Roller(setup.Tables, name => numbered.Contains(name), setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
-        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From)).ToList();
+        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From) { Marks = start.Marks }).ToList();
 
         var kill = KillSwitches.Shared("ingest");
         var commits = new CommitsInOrder(setup, files, abort.Token, kill.Abort);
 
-        var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => setup.Source.ReadAsync(from, cancel), share))
+        var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => LookBackAndReadAsync(setup.Source, from, cancel), share))
             .Via(kill.Flow<Chunk>())
             .Async()
             .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options))), Keep.Both)
@@ -74,6 +75,14 @@ internal sealed class IngestGraph
 
     private static Flow<TIn, TOut, TMat> OnWriters<TIn, TOut, TMat>(Flow<TIn, TOut, TMat> flow) =>
         flow.WithAttributes(ActorAttributes.CreateDispatcher(WriterDispatcher).And(Attributes.CreateInputBuffer(1, 1))).Async();
+
+    /// <summary>Nothing is read of a source that is not where it was left.</summary>
+    private static async IAsyncEnumerable<Chunk> LookBackAndReadAsync(ISource source, IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var standing in await source.LookBackAsync(from, cancellationToken))
+            if (standing.Fault is { } fault) throw fault;
+        await foreach (var chunk in source.ReadAsync(from, cancellationToken)) yield return chunk;
+    }
 
     private static async Task EndAsync(GraphSetup setup, Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,
         CancellationTokenSource abort)
@@ -118,9 +127,19 @@ internal sealed class IngestGraph
             return commit;
         }
 
+        /// <summary>Beside each other: everything in the roll has been read by now.</summary>
+        private async ValueTask<Roll> CompleteAndConfirmAsync(ClosingRoll closing, CancellationToken cancellationToken)
+        {
+            SplitId[] read = [.. closing.Tables.SelectMany(table => table.Ranges).Select(range => range.Split).Distinct()];
+            var confirming = read.Length == 0 ? Task.CompletedTask : setup.Source.ConfirmAsync(read, cancellationToken).AsTask();
+            var completing = closing.CompleteAsync(files, cancellationToken);
+            await Task.WhenAll(confirming, completing);
+            return await completing;
+        }
+
         private async Task<bool> CompleteAndCommitAsync(ClosingRoll closing, Task<bool> turn)
         {
-            var completed = await Background.RunAsync(async cancel => await closing.CompleteAsync(files, cancel), abort);
+            var completed = await Background.RunAsync(cancel => CompleteAndConfirmAsync(closing, cancel), abort);
             if (completed is Outcome<Roll>.Failed incomplete) onFailure(incomplete.Cause);
 
             // Whoever waits for the last waits for all; a roll behind one that was given up is given up too.

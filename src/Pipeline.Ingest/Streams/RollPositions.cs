@@ -16,6 +16,7 @@ internal sealed class RollPositions(bool isSparse)
     private readonly Dictionary<SplitId, long> _reached = [];
     private readonly HashSet<SplitId> _withRows = [];
     private readonly Dictionary<SplitId, int> _epochs = [];
+    private readonly Dictionary<SplitId, SplitMarks> _marks = [];
 
     public bool HasProgress => _reached.Count > 0;
 
@@ -48,7 +49,8 @@ internal sealed class RollPositions(bool isSparse)
     public void Wrote(SplitId split) => _withRows.Add(split);
 
     /// <summary>The split has been read up to <paramref name="to"/>.</summary>
-    public void Advance(SplitId split, long to)
+    /// <param name="marks">What goes with that position.</param>
+    public void Advance(SplitId split, long to, SplitMarks marks = default)
     {
         var isBehind = false;
         if (_skipBelow.TryGetValue(split, out var known))
@@ -64,19 +66,21 @@ internal sealed class RollPositions(bool isSparse)
         }
         else if (!isBehind)
         {
-            _reached[split] = to;
+            (_reached[split], _marks[split]) = (to, marks);
         }
     }
 
     /// <summary>What a roll covers; the next one starts behind it.</summary>
     public ImmutableArray<StagedRange> Close()
     {
-        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value, _epochs.TryGetValue(pair.Key, out var epoch) ? epoch : null)).ToImmutableArray();
+        var ranges = _reached.Select(pair => new StagedRange(pair.Key, _startsAt.GetValueOrDefault(pair.Key), pair.Value, _epochs.TryGetValue(pair.Key, out var epoch) ? epoch : null, MarksOf(pair.Key))).ToImmutableArray();
         foreach (var (split, to) in _reached) _startsAt[split] = to;
         _reached.Clear();
         _withRows.Clear();
         return ranges;
     }
+
+    private SplitMarks? MarksOf(SplitId split) => _marks.TryGetValue(split, out var marks) && marks != default ? marks : null;
 }
 
 /// <summary>A table that is rolled together with the worker's others.</summary>

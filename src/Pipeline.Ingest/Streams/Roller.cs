@@ -104,8 +104,8 @@ internal sealed class Roller
         }
 
         if (isOpenEnded) return;
-        foreach (var name in start.Split.Tables) await _tables[name].AdvanceAsync(split, chunk.Range.To, cancellationToken);
-        if (_deadLetters is not null) await _deadLetters.AdvanceAsync(split, chunk.Range.To, cancellationToken);
+        foreach (var name in start.Split.Tables) await _tables[name].AdvanceAsync(split, chunk.Range.To, chunk.Marks, cancellationToken);
+        if (_deadLetters is not null) await _deadLetters.AdvanceAsync(split, chunk.Range.To, marks: default, cancellationToken);
     }
 
     /// <summary>Which rows of a batch enter; null: all.</summary>

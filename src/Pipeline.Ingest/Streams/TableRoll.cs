@@ -40,6 +40,7 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     public async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch batch, Func<int, bool>? enters, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
     {
         if (epoch > 0) await LearnAsync(BronzeColumns.EpochField, cancellationToken);
+        if (batch.Schema.GetFieldIndex(BronzeColumns.OrderTime) >= 0) await LearnAsync(BronzeColumns.OrderTimeField, cancellationToken);
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
@@ -94,10 +95,11 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     }
 
     /// <summary>The split has reached <paramref name="to"/>: what was written of it below may be committed.</summary>
-    public async ValueTask AdvanceAsync(SplitId split, long to, CancellationToken cancellationToken)
+    /// <param name="marks">What goes with that position.</param>
+    public async ValueTask AdvanceAsync(SplitId split, long to, SplitMarks marks, CancellationToken cancellationToken)
     {
         if (_runs.Remove(split, out var run)) await JoinAsync(split, run, cancellationToken);
-        _positions.Advance(split, to);
+        _positions.Advance(split, to, marks);
     }
 
     /// <summary>Hands over everything committable; the next rows go into new files.</summary>

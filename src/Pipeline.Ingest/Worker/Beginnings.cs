@@ -23,6 +23,13 @@ internal static class Beginnings
         BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
     };
 
+    /// <summary>Whether the table holds a position of the split in the history that it was listed with.</summary>
+    public static bool IsKnown(BronzeTable table, Split split)
+    {
+        var snapshot = table.Delta.Current;
+        return (snapshot.Histories.Find(split.Id) is not { } history || history.Identity == split.Identity) && snapshot.Position(split.Id) is not null;
+    }
+
     /// <summary>Of those splits that feed the table, whatever they say that it does not know. Any worker may; the first one counts.</summary>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
     public static ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
@@ -92,7 +99,7 @@ internal static class Beginnings
             ReadVersion = snapshot.Version,
             Moves = moves.ToImmutable(),
             Counts = [new TxnCount(RowCounts.Added, 0)],
-            Properties = learned.ToImmutableDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => pair.Value.Write()),
+            Properties = learned.ToImmutableDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => (string?)pair.Value.Write()),
             Parameters = parameters,
         };
     }

@@ -7,7 +7,8 @@ namespace Pipeline.Ingest.Worker;
 /// <param name="Fault">The newest.</param>
 /// <param name="Looks">How often it was looked at again in vain; -1: somebody has said that it should be, and hears what comes of it.</param>
 /// <param name="IsTried">It is being read again; whether it still holds shows then.</param>
-public sealed record Halt(Fault Fault, int Looks, bool IsTried);
+/// <param name="IsLogged">It stands in the table's log and ends when it does not any more.</param>
+public sealed record Halt(Fault Fault, int Looks, bool IsTried, bool IsLogged = false);
 
 /// <summary>What a worker is halted by: all of it, or single splits while the others are read.</summary>
 /// <param name="Worker">Null: what it does is not hindered.</param>
@@ -38,6 +39,21 @@ public sealed record Halts(Halt? Worker, ImmutableDictionary<SplitId, Halt> Spli
         isNews = known is null or { Looks: < 0 } || (known.Fault.Kind, known.Fault.Outage, known.Fault.NextStep) != (fault.Kind, fault.Outage, fault.NextStep);
         var halt = new Halt(fault, looks, IsTried: false);
         return fault.Split is { } one ? this with { Splits = Splits.SetItem(one, halt) } : this with { Worker = halt };
+    }
+
+    /// <summary>What the tables' logs say: it holds whatever is tried, and has ended when they do not say it any more.</summary>
+    /// <param name="decided">Those that were in the log and are not any more.</param>
+    /// <param name="news">Those that were not known.</param>
+    public Halts As(ImmutableDictionary<SplitId, Fault> logged, out ImmutableArray<Fault> decided, out ImmutableArray<Fault> news)
+    {
+        var ended = Splits.Where(pair => pair.Value.IsLogged && !logged.ContainsKey(pair.Key)).ToImmutableArray();
+        decided = [.. ended.Select(pair => pair.Value.Fault)];
+        news = [.. logged.Where(pair => !Splits.ContainsKey(pair.Key)).Select(pair => pair.Value)];
+        return this with
+        {
+            Splits = Splits.RemoveRange(ended.Select(pair => pair.Key))
+                .SetItems(logged.Select(pair => KeyValuePair.Create(pair.Key, new Halt(pair.Value, Splits.GetValueOrDefault(pair.Key)?.Looks ?? 0, IsTried: false, IsLogged: true)))),
+        };
     }
 
     /// <summary>Time to look again, but at what awaits a word.</summary>

@@ -194,6 +194,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 _log.Error("{Table} is halted: {Fault} {Next}", NameOf(halt.Fault), halt.Fault, halt.Fault.AwaitsWord
                     ? "It is looked at again when its node gets a SIGHUP or is started again." : $"It is looked at again in {_setup.Options.HaltRetry.BackoffMin.TotalSeconds:0.#} s, then less often, and at once when its node gets a SIGHUP or is started again.");
                 break;
+            case WorkerEffect.RecordHalt record:
+                Background.Start(cancel => RecordHaltAsync(record, cancel), failure => OnUnrecorded(record.Split, failure), _stopped.Token);
+                break;
             case WorkerEffect.TellHaltEnded ended:
                 _log.Info("{Table} is halted no more. It was: {Cause}", NameOf(ended.Fault), ended.Fault.Cause);
                 break;
@@ -250,8 +253,13 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private async Task<FilesDeleted> DeleteAsync(Func<CancellationToken, ValueTask> delete) =>
         new(await Background.FailureAsync(delete, _stopped.Token) is { } failure ? [failure] : []);
 
-    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => Guarded(async cancel =>
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => LocateAsync(locate, isHalted: !_state.Halts.IsEmpty);
+
+    /// <param name="isHalted">Whether somebody may have decided meanwhile about what halts a split, which the tables' logs say.</param>
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate, bool isHalted) => Guarded(async cancel =>
     {
+        if (isHalted)
+            foreach (var known in locate.Known.ByName.Values) await known.Delta.RefreshAsync(cancel);
         var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
         var mine = SplitDivision.ShareOf(_setup.Bronze, _worker, _setup.Table.Workers, listed);
         var tables = locate.Known.ByName;
@@ -259,12 +267,44 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
             tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
-        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, listed, _setup.Time, cancel);
+        var splits = await BeginningsOf(listed, tables.Values, cancel);
+        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, splits, _setup.Time, cancel);
         var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Delta.Current, mine));
         if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
             logged = logged.SetItem(_setup.DeadLetters, LoggedEpochs.Of((await FollowAsync(deadLetters, tables, mine, cancel)).Delta.Current, mine));
-        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged };
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged, Halted = HaltedOf(tables.Values, mine) };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
+
+    /// <summary>The splits with where they begin, for those of which a table remembers nothing yet.</summary>
+    private async ValueTask<IReadOnlyList<Split>> BeginningsOf(IReadOnlyList<Split> listed, IEnumerable<BronzeTable> tables, CancellationToken cancellationToken)
+    {
+        var unknown = listed.Where(split => split.Beginning is null && split.Identity is not null && tables.Any(table => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal) && !Beginnings.IsKnown(table, split))).ToList();
+        if (unknown.Count == 0) return listed;
+        var standings = await _setup.Source.LookBackAsync([.. unknown.Select(split => new SplitPosition(split.Id, Position: null))], cancellationToken);
+        var beginnings = standings.ToDictionary(standing => standing.Split, standing => standing.Beginning);
+        return [.. listed.Select(split => beginnings.TryGetValue(split.Id, out var beginning) ? split with { Beginning = beginning } : split)];
+    }
+
+    /// <summary>What the tables' logs say that halts these splits.</summary>
+    private static ImmutableDictionary<SplitId, Fault> HaltedOf(IEnumerable<BronzeTable> tables, IReadOnlyCollection<Split> splits) => tables
+        .SelectMany(table => SplitHalt.Of(table.Delta.Current.Metadata.Configuration)).Where(halt => splits.Any(split => split.Id == halt.Key))
+        .DistinctBy(halt => halt.Key).ToImmutableDictionary(halt => halt.Key, halt => halt.Value.FaultOf(halt.Key));
+
+    /// <summary>What is away is waited for: until it is recorded, the split is halted by what this worker remembers.</summary>
+    private async ValueTask RecordHaltAsync(WorkerEffect.RecordHalt record, CancellationToken cancellationToken)
+    {
+        foreach (var name in record.Split.Tables)
+            await _setup.Options.Retry.RunAsync(_setup.Time, async cancel =>
+            {
+                if (await _setup.Lake.TryOpenAsync(TableId.Bronze(_setup.Source.Name, name), cancel) is { } table) await GapAcceptance.RecordAsync(table, record.Split.Id, record.Fault, record.Position, _setup.Time, cancel);
+                return true;
+            }, cancellationToken);
+    }
+
+    private void OnUnrecorded(Split split, Exception? failure)
+    {
+        if (failure is not null) _log.Warning("{Split} is halted, and the log of its table does not say so: a restart will forget it. {Cause}", split.Id, failure.Message);
+    }
 
     private async ValueTask<BronzeTable> OpenDeadLettersAsync(CancellationToken cancellationToken) =>
         _deadLetters = await BronzeTable.OpenAsync(_setup.Lake, _setup.DeadLetters, DeadLetterColumns.SourceSchema, cancellationToken);

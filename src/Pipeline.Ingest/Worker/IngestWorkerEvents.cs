@@ -24,6 +24,9 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <summary>The epochs of the tables that do not read the split in the first.</summary>
     public ImmutableDictionary<TableId, int> Epochs { get; init; } = ImmutableDictionary<TableId, int>.Empty;
 
+    /// <summary>What goes with <see cref="From"/>.</summary>
+    public SplitMarks Marks { get; init; }
+
     /// <summary>In which the table reads the split.</summary>
     public int EpochOf(TableId table) => Epochs.GetValueOrDefault(table);
 }
@@ -55,6 +58,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
 
         /// <summary>What the tables' logs say of these splits; a table that is not there is left out.</summary>
         public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
+
+        /// <summary>What their logs say that halts these splits until somebody decides.</summary>
+        public ImmutableDictionary<SplitId, Fault> Halted { get; init; } = ImmutableDictionary<SplitId, Fault>.Empty;
     }
 
     public sealed record LocateFailed(long Epoch, Fault Fault) : WorkerEvent;
@@ -66,6 +72,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
 
         /// <summary>Of the splits that are read in another epoch than 0.</summary>
         public ImmutableDictionary<SplitId, int> Epochs { get; init; } = ImmutableDictionary<SplitId, int>.Empty;
+
+        /// <summary>What goes with the positions that have something beside them.</summary>
+        public ImmutableDictionary<SplitId, SplitMarks> Marks { get; init; } = ImmutableDictionary<SplitId, SplitMarks>.Empty;
     }
 
     public sealed record PositionsFailed(long Epoch, Fault Fault) : WorkerEvent;
@@ -117,7 +126,10 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
     /// <summary>What the answer of a committer means here.</summary>
     internal static WorkerEvent Of(object answer) => answer switch
     {
-        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions) { Version = found.Version, Epochs = found.Epochs ?? ImmutableDictionary<SplitId, int>.Empty },
+        PositionsFound found => new PositionsKnown(found.Tag, found.Table, found.Positions) 
+        {
+            Version = found.Version, Epochs = found.Epochs ?? ImmutableDictionary<SplitId, int>.Empty, Marks = found.Marks ?? ImmutableDictionary<SplitId, SplitMarks>.Empty,
+        },
         PositionsUnavailable unavailable => new PositionsFailed(unavailable.Tag, unavailable.Fault),
         StageCommitted committed => new Committed(committed),
         StageRefused refused => new Refused(refused),
@@ -192,6 +204,9 @@ public abstract record WorkerEffect
 
     /// <summary>Tell that somebody has to act, once for each reason.</summary>
     public sealed record TellHalt(Fault Fault) : WorkerEffect;
+
+    /// <summary>Write it into the logs of the split's tables, so that it holds until somebody decides.</summary>
+    public sealed record RecordHalt(Split Split, Fault Fault, long Position) : WorkerEffect;
 
     /// <summary>Tell that it does not hold any more.</summary>
     public sealed record TellHaltEnded(Fault Fault) : WorkerEffect;

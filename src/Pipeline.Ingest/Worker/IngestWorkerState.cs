@@ -85,6 +85,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>The epoch of each (table, split) that is not read in the first.</summary>
     public ImmutableDictionary<(TableId Table, SplitId Split), int> Epochs { get; init; } = ImmutableDictionary<(TableId, SplitId), int>.Empty;
 
+    /// <summary>What goes with the position of each (table, split) that has something beside it.</summary>
+    public ImmutableDictionary<(TableId Table, SplitId Split), SplitMarks> Marks { get; init; } = ImmutableDictionary<(TableId, SplitId), SplitMarks>.Empty;
+
     /// <summary>A version of each table that has what <see cref="Positions"/> says.</summary>
     public ImmutableDictionary<TableId, long> Versions { get; init; } = ImmutableDictionary<TableId, long>.Empty;
 
@@ -164,7 +167,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         return this with
         {
             Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, IsAborted = false, Splits = [], Tables = OpenedTables.None,
-            Positions = Positions.Clear(), Epochs = Epochs.Clear(), Versions = Versions.Clear(), Unanswered = Unanswered.Clear(),
+            Positions = Positions.Clear(), Epochs = Epochs.Clear(), Marks = Marks.Clear(), Versions = Versions.Clear(), Unanswered = Unanswered.Clear(),
         };
     }
 
@@ -177,8 +180,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private IngestWorkerState OnLocated(WorkerEvent.Located located, ImmutableList<WorkerEffect>.Builder effects)
     {
         var found = located.Splits;
-        var halts = Halts.OnlyOf(found.Select(split => split.Id).ToHashSet(), out var gone);
-        effects.AddRange(gone.Select(fault => new WorkerEffect.TellHaltEnded(fault)));
+        var halts = Halts.OnlyOf(found.Select(split => split.Id).ToHashSet(), out var gone).As(located.Halted, out var decided, out var news);
+        effects.AddRange(gone.Concat(decided).Select(fault => new WorkerEffect.TellHaltEnded(fault)));
+        effects.AddRange(news.Select(fault => new WorkerEffect.TellHalt(fault)));
         if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
         return (this with { Halts = halts, ListFault = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
     }
@@ -237,6 +241,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             Unanswered = Unanswered.Remove(known.Table),
             Positions = Positions.SetItems(known.Positions.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
             Epochs = Epochs.SetItems(known.Epochs.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
+            Marks = Marks.SetItems(known.Marks.Select(pair => KeyValuePair.Create((known.Table, pair.Key), pair.Value))),
             Versions = Versions.SetItem(known.Table, known.Version),
         };
         if (!next.Unanswered.IsEmpty) return next;
@@ -249,6 +254,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private SplitStart StartOf(Split split) => new(split, Durable(split),
         TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)))
     {
+        Marks = split.Tables.Select(name => (BronzeOf(split, name), split.Id)).Where(key => Positions.TryGetValue(key, out var position) && position == Durable(split))
+            .Select(key => Marks.GetValueOrDefault(key)).FirstOrDefault(),
         Epochs = TablesOf(split).Where(table => Epochs.ContainsKey((table, split.Id))).ToImmutableDictionary(table => table, table => Epochs[(table, split.Id)]),
     };
 
@@ -364,6 +371,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         var halted = this with { Halts = Halts.Add(fault, out var looks, out var isNews), Phase = WorkerPhase.Halted, IsResumeAsked = false };
         if (isNews) effects.Add(new WorkerEffect.TellHalt(fault));
+        if (fault is { ReadAgainFrom: not null } && Splits.FirstOrDefault(split => split.Id == fault.Split) is { } behind) effects.Add(new WorkerEffect.RecordHalt(behind, fault, Durable(behind) ?? 0));
         if (!fault.AwaitsWord) effects.Add(new WorkerEffect.LookAfter(Options.HaltRetry.Delay(looks + 1)));
         if (IsResumeAsked) return (halted with { Halts = halted.Halts.TryAll() }).StartOver(effects);
         return fault.Split is null ? halted : halted.StartOver(effects);

@@ -9,23 +9,23 @@ namespace Pipeline.Operations.Sources;
 /// <param name="AcceptsGaps">Gives the lost records up; otherwise they are only looked at.</param>
 public sealed record ResumeTableRequest(TableId Table, bool AcceptsGaps);
 
-/// <param name="Gaps">Between where the table is and the oldest record that its source still has.</param>
-/// <param name="AreAccepted">Whether the table has been moved behind them.</param>
+/// <param name="Gaps">What the table and its source do not have in common.</param>
+/// <param name="AreAccepted">Whether the table goes on all the same: behind what is lost, or with what is there now in a new epoch.</param>
 public sealed record ResumeTableResult(IReadOnlyList<SplitGap> Gaps, bool AreAccepted);
 
-/// <summary>Records that a table has lost at its source, and the decision to go on behind them.</summary>
+/// <summary>Records that a table and its source do not have in common, and the decision to go on all the same.</summary>
 public static class ResumeTable
 {
-    /// <exception cref="PipelineException">No source that can lose records feeds the table; it cannot be reached; a split has moved meanwhile.</exception>
+    /// <exception cref="PipelineException">No configured source feeds the table; it cannot be reached; a split has moved meanwhile.</exception>
     public static async Task<ResumeTableResult> RunAsync(ResumeTableRequest request, PipelineOptions options, SourceServices services, Lake lake, CancellationToken cancellationToken)
     {
         await using var sources = OpenSources.Open(options.Sources.Where(source => source.Name == request.Table.Source), services);
-        if (sources.OfType<IGapSource>().FirstOrDefault(source => source.Tables.Any(known => known.Name == request.Table.Name)) is not { } source)
-            throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source that can lose records feeds it",
-                "Name a table of Kafka or of PostgreSQL: bronze/SOURCE/TABLE.");
+        if (sources.FirstOrDefault(source => source.Tables.Any(known => known.Name == request.Table.Name)) is not { } source)
+            throw new PipelineException(FaultKind.Missing, $"Table {request.Table}", "no configured source feeds it",
+                "Name a table of a configured source: bronze/SOURCE/TABLE.");
 
         var gaps = await GapAcceptance.FindAsync(lake, source, request.Table, cancellationToken);
-        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, request.Table, gaps, cancellationToken);
+        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, request.Table, gaps, services.Time, cancellationToken);
         return new ResumeTableResult(gaps, request.AcceptsGaps);
     }
 }

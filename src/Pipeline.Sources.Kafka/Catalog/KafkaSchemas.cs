@@ -16,12 +16,21 @@ internal static class KafkaSchemas
     private static readonly Schema Binary = Make(BinaryType.Default);
     private static readonly Schema Registered = Make(StringType.Default, new Field(SchemaId, Int32Type.Default, nullable: true));
 
+    private static readonly Schema TextInOrder = InOrder(Text);
+    private static readonly Schema BinaryInOrder = InOrder(Binary);
+    private static readonly Schema RegisteredInOrder = InOrder(Registered);
+
     public static Schema Of(KafkaFormat format) => format switch
     {
         KafkaFormat.Bytes => Binary,
         KafkaFormat.Avro or KafkaFormat.Protobuf => Registered,
         _ => Text,
     };
+
+    /// <summary>The schema of chunks with a record whose time goes back; the same object for the same schema.</summary>
+    public static Schema WithOrderTime(Schema schema) => schema == Text ? TextInOrder : schema == Binary ? BinaryInOrder : RegisteredInOrder;
+
+    private static Schema InOrder(Schema schema) => new([.. schema.FieldsList, BronzeColumns.OrderTimeField], null);
 
     private static Schema Make(IArrowType value, params ReadOnlySpan<Field> more) => new(
     [

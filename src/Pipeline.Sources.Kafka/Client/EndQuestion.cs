@@ -11,6 +11,7 @@ internal static unsafe partial class EndQuestion
 {
     /// <summary>Of ListOffsets: the high watermark. What an open transaction holds back behind it is not read, and so not looked at.</summary>
     private const long Latest = -1;
+    private const long Earliest = -2;
     private const int ErrorBytes = 512;
 
     /// <summary>How long it may take until somebody who gives up is noticed.</summary>
@@ -20,7 +21,14 @@ internal static unsafe partial class EndQuestion
     static EndQuestion() => _ = LibRdKafka.Loaded;
 
     /// <summary>The ends of those partitions whose leaders have answered in time. Blocks until they have, or it is cancelled.</summary>
-    public static IReadOnlyDictionary<TopicPartition, long> Ask(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout, CancellationToken cancellationToken)
+    public static IReadOnlyDictionary<TopicPartition, long> Ask(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Ask(lease, partitions, Latest, timeout, cancellationToken);
+
+    /// <summary>The oldest offsets that they have, in the same way.</summary>
+    public static IReadOnlyDictionary<TopicPartition, long> AskForBeginnings(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Ask(lease, partitions, Earliest, timeout, cancellationToken);
+
+    private static IReadOnlyDictionary<TopicPartition, long> Ask(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, long which, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var held = lease.Share();
         var client = held.Client;
@@ -31,7 +39,7 @@ internal static unsafe partial class EndQuestion
         {
             var error = stackalloc byte[ErrorBytes];
             _ = SetTimeout(options, (int)timeout.TotalMilliseconds, error, ErrorBytes);
-            foreach (var partition in partitions) NativePartitions.Add(list, partition.Topic, partition.Partition.Value)->Offset = Latest;
+            foreach (var partition in partitions) NativePartitions.Add(list, partition.Topic, partition.Partition.Value)->Offset = which;
             ListOffsets(client, list, options, queue);
             // The client's own timer should end it: ours is for the day that it does not.
             for (var waited = 0L; answer == 0 && waited < 2 * (long)timeout.TotalMilliseconds && !cancellationToken.IsCancellationRequested; waited += LookMs)

@@ -63,7 +63,7 @@ internal static unsafe class LibRdKafka
     [
         "rd_kafka_queue_get_consumer", "rd_kafka_queue_get_partition", "rd_kafka_queue_new", "rd_kafka_queue_forward", "rd_kafka_queue_length",
         "rd_kafka_queue_destroy", "rd_kafka_queue_yield", "rd_kafka_consume_batch_queue", "rd_kafka_conf", "rd_kafka_conf_set",
-        "rd_kafka_message_destroy", "rd_kafka_message_timestamp", "rd_kafka_message_headers", "rd_kafka_header_get_all", "rd_kafka_topic_name",
+        "rd_kafka_message_destroy", "rd_kafka_message_timestamp", "rd_kafka_message_leader_epoch", "rd_kafka_message_headers", "rd_kafka_header_get_all", "rd_kafka_topic_name",
         "rd_kafka_version",
     ];
 
@@ -85,6 +85,8 @@ internal static unsafe class LibRdKafka
 
     // Reads a field: too short to tell the garbage collector about.
     private static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int*, long> MessageTimestamp;
+
+    private static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int> MessageLeaderEpoch;
 
     static LibRdKafka()
     {
@@ -121,6 +123,7 @@ internal static unsafe class LibRdKafka
         ConsumeBatchQueue = (delegate* unmanaged[Cdecl]<nint, int, NativeMessage**, nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_consume_batch_queue");
         MessageDestroy = (delegate* unmanaged[Cdecl]<NativeMessage*, void>)NativeLibrary.GetExport(library, "rd_kafka_message_destroy");
         MessageTimestamp = (delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int*, long>)NativeLibrary.GetExport(library, "rd_kafka_message_timestamp");
+        MessageLeaderEpoch = (delegate* unmanaged[Cdecl, SuppressGCTransition]<NativeMessage*, int>)NativeLibrary.GetExport(library, "rd_kafka_message_leader_epoch");
         MessageHeaders = (delegate* unmanaged[Cdecl]<NativeMessage*, nint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_message_headers");
         HeaderGetAll = (delegate* unmanaged[Cdecl]<nint, nuint, byte**, byte**, nuint*, ErrorCode>)NativeLibrary.GetExport(library, "rd_kafka_header_get_all");
         ConfOf = (delegate* unmanaged[Cdecl]<nint, nint>)NativeLibrary.GetExport(library, "rd_kafka_conf");
@@ -230,6 +233,9 @@ internal static unsafe class LibRdKafka
         var timestamp = MessageTimestamp(message, &type);
         return type == (int)TimestampType.NotAvailable ? -1 : timestamp;
     }
+
+    /// <summary>The epoch of the leader that took the record; negative when brokers do not say.</summary>
+    public static int LeaderEpoch(NativeMessage* message) => MessageLeaderEpoch(message);
 
     /// <summary>The record's headers, owned by the message; zero when it has none.</summary>
     /// <remarks>

@@ -17,6 +17,9 @@ internal readonly ref struct KafkaRecord
     /// <summary>Whether the timestamp is there and can be kept.</summary>
     public bool HasTimestamp => (ulong)TimestampMs <= TimestampMaxMs;
 
+    /// <summary>The epoch of the leader that took it; negative where brokers do not say.</summary>
+    public int LeaderEpoch { get; init; }
+
     public required bool HasKey { get; init; }
 
     public required ReadOnlySpan<byte> Key { get; init; }

@@ -1,10 +1,12 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Confluent.Kafka;
 using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
 /// <summary>What became of one partition, when the client reports an error of it.</summary>
-internal static class PartitionFaults
+internal static partial class PartitionFaults
 {
     /// <summary>Asks the brokers which records are left, where that matters. Blocks.</summary>
     public static PipelineException Describe(KafkaConnection connection, PartitionReading partition, ErrorCode code, string reason, TimeProvider time)
@@ -32,20 +34,43 @@ internal static class PartitionFaults
         var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
         // librdkafka's own words for it: other records stand where these were, so every offset is in range.
         if (code == ErrorCode.Local_LogTruncation || reason.Contains("truncation detected", StringComparison.Ordinal))
-            return new PipelineException(FaultKind.Gap, thing, $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}",
-                "Read the table anew from its beginning, or go on by resuming it: records may be missing, and some that it has are in the topic no more.") { Split = partition.Split };
+            return Behind(thing, partition.Split, partition.Table, CutAt(reason) ?? range.Low.Value, $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}");
         if (partition.Position is not { } position || (position >= range.Low.Value && position <= range.High.Value))
             return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "Check the brokers' logs if it lasts.") { Split = partition.Split };
-        if (position > range.High.Value)
-            return new PipelineException(FaultKind.Gap, thing,
-                $"position {position} is beyond the end, {range.High.Value} (noticed {noticed}): the topic was re-created, or brokers lost records",
-                "Restore the topic. Or drop the Bronze table's rows of this partition and read it from its beginning.") { Split = partition.Split };
+        return OutOfRange(thing, partition.Split, partition.Table, position, range.Low.Value, range.High.Value, time);
+    }
+
+    /// <summary>Null: the position is one that the partition has.</summary>
+    public static PipelineException? Compare(string source, KafkaSplitName name, SplitId split, string table, long position, long? beginning, long? end, TimeProvider time)
+    {
+        if (!(position < beginning) && !(position > end)) return null;
+        return OutOfRange($"{source}, topic {name.Topic}, partition {name.Partition}", split, table, position, beginning ?? 0, end ?? long.MaxValue, time);
+    }
+
+    private static PipelineException OutOfRange(string thing, SplitId split, string table, long position, long beginning, long end, TimeProvider time)
+    {
+        var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
+        if (position > end) return Behind(thing, split, table, end, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
         return new PipelineException(FaultKind.Gap, thing,
-            $"records [{position}, {range.Low.Value}) are gone (noticed {noticed}): they expired or were deleted before they were read",
-            $"Restore them, or accept the loss with ./pipeline resume bronze/{partition.Split.Source}/{partition.Table} --accept-gap; raise the topic's retention.")
+            $"records [{position}, {beginning}) are gone (noticed {noticed}): they expired or were deleted before they were read",
+            $"Restore them, or accept the loss with ./pipeline resume bronze/{split.Source}/{table} --accept-gap; raise the topic's retention.")
         {
-            Split = partition.Split,
-            Gap = new PositionRange(position, range.Low.Value),
+            Split = split,
+            Gap = new PositionRange(position, beginning),
         };
     }
+
+    /// <summary>Whether the log looks well again later says nothing: it may have grown with other records.</summary>
+    private static PipelineException Behind(string thing, SplitId split, string table, long from, string cause) => new(FaultKind.Gap, thing, cause,
+        $"Accept it with ./pipeline resume bronze/{split.Source}/{table} --accept-gap: what the topic has from offset {from} on is read again in a new epoch and is newer than what was read, which stays, marked by its epoch.")
+    {
+        Split = split,
+        ReadAgainFrom = from,
+    };
+
+    /// <summary>The offset behind the last record that both have; null: it is not said.</summary>
+    private static long? CutAt(string reason) => BrokerEnd().Match(reason) is { Success: true } match && long.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var end) ? end : null;
+
+    [GeneratedRegex("broker end offset is ([0-9]+)")]
+    private static partial Regex BrokerEnd();
 }

@@ -11,8 +11,10 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// only, but for the figures at the end.
 /// </summary>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null)
+    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null, SplitMarks marks = default)
 {
+    private const long NoNote = -1;
+
     private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
     private readonly RecordDecoder _decoder = new(table, registered);
     private RecordColumns? _columns;
@@ -21,6 +23,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     // [_from, _next) is what the next chunk covers; both null until the partition's beginning is known.
     private long? _from = position;
     private long? _next = position;
+    private long? _orderTime = marks.OrderTime;
     private long _openedAt;
     private long _newestMs = -1;
     private long _recordBytes;
@@ -56,6 +59,9 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     /// <summary>The next offset to be read; null while the beginning is not known.</summary>
     public long? Position => _next;
 
+    /// <summary>The last record below the position; null: nothing is known of it.</summary>
+    public LastRecord? LastRecord { get; private set; } = Reading.LastRecord.Of(marks.Note, position);
+
     public bool HasOpenChunk => _next > _from;
 
     /// <summary>Bytes of memory of the open chunk.</summary>
@@ -66,9 +72,10 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         // May throw when the registry does not answer: before anything has moved.
         var rejection = _decoder.Decode(record, out var value, out var schemaId);
         MoveTo(record.Offset, record.Offset + 1);
+        LastRecord = record.LeaderEpoch >= 0 ? new LastRecord(record.Offset + 1, record.LeaderEpoch) : null;
         if (record.TimestampMs > _newestMs && record.HasTimestamp) _newestMs = record.TimestampMs;
         _recordBytes += record.Key.Length + (long)record.Value.Length;
-        if (rejection is null) (_columns ??= Open()).Append(record, value, schemaId);
+        if (rejection is null) (_columns ??= Open()).Append(record, value, schemaId, OrderTimeOf(record));
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
@@ -103,9 +110,11 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         var rows = columns?.Build();
         var rejected = deadLetters?.Build();
         metrics.Read(Table, rows?.Length ?? 0, _recordBytes);
+        // One that said nothing takes back what was known.
+        var note = LastRecord is { } last ? last.NoteAt(_next!.Value) ?? NoNote : marks.Note is null ? null as long? : NoNote;
         var chunk = new Chunk(Split, Table, new PositionRange(_from!.Value, _next!.Value), rows, rejected,
             (columns?.MemoryBytes ?? 0) + (deadLetters?.MemoryBytes ?? 0),
-            _newestMs >= 0 ? DateTimeOffset.FromUnixTimeMilliseconds(_newestMs) : null, new Owner(columns, deadLetters));
+            _newestMs >= 0 ? DateTimeOffset.FromUnixTimeMilliseconds(_newestMs) : null, new Owner(columns, deadLetters)) { Marks = new SplitMarks(_orderTime, note) };
         if (_newestMs >= 0) Volatile.Write(ref _readMs, _newestMs);
         _from = _next;
         _newestMs = -1;
@@ -189,6 +198,16 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     private void Saw(SplitLook look)
     {
         if (_look is not { } known || look.At > known.At) Volatile.Write(ref _look, look);
+    }
+
+    /// <summary>The time by which the record is put in order where it is not its own; null: it is.</summary>
+    private long? OrderTimeOf(in KafkaRecord record)
+    {
+        if (!record.HasTimestamp) return _orderTime;
+        var own = record.TimestampMs * 1000;
+        if (own < _orderTime) return _orderTime;
+        _orderTime = own;
+        return null;
     }
 
     private void MoveTo(long offset, long next)

@@ -22,6 +22,9 @@ internal sealed class RecordColumns : IDisposable
     private readonly BytesColumn _values;
     private readonly FixedColumn<int>? _schemaIds;
 
+    // Made for the first row whose time goes back.
+    private FixedColumn<long>? _orderTimes;
+
     /// <param name="rows">How many rows to expect; columns grow when there are more.</param>
     /// <param name="valueBytes">How many bytes of values to expect.</param>
     public RecordColumns(Schema schema, int partition, int rows, int valueBytes, int keyBytes)
@@ -51,8 +54,10 @@ internal sealed class RecordColumns : IDisposable
     /// <summary>Adds a record whose key has been checked to be text.</summary>
     /// <param name="value">Its value as the column holds it; ignored for a tombstone.</param>
     /// <param name="schemaId">Null where values have none.</param>
-    public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId)
+    /// <param name="orderTime">In microseconds; null: its own.</param>
+    public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId, long? orderTime = null)
     {
+        if (orderTime is not null || _orderTimes is not null) AppendOrderTime(orderTime);
         _offsets.Append(record.Offset);
         if (record.HasTimestamp) _timestamps.Append(record.TimestampMs * 1000);
         else _timestamps.AppendNull();
@@ -75,11 +80,30 @@ internal sealed class RecordColumns : IDisposable
         partitions.Append(_partition, Rows);
         operations.Append("c"u8, Rows);
 
-        // A record's position is its offset: both columns share the memory.
-        IArrowArray[] schemaIds = _schemaIds is null ? [] : [_schemaIds.Build()];
-        return new RecordBatch(_schema, [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(),
-            _values.Build(), .. schemaIds, operations.Build(), _offsets.Build()], Rows);
+        if (_orderTimes is not null) return new RecordBatch(WithOrderTime(), [.. Arrays(partitions, operations), _orderTimes.Build()], Rows);
+        return new RecordBatch(_schema, Arrays(partitions, operations), Rows);
     }
 
     public void Dispose() => _memory.Dispose();
+
+    private IEnumerable<IArrowArray> Arrays(FixedColumn<int> partitions, BytesColumn operations)
+    {
+        // A record's position is its offset: both columns share the memory.
+        IArrowArray[] schemaIds = _schemaIds is null ? [] : [_schemaIds.Build()];
+        return [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(), _values.Build(), .. schemaIds, operations.Build(), _offsets.Build()];
+    }
+
+    private void AppendOrderTime(long? orderTime)
+    {
+        if (_orderTimes is null)
+        {
+            _orderTimes = new FixedColumn<long>(_memory, BronzeColumns.Timestamp, Rows + 64);
+            for (var before = 0; before < Rows; before++) _orderTimes.AppendNull();
+        }
+
+        if (orderTime is { } time) _orderTimes.Append(time);
+        else _orderTimes.AppendNull();
+    }
+
+    private Schema WithOrderTime() => KafkaSchemas.WithOrderTime(_schema);
 }

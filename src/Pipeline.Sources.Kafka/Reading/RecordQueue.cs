@@ -49,7 +49,7 @@ internal sealed unsafe class RecordQueue : IDisposable
     {
         foreach (var place in _partitions.Keys)
             if (!LibRdKafka.TryForward(_connection.Client, place.Topic, place.Partition, _queue)) throw new KafkaException(ErrorCode.Local_UnknownPartition);
-        _connection.Assign([.. _partitions.Values.Select(partition => new TopicPartitionOffset(partition.Place, partition.Position ?? Offset.Beginning))]);
+        _connection.Assign([.. _partitions.Values.Select(StartOf)]);
     }
 
     /// <summary>
@@ -75,6 +75,17 @@ internal sealed unsafe class RecordQueue : IDisposable
         NativeMemory.Free(_messages);
         _headers.Dispose();
     });
+
+    /// <summary>
+    /// With the epoch of the leader of the record before, from behind that record: what the brokers have there now must still be of
+    /// that epoch. Between it and the position is nothing that is handed out.
+    /// </summary>
+    private static TopicPartitionOffset StartOf(PartitionReading partition) => partition switch
+    {
+        { Position: null } => new TopicPartitionOffset(partition.Place, Offset.Beginning),
+        { LastRecord: { } last } => new TopicPartitionOffset(partition.Place, last.Next, last.LeaderEpoch),
+        _ => new TopicPartitionOffset(partition.Place, partition.Position.Value),
+    };
 
     private int Deliver(int count)
     {
@@ -110,6 +121,7 @@ internal sealed unsafe class RecordQueue : IDisposable
         {
             Offset = message->Offset,
             TimestampMs = LibRdKafka.Timestamp(message),
+            LeaderEpoch = LibRdKafka.LeaderEpoch(message),
             HasKey = message->Key is not null,
             Key = new ReadOnlySpan<byte>(message->Key, (int)message->KeyLength),
             HasValue = message->Payload is not null,

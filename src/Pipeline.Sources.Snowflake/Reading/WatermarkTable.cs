@@ -38,6 +38,12 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         return shape;
     }
 
+    /// <summary>A split that nothing is remembered of begins at the least watermark there can be.</summary>
+    public async ValueTask<SplitStanding> LookBackAsync(SplitPosition left, CancellationToken cancellationToken) =>
+        new(left.Split, (Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken)).Beginning);
+
+    public ValueTask ConfirmAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>Rows that will never be read because their watermark is null.</summary>
     public async ValueTask<long> CountWithoutWatermarkAsync(CancellationToken cancellationToken)
     {

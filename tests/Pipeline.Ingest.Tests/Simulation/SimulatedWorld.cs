@@ -106,6 +106,8 @@ internal sealed class SimulatedView(Snapshot snapshot) : ITableView
 
     public int Epoch(SplitId split) => snapshot.Histories.EpochOf(split);
 
+    public SplitMarks Marks(SplitId split) => snapshot.Marks(split);
+
     public bool Contains(string path) => snapshot.FilesByPath.ContainsKey(path);
 }
 

@@ -103,6 +103,11 @@ public sealed class IngestGraphEndSpec : TestKit
 
         public IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken) => this;
 
+        public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
+            new([.. left.Select(split => new SplitStanding(split.Split, Beginning: null))]);
+
+        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public SplitLook? LastLook(SplitId split) => null;

@@ -88,7 +88,7 @@ public sealed class WholeLakeSpec
         },
         ["with a gap that was given up"] = async lake =>
         {
-            await GapAcceptance.AcceptAsync(lake.Lake, Events, [new SplitGap(Split(0), new PositionRange(6, 106))], Cancel);
+            await GapAcceptance.AcceptAsync(lake.Lake, Events, [new SplitGap(Split(0), new PositionRange(6, 106))], TimeProvider.System, Cancel);
             await lake.AppendEventsAsync(Event(0, 106, 6, "view"), [(0, 106, 107)]);
             await lake.RunAsync();
             Assert.Contains((await lake.VerifyAsync()).Checks, check => check.Found is RecordsAreThereOnce { Unused: 1, GivenUp: 100 });

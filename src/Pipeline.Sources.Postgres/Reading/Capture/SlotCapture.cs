@@ -113,16 +113,18 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
     private long StartOf(SlotState slot)
     {
-        if (from.Position is { } position && position < slot.Confirmed)
-            throw new PipelineException(FaultKind.Gap, Thing,
-                $"the lake is at {Lsn.Format(position)}, but the slot only has changes from {Lsn.Format(slot.Confirmed)}: it was made anew or moved on by someone else",
-                "Read the tables anew, by giving them other names, or accept the gap and go on from the slot's position with ./pipeline resume TABLE --accept-gap.")
-            {
-                Split = from.Split,
-                Gap = new PositionRange(position, slot.Confirmed),
-            };
+        if (from.Position is { } position && position < slot.Confirmed) throw Behind(_options, from.Split, position, slot);
         return from.Position ?? slot.Confirmed;
     }
+
+    /// <summary>The slot has moved on without the lake.</summary>
+    public static PipelineException Behind(PostgresSourceOptions options, SplitId split, long position, SlotState slot) => new(FaultKind.Gap, $"Source {options.Name}, slot {options.Capture.Slot}",
+        $"the lake is at {Lsn.Format(position)}, but the slot only has changes from {Lsn.Format(slot.Confirmed)}: it was made anew or moved on by someone else",
+        "Read the tables anew, by giving them other names, or accept the gap and go on from the slot's position with ./pipeline resume TABLE --accept-gap.")
+    {
+        Split = split,
+        Gap = new PositionRange(position, slot.Confirmed),
+    };
 
     /// <summary>
     /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row
