@@ -133,15 +133,23 @@ public sealed class DamagedLakeSpec
     [Fact]
     public async Task Names_it_in_the_lake_of_a_demo_too()
     {
-        var named = Environment.GetEnvironmentVariable("PIPELINE_DEMO_LAKE");
-        Assert.SkipUnless(named is not null || Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "Nightly: it runs a demo, and verifies its lake some sixty times.");
+        var given = Environment.GetEnvironmentVariable("PIPELINE_DEMO_LAKE");
+        Assert.SkipUnless(given is not null || Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "Nightly: it runs a demo, and verifies its lake some sixty times.");
         using var made = new ScratchDirectory("demo-lake-");
-        var demo = named ?? await DemoLakeAsync(Path.Combine(made, "lake"));
-        foreach (var kind in Damages.Keys)
+        var demo = given ?? await DemoLakeAsync(Path.Combine(made, "lake"));
+        var named = 0;
+        var unnamed = new List<string>();
+        foreach (var (kind, damage) in Damages)
         {
             using var lake = CopyOf(demo);
-            await IsNamedAsync(kind, lake);
+            // The demo deletes nothing at some of its sources.
+            if (damage.Table is { } table && !File.Exists(lake.CommitOf(table, 0))) continue;
+            if (await Record.ExceptionAsync(() => IsNamedAsync(kind, lake)) is { } failure) unnamed.Add($"{kind}: {failure.Message}");
+            else named++;
         }
+
+        Assert.Equal("", string.Join("\n", unnamed));
+        Assert.True(named > 40, $"{named}");
     }
 
     [Fact]
