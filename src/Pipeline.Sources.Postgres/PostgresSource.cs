@@ -103,7 +103,7 @@ internal sealed class PostgresSource : IRemovableSource
 
     public long? EndOf(SplitId split) => _looks.EndOf(split);
 
-    /// <summary>Only a slot that was made anew, or moved on by someone else, has changes behind a gap.</summary>
+    /// <summary>A slot that was made anew, or moved on by someone else, has changes behind a gap; a server that was put back, or took over, may have others.</summary>
     public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
     {
         var standings = new List<SplitStanding>();
@@ -116,7 +116,8 @@ internal sealed class PostgresSource : IRemovableSource
             }
 
             var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split.Split);
-            standings.Add(new SplitStanding(split.Split, slot.Confirmed, split.Position < slot.Confirmed ? SlotCapture.Behind(_options, split.Split, split.Position.Value, slot) : null));
+            var fault = split.Position is { } position ? await SlotHistory.FaultOfAsync(_connections, split.Split, position, split.Marks.Note, slot, cancellationToken) : null;
+            standings.Add(new SplitStanding(split.Split, slot.Confirmed, fault));
         }
 
         return standings;

@@ -168,6 +168,19 @@ internal sealed class PostgresConnections : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks something that only a connection for replication answers, beside the turns.</summary>
+    public async ValueTask<T> UseWireBesideAsync<T>(string thing, Func<WireConnection, T> work, CancellationToken cancellationToken)
+    {
+        T result = default!;
+        await TranslateAsync(thing, async () =>
+        {
+            using var wire = await OpenWireAsync(replication: true, cancellationToken);
+            await using var cancellation = cancellationToken.Register(wire.Abort);
+            result = await Task.Run(() => work(wire), cancellationToken);
+        }, cancellationToken);
+        return result;
+    }
+
     /// <summary>Has it told that nothing comes on a connection, until disposed.</summary>
     public Wait WatchSilence(string thing, WireConnection connection) =>
         connection.Waiting = _waits.Open(thing, cancel => new(ServerWait.ReasonAsync(_dataSource, connection.ProcessId, cancel)));

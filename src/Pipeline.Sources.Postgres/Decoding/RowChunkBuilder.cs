@@ -151,13 +151,13 @@ internal sealed class RowChunkBuilder : IDisposable
     }
 
     /// <summary>Ends the chunk; the next row begins another. Without rows the chunk only carries its range.</summary>
-    public Chunk Build(SplitId split, string table, PositionRange range, DateTimeOffset? newestEventAt)
+    public Chunk Build(SplitId split, string table, PositionRange range, DateTimeOffset? newestEventAt, SplitMarks marks = default)
     {
-        if (_memory is null) return new Chunk(split, table, range, rows: null);
+        if (_memory is null) return new Chunk(split, table, range, rows: null) { Marks = marks };
 
         FillWhatRowsShare();
         var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), .. CaptureColumns(), _ops!.Build(), _positions!.Build()], RowCount);
-        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory) { SourceBytes = RowBytes };
+        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory) { SourceBytes = RowBytes, Marks = marks };
 
         // The next chunk starts with room for as much as this one held.
         _rowsExpected = RowCount;

@@ -190,7 +190,8 @@ internal static class CaptureSetup
         await using var command = new NpgsqlCommand("""
             select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
                    coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
-                   (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean, to_jsonb(s) ->> 'invalidation_reason'
+                   (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean, to_jsonb(s) ->> 'invalidation_reason',
+                   case when not pg_is_in_recovery() then ('x' || substr(pg_walfile_name(server.reached), 1, 8))::bit(32)::int end
             from pg_catalog.pg_replication_slots s,
                  (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end as reached) server
             where slot_name = $1
@@ -198,7 +199,7 @@ internal static class CaptureSetup
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
-                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9) }
+                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9), Timeline = reader.IsDBNull(10) ? null : reader.GetInt32(10) }
             : null;
     }
 

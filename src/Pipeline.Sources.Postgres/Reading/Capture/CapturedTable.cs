@@ -59,7 +59,7 @@ internal sealed class CapturedTable : IDisposable
 
     public void Truncate(long position, ref long sequence) => Rows.AppendEvent(Truncated, position, sequence++);
 
-    public Chunk Build(SplitId split, PositionRange range, DateTimeOffset committedAt) => Rows.Build(split, Name, range, committedAt);
+    public Chunk Build(SplitId split, PositionRange range, DateTimeOffset committedAt, SplitMarks marks = default) => Rows.Build(split, Name, range, committedAt, marks);
 
     public void Dispose() => Rows.Dispose();
 

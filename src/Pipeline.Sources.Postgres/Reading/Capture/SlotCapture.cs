@@ -28,6 +28,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
     private bool _isBinary;
+    private int? _timeline;
     private volatile Exception? _seen;
     private volatile Exception? _unreported;
 
@@ -37,7 +38,9 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     {
         foreach (var table in captured) await described.GetAsync(table.Name, cancellationToken);
         var watch = new SlotWatch(connections, from.Split, _end, looks, metrics, services);
-        var start = StartOf(watch.Accept(await WaitWhileAsync(watch, slot => slot.IsActive, cancellationToken)));
+        var slot = watch.Accept(await WaitWhileAsync(watch, state => state.IsActive, cancellationToken));
+        var start = StartOf(slot);
+        _timeline = slot.Timeline;
         confirmed.Raise(start);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -77,7 +80,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
         using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
-        using var reader = new SlotReader(stream, from.Split, start, _options, queue, looks, _end, services.Time);
+        using var reader = new SlotReader(stream, from.Split, start, _options, queue, looks, _end, services.Time, _timeline);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var cancellation = stop.Token.Register(wire.Abort);
         await connections.TranslateAsync(Thing, async () =>
@@ -113,18 +116,9 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
     private long StartOf(SlotState slot)
     {
-        if (from.Position is { } position && position < slot.Confirmed) throw Behind(_options, from.Split, position, slot);
+        if (from.Position is { } position && SlotHistory.FaultOf(_options, from.Split, position, slot) is { } fault) throw fault;
         return from.Position ?? slot.Confirmed;
     }
-
-    /// <summary>The slot has moved on without the lake.</summary>
-    public static PipelineException Behind(PostgresSourceOptions options, SplitId split, long position, SlotState slot) => new(FaultKind.Gap, $"Source {options.Name}, slot {options.Capture.Slot}",
-        $"the lake is at {Lsn.Format(position)}, but the slot only has changes from {Lsn.Format(slot.Confirmed)}: it was made anew or moved on by someone else",
-        "Read the tables anew, by giving them other names, or accept the gap and go on from the slot's position with ./pipeline resume TABLE --accept-gap.")
-    {
-        Split = split,
-        Gap = new PositionRange(position, slot.Confirmed),
-    };
 
     /// <summary>
     /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row

@@ -8,9 +8,12 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Turns the stream of a slot into chunks, on the calling thread. Only whole transactions advance: what of a long one
 /// does not fit into a chunk goes out in pieces that wait for its end.
 /// </summary>
-internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, SplitLooks looks, AskedEnd end, TimeProvider time) : IDisposable
+internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, SplitLooks looks, AskedEnd end, TimeProvider time, int? timeline = null) : IDisposable
 {
     private readonly ChangeDecoder _changes = new();
+
+    /// <summary>The timeline goes with a position: another server may have other changes at the same one.</summary>
+    private readonly SplitMarks _marks = new(Note: timeline);
 
     /// <summary>Where the next advancing chunk begins, and how far whole transactions have been read.</summary>
     private long _from = from;
@@ -94,7 +97,7 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Rows of a transaction that is not at its end, or of a table whose definition changes.</summary>
     private void EmitPieces(CancellationToken cancellationToken)
     {
-        foreach (var table in _changes.Full) queue.Add(table.Build(split, new PositionRange(_from, _from), _changes.CommittedAt), cancellationToken);
+        foreach (var table in _changes.Full) queue.Add(table.Build(split, new PositionRange(_from, _from), _changes.CommittedAt, _marks), cancellationToken);
         _hasUnfinishedPieces = true;
     }
 
@@ -103,8 +106,8 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     {
         var full = _changes.Full.ToList();
         for (var i = 0; i < full.Count; i++)
-            queue.Add(full[i].Build(split, new PositionRange(_from, i == full.Count - 1 ? to : _from), _changes.CommittedAt), cancellationToken);
-        if (full.Count == 0) queue.Add(new Chunk(split, options.Tables[0].Name, new PositionRange(_from, to), rows: null), cancellationToken);
+            queue.Add(full[i].Build(split, new PositionRange(_from, i == full.Count - 1 ? to : _from), _changes.CommittedAt, _marks), cancellationToken);
+        if (full.Count == 0) queue.Add(new Chunk(split, options.Tables[0].Name, new PositionRange(_from, to), rows: null) { Marks = _marks }, cancellationToken);
 
         _handed = _from = to;
         See(to);

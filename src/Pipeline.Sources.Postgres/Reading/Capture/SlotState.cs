@@ -29,6 +29,9 @@ internal sealed record SlotState(long Confirmed, string Plugin, string Database,
     /// <summary>Why it delivers no more (<c>invalidation_reason</c>, since version 17); null: it does, or the server does not say.</summary>
     public string? LostBy { get; init; }
 
+    /// <summary>The server's timeline; null of a standby.</summary>
+    public int? Timeline { get; init; }
+
     /// <summary>What took its changes, and the setting that would have kept them.</summary>
     private (string Cause, string Setting) Loss => LostBy switch
     {
