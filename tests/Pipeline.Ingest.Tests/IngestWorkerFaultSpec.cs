@@ -139,6 +139,19 @@ public sealed class IngestWorkerFaultSpec : WorkerScene
     }
 
     [Fact]
+    public void A_source_that_can_never_be_told_and_says_so_after_the_end_makes_nobody_wait_for_another_end()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.DrainAsked());
+        When(new WorkerEvent.GraphEnded(1, Fault: null));
+        var drained = State;
+
+        Assert.Empty(When(new WorkerEvent.AcknowledgeFailed(1, WrongPassword)));
+
+        Assert.Equal((WorkerPhase.Drained, drained), (State.Phase, State));
+    }
+
+    [Fact]
     public void The_end_of_a_source_is_no_fault_whatever_failed_before()
     {
         GivenReading(Single, 10);

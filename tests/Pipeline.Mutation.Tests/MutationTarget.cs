@@ -16,7 +16,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
         [
             "IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "SplitDivisionSpec", "WorkerOutagesSpec",
             "BronzeCommitterStateSpec", "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "PoisonedStageSpec", "TableViewSpec", "TableStatusSpec", "LetterSelectionSpec",
-            "FileAgeSpec", "RollerSpec", "BeginningsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
+            "FileAgeSpec", "RollPositionsSpec", "RollerSpec", "BeginningsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
         ]);
 
     public static readonly MutationTarget Delta = new("Pipeline.Delta",

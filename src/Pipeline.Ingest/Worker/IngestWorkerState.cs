@@ -140,7 +140,10 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             WorkerEvent.ResendDue when state.InHand is not null => state.SendStage(effects),
             WorkerEvent.Acknowledged done when done.Epoch == state.Epoch => state.Release(effects),
             WorkerEvent.AcknowledgeFailed failed when failed.Epoch == state.Epoch =>
-                failed.Fault.IsTriedAgain ? (state with { LastFault = failed.Fault }).Release(effects) : state.Drop(failed.Fault, effects),
+                failed.Fault.IsTriedAgain ? (state with { LastFault = failed.Fault }).Release(effects)
+                // Where the graph has ended meanwhile, nobody would say its end once more; the next roll acknowledges again.
+                : state.Phase is WorkerPhase.Reading or WorkerPhase.Stopping ? state.Drop(failed.Fault, effects)
+                : state,
             WorkerEvent.GraphEnded ended when ended.Epoch == state.Epoch => state.OnGraphEnded(ended.Fault, effects),
             WorkerEvent.RetryDue when state.Phase is WorkerPhase.BackingOff => state.StartOver(effects),
             WorkerEvent.RelistDue when state.Phase is WorkerPhase.Reading or WorkerPhase.Idle || state.IsHaltedBySplits => state.Relist(effects),

@@ -356,7 +356,14 @@ internal sealed class Simulation
     /// <summary>Each record of the source is in the lake once, as a row or as a dead letter, unless an operator gave it up; a letter may be a marked row beside.</summary>
     private string? Judge()
     {
-        if (!IsComplete()) return $"not everything was committed after {Time.Now}";
+        if (!IsComplete())
+        {
+            foreach (var split in _splits.Values)
+                foreach (var table in split.Split.Tables.Select(name => _tables[TableId.Bronze("sim", name)]))
+                    Trace($"{split.Id} of {table.Id} at {table.Current.Position(split.Id)} of {split.Records}, {table.Current.Histories.Find(split.Id)?.Identity} of {Identity}");
+            return $"not everything was committed after {Time.Now}";
+        }
+
         var found = _tables.Values.SelectMany(table => RowsOf(table.Id)).ToLookup(row => (row.Split, row.Position, row.History));
         foreach (var table in _tables.Values)
         {
