@@ -94,7 +94,7 @@ internal sealed class TestLake : IDisposable
         var from = bronze.Current.Position(SplitHistory.AppIdOf(split, history.Epoch));
         Assert.IsType<CommitResult.Committed>(await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
         {
-            Moves = [new TxnMove(split, history.Epoch, from, to)], Properties = ImmutableDictionary<string, string>.Empty.Add(SplitHistory.KeyOf(split), history.Write()),
+            Moves = [new TxnMove(split, history.Epoch, from, to)], Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), history.Write()),
         }, Cancel));
     }
 
