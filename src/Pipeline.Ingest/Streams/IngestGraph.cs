@@ -81,7 +81,7 @@ internal sealed class IngestGraph
     {
         foreach (var standing in await source.LookBackAsync(from, cancellationToken))
             if (standing.Fault is { } fault) throw fault;
-        await foreach (var chunk in source.ReadAsync(from, cancellationToken)) yield return chunk;
+        await foreach (var chunk in source.ReadAsync(from, cancellationToken).WithCancellation(cancellationToken)) yield return chunk;
     }
 
     private static async Task EndAsync(GraphSetup setup, Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,
