@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using Akka.Streams;
 using Akka.Streams.Dsl;
 using Pipeline.Core;
@@ -51,7 +50,7 @@ internal sealed class IngestGraph
         var kill = KillSwitches.Shared("ingest");
         var commits = new CommitsInOrder(setup, files, abort.Token, kill.Abort);
 
-        var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => LookBackAndReadAsync(setup.Source, from, cancel), share))
+        var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => setup.Source.ReadAsync(from, cancel), share, cancel => LookBackAsync(setup.Source, from, cancel)))
             .Via(kill.Flow<Chunk>())
             .Async()
             .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options))), Keep.Both)
@@ -77,11 +76,10 @@ internal sealed class IngestGraph
         flow.WithAttributes(ActorAttributes.CreateDispatcher(WriterDispatcher).And(Attributes.CreateInputBuffer(1, 1))).Async();
 
     /// <summary>Nothing is read of a source that is not where it was left.</summary>
-    private static async IAsyncEnumerable<Chunk> LookBackAndReadAsync(ISource source, IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async ValueTask LookBackAsync(ISource source, IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken)
     {
         foreach (var standing in await source.LookBackAsync(from, cancellationToken))
             if (standing.Fault is { } fault) throw fault;
-        await foreach (var chunk in source.ReadAsync(from, cancellationToken).WithCancellation(cancellationToken)) yield return chunk;
     }
 
     private static async Task EndAsync(GraphSetup setup, Task done, Reading reading, Task written, CommitsInOrder commits, OpenFiles files, ByteShare share,

@@ -9,7 +9,8 @@ namespace Pipeline.Ingest.Streams;
 /// A source's chunks as a stream: one is asked for at a time, and only when there is demand and room in the buffer budget.
 /// Materialises to a <see cref="Reading"/>.
 /// </summary>
-internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>> open, ByteShare share)
+/// <param name="before">Done before it is opened; null: nothing is.</param>
+internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>> open, ByteShare share, Func<CancellationToken, ValueTask>? before = null)
     : GraphStageWithMaterializedValue<SourceShape<Chunk>, Reading>
 {
     private readonly Outlet<Chunk> _out = new("chunks.out");
@@ -54,6 +55,7 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
 
         private async Task<Chunk?> ReadAsync()
         {
+            if (_chunks is null && _stage.Before is { } before) await before(_cancel.Token);
             _chunks ??= _stage.Open(_cancel.Token).GetAsyncEnumerator(_cancel.Token);
             if (!await _chunks.MoveNextAsync()) return null;
             await _stage.Share.AcquireAsync(_chunks.Current.Bytes);
@@ -115,6 +117,8 @@ internal sealed class ReadChunks(Func<CancellationToken, IAsyncEnumerable<Chunk>
     private IAsyncEnumerable<Chunk> Open(CancellationToken cancellationToken) => open(cancellationToken);
 
     private ByteShare Share => share;
+
+    private Func<CancellationToken, ValueTask>? Before => before;
 }
 
 /// <summary>A running read.</summary>
