@@ -146,11 +146,14 @@ internal static class ZOrderSql
               SELECT {string.Join(", ", columns.Select((column, i) => IsInexact(column.DataType) ? $"{FromBits(BitsOf(i), column.DataType)} AS {Sql.Name(column.Name)}" : "t." + Sql.Name(column.Name)))}
               FROM (SELECT *{string.Concat(columns.Select((column, i) => IsInexact(column.DataType) ? $", {ToBits(Sql.Name(column.Name), column.DataType)} AS {BitsOf(i)}" : ""))} FROM ({rows})) AS t{joins}
               ORDER BY {place}, {string.Join(", ", by.Select(name => "t." + Sql.Name(name)))}
-            ) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()})
+            ) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, DICTIONARY_SIZE_LIMIT 0)
             """);
     }
 
-    /// <summary>Floating-point numbers pass the sort as their bits: what is sorted by comes back with one zero and one NaN for all.</summary>
+    /// <summary>
+    /// Floating-point numbers pass the sort as their bits: what is sorted by comes back with one zero and one NaN for all. The file that they are written to
+    /// has no dictionaries, which take one zero for the other too.
+    /// </summary>
     private static bool IsInexact(IArrowType type) => type is FloatType or DoubleType || (type is ListType { ValueDataType: FloatType or DoubleType });
 
     private static string BitsOf(int column) => $"\"=bits{column}\"";

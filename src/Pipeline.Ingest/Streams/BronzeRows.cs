@@ -50,7 +50,9 @@ internal sealed class BronzeRows(TimeProvider time)
     {
         Field[] added = epoch > 0 ? [BronzeColumns.IngestedAtField, BronzeColumns.EpochField] : [BronzeColumns.IngestedAtField];
         if (_last is { } last && ReferenceEquals(last.Rows, rows) && ReferenceEquals(last.Files, fileSchema) && last.With.FieldsList.Count == rows.FieldsList.Count + added.Length) return last.With;
-        var with = epoch == 0 && rows.FieldsList.Count + 1 == fileSchema.FieldsList.Count ? fileSchema : new Schema([.. rows.FieldsList, .. added], null);
+        IReadOnlyList<Field> fields = [.. rows.FieldsList, .. added];
+        // A file that has learnt a column has it in another place than a chunk that brings it.
+        var with = fields.Select(field => field.Name).SequenceEqual(fileSchema.FieldsList.Select(field => field.Name)) ? fileSchema : new Schema(fields, null);
         _last = (rows, fileSchema, with);
         return with;
     }

@@ -62,6 +62,7 @@ internal sealed class PlainIngest(Lake lake, TimeProvider time) : IReaderProgres
         var times = new TimestampArray.Builder(BronzeColumns.Timestamp);
         for (var i = 0; i < rows.Length; i++) times.Append(now);
         // The batch's columns share the chunk's memory, which is gone before the commit for rows that came in pieces.
-        return new RecordBatch(schema, [.. rows.Arrays.Select(array => ArrowArrayConcatenator.Concatenate([array])), times.Build()], rows.Length);
+        var columns = schema.FieldsList.SkipLast(1).Select(field => ArrowArrayConcatenator.Concatenate([rows.Column(field.Name)]));
+        return new RecordBatch(schema, [.. columns, times.Build()], rows.Length);
     }
 }

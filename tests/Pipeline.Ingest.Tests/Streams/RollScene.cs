@@ -75,10 +75,11 @@ internal sealed class RollScene : IAsyncDisposable
     }
 
     /// <summary>Adds a chunk with a row at each of these positions.</summary>
-    public async Task AddAsync(SplitId split, string table, long from, long to, long[] positions, long[]? dead = null, DateTimeOffset? newestEventAt = null)
+    public async Task AddAsync(SplitId split, string table, long from, long to, long[] positions, long[]? dead = null, DateTimeOffset? newestEventAt = null, DateTimeOffset? orderTime = null)
     {
         await _share.AcquireAsync(1);
-        await Roller.AddAsync(new Chunk(split, table, new PositionRange(from, to), positions.Length == 0 ? null : Rows(positions), dead is null ? null : DeadRows(split, table, dead),
+        var rows = positions.Length == 0 ? null : orderTime is { } time ? InOrder(Rows(positions), time) : Rows(positions);
+        await Roller.AddAsync(new Chunk(split, table, new PositionRange(from, to), rows, dead is null ? null : DeadRows(split, table, dead),
             bytes: 1, newestEventAt), Cancel);
     }
 
@@ -110,6 +111,10 @@ internal sealed class RollScene : IAsyncDisposable
 
     public static RecordBatch Rows(params long[] positions) => new(Plain,
         [Texts(positions.Select(position => $"row {position}")), Texts(positions.Select(_ => "c")), new Int64Array.Builder().AppendRange(positions).Build()], positions.Length);
+
+    /// <summary>With a time that orders each of them.</summary>
+    private static RecordBatch InOrder(RecordBatch rows, DateTimeOffset time) => new(new Schema([.. rows.Schema.FieldsList, BronzeColumns.OrderTimeField], null),
+        [.. rows.Arrays, new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(Enumerable.Repeat(time, rows.Length)).Build()], rows.Length);
 
     private static RecordBatch DeadRows(SplitId split, string table, long[] positions) => new(DeadLetterColumns.SourceSchema,
     [

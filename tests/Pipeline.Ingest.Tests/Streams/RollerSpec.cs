@@ -32,6 +32,24 @@ public sealed class RollerSpec
         Assert.False((await scene.Oracle.Lake.TryOpenAsync(Lines, TestContext.Current.CancellationToken))!.Current.Schema.FieldsLookup.Contains("_epoch"));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task Rows_that_bring_a_time_of_order_keep_every_other_column(int epoch)
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(epoch: epoch);
+
+        await scene.AddAsync(Slot, "orders", 10, 12, [10, 11]);
+        await scene.AddAsync(Slot, "orders", 12, 13, [12], orderTime: DateTimeOffset.UnixEpoch);
+        await scene.AddAsync(Slot, "orders", 13, 14, [13]);
+        var stages = await scene.CloseAsync();
+
+        Assert.Equal([10, 11, 12, 13], await scene.PositionsAsync(Of(stages, Orders)));
+        Assert.Equal(["10:NULL:true", "11:NULL:true", "12:0:true", "13:NULL:true"],
+            (await scene.Oracle.ColumnAsync(Orders, "_position || ':' || coalesce(epoch_us(_order_time)::varchar, 'NULL') || ':' || (_ingested_at > timestamptz '2026-01-01 00:00:00+00')")).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_table_that_is_ahead_of_the_reading_gets_only_what_it_lacks()
     {
