@@ -35,7 +35,7 @@ internal sealed class PostgresSource : IRemovableSource
         _tables = new DescribedTables(_connections);
         _metrics = new PostgresMetrics(Name, Lags);
         _ownership = new CaptureOwnership(_options, services.Owner);
-        _listing = new CaptureListing(_connections, _tables, _ownership, services);
+        _listing = new CaptureListing(_connections, _tables, _ownership, _confirmed, services);
     }
 
     public string Name => _options.Name;

@@ -19,7 +19,7 @@ internal sealed record CaptureListed(string System, long Confirmed, IReadOnlyDic
 /// Looks at the server for all tables of a source at once, and makes the publication and the slot when they are missing. Each
 /// table asks by itself, and one look answers each of them once: the server is asked as often for a hundred tables as for one.
 /// </summary>
-internal sealed class CaptureListing(PostgresConnections connections, DescribedTables tables, CaptureOwnership ownership, SourceServices services)
+internal sealed class CaptureListing(PostgresConnections connections, DescribedTables tables, CaptureOwnership ownership, ConfirmedPosition confirmed, SourceServices services)
 {
     /// <summary>The oldest answer that is given: what a table asks for the first time may be long ago for the others.</summary>
     private static readonly TimeSpan AgeMax = TimeSpan.FromSeconds(10);
@@ -80,8 +80,11 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         {
             if (state.Verdict.Advice is { } advice) Advise(advice);
             TellOperations(publication!.Operations.Missing);
+            // A table that joins begins where the slot is, and the slot stays there until its reader reads the table too.
+            var begins = Math.Max(CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing), confirmed.Value);
+            if (_refused.Keys.Any(table => !refused.ContainsKey(table))) begins = confirmed.HoldAt(begins);
             _refused = refused;
-            listed = new CaptureListed(await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken), CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing),
+            listed = new CaptureListed(await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken), begins,
                 await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken), refused);
         }
 

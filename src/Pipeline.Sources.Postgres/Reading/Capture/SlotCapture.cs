@@ -37,6 +37,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         foreach (var table in captured) await described.GetAsync(table.Name, cancellationToken);
+        confirmed.Release();
         var watch = new SlotWatch(connections, from.Split, _end, looks, metrics, services);
         var slot = watch.Accept(await WaitWhileAsync(watch, state => state.IsActive, cancellationToken));
         var start = StartOf(slot);
@@ -236,10 +237,23 @@ internal sealed class ConfirmedPosition
 {
     private long _value;
 
+    private long _heldAt = long.MaxValue;
+
     public long Value => Volatile.Read(ref _value);
+
+    /// <summary>Is raised no further until <see cref="Release"/>.</summary>
+    /// <returns>Where it is held: there, or where it has come meanwhile.</returns>
+    public long HoldAt(long position)
+    {
+        Volatile.Write(ref _heldAt, position);
+        return Math.Max(position, Value);
+    }
+
+    public void Release() => Volatile.Write(ref _heldAt, long.MaxValue);
 
     public void Raise(long position)
     {
+        position = Math.Min(position, Volatile.Read(ref _heldAt));
         long seen;
         while ((seen = Value) < position && Interlocked.CompareExchange(ref _value, position, seen) != seen)
         {
