@@ -145,7 +145,7 @@ public static class ParquetCopy
     private static uint Flush(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
-        var checksum = FileChecksum.Read(file);
+        var checksum = FileChecksums.Read(file);
         Durable.SyncFile(file);
         return checksum;
     }

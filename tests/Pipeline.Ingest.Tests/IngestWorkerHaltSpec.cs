@@ -132,6 +132,16 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
     }
 
     [Fact]
+    public void What_somebody_has_to_decide_is_recorded_in_the_table_with_where_the_split_stands()
+    {
+        GivenReading(Single, 10);
+        var behind = BeyondTheEnd with { ReadAgainFrom = 4 };
+
+        Assert.Equal(new WorkerEffect.RecordHalt(Single, behind, Position: 10), Assert.Single(When(new WorkerEvent.GraphEnded(1, behind)).OfType<WorkerEffect.RecordHalt>()));
+        Assert.Empty(When(new WorkerEvent.LookDue()).OfType<WorkerEffect.RecordHalt>());
+    }
+
+    [Fact]
     public void What_looking_may_find_gone_by_chance_waits_for_a_word()
     {
         GivenReading(Single, 10);

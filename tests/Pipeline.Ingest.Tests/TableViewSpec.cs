@@ -32,6 +32,7 @@ public sealed class TableViewSpec
         var view = new SnapshotView(table, table.Current);
 
         Assert.Equal((1L, 10L, null), (view.Version, view.Position(new SplitId("test", "a")), view.Position(new SplitId("test", "b"))));
+        Assert.Null(view.MarksOf([new SplitId("test", "a")]));
         Assert.True(view.Contains("part-1.parquet"));
         Assert.False(view.Contains("part-2.parquet"));
     }

@@ -84,7 +84,7 @@ public sealed class ReleaseState(string configurations) : IAsyncDisposable
         {
             var read = await UntilAsync(lake, bronze, table => splits.All(split => table.Current.Position(split.Key) >= split.Value), cancellationToken);
             var version = read.Current.Version;
-            await UntilAsync(lake, TableId.Silver(bronze.Name), table => table.Current.Position(bronze.ToString()) >= version, cancellationToken);
+            await UntilAsync(lake, TableId.Silver(bronze.Name), table => table.Current.Position(bronze) >= version, cancellationToken);
         }
     }
 

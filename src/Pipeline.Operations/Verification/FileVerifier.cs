@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Table;
 
@@ -46,7 +47,7 @@ internal sealed class FileVerifier(bool isDeep)
         var path = TableFilePath.In(table.Store, table.Path, file.Path);
         if (await table.Store.TryStatAsync(path, cancellationToken) is not { } found) return ([new FileIsMissing(file.Path, snapshot.Version)], null);
         if (found.Size != file.Size) return ([new FileHasOtherSize(file.Path, found.Size, file.Size)], null);
-        if (isDeep && file.Checksum is { } written && await FileChecksum.ReadAsync(table.Store, path, file.Size, cancellationToken) != written) return ([new FileHasOtherBytes(file.Path)], null);
+        if (isDeep && file.Checksum is { } written && await FileChecksums.ReadAsync(table.Store, path, file.Size, cancellationToken) != written) return ([new FileHasOtherBytes(file.Path)], null);
 
         var check = await FileCheck.OfAsync(table, snapshot, file, cancellationToken);
         var flaws = new List<Flaw>();

@@ -110,7 +110,7 @@ internal sealed class AnswerCheck(IObjectStore store, JobDocument document, stri
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
         var size = personal.Count == 0 ? file.Size : await ReadAsync(() => FooterStatistics.RemoveAsync(store, path, personal, cancellationToken));
         // An engine's own counts as long as the file is as it has left it.
-        var checksum = (size == file.Size ? FileChecksum.TryParse(file.Crc32c) : null) ?? await ReadAsync(() => FileChecksum.ReadAsync(store, path, size, cancellationToken));
+        var checksum = (size == file.Size ? FileChecksum.TryParse(file.Crc32c) : null) ?? await ReadAsync(() => FileChecksums.ReadAsync(store, path, size, cancellationToken));
         return new AddFile(file.Path, ImmutableDictionary<string, string?>.Empty, size, time.GetUtcNow(), DataChange: true, footer.Stats, FileChecksum.TagsOf(checksum));
     }
 

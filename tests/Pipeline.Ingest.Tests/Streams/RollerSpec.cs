@@ -94,7 +94,7 @@ public sealed class RollerSpec
 
         Assert.Equal((3L, 1L, 7L), (orders.Rows, orders.Letters, orders.Unused));
         var checksum = Assert.NotNull(Assert.Single(orders.Files).Checksum);
-        Assert.Equal(checksum, Pipeline.Delta.Log.FileChecksum.Read(scene.Oracle.Lake.Store.LocalPath($"{Orders}/{orders.Files[0].Path}")!));
+        Assert.Equal(checksum, Pipeline.Delta.Storage.FileChecksums.Read(scene.Oracle.Lake.Store.LocalPath($"{Orders}/{orders.Files[0].Path}")!));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
 using Pipeline.Testing;
@@ -132,7 +133,7 @@ internal static class LakeDamage
         {
             add["size"] = new FileInfo(path).Length;
             add["stats"] = $$"""{"numRecords":{{rows}}}""";
-            add["tags"] = new JsonObject { [FileChecksum.Tag] = FileChecksum.TextOf(FileChecksum.Read(path)) };
+            add["tags"] = new JsonObject { [FileChecksum.Tag] = FileChecksum.TextOf(FileChecksums.Read(path)) };
         });
     }
 
