@@ -136,7 +136,7 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task An_execution_elsewhere_is_submitted_when_it_is_kept()
     {
         var parent = CreateTestProbe();
-        var (pins, handle) = (await PinsAsync() with { Engine = "emr" }, new JobHandle("emr", "e1", "test/e1"));
+        var (pins, handle) = (await PinsAsync() with { Engine = "emr", Statements = null }, new JobHandle("emr", "e1", "test/e1"));
         var submitted = new TaskCompletionSource();
         var runner = parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(async (submission, cancel) =>
         {
@@ -157,7 +157,7 @@ public sealed class JobRunnerActorSpec : TestKit
     public async Task An_execution_elsewhere_does_not_wait_for_ever_for_a_coordinator_that_does_not_say_that_it_is_kept()
     {
         var parent = CreateTestProbe();
-        var pins = await PinsAsync() with { Engine = "emr" };
+        var pins = await PinsAsync() with { Engine = "emr", Statements = null };
         parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(async (submission, cancel) =>
         {
             await submission.Intended(new JobHandle("emr", "e1", "test/e1"), cancel);
@@ -179,7 +179,7 @@ public sealed class JobRunnerActorSpec : TestKit
     {
         var parent = CreateTestProbe();
         var (started, end) = (new TaskCompletionSource(), new TaskCompletionSource<JobResult>());
-        var pins = await PinsAsync() with { Engine = "emr" };
+        var pins = await PinsAsync() with { Engine = "emr", Statements = null };
         parent.ChildActorOf(JobRunnerActor.Props(pins, null, _lake.Planner, new Runner(cancel =>
         {
             started.SetResult();

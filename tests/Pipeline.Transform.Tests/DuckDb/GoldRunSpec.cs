@@ -33,7 +33,7 @@ public sealed class GoldRunSpec
         Assert.Equal(["2026-01-01|4.00", "2026-01-02|4.00"], await lake.RowsAsync("SELECT CAST(sold_on AS VARCHAR), amount FROM gold.daily ORDER BY 1"));
         var gold = (await lake.Lake.TryOpenAsync(TableId.Gold("daily"), Cancel))!.Current;
         var silver = (await lake.Lake.TryOpenAsync(TableId.Silver("sales"), Cancel))!.Current;
-        Assert.Equal((2L, silver.Version), (gold.Position("run"), gold.Position("silver/sales")));
+        Assert.Equal((2L, silver.Version), (gold.Position("run"), gold.Position($"silver/sales#{silver.Metadata.Id}")));
         Assert.Equal("date32,decimal128", string.Join(",", gold.Schema.FieldsList.Select(field => field.DataType.Name)));
     }
 

@@ -16,7 +16,7 @@ public sealed class WatchedRunnerSpec
     {
         using var waits = new SaidWaits();
         await _lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long"), "SELECT 4 AS user_id, 'r' AS _op, 4 AS _position");
-        var pins = (await _lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))! with { Engine = "emr" };
+        var pins = (await _lake.Planner.PlanAsync(TableId.Silver("users"), Cancel))! with { Engine = "emr", Statements = null };
         var runner = new SlowRunner();
         var running = new WatchedRunner(runner, waits.Watch).RunAsync(await _lake.Planner.ExpandAsync(pins, SqlDialect.Spark, Cancel), JobSubmission.Forgotten, Cancel);
 

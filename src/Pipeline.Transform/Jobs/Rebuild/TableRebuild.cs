@@ -155,7 +155,7 @@ public sealed class TableRebuild
             {
                 var pins = await planner.PlanWholeAsync(table, cancellationToken)
                     ?? throw new PipelineException(FaultKind.Missing, $"Table {table}", "none of the tables that it is made from is there", "Run the pipeline, or rebuild those first.");
-                await RunAsync(planner, pins with { Engine = null, EngineWhy = null }, cancellationToken);
+                await RunAsync(planner, pins with { Engine = null, EngineWhy = null, Statements = null }, cancellationToken);
                 return;
             }
             catch (JobSupersededException) when (races < RacesMax)
