@@ -46,8 +46,9 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         {
             if (_last is not null && _unanswered.Remove(table) && services.Time.GetElapsedTime(_lookedAt) < AgeMax) return _last;
             _last = null;
-            _lookedAt = services.Time.GetTimestamp();
             _last = await connections.UseAsync(_options.Thing, LookAsync, cancellationToken);
+            // From its end: a server that answers slowly is not asked more often for it.
+            _lookedAt = services.Time.GetTimestamp();
             _unanswered.Clear();
             _unanswered.UnionWith(_options.Tables.Select(captured => captured.Name).Where(captured => captured != table));
             return _last;
