@@ -25,7 +25,8 @@ public sealed class TableViewSpec
             ImmutableDictionary<string, string>.Empty, cancel);
         await table.CommitAsync(new Transaction("APPEND", Isolation.BlindAppend)
         {
-            Moves = [new TxnMove("test/a", From: null, To: 10)],
+            Moves = [new TxnMove("test/a", From: null, To: 10), new TxnMove("test/c", From: null, To: 30)],
+            Marks = [.. SplitHistory.MarksOf(new SplitId("test", "c"), epoch: 0, new SplitMarks(Note: 7))],
             Adds = [new AddFile("part-1.parquet", ImmutableDictionary<string, string?>.Empty, Size: 1, DateTimeOffset.UnixEpoch, DataChange: true, Stats: null)],
         }, cancel);
 
@@ -33,6 +34,7 @@ public sealed class TableViewSpec
 
         Assert.Equal((1L, 10L, null), (view.Version, view.Position(new SplitId("test", "a")), view.Position(new SplitId("test", "b"))));
         Assert.Null(view.MarksOf([new SplitId("test", "a")]));
+        Assert.Equal([KeyValuePair.Create(new SplitId("test", "c"), new SplitMarks(Note: 7))], view.MarksOf([new SplitId("test", "a"), new SplitId("test", "c")])!);
         Assert.True(view.Contains("part-1.parquet"));
         Assert.False(view.Contains("part-2.parquet"));
     }
