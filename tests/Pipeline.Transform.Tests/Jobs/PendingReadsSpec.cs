@@ -166,7 +166,7 @@ public sealed class PendingReadsSpec
         ImmutableDictionary<TableId, PendingReads>? meanwhile = null;
         lake.Jobs.BeforeCommit = table =>
         {
-            if (table == TableId.Silver("a")) meanwhile = PendingReads.FindAsync(new OpenTables(lake.Lake), [], TimeProvider.System.GetUtcNow(), cancel).AsTask().GetAwaiter().GetResult();
+            if (table == TableId.Silver("a")) meanwhile = Task.Run(async () => await PendingReads.FindAsync(new OpenTables(lake.Lake), [], TimeProvider.System.GetUtcNow(), cancel)).GetAwaiter().GetResult();
         };
 
         await lake.RunAllAsync();
