@@ -26,6 +26,10 @@ internal sealed class LogReplay
     /// <summary>The position of each split; it never went back on the way.</summary>
     public IReadOnlyDictionary<string, long> Positions => _positions;
 
+    /// <summary>The newest version of another table that this one reflects, of whichever table had that name: its position is of <c>TABLE#ID</c>; -1 when none is.</summary>
+    public long Reflected(string table) =>
+        _positions.Where(pair => pair.Key.StartsWith(table + "#", StringComparison.Ordinal)).Select(pair => pair.Value).DefaultIfEmpty(-1).Max();
+
     private string Log => Path.Combine(_table, "_delta_log");
 
     /// <summary>An absent table is an empty one.</summary>
@@ -73,6 +77,8 @@ internal sealed class LogReplay
         else if (action.TryGetProperty("txn", out var txn))
         {
             var (split, position) = (txn.GetProperty("appId").GetString()!, txn.GetProperty("version").GetInt64());
+            // What is kept beside a split's position is none itself.
+            if (split.StartsWith("pipeline.", StringComparison.Ordinal)) return;
             if (_positions.TryGetValue(split, out var known) && position < known)
                 throw new InvalidDataException($"{_table}: version {Versions} moves {split} back from {known} to {position}.");
             _positions[split] = position;

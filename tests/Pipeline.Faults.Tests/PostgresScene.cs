@@ -122,7 +122,7 @@ internal sealed class PostgresScene : IAsyncDisposable
         foreach (var table in PostgresTable.All)
         {
             var version = Bronze(table).Versions - 1;
-            await UntilAsync(() => Task.FromResult(Silver(table).Positions.GetValueOrDefault($"bronze/app/{table.Name}", -1) >= version), cancellationToken);
+            await UntilAsync(() => Task.FromResult(Silver(table).Reflected($"bronze/app/{table.Name}") >= version), cancellationToken);
         }
     }
 
