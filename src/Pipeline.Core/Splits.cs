@@ -38,6 +38,15 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     /// </summary>
     public string? Identity { get; init; }
 
+    /// <summary>Of a split that feeds several tables with histories of their own: the identity for each; null: <see cref="Identity"/> is that of all.</summary>
+    public IReadOnlyDictionary<string, string>? Identities { get; init; }
+
+    /// <summary>Where it begins for a table that read it in another history: all that lies before is in the table's snapshot. Null: at <see cref="Beginning"/>.</summary>
+    public long? BeginningAnew { get; init; }
+
+    /// <summary>The split as one of its tables reads it.</summary>
+    public Split For(string table) => Identities?.GetValueOrDefault(table) is { } identity ? this with { Identity = identity, Identities = null } : this;
+
     /// <summary>It holds all rows that a table had at one moment, and is read to its end, where it stands at <see cref="long.MaxValue"/>.</summary>
     public bool IsSnapshot { get; init; }
 }

@@ -104,7 +104,8 @@ public static class GapAcceptance
 
     /// <summary>
     /// All splits of the history go on in a new epoch, those with a gap from its beginning, the others where they are: keys may
-    /// be in any of them, and what any of them brings from now on is newer than what they have brought.
+    /// be in any of them, and what any of them brings from now on is newer than what they have brought. A snapshot is read again:
+    /// what it brought once is not what the source has now.
     /// </summary>
     private static Transaction? BeginAnew(Snapshot snapshot, IReadOnlyList<SplitGap> gaps)
     {
@@ -117,7 +118,7 @@ public static class GapAcceptance
         {
             ReadVersion = snapshot.Version,
             Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
-            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : snapshot.Position(pair.Key)!.Value))],
+            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : pair.Value.IsSnapshot ? 0 : snapshot.Position(pair.Key)!.Value))],
             // Time goes on; a note of the source is of the records that are there no more.
             Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null } : snapshot.Marks(pair.Key)))],
             Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))

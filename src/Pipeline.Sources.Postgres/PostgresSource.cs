@@ -59,14 +59,13 @@ internal sealed class PostgresSource : IRemovableSource
 
         var listed = await _listing.OfAsync(table, cancellationToken);
         if (listed.Refused.TryGetValue(table, out var refusal)) throw refusal;
-        // Rows of snapshots have places in the server's log too: all of it is one order.
-        var identity = $"cdc/{listed.System}";
+        var identity = listed.Identities[table];
         var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed)
         {
-            Identity = identity,
+            Identity = identity, Identities = listed.Identities, BeginningAnew = _options.Capture.Snapshot ? listed.End : null,
         };
         return _options.Capture.Snapshot
-            ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table]) { Identity = identity, IsSnapshot = true })]
+            ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table], Beginning: 0) { Identity = identity, IsSnapshot = true })]
             : [slot];
     }
 

@@ -15,6 +15,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
 
     private readonly PostgresSourceOptions _options = connections.Options;
     private readonly List<Finding> _findings = [];
+    private readonly Dictionary<uint, string> _names = [];
 
     private string Role => Sql.Identifier(_options.Security.Username);
 
@@ -109,6 +110,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             Add($"{thing}: key {key}", ok: false, "there is no such column", $"Correct the setting 'key'. Columns: {string.Join(", ", described.Columns.Select(candidate => candidate.Name))}.");
         if (_options.Mode == ReadMode.Cdc)
         {
+            if (!_names.TryAdd(described.Oid, table.Name) && CaptureRefusal.Twice(_names[described.Oid]) is var twice) Add($"{thing}: {twice.What}", ok: false, twice.Cause, twice.NextStep);
             await CaptureCheck.CheckTableAsync(connection, _options, table, described, thing, _findings, cancellationToken);
             return true;
         }

@@ -84,6 +84,44 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_split_that_feeds_several_tables_is_of_each_ones_own_history_and_begins_anew_where_it_says()
+    {
+        var (users, orders) = (await OpenAsync(), await OpenAsync("orders"));
+        await ListAsync("a", "a", 7, 50);
+        await ListAsync("a", "b", 8, 60);
+
+        Assert.Equal((new SplitHistory(0, "a"), 7L), (users.Delta.Current.Histories.Find(Slot), users.Delta.Current.Position(Slot)));
+        Assert.Equal((new SplitHistory(1, "b"), 60L), (orders.Delta.Current.Histories.Find(Slot), orders.Delta.Current.Position(Slot)));
+
+        async Task ListAsync(string ofUsers, string ofOrders, long beginning, long anew)
+        {
+            var slot = new Split(Slot, ["users", "orders"], beginning)
+            {
+                Identity = ofUsers, Identities = new Dictionary<string, string>(StringComparer.Ordinal) { ["users"] = ofUsers, ["orders"] = ofOrders }, BeginningAnew = anew,
+            };
+            foreach (var table in new[] { users, orders }) await RecordAsync(table, slot);
+        }
+    }
+
+    [Fact]
+    public async Task When_a_part_of_a_table_is_gone_the_stream_goes_on_where_it_is_and_the_rest_is_read_again()
+    {
+        var table = await OpenAsync();
+        Split[] all = [new(Slot, ["users"], Beginning: 7) { Identity = "a" }, new(Other, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }, new(new SplitId("app", "gone"), ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }];
+        await RecordAsync(table, all);
+        await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
+        {
+            Moves = [new TxnMove(Slot, 7, 40), new TxnMove(Other, 0, long.MaxValue)], Marks = [.. SplitHistory.MarksOf(Slot, 0, new SplitMarks(Note: 3))],
+        }, Cancel);
+
+        await RecordAsync(table, all[..2]);
+
+        var snapshot = table.Delta.Current;
+        Assert.Equal((40, 0, 3L), (snapshot.Position(Slot), snapshot.Position(Other), snapshot.Marks(Slot).Note));
+        Assert.Equal((1, 1), (snapshot.Histories.EpochOf(Slot), snapshot.Histories.EpochOf(Other)));
+    }
+
+    [Fact]
     public async Task Of_two_workers_that_find_different_histories_at_a_time_each_has_an_epoch_of_its_own()
     {
         var (first, second) = (await OpenAsync(), await OpenAsync());

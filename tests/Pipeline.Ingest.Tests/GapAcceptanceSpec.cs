@@ -49,6 +49,23 @@ public sealed class GapAcceptanceSpec
         Assert.Empty(await GapAcceptance.FindAsync(lake, source, TableId.Bronze("events", "user_events"), Cancel));
     }
 
+    [Fact]
+    public async Task Where_the_source_is_behind_a_snapshot_is_read_again_in_the_new_epoch()
+    {
+        using var directory = new ScratchDirectory("gap-");
+        var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
+        var (users, slot, snapshot) = (TableId.Bronze("app", "users"), new SplitId("app", "slot"), new SplitId("app", "snapshot"));
+        var table = await BronzeTable.OpenAsync(lake, users, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), Cancel);
+        await Worker.Beginnings.RecordAsync(table, [new Split(slot, ["users"], Beginning: 7) { Identity = "a" }, new Split(snapshot, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }], TimeProvider.System, Cancel);
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(slot, 7, 40), new TxnMove(snapshot, 0, long.MaxValue)] }, Cancel));
+
+        await GapAcceptance.AcceptAsync(lake, users, [new SplitGap(slot, new PositionRange(20, 40), IsBehind: true)], TimeProvider.System, Cancel);
+
+        // A finished one would say that the source has none of the rows from before.
+        var accepted = await table.Delta.RefreshAsync(Cancel);
+        Assert.Equal((1, 20, 0), (accepted.Histories.EpochOf(snapshot), accepted.Position(slot), accepted.Position(snapshot)));
+    }
+
     private static async Task StandAtAsync(Lake lake, ISource source, params (string Split, long Position)[] positions)
     {
         var table = await BronzeTable.OpenAsync(lake, TableId.Bronze(source.Name, "user_events"), await source.DescribeAsync("user_events", Cancel), Cancel);

@@ -36,6 +36,26 @@ public sealed class SplitEpochsSpec
         Assert.Equal(Of(2, "a", One), Learn(known, "a", One));
     }
 
+    [Theory]
+    [InlineData("cdc/1", "cdc/1/2/3", 0)]
+    [InlineData("cdc/1/2/3", "cdc/1", 0)]
+    [InlineData("cdc/1", "cdc/12/3", 1)]
+    [InlineData("cdc/1/2/3", "cdc/1/2/30", 1)]
+    public void An_identity_that_says_more_of_the_same_history_is_the_same(string known, string listed, int epoch) =>
+        Assert.Equal(Of(epoch, listed, One), Learn(Known(0, known, One), listed, One));
+
+    [Fact]
+    public void A_snapshot_that_is_listed_no_more_begins_the_next_epoch_for_what_is_left()
+    {
+        Split[] all = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }, SplitOf(Other, "a") with { IsSnapshot = true }];
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, all, _ => false, isRead: false));
+
+        Assert.Empty(SplitEpochs.Learn(known, all, _ => false, isRead: true));
+        // As it is listed for another table.
+        Assert.Empty(SplitEpochs.Learn(known, all[..1], _ => false, isRead: true));
+        Assert.Equal([(One, 1), (Two, 1)], SplitEpochs.Learn(known, all[..2], _ => false, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch)));
+    }
+
     [Fact]
     public void A_table_of_a_release_that_remembered_nothing_is_adopted_with_its_positions() =>
         Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", [One, Two], hasPosition: split => split == One, isRead: true));

@@ -53,6 +53,22 @@ public sealed class PublicationSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task A_table_under_two_names_is_captured_as_the_first_of_them()
+    {
+        await using var database = await CreateAsync(Good);
+        var options = database.CaptureOptions("good");
+        options = options with { Tables = [.. options.Tables, options.Tables[0] with { Name = "other" }] };
+        await using var source = TestDatabase.Open(options);
+
+        var refusal = await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("other", Cancel));
+        var slot = (await source.ListSplitsAsync("good", Cancel))[0];
+
+        Assert.Contains("it is captured as good already", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(["good"], slot.Tables);
+        Assert.Equal([("app.other: table", false)], (await source.CheckAsync(Cancel)).Where(finding => finding.Detail.Contains("captured as", StringComparison.Ordinal)).Select(finding => (finding.Thing, finding.Ok)));
+    }
+
+    [Fact]
     public async Task A_column_that_cannot_be_kept_is_left_out_or_renamed_by_configuration()
     {
         await using var database = await CreateAsync("create table bad (id int primary key, _op text, val text, \"Val\" text); insert into bad values (1, 'x', 'a', 'b')");

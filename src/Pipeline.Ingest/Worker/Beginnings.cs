@@ -27,14 +27,14 @@ internal static class Beginnings
     public static bool IsKnown(BronzeTable table, Split split)
     {
         var snapshot = table.Delta.Current;
-        return (snapshot.Histories.Find(split.Id) is not { } history || history.Identity == split.Identity) && snapshot.Position(split.Id) is not null;
+        return (snapshot.Histories.Find(split.Id) is not { } history || history.Identity == split.For(table.Id.Name!).Identity) && snapshot.Position(split.Id) is not null;
     }
 
     /// <summary>Of those splits that feed the table, whatever they say that it does not know. Any worker may; the first one counts.</summary>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
     public static ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
     {
-        var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).ToList();
+        var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).Select(split => split.For(table.Id.Name)).ToList();
         return RecordAsync(table, snapshot => ToRecord(snapshot, table.Id.Source!, listed), time, cancellationToken);
     }
 
@@ -75,6 +75,7 @@ internal static class Beginnings
     private static Transaction? TransactionOf(Snapshot snapshot, IReadOnlyList<Split> begin, IReadOnlyDictionary<SplitId, SplitHistory> learned)
     {
         var moves = ImmutableArray.CreateBuilder<TxnMove>();
+        var marks = ImmutableArray.CreateBuilder<(string AppId, long Value)>();
         var named = new List<(SplitId Split, long At)>();
         foreach (var split in begin)
         {
@@ -82,10 +83,12 @@ internal static class Beginnings
             var history = learned.GetValueOrDefault(split.Id) ?? known;
             var epoch = history?.Epoch ?? 0;
             if (snapshot.Position(SplitHistory.AppIdOf(split.Id, epoch)) is not null) continue;
-            // One history that goes on in a new epoch goes on where it is.
-            var reached = known is not null && known.Identity == history!.Identity ? snapshot.Position(split.Id) : null;
-            if ((reached ?? split.Beginning) is not { } at) continue;
+            // One history that goes on in a new epoch goes on where it is; a snapshot is read again, for what was gone meanwhile.
+            var goesOn = known is not null && known.Identity == history!.Identity && !split.IsSnapshot;
+            var reached = goesOn ? snapshot.Position(split.Id) : null;
+            if ((reached ?? (known is null || goesOn ? split.Beginning : split.BeginningAnew ?? split.Beginning)) is not { } at) continue;
             moves.Add(new TxnMove(split.Id, epoch, from: null, at));
+            if (reached is not null) marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, snapshot.Marks(split.Id)));
             named.Add((split.Id, at));
         }
 
@@ -98,6 +101,7 @@ internal static class Beginnings
             // The number of an epoch is of this version: it yields to every other that has changed the properties since.
             ReadVersion = snapshot.Version,
             Moves = moves.ToImmutable(),
+            Marks = marks.ToImmutable(),
             Counts = [new TxnCount(RowCounts.Added, 0)],
             Properties = learned.ToImmutableDictionary(pair => SplitHistory.KeyOf(pair.Key), pair => (string?)pair.Value.Write()),
             Parameters = parameters,

@@ -5,7 +5,8 @@ namespace Pipeline.Ingest.Worker;
 /// <summary>
 /// Which epochs of a table its splits are read in, decided when they are listed. The identity of the table's newest history
 /// keeps its epoch, and splits that are found later share it; every other identity, also one from before that comes back,
-/// begins the next one: whatever its source holds now is newer than what the table has.
+/// begins the next one: whatever its source holds now is newer than what the table has. So does a snapshot that is listed no
+/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it.
 /// </summary>
 internal static class SplitEpochs
 {
@@ -22,10 +23,17 @@ internal static class SplitEpochs
         if (identities is not [var identity]) return new Dictionary<SplitId, SplitHistory>();
 
         var isAdopted = histories.Newest is null && (!isRead || listed.Any(split => hasPosition(split.Id)));
-        var epoch = histories.Newest is { } newest ? newest.Identity == identity ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
+        var epoch = histories.Newest is { } newest ? AreOne(newest.Identity, identity) && !HasLostPart(histories, newest.Epoch, listed) ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
         return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot)))
             .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
     }
+
+    /// <summary>One may say less of the same history than the other, an earlier release or other settings: the beginning of it.</summary>
+    private static bool AreOne(string known, string listed) => $"{listed}/".StartsWith($"{known}/", StringComparison.Ordinal) || known.StartsWith($"{listed}/", StringComparison.Ordinal);
+
+    /// <summary>Who lists a split for its own table only lists none of the others' snapshots.</summary>
+    private static bool HasLostPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot)
+        && histories.BySplit.Any(known => known.Value.IsSnapshot && known.Value.Epoch == epoch && listed.All(split => split.Id != known.Key));
 
     /// <summary>
     /// The same for a table that has rows of splits only where they could not be decoded: each split has its own count there,

@@ -8,7 +8,7 @@ internal static class ErrorMessage
 {
     public static PostgresException Parse(ReadOnlySpan<byte> content)
     {
-        var (severity, state, message) = ("ERROR", "XX000", "unknown error");
+        var (severity, state, message, routine) = ("ERROR", "XX000", "unknown error", "");
         while (content.Length > 1)
         {
             var end = content.IndexOf((byte)0);
@@ -19,12 +19,13 @@ internal static class ErrorMessage
                 case (byte)'V': severity = text; break;
                 case (byte)'C': state = text; break;
                 case (byte)'M': message = text; break;
+                case (byte)'R': routine = text; break;
             }
 
             content = content[(end + 1)..];
         }
 
-        return new PostgresException(message, severity, severity, state);
+        return new PostgresException(message, severity, severity, state, routine: routine);
     }
 
     /// <summary>After a fatal error the server closes the connection.</summary>

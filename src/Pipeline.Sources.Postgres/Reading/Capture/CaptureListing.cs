@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Data;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
@@ -11,9 +12,11 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <summary>What a look at the server found of everything that is captured.</summary>
 /// <param name="System">The server's identifier.</param>
 /// <param name="Confirmed">From where on the slot has changes.</param>
+/// <param name="End">Where the server's log ended: all that the publication was before is below.</param>
+/// <param name="Identities">What tells the history of each table that is captured from every other: another table behind the name, another publication, another time in it.</param>
 /// <param name="Relations">The relations that hold the rows of each table that is captured, by the name in the lake.</param>
 /// <param name="Refused">Why the other tables are not.</param>
-internal sealed record CaptureListed(string System, long Confirmed, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused);
+internal sealed record CaptureListed(string System, long Confirmed, long End, IReadOnlyDictionary<string, string> Identities, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused);
 
 /// <summary>
 /// Looks at the server for all tables of a source at once, and makes the publication and the slot when they are missing. Each
@@ -30,6 +33,11 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private readonly HashSet<string> _unanswered = new(StringComparer.Ordinal);
     private CaptureListed? _last;
     private long _lookedAt;
+
+    /// <summary>Identities as they were when they changed last, and where the log ended then.</summary>
+    private IReadOnlyDictionary<string, string> _seen = ImmutableDictionary<string, string>.Empty;
+
+    private long _end;
     private bool _hasAdvised;
     private string _toldOperations = "";
     private volatile IReadOnlyDictionary<string, PipelineException> _refused = ImmutableDictionary<string, PipelineException>.Empty;
@@ -85,7 +93,11 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var begins = Math.Max(CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing), confirmed.Value);
             if (_refused.Keys.Any(table => !refused.ContainsKey(table))) begins = confirmed.HoldAt(begins);
             _refused = refused;
-            listed = new CaptureListed(await CaptureSetup.SystemIdentifierAsync(connection, cancellationToken), begins,
+            var (system, database) = await CaptureSetup.IdentityAsync(connection, cancellationToken);
+            var identities = found.ToDictionary(pair => pair.Key, pair => IdentityOf(system, database, pair.Value, publication!), StringComparer.Ordinal);
+            if (!identities.OrderBy(pair => pair.Key, StringComparer.Ordinal).SequenceEqual(_seen.OrderBy(pair => pair.Key, StringComparer.Ordinal)))
+                (_end, _seen) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), identities);
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities,
                 await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken), refused);
         }
 
@@ -100,14 +112,27 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         var found = await CatalogReader.ReadAllAsync(connection, _options, tables.Find, cancellationToken);
         var traits = await CatalogReader.TraitsAsync(connection, found.Values, cancellationToken);
         var refused = new Dictionary<string, PipelineException>(StringComparer.Ordinal);
+        var names = new Dictionary<uint, string>();
         foreach (var table in _options.Tables)
         {
             if (!found.TryGetValue(table.Name, out var described)) refused.Add(table.Name, await CatalogReader.MissingAsync(connection, table, $"Source {_options.Name}, table {table.Name}", cancellationToken));
             else if (CaptureRefusal.Of(table, described, traits[described.Oid], publication).FirstOrDefault() is { } refusal) refused.Add(table.Name, refusal.ToFault(_options, table.Name));
+            else if (names.TryGetValue(described.Oid, out var other)) refused.Add(table.Name, CaptureRefusal.Twice(other).ToFault(_options, table.Name));
+            else if (publication is { Mark.IsMadeByPipeline: false } && !publication.Tables.ContainsKey(described.Oid)) refused.Add(table.Name, await UnpublishedAsync(connection, table, described, publication, cancellationToken));
+            else names.Add(described.Oid, table.Name);
         }
 
         return (found.Where(pair => !refused.ContainsKey(pair.Key)).ToDictionary(StringComparer.Ordinal), refused);
     }
+
+    /// <summary>Rows of snapshots have places in the server's log too: all of it is one order. Without snapshots there is nothing to begin anew with.</summary>
+    private string IdentityOf(string system, uint database, PostgresTable table, PublicationState publication) => _options.Capture.Snapshot
+        ? string.Create(CultureInfo.InvariantCulture, $"cdc/{system}/{database}/{table.Oid}/{publication.Lineage}/{publication.Tables[table.Oid].Lineage}")
+        : $"cdc/{system}";
+
+    private async ValueTask<PipelineException> UnpublishedAsync(NpgsqlConnection connection, PostgresTableOptions table, PostgresTable described, PublicationState publication, CancellationToken cancellationToken) =>
+        new(FaultKind.Missing, $"Source {_options.Name}, table {table.Name}", $"publication {_options.Capture.Publication} does not contain {described.QualifiedName}, and it was made by someone else",
+            $"As its owner: {await CaptureSetup.PublishSqlAsync(connection, _options, publication, [described], cancellationToken)};");
 
     /// <summary>Said once, and when it changes.</summary>
     private void TellOperations(string missing)

@@ -23,6 +23,10 @@ internal sealed record CaptureRefusal(string What, string Cause, string NextStep
         foreach (var refusal in OfNames(options, table)) yield return refusal;
     }
 
+    /// <summary>A slot has one stream, in which each row is of one table.</summary>
+    /// <param name="other">The name that the table has in the lake already.</param>
+    public static CaptureRefusal Twice(string other) => new("table", $"it is captured as {other} already", $"Leave one of the two out; what shall be another table is made of {other} downstream.");
+
     private static IEnumerable<CaptureRefusal> OfIdentity(PostgresTableOptions options, PostgresTable table, TableTraits traits)
     {
         var full = $"ALTER TABLE {table.QualifiedName} REPLICA IDENTITY FULL;";

@@ -15,12 +15,16 @@ internal sealed record PublicationState(IReadOnlyDictionary<uint, PublishedTable
 
     /// <summary>Partitions come as their table.</summary>
     public required bool IsViaRoot { get; init; }
+
+    /// <summary>Tells it from one that was dropped before, and from what it was before it was altered.</summary>
+    public required string Lineage { get; init; }
 }
 
 /// <summary>What a publication has of a table.</summary>
 /// <param name="Columns">Null: a server that publishes all.</param>
 /// <param name="Filter">An SQL condition; null: all rows.</param>
-internal sealed record PublishedTable(IReadOnlyList<string>? Columns, string? Filter);
+/// <param name="Lineage">Another one when the table has left the publication and come back, or its list or filter has changed.</param>
+internal sealed record PublishedTable(IReadOnlyList<string>? Columns, string? Filter, string Lineage);
 
 /// <summary>Which changes a publication has.</summary>
 internal sealed record PublishedOperations(bool Inserts, bool Updates, bool Deletes, bool Truncates)
@@ -42,6 +46,11 @@ internal sealed record CaptureState(PublicationState? Publication, SlotState? Sl
 /// <summary>What change capture needs on the server: a publication of the tables, and a slot.</summary>
 internal static class CaptureSetup
 {
+    private const int FirstWithSchemas = 15;
+
+    /// <summary>The server's writer comes by every 0.2 s, and the third time at the latest.</summary>
+    private static readonly RetryPolicy Written = new() { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromMilliseconds(100), TimeMax = TimeSpan.FromSeconds(1) };
+
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
     /// <param name="advise">Takes a statement of which nobody but the publication's owner may make use.</param>
     /// <exception cref="PipelineException">What is there belongs to somebody else; it stays as it is.</exception>
@@ -90,9 +99,6 @@ internal static class CaptureSetup
         if (found is null && tables.Count == 0) return;
         if (found is null)
             await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}", cancellationToken);
-        else if (missing.Count > 0 && !found.Mark.IsMadeByPipeline)
-            throw new PipelineException(FaultKind.Missing, thing, $"publication {options.Capture.Publication} does not contain {string.Join(", ", missing.Select(table => table.QualifiedName))}, and it was made by someone else",
-                $"As its owner: {await PublishSqlAsync(connection, options, found, missing, cancellationToken)};");
         else if (missing.Count > 0)
             await ExecuteAsync(connection, await PublishSqlAsync(connection, options, found, missing, cancellationToken), cancellationToken);
 
@@ -155,11 +161,16 @@ internal static class CaptureSetup
     public static async ValueTask<PublicationState?> FindPublicationAsync(NpgsqlConnection connection, PostgresSourceOptions options, CancellationToken cancellationToken)
     {
         // Lists of columns and filters of rows are there since version 15: they are taken from the row as a document.
-        await using var command = new NpgsqlCommand("""
+        // What is altered is written anew, and what is dropped and made again has another number.
+        var ofSchema = connection.PostgreSqlVersion.Major < FirstWithSchemas ? "null::oid" : "(select s.oid from pg_catalog.pg_publication_namespace s where s.pnpubid = p.oid and s.pnnspid = c.relnamespace)";
+        await using var command = new NpgsqlCommand($"""
             select coalesce(obj_description(p.oid, 'pg_publication'), ''), pg_has_role(pubowner, 'USAGE'), pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
-                   t.oid, t.columns, t.filter
+                   t.oid, t.columns, t.filter, format('%s.%s', p.oid, p.xmin), t.lineage
             from pg_catalog.pg_publication p
-            left join lateral (select c.oid, to_jsonb(t) ->> 'rowfilter' as filter,
+            left join lateral (select c.oid,
+                                      concat_ws('.', (select string_agg(r.oid::text, '.' order by r.oid) from pg_catalog.pg_publication_rel r
+                                                      where r.prpubid = p.oid and (r.prrelid = c.oid or r.prrelid in (select ancestor::oid from pg_partition_ancestors(c.oid) ancestor))), {ofSchema}) as lineage,
+                                      to_jsonb(t) ->> 'rowfilter' as filter,
                                       case when to_jsonb(t) ? 'attnames' then array(select jsonb_array_elements_text(case jsonb_typeof(to_jsonb(t) -> 'attnames') when 'array' then to_jsonb(t) -> 'attnames' else '[]' end)) end as columns
                                from pg_catalog.pg_publication_tables t join pg_catalog.pg_namespace n on n.nspname = t.schemaname join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
                                where t.pubname = p.pubname) t on true
@@ -173,10 +184,10 @@ internal static class CaptureSetup
             publication ??= new PublicationState(tables, new PublicationMark(reader.GetString(0)), reader.GetBoolean(1))
             {
                 Operations = new PublishedOperations(reader.GetBoolean(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetBoolean(5)),
-                IsViaRoot = reader.GetBoolean(6),
+                IsViaRoot = reader.GetBoolean(6), Lineage = reader.GetString(10),
             };
             if (!reader.IsDBNull(7))
-                tables[reader.GetFieldValue<uint>(7)] = new PublishedTable(reader.IsDBNull(8) ? null : reader.GetFieldValue<string[]>(8), reader.IsDBNull(9) ? null : reader.GetString(9));
+                tables[reader.GetFieldValue<uint>(7)] = new PublishedTable(reader.IsDBNull(8) ? null : reader.GetFieldValue<string[]>(8), reader.IsDBNull(9) ? null : reader.GetString(9), reader.GetString(11));
         }
 
         return publication;
@@ -201,6 +212,35 @@ internal static class CaptureSetup
             ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
                 reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9), Timeline = reader.IsDBNull(10) ? null : reader.GetInt32(10) }
             : null;
+    }
+
+    /// <summary>
+    /// Where the server's log ends on its disk, behind all that was seen before. What was committed without waiting for the disk gets there in
+    /// less than a second; what is written beside transactions may take longer and tells nothing.
+    /// </summary>
+    public static async ValueTask<long> WrittenAsync(NpgsqlConnection connection, TimeProvider time, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text,
+                   (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end)::text
+            """, connection);
+        long? inserted = null;
+        return await Written.RunAsync(time, async cancel =>
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancel);
+            await reader.ReadAsync(cancel);
+            inserted ??= Lsn.Parse(reader.GetString(0));
+            return Lsn.Parse(reader.GetString(1));
+        }, cancellationToken, isAgain: written => written < inserted, isTransient: _ => false);
+    }
+
+    /// <summary>The server's identifier and the database's.</summary>
+    public static async ValueTask<(string System, uint Database)> IdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select system_identifier::text, (select oid from pg_catalog.pg_database where datname = current_database()) from pg_catalog.pg_control_system()", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetString(0), reader.GetFieldValue<uint>(1));
     }
 
     public static async ValueTask<string> SystemIdentifierAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -54,6 +54,10 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         {
             ExceptionDispatchInfo.Throw(_seen);
         }
+        catch (PipelineException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.UndefinedObject, Routine: "get_publication_oid" })
+        {
+            throw PublicationDropped(e);
+        }
         catch (PipelineException e) when (e.IsTransient && !cancellationToken.IsCancellationRequested)
         {
             // A server that ends the stream of an unreserved slot does so to remove its WAL, a moment later.
@@ -67,6 +71,19 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             await watching;
             metrics.Seen(null);
         }
+    }
+
+    /// <summary>
+    /// The server reads its log with the publication as it was when each change was made. With snapshots the tables begin anew behind
+    /// all that; without, what lies between is lost.
+    /// </summary>
+    private PipelineException PublicationDropped(PipelineException cause)
+    {
+        var said = $"publication {_options.Capture.Publication} was dropped, and the server cannot decode what was changed until it was made again";
+        return _options.Capture.Snapshot
+            ? new PipelineException(FaultKind.Unreachable, Thing, said, "It is made again, and the tables begin anew with a snapshot; where the role may not make it, 'pipeline check' prints the SQL.", cause)
+            : new PipelineException(FaultKind.Gap, Thing, said,
+                $"Make the publication again ('pipeline check' prints the SQL) and the slot too, which goes on behind it: {CaptureSetup.DropSlotSql(_options)} Then accept what is missing: ./pipeline resume TABLE --accept-gap, for each table.", cause) { Split = from.Split };
     }
 
     /// <summary>What a watch sees ends the reading.</summary>

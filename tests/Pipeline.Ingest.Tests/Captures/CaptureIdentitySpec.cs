@@ -1,0 +1,90 @@
+using Pipeline.Core;
+
+namespace Pipeline.Ingest.Tests.Captures;
+
+/// <summary>Another table behind a name, a part of it that is gone, another time in a publication: a new epoch with its own snapshot.</summary>
+public sealed class CaptureIdentitySpec
+{
+    private static readonly string[] Tables = ["recreated", "swapped", "detached", "dropped", "outside", "same"];
+
+    private const string Columns = "(id bigint primary key, val text)";
+
+    private const string Partitioned = """
+        create table {0} (id bigint primary key, val text) partition by range (id);
+        create table {0}_1 partition of {0} for values from (0) to (100); create table {0}_2 partition of {0} for values from (100) to (200);
+        """;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_table_of_which_something_else_lies_behind_the_name_becomes_what_the_server_has(bool isRunning)
+    {
+        await using var scene = await CaptureScene.StartAsync($"""
+            create table recreated {Columns}; create table swapped {Columns}; create table outside {Columns}; create table same {Columns};
+            {string.Format(null, Partitioned, "detached")} {string.Format(null, Partitioned, "dropped")}
+            {string.Concat(Tables.Select(table => $"insert into {table} values (1, 'a'), (2, 'b'), (101, 'c'), (102, 'd');"))}
+            """, Tables);
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.ExecuteAsync(string.Concat(Tables.Select(table => $"update {table} set val = 'e' where id = 101; delete from {table} where id = 2;")));
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+        if (!isRunning) await scene.KillNodeAsync();
+
+        await scene.ExecuteAsync($"""
+            drop table recreated; create table recreated {Columns}; insert into recreated values (1, 'new'), (3, 'new');
+            create table swapped_new (like swapped including all); insert into swapped_new values (1, 'new'), (4, 'new');
+            alter table swapped rename to swapped_old; alter table swapped_new rename to swapped; insert into swapped_old values (9, 'of the old one');
+            alter table detached detach partition detached_1; drop table dropped_1;
+            alter publication {CaptureScene.Publication} drop table outside
+            """);
+        await scene.ExecuteAsync("update outside set val = 'unseen' where id = 1; delete from outside where id = 101; insert into outside values (5, 'unseen')");
+        if (!isRunning) await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+        await scene.ExecuteAsync(string.Concat(Tables.Select(table => $"insert into {table} values (103, 'later'); update {table} set val = 'later' where id = 102;")));
+        await scene.UntilCapturedAsync();
+
+        await scene.AssertEqualAsync();
+        foreach (var table in Tables) Assert.Equal((table, table == "same" ? 0 : 1), (table, await scene.EpochOfAsync(table)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_publication_that_was_dropped_is_made_again_and_the_tables_begin_anew(bool isRunning)
+    {
+        await using var scene = await CaptureScene.StartAsync($"create table users {Columns}; create table orders {Columns}; insert into users values (1, 'a'), (2, 'b')", ["users", "orders"]);
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        if (!isRunning) await scene.KillNodeAsync();
+
+        await scene.ExecuteAsync($"drop publication {CaptureScene.Publication}");
+        await scene.ExecuteAsync("delete from users where id = 1; insert into users values (3, 'unpublished'); insert into orders values (1, 'unpublished')");
+        if (!isRunning) await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.ExecuteAsync("update users set val = 'later'; insert into orders values (2, 'later')");
+        await scene.UntilCapturedAsync();
+
+        await scene.AssertEqualAsync();
+    }
+
+    [Fact]
+    public async Task A_table_that_left_a_publication_of_somebody_else_says_the_SQL_that_brings_it_back_and_is_read_anew_then()
+    {
+        await using var scene = await CaptureScene.StartAsync($"""
+            create table users {Columns}; create table orders {Columns}; insert into users values (1, 'a'), (2, 'b'); insert into orders values (1, 'a');
+            create publication {CaptureScene.Publication} for table users, orders
+            """, ["users", "orders"]);
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.ExecuteAsync($"alter publication {CaptureScene.Publication} drop table orders");
+        var refused = await scene.Node.UntilAsync(status => status.Tables.Any(table => table.Table.Name == "orders" && table.LastFault is { Kind: FaultKind.Missing }));
+        await scene.ExecuteAsync("insert into orders values (2, 'unseen'); delete from orders where id = 1; insert into users values (3, 'c')");
+        await scene.ExecuteAsync(refused.Tables.First(table => table.Table.Name == "orders").LastFault!.NextStep["As its owner: ".Length..]);
+        await scene.UntilCapturedAsync();
+
+        await scene.AssertEqualAsync();
+        Assert.Equal((0, 1), (await scene.EpochOfAsync("users"), await scene.EpochOfAsync("orders")));
+    }
+}

@@ -1,0 +1,169 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Emulation.Postgres;
+using Pipeline.Sources.Postgres;
+using Pipeline.Testing;
+
+namespace Pipeline.Ingest.Tests.Captures;
+
+/// <summary>A real PostgreSQL, a node that captures its tables into a lake and may be killed, and the question whether the two are equal.</summary>
+internal sealed class CaptureScene : IAsyncDisposable
+{
+    private readonly ScratchDirectory _directory;
+    private readonly ScratchPostgres _server;
+    private readonly IReadOnlyList<string> _tables;
+    private readonly IngestOptions _options;
+    private readonly CancellationTokenSource _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private readonly LakeOracle _oracle = new();
+    private NpgsqlDataSource _database;
+    private (IngestNode Node, ISource Source)? _running;
+
+    private CaptureScene(ScratchDirectory directory, ScratchPostgres server, IReadOnlyList<string> tables, IngestOptions options)
+    {
+        (_directory, _server, _tables, _options) = (directory, server, tables, options);
+        _database = NpgsqlDataSource.Create(server.ConnectionString);
+        _deadline.CancelAfter(TimeSpan.FromMinutes(4));
+    }
+
+    public const string Publication = "pipeline_app";
+
+    public IngestNode Node => _running!.Value.Node;
+
+    public CancellationToken Cancel => _deadline.Token;
+
+    /// <param name="create">SQL that makes the tables, each with a key <c>id</c>, and columns of integers and text.</param>
+    public static async Task<CaptureScene> StartAsync(string create, IReadOnlyList<string> tables, IngestOptions? options = null)
+    {
+        var directory = new ScratchDirectory("pipeline-capture-");
+        var scene = new CaptureScene(directory, await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), TestContext.Current.CancellationToken), tables, options ?? IngestNode.Fast);
+        await scene.ExecuteAsync(create);
+        return scene;
+    }
+
+    public async Task StartNodeAsync()
+    {
+        var source = Open();
+        _running = (await IngestNode.StartAsync(_oracle.Lake, [source], _options), source);
+    }
+
+    public async Task KillNodeAsync()
+    {
+        if (_running is not { } running) return;
+        _running = null;
+        await running.Node.KillAsync();
+        await running.Source.DisposeAsync();
+    }
+
+    /// <summary>As <c>pg_ctl -m immediate</c>, and a start that recovers from the log.</summary>
+    public async Task CrashServerAsync()
+    {
+        ProcessSignals.Send(_server.ServerProcessId!.Value, ProcessSignals.Quit);
+        await _server.RestartAsync(Cancel);
+        await _database.DisposeAsync();
+        _database = NpgsqlDataSource.Create(_server.ConnectionString);
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var command = _database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var command = _database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(Cancel))!;
+    }
+
+    public async Task UntilAsync(Func<Task<bool>> isReached)
+    {
+        while (!await isReached()) await Task.Delay(50, Cancel);
+    }
+
+    /// <summary>Waits until the lake has all that the server has by now: snapshots and changes of the tables as they are.</summary>
+    public async Task UntilCapturedAsync()
+    {
+        var end = long.Parse(await ScalarAsync<string>("select (pg_current_wal_insert_lsn() - '0/0')::text"), CultureInfo.InvariantCulture);
+        await using var source = Open();
+        var waited = _tables.ToHashSet(StringComparer.Ordinal);
+        var last = "";
+        try
+        {
+            while (waited.Count > 0)
+            {
+                foreach (var table in waited.ToList())
+                {
+                    last = table;
+                    if (await IsCapturedAsync(source, table, end)) waited.Remove(table);
+                }
+
+                if (waited.Count > 0) await Task.Delay(100, Cancel);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{string.Join(", ", waited)} did not come so far; {last} was looked at last. {(_running is null ? "" : string.Join("; ", (await Node.StatusAsync()).Tables.Select(table => table.ToString())))}");
+        }
+    }
+
+    public async Task<int> EpochOfAsync(string table) => (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel))!.Current.Histories.Newest!.Epoch;
+
+    /// <summary>What tells a table of the lake and that of the server apart; null: nothing.</summary>
+    public async Task<string?> DifferenceAsync(string table)
+    {
+        var server = await CapturedRows.OfServerAsync(_database, table, Cancel);
+        var lake = await CapturedRows.OfLakeAsync(_oracle, TableId.Bronze("app", table), server.Columns);
+        var (missing, wrong) = (server.Rows.Except(lake).ToList(), lake.Except(server.Rows).ToList());
+        return missing.Count + wrong.Count == 0 ? null : $"{table}: the server has {string.Join("; ", missing)}, and the lake {string.Join("; ", wrong)}";
+    }
+
+    public async Task AssertEqualAsync()
+    {
+        foreach (var table in _tables) Assert.Null(await DifferenceAsync(table));
+    }
+
+    public ISource Open()
+    {
+        var text = $$"""
+            type = postgres, mode = cdc, host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}
+            security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
+            chunk-age-max = 20ms, capture { slot = pipeline_app, publication = {{Publication}}, heartbeat-interval = 500ms }
+            tables { {{string.Join(", ", _tables.Select(table => $"{table} {{ table = public.{table}, key = [id] }}"))}} }
+            """;
+        var problems = new List<ConfigProblem>();
+        var definition = new PostgresSourceKind().Bind("app", new SettingsReader(HoconReader.Read("app.conf", _ => text, _ => null), "", problems));
+        Assert.Empty(problems);
+        return definition.Open(new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner(hasRead: true)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillNodeAsync();
+        await _database.DisposeAsync();
+        await _server.DisposeAsync();
+        _oracle.Dispose();
+        _deadline.Dispose();
+        _directory.Dispose();
+    }
+
+    private async Task<bool> IsCapturedAsync(ISource source, string table, long end)
+    {
+        if (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel) is not { } delta) return false;
+        var snapshot = delta.Current;
+        IReadOnlyList<Split> splits;
+        try
+        {
+            splits = await source.ListSplitsAsync(table, Cancel);
+        }
+        catch (PipelineException e) when (e.IsTransient)
+        {
+            return false;
+        }
+
+        return splits.All(split => snapshot.Histories.Find(split.Id) is { } history && history == new SplitHistory(snapshot.Histories.Newest!.Epoch, split.For(table).Identity!, split.IsSnapshot)
+            && snapshot.Position(split.Id) >= (split.IsSnapshot ? long.MaxValue : end));
+    }
+}
