@@ -17,6 +17,9 @@ internal sealed class LogReplay
 
     public int Versions { get; private set; }
 
+    /// <summary>The number of the table's last run; 0: it has had none.</summary>
+    public long Run { get; private set; }
+
     /// <summary>Absolute paths of the data files of the newest version.</summary>
     public IReadOnlyCollection<string> Files => _files;
 
@@ -77,8 +80,9 @@ internal sealed class LogReplay
         else if (action.TryGetProperty("txn", out var txn))
         {
             var (split, position) = (txn.GetProperty("appId").GetString()!, txn.GetProperty("version").GetInt64());
-            // What is kept beside a split's position is none itself.
-            if (split.StartsWith("pipeline.", StringComparison.Ordinal)) return;
+            if (split is "run") Run = position;
+            // Counts of rows, and what is kept beside a split's position, are none themselves.
+            if (!split.Contains('/', StringComparison.Ordinal) || split.StartsWith("pipeline.", StringComparison.Ordinal)) return;
             if (_positions.TryGetValue(split, out var known) && position < known)
                 throw new InvalidDataException($"{_table}: version {Versions} moves {split} back from {known} to {position}.");
             _positions[split] = position;

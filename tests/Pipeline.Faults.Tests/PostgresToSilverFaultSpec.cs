@@ -72,7 +72,7 @@ public sealed class PostgresToSilverFaultSpec
         await EndAsync(scene, last, deadline.Token);
         await scene.AssertVerifiedAsync(deadline.Token);
 
-        long Runs() => PostgresTable.All.Sum(table => scene.Silver(table).Positions.GetValueOrDefault("run"));
+        long Runs() => PostgresTable.All.Sum(table => scene.Silver(table).Run);
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Apache.Arrow;
 using Apache.Arrow.Types;
-using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
@@ -24,7 +23,7 @@ public sealed class ComputeKpisSpec : IDisposable
     private static readonly TableId Gold = TableId.Gold("heads");
 
     private readonly ScratchDirectory _directory = new("pipeline-kpi-");
-    private readonly FakeTimeProvider _time = new(At(9, 0)) { AutoAdvanceAmount = TimeSpan.Zero };
+    private readonly LakeClock _time = new(At(9, 0)) { AutoAdvanceAmount = TimeSpan.Zero };
     private readonly Lake _lake;
 
     public ComputeKpisSpec() => _lake = new Lake(new LocalObjectStore(_directory.Path), _time);

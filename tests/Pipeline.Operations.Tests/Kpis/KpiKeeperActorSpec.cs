@@ -2,7 +2,6 @@ using System.Threading.Channels;
 using Akka.Actor;
 using Apache.Arrow;
 using Apache.Arrow.Types;
-using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
@@ -21,7 +20,7 @@ public sealed class KpiKeeperActorSpec : IDisposable
 
     private readonly ScratchDirectory _directory = new("pipeline-kpi-");
     private readonly ActorSystem _system = ActorSystem.Create("kpis", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
-    private readonly FakeTimeProvider _time = new(Morning);
+    private readonly LakeClock _time = new(Morning);
     private readonly Channel<KeptKpis> _kept = Channel.CreateUnbounded<KeptKpis>();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
