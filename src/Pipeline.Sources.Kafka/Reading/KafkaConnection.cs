@@ -19,6 +19,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>The client starts fetching a partition when it has stopped others that it was told to stop before.</summary>
+    private static readonly RetryPolicy Starts = new() { BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50), TimeMax = TimeSpan.FromSeconds(30) };
+
     private const int EventWaitMs = 200;
 
     private readonly KafkaClients _clients;
@@ -128,11 +131,14 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts fetching.</summary>
+    /// <summary>Starts fetching, from a position whose leader's epoch is known only when the log still has that epoch as far.</summary>
     public void Assign(IReadOnlyCollection<TopicPartitionOffset> partitions)
     {
         Consumer.IncrementalAssign(partitions);
         lock (_gate) _assigned.UnionWith(partitions.Select(partition => partition.TopicPartition));
+        // The assignment alone would believe it.
+        TopicPartitionOffset[] known = [.. partitions.Where(partition => partition.LeaderEpoch is >= 0 && partition.Offset.Value > 0)];
+        if (known.Length > 0) Seek(known);
     }
 
     /// <summary>Stops fetching; other readings' partitions do not notice.</summary>
@@ -190,6 +196,14 @@ internal sealed class KafkaConnection : IAsyncDisposable
         // Without Close: there is no group to leave, and a broker that is down must not hold us.
         Consumer.Dispose();
         _lease.Dispose();
+    }
+
+    /// <summary>On the reading's own thread, which is there to be blocked.</summary>
+    private void Seek(IReadOnlyList<TopicPartitionOffset> positions)
+    {
+        positions = Starts.RunAsync(TimeProvider.System, _ => ValueTask.FromResult(positions = SeekQuestion.Seek(_lease, positions, _requestTimeout)), CancellationToken.None, isAgain: left => left.Count > 0, isTransient: _ => false)
+            .GetAwaiter().GetResult();
+        if (positions.Count > 0) throw new KafkaException(ErrorCode.Local_TimedOut);
     }
 
     /// <summary>Does nothing for a partition that is not read any more.</summary>

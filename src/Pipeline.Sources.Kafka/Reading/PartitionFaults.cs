@@ -33,8 +33,8 @@ internal static partial class PartitionFaults
 
         var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
         // librdkafka's own words for it: other records stand where these were, so every offset is in range.
-        if (code == ErrorCode.Local_LogTruncation || reason.Contains("truncation detected", StringComparison.Ordinal))
-            return Behind(thing, partition.Split, partition.Table, CutAt(reason) ?? range.Low.Value, $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}");
+        if (code == ErrorCode.Local_LogTruncation || reason.Contains("truncation detected", StringComparison.Ordinal) || reason.StartsWith("No epoch found", StringComparison.Ordinal))
+            return Behind(thing, partition.Split, partition.Table, range.Low.Value, CutAt(reason), $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}");
         if (partition.Position is not { } position || (position >= range.Low.Value && position <= range.High.Value))
             return new PipelineException(FaultKind.Unreachable, thing, $"reading cannot start: {reason.TrimEnd('.')}", "Check the brokers' logs if it lasts.") { Split = partition.Split };
         return OutOfRange(thing, partition.Split, partition.Table, position, range.Low.Value, range.High.Value, time);
@@ -50,7 +50,7 @@ internal static partial class PartitionFaults
     private static PipelineException OutOfRange(string thing, SplitId split, string table, long position, long beginning, long end, TimeProvider time)
     {
         var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
-        if (position > end) return Behind(thing, split, table, end, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
+        if (position > end) return Behind(thing, split, table, beginning, end, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
         return new PipelineException(FaultKind.Gap, thing,
             $"records [{position}, {beginning}) are gone (noticed {noticed}): they expired or were deleted before they were read",
             $"Restore them, or accept the loss with ./pipeline resume bronze/{split.Source}/{table} --accept-gap; raise the topic's retention.")
@@ -61,12 +61,19 @@ internal static partial class PartitionFaults
     }
 
     /// <summary>Whether the log looks well again later says nothing: it may have grown with other records.</summary>
-    private static PipelineException Behind(string thing, SplitId split, string table, long from, string cause) => new(FaultKind.Gap, thing, cause,
-        $"Accept it with ./pipeline resume bronze/{split.Source}/{table} --accept-gap: what the topic has from offset {from} on is read again in a new epoch and is newer than what was read, which stays, marked by its epoch.")
+    /// <param name="beginning">The oldest offset that there is.</param>
+    /// <param name="differsFrom">The offset behind the last record that the log may have in common with what was read; null: not known.</param>
+    private static PipelineException Behind(string thing, SplitId split, string table, long beginning, long? differsFrom, string cause)
     {
-        Split = split,
-        ReadAgainFrom = from,
-    };
+        // Without an id nobody can tell the topic that was read from one that was made anew, whose first records are others too.
+        var from = KafkaSplitName.Parse(split).TopicId is null ? beginning : Math.Max(differsFrom ?? beginning, beginning);
+        return new PipelineException(FaultKind.Gap, thing, cause,
+            $"Accept it with ./pipeline resume bronze/{split.Source}/{table} --accept-gap: what the topic has from offset {from} on is read again in a new epoch and is newer than what was read, which stays, marked by its epoch.")
+        {
+            Split = split,
+            ReadAgainFrom = from,
+        };
+    }
 
     /// <summary>The offset behind the last record that both have; null: it is not said.</summary>
     private static long? CutAt(string reason) => BrokerEnd().Match(reason) is { Success: true } match && long.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var end) ? end : null;

@@ -175,7 +175,8 @@ internal static class KafkaAnswers
                 if (rule.Epoch is { } current)
                 {
                     var asked = (int)request.Asked[(topic, partition)];
-                    (told, epoch, end) = asked < current ? (KafkaError.None, asked, rule.EpochFrom) : (KafkaError.None, current, rule.End ?? long.MaxValue);
+                    // Of an epoch that is later than the leader's own it knows nothing.
+                    (told, epoch, end) = asked < current ? (KafkaError.None, asked, rule.EpochFrom) : asked == current ? (KafkaError.None, current, rule.End ?? long.MaxValue) : (KafkaError.None, -1, -1);
                 }
 
                 var error = ErrorOf(KafkaApi.OffsetForLeaderEpoch, topic, rule, rules, told);
