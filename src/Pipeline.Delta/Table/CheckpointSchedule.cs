@@ -95,7 +95,7 @@ internal sealed partial class CheckpointSchedule(TableHandle table, ILogger log)
     [LoggerMessage(Level = LogLevel.Information, Message = "Table {Table}: checkpoints are written again, the last one of version {Version}")]
     private partial void LogWrittenAgain(string table, long version);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: its log holds no commits back any more for {Reader}, which has read up to version {Version} and has asked for nothing since {AskedAt:yyyy-MM-dd}. If it is still wanted, 'pipeline rebuild' makes it from the whole table.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: its log holds no commits back any more for {Reader}, which has read up to version {Version} and has asked for nothing since {AskedAt:yyyy-MM-dd}. If it is still configured, its next run makes it from the whole table.")]
     private partial void LogDropped(string table, TableId reader, long version, DateTimeOffset askedAt);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Table {Table}: its log keeps commits that are old enough to go for {Reader}, which has read up to version {Version}")]

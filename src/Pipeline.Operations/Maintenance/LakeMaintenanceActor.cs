@@ -71,7 +71,7 @@ public sealed class LakeMaintenanceActor : ReceiveActor, IWithTimers
             _files.Add(result.Told.FilesDeleted, Instruments.MaintainedFiles.Tagged("deleted"));
             _log.Info("Vacuum: {Files} files that nobody needs any more are deleted, {Bytes} bytes", result.Told.FilesDeleted, result.Told.BytesDeleted);
             foreach (var table in vacuumed.Tables.SelectMany(table => table.Dropped.Select(reader => (table.Table, Reader: reader))))
-                Say($"Table {table.Table} keeps no files any more for {table.Reader}, which has asked for nothing for as long as versions are kept. If it is still wanted, 'pipeline rebuild' makes it from the whole table.");
+                Say($"Table {table.Table} keeps no files any more for {table.Reader}, which has asked for nothing for as long as versions are kept. If it is still configured, its next run makes it from the whole table.");
         }
 
         foreach (var failed in result.Failed) Say(failed.Fault.ToString());

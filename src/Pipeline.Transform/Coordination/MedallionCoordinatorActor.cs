@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Tools.PublishSubscribe;
@@ -9,6 +10,7 @@ using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Rebuild;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Coordination;
@@ -55,6 +57,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     /// <summary>Tables of which it was said that they wait, and not yet that they go on.</summary>
     private readonly HashSet<TableId> _saidToWait = [];
+
+    /// <summary>Tables of which it was said that they are made anew, by the tasks that do so.</summary>
+    private readonly ConcurrentDictionary<TableId, byte> _saidToBeRebuilt = [];
 
     /// <summary>Tables of which it was said that they run.</summary>
     private readonly HashSet<TableId> _saidToRun = [];
@@ -381,9 +386,22 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         }
     }
 
-    private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax) =>
-        await _limit.RunAsync($"Table {table}", "planning a run", async cancellationToken =>
+    private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax)
+    {
+        if (await _limit.RunAsync($"Table {table}", "looking what it has yet to read", cancellationToken => _planner.DroppedByAsync(table, cancellationToken), _stopping.Token) is { } input) await RebuildAsync(table, input);
+        return await _limit.RunAsync($"Table {table}", "planning a run", async cancellationToken =>
             new JobPlanned(table, await _planner.PlanAsync(table, rowsMax, cancellationToken)), _stopping.Token);
+    }
+
+    /// <summary>Instead of a run, whose turn it has: as long as it takes. Cut off, it goes on when the table is planned next, by whoever does.</summary>
+    private async Task RebuildAsync(TableId table, TableId input)
+    {
+        if (_saidToBeRebuilt.TryAdd(table, 0))
+            _log.Warning("Table {Table}: what has come to {Input} since it was read last is no longer kept, because nothing was asked for in so long. It is made anew from the whole table, beside the one that is there.", table, input);
+        await new TableRebuild(_tables.Lake, _graph, _options, _time).RunAsync(table, withDependents: false,
+            rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+        _saidToBeRebuilt.TryRemove(table, out _);
+    }
 
     /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>
     private void Poll()

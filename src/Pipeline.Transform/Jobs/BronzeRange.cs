@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Table;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -36,6 +37,18 @@ internal static class BronzeRange
         }
 
         return (end ?? newest, rows);
+    }
+
+    /// <summary>Whether clean-up has removed commits behind <paramref name="after"/>, or vacuum files that they added and a compaction took away.</summary>
+    public static async ValueTask<bool> IsGoneAsync(DeltaTable bronze, long after, CancellationToken cancellationToken)
+    {
+        // Clean-up begins with the oldest commit; one that is missing behind others is damage.
+        if ((await bronze.CommitTimesAsync(cancellationToken))[0].Version > after + 1) return true;
+        var current = bronze.Current;
+        await foreach (var (_, actions) in bronze.ChangesAsync(after, current.Version, cancellationToken))
+            foreach (var add in actions.OfType<AddFile>().Where(add => add.DataChange && !current.FilesByPath.ContainsKey(add.Path)))
+                if (await bronze.Store.TryStatAsync(TableFilePath.In(bronze.Store, bronze.Path, add.Path), cancellationToken) is null) return true;
+        return false;
     }
 
     /// <summary>What has piled up since <paramref name="after"/>.</summary>

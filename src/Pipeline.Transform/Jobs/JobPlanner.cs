@@ -43,6 +43,19 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     }
 
     /// <summary>
+    /// The Bronze table of which a Silver table can no longer read what it has not read: it has asked for nothing for longer than versions
+    /// are kept, and commits or files have gone since. Null: there is none.
+    /// </summary>
+    /// <exception cref="PipelineException">A log cannot be read.</exception>
+    public async ValueTask<TableId?> DroppedByAsync(TableId table, CancellationToken cancellationToken)
+    {
+        if (graph.TrySilver(table) is not { } contract || await tables.TryOpenAsync(table, cancellationToken) is not { } silver || await tables.TryOpenAsync(contract.From, cancellationToken) is not { } bronze) return null;
+        if (!Delta.Log.Retentions.HasPassed(bronze.Current, silver.Current.CommittedAt, time.GetUtcNow())) return null;
+        // One of another table of that name, or of a later version than there is, is told by the run.
+        return Reflected.Of(silver.Current, contract.From, bronze.Current.Metadata.Id) is { } after && after < bronze.Current.Version && await BronzeRange.IsGoneAsync(bronze, after, cancellationToken) ? contract.From : null;
+    }
+
+    /// <summary>
     /// What a run computes; the same for the same pins: its statements are those that it was planned with, whatever is configured by now.
     /// They are in the lake before anything of the run is.
     /// </summary>
@@ -103,6 +116,10 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
         var silver = await tables.TryOpenAsync(contract.Table, cancellationToken);
         if (silver is not null && await RunHistory.UnfinishedAsync(tables, contract.Table, silver, cancellationToken) is { } unfinished) return unfinished;
+
+        if (await DroppedByAsync(contract.Table, cancellationToken) is { } from)
+            throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"what has come to {from} since it was read last can no longer be read: it has asked for nothing for longer than versions are kept",
+                $"A node that runs makes it from the whole table by itself; './pipeline rebuild {contract.Table}' does so now.");
 
         var quarantine = await tables.TryOpenAsync(TableId.Quarantine(contract.Table.Name), cancellationToken);
         var inputs = await InputsAsync(contract.Table, silver, cancellationToken);

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Transform.Tests.Coordination;
+
+/// <summary>A Silver table that has asked for nothing for so long that what it has not read is gone.</summary>
+public sealed class DroppedReaderSpec : IDisposable
+{
+    private const string Bronze = "bronze/app/users";
+
+    private static readonly TableId Silver = TableId.Silver("users");
+    private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "name string");
+
+    private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, name { type = string } }, key = [user_id] }"));
+
+    private int _position;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _lake.Dispose();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_reader_that_was_dropped_is_made_from_the_whole_table_by_itself_and_it_is_said_once(bool isLogCleanedUp)
+    {
+        await AppendAsync(1, "a");
+        await _lake.RunAllAsync();
+        await AppendAsync(1, "b");
+        await AppendAsync(2, "a");
+        if (isLogCleanedUp) await CleanUpAsync();
+        else await _lake.CompactAsync(Bronze);
+        _lake.Time.Advance(TimeSpan.FromDays(40));
+        if (!isLogCleanedUp) Assert.Equal(3, (await _lake.VacuumAsync(Bronze)).Files);
+
+        var unread = await Assert.ThrowsAsync<PipelineException>(async () => await _lake.Planner.PlanAsync(Silver, Cancel));
+        string[] said;
+        await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs))
+        {
+            while (!(await node.SaidAsync()).Any(line => line.Contains("is made anew and up to date", StringComparison.Ordinal))) await Task.Delay(20, Cancel);
+            await AppendAsync(3, "a");
+            var after = await node.UntilAsync(tables => tables.Single().Rows == 3);
+            Assert.Equal((0, null), (after.Tables.Single().FailedAttempts, after.Tables.Single().Error));
+            said = await node.SaidAsync();
+        }
+
+        Assert.Contains("./pipeline rebuild silver/users", unread.NextStep, StringComparison.Ordinal);
+        Assert.Equal(["1|b", "2|a", "3|a"], await _lake.RowsAsync("SELECT user_id, name FROM silver.users ORDER BY 1"));
+        Assert.Single(said, line => line.Contains("is no longer kept", StringComparison.Ordinal));
+        Assert.Single(said, line => line.Contains("is made anew and up to date", StringComparison.Ordinal));
+        Assert.DoesNotContain(said, line => line.Contains("stopped", StringComparison.OrdinalIgnoreCase));
+        Assert.Null(await _lake.Lake.TryOpenAsync(TableId.Silver("users__rebuild"), Cancel));
+    }
+
+    [Fact]
+    public async Task A_reader_of_which_everything_is_still_there_reads_on_however_long_it_has_rested()
+    {
+        await AppendAsync(1, "a");
+        await _lake.RunAllAsync();
+        await AppendAsync(2, "a");
+        _lake.Time.Advance(TimeSpan.FromDays(40));
+
+        Assert.Null(await _lake.Planner.DroppedByAsync(Silver, Cancel));
+        Assert.Equal(2, (await _lake.RunAsync("silver/users"))!.Rows);
+    }
+
+    private Task<long> AppendAsync(int user, string name) => _lake.AppendAsync(Bronze, Users, $"SELECT {user} AS user_id, '{name}' AS name, 'r' AS _op, {_position++} AS _position");
+    /// <summary>As clean-up does it: everything before the newest checkpoint.</summary>
+    private async Task CleanUpAsync()
+    {
+        var bronze = (await _lake.Lake.TryOpenAsync(TableId.Parse(Bronze), Cancel))!;
+        await bronze.CommitAsync(new Transaction("SET", Isolation.BlindAppend) { ReadVersion = bronze.Current.Version, Properties = ImmutableDictionary<string, string?>.Empty.Add("delta.checkpointInterval", "1") }, Cancel);
+        await AppendAsync(2, "a");
+        var store = _lake.Lake.Store;
+        string? checkpoint = null;
+        // Written beside the commits.
+        while (checkpoint is null)
+        {
+            await foreach (var found in store.ListAsync($"{Bronze}/_delta_log/", startAt: null, Cancel))
+                if (found.Path.EndsWith(".checkpoint.parquet", StringComparison.Ordinal)) checkpoint = found.Path;
+            if (checkpoint is null) await Task.Delay(10, Cancel);
+        }
+
+        var version = long.Parse(checkpoint.Split('/')[^1].Split('.')[0]);
+        for (var old = 0L; old < version; old++) await store.DeleteAsync($"{Bronze}/_delta_log/{old:D20}.json", Cancel);
+    }
+}
