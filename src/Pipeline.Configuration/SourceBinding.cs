@@ -1,3 +1,5 @@
+using Pipeline.Core;
+
 namespace Pipeline.Configuration;
 
 /// <summary>Binds each source of a section by the kind that it names.</summary>
@@ -14,9 +16,12 @@ public static class SourceBinding
         foreach (var (name, source) in settings.Children())
         {
             var word = source.String("type");
+            if (LakeName.FaultOfSource(name, "a source") is { } fault) settings.Report(name, fault);
             if (kinds.FirstOrDefault(known => known.Kind == word) is { } kind)
             {
-                sources.Add(kind.Bind(name, source));
+                var definition = kind.Bind(name, source);
+                CheckTables(definition, source);
+                sources.Add(definition);
                 continue;
             }
 
@@ -24,6 +29,17 @@ public static class SourceBinding
             if (word.Length > 0) source.Report("type", $"'{word}' is not a kind of source{SettingsReader.Nearest(word, names)} Allowed: {string.Join(", ", names)}");
         }
 
+        foreach (var (name, earlier) in LakeName.AlikeBut(sources.Select(source => source.Name)))
+            settings.Report(name, $"only case tells it from '{earlier}', and stores exist that do not look at it. Give it another name");
         return sources;
+    }
+
+    private static void CheckTables(ISourceDefinition source, SettingsReader settings)
+    {
+        var names = source.Tables.Select(table => table.Name).ToList();
+        foreach (var name in names)
+            if (LakeName.FaultOfSource(name, "a table of a source") is { } fault) settings.Section("tables").Report(name, fault);
+        foreach (var (name, earlier) in LakeName.AlikeBut(names))
+            settings.Section("tables").Report(name, $"only case tells it from '{earlier}', and stores exist that do not look at it. Give it another name");
     }
 }

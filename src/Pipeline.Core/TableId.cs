@@ -21,6 +21,9 @@ public sealed record TableId
     public const string DeadLetterName = "_dead_letter";
     public const string QuarantineSuffix = "__quarantine";
 
+    /// <summary>Of the table with a Silver table's deletes that won.</summary>
+    public const string DeletedSuffix = "__deleted";
+
     private TableId(Layer layer, string? source, string name)
     {
         Layer = layer;

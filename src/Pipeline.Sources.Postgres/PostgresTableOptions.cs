@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres;
 
@@ -32,6 +33,8 @@ public sealed record PostgresTableOptions(string Name, string Table, string Wate
             Omit = settings.Strings("omit"),
             Rename = settings.Section("rename").Texts(),
         };
+        foreach (var (column, renamed) in table.Rename)
+            if (LakeName.FaultOfBronze(renamed) is { } fault) settings.Section("rename").Report(column, fault);
         settings.Complete();
         return table;
     }

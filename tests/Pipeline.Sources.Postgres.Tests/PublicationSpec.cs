@@ -18,7 +18,7 @@ public sealed class PublicationSpec(PostgresServer server) : PostgresSpec
         { "create table bad (id int primary key, val text not null unique); alter table bad replica identity using index bad_val_key", "a delete carries val, and not id", "ALTER TABLE public.bad REPLICA IDENTITY FULL" },
         { "create unlogged table bad (id int primary key, val text)", "unlogged", "ALTER TABLE public.bad SET LOGGED" },
         { "create view bad as select 1 as id", "a view", null },
-        { "create table bad (id int primary key, _op text)", "the lake has a column of that name", null },
+        { "create table bad (id int primary key, \"a b\" text, a_b text)", "in the lake it has the name a_b", null },
         { "create table bad (id int primary key, val text, \"Val\" text)", "only case tells it from", null },
         { "select 1", "does not exist", null },
     };
@@ -87,6 +87,27 @@ public sealed class PublicationSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(["id", "operation", "val"], schema.FieldsList.Select(field => field.Name).Where(name => name[0] != '_'));
         Assert.Equal(["c 2|y|c", "u 1|x|e"], reading.Changes.Select(change => change.ToString()));
         Assert.Equal(["r 1|x|e", "r 2|y|c"], await SnapshotAsync(reading.Source, snapshot.Id));
+    }
+
+    [Fact]
+    public async Task A_column_whose_name_readers_refuse_has_another_in_the_snapshot_in_the_stream_and_among_the_changed()
+    {
+        await using var database = await CreateAsync("""
+            create table odd (id int primary key, "order date" text, _op text, file_row_number text, big text);
+            alter table odd alter column big set storage external;
+            insert into odd values (1, 'monday', 'x', 'y', repeat('z', 10000))
+            """);
+        var options = database.CaptureOptions("odd");
+        options = options with { Capture = options.Capture with { Snapshot = true } };
+        await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel);
+        await database.ExecuteAsync("update odd set \"order date\" = 'tuesday' where id = 1", Cancel);
+        await reading.TakeAsync(1);
+        var schema = await reading.Source.DescribeAsync("odd", Cancel);
+
+        Assert.Equal(["id", "order_date", "_op_", "file_row_number_", "big", "_changed", "_sequence", "_op", "_position"], schema.FieldsList.Select(field => field.Name));
+        Assert.Equal("u 1|tuesday|y|-", Assert.Single(reading.Changes).ToString());
+        Assert.Equal("id,order_date,_op_,file_row_number_", Assert.Single(reading.Changes).Changed);
+        Assert.DoesNotContain(await reading.Source.CheckAsync(Cancel), finding => !finding.Ok && finding.Thing.StartsWith("app.odd", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public static class StatusOfLake
         table.Layer == Layer.Silver && found.GetValueOrDefault(TableId.Quarantine(table.Name)) is { } quarantine ? quarantine.RowCount : null;
 
     /// <summary>Not one that stands beside others: dead letters, quarantines, deletes, figures.</summary>
-    private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(SilverTables.DeletedSuffix, StringComparison.Ordinal);
+    private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(TableId.DeletedSuffix, StringComparison.Ordinal);
 
     /// <param name="Quality">Its least score; null: it has none.</param>
     private sealed record LastRun(double? Quality);

@@ -41,7 +41,7 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
     /// <summary>The table with the columns that its options take, under the names that they give.</summary>
     public PostgresTable Configured(PostgresTableOptions options) => options.Omit.Count + options.Rename.Count == 0
         ? this
-        : WithColumns([.. Columns.Where(column => !options.Omit.Contains(column.Name, StringComparer.Ordinal)).Select(column => column with { LakeName = options.Rename.GetValueOrDefault(column.Name, column.Name) })]);
+        : WithColumns([.. Columns.Where(column => !options.Omit.Contains(column.Name, StringComparer.Ordinal)).Select(column => column with { LakeName = options.Rename.GetValueOrDefault(column.Name, column.LakeName) })]);
 
     /// <summary>The columns that a publication has of the table; null: all.</summary>
     public PostgresTable Published(IReadOnlyCollection<string>? columns) => columns is null ? this : WithColumns([.. Columns.Where(column => columns.Contains(column.Name))]);
@@ -63,7 +63,7 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
     public bool IsGenerated { get; init; }
 
     /// <summary>The name in the lake.</summary>
-    public string LakeName { get; init; } = Name;
+    public string LakeName { get; init; } = Core.LakeName.OfSourceColumn(Name);
 
     /// <summary>Dropped or renamed by now: only changes from before have it.</summary>
     public bool IsGone { get; init; }

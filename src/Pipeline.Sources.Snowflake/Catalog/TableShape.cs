@@ -47,7 +47,7 @@ internal sealed partial class TableShape
                 $"Set key to some of its columns (case-sensitive): {string.Join(", ", columns.Select(column => column.Name))}.");
 
         // With the watermark the key tells a row from every other.
-        var fields = columns.Select(column => new Field(LakeName(column.Name), CellColumn.TypeOf(column), nullable: true) is var field && table.Key.Contains(column.Name, StringComparer.Ordinal)
+        var fields = columns.Select(column => new Field(NameInLake(column.Name), CellColumn.TypeOf(column), nullable: true) is var field && table.Key.Contains(column.Name, StringComparer.Ordinal)
                 ? field.As(BronzeRole.Identifies) : field)
             .Concat([BronzeColumns.OpField, BronzeColumns.PositionField])
             .ToArray();
@@ -61,7 +61,7 @@ internal sealed partial class TableShape
     public bool IsSameAs(TableShape other) => Columns.SequenceEqual(other.Columns);
 
     /// <summary>Names that Snowflake folded to upper case (written without quotes) are lower case in the lake.</summary>
-    private static string LakeName(string name) => UnquotedName().IsMatch(name) ? name.ToLowerInvariant() : name;
+    private static string NameInLake(string name) => LakeName.OfSourceColumn(UnquotedName().IsMatch(name) ? name.ToLowerInvariant() : name);
 
     [GeneratedRegex("^[A-Z_][A-Z0-9_$]*$", RegexOptions.CultureInvariant)]
     private static partial Regex UnquotedName();

@@ -12,6 +12,7 @@ internal static class GoldTableBinder
         var tables = new List<GoldTable>();
         foreach (var (name, settings) in gold.Children())
         {
+            if (LakeName.FaultOfTable(name) is { } fault) gold.Report(name, fault);
             var relative = settings.String("sql");
             var file = Path.Combine(Path.GetDirectoryName(settings.LocationOf("sql").File) ?? "", relative);
             var sql = "";

@@ -65,6 +65,9 @@ public enum RecordFormat
 /// <param name="Path">Where in that column's JSON document, e.g. <c>$.device.os</c>; null for a plain column.</param>
 public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired, Classification Classification, Mask Mask, string? From, string? Path)
 {
+    /// <summary>Where it is configured.</summary>
+    public SourceLocation? Location { get; init; }
+
     /// <summary>The type in the Silver table: masked values are text.</summary>
     public IArrowType StoredType => Mask == Mask.None ? Type : StringType.Default;
 

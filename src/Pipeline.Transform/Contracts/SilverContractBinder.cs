@@ -1,12 +1,12 @@
-using System.Text.RegularExpressions;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Contracts;
 
 /// <summary>Reads the <c>silver { … }</c> section: one child a table. Every problem is noted in the reader.</summary>
-internal static partial class SilverContractBinder
+internal static class SilverContractBinder
 {
     /// <summary>Bronze columns that <c>order-by</c> may name beside the contract's own and the source's.</summary>
     private static readonly string[] TechnicalColumns = [BronzeColumns.Position, BronzeColumns.IngestedAt];
@@ -19,12 +19,13 @@ internal static partial class SilverContractBinder
         var bound = new List<(SilverContract Contract, SettingsReader Settings)>();
         foreach (var (name, settings) in silver.Children())
         {
-            if (!NamePattern().IsMatch(name)) silver.Report(name, $"'{name}' is not a table name. Use lower-case letters, digits and _");
+            if (LakeName.FaultOfTable(name) is { } fault) silver.Report(name, fault);
             bound.Add((BindTable(name, settings, bronzeTables, technical), settings));
         }
 
         var contracts = bound.Select(table => table.Contract).ToList();
         foreach (var (contract, settings) in bound) CheckReferences(contract, settings, contracts);
+        foreach (var (contract, settings) in bound) CheckCircles(contract, settings, contracts);
         return contracts;
     }
 
@@ -82,7 +83,7 @@ internal static partial class SilverContractBinder
 
     private static SilverColumn BindColumn(string name, SettingsReader settings, RecordFormat format, SettingsReader table)
     {
-        if (!NamePattern().IsMatch(name)) table.Section("columns").Report(name, $"'{name}' is not a column name. Use lower-case letters, digits and _");
+        if (LakeName.FaultOfColumn(name) is { } fault) table.Section("columns").Report(name, fault);
         var typeText = settings.String("type");
         var type = ColumnType.TryParse(typeText);
         if (type is null && typeText.Length > 0)
@@ -92,10 +93,14 @@ internal static partial class SilverContractBinder
         var path = settings.OptionalString("path");
         var isDocument = from is null && format == RecordFormat.Json;
         if (isDocument) path ??= $"$.{name}";
-        if (path is not null && !PathPattern().IsMatch(path)) settings.Report("path", $"'{path}' is not a path. Write $.name.name or $.name[0]");
+        var parsed = path is null ? null : JsonPath.TryParse(path);
+        if (path is not null && parsed is null)
+            settings.Report("path", $"'{path}' is not a path. Write $.name.name, $.name[0], $['a name'], or $.name[*].name for an array of values");
+        else if (parsed?.Array is not null && type is not (ListType or null))
+            settings.Report("path", $"'{path}' is to many values, and {typeText} is for one. Write type = \"array<{typeText}>\"");
 
         var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
-            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument ? null : from ?? name, path);
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument ? null : from ?? name, path) { Location = settings.Location };
         settings.Complete();
         return column;
     }
@@ -107,7 +112,7 @@ internal static partial class SilverContractBinder
         {
             var rule = new Rule(settings.String("name"), settings.String("check"), settings.Choice<Severity>("severity", Severity.Quarantine),
                 settings.Choice<Dimension>("dimension", Dimension.Validity), settings.LocationOf("check"));
-            if (rule.Name.Length > 0 && !NamePattern().IsMatch(rule.Name)) settings.Report("name", $"'{rule.Name}' is not a rule name. Use lower-case letters, digits and _");
+            if (rule.Name.Length > 0 && LakeName.FaultOfRule(rule.Name) is { } fault) settings.Report("name", fault);
             if (settings.Has("check") && string.IsNullOrWhiteSpace(rule.Check)) settings.Report("check", "is empty. Write a condition on the columns of a row");
             if (rules.Any(other => other.Name == rule.Name)) settings.Report("name", $"there are two rules '{rule.Name}'. Give each its own name");
             settings.Complete();
@@ -130,7 +135,7 @@ internal static partial class SilverContractBinder
             if (parentText.Length > 0 && parent is not { Layer: Layer.Silver })
                 settings.Report("table", $"'{parentText}' is not a Silver table. Write silver/TABLE");
             var name = settings.String("name", $"{column}_exists");
-            if (!NamePattern().IsMatch(name)) settings.Report("name", $"'{name}' is not a rule name. Use lower-case letters, digits and _");
+            if (LakeName.FaultOfRule(name) is { } fault) settings.Report("name", fault);
             var to = settings.String("to", column);
             var severity = settings.Choice<Severity>("severity", Severity.Quarantine);
             settings.Complete();
@@ -164,9 +169,42 @@ internal static partial class SilverContractBinder
             var target = parent.Columns.FirstOrDefault(column => column.Name == reference.To);
             if (target is null)
                 settings.Report("to", $"{reference.Table} has no column '{reference.To}'{SettingsReader.Nearest(reference.To, parent.Columns.Select(c => c.Name))}");
-            else if (contract.Columns.FirstOrDefault(column => column.Name == reference.Column) is { } column && (target.Type.Name != column.Type.Name || target.Mask != column.Mask))
-                settings.Report("to", $"{reference.Table}.{reference.To} and {reference.Column} differ in type or mask, so no row can match. Make them the same");
+            else if (contract.Columns.FirstOrDefault(column => column.Name == reference.Column) is { } column && !CanMatch(column, target))
+                settings.Report("to", $"{reference.Table}.{reference.To} ({Form(target)}) and {reference.Column} ({Form(column)}) differ in type or mask, so no row can match. Make them the same");
         }
+    }
+
+    /// <summary>Decimals are equal whatever their scale, but their hashes are of texts.</summary>
+    private static bool CanMatch(SilverColumn one, SilverColumn other) =>
+        one.Mask == other.Mask && (one.Type is Decimal128Type && other.Type is Decimal128Type && one.Mask == Mask.None || ColumnType.Format(one.Type) == ColumnType.Format(other.Type));
+
+    private static string Form(SilverColumn column) => $"{ColumnType.Format(column.Type)}{(column.Mask == Mask.None ? "" : $", {column.Mask.ToString().ToLowerInvariant()}")}";
+
+    /// <summary>Rows wait for those that they refer to: where these wait for them, both would for ever.</summary>
+    private static void CheckCircles(SilverContract contract, SettingsReader table, List<SilverContract> contracts)
+    {
+        foreach (var (reference, settings) in contract.References.Zip(table.Sections("references")))
+        {
+            if (!IsAwaited(reference) || reference.Table == contract.Table || WayBack(reference.Table, contract.Table, contracts) is not { } way) continue;
+            settings.Report("table", $"rows would wait for each other for ever: {string.Join(" waits for ", way.Prepend(contract.Table))}. Write severity = warn for one of these references");
+        }
+    }
+
+    private static bool IsAwaited(Reference reference) => reference.Severity != Severity.Warn;
+
+    /// <summary>The shortest way by references from a table to another; null when there is none.</summary>
+    private static List<TableId>? WayBack(TableId from, TableId to, List<SilverContract> contracts)
+    {
+        var ways = new Queue<List<TableId>>([[from]]);
+        var seen = new HashSet<TableId> { from };
+        while (ways.TryDequeue(out var way))
+        {
+            if (way[^1] == to) return way;
+            foreach (var next in contracts.Where(one => one.Table == way[^1]).SelectMany(one => one.References).Where(IsAwaited).Select(reference => reference.Table))
+                if (seen.Add(next)) ways.Enqueue([.. way, next]);
+        }
+
+        return null;
     }
 
     private static List<string> Known(SettingsReader settings, string key, List<string> names)
@@ -192,10 +230,4 @@ internal static partial class SilverContractBinder
             return null;
         }
     }
-
-    [GeneratedRegex("^[a-z][a-z0-9_]*$")]
-    private static partial Regex NamePattern();
-
-    [GeneratedRegex(@"^\$(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])+$")]
-    private static partial Regex PathPattern();
 }

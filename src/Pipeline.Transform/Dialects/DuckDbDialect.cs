@@ -33,12 +33,14 @@ internal sealed class DuckDbDialect : SqlDialect
     public override string? JsonPrepared(string document) => null;
 
     // Only a document that holds a number which a double would change is written anew: that costs ten times what reading it does.
-    public override string JsonTexts(string document, string? prepared, IEnumerable<string> paths)
+    public override string JsonTexts(string document, string? prepared, IEnumerable<JsonPath> paths)
     {
-        var list = List(paths.Select(Text));
+        var list = List(paths.Select(PathText));
         var exact = Each($"json_extract_string({Call("json_exact", document)}, {list})", "_text", Call("json_unmark", "_text"));
         return $"CASE WHEN {Call("is_json_object", document)} THEN CASE WHEN {Call("json_has_inexact", document)} THEN {exact} ELSE json_extract_string({document}, {list}) END END";
     }
+
+    public override string PathText(JsonPath path) => Text(path.Write(name => $".\"{name}\""));
 
     public override string ToText(string expression, IArrowType type) => type switch
     {

@@ -53,8 +53,10 @@ internal sealed class SparkDialect : SqlDialect
 
     public override string? JsonPrepared(string document) => Call("json_exact", document);
 
-    public override string JsonTexts(string document, string? prepared, IEnumerable<string> paths) =>
-        $"CASE WHEN {Call("is_json_object_of", document, prepared!)} THEN {Each(List(paths.Select(path => $"get_json_object({prepared}, {Text(path)})")), "_text", Call("json_unmark", "_text"))} END";
+    public override string JsonTexts(string document, string? prepared, IEnumerable<JsonPath> paths) =>
+        $"CASE WHEN {Call("is_json_object_of", document, prepared!)} THEN {Each(List(paths.Select(path => $"get_json_object({prepared}, {PathText(path)})")), "_text", Call("json_unmark", "_text"))} END";
+
+    public override string PathText(JsonPath path) => Text(path.Write(name => $"['{name}']"));
 
     public override string ToText(string expression, IArrowType type) => type switch
     {

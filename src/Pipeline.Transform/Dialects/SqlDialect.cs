@@ -61,8 +61,11 @@ public abstract class SqlDialect
     /// document is no JSON object by RFC 8259.
     /// </summary>
     /// <param name="prepared">The column of <see cref="JsonPrepared"/>.</param>
-    /// <param name="paths">As <c>$.name[0].name</c>.</param>
-    public abstract string JsonTexts(string document, string? prepared, IEnumerable<string> paths);
+    /// <param name="paths">To one value each.</param>
+    public abstract string JsonTexts(string document, string? prepared, IEnumerable<JsonPath> paths);
+
+    /// <summary>A path as a literal of the engine.</summary>
+    public abstract string PathText(JsonPath path);
 
     /// <summary>A JSON object of texts, whose nulls are kept, as text.</summary>
     public abstract string JsonObject(IEnumerable<(string Name, string Text)> members);

@@ -39,6 +39,8 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
             _session.Execute($"CREATE TABLE silver.{Sql.Name(contract.Table.Name)} AS {Sql.Empty(Columns(contract))}");
             foreach (var column in contract.Columns.Where(column => column.Type is FloatType or DoubleType or ListType && (contract.Key.Contains(column.Name) || column.Mask == Mask.Hash)))
                 Unportable.Add(new ConfigProblem(contract.Location, $"silver.{contract.Table.Name}.columns.{column.Name}", $"{ColumnType.Format(column.Type)} has another text on each engine, so it can be neither key nor hash. Make it a decimal or a string"));
+            foreach (var reference in contract.References.Where(reference => contract.Columns.FirstOrDefault(column => column.Name == reference.Column)?.Type is FloatType or DoubleType or ListType))
+                Unportable.Add(new ConfigProblem(contract.Location, $"silver.{contract.Table.Name}.references.{reference.Name}", $"{ColumnType.Format(contract.Column(reference.Column).Type)} is equal to other values on each engine, so rows cannot be found by it. Make both columns decimals or strings"));
             foreach (var rule in contract.Rules.Where(rule => !string.IsNullOrWhiteSpace(rule.Check))) CheckRule(contract, rule);
         }
 
@@ -181,15 +183,20 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         }
 
         var columns = new List<Field>();
+        var quoted = SqlToken.Split(table.Sql).Where(token => token.Kind == SqlTokenKind.QuotedName).Select(token => token.Value).ToHashSet(StringComparer.Ordinal);
         foreach (var row in _session.Rows($"DESCRIBE {name}"))
         {
             var (column, type) = ((string)row[0]!, (string)row[1]!);
             if (Arrow(type) is { } arrow) columns.Add(new Field(column, arrow, nullable: true, table.Personal.Contains(column) ? TableColumns.WithoutStatistics : null));
             else Report(table, 1, $"column '{column}' has type {type}, which the lake does not have. CAST it, e.g. to BIGINT, DOUBLE, DECIMAL(18,2) or VARCHAR");
+            if (PlainName().IsMatch(column) || quoted.Contains(column))
+                if (LakeName.FaultOfQueried(column) is { } fault) Report(table, 1, fault);
         }
 
+        foreach (var (column, earlier) in LakeName.AlikeBut(columns.Select(column => column.Name)))
+            Report(table, 1, $"only case tells column '{column}' from '{earlier}', which readers of the lake do not look at. Give it another name");
+
         CheckNames(table, "key", table.Key, columns);
-        var quoted = SqlToken.Split(table.Sql).Where(token => token.Kind == SqlTokenKind.QuotedName).Select(token => token.Value).ToHashSet(StringComparer.Ordinal);
         foreach (var column in columns.Where(column => !PlainName().IsMatch(column.Name) && !quoted.Contains(column.Name)))
             Unportable.Add(Problem(table, 1, $"column '{column.Name}' has no name but the one that this engine makes of its expression. Write AS name"));
         foreach (var column in columns.Where(column => table.Key.Contains(column.Name) && column.DataType is DoubleType or FloatType))

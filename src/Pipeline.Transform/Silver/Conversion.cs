@@ -35,6 +35,14 @@ internal readonly record struct Conversion(string Sql, bool CanFail)
         return sql == SqlDialect.DuckDb ? $"COALESCE({items}, {sql.TryCast(text, to)})" : items;
     }
 
+    /// <summary>What is at a path within each item of a JSON array; null where it is not.</summary>
+    public static Conversion OfItems(SqlDialect sql, string text, ListType to, JsonPath path)
+    {
+        var items = sql.Call("json_items", text);
+        if (path.Steps.Count > 0) items = sql.Each(items, "_part", sql.Call("get_json_object", "_part", sql.PathText(path)));
+        return new Conversion(ItemsOf(sql, items, to, depth: 0), CanFail: true);
+    }
+
     private static string Parse(SqlDialect sql, string text, IArrowType to, int depth) => to switch
     {
         Int64Type => sql.Call("parse_long", text),
@@ -53,9 +61,10 @@ internal readonly record struct Conversion(string Sql, bool CanFail)
     };
 
     /// <summary>A JSON array whose items all have a value of the type.</summary>
-    private static string Items(SqlDialect sql, string text, ListType list, int depth)
+    private static string Items(SqlDialect sql, string text, ListType list, int depth) => ItemsOf(sql, sql.Call("json_items", text), list, depth);
+
+    private static string ItemsOf(SqlDialect sql, string items, ListType list, int depth)
     {
-        var items = sql.Call("json_items", text);
         var item = $"_item{depth}";
         var (value, canFail) = Of(sql, item, StringType.Default, list.ValueDataType, depth + 1);
         if (value == item) return items;

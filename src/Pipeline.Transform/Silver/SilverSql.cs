@@ -313,18 +313,26 @@ public sealed class SilverSql
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"no column of {_contract.From} holds a whole record ({_contract.Location})",
                 $"Remove format = json, or say with from which column holds the document. It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        var field = _bronze.FirstOrDefault(f => string.Equals(f.Name, from, StringComparison.OrdinalIgnoreCase))
+        var field = SilverTables.TryBronze(_bronze, from)
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"{_contract.From} has no column '{from}' ({_contract.Location})",
                 $"Correct from{SettingsReader.Nearest(from, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        if (column.Path is null) return new Source(column, from, field, Raw(field.Name), field.DataType, Conversion.Of(_sql, Raw(field.Name), field.DataType, column.Type));
+        if (column.Path is null) return new Source(column, field.Name, field, Given(field, from), field.DataType, Conversion.Of(_sql, Given(field, from), field.DataType, column.Type));
 
         var document = _documents.Find(d => d.Field == field);
         if (document is null) _documents.Add(document = new Document(field.Name == _shape.Document, [], Raw(field.Name), Plain("_json_", field.Name), Plain("_exact_", field.Name), field));
-        document.Paths.Add(column.Path);
+        var path = JsonPath.TryParse(column.Path)!;
+        document.Paths.Add(path.Array ?? path);
         var text = _sql.Item(document.Parsed, document.Paths.Count);
-        return new Source(column, from, field, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
+        if (path.Array is not null && column.Type is ListType list)
+            return new Source(column, field.Name, field, text, StringType.Default, Conversion.OfItems(_sql, text, list, path.InItem));
+        return new Source(column, field.Name, field, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
     }
+
+    /// <summary>A table that had its source's column under a name that readers refuse has that one beside the one that it is renamed to.</summary>
+    private string Given(Field field, string from) =>
+        _bronze.FirstOrDefault(other => other != field && other.Name == from && _sql.Type(other.DataType) == _sql.Type(field.DataType)) is { } older
+            ? $"COALESCE({Raw(field.Name)}, {Raw(older.Name)})" : Raw(field.Name);
 
     private string Parse(Document document) => $"{_sql.JsonTexts(document.Raw, document.Exact, document.Paths)} AS {document.Parsed}";
 
@@ -361,9 +369,9 @@ public sealed class SilverSql
     /// <param name="Raw">The column that holds it.</param>
     /// <param name="Parsed">The column of the texts at its paths.</param>
     /// <param name="Exact">The column of <see cref="SqlDialect.JsonPrepared"/>.</param>
-    private sealed record Document(bool IsRecord, List<string> Paths, string Raw, string Parsed, string Exact, Field Field);
+    private sealed record Document(bool IsRecord, List<JsonPath> Paths, string Raw, string Parsed, string Exact, Field Field);
 
-    /// <param name="From">The Bronze column as the contract names it.</param>
+    /// <param name="From">The Bronze column.</param>
     /// <param name="Given">The value as received: null only when there is none.</param>
     private sealed record Source(SilverColumn Column, string From, Field Field, string Given, IArrowType GivenType, Conversion Value);
 }

@@ -10,11 +10,8 @@ namespace Pipeline.Transform.Silver;
 /// <summary>The tables that a contract makes, and their columns.</summary>
 public static class SilverTables
 {
-    /// <summary>Deletes that won: keeps an older row of the same key that comes later from coming back.</summary>
-    public const string DeletedSuffix = "__deleted";
-
-    /// <summary>Where deletes go.</summary>
-    public static TableId Deleted(TableId silver) => TableId.Silver(silver.Name + DeletedSuffix);
+    /// <summary>Where deletes go that won: keeps an older row of the same key that comes later from coming back.</summary>
+    public static TableId Deleted(TableId silver) => TableId.Silver(silver.Name + TableId.DeletedSuffix);
 
     /// <summary>
     /// Columns of the Silver table and of its deletes: those of the contract, then the ordering ones and
@@ -43,6 +40,11 @@ public static class SilverTables
 
         return fields;
     }
+
+    /// <summary>The Bronze column that a contract names: as the lake has it, or as its source does; null: there is none.</summary>
+    public static Field? TryBronze(IReadOnlyList<Field> bronze, string from) =>
+        bronze.FirstOrDefault(field => string.Equals(field.Name, LakeName.OfSourceColumn(from), StringComparison.OrdinalIgnoreCase))
+        ?? bronze.FirstOrDefault(field => string.Equals(field.Name, from, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Technical columns that decide which of two rows is newer.</summary>
     public static IReadOnlyList<string> OrderingColumns(SilverContract contract, Schema bronze) =>

@@ -35,6 +35,45 @@ public sealed class GraphCheckerSpec
         Assert.Equal(["good"], graph.Gold.Select(node => node.Table.Name));
     }
 
+    [Theory]
+    [InlineData("order_id AS \"order id\"", "cannot be the name of a column")]
+    [InlineData("order_id AS \"a=b\"", "cannot be the name of a column")]
+    [InlineData("order_id AS file_row_number", "has of its own")]
+    [InlineData("order_id AS _file", "has of its own")]
+    public void A_column_of_a_query_has_a_name_that_readers_take(string column, string fault)
+    {
+        var (_, problems) = TestGraph.Bind(Orders, "top { sql = \"top.sql\" }", ("top.sql", $"SELECT {column} FROM silver.orders"));
+
+        Assert.Contains(fault, Assert.Single(problems).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"../silver/orders\"")]
+    [InlineData("orders__quarantine")]
+    [InlineData("Top")]
+    public void A_Gold_table_has_a_name_that_is_a_directory_and_nobody_elses(string name)
+    {
+        var (_, problems) = TestGraph.Bind(Orders, $"{name} {{ sql = \"top.sql\" }}", ("top.sql", "SELECT order_id FROM silver.orders"));
+
+        Assert.StartsWith($"test.conf:9: gold.{name.Trim('"')}: '{name.Trim('"')}'", Assert.Single(problems).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("count(*) > 0")]
+    [InlineData("max(amount) > 0")]
+    [InlineData("row_number() OVER (ORDER BY order_id) > 0")]
+    [InlineData("order_id IN (SELECT 1)")]
+    [InlineData("unnest([true, false])")]
+    [InlineData("order_id")]
+    [InlineData("NULL")]
+    [InlineData("'yes'")]
+    public void A_rule_is_one_boolean_a_row(string check)
+    {
+        var (_, problems) = TestGraph.Bind(Orders.Replace("key = [order_id]", $"key = [order_id], rules = [ {{ name = odd, check = \"{check}\" }} ]", StringComparison.Ordinal));
+
+        Assert.Equal("silver.orders.rules.odd", Assert.Single(problems).Path);
+    }
+
     [Fact]
     public void Who_reads_a_circle_is_no_part_of_it()
     {
@@ -99,8 +138,8 @@ public sealed class GraphCheckerSpec
     [Fact]
     public void Names_are_those_of_the_query_as_it_is_written()
     {
-        var graph = TestGraph.Of(Orders, "named { sql = \"named.sql\", key = [\"Order Id\"], materialization = merge }", ("named.sql", "SELECT order_id AS \"Order Id\" FROM silver.orders"));
+        var graph = TestGraph.Of(Orders, "named { sql = \"named.sql\", key = [\"Order.Id\"], materialization = merge }", ("named.sql", "SELECT order_id AS \"Order.Id\" FROM silver.orders"));
 
-        Assert.Equal("Order Id", Assert.Single(graph.Gold.Single().Columns).Name);
+        Assert.Equal("Order.Id", Assert.Single(graph.Gold.Single().Columns).Name);
     }
 }

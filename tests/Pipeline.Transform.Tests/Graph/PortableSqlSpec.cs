@@ -114,7 +114,7 @@ public sealed class PortableSqlSpec
     [Fact]
     public void A_name_that_is_written_is_one_whatever_it_holds()
     {
-        var (graph, problems) = TestGraph.Bind(Contract.Replace("RULES", "", StringComparison.Ordinal), "top { sql = \"top.sql\" }", ("top.sql", "SELECT count(*) AS \"how many?\" FROM silver.orders"));
+        var (graph, problems) = TestGraph.Bind(Contract.Replace("RULES", "", StringComparison.Ordinal), "top { sql = \"top.sql\" }", ("top.sql", "SELECT count(*) AS \"how-many?\" FROM silver.orders"));
 
         Assert.Empty(problems.Concat(graph.Unportable));
     }

@@ -45,11 +45,9 @@ internal sealed record CaptureRefusal(string What, string Cause, string NextStep
     private static IEnumerable<CaptureRefusal> OfNames(PostgresTableOptions options, PostgresTable table)
     {
         string Help(string column) => $"Give it another name in the lake, rename {{ \"{column}\" = NAME }} below table {options.Name}, or leave it out, omit = [\"{column}\"].";
-        string[] taken = [ChangeColumns.ChangedField.Name, ChangeColumns.SequenceField.Name, BronzeColumns.Op, BronzeColumns.Position, BronzeColumns.IngestedAt, BronzeColumns.IngestDate, BronzeColumns.RedrivenFrom];
-        foreach (var column in table.Columns.Where(column => taken.Contains(column.LakeName, StringComparer.OrdinalIgnoreCase)))
-            yield return new CaptureRefusal($"column {column.Name}", "the lake has a column of that name of its own", Help(column.Name));
         foreach (var alike in table.Columns.GroupBy(column => column.LakeName, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
-            yield return new CaptureRefusal($"column {alike.Last().Name}", $"only case tells it from {alike.First().Name}, which readers of the lake do not look at", Help(alike.Last().Name));
+            yield return new CaptureRefusal($"column {alike.Last().Name}", alike.First().Name.Equals(alike.Last().Name, StringComparison.OrdinalIgnoreCase)
+                ? $"only case tells it from {alike.First().Name}, which readers of the lake do not look at" : $"in the lake it has the name {alike.Last().LakeName}, as {alike.First().Name} has", Help(alike.Last().Name));
     }
 
     public PipelineException ToFault(PostgresSourceOptions source, string table) => new(FaultKind.Invalid, $"Source {source.Name}, table {table}", $"{What}: {Cause}", NextStep);
