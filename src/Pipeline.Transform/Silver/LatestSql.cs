@@ -13,7 +13,9 @@ namespace Pipeline.Transform.Silver;
 /// The engine provides <c>checked</c>, the result of <see cref="SilverSql.Checked"/>; <c>existing</c> and
 /// <c>tombstones</c>, the rows of the table and of its deletes that share a key with it; <c>existing</c> without those that
 /// come before a truncate in <c>checked</c>.
-/// The order is total and does not depend on how rows were spread over runs: <see cref="RowOrder"/>, then the values themselves.
+/// Among rows the order is total and does not depend on how they were spread over runs: <see cref="RowOrder"/>, then the values themselves.
+/// A delete that a contract's order does not place takes what came before it at the source: of rows that come to the lake before such a
+/// delete, and after it at the source, only the newest is known.
 /// Rows that tie in all of it are the same row twice. What a change does not carry is not taken from an earlier epoch, whose row is
 /// another's. A row of the table whose columns are not all known, because the change that made it left them out, is
 /// filled from an older row that comes later, as those of a snapshot do beside the stream.
@@ -44,7 +46,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
                   SELECT {columns}, 'r', true FROM existing
                   UNION ALL
                   SELECT {columns}, 'd', true FROM tombstones
-                ){(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
+                ){(_order.HasGiven ? _order.Placed("candidates", Key, From) : "")}{(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
                 """;
         }
     }
@@ -52,7 +54,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     private string WithoutCarried(string columns) => $"""
 
         SELECT {columns}, _op, _existing
-        FROM (SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("DESC NULLS LAST")}) AS _rank FROM candidates) AS ranked
+        FROM (SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("DESC NULLS LAST")}) AS _rank FROM {Rows}) AS ranked
         WHERE _rank = 1
         """;
 
@@ -69,7 +71,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
         return $"""
             ,
             numbered AS (
-              SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("ASC NULLS FIRST")}) AS _n, count(*) OVER (PARTITION BY {Key}) AS _last{newest} FROM candidates
+              SELECT *, row_number() OVER (PARTITION BY {Key} ORDER BY {Order("ASC NULLS FIRST")}) AS _n, count(*) OVER (PARTITION BY {Key}) AS _last{newest} FROM {Rows}
             ),
             cut AS (
               SELECT *, max(CASE WHEN _op = 'd'{isOther} THEN _n ELSE 0 END) OVER (PARTITION BY {Key}) AS _gone FROM numbered
@@ -88,8 +90,14 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
             """;
     }
 
+    private string Rows => _order.HasGiven ? "placed" : "candidates";
+
     /// <summary>The Bronze column that a column is read from.</summary>
-    private string From(string column) => contract.Column(column).From ?? _shape.Document!;
+    private string From(string column)
+    {
+        var from = contract.Column(column).From ?? _shape.Document!;
+        return SilverTables.TryBronze(bronze.FieldsList, from)?.Name ?? from;
+    }
 
     private string Order(string direction)
     {

@@ -14,6 +14,9 @@ namespace Pipeline.Transform.Silver;
 /// The epoch comes before <c>order-by</c>: what a source's values say is compared with nothing that an earlier source of that name
 /// has said, and a row that a finished snapshot of the newer epoch confirms must not have lost to one that it removes.
 /// A column that Bronze does not have yet orders nothing; null is epoch 0, and the oldest of all other values.
+/// <para>What a record cannot carry does not place it. A delete often has its key alone, and a change what it has changed: the place of
+/// such a delete is where its source has it, and what stood before it there is gone whatever <c>order-by</c> says of it
+/// (<see cref="Stands"/>); such a change is as new as what stands.</para>
 /// </remarks>
 internal sealed class RowOrder
 {
@@ -22,12 +25,16 @@ internal sealed class RowOrder
     private readonly SqlDialect _sql;
     private readonly BronzeShape _shape;
     private readonly IReadOnlyList<string> _columns;
+    private readonly IReadOnlyList<string> _own;
+    private readonly IReadOnlyList<SilverColumn> _given;
 
     public RowOrder(SilverContract contract, Schema bronze, SqlDialect sql)
     {
+        _given = [.. contract.OrderBy.Except(contract.Key, StringComparer.Ordinal).Where(name => contract.Columns.Any(column => column.Name == name)).Select(contract.Column)];
         _sql = sql;
         _shape = BronzeShape.Of(bronze);
         IReadOnlyList<string> own = !HasTime(_shape) ? _shape.Ordering : [BronzeColumns.OrderTime, .. _shape.Numbering is var (split, number) ? [split, number] : _shape.Ordering];
+        _own = own;
         // Who orders by the position means the order in which the source has its rows.
         _columns = [.. contract.OrderBy.SelectMany(name => name == BronzeColumns.Position ? own : [name]).Concat(own).Distinct(StringComparer.Ordinal)];
     }
@@ -38,10 +45,63 @@ internal sealed class RowOrder
     /// <summary>The epoch's column; null: all rows are of epoch 0.</summary>
     public string? Epoch => _shape.Epoch;
 
-    /// <summary>The terms of an ORDER BY, most important first.</summary>
+    /// <summary>
+    /// The terms of an ORDER BY, most important first. Where a contract orders by columns that records may not carry, over the
+    /// rows of <see cref="Placed"/>.
+    /// </summary>
     /// <param name="direction">With where nulls stand.</param>
     public IEnumerable<string> Terms(string direction) =>
-        (Epoch is null ? [] : new[] { EpochOf("") }).Concat(_columns.Select(_sql.Name)).Select(term => $"{term} {direction}");
+        EpochTerm.Concat(HasGiven ? [Stands] : []).Concat(_columns.Select(Term)).Select(term => $"{term} {direction}");
+
+    /// <summary>Whether the contract orders by columns that records may not carry.</summary>
+    public bool HasGiven => _given.Count > 0;
+
+    /// <summary>
+    /// The rows of a relation, with what <see cref="Terms"/> name beside their columns, as parts of a WITH after <paramref name="rows"/>;
+    /// the last is <c>placed</c>.
+    /// </summary>
+    /// <param name="rows">Has <c>_op</c> and <c>_existing</c> beside the table's columns.</param>
+    /// <param name="key">The key's columns.</param>
+    /// <param name="from">The Bronze column of a column.</param>
+    public string Placed(string rows, string key, Func<string, string> from)
+    {
+        var isTold = _shape.Changed is not null ? "_op = 'd'" : $"_op = 'd' AND ({string.Join(" OR ", _given.Select(column => $"{_sql.Name(column.Name)} IS NULL"))})";
+        var places = _given.Select((column, i) => $"{Place(column, from)} AS {PlaceName(i)}");
+        var own = EpochTerm.Concat(_own.Select(_sql.Name)).Select(term => $"{term} ASC NULLS FIRST").Concat(_given.Select(column => $"{_sql.Name(column.Name)} ASC NULLS FIRST"));
+        return $"""
+            ,
+            counted AS (
+              SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", [.. own, "_existing ASC NULLS FIRST"])}) AS _step FROM {rows}
+            ),
+            told AS (
+              SELECT *, max(CASE WHEN {isTold} THEN _step ELSE 0 END) OVER (PARTITION BY {key}) AS _told FROM counted
+            ),
+            standing AS (
+              SELECT *, _step >= _told AS {Stands}, {isTold} AS _tells FROM told
+            ),
+            placed AS (
+              SELECT {string.Join(", ", ["*", .. places])} FROM standing
+            )
+            """;
+
+        string Place(SilverColumn column, Func<string, string> bronze)
+        {
+            var name = _sql.Name(column.Name);
+            if (_shape.Changed is not { } changed) return $"CASE WHEN NOT _tells THEN {name} END";
+            var carries = _sql.Call("carries", changed, _sql.Text(bronze(column.Name)));
+            return $"CASE WHEN _tells THEN NULL WHEN {carries} THEN {name} ELSE max(CASE WHEN NOT _tells AND {carries} THEN {name} END) OVER (PARTITION BY {string.Join(", ", [key, .. EpochTerm, Stands])} ORDER BY _step ROWS UNBOUNDED PRECEDING) END";
+        }
+    }
+
+    /// <summary>Whether no delete that says nothing of the contract's order has come after the row.</summary>
+    private const string Stands = "_stands";
+
+    private static string PlaceName(int index) => $"_place_{index}";
+
+    private IEnumerable<string> EpochTerm => Epoch is null ? [] : [EpochOf("")];
+
+    private string Term(string column) =>
+        _given.ToList().FindIndex(given => given.Name == column) is var index and >= 0 ? PlaceName(index) : _sql.Name(column);
 
     /// <summary>A row's epoch.</summary>
     /// <param name="prefix">Of the name of Bronze's column there.</param>

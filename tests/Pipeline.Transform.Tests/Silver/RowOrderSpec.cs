@@ -3,6 +3,7 @@ using Apache.Arrow;
 using CsCheck;
 using Pipeline.DuckDb;
 using Pipeline.Testing;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Silver;
 
@@ -43,10 +44,10 @@ public sealed class RowOrderSpec : IDisposable
         var query = new LatestSql(contract, bronze, SqlDialect.DuckDb).Query;
         var genRow = Gen.Select(Small, Small, Gen.Int[0, 2], Gen.Int[0, 3].Select(i => i == 0 ? "d" : "c"), Moment).SelectMany(one => Small.Array[3].Select(more => new Row(one.Item1, one.Item2, one.Item3, one.Item4, one.Item5, more)));
 
-        genRow.Array[8].Sample(rows => Check(rows, fields, query), iter: 8, threads: 1);
+        genRow.Array[8].Sample(rows => Check(rows, contract, fields, query), iter: 8, threads: 1);
     }
 
-    private void Check(Row[] rows, IReadOnlyList<Field> fields, string query)
+    private void Check(Row[] rows, SilverContract contract, IReadOnlyList<Field> fields, string query)
     {
         var ids = Enumerable.Range(0, rows.Length).ToList();
         // Each pair three times: both new, one of them in the table or among its deletes.
@@ -81,6 +82,9 @@ public sealed class RowOrderSpec : IDisposable
             newer[winner, loser] = true;
         }
 
+        // A delete that the contract's order does not place takes what came before it, and a change that leaves it out is as new as what
+        // stands: that is of all rows of a key together, not of two of them. SilverOrderSpec has it.
+        if (contract.OrderBy.Contains("v")) ids = [.. ids.Where(id => rows[id].Op != "d" && fields.All(field => field.Name != "_changed"))];
         foreach (var a in ids)
             foreach (var b in ids.Where(b => newer[a, b]))
                 foreach (var c in ids.Where(c => newer[b, c]))
