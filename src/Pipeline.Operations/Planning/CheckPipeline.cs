@@ -1,8 +1,11 @@
+using Apache.Arrow;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Graph;
 
 namespace Pipeline.Operations.Planning;
 
@@ -33,7 +36,36 @@ public static class CheckPipeline
         var lakeFault = await WriteAsync(lake, cancellationToken);
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
-        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found)]);
+        var fits = await ContractsAsync(sources, options.Graph, cancellationToken);
+        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits]);
+    }
+
+    /// <summary>Contracts beside what their sources' tables are now. A source that does not say has been told by its own check.</summary>
+    private static async Task<IReadOnlyList<Finding>> ContractsAsync(OpenSources sources, TransformGraph graph, CancellationToken cancellationToken)
+    {
+        var found = new List<Finding>();
+        foreach (var source in sources)
+        {
+            foreach (var table in source.Tables)
+            {
+                var contracts = graph.Silver.Where(contract => contract.From == TableId.Bronze(source.Name, table.Name)).ToList();
+                if (contracts.Count == 0) continue;
+                Schema schema;
+                try
+                {
+                    schema = BronzeColumns.TableSchema(await source.DescribeAsync(table.Name, cancellationToken));
+                }
+                catch (PipelineException fault)
+                {
+                    if (fault.Kind == FaultKind.Unreachable) break;
+                    continue;
+                }
+
+                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema)));
+            }
+        }
+
+        return found;
     }
 
     private static async Task<PipelineException?> WriteAsync(Lake lake, CancellationToken cancellationToken)

@@ -7,7 +7,6 @@ using Pipeline.Telemetry.Alerting;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Jobs;
-using Pipeline.Transform.Silver;
 
 namespace Pipeline.Operations.Tables;
 

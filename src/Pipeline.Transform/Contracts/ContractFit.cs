@@ -1,0 +1,59 @@
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Silver;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>
+/// What a contract makes of the columns that its source has now, before a row is read: columns that are not there, values that would
+/// be rounded, and types in which some texts have no value.
+/// </summary>
+public static class ContractFit
+{
+    /// <summary>One finding for each column that is not taken as it is, with the line of the configuration.</summary>
+    /// <param name="bronze">The source's table, as it is described now.</param>
+    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze)
+    {
+        ArgumentNullException.ThrowIfNull(contract);
+        var fields = SilverSql.BronzeFields(bronze);
+        var shape = BronzeShape.Of(bronze);
+        return
+        [
+            .. contract.Columns.Select(column => OfColumn(contract, column, fields, shape)).OfType<Finding>(),
+            .. contract.OrderBy.Where(name => contract.Columns.All(column => column.Name != name) && fields.All(field => field.Name != name))
+                .Select(name => new Finding($"{contract.Table}.order-by ({contract.Location})", Ok: false, $"{contract.From} has no column '{name}'", $"Order by one of: {Names(fields)}.")),
+        ];
+    }
+
+    private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape)
+    {
+        var thing = $"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})";
+        if ((column.From ?? shape.Document) is not { } from)
+            return new Finding(thing, Ok: false, $"no column of {contract.From} holds a whole record", $"Remove format = json, or say with from which column holds the document: {Names(fields)}.");
+        if (SilverTables.TryBronze(fields, from) is not { } field)
+            return new Finding(thing, Ok: false, $"{contract.From} has no column '{from}'", $"Correct from{SettingsReader.Nearest(from, fields.Select(one => one.Name))} It has: {Names(fields)}.");
+        if (column.Path is not null)
+            return field.DataType is StringType ? null
+                : new Finding(thing, Ok: false, $"{from} is {ColumnType.Format(field.DataType)}, and {column.Path} is a path into JSON text", "Remove path, or read the column that has the document.");
+
+        var (given, wanted) = (ColumnType.Format(field.DataType), ColumnType.Format(column.Type));
+        if (Rounded(field.DataType, column.Type) is { } loss)
+            return new Finding(thing, Ok: false, $"{from} is {given}, and type = {wanted} {loss}", $"Write type = \"{given}\", or let the source give what is wanted.");
+        return Conversion.Of(SqlDialect.DuckDb, "x", field.DataType, column.Type).CanFail
+            ? new Finding(thing, Ok: true, $"{from} is {given}, read as {wanted}: a row whose value is none goes to the quarantine as {SilverContract.TypeRule(column.Name)}") : null;
+    }
+
+    /// <summary>What becomes of values that keep their row and change in silence; null: none do.</summary>
+    private static string? Rounded(IArrowType from, IArrowType to) => (from, to) switch
+    {
+        (Decimal128Type a, Decimal128Type b) when b.Scale < a.Scale => $"rounds away {a.Scale - b.Scale} of {a.Scale} digits behind the point",
+        (Decimal128Type or DoubleType, FloatType) => "keeps seven digits",
+        (DoubleType or FloatType, Decimal128Type { Scale: 0 }) => "rounds away all digits behind the point",
+        _ => null,
+    };
+
+    private static string Names(IEnumerable<Field> fields) => string.Join(", ", fields.Select(field => field.Name));
+}
