@@ -11,6 +11,9 @@ namespace Pipeline.Core;
 public sealed record DeadLetter(string Table, SplitId Split, long Position, string Code, string Reason, byte[]? Key, byte[]? Value,
     string? Headers, DateTimeOffset? Timestamp)
 {
+    /// <summary>The epoch of its table in which it was read: its row is of that one.</summary>
+    public int Epoch { get; init; }
+
     // An object, its strings and arrays.
     private const int OverheadBytes = 256;
 

@@ -10,7 +10,7 @@ namespace Pipeline.Ingest.DeadLetters;
 /// <summary>Which of some dead letters' records a Bronze table holds already.</summary>
 internal sealed class HeldRecords
 {
-    private readonly HashSet<(SplitId Split, long Position)> _redriven = [];
+    private readonly HashSet<(SplitId Split, int Epoch, long Position)> _redriven = [];
     private readonly HashSet<string> _asRead = new(StringComparer.Ordinal);
     private readonly HashSet<string> _redrivenRecords = new(StringComparer.Ordinal);
     private readonly IReadOnlyList<string> _recordColumns;
@@ -28,43 +28,48 @@ internal sealed class HeldRecords
         var held = new HeldRecords(recordColumns);
         long[] positions = [.. letters.Select(letter => letter.Position).Distinct().Order()];
         var wanted = positions.ToHashSet();
-        string[] marks = snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom) ? [BronzeColumns.RedrivenFrom] : [];
-        var options = new ReadOptions([BronzeColumns.Position, .. recordColumns, .. marks]);
+        string[] added = [.. new[] { BronzeColumns.RedrivenFrom, BronzeColumns.Epoch }.Where(snapshot.Schema.FieldsLookup.Contains)];
+        var options = new ReadOptions([BronzeColumns.Position, .. recordColumns, .. added]);
         await foreach (var batch in TableReader.ReadAsync(table, snapshot, snapshot.Files.Where(file => MayHold(file, positions)), options, cancellationToken))
             using (batch)
-                held.Note(batch, wanted, marks.Length > 0 ? (StringArray)batch.Column(BronzeColumns.RedrivenFrom) : null);
+                held.Note(batch, wanted);
         return held;
     }
 
     /// <summary>Whether the record of a decoded row is in the table, as it was read or re-driven; where several share a position.</summary>
-    public bool IsThere(RecordBatch decoded, int row) => _asRead.Contains(RecordOf(decoded, row)) || _redrivenRecords.Contains(RecordOf(decoded, row));
+    /// <param name="epoch">Of the letter.</param>
+    public bool IsThere(RecordBatch decoded, int row, int epoch) => RecordOf(decoded, row, epoch) is var record && (_asRead.Contains(record) || _redrivenRecords.Contains(record));
 
     /// <summary>Whether the letter was re-driven.</summary>
-    public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split, letter.Position));
+    public bool IsRedriven(DeadLetter letter) => _redriven.Contains((letter.Split, letter.Epoch, letter.Position));
 
     /// <summary>Whether the record of a decoded row is in the table as it was read.</summary>
-    public bool IsAsRead(RecordBatch decoded, int row) => _asRead.Contains(RecordOf(decoded, row));
+    /// <param name="epoch">Of the letter.</param>
+    public bool IsAsRead(RecordBatch decoded, int row, int epoch) => _asRead.Contains(RecordOf(decoded, row, epoch));
 
-    private void Note(RecordBatch batch, HashSet<long> wanted, StringArray? marks)
+    private void Note(RecordBatch batch, HashSet<long> wanted)
     {
+        var marks = batch.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom) ? (StringArray)batch.Column(BronzeColumns.RedrivenFrom) : null;
+        var epochs = batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? (Int32Array)batch.Column(BronzeColumns.Epoch) : null;
         var positions = (Int64Array)batch.Column(BronzeColumns.Position);
         for (var row = 0; row < batch.Length; row++)
         {
             var position = positions.GetValue(row)!.Value;
             if (!wanted.Contains(position)) continue;
+            var epoch = epochs?.GetValue(row) ?? 0;
             if (marks?.GetString(row) is not { } split)
             {
-                _asRead.Add(RecordOf(batch, row));
+                _asRead.Add(RecordOf(batch, row, epoch));
                 continue;
             }
 
-            _redriven.Add((SplitId.Parse(split), position));
-            _redrivenRecords.Add(RecordOf(batch, row));
+            _redriven.Add((SplitId.Parse(split), epoch, position));
+            _redrivenRecords.Add(RecordOf(batch, row, epoch));
         }
     }
 
-    private string RecordOf(RecordBatch batch, int row) =>
-        string.Join('|', _recordColumns.Prepend(BronzeColumns.Position).Select(column => ValueOf(batch.Column(column), row)));
+    private string RecordOf(RecordBatch batch, int row, int epoch) =>
+        string.Join('|', _recordColumns.Prepend(BronzeColumns.Position).Select(column => ValueOf(batch.Column(column), row)).Prepend(epoch.ToString(CultureInfo.InvariantCulture)));
 
     private static string? ValueOf(IArrowArray column, int row) => column switch
     {

@@ -10,13 +10,13 @@ namespace Pipeline.Ingest.DeadLetters;
 /// <summary>Reads dead letters one by one; memory is one row group of their table, however many there are.</summary>
 internal static class LetterReader
 {
-    private static readonly ReadOptions Options = new([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name)]);
-
     public static async IAsyncEnumerable<DeadLetter> ReadAsync(DeltaTable letters, TableId table, LetterSelection selection,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var snapshot = letters.Current;
-        await foreach (var batch in TableReader.ReadAsync(letters, snapshot, snapshot.Files.Where(file => MayHold(file, selection)), Options, cancellationToken))
+        string[] epoch = snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [BronzeColumns.Epoch] : [];
+        var options = new ReadOptions([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name), .. epoch]);
+        await foreach (var batch in TableReader.ReadAsync(letters, snapshot, snapshot.Files.Where(file => MayHold(file, selection)), options, cancellationToken))
         {
             using (batch)
                 for (var row = 0; row < batch.Length; row++)
@@ -33,7 +33,10 @@ internal static class LetterReader
 
     private static DeadLetter Read(RecordBatch batch, TableId table, int row) => new(table.Name, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
         Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Reason, row)!, Bytes(batch, DeadLetterColumns.Key, row), Bytes(batch, DeadLetterColumns.Value, row),
-        Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row));
+        Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row))
+    {
+        Epoch = batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? ((Int32Array)batch.Column(BronzeColumns.Epoch)).GetValue(row) ?? 0 : 0,
+    };
 
     private static string? Text(RecordBatch batch, string column, int row) => ((StringArray)batch.Column(column)).GetString(row);
 

@@ -89,25 +89,26 @@ public sealed class Redrive
     private async ValueTask<IReadOnlyList<LetterOutcome>?> TryAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken)
     {
         var snapshot = await _bronze.Delta.RefreshAsync(cancellationToken);
-        await using var batch = new RedriveBatch(_bronze, snapshot, _source, _options, _time);
+        var bronze = letters.Any(letter => letter.Epoch > 0) ? _bronze.With(BronzeColumns.EpochField) : _bronze;
+        await using var batch = new RedriveBatch(bronze, snapshot, _source, _options, _time);
         await batch.DecideAsync(letters, isDryRun, cancellationToken);
         if (await batch.CompleteAsync(cancellationToken) is not { } file) return batch.Outcomes;
 
         KillPoint.Reach(KillPoint.BeforeLogEntry);
-        var result = await _bronze.Delta.CommitAsync(TransactionOf(file, snapshot.Position(AppId), batch.Rows, selection), cancellationToken);
+        var result = await _bronze.Delta.CommitAsync(TransactionOf(bronze, file, snapshot.Position(AppId), batch.Rows, selection), cancellationToken);
         KillPoint.Reach(KillPoint.AfterLogEntry);
         if (result is CommitResult.Committed) return batch.Outcomes;
         // Refused by the log itself: the file can never become part of the table.
-        await Streams.OpenFiles.DeleteAsync(file.Path, _bronze);
+        await Streams.OpenFiles.DeleteAsync(file.Path, bronze);
         return null;
     }
 
-    private Transaction TransactionOf(StagedFile file, long? number, long rows, LetterSelection selection) => new(Operation, Isolation.BlindAppend)
+    private static Transaction TransactionOf(BronzeTable bronze, StagedFile file, long? number, long rows, LetterSelection selection) => new(Operation, Isolation.BlindAppend)
     {
         Adds = [file.ToAdd()],
         Moves = [MoveFrom(number)],
         Counts = [new TxnCount(RowCounts.Added, rows)],
-        Schema = _bronze.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null,
+        Schema = bronze.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null,
         Parameters = ParametersOf(selection),
         Metrics = ImmutableDictionary<string, string>.Empty
             .Add("numFiles", "1")

@@ -26,17 +26,17 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     public async ValueTask DecideAsync(IReadOnlyList<DeadLetter> letters, bool isDryRun, CancellationToken cancellationToken)
     {
         var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, BronzeShape.Of(bronze.FileSchema), letters, cancellationToken);
-        foreach (var split in letters.GroupBy(letter => letter.Split))
+        foreach (var split in letters.GroupBy(letter => (letter.Split, letter.Epoch)))
         {
             var waiting = new List<DeadLetter>();
-            var position = snapshot.Position(split.Key);
+            var position = PassedIn(split.Key.Split, split.Key.Epoch);
             foreach (var letter in split)
             {
                 if (Settled(letter.Position, position, _positionsNameRecords && held.IsRedriven(letter)) is { } outcome) _outcomes.Add(new LetterOutcome(letter, outcome));
                 else waiting.Add(letter);
             }
 
-            if (waiting.Count > 0) await DecodeAsync(split.Key, waiting, held, isDryRun, cancellationToken);
+            if (waiting.Count > 0) await DecodeAsync(split.Key.Split, split.Key.Epoch, waiting, held, isDryRun, cancellationToken);
         }
     }
 
@@ -58,7 +58,10 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
 
     public ValueTask DisposeAsync() => _files.DisposeAsync();
 
-    private async ValueTask DecodeAsync(SplitId split, IReadOnlyList<DeadLetter> letters, HeldRecords held, bool isDryRun, CancellationToken cancellationToken)
+    /// <summary>Where the table stands in an epoch of a split. One that is over is not read on.</summary>
+    private long? PassedIn(SplitId split, int epoch) => snapshot.Histories.EpochOf(split) is var now && epoch < now ? long.MaxValue : epoch == now ? snapshot.Position(split) : null;
+
+    private async ValueTask DecodeAsync(SplitId split, int epoch, IReadOnlyList<DeadLetter> letters, HeldRecords held, bool isDryRun, CancellationToken cancellationToken)
     {
         using var decoded = await source.DecodeAsync(bronze.Id.Name, split, letters, cancellationToken);
         var (row, start) = (0, 0);
@@ -70,18 +73,18 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
                 continue;
             }
 
-            var isHeld = _positionsNameRecords ? held.IsAsRead(decoded.Rows!, row) : held.IsThere(decoded.Rows!, row);
+            var isHeld = _positionsNameRecords ? held.IsAsRead(decoded.Rows!, row, epoch) : held.IsThere(decoded.Rows!, row, epoch);
             _outcomes.Add(new LetterOutcome(letters[i], isHeld ? RedriveOutcome.InTable : RedriveOutcome.Redriven));
-            if (isHeld && !isDryRun) await WriteAsync(split, decoded.Rows!, start, row, cancellationToken);
+            if (isHeld && !isDryRun) await WriteAsync(split, epoch, decoded.Rows!, start, row, cancellationToken);
             row++;
             if (isHeld) start = row;
         }
 
-        if (!isDryRun && decoded.Rows is { } rows) await WriteAsync(split, rows, start, row, cancellationToken);
+        if (!isDryRun && decoded.Rows is { } rows) await WriteAsync(split, epoch, rows, start, row, cancellationToken);
     }
 
     /// <summary>Writes rows <c>[start, end)</c>, marked.</summary>
-    private async ValueTask WriteAsync(SplitId split, RecordBatch rows, int start, int end, CancellationToken cancellationToken)
+    private async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch rows, int start, int end, CancellationToken cancellationToken)
     {
         if (start == end) return;
         var part = rows.Slice(start, end - start);
@@ -90,7 +93,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
         using var mark = marks.Build();
         var marked = new RecordBatch(new Schema([.. rows.Schema.FieldsList, BronzeColumns.RedrivenFromField], null), [.. part.Arrays, mark], part.Length);
         _open ??= await _files.OpenAsync(bronze, cancellationToken);
-        foreach (var batch in _rows.Prepare(marked, bronze.FileSchema, enters: null)) _open.Writer.Write(batch);
+        foreach (var batch in _rows.Prepare(marked, bronze.FileSchema, enters: null, epoch)) _open.Writer.Write(batch);
         Rows += part.Length;
     }
 }

@@ -1,6 +1,7 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Operations.Inspection;
 
@@ -9,7 +10,7 @@ namespace Pipeline.Operations.DeadLetters;
 /// <summary>Asks about the dead letters of a lake, from the lake alone: what they are, and which have been re-driven.</summary>
 internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationToken cancellationToken)
 {
-    private const string NoRows = "SELECT '' AS _table, '' AS _split, 0::BIGINT AS _position WHERE false";
+    private const string NoRows = "SELECT '' AS _table, '' AS _split, 0::BIGINT AS _position, 0 AS epoch WHERE false";
 
     private readonly List<FailedTable> _failed = [];
 
@@ -47,7 +48,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
             return query.Rows($"""
                 WITH redriven AS ({redriven}),
                 letters AS (
-                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position) IN (SELECT (_table, _split, _position) FROM redriven) END AS _redriven
+                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position, {EpochOf(letters.Current)}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven
                   FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys])}) AS l)
                 SELECT {select} FROM letters {rest}
                 """, letters);
@@ -57,7 +58,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
     }
 
     /// <summary>
-    /// A SELECT of table, split and position of every re-driven row of a source, and a condition that is true of the letters of
+    /// A SELECT of table, split, position and epoch of every re-driven row of a source, and a condition that is true of the letters of
     /// tables that cannot be read.
     /// </summary>
     private async Task<(string Redriven, string Unknown)> RedrivenAsync(string source)
@@ -80,6 +81,8 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         return (string.Join(" UNION ALL ", parts), string.Join(" OR ", unknown));
     }
 
+    private static string EpochOf(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? $"coalesce({BronzeColumns.Epoch}, 0)" : "0";
+
     /// <summary>Of one table, read here and now: a file of it that is damaged is no other table's.</summary>
     private async Task<string> RedrivenAsync(TableId id)
     {
@@ -88,7 +91,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         if (files.Length == 0) return NoRows;
         var rows = Sql.Name($"redriven of {id}");
         query.Rows($"""
-            CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position
+            CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position, {EpochOf(table.Current)} AS epoch
             FROM ({await query.RelationAsync(table, table.Current, files)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL
             """, table);
         return $"SELECT * FROM {rows}";

@@ -50,10 +50,10 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
             : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys]);
         var row = query.Rows($"""
             WITH redriven AS (
-              SELECT {BronzeColumns.RedrivenFrom} AS _split, _position, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files)}) AS t
+              SELECT {BronzeColumns.RedrivenFrom} AS _split, _position, {EpochOf(snapshot)} AS epoch, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files)}) AS t
               WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL GROUP BY ALL)
             SELECT coalesce(CAST(sum(times) AS BIGINT), 0), count(*),
-              count(*) FILTER ((_split, _position) NOT IN (SELECT (_split, _position) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
+              count(*) FILTER ((_split, _position, epoch) NOT IN (SELECT (_split, _position, {(letters is null ? "0" : EpochOf(letters.Current))}) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
             FROM redriven
             """)[0];
         var (rows, records, strangers) = (Number(row[0]), Number(row[1]), Number(row[2]));

@@ -62,7 +62,9 @@ internal sealed class LetterLake : IDisposable
     {
         var dead = await BronzeTable.OpenAsync(Lake, Dead, DeadLetterColumns.SourceSchema, Cancel);
         var ends = letters.GroupBy(letter => letter.Split.ToString()).ToDictionary(group => group.Key, group => group.Max(letter => letter.Position) + 1);
-        await CommitAsync(dead, RowsOf(letters), ends);
+        // Tables learn the column with their first row of another epoch than 0.
+        if (letters.Any(letter => letter.Epoch > 0)) dead = dead.With(BronzeColumns.EpochField);
+        await CommitAsync(dead, RowsOf(letters), ends, [.. letters.Select(letter => letter.Epoch)]);
         if (isReached) await PassAsync(ends);
     }
 
@@ -70,6 +72,18 @@ internal sealed class LetterLake : IDisposable
 
     /// <summary>Moves the table's splits without rows.</summary>
     public async Task PassAsync(IReadOnlyDictionary<string, long> ends) => await CommitAsync(await OpenAsync(), rows: null, ends);
+
+    /// <summary>From now on the table reads the split in another epoch, and is so far in it.</summary>
+    public async Task BeginEpochAsync(int epoch, long reached)
+    {
+        var (table, split) = (await OpenAsync(), SplitId.Parse(Split));
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
+        {
+            ReadVersion = table.Delta.Current.Version,
+            Moves = [new TxnMove(split, epoch, from: null, reached)],
+            Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), new SplitHistory(epoch, "another").Write()),
+        }, Cancel));
+    }
 
     /// <summary>Commits a record as the source reads it.</summary>
     public async Task AppendAsync(DeadLetter record, DateTimeOffset? at = null)
@@ -93,7 +107,7 @@ internal sealed class LetterLake : IDisposable
     }
 
     /// <summary>Commits rows and takes splits further.</summary>
-    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends)
+    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends, int[]? epochs = null)
     {
         var adds = ImmutableArray<AddFile>.Empty;
         if (rows is not null)
@@ -101,12 +115,13 @@ internal sealed class LetterLake : IDisposable
             var today = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, At.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
             await using var file = await table.Delta.OpenDataFileAsync(table.FileSchema, today, new DataFileOptions(), Cancel);
             using var times = new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(Enumerable.Repeat(At, rows.Length)).Build();
-            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times], rows.Length));
+            IArrowArray[] ofEpochs = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [new Int32Array.Builder().AppendRange(epochs!).Build()] : [];
+            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times, .. ofEpochs], rows.Length));
             adds = [await file.CompleteAsync(Cancel)];
         }
 
         var moves = ends.Select(end => new TxnMove(end.Key, table.Delta.Current.Position(end.Key), end.Value)).ToImmutableArray();
-        var transaction = new Transaction("WRITE", Isolation.BlindAppend) { Adds = adds, Moves = moves };
+        var transaction = new Transaction("WRITE", Isolation.BlindAppend) { Adds = adds, Moves = moves, Schema = epochs is not null && table.AddedSchema is { } ipc ? BronzeTable.FromIpc(ipc) : null };
         // A redrive gives the table its mark: like the committer, the writer looks again and goes on.
         while (await table.Delta.CommitAsync(transaction, Cancel) is var result and not CommitResult.Committed) Assert.IsType<CommitResult.Conflicted>(result);
     }
