@@ -115,7 +115,7 @@ internal static class VerificationText
         (_, QueryReturnsOthers(var rows, var queryRows, var missing, var strange, var changed)) =>
             $"it holds {rows} rows, its query returns {queryRows}: {missing} are missing, {strange} should not be there, {changed} have other values",
 
-        (TableCheck.Key key, KeysAreUnique) => $"one row for each {Columns(key)}",
+        (TableCheck.Key key, KeysAreUnique(var earlier)) => $"one row for each {Columns(key)}{(earlier == 0 ? "" : $"; {earlier:#,0} of them are known from earlier histories of the source only, and stay")}",
         (TableCheck.Key key, KeyOccursAgain(var values, var times)) => $"{Columns(key)} = {string.Join(", ", values)} occurs {times} times",
         _ => throw NoText(found),
     };

@@ -40,7 +40,8 @@ public sealed record NoRunIsComplete : Evidence;
 /// <param name="Unread">Rows that no run has read yet.</param>
 public sealed record FatesBalance(long Bronze, RowFates Fates, long Unread) : Evidence;
 
-public sealed record KeysAreUnique : Evidence;
+/// <param name="Earlier">Of them, keys of which only earlier histories of the source have brought anything: what it has now may not have them.</param>
+public sealed record KeysAreUnique(long Earlier = 0) : Evidence;
 
 /// <summary>A Gold table holds the rows that its query returns.</summary>
 public sealed record QueryReturnsTheSame(long Rows) : Evidence;

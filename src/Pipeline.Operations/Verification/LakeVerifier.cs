@@ -122,11 +122,11 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
         else if (tables.Silver.FirstOrDefault(silver => silver.Table == id) is { } silver)
         {
             yield return (new TableCheck.Fates(silver.From), false, () => One(new SilverVerifier(lake, query).CheckFatesAsync(silver, table, cancellationToken)));
-            yield return (new TableCheck.Key(silver.Key), true, () => One(CheckKeyAsync(id, table, snapshot, silver.Key, query)));
+            yield return (new TableCheck.Key(silver.Key), true, () => One(CheckKeyAsync(id, table, snapshot, silver.Key, query, silver.From, cancellationToken)));
         }
         else if (tables.Gold.FirstOrDefault(gold => gold.Table == id) is { } gold)
         {
-            if (gold.Key.Length > 0) yield return (new TableCheck.Key(gold.Key), true, () => One(CheckKeyAsync(id, table, snapshot, gold.Key, query)));
+            if (gold.Key.Length > 0) yield return (new TableCheck.Key(gold.Key), true, () => One(CheckKeyAsync(id, table, snapshot, gold.Key, query, from: null, cancellationToken)));
             yield return (new TableCheck.Query(), true, () => One(GoldVerifier.CheckQueryAsync(lake, gold, table, snapshot, cancellationToken)));
         }
     }
@@ -153,10 +153,20 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
 
     private bool MayRepeat(TableId id) => tables.Bronze.Any(bronze => bronze.Table == id && bronze.RowsMayRepeat);
 
-    private static async Task<CheckedTable> CheckKeyAsync(TableId id, DeltaTable table, Snapshot snapshot, IReadOnlyList<string> key, LakeQuery query)
+    /// <param name="from">The Bronze table whose histories the rows are of; null: of none.</param>
+    private async Task<CheckedTable> CheckKeyAsync(TableId id, DeltaTable table, Snapshot snapshot, IReadOnlyList<string> key, LakeQuery query, TableId? from, CancellationToken cancellationToken)
     {
         var names = DuckDb.Sql.Names(key);
         var doubled = await query.RowsAsync(table, snapshot, $"{names}, count(*)", $"GROUP BY {names} HAVING count(*) > 1 LIMIT 1");
-        return new CheckedTable(id, new TableCheck.Key(key), doubled.Count == 0 ? new KeysAreUnique() : new KeyOccursAgain(doubled[0][..^1], Convert.ToInt64(doubled[0][^1])));
+        return new CheckedTable(id, new TableCheck.Key(key), doubled.Count == 0 ? new KeysAreUnique(await EarlierAsync(table, snapshot, query, from, cancellationToken)) : new KeyOccursAgain(doubled[0][..^1], Convert.ToInt64(doubled[0][^1])));
+    }
+
+    /// <summary>Rows of earlier histories than the one that is read: a source without snapshots never says that it has not got them any more.</summary>
+    private async Task<long> EarlierAsync(DeltaTable table, Snapshot snapshot, LakeQuery query, TableId? from, CancellationToken cancellationToken)
+    {
+        if (from is null || (await lake.TryOpenAsync(from, cancellationToken))?.Current.Histories.Newest is not { Epoch: > 0 and var newest }) return 0;
+        // A table has the column with its first row of a later one.
+        if (!snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch)) return snapshot.RowCount ?? 0;
+        return Convert.ToInt64((await query.RowsAsync(table, snapshot, FormattableString.Invariant($"count(*) FILTER (coalesce({BronzeColumns.Epoch}, 0) < {newest})")))[0][0]);
     }
 }

@@ -84,6 +84,7 @@ public sealed class VerificationTextSpec
         new(Silver, FatesCheck, new InputIsBehind(Clicks, 12, 11)),
         new(Silver, FatesCheck, new InputIsBehind(Clicks, 12, -1)),
         new(Silver, Key, new KeysAreUnique()),
+        new(Silver, Key, new KeysAreUnique(Earlier: 1200)),
         new(Silver, Key, new KeyOccursAgain([7L, "x"], 1000)),
         new(TableId.Gold("dim_users"), Query, new QueryReturnsTheSame(12345)),
         new(TableId.Gold("dim_users"), Query, new DefinitionHasChanged()),
