@@ -31,7 +31,7 @@ public static partial class LakeName
         BronzeColumns.Op, BronzeColumns.Position, BronzeColumns.IngestedAt, BronzeColumns.IngestDate, BronzeColumns.RedrivenFrom, BronzeColumns.Epoch, BronzeColumns.OrderTime, "_changed", "_sequence",
     };
 
-    private static readonly string[] OwnSuffixes = [TableId.QuarantineSuffix, TableId.DeletedSuffix];
+    private static readonly string[] OwnSuffixes = [TableId.QuarantineSuffix, TableId.DeletedSuffix, TableId.RebuildSuffix];
 
     /// <summary>What is wrong with the name of a source, or of a table that a source fills, with what to write; null: nothing.</summary>
     /// <param name="what">As <c>a source</c>.</param>

@@ -24,6 +24,9 @@ public sealed record TableId
     /// <summary>Of the table with a Silver table's deletes that won.</summary>
     public const string DeletedSuffix = "__deleted";
 
+    /// <summary>Of what is built beside a table that is made anew.</summary>
+    public const string RebuildSuffix = "__rebuild";
+
     private TableId(Layer layer, string? source, string name)
     {
         Layer = layer;

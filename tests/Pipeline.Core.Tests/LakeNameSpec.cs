@@ -37,6 +37,7 @@ public sealed class LakeNameSpec
     [Theory]
     [InlineData("orders__deleted")]
     [InlineData("orders__quarantine")]
+    [InlineData("orders__rebuild")]
     public void No_table_is_called_as_one_that_the_pipeline_keeps_beside_another(string name)
     {
         Assert.Contains("beside 'orders'", LakeName.FaultOfTable(name), StringComparison.Ordinal);

@@ -29,8 +29,10 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         var moves = JobCommits.Reads(spec.Pins.Inputs, gold.Before);
         if (definition != spec.Definition) moves = moves.Append(new TxnMove(JobPlanner.DefinitionAppId, definition, spec.Definition!.Value));
         var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString()).AddRange(answer.Metrics);
+        // A table of other types is one that was made anew: all its files go.
+        var isRetyped = JobCommits.Retyped(gold.Before, _columns) is not null;
         return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
-            JobCommits.Evolved(gold.Before, _columns), cancellationToken));
+            isRetyped ? new Apache.Arrow.Schema(_columns, null) : JobCommits.Evolved(gold.Before, _columns), cancellationToken, replacesSchema: isRetyped));
     }
 
     private JobResult Result(Snapshot snapshot) => new(spec.Pins.Table, spec.Pins.Run, snapshot.Version, snapshot.RowCount, null, default);

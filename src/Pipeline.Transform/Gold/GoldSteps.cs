@@ -16,9 +16,13 @@ internal static class GoldSteps
     /// <summary>The query as a SELECT: a comment at its end ends with its line.</summary>
     private static string Closed(string sql) => sql.TrimEnd() + "\n";
 
-    /// <summary>The merge of a run that is one; null: the table is made anew. Made by another definition, its rows may not have today's key.</summary>
+    /// <summary>
+    /// The merge of a run that is one; null: the table is made anew. Made by another definition, its rows may not have today's key; and of
+    /// other types, because what it reads has them, its files cannot stay.
+    /// </summary>
     public static MergeSql? MergeOf(JobSpec spec, Snapshot before) =>
-        spec.Kind == JobKind.Merge && spec.Pins.IsAnew != true && before.Position(JobPlanner.DefinitionAppId) == spec.Definition ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
+        spec.Kind == JobKind.Merge && spec.Pins.IsAnew != true && before.Position(JobPlanner.DefinitionAppId) == spec.Definition
+        && JobCommits.Retyped(before, spec.Columns.Select(column => column.ToField())) is null ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
 
     /// <summary>All rows of the table are replaced.</summary>
     public static JobDocument Full(JobSpec spec, string root) => Document(spec, root) with

@@ -47,6 +47,23 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
         return new JobTarget(id, table, before, IsDone: true);
     }
 
+    /// <summary>The first of a table's columns that would have another type; null: none. Their files hold the old one, and the protocol has no widening.</summary>
+    public static (Apache.Arrow.Field Present, Apache.Arrow.Field Wanted)? Retyped(Snapshot table, IEnumerable<Apache.Arrow.Field> columns)
+    {
+        foreach (var wanted in columns)
+            if (table.Schema.FieldsLookup[wanted.Name].FirstOrDefault() is { } present && LakeType.Name(present.DataType) != LakeType.Name(wanted.DataType)) return (present, wanted);
+        return null;
+    }
+
+    /// <summary>Before anything is computed or written: files of two types in one column are read by nobody.</summary>
+    /// <exception cref="PipelineException">A column has another type in the table.</exception>
+    public void RequireTypes(JobTarget target, IEnumerable<Apache.Arrow.Field> columns)
+    {
+        if (target.IsDone || Retyped(target.Before, columns) is not var (present, wanted)) return;
+        throw new PipelineException(FaultKind.Invalid, $"Table {spec.Table}", $"column {present.Name} of {target.Id} is {LakeType.Name(present.DataType)} in the lake, and is to be {LakeType.Name(wanted.DataType)}",
+            $"Run './pipeline rebuild {spec.Table}', which makes it anew beside what is there, give the column its type back, or give the new one another name.");
+    }
+
     /// <summary>What the run has read of tables, as the table remembers it.</summary>
     public static IEnumerable<TxnMove> Reads(IEnumerable<PinnedInput> inputs, Snapshot before) => inputs
         .Select(input => new TxnMove(input.AppId, before.Position(input.AppId), input.Version)).Where(move => move.From != move.To);

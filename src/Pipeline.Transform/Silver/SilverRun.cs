@@ -34,6 +34,9 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var silver = await commits.OpenAsync(spec.Table, _columns, everyRun: true, cancellationToken);
         var quarantine = await commits.OpenAsync(TableId.Quarantine(spec.Table.Name), _quarantineColumns, everyRun: false, cancellationToken);
         var deletes = await tables.TryOpenAsync(DeletedId, cancellationToken) is null ? null : await commits.OpenAsync(DeletedId, _columns, everyRun: false, cancellationToken);
+        commits.RequireTypes(silver, _columns);
+        commits.RequireTypes(quarantine, _quarantineColumns);
+        if (deletes is not null) commits.RequireTypes(deletes, _columns);
         var targets = new[] { silver, quarantine, deletes }.OfType<JobTarget>().ToDictionary(target => target.Id);
         var pins = targets.Values.Select(target => target.Table.Pin(target.Before)).ToList();
         try

@@ -20,9 +20,6 @@ public sealed record RebuiltTable(TableId Table, long Version, long? Rows);
 /// </summary>
 public sealed class TableRebuild
 {
-    /// <summary>Ends the name of what is built beside a Silver table.</summary>
-    public const string Suffix = "__rebuild";
-
     /// <summary>Times that a running pipeline may have committed to a table while it was to be switched.</summary>
     private const int RacesMax = 50;
 
@@ -93,7 +90,7 @@ public sealed class TableRebuild
         await progress.EndAsync(_lake.Store, cancellationToken);
     }
 
-    private static TableId BesideOf(TableId table) => TableId.Silver(table.Name + Suffix);
+    private static TableId BesideOf(TableId table) => TableId.Silver(table.Name + TableId.RebuildSuffix);
 
     private static TableId[] TablesBeside(TableId beside) => [beside, TableId.Quarantine(beside.Name), SilverTables.Deleted(beside)];
 
