@@ -28,16 +28,20 @@ public static class ContractFit
         ];
     }
 
-    private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape)
+    private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape) =>
+        column.Sources.Select(source => OfSource(contract, column, source, fields, shape)).FirstOrDefault(finding => finding is not null);
+
+    private static Finding? OfSource(SilverContract contract, SilverColumn column, ColumnExpression.Source source, IReadOnlyList<Field> fields, BronzeShape shape)
     {
         var thing = $"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})";
-        if ((column.From ?? shape.Document) is not { } from)
+        if ((source.Column ?? shape.Document) is not { } from)
             return new Finding(thing, Ok: false, $"no column of {contract.From} holds a whole record", $"Remove format = json, or say with from which column holds the document: {Names(fields)}.");
         if (SilverTables.TryBronze(fields, from) is not { } field)
-            return new Finding(thing, Ok: false, $"{contract.From} has no column '{from}'", $"Correct from{SettingsReader.Nearest(from, fields.Select(one => one.Name))} It has: {Names(fields)}.");
-        if (column.Path is not null)
+            return new Finding(thing, Ok: false, $"{contract.From} has no column '{from}'", $"Correct {(column.Value is null ? "from" : "value")}{SettingsReader.Nearest(from, fields.Select(one => one.Name))} It has: {Names(fields)}.");
+        if (source.Path is not null)
             return field.DataType is StringType ? null
-                : new Finding(thing, Ok: false, $"{from} is {ColumnType.Format(field.DataType)}, and {column.Path} is a path into JSON text", "Remove path, or read the column that has the document.");
+                : new Finding(thing, Ok: false, $"{from} is {ColumnType.Format(field.DataType)}, and {source.Path} is a path into JSON text", "Remove path, or read the column that has the document.");
+        if (column.Value is not null) return null;
 
         var (given, wanted) = (ColumnType.Format(field.DataType), ColumnType.Format(column.Type));
         if (Rounded(field.DataType, column.Type) is { } loss)

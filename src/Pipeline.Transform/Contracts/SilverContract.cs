@@ -68,6 +68,12 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     /// <summary>Where it is configured.</summary>
     public SourceLocation? Location { get; init; }
 
+    /// <summary>How its value is made; null: it is what is at <see cref="From"/> and <see cref="Path"/>.</summary>
+    public ColumnExpression? Value { get; init; }
+
+    /// <summary>What of the source it reads: nothing for a constant.</summary>
+    public IReadOnlyList<ColumnExpression.Source> Sources => Value is { } value ? [.. value.Sources.Distinct()] : [new ColumnExpression.Source(From, Path)];
+
     /// <summary>The type in the Silver table: masked values are text.</summary>
     public IArrowType StoredType => Mask == Mask.None ? Type : StringType.Default;
 

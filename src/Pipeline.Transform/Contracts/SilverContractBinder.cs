@@ -83,7 +83,7 @@ internal static class SilverContractBinder
 
     private static SilverColumn BindColumn(string name, SettingsReader settings, RecordFormat format, SettingsReader table)
     {
-        if (LakeName.FaultOfColumn(name) is { } fault) table.Section("columns").Report(name, fault);
+        if (LakeName.FaultOfColumn(name) is { } misnamed) table.Section("columns").Report(name, misnamed);
         var typeText = settings.String("type");
         var type = ColumnType.TryParse(typeText);
         if (type is null && typeText.Length > 0)
@@ -99,8 +99,14 @@ internal static class SilverContractBinder
         else if (parsed?.Array is not null && type is not (ListType or null))
             settings.Report("path", $"'{path}' is to many values, and {typeText} is for one. Write type = \"array<{typeText}>\"");
 
+        var text = settings.OptionalString("value");
+        string? fault = null;
+        var value = text is null ? null : ColumnExpression.TryParse(text, format == RecordFormat.Json, out fault);
+        if (fault is not null) settings.Report("value", $"is no expression: {fault}");
+        if (text is not null && (settings.Has("from") || settings.Has("path"))) settings.Report("value", "says where the value comes from, and so does from or path. Write one of them");
+
         var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
-            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument ? null : from ?? name, path) { Location = settings.Location };
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument || value is not null ? null : from ?? name, value is null ? path : null) { Location = settings.Location, Value = value };
         settings.Complete();
         return column;
     }

@@ -42,6 +42,8 @@ public static partial class DialectTable
         // By the shortest text that means the double, half away from zero.
         Of("to_decimal(x, p, s)", DuckDbDecimal.Replace("(t AS", "(CAST(x AS VARCHAR) AS", StringComparison.Ordinal), "TRY_CAST(x AS DECIMAL(p, s))",
             ("1.005", "1.01"), ("-2.675", "-2.68"), ("0.125", "0.13"), ("1e15", "1000000000000000.00"), ("1e16", null), ("1e-7", "0.00"), ("NaN", null), ("Infinity", null)) with { Example = "to_decimal(CAST(t AS DOUBLE), 18, 2)" },
+        Same("cents(x)", "CAST(CAST(x AS DECIMAL(19, 0)) * CAST('0.01' AS DECIMAL(3, 2)) AS DECIMAL(21, 2))", (null, null), ("1999", "19.99"), ("-5", "-0.05"), ("0", "0.00"), ("9223372036854775807", "92233720368547758.07"))
+            with { Example = "cents(CAST(t AS BIGINT))" },
         Of("divide(a, b, p, s)", "to_decimal(CAST(a AS DOUBLE) / NULLIF(CAST(b AS DOUBLE), 0), p, s)", "to_decimal(CAST(a AS DOUBLE) / NULLIF(CAST(b AS DOUBLE), 0), p, s)",
             [Row("1.01", "2.01", "2"), Row("0.33", "1", "3"), Row("-0.13", "-1", "8"), Row(null, "1", "0"), Row(null, "0", "0"), Row(null, null, "1"), Row("0.05", "0.1", "2")])
             with { Example = "divide(CAST(t AS DECIMAL(12, 2)), CAST(u AS DECIMAL(12, 2)), 18, 2)" },

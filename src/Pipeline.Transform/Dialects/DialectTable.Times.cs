@@ -8,6 +8,9 @@ public static partial class DialectTable
 
     private const string Date = @"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z";
 
+    private static string EpochTime(string function) =>
+        $"CASE WHEN (x * f) BETWEEN -62135596800000000 AND 253402300799999999 AND (x * f) % 1 = 0 THEN {function}(TRY_CAST((x * f) AS BIGINT)) END";
+
     private static SqlFunction[] Times =>
     [
         Of("parse_date(t)", $"CASE WHEN regexp_matches(t, '{Date}') AND left(t, 4) <> '0000' THEN TRY_CAST(t AS DATE) END", $"CASE WHEN t RLIKE '{Date}' AND left(t, 4) <> '0000' THEN TRY_CAST(t AS DATE) END",
@@ -22,6 +25,10 @@ public static partial class DialectTable
         // Days from the second date to the first.
         Of("datediff(d, since)", "CAST(CAST(d AS DATE) - CAST(since AS DATE) AS INTEGER)", null, [Row("2", "2026-03-01", "2026-02-27"), Row("-1", "2025-12-31", "2026-01-01"), Row(null, null, "2026-01-01")])
             with { IsOurs = false, Example = "datediff(CAST(t AS DATE), CAST(u AS DATE))" },
+        // From the year 1 to 9999; what is finer than a microsecond has no value.
+        Of("epoch_time(x, f)", EpochTime("make_timestamptz"), EpochTime("timestamp_micros"), (null, null), ("1772323200", "1772323200000000"), ("1772323200.25", "1772323200250000"), ("-1.5", "-1500000"),
+            ("253402300799", "253402300799000000"), ("253402300800", null), ("-62135596800", "-62135596800000000"), ("-62135596801", null), ("9223372036854775807", null))
+            with { Example = "epoch_us(epoch_time(CAST(t AS DECIMAL(25, 6)), 1000000))" },
         // Sunday is 1.
         Of("dayofweek(d)", "(CAST(date_part('dow', d) AS INTEGER) + 1)", null, ("2026-03-01", "1"), ("2026-03-07", "7")) with { IsOurs = false, Example = "dayofweek(CAST(t AS DATE))" },
         Of("epoch_us(x)", null, "unix_micros(x)", ("1969-12-31 23:59:59.999999", "-1"), ("1970-01-01 00:00:01", "1000000")) with { IsOurs = false, Example = "epoch_us(CAST(t AS TIMESTAMP))" },

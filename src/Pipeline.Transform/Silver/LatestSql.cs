@@ -46,7 +46,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
                   SELECT {columns}, 'r', true FROM existing
                   UNION ALL
                   SELECT {columns}, 'd', true FROM tombstones
-                ){(_order.HasGiven ? _order.Placed("candidates", Key, From) : "")}{(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
+                ){(_order.HasGiven ? _order.Placed("candidates", Key, name => Carries(name, _shape.Changed!)) : "")}{(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
                 """;
         }
     }
@@ -61,9 +61,9 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     private string WithCarried(string columns, string changed)
     {
         var carried = Values.Select((name, i) =>
-            $"max(CASE WHEN _n > _gone AND {dialect.Call("carries", changed, dialect.Text(From(name)))} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
+            $"max(CASE WHEN _n > _gone AND {Carries(name, changed)} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
         var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {dialect.Name(name)} END) OVER (PARTITION BY {Key}) AS {dialect.Name(name)}");
-        var known = Values.Select((name, i) => (From: From(name), Source: $"_from_{i}")).ToList();
+        var known = Values.Select((name, i) => (From: Mark(name), Source: $"_from_{i}")).ToList();
         var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
         var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
         var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
@@ -92,12 +92,22 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
 
     private string Rows => _order.HasGiven ? "placed" : "candidates";
 
-    /// <summary>The Bronze column that a column is read from.</summary>
-    private string From(string column)
+    /// <summary>
+    /// Whether a row has the value of a column. One that is made of several is known when all of them are; of a row of the table, whose
+    /// list is of columns that are known by themselves, when the list has its own mark.
+    /// </summary>
+    private string Carries(string column, string changed) => Froms(column) switch
     {
-        var from = contract.Column(column).From ?? _shape.Document!;
-        return SilverTables.TryBronze(bronze.FieldsList, from)?.Name ?? from;
-    }
+        [] => "true",
+        [var from] => dialect.Call("carries", changed, dialect.Text(from)),
+        var several => $"CASE WHEN _existing THEN {dialect.Call("carries", changed, dialect.Text(Mark(column)))} ELSE {string.Join(" AND ", several.Select(from => dialect.Call("carries", changed, dialect.Text(from))))} END",
+    };
+
+    /// <summary>What the list of known columns has for a column: the Bronze column that it is read from, unless these are none or many.</summary>
+    private string Mark(string column) => Froms(column) is [var from] ? from : $"={column}";
+
+    private List<string> Froms(string column) =>
+        [.. contract.Column(column).Sources.Select(source => source.Column ?? _shape.Document!).Select(from => SilverTables.TryBronze(bronze.FieldsList, from)?.Name ?? from).Distinct(StringComparer.Ordinal)];
 
     private string Order(string direction)
     {

@@ -62,11 +62,11 @@ internal sealed class RowOrder
     /// </summary>
     /// <param name="rows">Has <c>_op</c> and <c>_existing</c> beside the table's columns.</param>
     /// <param name="key">The key's columns.</param>
-    /// <param name="from">The Bronze column of a column.</param>
-    public string Placed(string rows, string key, Func<string, string> from)
+    /// <param name="carries">Whether a row has the value of a column; asked where changes are partial.</param>
+    public string Placed(string rows, string key, Func<string, string> carries)
     {
         var isTold = _shape.Changed is not null ? "_op = 'd'" : $"_op = 'd' AND ({string.Join(" OR ", _given.Select(column => $"{_sql.Name(column.Name)} IS NULL"))})";
-        var places = _given.Select((column, i) => $"{Place(column, from)} AS {PlaceName(i)}");
+        var places = _given.Select((column, i) => $"{Place(column)} AS {PlaceName(i)}");
         var own = EpochTerm.Concat(_own.Select(_sql.Name)).Select(term => $"{term} ASC NULLS FIRST").Concat(_given.Select(column => $"{_sql.Name(column.Name)} ASC NULLS FIRST"));
         return $"""
             ,
@@ -84,12 +84,12 @@ internal sealed class RowOrder
             )
             """;
 
-        string Place(SilverColumn column, Func<string, string> bronze)
+        string Place(SilverColumn column)
         {
             var name = _sql.Name(column.Name);
-            if (_shape.Changed is not { } changed) return $"CASE WHEN NOT _tells THEN {name} END";
-            var carries = _sql.Call("carries", changed, _sql.Text(bronze(column.Name)));
-            return $"CASE WHEN _tells THEN NULL WHEN {carries} THEN {name} ELSE max(CASE WHEN NOT _tells AND {carries} THEN {name} END) OVER (PARTITION BY {string.Join(", ", [key, .. EpochTerm, Stands])} ORDER BY _step ROWS UNBOUNDED PRECEDING) END";
+            if (_shape.Changed is null) return $"CASE WHEN NOT _tells THEN {name} END";
+            var has = carries(column.Name);
+            return $"CASE WHEN _tells THEN NULL WHEN {has} THEN {name} ELSE max(CASE WHEN NOT _tells AND {has} THEN {name} END) OVER (PARTITION BY {string.Join(", ", [key, .. EpochTerm, Stands])} ORDER BY _step ROWS UNBOUNDED PRECEDING) END";
         }
     }
 

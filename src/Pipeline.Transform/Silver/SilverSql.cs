@@ -175,7 +175,7 @@ public sealed class SilverSql
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
             // What no parent is found by is not looked at.
-            var texts = _bronze.Where(one => (_hasEnds && (one.Name == _shape.Sequence || one.Name == _order.Epoch)) || columns.Exists(source => source.Field == one)).ToList();
+            var texts = _bronze.Where(one => (_hasEnds && (one.Name == _shape.Sequence || one.Name == _order.Epoch)) || columns.Exists(source => source.Reads(one))).ToList();
             var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
             var placed = _hasEnds ? new[] { _shape.Sequence, _order.Epoch }.OfType<string>().Select(column => $"{Raw(column)} AS {column}") : [];
             var isGone = _hasEnds ? $" OR {_order.IsBefore("r.", "truncation.")}" : "";
@@ -185,7 +185,7 @@ public sealed class SilverSql
                   SELECT {Lines("    ", ["_bronze_file AS _file, _bronze_row AS _file_row, _bronze_version, _position, _rules", $"{_sql.Call("byte_length", "_row")} AS _size", .. texts.Select((text, i) => $"{FromText(text, i)} AS {Raw(text.Name)}")])}
                   FROM {Received("waiting", texts)}
                 ),
-                {Parsed([.. _documents.Where(document => columns.Exists(source => source.Field == document.Field && source.Column.Path is not null))])}
+                {Parsed([.. _documents.Where(document => columns.Exists(source => source.ReadsWithin(document.Field)))])}
                 typed AS (
                   SELECT {Lines("    ", ["_file, _file_row, _bronze_version, _position, _rules, _size", .. placed, .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
                   FROM parsed
@@ -263,7 +263,7 @@ public sealed class SilverSql
     {
         var name = _sql.Name(source.Column.Name);
         var isKey = _contract.Key.Contains(source.Column.Name);
-        var applies = isKey ? "" : _hasChanged ? $"_op <> 'd' AND {_sql.Call("carries", _shape.Changed!, _sql.Text(source.From))} AND " : "_op <> 'd' AND ";
+        var applies = isKey ? "" : $"_op <> 'd' AND {string.Concat((_hasChanged ? source.Inputs : []).Select(input => input.Field.Name).Distinct(StringComparer.Ordinal).Select(from => $"{_sql.Call("carries", _shape.Changed!, _sql.Text(from))} AND "))}";
         if (source.Value.CanFail) yield return $"CASE WHEN {applies}{name} IS NULL AND {source.Given} IS NOT NULL THEN '{SilverContract.TypeRule(source.Column.Name)}' END";
         if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
     }
@@ -309,7 +309,29 @@ public sealed class SilverSql
     /// <summary>Finds where a column comes from and how it becomes its type.</summary>
     private Source Resolve(SilverColumn column)
     {
-        var from = column.From ?? _shape.Document
+        var inputs = column.Sources.Select(source => Resolve(column, source)).ToList();
+        if (column.Value is { } expression)
+        {
+            var value = new ExpressionSql(_sql, source =>
+            {
+                var input = inputs.First(one => one.Source == source);
+                return (input.Given, input.Type);
+            }).Of(expression, column.Type);
+            // What was received is missing when all of it is.
+            var texts = inputs.Select(input => input.Type is StringType ? input.Given : _sql.ToText(input.Given, input.Type)).ToList();
+            var given = texts.Count switch { 0 => value.Sql, 1 => texts[0], _ => $"COALESCE({string.Join(", ", texts)})" };
+            return new Source(column, inputs, given, texts.Count == 0 ? column.Type : StringType.Default, value);
+        }
+
+        var only = inputs[0];
+        if (column.Path is not null && JsonPath.TryParse(column.Path)!.Array is not null && column.Type is ListType list)
+            return new Source(column, inputs, only.Given, StringType.Default, Conversion.OfItems(_sql, only.Given, list, JsonPath.TryParse(column.Path)!.InItem));
+        return new Source(column, inputs, only.Given, only.Type, Conversion.Of(_sql, only.Given, only.Type, column.Type));
+    }
+
+    private Input Resolve(SilverColumn column, ColumnExpression.Source source)
+    {
+        var from = source.Column ?? _shape.Document
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"no column of {_contract.From} holds a whole record ({_contract.Location})",
                 $"Remove format = json, or say with from which column holds the document. It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
@@ -317,16 +339,13 @@ public sealed class SilverSql
             ?? throw new PipelineException(FaultKind.Invalid, $"Table {_contract.Table}, column {column.Name}",
                 $"{_contract.From} has no column '{from}' ({_contract.Location})",
                 $"Correct from{SettingsReader.Nearest(from, _bronze.Select(f => f.Name))} It has: {string.Join(", ", _bronze.Select(f => f.Name))}.");
-        if (column.Path is null) return new Source(column, field.Name, field, Given(field, from), field.DataType, Conversion.Of(_sql, Given(field, from), field.DataType, column.Type));
+        if (source.Path is null) return new Input(source, field, Given(field, from), field.DataType);
 
         var document = _documents.Find(d => d.Field == field);
         if (document is null) _documents.Add(document = new Document(field.Name == _shape.Document, [], Raw(field.Name), Plain("_json_", field.Name), Plain("_exact_", field.Name), field));
-        var path = JsonPath.TryParse(column.Path)!;
+        var path = JsonPath.TryParse(source.Path)!;
         document.Paths.Add(path.Array ?? path);
-        var text = _sql.Item(document.Parsed, document.Paths.Count);
-        if (path.Array is not null && column.Type is ListType list)
-            return new Source(column, field.Name, field, text, StringType.Default, Conversion.OfItems(_sql, text, list, path.InItem));
-        return new Source(column, field.Name, field, text, StringType.Default, Conversion.Of(_sql, text, StringType.Default, column.Type));
+        return new Input(source, field, _sql.Item(document.Parsed, document.Paths.Count), StringType.Default);
     }
 
     /// <summary>A table that had its source's column under a name that readers refuse has that one beside the one that it is renamed to.</summary>
@@ -371,7 +390,14 @@ public sealed class SilverSql
     /// <param name="Exact">The column of <see cref="SqlDialect.JsonPrepared"/>.</param>
     private sealed record Document(bool IsRecord, List<JsonPath> Paths, string Raw, string Parsed, string Exact, Field Field);
 
-    /// <param name="From">The Bronze column.</param>
     /// <param name="Given">The value as received: null only when there is none.</param>
-    private sealed record Source(SilverColumn Column, string From, Field Field, string Given, IArrowType GivenType, Conversion Value);
+    private sealed record Source(SilverColumn Column, IReadOnlyList<Input> Inputs, string Given, IArrowType GivenType, Conversion Value)
+    {
+        public bool Reads(Field field) => Inputs.Any(input => input.Field == field);
+
+        public bool ReadsWithin(Field field) => Inputs.Any(input => input.Field == field && input.Source.Path is not null);
+    }
+
+    /// <summary>A Bronze column, or what is at a path in it.</summary>
+    private sealed record Input(ColumnExpression.Source Source, Field Field, string Given, IArrowType Type);
 }

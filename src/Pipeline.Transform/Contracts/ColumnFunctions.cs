@@ -1,0 +1,34 @@
+using System.Text.RegularExpressions;
+
+namespace Pipeline.Transform.Contracts;
+
+/// <summary>Names and arguments of <see cref="ColumnFunction"/>.</summary>
+internal static partial class ColumnFunctions
+{
+    private static readonly Dictionary<ColumnFunction, string> ByFunction = Enum.GetValues<ColumnFunction>().ToDictionary(function => function, function => function switch
+    {
+        ColumnFunction.EpochS => "epoch_s",
+        ColumnFunction.EpochMs => "epoch_ms",
+        ColumnFunction.EpochUs => "epoch_us",
+        _ => function.ToString().ToLowerInvariant(),
+    });
+
+    public static IReadOnlyList<string> Names { get; } = [.. ByFunction.Values, "path"];
+
+    public static string NameOf(ColumnFunction function) => ByFunction[function];
+
+    /// <summary>What is wrong with the arguments; null: nothing.</summary>
+    public static string? FaultOf(ColumnFunction function, IReadOnlyList<ColumnExpression> arguments) => function switch
+    {
+        ColumnFunction.Coalesce => arguments.Count >= 2 ? null : "coalesce takes two values or more",
+        ColumnFunction.Date => arguments.Count >= 2 && arguments.Skip(1).All(form => form is ColumnExpression.Literal { Text: var text } && IsForm(text))
+            ? null : "date takes a text and its forms: date(day, 'dd.MM.yyyy', 'yyyy-MM-dd')",
+        _ => arguments.Count == 1 ? null : $"{NameOf(function)} takes one value",
+    };
+
+    private static bool IsForm(string form) =>
+        Form().IsMatch(form) && form.Contains("yyyy", StringComparison.Ordinal) && form.Contains("MM", StringComparison.Ordinal) && form.Contains("dd", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"^(?:(?:yyyy|MM|dd)[-./ ]?){3}\z")]
+    private static partial Regex Form();
+}
