@@ -2,8 +2,10 @@ using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Rebuild;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Tests.Jobs;
 
@@ -252,6 +254,31 @@ public sealed class TableIdentitySpec : IDisposable
         Assert.IsType<Apache.Arrow.Types.StringType>((await OpenAsync(Silver)).Schema.GetFieldByName("user_id").DataType);
         Assert.Equal(["1|newer@x"], await _lake.RowsAsync(Rows));
         await BalancesAsync(6);
+    }
+
+    [Fact]
+    public async Task A_run_that_can_never_be_finished_gives_way_to_the_rebuild_that_its_fault_names()
+    {
+        await FillAsync();
+        await AppendAsync("(9, 'nine@x', 7, 'c', 7)");
+        _lake.Jobs.BeforeCommit = table =>
+        {
+            if (table == QualityTable.Id) throw new IOException("killed");
+        };
+        await Assert.ThrowsAsync<IOException>(() => _lake.RunAsync("silver/users"));
+        _lake.Jobs.BeforeCommit = null;
+        foreach (var statements in Directory.GetFiles(PathOf("silver/users/_statements"))) File.Delete(statements);
+        var graph = TestGraph.Of(Contracts.Replace("required = true", "required = false", StringComparison.Ordinal));
+        var planner = new JobPlanner(_lake.Tables, graph, _lake.Options, _lake.Time);
+
+        var pins = (await planner.PlanAsync(Silver, Cancel))!;
+        var fault = await Assert.ThrowsAsync<PipelineException>(async () => await planner.ExpandAsync(pins, SqlDialect.DuckDb, Cancel));
+        await new TableRebuild(_lake.Lake, graph, _lake.Options, _lake.Time).RunAsync(Silver, withDependents: false, _ => { }, Cancel);
+
+        Assert.Contains("'./pipeline rebuild silver/users'", fault.NextStep);
+        Assert.Null(await planner.PlanAsync(Silver, Cancel));
+        Assert.Equal(["1|newer@x", "2|", "9|nine@x"], await _lake.RowsAsync(Rows));
+        await BalancesAsync(7);
     }
 
     [Fact]

@@ -140,6 +140,11 @@ public sealed class TableRebuild
             {
                 // Somebody else has finished it.
             }
+            catch (PipelineException e) when (!e.IsTransient)
+            {
+                // It never can be, since what it needs is gone: the switch takes the place of all that it was to commit.
+                return;
+            }
         }
     }
 
