@@ -131,6 +131,17 @@ public sealed class KafkaHistorySpec : KafkaSpec
         Assert.DoesNotContain(await other.CheckAsync(Deadline), finding => finding.Detail.Contains("no ids", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(3, true)]
+    public async Task Where_records_of_a_key_may_be_in_several_partitions_check_says_what_orders_them(int partitions, bool isSaid)
+    {
+        await using var fixture = new KafkaFixture(partitions, hasTopicIds: true);
+        await using var source = fixture.Open();
+
+        Assert.Equal(isSaid, (await source.CheckAsync(Deadline)).Any(finding => finding.Ok && finding.Detail.Contains("their times order them", StringComparison.Ordinal)));
+    }
+
     private async Task<SplitMarks> MarksAtAsync(ISource source, SplitId split, long position)
     {
         await foreach (var chunk in source.ReadAsync([new SplitPosition(split, 0)], Deadline))
