@@ -81,6 +81,39 @@ public sealed class AdviceSpec
     }
 
     [Fact]
+    public async Task A_Gold_table_that_is_gone_is_made_again_by_a_rebuild()
+    {
+        using var lake = await CopyAsync();
+        await AfterAsync<TableIsGone>(lake, Remedy.Remake, () =>
+        {
+            lake.RemoveTable(Totals);
+            return Task.FromResult<Func<Task>>(() => lake.RebuildAsync(Totals));
+        });
+    }
+
+    [Fact]
+    public async Task A_Silver_table_that_is_gone_is_made_again_by_a_rebuild()
+    {
+        using var lake = await CopyAsync();
+        await AfterAsync<TableIsGone>(lake, Remedy.Remake, () =>
+        {
+            lake.RemoveTable(SilverUsers);
+            return Task.FromResult<Func<Task>>(() => lake.RebuildAsync(SilverUsers));
+        });
+    }
+
+    [Fact]
+    public async Task A_key_that_is_there_twice_is_there_once_when_its_table_was_rebuilt()
+    {
+        using var lake = await CopyAsync();
+        await AfterAsync<KeyOccursAgain>(lake, Remedy.KeepAndReportOrRemake, async () =>
+        {
+            await lake.BySelfAsync(SilverUsers, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1"));
+            return () => lake.RebuildAsync(SilverUsers);
+        });
+    }
+
+    [Fact]
     public async Task The_history_shows_what_another_program_has_committed()
     {
         using var lake = await CopyAsync();

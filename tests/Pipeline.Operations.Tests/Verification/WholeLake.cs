@@ -10,6 +10,7 @@ using Pipeline.Delta.Storage;
 using Pipeline.DuckDb;
 using Pipeline.Ingest;
 using Pipeline.Ingest.Committer;
+using Pipeline.Operations.Tables;
 using Pipeline.Operations.Verification;
 using Pipeline.Testing;
 using Pipeline.Transform;
@@ -168,6 +169,9 @@ internal sealed class WholeLake : IDisposable
             foreach (var table in Graph.Tables) ran |= await RunAsync(table, beforeCommit);
         }
     }
+
+    /// <summary>As an operator does.</summary>
+    public Task RebuildAsync(TableId table) => RebuildTable.RunAsync(new RebuildTableRequest(table, WithDependents: true), Graph, _options, Lake, Time, _ => { }, Cancel);
 
     public async Task<bool> RunAsync(TableId table, Action<TableId>? beforeCommit = null)
     {
