@@ -42,6 +42,7 @@ public sealed partial class OneRetrySpec
         ["LogWalk.cs"] = "names a commit that cannot be read for good, and goes on with the next",
         ["MedallionCoordinatorActor.cs"] = "looks at the other tables where one cannot be read for good, and throws on",
         ["PendingReads.cs"] = "counts a table that cannot be read for good as one of which nothing is held back",
+        ["TableRebuild.cs"] = "gives up a run that can never end, since what it needs is gone: the switch takes its place; what may pass it throws on",
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",
