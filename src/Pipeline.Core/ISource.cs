@@ -68,6 +68,9 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
     /// <summary>A position of its splits names one record: no two share it.</summary>
     public bool PositionsNameRecords { get; init; }
 
+    /// <summary>The columns that a delete has a value in; null: whatever rows have, or there are no deletes.</summary>
+    public IReadOnlyList<string>? DeletesCarry { get; init; }
+
     /// <summary>Columns that the source adds to the table's own, and by which rows may be ordered.</summary>
     public IReadOnlyList<string> TechnicalColumns { get; init; } = [];
 }

@@ -13,7 +13,12 @@ public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceD
 
     public string Kind => "kafka";
 
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers) { TechnicalColumns = KafkaSchemas.Ordering, PositionsNameRecords = true })];
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, table.Workers)
+    {
+        TechnicalColumns = KafkaSchemas.Ordering,
+        PositionsNameRecords = true,
+        DeletesCarry = table.Envelope == KafkaEnvelope.Tombstone ? KafkaSchemas.OfTombstones : null,
+    })];
 
     public ISource Open(SourceServices services) => new KafkaSource(this, services);
 }

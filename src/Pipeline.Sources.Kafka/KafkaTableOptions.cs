@@ -24,6 +24,19 @@ public enum KafkaFormat
     Protobuf,
 }
 
+/// <summary>What a topic's records say of the rows that they are about.</summary>
+public enum KafkaEnvelope
+{
+    /// <summary>Nothing: each is a row, also one without a value.</summary>
+    None,
+
+    /// <summary>
+    /// A record without a value deletes the row of its key, as in topics that are compacted. One that has no key either says
+    /// nothing and is a row without a value.
+    /// </summary>
+    Tombstone,
+}
+
 /// <summary>One topic and the table it feeds.</summary>
 public sealed record KafkaTableOptions
 {
@@ -37,6 +50,9 @@ public sealed record KafkaTableOptions
 
     /// <summary>What the topic's values are. Default <c>json</c>.</summary>
     public KafkaFormat Format { get; init; } = KafkaFormat.Json;
+
+    /// <summary>What records say of rows. Default <c>none</c>.</summary>
+    public KafkaEnvelope Envelope { get; init; } = KafkaEnvelope.None;
 
     /// <summary>Whether each value names a schema in the registry.</summary>
     internal bool HasSchemas => Format is KafkaFormat.Avro or KafkaFormat.Protobuf;
@@ -60,6 +76,7 @@ public sealed record KafkaTableOptions
             Name = name,
             Topic = settings.String("topic", name),
             Format = settings.Choice<KafkaFormat>("format", Defaults.Format),
+            Envelope = settings.Choice<KafkaEnvelope>("envelope", Defaults.Envelope),
             Workers = settings.Int("workers", Defaults.Workers, min: 1, max: 256),
             RecordBytesMax = settings.Bytes("record-bytes-max", Defaults.RecordBytesMax, min: 1, max: 256L << 20),
         };

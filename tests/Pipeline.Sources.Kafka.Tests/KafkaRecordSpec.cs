@@ -55,6 +55,26 @@ public sealed class KafkaRecordSpec : KafkaSpec
         Assert.Equal([("gone", null, 0L), ("", "", 1L)], read.Records.Select(record => (record.Key, record.Value, record.Position)));
     }
 
+    [Theory]
+    [InlineData(KafkaEnvelope.None, "c")]
+    [InlineData(KafkaEnvelope.Tombstone, "d")]
+    public async Task A_record_that_has_a_key_and_no_value_deletes_where_the_topic_says_so(KafkaEnvelope envelope, string operation)
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), ReadRecords.Utf8("a"));
+        await fixture.ProduceAsync(0, null, ReadRecords.Utf8("a"));
+        await fixture.ProduceAsync(0, null, ReadRecords.Utf8("b"));
+        await fixture.ProduceAsync(0, (byte[]?)null);
+        await fixture.ProduceAsync(0, [], ReadRecords.Utf8("c"));
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { Envelope = envelope }] });
+
+        var read = await ReadRecords.ReadAsync(source, 5, Deadline);
+
+        Assert.Equal([("a", "c"), ("a", operation), ("b", operation), (null, "c"), ("c", "c")], read.Records.Select(record => (record.Key, record.Op)));
+        Assert.Empty(read.DeadLetters);
+    }
+
     [Fact]
     public async Task What_cannot_be_decoded_becomes_a_dead_letter_and_its_neighbours_flow()
     {

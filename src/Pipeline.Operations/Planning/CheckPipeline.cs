@@ -61,7 +61,7 @@ public static class CheckPipeline
                     continue;
                 }
 
-                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema)));
+                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry)));
             }
         }
 

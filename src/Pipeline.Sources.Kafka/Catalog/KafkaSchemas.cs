@@ -12,6 +12,9 @@ internal static class KafkaSchemas
     /// <summary>By which a contract may order rows.</summary>
     public static readonly IReadOnlyList<string> Ordering = ["_timestamp", "_partition", "_offset"];
 
+    /// <summary>What a record without a value has.</summary>
+    public static readonly IReadOnlyList<string> OfTombstones = [.. Ordering, "_key", "_headers"];
+
     private static readonly Schema Text = Make(StringType.Default);
     private static readonly Schema Binary = Make(BinaryType.Default);
     private static readonly Schema Registered = Make(StringType.Default, new Field(SchemaId, Int32Type.Default, nullable: true));

@@ -13,7 +13,7 @@ internal static class LetterDecoding
     {
         var decoder = new RecordDecoder(table, registered);
         var rejections = new RecordRejected?[letters.Count];
-        var columns = new RecordColumns(KafkaSchemas.Of(table.Format), partition, letters.Count, valueBytes: 4096, keyBytes: 1024);
+        var columns = new RecordColumns(KafkaSchemas.Of(table.Format), table.Envelope, partition, letters.Count, valueBytes: 4096, keyBytes: 1024);
         try
         {
             for (var i = 0; i < rejections.Length; i++)

@@ -218,7 +218,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         if (next > (_next ?? long.MinValue)) _next = next;
     }
 
-    private RecordColumns Open() => new(_schema, Partition, _expected.Rows, _expected.ValueBytes, _expected.KeyBytes);
+    private RecordColumns Open() => new(_schema, table.Envelope, Partition, _expected.Rows, _expected.ValueBytes, _expected.KeyBytes);
 
     private sealed class Owner(IDisposable? columns, IDisposable? deadLetters) : IDisposable
     {

@@ -22,13 +22,19 @@ internal sealed class RecordColumns : IDisposable
     private readonly BytesColumn _values;
     private readonly FixedColumn<int>? _schemaIds;
 
+    private readonly KafkaEnvelope _envelope;
+
+    // Rows that delete, in order; made for the first.
+    private List<int>? _deletes;
+
     // Made for the first row whose time goes back.
     private FixedColumn<long>? _orderTimes;
 
     /// <param name="rows">How many rows to expect; columns grow when there are more.</param>
     /// <param name="valueBytes">How many bytes of values to expect.</param>
-    public RecordColumns(Schema schema, int partition, int rows, int valueBytes, int keyBytes)
+    public RecordColumns(Schema schema, KafkaEnvelope envelope, int partition, int rows, int valueBytes, int keyBytes)
     {
+        _envelope = envelope;
         _schema = schema;
         _partition = partition;
         _offsets = new FixedColumn<long>(_memory, Int64Type.Default, rows);
@@ -58,6 +64,7 @@ internal sealed class RecordColumns : IDisposable
     public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId, long? orderTime = null)
     {
         if (orderTime is not null || _orderTimes is not null) AppendOrderTime(orderTime);
+        if (_envelope == KafkaEnvelope.Tombstone && record is { HasValue: false, HasKey: true }) (_deletes ??= []).Add(Rows);
         _offsets.Append(record.Offset);
         if (record.HasTimestamp) _timestamps.Append(record.TimestampMs * 1000);
         else _timestamps.AppendNull();
@@ -78,7 +85,15 @@ internal sealed class RecordColumns : IDisposable
         var partitions = new FixedColumn<int>(_memory, Int32Type.Default, Rows);
         var operations = new BytesColumn(_memory, StringType.Default, Rows, Rows + 1);
         partitions.Append(_partition, Rows);
-        operations.Append("c"u8, Rows);
+        var written = 0;
+        foreach (var row in _deletes ?? [])
+        {
+            operations.Append("c"u8, row - written);
+            operations.Append("d"u8);
+            written = row + 1;
+        }
+
+        operations.Append("c"u8, Rows - written);
 
         if (_orderTimes is not null) return new RecordBatch(WithOrderTime(), [.. Arrays(partitions, operations), _orderTimes.Build()], Rows);
         return new RecordBatch(_schema, Arrays(partitions, operations), Rows);

@@ -15,7 +15,8 @@ public static class ContractFit
 {
     /// <summary>One finding for each column that is not taken as it is, with the line of the configuration.</summary>
     /// <param name="bronze">The source's table, as it is described now.</param>
-    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze)
+    /// <param name="deletesCarry">As of <see cref="SourceTable"/>.</param>
+    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze, IReadOnlyList<string>? deletesCarry = null)
     {
         ArgumentNullException.ThrowIfNull(contract);
         var fields = SilverSql.BronzeFields(bronze);
@@ -23,10 +24,18 @@ public static class ContractFit
         return
         [
             .. contract.Columns.Select(column => OfColumn(contract, column, fields, shape)).OfType<Finding>(),
+            .. deletesCarry is null ? [] : contract.KeyColumns.Select(column => OfDeletes(contract, column, deletesCarry, shape)).OfType<Finding>(),
             .. contract.OrderBy.Where(name => contract.Columns.All(column => column.Name != name) && fields.All(field => field.Name != name))
                 .Select(name => new Finding($"{contract.Table}.order-by ({contract.Location})", Ok: false, $"{contract.From} has no column '{name}'", $"Order by one of: {Names(fields)}.")),
         ];
     }
+
+    /// <summary>A delete is quarantined that does not say which row it deletes.</summary>
+    private static Finding? OfDeletes(SilverContract contract, SilverColumn column, IReadOnlyList<string> carried, BronzeShape shape) =>
+        column.Sources.Select(source => source.Column ?? shape.Document).FirstOrDefault(from => from is not null && !carried.Contains(from, StringComparer.OrdinalIgnoreCase)) is { } missing
+            ? new Finding($"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})", Ok: false, $"it is of the key and is read from {missing}, which a delete of {contract.From} does not have: all of them would go to the quarantine",
+                "Read it from the record's key: from = _key, with a path if the key is JSON.")
+            : null;
 
     private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape) =>
         column.Sources.Select(source => OfSource(contract, column, source, fields, shape)).FirstOrDefault(finding => finding is not null);

@@ -56,6 +56,24 @@ public sealed class ContractFitSpec
         Assert.Contains("no column of bronze/app/users holds a whole record", Assert.Single(Of(contract)).Detail, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("id { type = long }", "value")]
+    [InlineData("id { type = long, from = _key }", null)]
+    [InlineData("id { type = long, from = _key, path = \"$.id\" }", null)]
+    [InlineData("id { type = string, value = \"lower(_key)\" }", null)]
+    [InlineData("id { type = string, value = \"coalesce(_key, id)\" }", "value")]
+    public void A_key_that_a_delete_does_not_have_is_told(string key, string? missing)
+    {
+        var contract = TestGraph.Of($"users {{ from = bronze/events/users, format = json, columns {{ {key}, name {{ type = string }} }}, key = [id] }}").Silver[0];
+        var topic = new Schema([new Field("_key", StringType.Default, nullable: true), new Field("value", StringType.Default, nullable: true).As(BronzeRole.Document), BronzeColumns.OpField, BronzeColumns.PositionField], null);
+
+        var faults = ContractFit.Of(contract, topic, ["_key"]).Where(finding => !finding.Ok).ToList();
+
+        if (missing is null) Assert.Empty(faults);
+        else Assert.Contains($"is read from {missing}, which a delete of bronze/events/users does not have", Assert.Single(faults).Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain(ContractFit.Of(contract, topic), finding => !finding.Ok);
+    }
+
     private static IReadOnlyList<Finding> Of(string contract)
     {
         var (graph, problems) = TestGraph.Bind(contract);

@@ -41,6 +41,38 @@ public sealed class SilverOrderSpec
         Assert.Equal(["2|b2|30", "4|d|50"], await lake.RowsAsync("SELECT user_id, name, updated_at FROM silver.users ORDER BY 1"));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task A_record_of_a_topic_without_a_value_deletes_the_row_of_its_key(int runs)
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            users {
+              from = bronze/events/users
+              format = json
+              columns { id { type = long, from = _key, path = "$.id" }, name { type = string }, at { type = long } }
+              key = [id]
+              order-by = [at]
+            }
+            """));
+        var columns = TestLake.Declared(TestLake.BronzeColumns("_partition int", "_offset long", "_timestamp timestamp", "_key string", "value string"), [.. RowOrderSpec.Roles, "value Document"]);
+        string[] rows =
+        [
+            """0, '{"id":1}', '{"name":"a","at":9}', 'c'""", """1, '{"id":2}', '{"name":"b","at":9}', 'c'""", """2, '{"id":1}', NULL, 'd'""", """3, '{"id":2}', NULL, 'd'""",
+            """4, '{"id":2}', '{"name":"b2","at":1}', 'c'""", """5, 'x', NULL, 'd'""", """6, '{"id":3}', '{"name":"c"}', 'c'""", """7, NULL, NULL, 'c'""",
+        ];
+        foreach (var part in rows.Chunk(rows.Length / runs))
+        {
+            await lake.AppendAsync("bronze/events/users", columns, $"SELECT 0 AS _partition, CAST(_offset AS BIGINT) AS _offset, make_timestamptz(_offset * 1000000) AS _timestamp, CAST(_key AS VARCHAR) AS _key, CAST(value AS VARCHAR) AS value, _op, CAST(_offset AS BIGINT) AS _position FROM (VALUES {string.Join(", ", part.Select(row => $"({row})"))}) AS v(_offset, _key, value, _op)");
+            await lake.RunAllAsync();
+        }
+
+        Assert.Equal(["2|b2|1", "3|c|"], await lake.RowsAsync("SELECT id, name, \"at\" FROM silver.users ORDER BY id"));
+        Assert.Equal(["5|malformed_json", "7|malformed_json"], await lake.RowsAsync("SELECT _position, _rules FROM silver.users__quarantine ORDER BY 1"));
+        Assert.Equal(["8|8"], await lake.RowsAsync("SELECT SUM(rows_in), SUM(accepted - replaced) + SUM(superseded + replaced) + SUM(deleted) + SUM(quarantined) FROM silver._quality"));
+    }
+
     [Fact]
     public async Task A_row_that_comes_after_a_delete_and_was_before_it_stays_deleted()
     {
