@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Tables;
@@ -103,15 +104,27 @@ public sealed class AdviceSpec
     }
 
     [Fact]
-    public async Task A_key_that_is_there_twice_is_there_once_when_its_table_was_rebuilt()
-    {
-        using var lake = await CopyAsync();
-        await AfterAsync<KeyOccursAgain>(lake, Remedy.KeepAndReportOrRemake, async () =>
+    public Task A_key_that_is_there_twice_is_there_once_when_its_table_was_rebuilt() =>
+        RebuiltAsync<KeyOccursAgain>([SilverUsers], lake => lake.BySelfAsync(SilverUsers, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1")));
+
+    [Fact]
+    public Task Rows_that_were_deleted_are_there_again_when_their_table_was_rebuilt() =>
+        RebuiltAsync<FatesDoNotBalance>([SilverEvents], lake => lake.BySelfAsync(SilverEvents, "DELETE", lake.Rewrite(LakeDamage.AllButOne)));
+
+    [Fact]
+    public Task Runs_that_nobody_counts_any_more_do_not_matter_when_their_tables_were_rebuilt() =>
+        RebuiltAsync<RunsReadOtherRows>([SilverEvents, SilverUsers, SilverOrders], lake => lake.BySelfAsync(Quality, "DELETE", lake.Rewrite("SELECT * FROM rows WHERE run > 1")));
+
+    [Fact]
+    public Task A_Gold_table_of_other_values_has_those_of_its_query_when_it_was_rebuilt() =>
+        RebuiltAsync<QueryReturnsOthers>([Totals], lake => lake.BySelfAsync(Totals, "UPDATE", lake.WithoutLast()));
+
+    [Fact]
+    public Task A_table_whose_input_is_behind_is_made_of_what_there_is_when_it_was_rebuilt() =>
+        RebuiltAsync<InputIsBehind>([SilverOrders], async lake =>
         {
-            await lake.BySelfAsync(SilverUsers, "WRITE", lake.Append("SELECT * FROM rows LIMIT 1"));
-            return () => lake.RebuildAsync(SilverUsers);
+            File.Delete(lake.CommitOf(Orders, (await lake.OpenAsync(Orders)).Current.Version));
         });
-    }
 
     [Fact]
     public async Task The_history_shows_what_another_program_has_committed()
@@ -150,6 +163,20 @@ public sealed class AdviceSpec
     }
 
     private static async Task<IReadOnlyList<Flaw>> OfLakeAsync(WholeLake lake) => (await lake.VerifyAsync()).OfLake;
+
+    /// <param name="tables">Those that are rebuilt.</param>
+    private static async Task RebuiltAsync<TFlaw>(TableId[] tables, Func<WholeLake, Task> damageAsync) where TFlaw : Flaw
+    {
+        using var lake = await CopyAsync();
+        await AfterAsync<TFlaw>(lake, Remedy.KeepAndReportOrRemake, async () =>
+        {
+            await damageAsync(lake);
+            return async () =>
+            {
+                foreach (var table in tables) await lake.RebuildAsync(table);
+            };
+        });
+    }
 
     /// <param name="damageAsync">Does the damage, and returns what mends it.</param>
     private static async Task AfterAsync<TFlaw>(WholeLake lake, Remedy advice, Func<Task<Func<Task>>> damageAsync) where TFlaw : Flaw
