@@ -24,6 +24,25 @@ public enum KafkaFormat
     Protobuf,
 }
 
+/// <summary>What a topic's keys are. In the table each is text.</summary>
+public enum KafkaKeyFormat
+{
+    /// <summary>UTF-8.</summary>
+    Text,
+
+    /// <summary>UTF-8 that is JSON: whether it is well-formed is Silver's matter.</summary>
+    Json,
+
+    /// <summary>Anything: two hexadecimal digits a byte, with capital letters.</summary>
+    Bytes,
+
+    /// <summary>Eight bytes, the highest first, as Java's serializer writes a long: a number.</summary>
+    Long,
+
+    /// <summary>Sixteen bytes, in the order of the text: <c>6f9619ff-8b86-d011-b42d-00c04fc964ff</c>.</summary>
+    Uuid,
+}
+
 /// <summary>What a topic's records say of the rows that they are about.</summary>
 public enum KafkaEnvelope
 {
@@ -51,6 +70,9 @@ public sealed record KafkaTableOptions
     /// <summary>What the topic's values are. Default <c>json</c>.</summary>
     public KafkaFormat Format { get; init; } = KafkaFormat.Json;
 
+    /// <summary>What the topic's keys are. Default <c>text</c>. A key that is not is a dead letter.</summary>
+    public KafkaKeyFormat KeyFormat { get; init; } = KafkaKeyFormat.Text;
+
     /// <summary>What records say of rows. Default <c>none</c>.</summary>
     public KafkaEnvelope Envelope { get; init; } = KafkaEnvelope.None;
 
@@ -76,6 +98,7 @@ public sealed record KafkaTableOptions
             Name = name,
             Topic = settings.String("topic", name),
             Format = settings.Choice<KafkaFormat>("format", Defaults.Format),
+            KeyFormat = settings.Choice<KafkaKeyFormat>("key-format", Defaults.KeyFormat),
             Envelope = settings.Choice<KafkaEnvelope>("envelope", Defaults.Envelope),
             Workers = settings.Int("workers", Defaults.Workers, min: 1, max: 256),
             RecordBytesMax = settings.Bytes("record-bytes-max", Defaults.RecordBytesMax, min: 1, max: 256L << 20),

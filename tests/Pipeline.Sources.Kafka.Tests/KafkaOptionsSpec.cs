@@ -13,7 +13,7 @@ public sealed class KafkaOptionsSpec
             fetch-wait-max = 200ms, ends-interval = 2s, request-timeout = 5s
             security { protocol = sasl-ssl, mechanism = scram-sha-256, username = pipeline, password = "secret:file:/run/password", ca-file = /etc/ca.pem
                        certificate-file = /etc/me.pem, key-file = /etc/me.key, key-password = "secret:file:/run/key", verify-hostname = false }
-            tables { user_events { topic = app.user-events, format = bytes, envelope = tombstone, workers = 4, record-bytes-max = 2 MiB }, order_events {} }
+            tables { user_events { topic = app.user-events, format = bytes, key-format = uuid, envelope = tombstone, workers = 4, record-bytes-max = 2 MiB }, order_events {} }
             """);
 
         Assert.Empty(problems);
@@ -26,6 +26,7 @@ public sealed class KafkaOptionsSpec
         Assert.Equal((KafkaProtocol.SaslSsl, SaslMechanism.ScramSha256, "pipeline", "/etc/ca.pem", "/etc/me.pem", "/etc/me.key", false),
             (options.Security.Protocol, options.Security.Mechanism, options.Security.Username, options.Security.CaFile, options.Security.CertificateFile, options.Security.KeyFile, options.Security.VerifyHostname));
         Assert.Equal(("app.user-events", KafkaFormat.Bytes, 2L << 20), (options.Tables[0].Topic, options.Tables[0].Format, options.Tables[0].RecordBytesMax));
+        Assert.Equal([KafkaKeyFormat.Uuid, KafkaKeyFormat.Text], options.Tables.Select(table => table.KeyFormat));
         Assert.Equal([KafkaEnvelope.Tombstone, KafkaEnvelope.None], options.Tables.Select(table => table.Envelope));
         Assert.Equal([["_timestamp", "_partition", "_offset", "_key", "_headers"], null], definition.Tables.Select(table => table.DeletesCarry));
         Assert.Equal(("order_events", KafkaFormat.Json), (options.Tables[1].Topic, options.Tables[1].Format));

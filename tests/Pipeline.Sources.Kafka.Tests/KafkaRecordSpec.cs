@@ -56,6 +56,49 @@ public sealed class KafkaRecordSpec : KafkaSpec
     }
 
     [Theory]
+    [InlineData(KafkaKeyFormat.Long, "00000000000000FF", "255")]
+    [InlineData(KafkaKeyFormat.Long, "8000000000000000", "-9223372036854775808")]
+    [InlineData(KafkaKeyFormat.Long, "000000FF", null)]
+    [InlineData(KafkaKeyFormat.Uuid, "6F9619FF8B86D011B42D00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff")]
+    [InlineData(KafkaKeyFormat.Uuid, "36663936", null)]
+    [InlineData(KafkaKeyFormat.Bytes, "00FE7B", "00FE7B")]
+    [InlineData(KafkaKeyFormat.Bytes, "", "")]
+    [InlineData(KafkaKeyFormat.Text, "00FE", null)]
+    [InlineData(KafkaKeyFormat.Json, "7B7D", "{}")]
+    [InlineData(KafkaKeyFormat.Json, "FE", null)]
+    public async Task A_key_is_text_by_its_format_and_one_that_is_not_of_it_is_a_dead_letter(KafkaKeyFormat format, string hex, string? text)
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        var key = Convert.FromHexString(hex);
+        // A long key after a short one, and none at all.
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), key);
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"));
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), key);
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { KeyFormat = format }] });
+
+        var read = await ReadRecords.ReadAsync(source, 3, Deadline);
+
+        Assert.Equal(text is null ? [null] : [text, null, text], read.Records.Select(record => record.Key));
+        Assert.All(read.DeadLetters, letter => Assert.Equal(("invalid_key", hex), (letter.Code, Convert.ToHexString(letter.Key!))));
+        Assert.Equal(text is null ? 2 : 0, read.DeadLetters.Count);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_longer_than_any_before_is_whole()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), [1]);
+        await fixture.ProduceAsync(0, ReadRecords.Utf8("{}"), [.. Enumerable.Repeat((byte)0xAB, 1000)]);
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        await using var source = fixture.Open(options with { Tables = [options.Tables[0] with { KeyFormat = KafkaKeyFormat.Bytes }] });
+
+        var read = await ReadRecords.ReadAsync(source, 2, Deadline);
+
+        Assert.Equal(["01", string.Concat(Enumerable.Repeat("AB", 1000))], read.Records.Select(record => record.Key));
+    }
+
+    [Theory]
     [InlineData(KafkaEnvelope.None, "c")]
     [InlineData(KafkaEnvelope.Tombstone, "d")]
     public async Task A_record_that_has_a_key_and_no_value_deletes_where_the_topic_says_so(KafkaEnvelope envelope, string operation)

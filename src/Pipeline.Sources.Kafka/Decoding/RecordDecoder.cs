@@ -8,6 +8,7 @@ namespace Pipeline.Sources.Kafka.Decoding;
 internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? registered)
 {
     private readonly bool _isText = table.Format == KafkaFormat.Json;
+    private readonly KeyText _keys = new(table.KeyFormat);
 
     /// <summary>Null when the record is a row.</summary>
     /// <param name="value">The value as the column holds it, valid until the next call; meaningless for a tombstone.</param>
@@ -32,6 +33,9 @@ internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? r
             return new RecordRejected("invalid_utf8", "the value is not UTF-8");
         }
 
-        return Utf8.IsValid(record.Key) ? null : new RecordRejected("invalid_key", "the key is not UTF-8");
+        return _keys.FaultOf(record);
     }
+
+    /// <summary>A record that is a row, with its key as the column holds it, valid until the next call.</summary>
+    public KafkaRecord WithKey(in KafkaRecord record) => _keys.Of(record);
 }

@@ -20,7 +20,7 @@ internal static class LetterDecoding
             {
                 var record = RecordOf(letters[i]);
                 rejections[i] = decoder.Decode(record, out var value, out var schemaId);
-                if (rejections[i] is null) columns.Append(record, value, schemaId);
+                if (rejections[i] is null) columns.Append(decoder.WithKey(record), value, schemaId);
             }
 
             return new DecodedLetters(columns.Rows == 0 ? null : columns.Build(), rejections, columns);

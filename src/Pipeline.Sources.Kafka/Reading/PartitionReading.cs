@@ -75,7 +75,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         LastRecord = record.LeaderEpoch >= 0 ? new LastRecord(record.Offset + 1, record.LeaderEpoch) : null;
         if (record.TimestampMs > _newestMs && record.HasTimestamp) _newestMs = record.TimestampMs;
         _recordBytes += record.Key.Length + (long)record.Value.Length;
-        if (rejection is null) (_columns ??= Open()).Append(record, value, schemaId, OrderTimeOf(record));
+        if (rejection is null) (_columns ??= Open()).Append(_decoder.WithKey(record), value, schemaId, OrderTimeOf(record));
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();

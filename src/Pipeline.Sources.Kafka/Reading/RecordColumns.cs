@@ -57,7 +57,7 @@ internal sealed class RecordColumns : IDisposable
     /// <summary>Bytes of memory held.</summary>
     public long MemoryBytes => _memory.Bytes;
 
-    /// <summary>Adds a record whose key has been checked to be text.</summary>
+    /// <summary>Adds a record whose key is text.</summary>
     /// <param name="value">Its value as the column holds it; ignored for a tombstone.</param>
     /// <param name="schemaId">Null where values have none.</param>
     /// <param name="orderTime">In microseconds; null: its own.</param>
