@@ -22,6 +22,12 @@ public enum KafkaFormat
     /// lowerCamelCase, 64-bit integers as text, fields without presence also at their default.
     /// </summary>
     Protobuf,
+
+    /// <summary>
+    /// JSON text in Confluent's wire format: columns as for <see cref="Avro"/>. The text says all itself, so the registry is not
+    /// asked, and whether it is well-formed and of its schema is Silver's matter.
+    /// </summary>
+    JsonSchema,
 }
 
 /// <summary>What a topic's keys are. In the table each is text.</summary>
@@ -76,7 +82,7 @@ public sealed record KafkaTableOptions
     /// <summary>What records say of rows. Default <c>none</c>.</summary>
     public KafkaEnvelope Envelope { get; init; } = KafkaEnvelope.None;
 
-    /// <summary>Whether each value names a schema in the registry.</summary>
+    /// <summary>Whether a value cannot be read without its schema.</summary>
     internal bool HasSchemas => Format is KafkaFormat.Avro or KafkaFormat.Protobuf;
 
     /// <summary>

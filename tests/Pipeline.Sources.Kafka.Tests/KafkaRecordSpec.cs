@@ -85,6 +85,24 @@ public sealed class KafkaRecordSpec : KafkaSpec
     }
 
     [Fact]
+    public async Task JSON_in_the_registrys_frame_is_its_text_and_the_number_of_its_schema()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        byte[]?[] values = [[0, 0, 0, 1, 2, .. "{\"a\":1}"u8], null, [0, 0, 0, 0, 7], "{\"a\":2}"u8.ToArray(), [0, 0, 0], [0, 0, 0, 0, 7, 0xFF]];
+        foreach (var value in values) await fixture.ProduceAsync(0, value);
+        var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);
+        options = options with { Tables = [options.Tables[0] with { Format = KafkaFormat.JsonSchema }] };
+        await using var source = fixture.Open(options);
+        await using var again = fixture.Open(options);
+
+        var rows = await ReadRecords.RegisteredAsync(source, 3, Deadline);
+        var read = await ReadRecords.ReadAsync(again, 6, Deadline);
+
+        Assert.Equal([("{\"a\":1}", 258), (null, null), ("", 7)], rows);
+        Assert.Equal([(3L, "invalid_wire_format"), (4L, "invalid_wire_format"), (5L, "invalid_utf8")], read.DeadLetters.Select(letter => (letter.Position, letter.Code)));
+    }
+
+    [Fact]
     public async Task A_key_that_is_longer_than_any_before_is_whole()
     {
         await using var fixture = new KafkaFixture(partitions: 1);

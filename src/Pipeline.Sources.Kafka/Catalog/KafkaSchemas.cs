@@ -26,7 +26,7 @@ internal static class KafkaSchemas
     public static Schema Of(KafkaFormat format) => format switch
     {
         KafkaFormat.Bytes => Binary,
-        KafkaFormat.Avro or KafkaFormat.Protobuf => Registered,
+        KafkaFormat.Avro or KafkaFormat.Protobuf or KafkaFormat.JsonSchema => Registered,
         _ => Text,
     };
 

@@ -7,7 +7,7 @@ namespace Pipeline.Sources.Kafka.Decoding;
 /// <summary>Decides whether a record can be a row of its table, and what its value is there. For one thread.</summary>
 internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? registered)
 {
-    private readonly bool _isText = table.Format == KafkaFormat.Json;
+    private readonly bool _isText = table.Format is KafkaFormat.Json or KafkaFormat.JsonSchema;
     private readonly KeyText _keys = new(table.KeyFormat);
 
     /// <summary>Null when the record is a row.</summary>
@@ -28,7 +28,14 @@ internal sealed class RecordDecoder(KafkaTableOptions table, RegisteredValues? r
             if (!registered.TryDecode(record.Value, out value, out var id, out var code, out var reason)) return new RecordRejected(code, reason);
             schemaId = id;
         }
-        else if (_isText && !Utf8.IsValid(record.Value))
+
+        if (table.Format == KafkaFormat.JsonSchema && record.HasValue)
+        {
+            if (!RegisteredValues.TryUnwrap(record.Value, out value, out var id, out var code, out var reason)) return new RecordRejected(code, reason);
+            schemaId = id;
+        }
+
+        if (_isText && !Utf8.IsValid(value))
         {
             return new RecordRejected("invalid_utf8", "the value is not UTF-8");
         }

@@ -10,17 +10,26 @@ internal abstract class RegisteredValues : IDisposable
 {
     private const int HeaderBytes = 5;
 
-    /// <summary>The value as JSON, valid until the next call; or false with a code and a reason, which are empty otherwise.</summary>
-    /// <exception cref="Core.PipelineException">The registry does not answer: reading has to stop here and be tried again.</exception>
-    public bool TryDecode(ReadOnlySpan<byte> value, out ReadOnlySpan<byte> json, out int schemaId, out string code, out string reason)
+    /// <summary>What is behind the header of a value in Confluent's wire format; false with a code and a reason, which are empty otherwise.</summary>
+    public static bool TryUnwrap(ReadOnlySpan<byte> value, out ReadOnlySpan<byte> encoded, out int schemaId, out string code, out string reason)
     {
-        json = default;
+        encoded = default;
         schemaId = 0;
         (code, reason) = ("invalid_wire_format", "the value does not begin with a zero byte and the id of a schema");
         if (value.Length < HeaderBytes || value[0] != 0) return false;
 
         schemaId = BinaryPrimitives.ReadInt32BigEndian(value[1..]);
-        return TryDecode(schemaId, value[HeaderBytes..], out json, out code, out reason);
+        encoded = value[HeaderBytes..];
+        code = reason = "";
+        return true;
+    }
+
+    /// <summary>The value as JSON, valid until the next call; or false with a code and a reason, which are empty otherwise.</summary>
+    /// <exception cref="Core.PipelineException">The registry does not answer: reading has to stop here and be tried again.</exception>
+    public bool TryDecode(ReadOnlySpan<byte> value, out ReadOnlySpan<byte> json, out int schemaId, out string code, out string reason)
+    {
+        json = default;
+        return TryUnwrap(value, out var encoded, out schemaId, out code, out reason) && TryDecode(schemaId, encoded, out json, out code, out reason);
     }
 
     public abstract void Dispose();
