@@ -104,7 +104,25 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
-    public async Task When_a_part_of_a_table_is_gone_the_stream_goes_on_where_it_is_and_the_rest_is_read_again()
+    public async Task Who_reads_a_split_for_other_tables_too_begins_no_history_of_theirs()
+    {
+        var (table, asItWas) = (await OpenAsync(), await OpenAsync());
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 7) { Identity = "a" });
+        await asItWas.Delta.RefreshAsync(Cancel);
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 9) { Identity = "b" });
+
+        await Beginnings.RecordAsync(asItWas, [new Split(Slot, ["users"], Beginning: 7) { Identity = "a" }], _time, Cancel, isOwn: false);
+        await Beginnings.RecordAsync(asItWas, [new Split(Slot, ["users"], Beginning: 7) { Identity = "c" }], _time, Cancel, isOwn: false);
+
+        // It sees what the table's own worker has begun.
+        Assert.Equal((new SplitHistory(1, "b"), 2L), (asItWas.Delta.Current.Histories.Find(Slot), asItWas.Delta.Current.Version));
+    }
+
+    [Theory]
+    [InlineData(null, 40)]
+    [InlineData(30L, 40)]
+    [InlineData(50L, 50)]
+    public async Task When_a_part_of_a_table_is_gone_the_stream_goes_on_behind_what_the_rest_is_read_again_for(long? anew, long expected)
     {
         var table = await OpenAsync();
         Split[] all = [new(Slot, ["users"], Beginning: 7) { Identity = "a" }, new(Other, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }, new(new SplitId("app", "gone"), ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }];
@@ -114,10 +132,10 @@ public sealed class BeginningsSpec : IDisposable
             Moves = [new TxnMove(Slot, 7, 40), new TxnMove(Other, 0, long.MaxValue)], Marks = [.. SplitHistory.MarksOf(Slot, 0, new SplitMarks(Note: 3))],
         }, Cancel);
 
-        await RecordAsync(table, all[..2]);
+        await RecordAsync(table, all[0] with { BeginningAnew = anew }, all[1]);
 
         var snapshot = table.Delta.Current;
-        Assert.Equal((40, 0, 3L), (snapshot.Position(Slot), snapshot.Position(Other), snapshot.Marks(Slot).Note));
+        Assert.Equal((expected, 0, 3L), (snapshot.Position(Slot), snapshot.Position(Other), snapshot.Marks(Slot).Note));
         Assert.Equal((1, 1), (snapshot.Histories.EpochOf(Slot), snapshot.Histories.EpochOf(Other)));
     }
 

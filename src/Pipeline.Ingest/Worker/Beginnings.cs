@@ -30,12 +30,17 @@ internal static class Beginnings
         return (snapshot.Histories.Find(split.Id) is not { } history || history.Identity == split.For(table.Id.Name!).Identity) && snapshot.Position(split.Id) is not null;
     }
 
-    /// <summary>Of those splits that feed the table, whatever they say that it does not know. Any worker may; the first one counts.</summary>
+    /// <summary>
+    /// Of those splits that feed the table, whatever they say that it does not know. Any worker may; the first one counts. That another history
+    /// begins is for the table's own workers to say: who reads a split of many tables may have listed it long ago.
+    /// </summary>
+    /// <param name="isOwn">Whether the splits were listed for this table.</param>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
-    public static ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken)
+    public static async ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken, bool isOwn = true)
     {
         var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).Select(split => split.For(table.Id.Name)).ToList();
-        return RecordAsync(table, snapshot => ToRecord(snapshot, table.Id.Source!, listed), time, cancellationToken);
+        if (!isOwn && SplitEpochs.IsAnother(table.Delta.Current.Histories, listed) && SplitEpochs.IsAnother((await table.Delta.RefreshAsync(cancellationToken)).Histories, listed)) return;
+        await RecordAsync(table, snapshot => isOwn || !SplitEpochs.IsAnother(snapshot.Histories, listed) ? ToRecord(snapshot, table.Id.Source!, listed) : null, time, cancellationToken);
     }
 
     /// <summary>What a version of a table has to be told of its splits; null: it knows everything.</summary>
@@ -83,10 +88,9 @@ internal static class Beginnings
             var history = learned.GetValueOrDefault(split.Id) ?? known;
             var epoch = history?.Epoch ?? 0;
             if (snapshot.Position(SplitHistory.AppIdOf(split.Id, epoch)) is not null) continue;
-            // One history that goes on in a new epoch goes on where it is; a snapshot is read again, for what was gone meanwhile.
-            var goesOn = known is not null && known.Identity == history!.Identity && !split.IsSnapshot;
-            var reached = goesOn ? snapshot.Position(split.Id) : null;
-            if ((reached ?? (known is null || goesOn ? split.Beginning : split.BeginningAnew ?? split.Beginning)) is not { } at) continue;
+            // One history that goes on in a new epoch goes on where it is, or behind all that its snapshots will have, which are read again.
+            var reached = known is not null && known.Identity == history!.Identity && !split.IsSnapshot ? snapshot.Position(split.Id) : null;
+            if ((known is null ? split.Beginning : reached is not null && !(split.BeginningAnew > reached) ? reached : split.BeginningAnew ?? split.Beginning) is not { } at) continue;
             moves.Add(new TxnMove(split.Id, epoch, from: null, at));
             if (reached is not null) marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, snapshot.Marks(split.Id)));
             named.Add((split.Id, at));

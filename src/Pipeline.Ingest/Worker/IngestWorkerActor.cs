@@ -268,7 +268,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 await _setup.Source.DescribeAsync(name, cancel), cancel));
         // Also of splits that others read: their rows and ours meet in the table.
         var splits = await BeginningsOf(listed, tables.Values, cancel);
-        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, splits, _setup.Time, cancel);
+        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, splits, _setup.Time, cancel, isOwn: table.Id == _setup.Bronze);
         var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Delta.Current, mine));
         if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
             logged = logged.SetItem(_setup.DeadLetters, LoggedEpochs.Of((await FollowAsync(deadLetters, tables, mine, cancel)).Delta.Current, mine));

@@ -35,6 +35,9 @@ internal static class SplitEpochs
     private static bool HasLostPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot)
         && histories.BySplit.Any(known => known.Value.IsSnapshot && known.Value.Epoch == epoch && listed.All(split => split.Id != known.Key));
 
+    /// <summary>Whether splits are of another history than the newest that a table knows.</summary>
+    public static bool IsAnother(SplitHistories histories, IReadOnlyCollection<Split> listed) => histories.Newest is { } newest && listed.Any(split => split.Identity is { } identity && !AreOne(newest.Identity, identity));
+
     /// <summary>
     /// The same for a table that has rows of splits only where they could not be decoded: each split has its own count there,
     /// which follows the table that it is read for.

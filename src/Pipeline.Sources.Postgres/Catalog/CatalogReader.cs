@@ -59,6 +59,7 @@ internal static class CatalogReader
     }
 
     /// <summary>What tables are, by their identity.</summary>
+    /// <exception cref="PipelineException">One was dropped since it was found: each statement sees the catalog of its own moment.</exception>
     public static async ValueTask<IReadOnlyDictionary<uint, TableTraits>> TraitsAsync(NpgsqlConnection connection, IEnumerable<PostgresTable> tables, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("""
@@ -74,7 +75,8 @@ internal static class CatalogReader
         var traits = new Dictionary<uint, TableTraits>();
         while (await reader.ReadAsync(cancellationToken))
             traits.Add(reader.GetFieldValue<uint>(0), new TableTraits(reader.GetChar(1), reader.GetChar(2), reader.GetChar(3), reader.GetFieldValue<string[]>(4)));
-        return traits;
+        return tables.FirstOrDefault(table => !traits.ContainsKey(table.Oid)) is { } dropped
+            ? throw new PipelineException(FaultKind.Unreachable, $"Table {dropped.QualifiedName}", "it was dropped while it was looked at", "It is looked at again.") : traits;
     }
 
     /// <summary>That there is no such table, and which name is the nearest.</summary>

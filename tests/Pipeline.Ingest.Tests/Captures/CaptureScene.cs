@@ -25,7 +25,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     {
         (_directory, _server, _tables, _options) = (directory, server, tables, options);
         _database = NpgsqlDataSource.Create(server.ConnectionString);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(4));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 4));
     }
 
     public const string Publication = "pipeline_app";
@@ -38,7 +38,11 @@ internal sealed class CaptureScene : IAsyncDisposable
     public static async Task<CaptureScene> StartAsync(string create, IReadOnlyList<string> tables, IngestOptions? options = null)
     {
         var directory = new ScratchDirectory("pipeline-capture-");
-        var scene = new CaptureScene(directory, await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory), TestContext.Current.CancellationToken), tables, options ?? IngestNode.Fast);
+        var scene = new CaptureScene(directory, await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory)
+        {
+            // What was done must outlive a crash.
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on" },
+        }, TestContext.Current.CancellationToken), tables, options ?? IngestNode.Fast);
         await scene.ExecuteAsync(create);
         return scene;
     }
@@ -89,15 +93,15 @@ internal sealed class CaptureScene : IAsyncDisposable
         var end = long.Parse(await ScalarAsync<string>("select (pg_current_wal_insert_lsn() - '0/0')::text"), CultureInfo.InvariantCulture);
         await using var source = Open();
         var waited = _tables.ToHashSet(StringComparer.Ordinal);
-        var last = "";
+        var missing = "";
         try
         {
             while (waited.Count > 0)
             {
                 foreach (var table in waited.ToList())
                 {
-                    last = table;
-                    if (await IsCapturedAsync(source, table, end)) waited.Remove(table);
+                    if (await MissingAsync(source, table, end) is { } still) missing = $"{table}: {still}";
+                    else waited.Remove(table);
                 }
 
                 if (waited.Count > 0) await Task.Delay(100, Cancel);
@@ -105,7 +109,7 @@ internal sealed class CaptureScene : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{string.Join(", ", waited)} did not come so far; {last} was looked at last. {(_running is null ? "" : string.Join("; ", (await Node.StatusAsync()).Tables.Select(table => table.ToString())))}");
+            Assert.Fail($"{string.Join(", ", waited)} did not come so far. {missing}. {(_running is null ? "" : string.Join("; ", (await Node.StatusAsync()).Tables.Select(table => table.ToString())))}");
         }
     }
 
@@ -117,7 +121,7 @@ internal sealed class CaptureScene : IAsyncDisposable
         var server = await CapturedRows.OfServerAsync(_database, table, Cancel);
         var lake = await CapturedRows.OfLakeAsync(_oracle, TableId.Bronze("app", table), server.Columns);
         var (missing, wrong) = (server.Rows.Except(lake).ToList(), lake.Except(server.Rows).ToList());
-        return missing.Count + wrong.Count == 0 ? null : $"{table}: the server has {string.Join("; ", missing)}, and the lake {string.Join("; ", wrong)}";
+        return missing.Count + wrong.Count == 0 ? null : $"{table}: the server has {string.Join("; ", missing)}, and the lake {string.Join("; ", wrong)}\n  {string.Join("\n  ", await CapturedRows.HistoryAsync(_oracle, TableId.Bronze("app", table)))}";
     }
 
     public async Task AssertEqualAsync()
@@ -149,21 +153,26 @@ internal sealed class CaptureScene : IAsyncDisposable
         _directory.Dispose();
     }
 
-    private async Task<bool> IsCapturedAsync(ISource source, string table, long end)
+    /// <summary>What the lake does not have yet of a table; null: it has all.</summary>
+    private async Task<string?> MissingAsync(ISource source, string table, long end)
     {
-        if (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel) is not { } delta) return false;
+        if (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel) is not { } delta) return "there is no table";
         var snapshot = delta.Current;
-        IReadOnlyList<Split> splits;
         try
         {
-            splits = await source.ListSplitsAsync(table, Cancel);
+            foreach (var split in await source.ListSplitsAsync(table, Cancel))
+            {
+                var expected = new SplitHistory(snapshot.Histories.Newest?.Epoch ?? 0, split.For(table).Identity!, split.IsSnapshot);
+                var wanted = split.IsSnapshot ? long.MaxValue : end;
+                if (snapshot.Histories.Find(split.Id) is var history && history != expected) return $"{split.Id} is of {history}, not {expected}";
+                if (snapshot.Position(split.Id) is var position && !(position >= wanted)) return $"{split.Id} is at {position}, not {wanted}";
+            }
+
+            return null;
         }
         catch (PipelineException e) when (e.IsTransient)
         {
-            return false;
+            return e.Message;
         }
-
-        return splits.All(split => snapshot.Histories.Find(split.Id) is { } history && history == new SplitHistory(snapshot.Histories.Newest!.Epoch, split.For(table).Identity!, split.IsSnapshot)
-            && snapshot.Position(split.Id) >= (split.IsSnapshot ? long.MaxValue : end));
     }
 }

@@ -40,9 +40,20 @@ internal static class CapturedRows
             }
         }
 
-        var newest = histories.Histories.Newest!.Epoch;
-        var isSnapshot = histories.Histories.BySplit.Where(split => split.Value is { IsSnapshot: true } && split.Value.Epoch == newest).All(split => histories.Position(split.Key) == long.MaxValue);
-        return [.. rows.Values.Where(row => !isSnapshot || row.Epoch == newest).Select(row => TextOf(columns, column => row.Values.GetValueOrDefault(column)))];
+        var snapshots = histories.Histories.BySplit.Where(split => split.Value.IsSnapshot).GroupBy(split => split.Value.Epoch).MaxBy(splits => splits.Key);
+        var from = snapshots?.All(split => histories.Position(split.Key) == long.MaxValue) == true ? snapshots.Key : 0;
+        return [.. rows.Values.Where(row => row.Epoch >= from).Select(row => TextOf(columns, column => row.Values.GetValueOrDefault(column)))];
+    }
+
+    /// <summary>What a table's log says of its splits, and its commits, for people.</summary>
+    public static async Task<IReadOnlyList<string>> HistoryAsync(LakeOracle oracle, TableId table)
+    {
+        var delta = (await oracle.Lake.TryOpenAsync(table, CancellationToken.None))!;
+        var lines = delta.Current.Histories.BySplit.Select(split => $"{split.Key}: {split.Value}, at {delta.Current.Position(split.Key)}").ToList();
+        lines.AddRange(delta.Current.Txns.Values.Select(txn => $"{txn.AppId} = {txn.Version}"));
+        lines.AddRange((await ChangesAsync(oracle, table)).OrderBy(change => (change.Epoch, change.Position, change.Sequence)).TakeLast(40).Select(change => $"epoch {change.Epoch}, {change.Position}/{change.Sequence}: {change.Op} {change.Values["id"]}"));
+        await foreach (var (version, info) in delta.HistoryAsync(CancellationToken.None)) lines.Add($"{version}: {info?.Operation} {string.Join(", ", info?.OperationParameters?.Select(pair => $"{pair.Key}={pair.Value}") ?? [])}");
+        return lines;
     }
 
     private static async Task<IReadOnlyList<Change>> ChangesAsync(LakeOracle oracle, TableId table)

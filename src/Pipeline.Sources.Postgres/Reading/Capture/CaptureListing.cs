@@ -34,8 +34,8 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private CaptureListed? _last;
     private long _lookedAt;
 
-    /// <summary>Identities as they were when they changed last, and where the log ended then.</summary>
-    private IReadOnlyDictionary<string, string> _seen = ImmutableDictionary<string, string>.Empty;
+    /// <summary>Identities of the tables, and the relations that they consist of, as they were when they changed last, and where the log ended then.</summary>
+    private HashSet<(string Identity, uint Relation)> _seen = [];
 
     private long _end;
     private bool _hasAdvised;
@@ -95,10 +95,10 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             _refused = refused;
             var (system, database) = await CaptureSetup.IdentityAsync(connection, cancellationToken);
             var identities = found.ToDictionary(pair => pair.Key, pair => IdentityOf(system, database, pair.Value, publication!), StringComparer.Ordinal);
-            if (!identities.OrderBy(pair => pair.Key, StringComparer.Ordinal).SequenceEqual(_seen.OrderBy(pair => pair.Key, StringComparer.Ordinal)))
-                (_end, _seen) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), identities);
-            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities,
-                await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken), refused);
+            var relations = await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken);
+            var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, relation))).ToHashSet();
+            if (!_seen.SetEquals(seen)) (_end, _seen) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen);
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused);
         }
 
         await transaction.CommitAsync(cancellationToken);
