@@ -113,19 +113,13 @@ internal sealed class KafkaSource : IRedriveSource
         foreach (var name in splits.Select(split => split.Name.Topic).Distinct(StringComparer.Ordinal)) topics[name] = await TopicAsync(TableOf(name), cancellationToken);
         // Of a partition that nobody leads, reading finds out when somebody does.
         TopicPartition[] asked = [.. splits.Where(split => !topics[split.Name.Topic].Leaderless.Contains(split.Name.Partition)).Select(split => new TopicPartition(split.Name.Topic, split.Name.Partition)).Distinct()];
-        var connection = await _connections.EnterAsync([], cancellationToken);
-        try
-        {
-            // Blocking questions.
-            var (beginnings, ends) = await Task.Run(() => (EndQuestion.AskForBeginnings(connection.Client, asked, _options.RequestTimeout, cancellationToken),
-                EndQuestion.Ask(connection.Client, asked, _options.RequestTimeout, cancellationToken)), cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
-        }
-        finally
-        {
-            await _connections.LeaveAsync(connection, []);
-        }
+        // Not a reading's: it may be over by then, and one for a question alone would be opened and closed at each look.
+        using var lease = await _topics.LeaseAsync(cancellationToken);
+        // Blocking questions.
+        var (beginnings, ends) = await Task.Run(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken),
+            EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken)), cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
     }
 
     /// <summary>Records are fetched by their topic's name: what came until now is of the id that the topic has now, or was one before.</summary>

@@ -140,6 +140,23 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_follows_histories_tells_the_newest_epoch_that_it_begins()
+    {
+        var (table, letters) = (await OpenAsync(), await OpenAsync("_dead_letter"));
+        var other = new Split(Other, ["users"], Beginning: 1) { Identity = "b" };
+        foreach (var slot in new[] { "a", "b" }.Select(identity => new Split(Slot, ["users"], Beginning: 7) { Identity = identity }))
+        {
+            await RecordAsync(table, slot.Identity == "a" ? [slot] : [slot, other]);
+            await Beginnings.FollowAsync(letters, table, [slot, other], _time, Cancel);
+        }
+
+        var histories = letters.Delta.Current.Histories;
+        Assert.Equal((1, 0), (histories.EpochOf(Slot), histories.EpochOf(Other)));
+        var (_, info) = await letters.Delta.HistoryAsync(Cancel).FirstAsync(Cancel);
+        Assert.Equal("1", info!.OperationParameters["epoch"].Trim('"'));
+    }
+
+    [Fact]
     public async Task Of_two_workers_that_find_different_histories_at_a_time_each_has_an_epoch_of_its_own()
     {
         var (first, second) = (await OpenAsync(), await OpenAsync());

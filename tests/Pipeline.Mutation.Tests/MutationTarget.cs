@@ -14,7 +14,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
         ],
         "Pipeline.Ingest.Tests",
         [
-            "IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "SplitDivisionSpec", "WorkerOutagesSpec",
+            "IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "HaltsSpec", "SplitDivisionSpec", "WorkerOutagesSpec",
             "BronzeCommitterStateSpec", "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "PoisonedStageSpec", "TableViewSpec", "TableStatusSpec", "LetterSelectionSpec",
             "FileAgeSpec", "RollPositionsSpec", "RollerSpec", "BeginningsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
         ]);

@@ -30,7 +30,7 @@ internal sealed class TestLake : IDisposable
     /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
     public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false)
     {
-        Time = new LakeClock(Start);
+        Time = new HeldClock(Start);
         Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax };
         var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
         Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);

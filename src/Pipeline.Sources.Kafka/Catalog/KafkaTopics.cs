@@ -69,6 +69,23 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
         }
     }
 
+    /// <summary>The client that topics are asked with, for another question. To be disposed.</summary>
+    public async Task<ClientLease> LeaseAsync(CancellationToken cancellationToken)
+    {
+        using var asking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        await _gate.WaitAsync(asking.Token);
+        try
+        {
+            var lease = _lease ?? await ConnectAsync(asking.Token);
+            await clients.RotateAsync(_client!, _config!, asking.Token);
+            return lease.Share();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>A question that is under way ends first.</summary>
     public async ValueTask DisposeAsync()
     {

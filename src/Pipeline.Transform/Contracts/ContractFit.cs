@@ -34,7 +34,7 @@ public static class ContractFit
     private static Finding? OfDeletes(SilverContract contract, SilverColumn column, IReadOnlyList<string> carried, BronzeShape shape) =>
         column.Sources.Select(source => source.Column ?? shape.Document).FirstOrDefault(from => from is not null && !carried.Contains(from, StringComparer.OrdinalIgnoreCase)) is { } missing
             ? new Finding($"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})", Ok: false, $"it is of the key and is read from {missing}, which a delete of {contract.From} does not have: all of them would go to the quarantine",
-                "Read it from the record's key: from = _key, with a path if the key is JSON.")
+                $"Read it from what a delete has: from = {string.Join(" or ", carried)}, with a path if that is JSON.")
             : null;
 
     private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape) =>

@@ -23,7 +23,7 @@ public sealed class ComputeKpisSpec : IDisposable
     private static readonly TableId Gold = TableId.Gold("heads");
 
     private readonly ScratchDirectory _directory = new("pipeline-kpi-");
-    private readonly LakeClock _time = new(At(9, 0)) { AutoAdvanceAmount = TimeSpan.Zero };
+    private readonly HeldClock _time = new(At(9, 0)) { AutoAdvanceAmount = TimeSpan.Zero };
     private readonly Lake _lake;
 
     public ComputeKpisSpec() => _lake = new Lake(new LocalObjectStore(_directory.Path), _time);

@@ -20,7 +20,7 @@ public sealed class KpiKeeperActorSpec : IDisposable
 
     private readonly ScratchDirectory _directory = new("pipeline-kpi-");
     private readonly ActorSystem _system = ActorSystem.Create("kpis", "akka.loglevel = OFF, akka.stdout-loglevel = OFF");
-    private readonly LakeClock _time = new(Morning);
+    private readonly HeldClock _time = new(Morning);
     private readonly Channel<KeptKpis> _kept = Channel.CreateUnbounded<KeptKpis>();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -37,7 +37,7 @@ public sealed class MadeUpSourceSpec : IDisposable
         Of("_step", Int64Type.Default).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog), Of("_sequence", Int64Type.Default), Of("_changed", StringType.Default));
 
     private readonly ScratchDirectory _directory = new("made-up-");
-    private readonly LakeClock _time = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
+    private readonly HeldClock _time = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
     private readonly TransformOptions _options;
     private readonly Lake _lake;
 

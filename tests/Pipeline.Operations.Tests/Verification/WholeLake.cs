@@ -83,7 +83,7 @@ internal sealed class WholeLake : IDisposable
 
     private WholeLake(DateTimeOffset? at = null)
     {
-        Time = new LakeClock(at ?? new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
+        Time = new HeldClock(at ?? new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
         Directory = Path.Combine(_directory, "lake");
         _options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp") };
     }

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Time.Testing;
 namespace Pipeline.Testing;
 
 /// <summary>
-/// A lake's clock that only the test moves. A pause of less than a second takes its real time: two writers that meet wait
-/// for chance, and would wait for ever on a clock that nobody moves.
+/// A clock that only the test moves. A pause of less than a second takes its real time: two writers that meet wait for chance,
+/// who asks a server again waits for it, and both would wait for ever on a clock that nobody moves.
 /// </summary>
-public sealed class LakeClock(DateTimeOffset start) : FakeTimeProvider(start)
+public sealed class HeldClock(DateTimeOffset start) : FakeTimeProvider(start)
 {
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(1);
 
