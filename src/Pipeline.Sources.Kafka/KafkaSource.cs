@@ -115,8 +115,7 @@ internal sealed class KafkaSource : IRedriveSource
         TopicPartition[] asked = [.. splits.Where(split => !topics[split.Name.Topic].Leaderless.Contains(split.Name.Partition)).Select(split => new TopicPartition(split.Name.Topic, split.Name.Partition)).Distinct()];
         // Not a reading's: it may be over by then, and one for a question alone would be opened and closed at each look.
         using var lease = await _topics.LeaseAsync(cancellationToken);
-        // Blocking questions.
-        var (beginnings, ends) = await Task.Run(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken),
+        var (beginnings, ends) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken),
             EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken)), cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
@@ -139,7 +138,7 @@ internal sealed class KafkaSource : IRedriveSource
         using var formats = new ValueFormats(_schemas, cancellationToken);
         var (options, partition) = (Table(table), KafkaSplitName.Parse(split).Partition);
         // Asking the registry blocks.
-        return await Task.Run(() => LetterDecoding.Decode(options, partition, letters, formats.Of(options)), cancellationToken);
+        return await Blocking.RunAsync(() => LetterDecoding.Decode(options, partition, letters, formats.Of(options)), cancellationToken);
     }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>

@@ -32,8 +32,7 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics t
         var connection = await connections.EnterAsync([], cancellationToken);
         try
         {
-            // The client asks on this thread.
-            var marks = await Task.Run(() => GroupQuestion.Ask(connection.Client, partitions, options.RequestTimeout), cancellationToken);
+            var marks = await Blocking.RunAsync(() => GroupQuestion.Ask(connection.Client, partitions, options.RequestTimeout), cancellationToken);
             return [GroupOffsets.Stranger(marks, new SourceClaim(options.Name, await owner.IdAsync(cancellationToken)), options) is { } stranger
                 ? new Finding(thing, Ok: false, stranger.Cause, stranger.NextStep)
                 : new Finding(thing, Ok: true, "its offsets are this source's to commit")];

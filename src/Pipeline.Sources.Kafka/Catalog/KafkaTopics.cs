@@ -46,8 +46,7 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
             // What happened while nobody asked says nothing about now.
             _lastError = null;
             _failed = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
-            // The call blocks.
-            var answering = Task.Run(() => TopicQuestion.Ask(lease, names, requestTimeout < AskingMax ? requestTimeout : AskingMax, asking.Token), CancellationToken.None);
+            var answering = Blocking.RunAsync(() => TopicQuestion.Ask(lease, names, requestTimeout < AskingMax ? requestTimeout : AskingMax, asking.Token), CancellationToken.None);
             await Task.WhenAny(answering, FailureAsync(asking.Token));
             await asking.CancelAsync();
             if (await answering is { } topics) return topics;

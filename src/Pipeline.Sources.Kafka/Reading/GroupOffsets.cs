@@ -96,7 +96,7 @@ internal sealed class GroupOffsets : IDisposable
         TopicPartition[] partitions;
         lock (_gate) partitions = [.. _shown.Keys.Union(_looked)];
         // The question holds the client by itself: whoever leaves it does not wait for this answer.
-        var texts = await Task.Factory.StartNew(() => GroupQuestion.Ask(_client, partitions, _options.RequestTimeout), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var texts = await Blocking.RunAsync(() => GroupQuestion.Ask(_client, partitions, _options.RequestTimeout), CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();
 
         var stranger = Stranger(texts, own, _options);

@@ -223,6 +223,6 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
         _endsAskedAt ??= _time.GetTimestamp();
         if (_ends is not null || _time.GetElapsedTime(_endsAskedAt.Value) < _options.EndsInterval) return;
         _endsAskedAt = _time.GetTimestamp();
-        _ends = Task.Run(() => EndQuestion.Ask(_connection.Client, [.. Partitions.Select(partition => partition.Place)], _options.RequestTimeout, _leaving.Token), _leaving.Token);
+        _ends = Blocking.RunAsync(() => EndQuestion.Ask(_connection.Client, [.. Partitions.Select(partition => partition.Place)], _options.RequestTimeout, _leaving.Token), _leaving.Token);
     }
 }
