@@ -68,16 +68,14 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
         }
     }
 
-    /// <summary>The client that topics are asked with, for another question. To be disposed.</summary>
+    /// <summary>The client that topics are asked with, for another question behind theirs, which has its password. To be disposed.</summary>
     public async Task<ClientLease> LeaseAsync(CancellationToken cancellationToken)
     {
         using var asking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
         await _gate.WaitAsync(asking.Token);
         try
         {
-            var lease = _lease ?? await ConnectAsync(asking.Token);
-            await clients.RotateAsync(_client!, _config!, asking.Token);
-            return lease.Share();
+            return (_lease ?? await ConnectAsync(asking.Token)).Share();
         }
         finally
         {

@@ -44,9 +44,8 @@ internal sealed class KeyText(KafkaKeyFormat format)
 
     private ReadOnlySpan<byte> Hex(ReadOnlySpan<byte> key)
     {
-        var digits = "0123456789ABCDEF"u8;
         if (_text.Length < key.Length * 2) _text = new byte[key.Length * 2];
-        for (var i = 0; i < key.Length; i++) (_text[i * 2], _text[i * 2 + 1]) = (digits[key[i] >> 4], digits[key[i] & 15]);
+        Convert.TryToHexString(key, _text, out _);
         return _text.AsSpan(0, key.Length * 2);
     }
 }
