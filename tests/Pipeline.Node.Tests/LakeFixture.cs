@@ -24,6 +24,12 @@ internal sealed class LakeFixture(IObjectStore? store = null) : IDisposable
 
     private static readonly Schema Letters = new([.. DeadLetterColumns.SourceSchema.FieldsList, BronzeColumns.IngestedAtField], null);
 
+    private static readonly Schema Waiting = new(
+    [
+        new Field("id", StringType.Default, nullable: true), new Field("_rules", StringType.Default, nullable: true), new Field("_held", BooleanType.Default, nullable: true),
+        new Field("_quarantined_at", BronzeColumns.Timestamp, nullable: true),
+    ], null);
+
     private readonly ScratchDirectory _directory = new("pipeline-lake-");
 
     public string Directory => _directory;
@@ -43,6 +49,17 @@ internal sealed class LakeFixture(IObjectStore? store = null) : IDisposable
             new Int64Array.Builder().AppendRange(Enumerable.Range(1, names.Length).Select(i => (long)i)).Build(),
             new StringArray.Builder().AppendRange(names).Build(),
         ], names.Length);
+        await CommitAsync(id, rows, []);
+    }
+
+    /// <summary>Adds a row to a quarantine: of key 1, which breaks the rule <c>named</c>.</summary>
+    public async Task AppendWaitingAsync(TableId id)
+    {
+        using var rows = new RecordBatch(Waiting,
+        [
+            new StringArray.Builder().Append("1").Build(), new StringArray.Builder().Append("named").Build(), new BooleanArray.Builder().Append(false).Build(),
+            new TimestampArray.Builder((TimestampType)BronzeColumns.Timestamp).Append(Time.GetUtcNow()).Build(),
+        ], 1);
         await CommitAsync(id, rows, []);
     }
 

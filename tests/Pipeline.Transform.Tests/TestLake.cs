@@ -23,14 +23,20 @@ internal sealed class TestLake : IDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private readonly ScratchDirectory _directory = new("lake-");
+    private readonly ScratchDirectory _directory;
+    private readonly bool _isOwner;
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
     /// <param name="memoryMebibytes">DuckDB's memory.</param>
     /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
     public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false)
+        : this(new ScratchDirectory("lake-"), isOwner: true, new HeldClock(Start), graph, runRowsMax, memoryMebibytes, isRemote)
     {
-        Time = new HeldClock(Start);
+    }
+
+    private TestLake(ScratchDirectory directory, bool isOwner, FakeTimeProvider time, TransformGraph graph, long runRowsMax, int memoryMebibytes, bool isRemote)
+    {
+        (_directory, _isOwner, Time) = (directory, isOwner, time);
         Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax };
         var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
         Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
@@ -179,7 +185,13 @@ internal sealed class TestLake : IDisposable
     /// <summary>For the test itself: with memory enough, whatever jobs may use.</summary>
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
-    public void Dispose() => _directory.Dispose();
+    /// <summary>The same lake under another configuration, as another process has it.</summary>
+    public TestLake With(TransformGraph graph, long runRowsMax = 250_000) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote: false);
+
+    public void Dispose()
+    {
+        if (_isOwner) _directory.Dispose();
+    }
 
     private async Task CreateViewAsync(DuckDbSession session, TableId id)
     {

@@ -11,7 +11,7 @@ public sealed record Expectation(IReadOnlyList<TableExpectation> Tables, IReadOn
 /// </remarks>
 /// <param name="Sent">Row versions written or records produced.</param>
 /// <param name="Silver">Distinct keys with at least one good row.</param>
-/// <param name="Superseded">Good rows that are not the latest of their key.</param>
+/// <param name="Superseded">Good rows that are not the latest of their key, and rows that broke a rule before a good one of their key.</param>
 /// <param name="QuarantinedByRule">Rows in the quarantine for which the rule is named.</param>
 /// <param name="WarnedByRule">Rows that broke a rule of severity <c>warn</c> and went on.</param>
 public sealed record TableExpectation(string Source, string Table, long Sent, long DeadLetters, long Silver, long Quarantined, long Superseded,

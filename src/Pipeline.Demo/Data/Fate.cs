@@ -20,11 +20,17 @@ internal enum Outcome
 /// <param name="Warnings">The rules of severity <c>warn</c> that an accepted row breaks.</param>
 internal sealed record Fate(Outcome Outcome, IReadOnlyList<string> Rules, IReadOnlyList<string> Warnings)
 {
+    /// <summary>What had become of the version before it, which need not wait any more; null: nothing of the kind.</summary>
+    public Fate? Settles { get; private init; }
+
     public static readonly Fate New = new(Outcome.New, [], []);
     public static readonly Fate Again = new(Outcome.Again, [], []);
     public static readonly Fate DeadLettered = new(Outcome.DeadLettered, [], []);
 
     public static Fate Quarantined(params string[] rules) => new(Outcome.Quarantined, rules, []);
+
+    /// <summary>A newer version of a key whose version before it went to the quarantine and is settled now.</summary>
+    public static Fate Mends(Fate broken) => Again with { Settles = broken };
 
     public static Fate Warned(string rule) => new(Outcome.New, [], [rule]);
 

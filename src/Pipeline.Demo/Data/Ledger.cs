@@ -38,6 +38,13 @@ internal sealed class Ledger
         {
             Volatile.Write(ref _sent, _sent + 1);
             _outcomes[(int)fate.Outcome]++;
+            if (fate.Settles is { } settled)
+            {
+                _outcomes[(int)Outcome.Quarantined]--;
+                _outcomes[(int)Outcome.Again]++;
+                foreach (var rule in settled.Rules) _quarantinedByRule[rule]--;
+            }
+
             foreach (var rule in fate.Rules) _quarantinedByRule[rule] = _quarantinedByRule.GetValueOrDefault(rule) + 1;
             foreach (var rule in fate.Warnings) _warnedByRule[rule] = _warnedByRule.GetValueOrDefault(rule) + 1;
         }

@@ -49,6 +49,7 @@ internal static class CommandLine
             ])
             root.Add(verb.ToCommand(context));
         root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));
+        root.Add(Group("quarantine", "Rows that break a rule of their contract.", context, new QuarantineListVerb(), new QuarantineShowVerb(), new QuarantineRedriveVerb()));
         root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
         root.Add(Group("metrics", "What is measured, and what it costs.", context, new MetricsListVerb(), new MetricsEstimateVerb()));
         root.Add(Group("dashboard", "The pipeline's dashboard in CloudWatch.", context, new DashboardShowVerb(), new DashboardPutVerb()));

@@ -71,6 +71,9 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     /// <summary>How its value is made; null: it is what is at <see cref="From"/> and <see cref="Path"/>.</summary>
     public ColumnExpression? Value { get; init; }
 
+    /// <summary>How <see cref="Value"/> is written.</summary>
+    public string? ValueText { get; init; }
+
     /// <summary>What of the source it reads: nothing for a constant.</summary>
     public IReadOnlyList<ColumnExpression.Source> Sources => Value is { } value ? [.. value.Sources.Distinct()] : [new ColumnExpression.Source(From, Path)];
 

@@ -106,7 +106,7 @@ internal static class SilverContractBinder
         if (text is not null && (settings.Has("from") || settings.Has("path"))) settings.Report("value", "says where the value comes from, and so does from or path. Write one of them");
 
         var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
-            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument || value is not null ? null : from ?? name, value is null ? path : null) { Location = settings.Location, Value = value };
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument || value is not null ? null : from ?? name, value is null ? path : null) { Location = settings.Location, Value = value, ValueText = text };
         settings.Complete();
         return column;
     }

@@ -66,6 +66,12 @@ public sealed record JobPins
     /// <summary>The same in bytes of their text; one row at least.</summary>
     public long? HeldBytesMax { get; init; }
 
+    /// <summary>It judges rows of the quarantine again that were judged by other rules, and lets none out for their parents alone. Null: it does not.</summary>
+    public bool? JudgesAgain { get; init; }
+
+    /// <summary>How often somebody had asked for the whole quarantine to be judged again; null: never.</summary>
+    public long? Redrives { get; init; }
+
     /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
 

@@ -22,6 +22,12 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// <summary>The <c>txn</c> of a Silver table that was made again: its first run, before which <c>_quality</c> tells of another table.</summary>
     public const string FirstRunAppId = "first-run";
 
+    /// <summary>The <c>txn</c> of a Silver table that says by what rules all rows of its quarantine were judged: <see cref="ContractFingerprint.OfJudging"/>.</summary>
+    public const string JudgingAppId = "judging";
+
+    /// <summary>The <c>txn</c> of a Silver table that counts how often somebody has asked for its quarantine to be judged again.</summary>
+    public const string RedrivesAppId = "redrives";
+
     /// <summary>The fingerprint of what a Gold table was made with: <see cref="Fingerprint"/>.</summary>
     public const string DefinitionAppId = "definition";
 
@@ -35,12 +41,17 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     /// <param name="rowsMax">Bronze rows of the run, at least one commit.</param>
     public async ValueTask<JobPins?> PlanAsync(TableId table, long rowsMax, CancellationToken cancellationToken)
     {
-        var pins = graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, cancellationToken)
+        var pins = graph.TrySilver(table) is { } contract ? await PlanSilverAsync(contract, rowsMax, redrives: false, cancellationToken)
             : graph.TryGold(table) is { } node ? await PlanGoldAsync(node, isWhole: false, cancellationToken)
             : throw new ArgumentException($"{table} is not a table of the graph.", nameof(table));
         // Whoever has forgotten that it is executed takes part in that: nothing is computed twice.
         return pins is not null && remote is not null && await remote.UnderWayAsync(pins, cancellationToken) is { } underWay ? underWay : pins;
     }
+
+    /// <summary>
+    /// A run of a Silver table that judges all rows of its quarantine again, or the first of several; null: there are none. One that was cut off comes back first.
+    /// </summary>
+    internal ValueTask<JobPins?> PlanRedriveAsync(SilverContract contract, CancellationToken cancellationToken) => PlanSilverAsync(contract, options.RunRowsMax, redrives: true, cancellationToken);
 
     /// <summary>
     /// The Bronze table of which a Silver table can no longer read what it has not read: it has asked for nothing for longer than versions
@@ -109,7 +120,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
     private StatedInput Stated(TableId input, JobPins pins) => new(input, pins.Input(input) is null ? JobColumn.Of(graph.ColumnsOf(input)) : []);
 
-    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, CancellationToken cancellationToken)
+    private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, bool redrives, CancellationToken cancellationToken)
     {
         var bronze = await tables.TryOpenAsync(contract.From, cancellationToken);
         if (bronze is null) return null;
@@ -126,7 +137,10 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var lastRun = silver?.Current.Position(JobPins.RunAppId) ?? await RunHistory.LastOfAsync(tables, contract.Table, cancellationToken);
         var isNew = Advanced(inputs[0]);
         var mayRelease = quarantine?.Current.RowCount != 0 && quarantine is not null && inputs.Exists(Advanced);
-        if (!isNew && !mayRelease) return null;
+        var redriven = (silver?.Current.Position(RedrivesAppId) ?? 0) + (redrives ? 1 : 0);
+        // Rows that were judged by other rules than today's: those who wait for a parent alone are among them.
+        var judgesAgain = silver is not null && quarantine?.Current.RowCount is > 0 && silver.Current.Position(JudgingAppId) != ContractFingerprint.OfJudging(contract, redriven);
+        if (redrives ? !judgesAgain : !isNew && !mayRelease && !judgesAgain) return null;
 
         var bytes = EngineRule.Weighs(contract.Engine, options) ? await BronzeRange.BytesAsync(bronze, inputs[0].After, inputs[0].Version, cancellationToken) : 0;
         var engine = EngineRule.Choose(contract.Engine, bytes, options);
@@ -144,6 +158,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Engine = engine.Engine.NameOf(),
             EngineWhy = engine.Why,
             Rows = rows,
+            JudgesAgain = judgesAgain ? true : null,
+            Redrives = redriven > 0 ? redriven : null,
             HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
             HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
             ReflectsUntil = read.CommittedAt,
@@ -248,7 +264,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Columns = JobColumn.Of(checking.SilverFields),
             Key = [.. contract.Key],
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect, epoch is not null).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
-                Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch),
+                Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch,
+                checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0)),
             TimelyWithin = options.LagMax,
         };
     }

@@ -48,9 +48,11 @@ public enum JobKind
 /// <param name="Releasable">Finds the rows of the quarantine that wait for other parents than before, or for none.</param>
 /// <param name="Truncates">Finds the truncates of the source among the rows.</param>
 /// <param name="IsTruncated">Whether a row of the table comes before one.</param>
+/// <param name="Settled">Finds the rows that break a rule and have been made good since; null: of a release that left them where they were.</param>
+/// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
-    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null);
+    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>
@@ -121,19 +123,20 @@ public sealed record JobResult(TableId Table, long Run, long Version, long? Rows
 /// <c>RowsIn + Released = Accepted + Quarantined + Superseded + Deleted</c>.
 /// </summary>
 /// <param name="RowsIn">New Bronze rows.</param>
-/// <param name="Released">Rows that left the quarantine because their parents have arrived.</param>
+/// <param name="Released">Rows that left the quarantine because their parents have arrived, their rules let them, or they are settled.</param>
 /// <param name="Accepted">Rows written to the table.</param>
 /// <param name="Quarantined">Rows put into the quarantine.</param>
-/// <param name="Superseded">Good rows that lost to a newer row of their key.</param>
+/// <param name="Superseded">Rows that lost to a newer row of their key: good ones, and settled ones.</param>
 /// <param name="Deleted">Delete and truncate records, and rows that a truncate removed before they came into the table.</param>
 /// <param name="Replaced">Rows of earlier runs that made way for a newer row or a delete.</param>
 /// <param name="Truncated">Rows of earlier runs that a truncate removed.</param>
 /// <param name="Held">Rows in the quarantine after the run that only wait for a parent; null: a run of a release before.</param>
+/// <param name="Settled">Of the released, those of which the source has a newer good row, or which it has removed; null: a run of a release before.</param>
 /// <param name="QuarantinedByRule">A row counts for each rule that it breaks.</param>
 public sealed record RunQuality(long RowsIn, long Released, long Accepted, long Quarantined, long Superseded, long Deleted, long Replaced, long Truncated,
     ImmutableSortedDictionary<string, long> QuarantinedByRule, ImmutableSortedDictionary<string, long> WarnedByRule,
     double Completeness, double Validity, double Consistency, double Uniqueness, double Timeliness,
-    long? Held = null)
+    long? Held = null, long? Settled = null)
 {
     /// <summary>The metric of a Silver commit that holds it.</summary>
     public const string Metric = "quality";
@@ -149,7 +152,7 @@ public sealed record RunQuality(long RowsIn, long Released, long Accepted, long 
 
         return new RunQuality(RowsIn + earlier.RowsIn, Released + earlier.Released, Accepted + earlier.Accepted, Quarantined + earlier.Quarantined, Superseded + earlier.Superseded,
             Deleted + earlier.Deleted, Replaced + earlier.Replaced, Truncated + earlier.Truncated, Sum(run => run.QuarantinedByRule), Sum(run => run.WarnedByRule),
-            Score(run => run.Completeness), Score(run => run.Validity), Score(run => run.Consistency), Score(run => run.Uniqueness), Score(run => run.Timeliness), Held);
+            Score(run => run.Completeness), Score(run => run.Validity), Score(run => run.Consistency), Score(run => run.Uniqueness), Score(run => run.Timeliness), Held, Settled is null && earlier.Settled is null ? null : (Settled ?? 0) + (earlier.Settled ?? 0));
     }
 
     public static RunQuality FromJson(string json) => JsonSerializer.Deserialize<RunQuality>(json, Json.Options) ?? throw new JsonException("It is null.");

@@ -9,7 +9,7 @@ namespace Pipeline.Transform.Silver;
 /// <summary>Counts and scores of a Silver run, from <c>checked</c>, <c>upserts</c>, <c>emptied</c> and what the merge wrote.</summary>
 internal static class QualityMeasures
 {
-    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely", "taken", "held"];
+    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely", "held"];
 
     public static IEnumerable<JobStep> Steps(JobSpec spec)
     {
@@ -19,7 +19,7 @@ internal static class QualityMeasures
             SELECT count(*) FILTER (WHERE _held_rules IS NULL) AS rows_in, count(*) FILTER (WHERE _held_rules IS NOT NULL AND _rules = '') AS released,
               count(*) FILTER (WHERE _rules <> '' AND _held_rules IS NULL) AS quarantined, count(*) FILTER (WHERE _rules = '' AND NOT {isGone}) AS good,
               count(*) FILTER (WHERE _rules = '' AND {isGone}) AS deleted, count(*) FILTER (WHERE _held_rules IS NULL AND {BronzeColumns.IngestedAt} >= {timely}) AS timely,
-              count(*) FILTER (WHERE _held_rules IS NOT NULL) AS taken, count(*) FILTER (WHERE _rules <> '' AND _held) AS held
+              count(*) FILTER (WHERE _rules <> '' AND _held) AS held
             FROM checked
             """, [.. Counts.Select(name => new JobColumn(name, "long"))]);
         yield return new FiguresStep(SilverSteps.TruncatedFigures, "SELECT count(*) AS truncated FROM emptied", [new JobColumn("truncated", "long")]);
@@ -33,10 +33,12 @@ internal static class QualityMeasures
         var counts = Enumerable.Range(0, Counts.Length).Select(i => answer.Long(SilverSteps.CountsFigures, i)).ToArray();
         var (rowsIn, released, quarantined, good, deleted, timelyRows) = (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
         var (accepted, truncated, marks) = (table.Upserts(answer), answer.Long(SilverSteps.TruncatedFigures), answer.Output(spec.Table).Marks);
+        var (left, kept, gone, waited) = (answer.Long(SilverSteps.SettledFigures), answer.Long(SilverSteps.SettledFigures, 1), answer.Long(SilverSteps.SettledFigures, 2), answer.Long(SilverSteps.SettledFigures, 3));
         if (rowsIn + released != quarantined + good + deleted)
             throw answer.Wrong($"{rowsIn} rows in and {released} released are not {quarantined} quarantined, {good} good and {deleted} deleted");
         if (accepted > good || truncated > marks || counts.Any(count => count < 0) || accepted < 0 || truncated < 0)
             throw answer.Wrong($"of {good} good rows {accepted} were accepted, and {truncated} of {marks} replaced rows truncated");
+        if (left < 0 || kept < 0 || kept > quarantined || gone < 0 || gone > left + kept) throw answer.Wrong($"of {quarantined} bad rows {kept} are settled, beside {left} of the quarantine; {gone} of all these are gone");
         if (spec.Inputs[0].Files.All(file => file.Rows is not null) && spec.Inputs[0].Files.Sum(file => file.Rows) is var read && read != rowsIn)
             throw answer.Wrong($"the files of {spec.Inputs[0].Table} have {read} rows, and it has counted {rowsIn}");
         var quarantinedByRule = answer.Counts(SilverSteps.QuarantinedFigures);
@@ -48,10 +50,10 @@ internal static class QualityMeasures
             return Share(Math.Max(0, rowsIn - broken), rowsIn);
         }
 
-        return new RunQuality(rowsIn, released, accepted, quarantined, Superseded: good - accepted, deleted, Replaced: marks - truncated, truncated,
+        return new RunQuality(rowsIn, released + left, accepted, quarantined - kept, Superseded: good - accepted + left + kept - gone, deleted + gone, Replaced: marks - truncated, truncated,
             quarantinedByRule, warnedByRule, Score(Dimension.Completeness), Score(Dimension.Validity), Score(Dimension.Consistency),
             Uniqueness: Math.Min(Share(accepted, good), Score(Dimension.Uniqueness)), Timeliness: Math.Min(Share(timelyRows, rowsIn), Score(Dimension.Timeliness)),
-            Held: answer.Long(SilverSteps.WaitingFigures) - counts[6] + counts[7]);
+            Held: answer.Long(SilverSteps.WaitingFigures) - answer.Long(SilverSteps.TakenFigures) + counts[6] - waited, Settled: spec.Silver!.Settled is null ? null : left);
     }
 
     private static FiguresStep ByRule(SqlDialect dialect, string name, string column) =>

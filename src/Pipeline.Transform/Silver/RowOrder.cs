@@ -53,6 +53,12 @@ internal sealed class RowOrder
     public IEnumerable<string> Terms(string direction) =>
         EpochTerm.Concat(HasGiven ? [Stands] : []).Concat(_columns.Select(Term)).Select(term => $"{term} {direction}");
 
+    /// <summary>The terms of the order in which the source has its rows, the oldest first: whatever a contract orders by.</summary>
+    public IEnumerable<string> OwnTerms => EpochTerm.Concat(_own.Select(_sql.Name)).Select(term => $"{term} ASC NULLS FIRST");
+
+    /// <summary>The columns of <see cref="OwnTerms"/>.</summary>
+    public IEnumerable<string> OwnColumns => (Epoch is null ? [] : new[] { Epoch }).Concat(_own).Distinct(StringComparer.Ordinal);
+
     /// <summary>Whether the contract orders by columns that records may not carry.</summary>
     public bool HasGiven => _given.Count > 0;
 
@@ -67,7 +73,7 @@ internal sealed class RowOrder
     {
         var isTold = _shape.Changed is not null ? "_op = 'd'" : $"_op = 'd' AND ({string.Join(" OR ", _given.Select(column => $"{_sql.Name(column.Name)} IS NULL"))})";
         var places = _given.Select((column, i) => $"{Place(column)} AS {PlaceName(i)}");
-        var own = EpochTerm.Concat(_own.Select(_sql.Name)).Select(term => $"{term} ASC NULLS FIRST").Concat(_given.Select(column => $"{_sql.Name(column.Name)} ASC NULLS FIRST"));
+        var own = OwnTerms.Concat(_given.Select(column => $"{_sql.Name(column.Name)} ASC NULLS FIRST"));
         return $"""
             ,
             counted AS (

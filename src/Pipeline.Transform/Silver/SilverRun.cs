@@ -88,11 +88,18 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var files = steps.Table.Files(answer, commits.Now);
         var quality = QualityMeasures.Of(spec, answer, steps.Table);
         // Parents whose children have not all left the quarantine are news for the next run too.
-        var read = isBehind ? Pins.Inputs.Take(1) : Pins.Inputs;
-        var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer));
+        var read = isBehind || Pins.JudgesAgain == true ? Pins.Inputs.Take(1) : Pins.Inputs;
+        var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer)).Concat(Judged(silver.Before, isBehind));
         if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
+    }
+
+    /// <summary>By what rules all rows of the quarantine have been judged.</summary>
+    private IEnumerable<TxnMove> Judged(Snapshot before, bool isBehind)
+    {
+        if (spec.Silver!.Judging is { } judging && !(isBehind && Pins.JudgesAgain == true)) yield return new TxnMove(JobPlanner.JudgingAppId, before.Position(JobPlanner.JudgingAppId), judging);
+        if (Pins.Redrives is { } redrives && redrives != before.Position(JobPlanner.RedrivesAppId)) yield return new TxnMove(JobPlanner.RedrivesAppId, before.Position(JobPlanner.RedrivesAppId), redrives);
     }
 
     /// <summary>The last commit of a run.</summary>

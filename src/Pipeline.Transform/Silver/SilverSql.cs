@@ -197,6 +197,107 @@ public sealed class SilverSql
         }
     }
 
+    /// <summary>
+    /// Rows that break a rule and need not be looked at any more: their source has a newer row of their key that is good and whole, or a
+    /// delete of it, or they were removed there with others.
+    /// </summary>
+    /// <remarks>
+    /// The engine provides <c>checked</c>; <c>existing</c> and <c>tombstones</c> with all keys of it; <c>quarantine_rows</c> and, of them,
+    /// <c>held</c>, which are in <c>checked</c>; <c>quarantine_all</c>, which has the same rows where <c>last_truncate</c> has one.
+    /// The result: <c>_file</c>, <c>_file_row</c>; <c>_was</c>, the row was in the quarantine before; <c>_waited</c>, it only misses a
+    /// reference; <c>_gone</c>, 1 where it was removed with others. Newer means later at the source, whatever the contract orders by; of
+    /// rows at one place there the good one is the newer.
+    /// </remarks>
+    public string Settled
+    {
+        get
+        {
+            var keys = _contract.KeyColumns.ToList();
+            var sources = keys.Select(column => _sources.Single(source => source.Column == column)).ToList();
+            // The quarantine has keys as they were received: which of its rows share one with the run is asked without their documents.
+            var texts = keys.Where(column => column.Mask != Contracts.Mask.None || (column.Value is null && column.Type is not BinaryType)).ToList();
+            var key = _sql.Names(_contract.Key);
+            var isKnown = string.Join(" AND ", _contract.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL"));
+            var places = _order.OwnColumns.ToList();
+            var needed = _bronze.Where(bronze => sources.Exists(source => source.Reads(bronze)) || places.Contains(bronze.Name)
+                || (places.Contains(BronzeColumns.OrderTime) && (bronze.Name == _shape.OrderTime || bronze.Name == _shape.RecordTime))).ToList();
+            var isWhole = _shape.Changed is { } changed ? $"{changed} IS NULL" : "true";
+            var columns = $"{key}, {_sql.Names(places)}";
+            var numbered = texts.Select((column, i) => (Column: column, Name: $"_k_{i}")).ToList();
+            var near = texts.Count == 0 ? "SELECT * FROM quarantine_rows" : $"""
+                SELECT * FROM (SELECT *, {string.Join(", ", numbered.Select(one => $"{KeyOf(one.Column)} AS {one.Name}"))} FROM quarantine_rows) AS q
+                  SEMI JOIN (SELECT {string.Join(", ", numbered.Select(one => $"{_sql.Name(one.Column.Name)} AS {one.Name}"))} FROM touched) AS t USING ({string.Join(", ", numbered.Select(one => one.Name))})
+                """;
+            return $"""
+                WITH touched AS (
+                  SELECT DISTINCT {key} FROM checked WHERE _rules = '' AND {isKnown}
+                ),
+                near AS (
+                  {near}
+                ),
+                source AS (
+                  SELECT {Lines("    ", ["_bronze_file AS _file, _bronze_row AS _file_row, _held AS _waited", .. needed.Select((bronze, i) => $"{FromText(bronze, i)} AS {Raw(bronze.Name)}")])}
+                  FROM {Received("(SELECT * FROM near ANTI JOIN held USING (_bronze_file, _bronze_row)) AS others", needed)}
+                ),
+                {Parsed([.. _documents.Where(document => sources.Exists(source => source.ReadsWithin(document.Field)))])}
+                keyed AS (
+                  SELECT {Lines("    ", ["_file, _file_row, _waited", .. sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. places.Select(name => $"{Technical(name)} AS {_sql.Name(name)}")])}
+                  FROM parsed
+                ),
+                waiting_rows AS (
+                  SELECT {Lines("    ", ["_file, _file_row, _waited", .. keys.Select(column => Stored(column.ToField())), .. places.Select(_sql.Name)])}
+                  FROM keyed
+                ),
+                opened AS (
+                  SELECT {key} FROM checked WHERE _rules <> '' AND {isKnown} UNION SELECT {key} FROM waiting_rows
+                ),
+                places AS (
+                  SELECT _file, _file_row, _held_rules IS NOT NULL AS _was, _held AS _waited, {columns}, _rules = '' AND (_op = 'd' OR {isWhole}) AS _settles, _rules <> '' AS _open
+                  FROM checked WHERE {isKnown}
+                  UNION ALL
+                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, false, false, {columns}, {isWhole}, false FROM existing
+                  UNION ALL
+                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, false, false, {columns}, true, false FROM tombstones
+                  UNION ALL
+                  SELECT _file, _file_row, true, _waited, {columns}, false, true FROM waiting_rows
+                ),
+                ranked AS (
+                  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", _order.OwnTerms)}, _settles ASC NULLS FIRST) AS _n
+                  FROM places SEMI JOIN opened USING ({key})
+                ),
+                passed AS (
+                  SELECT _file, _file_row, _was, _waited, 0 AS _gone
+                  FROM (SELECT *, max(CASE WHEN _settles THEN _n END) OVER (PARTITION BY {key}) AS _last FROM ranked) AS r
+                  WHERE _open AND _n < _last{(_hasEnds ? Gone : "")}
+                )
+                SELECT _file, _file_row, _was, _waited, max(_gone) AS _gone FROM passed GROUP BY _file, _file_row, _was, _waited
+                """;
+
+            string KeyOf(SilverColumn column) => column.Mask != Contracts.Mask.None ? _sql.Name(column.Name) : Conversion.Of(_sql, _sql.Name(column.Name), StringType.Default, column.Type).Sql;
+        }
+    }
+
+    /// <summary>Rows that a truncate, or a newer snapshot, has removed.</summary>
+    private string Gone
+    {
+        get
+        {
+            var placed = _bronze.Where(bronze => bronze.Name == _shape.Sequence || bronze.Name == _order.Epoch).ToList();
+            return $"""
+
+                  UNION ALL
+                  SELECT _file, _file_row, _held_rules IS NOT NULL, _held, 1 FROM checked WHERE _rules <> '' AND _truncated
+                  UNION ALL
+                  SELECT q._file, q._file_row, true, q._held, 1
+                  FROM (
+                    SELECT {string.Join(", ", ["_bronze_file AS _file, _bronze_row AS _file_row, _held, _position", .. placed.Select((bronze, i) => $"{FromText(bronze, i)} AS {bronze.Name}")])}
+                    FROM {Received("(SELECT * FROM quarantine_all ANTI JOIN held USING (_bronze_file, _bronze_row)) AS others", placed)}
+                  ) AS q
+                  CROSS JOIN last_truncate AS l WHERE {_order.IsBefore("q.", "l.")}
+                """;
+        }
+    }
+
     private IEnumerable<string> TechnicalColumns =>
         SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
 

@@ -23,6 +23,8 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
     public const string TruncateFigures = "truncate";
     public const string BehindFigures = "behind";
     public const string WaitingFigures = "waiting_rows";
+    public const string TakenFigures = "taken_rows";
+    public const string SettledFigures = "settled_rows";
 
     private readonly SourceEnd? _reflected = SourceEnd.Of(table);
     private readonly SilverStatements _silver = spec.Silver!;
@@ -62,6 +64,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         new JobRelation("bronze", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Inputs[0].Files) { Origin = true },
         .. spec.Inputs.Skip(1).Select(input => input.ToRelation(_sql)),
         new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
+new JobRelation("quarantine_all", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)) { NeededWhen = "last_truncate" },
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
     ];
 
@@ -75,8 +78,9 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             yield return new DefineStep("truncated", $"SELECT {Number(truncated?.Epoch ?? 0)} AS _epoch, {Number(truncated is { } end ? end.Position : 0)} AS _position WHERE {(truncated is null ? "false" : "true")}");
             yield return new DefineStep("waiting", "SELECT * FROM quarantine_rows WHERE _held");
             yield return new FiguresStep(WaitingFigures, "SELECT count(*) AS waiting FROM waiting", [new JobColumn("waiting", "long")]);
-            yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({_silver.Releasable}) AS released") { Keep = true };
-            yield return new DefineStep("held", "SELECT * FROM waiting SEMI JOIN (SELECT * FROM releasable WHERE _now) AS leaving USING (_bronze_file, _bronze_row)");
+            yield return new DefineStep("releasable", $"SELECT _file AS _bronze_file, _file_row AS _bronze_row, {bound} AS _now FROM ({(JudgesAgain ? JudgedOtherwise : _silver.Releasable)}) AS released") { Keep = true };
+            yield return new DefineStep("held", $"SELECT * FROM {(JudgesAgain ? "quarantine_rows" : "waiting")} SEMI JOIN (SELECT * FROM releasable WHERE _now) AS leaving USING (_bronze_file, _bronze_row)");
+            yield return new FiguresStep(TakenFigures, "SELECT count(*) AS taken FROM held WHERE _held", [new JobColumn("taken", "long")]);
             // Rows of the quarantine could leave it and are left for the next run.
             yield return new FiguresStep(BehindFigures, "SELECT count(*) AS behind FROM releasable WHERE NOT _now", [new JobColumn("behind", "long")]);
             yield return new DefineStep("checked", _silver.Checked)
@@ -94,6 +98,20 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         }
     }
 
+    private bool JudgesAgain => spec.Pins.JudgesAgain == true && _silver.Judging is not null;
+
+    private string JudgedOtherwise
+    {
+        get
+        {
+            const string order = "(ORDER BY _bronze_version ASC NULLS FIRST, _bronze_file ASC NULLS FIRST, _bronze_row ASC NULLS FIRST ROWS UNBOUNDED PRECEDING)";
+            return $"SELECT _bronze_file AS _file, _bronze_row AS _file_row, row_number() OVER {order} AS _n, CAST(sum({_sql.Call("byte_length", "_row")}) OVER {order} AS BIGINT) AS _bytes FROM quarantine_rows WHERE {SilverTables.Judging} IS DISTINCT FROM {Number(_silver.Judging)}";
+        }
+    }
+
+    /// <summary>Keys of rows that break a rule too: what is settled is looked for among their rows.</summary>
+    private string CheckedKeys => $"SELECT {_key} FROM checked WHERE {(_silver.Settled is null ? "_rules = ''" : string.Join(" AND ", spec.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL")))}";
+
     /// <summary>Make <c>latest</c>, what became of each key, and from it <c>upserts</c>, <c>gone</c> and <c>removed</c>.</summary>
     private IEnumerable<JobStep> LatestSteps
     {
@@ -107,9 +125,12 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
                 SELECT {string.Join(", ", spec.Key.Select(name => $"t.{_sql.Name(name)}"))} FROM table_rows AS t CROSS JOIN last_truncate AS l
                 WHERE {_silver.IsTruncated}
                 """) { Keep = true };
-            foreach (var step in Table.Match($"SELECT {_key} FROM checked WHERE _rules = '' UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
+            foreach (var step in Table.Match($"{CheckedKeys} UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
             yield return new DefineStep("existing", $"SELECT * FROM matched ANTI JOIN emptied USING ({_key})");
-            foreach (var step in Deleted.Match($"SELECT {_key} FROM checked WHERE _rules = ''", "tombstones")) yield return step;
+            foreach (var step in Deleted.Match(CheckedKeys, "tombstones")) yield return step;
+            yield return new DefineStep("settled", _silver.Settled ?? $"SELECT _file, _file_row, false AS _was, false AS _waited, 0 AS _gone FROM checked WHERE false") { Keep = true };
+            yield return new FiguresStep(SettledFigures, "SELECT count(*) FILTER (WHERE _was) AS left_rows, count(*) FILTER (WHERE NOT _was) AS new_rows, count(*) FILTER (WHERE _gone = 1) AS gone, count(*) FILTER (WHERE _waited) AS waited FROM settled",
+                [new JobColumn("left_rows", "long"), new JobColumn("new_rows", "long"), new JobColumn("gone", "long"), new JobColumn("waited", "long")]);
             yield return new DefineStep("latest", $"SELECT * FROM ({_silver.Latest}) AS decided WHERE NOT _existing") { Keep = true };
             yield return new DefineStep("upserts", "SELECT * FROM latest WHERE _op <> 'd'");
             yield return new DefineStep("gone", "SELECT * FROM latest WHERE _op = 'd'");
@@ -124,11 +145,11 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             SELECT {string.Join(", ", spec.Key.Select(name => $"_key_{name} AS {_sql.Name(name)}"))}, _rules, _held, _row, _op, _position,
               _file AS _bronze_file, _file_row AS _bronze_row,
               COALESCE(_held_version, {spec.Pins.Inputs[0].Version}) AS _bronze_version,
-              COALESCE(_held_at, {_sql.Moment(spec.Pins.RequestedAt)}) AS _quarantined_at
-            FROM checked WHERE _rules <> '' AND (_held_rules IS NULL OR _rules <> _held_rules)
+              COALESCE(_held_at, {_sql.Moment(spec.Pins.RequestedAt)}) AS _quarantined_at{(_silver.Judging is { } judging ? $", {Number(judging)} AS {SilverTables.Judging}" : "")}
+            FROM checked ANTI JOIN settled USING (_file, _file_row) WHERE _rules <> ''{(JudgesAgain ? "" : " AND (_held_rules IS NULL OR _rules <> _held_rules)")}
             """),
-        new DefineStep("released", "SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL"),
-        .. Quarantine.Match("SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _held_rules IS NOT NULL", "quarantine_existing"),
+        new DefineStep("released", "SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _rules = '' AND _held_rules IS NOT NULL UNION ALL SELECT _file, _file_row FROM settled WHERE _was"),
+        .. Quarantine.Match("SELECT _file AS _bronze_file, _file_row AS _bronze_row FROM checked WHERE _held_rules IS NOT NULL UNION SELECT _file, _file_row FROM settled WHERE _was", "quarantine_existing"),
         .. Quarantine.Write("quarantine_existing", "quarantined", "released"),
     ];
 

@@ -55,7 +55,7 @@ public static class SilverTables
 
     /// <summary>
     /// Columns of the quarantine: the key as text, the broken rules separated by commas, whether only references are
-    /// missing (so the row is tried again), the Bronze row as a JSON object of texts and where it stands in Bronze.
+    /// missing (so the row is tried again), the Bronze row as a JSON object of texts, where it stands in Bronze, and by what rules it was judged.
     /// </summary>
     public static IReadOnlyList<Field> QuarantineColumns(SilverContract contract) =>
     [
@@ -69,7 +69,11 @@ public static class SilverTables
         new Field("_bronze_row", Int64Type.Default, nullable: true),
         new Field("_bronze_version", Int64Type.Default, nullable: true),
         new Field("_quarantined_at", BronzeColumns.Timestamp, nullable: true),
+        new Field(Judging, Int64Type.Default, nullable: true),
     ];
+
+    /// <summary>The column of the quarantine that says by what rules a row was judged: <see cref="ContractFingerprint.OfJudging"/>; null in rows of earlier releases.</summary>
+    public const string Judging = "_judging";
 
     /// <summary>What identifies a row of the quarantine: its place in Bronze.</summary>
     public static readonly IReadOnlyList<string> QuarantineKey = ["_bronze_file", "_bronze_row"];

@@ -12,9 +12,9 @@ internal static class ExpectationCheck
         {
             Compare($"bronze/{table.Source}/{table.Table}", table.Bronze, $"SELECT count(*) FROM bronze.{table.Table}");
             Compare($"silver/{table.Table}", table.Silver, $"SELECT count(*) FROM silver.{table.Table}");
-            Compare($"silver/{table.Table}__quarantine", table.Quarantined, $"SELECT count(*) FROM silver.{table.Table}__checked WHERE NOT _accepted");
+            Compare($"silver/{table.Table}__quarantine", table.Quarantined, $"SELECT count(*) FROM silver.{table.Table}__checked WHERE NOT _accepted AND NOT _settled");
             Compare($"{table.Table} superseded", table.Superseded,
-                $"SELECT count(*) FILTER (_accepted) - (SELECT count(*) FROM silver.{table.Table}) FROM silver.{table.Table}__checked");
+                $"SELECT count(*) FILTER (_accepted OR _settled) - (SELECT count(*) FROM silver.{table.Table}) FROM silver.{table.Table}__checked");
             foreach (var rule in lake.BrokenRules(table.Table))
             {
                 var quarantined = lake.Broken(table.Table, rule, isAccepted: false);

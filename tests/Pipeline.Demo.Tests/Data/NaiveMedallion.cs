@@ -81,7 +81,7 @@ internal sealed partial class NaiveMedallion : IDisposable
 
     /// <summary>Rows a rule of a Silver table sets aside or, for a warning, lets pass.</summary>
     public long Broken(string table, string rule, bool isAccepted) =>
-        (long)Number($"SELECT count(*) FROM silver.{table}__checked WHERE list_contains(_broken, '{rule}') AND _accepted = {isAccepted}");
+        (long)Number($"SELECT count(*) FROM silver.{table}__checked WHERE list_contains(_broken, '{rule}') AND _accepted = {isAccepted} AND NOT _settled");
 
     /// <summary>Rules of a Silver table that any row broke.</summary>
     public IReadOnlyList<string> BrokenRules(string table) => _fails[table];
@@ -110,7 +110,8 @@ internal sealed partial class NaiveMedallion : IDisposable
             -- A row that is wrong in itself is not looked up in other tables.
             looked_up AS (SELECT *, CASE WHEN len(list_filter(_own, x -> x NOT IN ({warnings}))) = 0 THEN list_filter([{string.Join(", ", missing.Append("NULL"))}], x -> x IS NOT NULL) ELSE [] END AS _missing FROM ruled),
             checked AS (SELECT *, list_concat(_own, _missing) AS _broken FROM looked_up)
-            SELECT *, len(list_filter(_broken, x -> x NOT IN ({warnings}))) = 0 AS _accepted FROM checked
+            SELECT *, NOT _accepted AND coalesce(_seq < max(CASE WHEN _accepted THEN _seq END) OVER (PARTITION BY {string.Join(", ", contract.Key.Select(key => $"p_{key}"))}), false) AS _settled
+            FROM (SELECT *, len(list_filter(_broken, x -> x NOT IN ({warnings}))) = 0 AS _accepted FROM checked)
             """);
         Execute($"""
             CREATE TABLE silver.{contract.Name} AS

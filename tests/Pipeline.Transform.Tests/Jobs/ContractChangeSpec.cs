@@ -58,7 +58,7 @@ public sealed class ContractChangeSpec : IDisposable
         await Assert.ThrowsAsync<IOException>(() => _lake.RunAsync("silver/users"));
 
         // Another process, which knows today's contract only.
-        await RunAllAsync(other);
+        await RunAllAsync(other, runsMax: 1);
 
         // A run that had committed nothing is planned anew, by the contract of today; one that had is what it was begun as.
         if (place == "silver/users") Assert.Equal(["8"], await _lake.RowsAsync("SELECT SUM(rows_in) FROM silver._quality"));
@@ -70,6 +70,8 @@ public sealed class ContractChangeSpec : IDisposable
             Assert.Equal(["b@x"], await _lake.RowsAsync("SELECT email FROM silver.users"));
         }
 
+        // What was set aside is judged by the contract of today then.
+        await RunAllAsync(other);
         Assert.Equal(["8|8"], await _lake.RowsAsync("""
             SELECT SUM(rows_in), (SELECT count(*) FROM silver.users) + (SELECT count(*) FROM silver.users__quarantine) + SUM(superseded + replaced + deleted + truncated) FROM silver._quality WHERE table_name = 'silver/users'
             """));
@@ -132,11 +134,11 @@ public sealed class ContractChangeSpec : IDisposable
 
     private Task<long> AppendAsync(string rows) => _lake.AppendAsync("bronze/app/users", Users, $"SELECT * FROM (VALUES {rows}) AS v(user_id, email, team_id, _op, _position)");
 
-    private async Task RunAllAsync(TransformGraph graph)
+    private async Task RunAllAsync(TransformGraph graph, int runsMax = int.MaxValue)
     {
         var tables = new OpenTables(_lake.Lake);
         var (planner, runner) = (new JobPlanner(tables, graph, _lake.Options, _lake.Time), new JobRunner(tables, _lake.Engine, _lake.Options, _lake.Time));
-        while (await planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken) is { } pins)
+        while (runsMax-- > 0 && await planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken) is { } pins)
             await runner.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
     }
 }

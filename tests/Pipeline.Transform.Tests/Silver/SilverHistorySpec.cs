@@ -103,7 +103,9 @@ public sealed class SilverHistorySpec
         {
             var truncated = users.Where(user => user.Op == "t").Select(user => user.Position).DefaultIfEmpty(-1).Max();
             var good = users.Where(user => user.BrokenRule(teams, truncated) is null).ToList();
-            var broken = users.Where(user => user.BrokenRule(teams, truncated) is not null).ToList();
+            // What was mended, deleted or removed at the source since waits no more.
+            var bad = users.Where(user => user.BrokenRule(teams, truncated) is not null).ToList();
+            var broken = bad.Where(user => user.Position > truncated && !good.Exists(newer => newer.Id == user.Id && newer.Position >= user.Position)).ToList();
             var latest = good.Where(user => user.Position > truncated).GroupBy(user => user.Id).Select(rows => rows
                 .OrderByDescending(user => user.Position).ThenByDescending(user => user.Email, StringComparer.Ordinal).ThenByDescending(user => user.Team ?? long.MinValue).First())
                 .Where(user => user.Op != "d").OrderBy(user => user.Id).ToList();
@@ -111,7 +113,7 @@ public sealed class SilverHistorySpec
                 [.. latest.Select(user => $"{user.Id}|{user.Email}|{user.Team}|{user.Position}")],
                 [.. broken.OrderBy(user => user.Id).ThenBy(user => user.Op, StringComparer.Ordinal).ThenBy(user => user.Position).ThenBy(user => user.BrokenRule(teams, truncated), StringComparer.Ordinal)
                     .Select(user => $"{user.Id}|{user.Op}|{user.Position}|{user.BrokenRule(teams, truncated)}")],
-                $"{users.Length}|{broken.Count}|{good.Count - latest.Count}|{users.Length}",
+                $"{users.Length}|{broken.Count}|{users.Length - broken.Count - latest.Count}|{users.Length}",
                 good.Count(user => user.Op == "d"));
         }
     }

@@ -64,6 +64,7 @@ internal sealed class Inventory(GeneratorSettings settings) : IDatabaseFeed<Prod
         IsSpoilt(key, version) ? QuantityNegative
         : IsProductUnknown(key) ? ProductUnknown
         : IsReservedTooMuch(key, version) ? ReservedTooMuch
+        : IsSpoilt(key, version - 1) ? Fate.Mends(QuantityNegative)
         : Fate.Accepted(version);
 
     private ProductInventory Row(long key, int version)

@@ -113,7 +113,7 @@ internal sealed class Orders(GeneratorSettings settings, Products products) : ID
         (true, true) => BadEmailTotalMissing,
         (true, false) => BadEmail,
         (false, true) => TotalMissing,
-        _ => Fate.Accepted(version),
+        _ => IsSpoilt(key, version - 1) ? Fate.Mends(BadEmail) : Fate.Accepted(version),
     };
 
     private string Status(long key, int version) => (key <= Cohort.Initial, version) switch

@@ -64,7 +64,8 @@ internal sealed class Users(GeneratorSettings settings) : IDatabaseFeed<User>
     {
         if (IsCountryWrong(key)) return BadEmailAndCountry;
         if (IsEmailMissing(key)) return EmailMissing;
-        return IsEmailBad(key) || IsSpoilt(key, version) ? BadEmail : Fate.Accepted(version);
+        if (IsEmailBad(key) || IsSpoilt(key, version)) return BadEmail;
+        return IsSpoilt(key, version - 1) ? Fate.Mends(BadEmail) : Fate.Accepted(version);
     }
 
     private User Row(long key, int version)

@@ -42,7 +42,8 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
 
         var quality = await QualityAsync(builtId, cancellationToken);
         var reflected = Reflected.AllOf(built).Where(read => read.Id is not null).Select(read => Reflected.AppId(read.Table, read.Id!)).ToHashSet(StringComparer.Ordinal);
-        var moves = built.Txns.Values.Where(txn => reflected.Contains(txn.AppId) || SourceEnd.Is(txn.AppId)).Select(txn => new TxnMove(txn.AppId, target.Before.Position(txn.AppId), txn.Version))
+        var moves = built.Txns.Values.Where(txn => reflected.Contains(txn.AppId) || SourceEnd.Is(txn.AppId) || txn.AppId == JobPlanner.JudgingAppId).Select(txn => new TxnMove(txn.AppId, target.Before.Position(txn.AppId), txn.Version))
+            .Concat(target.Before.Position(JobPlanner.RedrivesAppId) is { } redrives and > 0 ? [new TxnMove(JobPlanner.RedrivesAppId, redrives, 0)] : [])
             .Append(new TxnMove(JobPlanner.FirstRunAppId, target.Before.Position(JobPlanner.FirstRunAppId), pins.Run)).Where(move => move.From != move.To);
         return (await CommitAsync(target, builtId, built, moves, ImmutableDictionary<string, string>.Empty.Add(RunQuality.Metric, quality.ToJson()), cancellationToken), quality);
     }

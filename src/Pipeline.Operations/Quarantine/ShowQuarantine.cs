@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.DuckDb;
+using Pipeline.Operations.Inspection;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Graph;
+
+namespace Pipeline.Operations.Quarantine;
+
+/// <param name="Table">A Silver table.</param>
+/// <param name="Rule">Only rows that break it.</param>
+/// <param name="RowsMax">At most so many, in the order in which they were set aside.</param>
+public sealed record ShowQuarantineRequest(TableId Table, string? Rule, int RowsMax);
+
+/// <summary>A row of a quarantine.</summary>
+/// <param name="Key">As it was received, or masked.</param>
+/// <param name="Rules">Those that it breaks, separated by commas.</param>
+/// <param name="IsWaiting">It only misses a parent.</param>
+/// <param name="OlderPosition">The position of the older row of its key that the table has; null: it has none.</param>
+/// <param name="Row">What was received, as JSON; what the contract masks is <c>***</c>.</param>
+public sealed record QuarantinedRow(IReadOnlyList<string?> Key, string Rules, bool IsWaiting, string Op, long Position, LakeTimestamp QuarantinedAt, long? OlderPosition, string? Row);
+
+/// <param name="Key">The names of the key's columns.</param>
+public sealed record ShowQuarantineResult(IReadOnlyList<string> Key, IReadOnlyList<QuarantinedRow> Rows);
+
+/// <summary>The rows that broke a rule and wait, one by one.</summary>
+public static class ShowQuarantine
+{
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <exception cref="PipelineException">No such table is configured, or the lake has no quarantine of it.</exception>
+    public static async Task<ShowQuarantineResult> RunAsync(ShowQuarantineRequest request, TransformGraph graph, Lake lake, CancellationToken cancellationToken)
+    {
+        var contract = SilverOf(graph, request.Table);
+        using var query = new LakeQuery(cancellationToken);
+        var quarantine = await LakeInventory.OpenAsync(lake, TableId.Quarantine(request.Table.Name), cancellationToken);
+        var key = QuarantineQuery.KeyOf(quarantine);
+        var where = request.Rule is { } rule ? $"WHERE list_contains(string_split(_rules, ','), {Sql.Text(rule)}) " : "";
+        var rows = query.Rows($"""
+            SELECT {string.Concat(key.Select(name => $"{Sql.Name(name)}, "))}_rules, _held, _op, _position, epoch_us(_quarantined_at), _older, _row
+            FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, request.Table, cancellationToken)}) AS r
+            {where}ORDER BY _quarantined_at, _bronze_version, _position, _bronze_file, _bronze_row LIMIT {request.RowsMax.ToString(CultureInfo.InvariantCulture)}
+            """, quarantine);
+        var masked = MaskedIn(contract);
+        return new ShowQuarantineResult(key, [.. rows.Select(row => new QuarantinedRow([.. row.Take(key.Count).Select(value => (string?)value)], (string)row[key.Count]!, (bool)row[key.Count + 1]!, (string)row[key.Count + 2]!,
+            (long)row[key.Count + 3]!, new LakeTimestamp((long)row[key.Count + 4]!, HasZone: true), (long?)row[key.Count + 5], Masked((string?)row[key.Count + 6], masked)))]);
+    }
+
+    /// <exception cref="PipelineException">It is not a Silver table of the configuration.</exception>
+    internal static SilverContract SilverOf(TransformGraph graph, TableId table) => graph.TrySilver(table)
+        ?? throw new PipelineException(FaultKind.Invalid, $"Table {table}", table.Layer == Layer.Silver ? "it is not configured" : "only tables of Silver have a quarantine",
+            $"Choose from: {string.Join(", ", graph.Silver.Select(contract => contract.Table))}.");
+
+    /// <summary>Columns of Bronze that a masked column reads; null among them: whichever holds the whole record.</summary>
+    private static HashSet<string?> MaskedIn(SilverContract contract) =>
+        [.. contract.Columns.Where(column => column.Mask != Mask.None).SelectMany(column => column.Sources).Select(source => source.Column is { } name ? LakeName.OfSourceColumn(name) : null)];
+
+    private static string? Masked(string? row, HashSet<string?> masked)
+    {
+        if (row is null || masked.Count == 0) return row;
+        if (JsonNode.Parse(row) is not JsonObject members) return null;
+        foreach (var name in members.Select(member => member.Key).ToList())
+        {
+            // A whole record is hidden where a part of it is: it may be no JSON at all.
+            var isMasked = masked.Contains(null) ? name is not (BronzeColumns.Op or BronzeColumns.Position or BronzeColumns.IngestedAt) : masked.Any(one => string.Equals(one, name, StringComparison.OrdinalIgnoreCase));
+            if (isMasked && members[name] is not null) members[name] = "***";
+        }
+
+        return members.ToJsonString(Plain);
+    }
+}

@@ -1,0 +1,116 @@
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Storage;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Failures;
+using Pipeline.Testing;
+
+namespace Pipeline.Node.Tests.Cli;
+
+public sealed class QuarantineVerbsSpec : IDisposable
+{
+    private static readonly Schema People = new(
+    [
+        new Field("id", Int64Type.Default, nullable: true), new Field("name", StringType.Default, nullable: true), new Field("phone", StringType.Default, nullable: true),
+        BronzeColumns.OpField, BronzeColumns.PositionField, BronzeColumns.IngestedAtField,
+    ], null);
+
+    private readonly ScratchDirectory _directory = new("quarantine-");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Lake Lake => new(new LocalObjectStore(Path.Combine(_directory, "lake")), TimeProvider.System);
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Rows_are_counted_shown_without_what_is_masked_and_re_driven_once_the_rule_lets_them()
+    {
+        var strict = await ConfigureAsync("length(name) > 2");
+        await AppendAsync((1, "Ada", "555-0001"), (2, "Bo", "555-0002"), (3, null, "555-0003"));
+        await RunAsync("rebuild", "silver/people", strict);
+        await AppendAsync((1, "Al", "555-0004"));
+        await RunAsync("quarantine", "redrive", "silver/people", strict);
+        await RunAsync("rebuild", "silver/people", strict);
+
+        var counted = await JsonAsync("quarantine", "list", "--lake", Path.Combine(_directory, "lake"));
+        var shown = await JsonAsync("quarantine", "show", "silver/people", "--rule", "long_name", "--config", strict);
+        var strictly = await JsonAsync("quarantine", "redrive", "silver/people", "--config", strict);
+        var mild = await ConfigureAsync("length(name) > 1");
+        var redriven = await JsonAsync("quarantine", "redrive", "silver/people", "--config", mild);
+        var again = await JsonAsync("quarantine", "redrive", "silver/people", "--config", mild);
+
+        Assert.Equal(["long_name 2, 1 newer", "required:name 1, 0 newer"], counted.Select(row => $"{row!["rule"]} {row["rows"]}, {row["newer"]} newer"));
+        Assert.Equal(["2 Bo ***", "1 Al ***"], shown.Select(row => $"{row!["id"]} {JsonNode.Parse((string)row["row"]!)!["name"]} {JsonNode.Parse((string)row["row"]!)!["phone"]}"));
+        Assert.Equal([null, 1L], shown.Select(row => (long?)row!["older"]));
+        Assert.Equal("0 entered, 0 settled, 3 stay", Told(strictly));
+        Assert.Equal("2 entered, 0 settled, 1 stay", Told(redriven));
+        Assert.Equal("0 entered, 0 settled, 1 stay", Told(again));
+        var verified = await NodeRun.OfAsync("verify", "--config", mild);
+        Assert.True(verified.Data.Contains("4 = 2 in Silver + 1 quarantined + 1 superseded", StringComparison.Ordinal), verified.ToString());
+    }
+
+    [Fact]
+    public async Task What_has_no_quarantine_is_said()
+    {
+        var config = await ConfigureAsync("true");
+
+        var bronze = await NodeRun.OfAsync("quarantine", "redrive", "bronze/app/people", "--config", config);
+        var unknown = await NodeRun.OfAsync("quarantine", "show", "silver/nobody", "--config", config);
+        var early = await NodeRun.OfAsync("quarantine", "redrive", "silver/people", "--config", config);
+
+        Assert.Contains("only tables of Silver have a quarantine", bronze.Messages, StringComparison.Ordinal);
+        Assert.Contains("it is not configured", unknown.Messages, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Done, early.ExitCode);
+    }
+
+    private static string Told(JsonArray rows) => $"{rows[0]!["entered"]} entered, {rows[0]!["settled"]} settled, {rows[0]!["stay"]} stay";
+
+    private static async Task RunAsync(params string[] words)
+    {
+        var run = await NodeRun.OfAsync([.. words[..^1], "--config", words[^1]]);
+        Assert.True(run.ExitCode == ExitCode.Done, run.ToString());
+    }
+
+    private static async Task<JsonArray> JsonAsync(params string[] words)
+    {
+        var run = await NodeRun.OfAsync([.. words, "-o", "json"]);
+        Assert.True(run.ExitCode == ExitCode.Done, run.ToString());
+        return JsonNode.Parse(run.Data)!.AsArray();
+    }
+
+    private Task<string> ConfigureAsync(string check) =>
+        RunningNode.ConfigureAsync(Directory.CreateDirectory(Path.Combine(_directory, $"{Guid.NewGuid():N}")).FullName, "app { type = kafka, bootstrap = \"127.0.0.1:1\", tables { people { topic = people } } }", $$"""
+            lake.location = "{{Path.Combine(_directory, "lake")}}"
+                  silver { people {
+                    from = bronze/app/people
+                    columns { id { type = long }, name { type = string, required = true }, phone { type = string, mask = redact } }
+                    key = [id]
+                    rules = [ { name = long_name, check = "{{check}}" } ]
+                  } }
+            """);
+
+    private async Task AppendAsync(params (long Id, string? Name, string Phone)[] people)
+    {
+        var table = await Lake.OpenOrCreateAsync(TableId.Bronze("app", "people"), People, [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var first = table.Current.RowCount ?? 0;
+        var now = new TimestampArray.Builder((TimestampType)BronzeColumns.Timestamp);
+        foreach (var _ in people) now.Append(DateTimeOffset.UnixEpoch);
+        var names = new StringArray.Builder();
+        foreach (var (_, name, _) in people) _ = name is null ? names.AppendNull() : names.Append(name);
+        using var rows = new RecordBatch(People,
+        [
+            new Int64Array.Builder().AppendRange(people.Select(one => one.Id)).Build(), names.Build(), new StringArray.Builder().AppendRange(people.Select(one => one.Phone)).Build(),
+            new StringArray.Builder().AppendRange(people.Select(_ => "c")).Build(), new Int64Array.Builder().AppendRange(Enumerable.Range(1, people.Length).Select(i => first + i)).Build(), now.Build(),
+        ], people.Length);
+        await using var writer = await table.OpenDataFileAsync(People, ImmutableDictionary<string, string?>.Empty, new DataFileOptions(), Cancel);
+        writer.Write(rows);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [await writer.CompleteAsync(Cancel)] }, Cancel));
+    }
+}
