@@ -30,7 +30,7 @@ public enum BronzeRole
     /// <summary>Positions of rows are places in the source's log, whatever the ranges of the splits that bring them count.</summary>
     PlacedInLog = 64,
 
-    /// <summary>Lists the columns whose values a change carries, separated by commas; null: all.</summary>
+    /// <summary>Lists the columns whose values a change carries, separated by commas; null: all. Where the record is one document of a numbered split, its members.</summary>
     Changed = 128,
 
     /// <summary>The whole record, as one document.</summary>

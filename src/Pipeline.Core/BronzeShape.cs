@@ -36,11 +36,14 @@ public sealed class BronzeShape
     /// <summary>When a record happened, where several splits share keys, so that time decides between them; null: positions do.</summary>
     public string? RecordTime => Single(BronzeRole.RecordTime);
 
-    /// <summary>Lists the columns whose values a change carries; null when rows carry them all.</summary>
+    /// <summary>Lists the columns, or members of the record, whose values a change carries; null when rows carry them all.</summary>
     public string? Changed => Single(BronzeRole.Changed);
 
     /// <summary>Holds the whole record as a document; null when the source's columns are columns of the table.</summary>
     public string? Document => Single(BronzeRole.Document);
+
+    /// <summary>Whether <see cref="Changed"/> lists members of the record's document, not columns: then every change carries the columns beside it.</summary>
+    public bool AreMembersCarried => Changed is not null && Document is not null && Numbering is not null;
 
     /// <summary>Where the records of a split are numbered: the column that names the split, and that of the number. Null elsewhere.</summary>
     public (string Split, string Number)? Numbering => Single(BronzeRole.Split) is { } split && Single(BronzeRole.Number) is { } number ? (split, number) : null;

@@ -59,7 +59,7 @@ internal sealed class KafkaSource : IRedriveSource
 
     /// <summary>An offset of a partition; the time tells it from the one in a topic that had the name before.</summary>
 
-    public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table).Format));
+    public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table)));
 
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {

@@ -17,7 +17,7 @@ public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceD
     {
         TechnicalColumns = KafkaSchemas.Ordering,
         PositionsNameRecords = true,
-        DeletesCarry = table.Envelope == KafkaEnvelope.Tombstone ? KafkaSchemas.OfTombstones : null,
+        DeletesCarry = KafkaSchemas.OfDeletes(table),
     })];
 
     public ISource Open(SourceServices services) => new KafkaSource(this, services);

@@ -62,7 +62,7 @@ public sealed record KafkaSourceOptions
     /// </summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Where schemas are; needed for the formats <c>avro</c> and <c>protobuf</c>.</summary>
+    /// <summary>Where schemas are; needed for the formats <c>avro</c> and <c>protobuf</c>, of values or of keys.</summary>
     public SchemaRegistryOptions? Registry { get; init; }
 
     public required IReadOnlyList<KafkaTableOptions> Tables { get; init; }
@@ -99,6 +99,8 @@ public sealed record KafkaSourceOptions
         if (options.Tables.Count == 0) settings.Report("tables", "has no table. Write tables { NAME { topic = TOPIC } }");
         if (options.Registry is null && options.Tables.FirstOrDefault(table => table.HasSchemas) is { } registered)
             settings.Report("registry", $"is required: table {registered.Name} has the format {registered.Format.ToString().ToLowerInvariant()}. Write registry {{ url = \"http://HOST:PORT\" }}");
+        else if (options.Registry is null && options.Tables.FirstOrDefault(table => table.HasKeySchemas) is { } keyed)
+            settings.Report("registry", $"is required: table {keyed.Name} has the key-format {keyed.KeyFormat.ToString().ToLowerInvariant()}. Write registry {{ url = \"http://HOST:PORT\" }}");
         foreach (var shared in options.Tables.GroupBy(table => table.Topic, StringComparer.Ordinal).Where(tables => tables.Count() > 1))
             settings.Report("tables", $"topic {shared.Key} feeds {string.Join(" and ", shared.Select(table => table.Name))}. One table a topic");
         if (options.ChunkBytesMax > options.ReadAheadBytesMax / 4)

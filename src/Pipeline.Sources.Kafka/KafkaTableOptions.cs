@@ -47,6 +47,15 @@ public enum KafkaKeyFormat
 
     /// <summary>Sixteen bytes, in the order of the text: <c>6f9619ff-8b86-d011-b42d-00c04fc964ff</c>.</summary>
     Uuid,
+
+    /// <summary>Avro in Confluent's wire format: JSON text of the value; one that is a text is that text.</summary>
+    Avro,
+
+    /// <summary>Protobuf in Confluent's wire format: as <see cref="Avro"/>.</summary>
+    Protobuf,
+
+    /// <summary>JSON text in Confluent's wire format: that text.</summary>
+    JsonSchema,
 }
 
 /// <summary>What a topic's records say of the rows that they are about.</summary>
@@ -60,6 +69,12 @@ public enum KafkaEnvelope
     /// nothing and is a row without a value.
     /// </summary>
     Tombstone,
+
+    /// <summary>
+    /// Each is a change of a row as Debezium writes it: <c>op</c>, the row before and the row after, which is the column <c>value</c>.
+    /// A record without a value deletes, as with <see cref="Tombstone"/>; what is neither is a dead letter.
+    /// </summary>
+    Debezium,
 }
 
 /// <summary>One topic and the table it feeds.</summary>
@@ -76,7 +91,7 @@ public sealed record KafkaTableOptions
     /// <summary>What the topic's values are. Default <c>json</c>.</summary>
     public KafkaFormat Format { get; init; } = KafkaFormat.Json;
 
-    /// <summary>What the topic's keys are. Default <c>text</c>. A key that is not is a dead letter.</summary>
+    /// <summary>What the topic's keys are. Default <c>text</c>, with <c>envelope = debezium</c> what its values are. A key that is not is a dead letter.</summary>
     public KafkaKeyFormat KeyFormat { get; init; } = KafkaKeyFormat.Text;
 
     /// <summary>What records say of rows. Default <c>none</c>.</summary>
@@ -84,6 +99,9 @@ public sealed record KafkaTableOptions
 
     /// <summary>Whether a value cannot be read without its schema.</summary>
     internal bool HasSchemas => Format is KafkaFormat.Avro or KafkaFormat.Protobuf;
+
+    /// <summary>Whether a key cannot be read without its schema.</summary>
+    internal bool HasKeySchemas => KeyFormat is KafkaKeyFormat.Avro or KafkaKeyFormat.Protobuf;
 
     /// <summary>
     /// Ingest workers that share the topic's partitions. Default 1, 1 to 256. More use more cores and nodes, and make more,
@@ -99,17 +117,31 @@ public sealed record KafkaTableOptions
 
     internal static KafkaTableOptions Bind(string name, SettingsReader settings)
     {
+        var format = settings.Choice<KafkaFormat>("format", Defaults.Format);
+        var envelope = settings.Choice<KafkaEnvelope>("envelope", Defaults.Envelope);
         var options = new KafkaTableOptions
         {
             Name = name,
             Topic = settings.String("topic", name),
-            Format = settings.Choice<KafkaFormat>("format", Defaults.Format),
-            KeyFormat = settings.Choice<KafkaKeyFormat>("key-format", Defaults.KeyFormat),
-            Envelope = settings.Choice<KafkaEnvelope>("envelope", Defaults.Envelope),
+            Format = format,
+            KeyFormat = settings.Choice<KafkaKeyFormat>("key-format", envelope == KafkaEnvelope.Debezium ? AsValues(format) : Defaults.KeyFormat),
+            Envelope = envelope,
             Workers = settings.Int("workers", Defaults.Workers, min: 1, max: 256),
             RecordBytesMax = settings.Bytes("record-bytes-max", Defaults.RecordBytesMax, min: 1, max: 256L << 20),
         };
+        if (format == KafkaFormat.Bytes && envelope == KafkaEnvelope.Debezium)
+            settings.Report("envelope", "debezium is of values that can be read. Write format = json, avro, protobuf or json-schema");
         settings.Complete();
         return options;
     }
+
+    /// <summary>One converter writes both, unless it is told otherwise.</summary>
+    private static KafkaKeyFormat AsValues(KafkaFormat format) => format switch
+    {
+        KafkaFormat.Json => KafkaKeyFormat.Json,
+        KafkaFormat.Avro => KafkaKeyFormat.Avro,
+        KafkaFormat.Protobuf => KafkaKeyFormat.Protobuf,
+        KafkaFormat.JsonSchema => KafkaKeyFormat.JsonSchema,
+        _ => Defaults.KeyFormat,
+    };
 }

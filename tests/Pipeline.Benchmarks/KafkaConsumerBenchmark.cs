@@ -51,7 +51,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
             var queue = new ChunkQueue(long.MaxValue);
             queue.Dispose();
             var table = new KafkaTableOptions { Name = KafkaBroker.Topic, Topic = KafkaBroker.Topic };
-            var partition = new PartitionReading(new SplitId("benchmark", "events/0"), table, 0, 0, 4 << 20, registered: null, queue, metrics, TimeProvider.System);
+            var partition = new PartitionReading(new SplitId("benchmark", "events/0"), table, 0, 0, 4 << 20, default, queue, metrics, TimeProvider.System);
             // Processor time: it is one thread, and others may want the core.
             using var process = Process.GetCurrentProcess();
             var started = process.TotalProcessorTime;

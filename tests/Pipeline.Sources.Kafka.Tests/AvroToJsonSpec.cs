@@ -26,6 +26,33 @@ public sealed class AvroToJsonSpec
           { "name": "tags", "type": { "type": "map", "values": "long" } } ] }
         """;
 
+    [Theory]
+    [InlineData(20)]
+    [InlineData(120)]
+    [InlineData(300)]
+    public void Schemas_may_be_nested_as_deep_as_records_are(int depth)
+    {
+        var schema = "\"long\"";
+        for (var level = depth; level > 0; level--)
+            schema = $$"""{"type":"record","name":"R{{level}}","fields":[{"name":"f","type":["null",{"type":"array","items":{{schema}}}]}]}""";
+        byte[] value = [.. Enumerable.Range(0, depth).SelectMany(_ => (byte[])[2, 2]), 14, .. new byte[depth]];
+        using var writer = new AvroToJson(1 << 20);
+
+        var json = Encoding.UTF8.GetString(writer.Write(AvroSchemaParser.Parse([new SchemaText("", schema)]), value));
+
+        Assert.Equal($"{string.Concat(Enumerable.Repeat("{\"f\":[", depth))}7{string.Concat(Enumerable.Repeat("]}", depth))}", json);
+    }
+
+    [Fact]
+    public void What_is_nested_without_end_is_refused_and_not_the_end_of_the_process()
+    {
+        var lists = AvroSchemaParser.Parse([new SchemaText("", """{"type":"record","name":"Node","fields":[{"name":"next","type":["null","Node"]}]}""")]);
+        using var writer = new AvroToJson(1 << 20);
+
+        Assert.Throws<FormatException>(() => writer.Write(lists, Enumerable.Repeat((byte)2, 100_000).ToArray()).Length);
+        Assert.Throws<FormatException>(() => AvroSchemaParser.Parse([new SchemaText("", string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", 100_000)))]));
+    }
+
     [Fact]
     public void Writes_every_type_as_JSON()
     {

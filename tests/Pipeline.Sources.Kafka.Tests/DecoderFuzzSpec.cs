@@ -147,7 +147,7 @@ public sealed class DecoderFuzzSpec
         while (!rest.IsEmpty) headers.Add(rest.Bytes(), rest.Bytes(), isNull: rest.IsNull);
         var json = headers.Write();
         if (json.Length > 0) using (JsonDocument.Parse(json.ToArray())) { }
-        var reading = new PartitionReading(new SplitId("events", "user_events/0"), table, 0, position: 7, 1 << 20, registered: null, queue, metrics, TimeProvider.System);
+        var reading = new PartitionReading(new SplitId("events", "user_events/0"), table, 0, position: 7, 1 << 20, default, queue, metrics, TimeProvider.System);
         reading.Take(new KafkaRecord { Offset = 7, TimestampMs = timestamp, HasKey = key.Length > 0, Key = key, HasValue = value.Length > 0, Value = value, HeadersJson = json });
         reading.Flush();
         queue.Complete(fault: null);

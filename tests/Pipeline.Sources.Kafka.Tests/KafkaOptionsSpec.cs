@@ -55,6 +55,8 @@ public sealed class KafkaOptionsSpec
     [InlineData("bootstrap = a, security { mechanism = scram-sha-521 }, tables { t {} }", "Did you mean 'scram-sha-512'?")]
     [InlineData("bootstrap = a, tables { t { format = avro } }", "registry: is required: table t has the format avro")]
     [InlineData("bootstrap = a, tables { t { format = protobuf } }", "registry: is required: table t has the format protobuf")]
+    [InlineData("bootstrap = a, tables { t { key-format = avro } }", "registry: is required: table t has the key-format avro")]
+    [InlineData("bootstrap = a, tables { t { format = bytes, envelope = debezium } }", "tables.t.envelope: debezium is of values that can be read. Write format = json")]
     [InlineData("bootstrap = a, tables { t { format = protobuff } }", "Did you mean 'protobuf'?")]
     [InlineData("bootstrap = a, registry { url = nowhere }, tables { t { format = avro } }", "registry.url: 'nowhere' is not an address")]
     [InlineData("bootstrap = a, security { certificate-file = x }, tables { t {} }", "belong together")]

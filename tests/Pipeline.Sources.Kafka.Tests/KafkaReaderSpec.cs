@@ -101,7 +101,7 @@ public sealed class KafkaReaderSpec : KafkaSpec
             var (queue, metrics) = (new ChunkQueue(1 << 30), new KafkaMetrics("events"));
             var connections = new KafkaConnections(new KafkaClients("events", options, new LocalSecretStore(), new KnownCertificates()), options, new TestOwner(), TimeProvider.System, NullLogger.Instance);
             var reader = await KafkaReader.StartAsync("reader", connections,
-                [.. Enumerable.Range(0, partitions).Select(partition => new PartitionReading(new SplitId("events", $"user_events/{partition}"), Table, partition, position: 0, 1 << 30, new Values(error), queue, metrics, TimeProvider.System))],
+                [.. Enumerable.Range(0, partitions).Select(partition => new PartitionReading(new SplitId("events", $"user_events/{partition}"), Table, partition, position: 0, 1 << 30, new TableDecoders(new Values(error), Keys: null), queue, metrics, TimeProvider.System))],
                 queue, options, metrics, TimeProvider.System, NullLogger.Instance, cancellationToken);
             return new Reading(reader, connections, queue, metrics);
         }

@@ -239,7 +239,7 @@ public sealed class PartitionReadingSpec
         private readonly KafkaMetrics _metrics = new("events");
 
         public Part(long? position, long chunkBytesMax = 1 << 20, SplitMarks marks = default) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
-            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, registered: null, _queue, _metrics, Time, marks: marks);
+            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, default, _queue, _metrics, Time, marks: marks);
 
         public FakeTimeProvider Time { get; } = new();
 

@@ -12,26 +12,41 @@ internal static class KafkaSchemas
     /// <summary>By which a contract may order rows.</summary>
     public static readonly IReadOnlyList<string> Ordering = ["_timestamp", "_partition", "_offset"];
 
+    /// <summary>The row before a change.</summary>
+    public const string Before = "_before";
+
     /// <summary>What a record without a value has.</summary>
-    public static readonly IReadOnlyList<string> OfTombstones = [.. Ordering, "_key", "_headers"];
+    private static readonly IReadOnlyList<string> OfTombstones = [.. Ordering, "_key", "_headers"];
+
+    private static readonly Field SchemaIdField = new(SchemaId, Int32Type.Default, nullable: true);
+    private static readonly Field BeforeField = new(Before, StringType.Default, nullable: true);
+    private static readonly Field ChangedField = new Field("_changed", StringType.Default, nullable: true).As(BronzeRole.Changed);
 
     private static readonly Schema Text = Make(StringType.Default);
     private static readonly Schema Binary = Make(BinaryType.Default);
-    private static readonly Schema Registered = Make(StringType.Default, new Field(SchemaId, Int32Type.Default, nullable: true));
+    private static readonly Schema Registered = Make(StringType.Default, SchemaIdField);
+    private static readonly Schema TextChanges = Make(StringType.Default, BeforeField, ChangedField);
+    private static readonly Schema RegisteredChanges = Make(StringType.Default, BeforeField, ChangedField, SchemaIdField);
 
-    private static readonly Schema TextInOrder = InOrder(Text);
-    private static readonly Schema BinaryInOrder = InOrder(Binary);
-    private static readonly Schema RegisteredInOrder = InOrder(Registered);
+    private static readonly Dictionary<Schema, Schema> WithTime = new Schema[] { Text, Binary, Registered, TextChanges, RegisteredChanges }.ToDictionary(schema => schema, InOrder);
 
-    public static Schema Of(KafkaFormat format) => format switch
+    public static Schema Of(KafkaTableOptions table) => (table.Format, table.Envelope == KafkaEnvelope.Debezium) switch
     {
-        KafkaFormat.Bytes => Binary,
-        KafkaFormat.Avro or KafkaFormat.Protobuf or KafkaFormat.JsonSchema => Registered,
-        _ => Text,
+        (KafkaFormat.Bytes, _) => Binary,
+        (KafkaFormat.Json, var areChanges) => areChanges ? TextChanges : Text,
+        (_, var areChanges) => areChanges ? RegisteredChanges : Registered,
+    };
+
+    /// <summary>What every delete of a topic has; null: there are none. A key of an envelope is read into the value, where it is one that has members.</summary>
+    public static IReadOnlyList<string>? OfDeletes(KafkaTableOptions table) => (table.Envelope, table.KeyFormat) switch
+    {
+        (KafkaEnvelope.None, _) => null,
+        (KafkaEnvelope.Debezium, KafkaKeyFormat.Json or KafkaKeyFormat.Avro or KafkaKeyFormat.Protobuf or KafkaKeyFormat.JsonSchema) => [.. OfTombstones, "value"],
+        _ => OfTombstones,
     };
 
     /// <summary>The schema of chunks with a record whose time goes back; the same object for the same schema.</summary>
-    public static Schema WithOrderTime(Schema schema) => schema == Text ? TextInOrder : schema == Binary ? BinaryInOrder : RegisteredInOrder;
+    public static Schema WithOrderTime(Schema schema) => WithTime[schema];
 
     private static Schema InOrder(Schema schema) => new([.. schema.FieldsList, BronzeColumns.OrderTimeField], null);
 

@@ -25,6 +25,9 @@ internal sealed class AvroSchemaParser
     /// <summary>Digits behind the point of a decimal that are believed.</summary>
     private const int DigitsMax = 1_000;
 
+    /// <summary>Levels of the schema's JSON, of which a record in a record takes four: all that a thread's stack surely has room for.</summary>
+    private const int DepthMax = 4_000;
+
     private readonly Dictionary<string, AvroType> _named = new(StringComparer.Ordinal);
 
     /// <summary>The last schema, which may refer to those before it.</summary>
@@ -42,7 +45,7 @@ internal sealed class AvroSchemaParser
         if (Primitives.TryGetValue(schema.Trim(), out var primitive)) return new AvroPrimitive(primitive);
         try
         {
-            using var document = JsonDocument.Parse(schema);
+            using var document = JsonDocument.Parse(schema, new JsonDocumentOptions { MaxDepth = DepthMax });
             return Read(document.RootElement, "");
         }
         catch (Exception e) when (DataFaults.Are(e))

@@ -16,7 +16,8 @@ namespace Pipeline.Sources.Kafka.Decoding;
 /// </summary>
 internal sealed class AvroToJson : IValueWriter<AvroType>
 {
-    private const int DepthMax = 64;
+    /// <summary>Types within types, the branches of unions counted.</summary>
+    private const int DepthMax = 1_000;
 
     /// <summary>Far more than anybody counts with: its digits take the square of its length to write.</summary>
     private const int DecimalBytesMax = 1_024;

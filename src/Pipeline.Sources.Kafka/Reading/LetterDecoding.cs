@@ -9,18 +9,18 @@ namespace Pipeline.Sources.Kafka.Reading;
 internal static class LetterDecoding
 {
     /// <exception cref="PipelineException">The schema registry does not answer.</exception>
-    public static DecodedLetters Decode(KafkaTableOptions table, int partition, IReadOnlyList<DeadLetter> letters, RegisteredValues? registered)
+    public static DecodedLetters Decode(KafkaTableOptions table, int partition, IReadOnlyList<DeadLetter> letters, TableDecoders decoders)
     {
-        var decoder = new RecordDecoder(table, registered);
+        var decoder = new RecordDecoder(table, decoders);
         var rejections = new RecordRejected?[letters.Count];
-        var columns = new RecordColumns(KafkaSchemas.Of(table.Format), table.Envelope, partition, letters.Count, valueBytes: 4096, keyBytes: 1024);
+        var columns = new RecordColumns(KafkaSchemas.Of(table), partition, letters.Count, valueBytes: 4096, keyBytes: 1024);
         try
         {
             for (var i = 0; i < rejections.Length; i++)
             {
                 var record = RecordOf(letters[i]);
-                rejections[i] = decoder.Decode(record, out var value, out var schemaId);
-                if (rejections[i] is null) columns.Append(decoder.WithKey(record), value, schemaId);
+                rejections[i] = decoder.Decode(record, out var row);
+                if (rejections[i] is null) columns.Append(record, row);
             }
 
             return new DecodedLetters(columns.Rows == 0 ? null : columns.Build(), rejections, columns);

@@ -11,12 +11,12 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// only, but for the figures at the end.
 /// </summary>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    RegisteredValues? registered, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null, SplitMarks marks = default)
+    TableDecoders decoders, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null, SplitMarks marks = default)
 {
     private const long NoNote = -1;
 
-    private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table.Format);
-    private readonly RecordDecoder _decoder = new(table, registered);
+    private readonly Apache.Arrow.Schema _schema = KafkaSchemas.Of(table);
+    private readonly RecordDecoder _decoder = new(table, decoders);
     private RecordColumns? _columns;
     private DeadLetterRows? _deadLetters;
 
@@ -70,12 +70,12 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     public void Take(in KafkaRecord record)
     {
         // May throw when the registry does not answer: before anything has moved.
-        var rejection = _decoder.Decode(record, out var value, out var schemaId);
+        var rejection = _decoder.Decode(record, out var row);
         MoveTo(record.Offset, record.Offset + 1);
         LastRecord = record.LeaderEpoch >= 0 ? new LastRecord(record.Offset + 1, record.LeaderEpoch) : null;
         if (record.TimestampMs > _newestMs && record.HasTimestamp) _newestMs = record.TimestampMs;
         _recordBytes += record.Key.Length + (long)record.Value.Length;
-        if (rejection is null) (_columns ??= Open()).Append(_decoder.WithKey(record), value, schemaId, OrderTimeOf(record));
+        if (rejection is null) (_columns ??= Open()).Append(record, row, OrderTimeOf(record));
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);
 
         if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
@@ -218,7 +218,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         if (next > (_next ?? long.MinValue)) _next = next;
     }
 
-    private RecordColumns Open() => new(_schema, table.Envelope, Partition, _expected.Rows, _expected.ValueBytes, _expected.KeyBytes);
+    private RecordColumns Open() => new(_schema, Partition, _expected.Rows, _expected.ValueBytes, _expected.KeyBytes);
 
     private sealed class Owner(IDisposable? columns, IDisposable? deadLetters) : IDisposable
     {

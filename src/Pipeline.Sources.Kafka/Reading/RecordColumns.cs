@@ -3,6 +3,7 @@ using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Decoding;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -22,19 +23,19 @@ internal sealed class RecordColumns : IDisposable
     private readonly BytesColumn _values;
     private readonly FixedColumn<int>? _schemaIds;
 
-    private readonly KafkaEnvelope _envelope;
+    private readonly BytesColumn? _befores;
+    private readonly BytesColumn? _changed;
 
-    // Rows that delete, in order; made for the first.
-    private List<int>? _deletes;
+    // Made for the first row that is not created.
+    private BytesColumn? _operations;
 
     // Made for the first row whose time goes back.
     private FixedColumn<long>? _orderTimes;
 
     /// <param name="rows">How many rows to expect; columns grow when there are more.</param>
     /// <param name="valueBytes">How many bytes of values to expect.</param>
-    public RecordColumns(Schema schema, KafkaEnvelope envelope, int partition, int rows, int valueBytes, int keyBytes)
+    public RecordColumns(Schema schema, int partition, int rows, int valueBytes, int keyBytes)
     {
-        _envelope = envelope;
         _schema = schema;
         _partition = partition;
         _offsets = new FixedColumn<long>(_memory, Int64Type.Default, rows);
@@ -43,6 +44,9 @@ internal sealed class RecordColumns : IDisposable
         _headers = new BytesColumn(_memory, StringType.Default, rows, bytesCapacity: 64);
         _values = new BytesColumn(_memory, schema.GetFieldByName("value").DataType, rows, valueBytes);
         if (schema.GetFieldIndex(KafkaSchemas.SchemaId) >= 0) _schemaIds = new FixedColumn<int>(_memory, Int32Type.Default, rows);
+        if (schema.GetFieldIndex(KafkaSchemas.Before) < 0) return;
+        _befores = new BytesColumn(_memory, StringType.Default, rows, bytesCapacity: 64);
+        _changed = new BytesColumn(_memory, StringType.Default, rows, bytesCapacity: 64);
     }
 
     public int Rows => _offsets.Length;
@@ -52,30 +56,33 @@ internal sealed class RecordColumns : IDisposable
     public int KeyBytes => _keys.ValueBytes;
 
     /// <summary>Bytes of content.</summary>
-    public long ContentBytes => (long)_values.ValueBytes + _keys.ValueBytes + _headers.ValueBytes + (long)Rows * RowOverheadBytes;
+    public long ContentBytes => (long)_values.ValueBytes + _keys.ValueBytes + _headers.ValueBytes + (_befores?.ValueBytes ?? 0) + (long)Rows * RowOverheadBytes;
 
     /// <summary>Bytes of memory held.</summary>
     public long MemoryBytes => _memory.Bytes;
 
-    /// <summary>Adds a record whose key is text.</summary>
-    /// <param name="value">Its value as the column holds it; ignored for a tombstone.</param>
-    /// <param name="schemaId">Null where values have none.</param>
+    /// <summary>Adds a record.</summary>
+    /// <param name="row">What it is as a row.</param>
     /// <param name="orderTime">In microseconds; null: its own.</param>
-    public void Append(in KafkaRecord record, ReadOnlySpan<byte> value, int? schemaId, long? orderTime = null)
+    public void Append(in KafkaRecord record, in DecodedRecord row, long? orderTime = null)
     {
         if (orderTime is not null || _orderTimes is not null) AppendOrderTime(orderTime);
-        if (_envelope == KafkaEnvelope.Tombstone && record is { HasValue: false, HasKey: true }) (_deletes ??= []).Add(Rows);
+        if (row.Operation != (byte)'c' || _operations is not null) AppendOperation(row.Operation);
         _offsets.Append(record.Offset);
         if (record.HasTimestamp) _timestamps.Append(record.TimestampMs * 1000);
         else _timestamps.AppendNull();
-        if (record.HasKey) _keys.Append(record.Key);
-        else _keys.AppendNull();
+        Append(_keys, row.Key);
         if (record.HeadersJson.Length > 0) _headers.Append(record.HeadersJson);
         else _headers.AppendNull();
-        if (record.HasValue) _values.Append(value);
-        else _values.AppendNull();
+        Append(_values, row.Value);
+        if (_befores is not null)
+        {
+            Append(_befores, row.Before);
+            Append(_changed!, row.Changed);
+        }
+
         if (_schemaIds is null) return;
-        if (schemaId is { } id) _schemaIds.Append(id);
+        if (row.SchemaId is { } id) _schemaIds.Append(id);
         else _schemaIds.AppendNull();
     }
 
@@ -83,17 +90,13 @@ internal sealed class RecordColumns : IDisposable
     public RecordBatch Build()
     {
         var partitions = new FixedColumn<int>(_memory, Int32Type.Default, Rows);
-        var operations = new BytesColumn(_memory, StringType.Default, Rows, Rows + 1);
         partitions.Append(_partition, Rows);
-        var written = 0;
-        foreach (var row in _deletes ?? [])
+        var operations = _operations;
+        if (operations is null)
         {
-            operations.Append("c"u8, row - written);
-            operations.Append("d"u8);
-            written = row + 1;
+            operations = new BytesColumn(_memory, StringType.Default, Rows, Rows + 1);
+            operations.Append("c"u8, Rows);
         }
-
-        operations.Append("c"u8, Rows - written);
 
         if (_orderTimes is not null) return new RecordBatch(WithOrderTime(), [.. Arrays(partitions, operations), _orderTimes.Build()], Rows);
         return new RecordBatch(_schema, Arrays(partitions, operations), Rows);
@@ -104,8 +107,26 @@ internal sealed class RecordColumns : IDisposable
     private IEnumerable<IArrowArray> Arrays(FixedColumn<int> partitions, BytesColumn operations)
     {
         // A record's position is its offset: both columns share the memory.
+        IArrowArray[] envelope = _befores is null ? [] : [_befores.Build(), _changed!.Build()];
         IArrowArray[] schemaIds = _schemaIds is null ? [] : [_schemaIds.Build()];
-        return [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(), _values.Build(), .. schemaIds, operations.Build(), _offsets.Build()];
+        return [partitions.Build(), _offsets.Build(), _timestamps.Build(), _keys.Build(), _headers.Build(), _values.Build(), .. envelope, .. schemaIds, operations.Build(), _offsets.Build()];
+    }
+
+    private static void Append(BytesColumn column, OptionalBytes value)
+    {
+        if (value.IsThere) column.Append(value.Bytes);
+        else column.AppendNull();
+    }
+
+    private void AppendOperation(byte operation)
+    {
+        if (_operations is null)
+        {
+            _operations = new BytesColumn(_memory, StringType.Default, Rows + 64, Rows + 64);
+            if (Rows > 0) _operations.Append("c"u8, Rows);
+        }
+
+        _operations.Append([operation]);
     }
 
     private void AppendOrderTime(long? orderTime)

@@ -27,6 +27,9 @@ public enum ColumnFunction
     /// <summary>The same from microseconds.</summary>
     EpochUs,
 
+    /// <summary>A day from its number since 1970-01-01, which is 0.</summary>
+    EpochD,
+
     /// <summary>A day from a text in one of some forms of <c>yyyy</c>, <c>MM</c> and <c>dd</c>.</summary>
     Date,
 }

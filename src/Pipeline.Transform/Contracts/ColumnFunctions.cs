@@ -10,6 +10,7 @@ internal static partial class ColumnFunctions
         ColumnFunction.EpochS => "epoch_s",
         ColumnFunction.EpochMs => "epoch_ms",
         ColumnFunction.EpochUs => "epoch_us",
+        ColumnFunction.EpochD => "epoch_d",
         _ => function.ToString().ToLowerInvariant(),
     });
 

@@ -45,6 +45,9 @@ internal sealed class ExpressionSql(SqlDialect sql, Func<ColumnExpression.Source
             case ColumnFunction.EpochS or ColumnFunction.EpochMs or ColumnFunction.EpochUs:
                 var since = Of(arguments[0], Fine);
                 return (sql.Call("epoch_time", since.Sql, function switch { ColumnFunction.EpochS => "1000000", ColumnFunction.EpochMs => "1000", _ => "1" }), BronzeColumns.Timestamp, true);
+            case ColumnFunction.EpochD:
+                var days = Of(arguments[0], Int64Type.Default);
+                return (sql.Cast(sql.Call("epoch_time", sql.Cast($"CASE WHEN {days.Sql} BETWEEN -719162 AND 2932896 THEN {days.Sql} * 86400 END", Fine), "1000000"), Date32Type.Default), Date32Type.Default, true);
             case ColumnFunction.Date:
                 var day = Of(arguments[0], StringType.Default);
                 var forms = arguments.Skip(1).Select(form => OfForm(day.Sql, ((ColumnExpression.Literal)form).Text)).ToList();

@@ -107,7 +107,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     private string Mark(string column) => Froms(column) is [var from] ? from : $"={column}";
 
     private List<string> Froms(string column) =>
-        [.. contract.Column(column).Sources.Select(source => source.Column ?? _shape.Document!).Select(from => SilverTables.TryBronze(bronze.FieldsList, from)?.Name ?? from).Distinct(StringComparer.Ordinal)];
+        [.. contract.Column(column).Sources.Select(source => SilverTables.CarriedAs(source, bronze.FieldsList, _shape)).OfType<string>().Distinct(StringComparer.Ordinal)];
 
     private string Order(string direction)
     {

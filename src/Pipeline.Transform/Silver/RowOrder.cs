@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
@@ -21,6 +22,9 @@ namespace Pipeline.Transform.Silver;
 internal sealed class RowOrder
 {
     private const string NoPlace = "0";
+
+    /// <summary>More than a split has numbers.</summary>
+    private const long SplitPlaces = 1L << 48;
 
     private readonly SqlDialect _sql;
     private readonly BronzeShape _shape;
@@ -113,9 +117,44 @@ internal sealed class RowOrder
     /// <param name="prefix">Of the name of Bronze's column there.</param>
     public string EpochOf(string prefix) => Epoch is null ? "0" : $"COALESCE({prefix}{Epoch}, 0)";
 
-    /// <summary>A change's place among those of its position.</summary>
+    /// <summary>
+    /// Where a row stands among the ends of its table: its position, or, where splits share keys, its time in microseconds.
+    /// </summary>
+    /// <param name="prefix">Of the names of the Silver table's columns there.</param>
+    public string PositionOf(string prefix) => AreEndsTimed ? Microseconds($"{prefix}{BronzeColumns.OrderTime}") : $"{prefix}_position";
+
+    /// <summary>The same of a row of Bronze.</summary>
+    public string PositionInBronze(string prefix) => AreEndsTimed ? Microseconds(TimeOf(column => prefix + column)) : $"{prefix}_position";
+
+    /// <summary>A row's place among those of its position: a change's in its transaction, or the split and the number in it.</summary>
     /// <inheritdoc cref="EpochOf"/>
-    public string PlaceOf(string prefix) => _shape.Sequence is { } column ? $"{prefix}{column}" : NoPlace;
+    public string PlaceOf(string prefix) => AreEndsTimed && _shape.Numbering is var (split, number) ? $"({_sql.Cast($"{prefix}{split}", Int64Type.Default)} * {SplitPlaces} + {prefix}{number})"
+        : _shape.Sequence is { } column ? $"{prefix}{column}" : NoPlace;
+
+    /// <summary>The time by which a row of Bronze is put in order.</summary>
+    /// <param name="column">A column of Bronze.</param>
+    public string TimeOf(Func<string, string> column)
+    {
+        var known = new[] { _shape.OrderTime, _shape.RecordTime }.OfType<string>().Select(column).ToList();
+        return known is [var only] ? only : $"COALESCE({string.Join(", ", known)})";
+    }
+
+    /// <summary>The columns of Bronze that say whether a row comes before an end.</summary>
+    public IReadOnlyList<string> Placing =>
+    [
+        .. new[] { _shape.Sequence, Epoch }.OfType<string>(),
+        .. AreEndsTimed && _shape.Numbering is var (split, number) ? new[] { _shape.OrderTime, _shape.RecordTime, split, number }.OfType<string>() : [],
+    ];
+
+    /// <summary>The same as a relation selects them for <see cref="IsBefore"/>.</summary>
+    public IEnumerable<string> PlacingOf(Func<string, string> column) =>
+        Placing.Where(name => !AreEndsTimed || (name != _shape.OrderTime && name != _shape.RecordTime)).Select(name => $"{column(name)} AS {name}")
+            .Concat(AreEndsTimed ? [$"{TimeOf(column)} AS {BronzeColumns.OrderTime}"] : []);
+
+    /// <summary>Positions of different splits are not compared: an end and the rows before it are placed as the rows are.</summary>
+    private bool AreEndsTimed => _shape.AreMembersCarried && HasTime(_shape);
+
+    private string Microseconds(string time) => $"COALESCE({_sql.Call("epoch_us", time)}, 0)";
 
     /// <summary>
     /// Whether a row comes before the end of a table at its source: a truncate, or, without a position, a whole epoch that a finished
@@ -125,7 +164,8 @@ internal sealed class RowOrder
     /// <param name="end">Prefix of <c>_epoch</c>, <c>_position</c> and <c>_place</c>.</param>
     public string IsBefore(string row, string end)
     {
-        var inOrder = $"{row}_position < {end}_position{(_shape.Sequence is null ? "" : $" OR ({row}_position = {end}_position AND COALESCE({PlaceOf(row)}, 0) < {end}_place)")}";
+        var position = PositionOf(row);
+        var inOrder = $"{position} < {end}_position{(_shape.Sequence is null && !AreEndsTimed ? "" : $" OR ({position} = {end}_position AND COALESCE({PlaceOf(row)}, 0) < {end}_place)")}";
         return Epoch is null ? $"COALESCE({inOrder}, false)" : $"COALESCE({EpochOf(row)} < {end}_epoch OR ({EpochOf(row)} = {end}_epoch AND ({inOrder})), false)";
     }
 

@@ -175,9 +175,9 @@ public sealed class SilverSql
             var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
             // What no parent is found by is not looked at.
-            var texts = _bronze.Where(one => (_hasEnds && (one.Name == _shape.Sequence || one.Name == _order.Epoch)) || columns.Exists(source => source.Reads(one))).ToList();
+            var texts = _bronze.Where(one => (_hasEnds && _order.Placing.Contains(one.Name)) || columns.Exists(source => source.Reads(one))).ToList();
             var missing = Listed(awaited.Select(pair => $"CASE WHEN r.{_sql.Name(pair.Reference.Column)} IS NOT NULL AND reference_{pair.Index}._to IS NULL THEN '{pair.Reference.Name}' END"));
-            var placed = _hasEnds ? new[] { _shape.Sequence, _order.Epoch }.OfType<string>().Select(column => $"{Raw(column)} AS {column}") : [];
+            var placed = _hasEnds ? _order.PlacingOf(Raw) : [];
             var isGone = _hasEnds ? $" OR {_order.IsBefore("r.", "truncation.")}" : "";
             const string order = "(ORDER BY _bronze_version ASC NULLS FIRST, _file ASC NULLS FIRST, _file_row ASC NULLS FIRST ROWS UNBOUNDED PRECEDING)";
             return $"""
@@ -302,7 +302,7 @@ public sealed class SilverSql
         SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
 
     /// <summary>The truncates among the rows of <c>checked</c>, as <c>_epoch</c>, <c>_position</c> and <c>_place</c>.</summary>
-    public string Truncates => Ends("checked", "");
+    public string Truncates => Ends("checked", "", isBronze: false);
 
     /// <summary>Whether row <c>t</c> of the table comes before the end <c>l</c>.</summary>
     public string IsTruncated => _order.IsBefore("t.", "l.");
@@ -321,22 +321,20 @@ public sealed class SilverSql
     private string Truncation(string from, string prefix) => $"""
         ,
         truncation AS (
-          {Ends(from, prefix)}
+          {Ends(from, prefix, isBronze: true)}
           UNION ALL
           SELECT _epoch, _position, 0 FROM truncated
           ORDER BY {RowOrder.LastEnd} LIMIT 1
         )
         """;
 
-    private string Ends(string from, string prefix) =>
-        $"SELECT {_order.EpochOf(prefix)} AS _epoch, {prefix}_position AS _position, {_order.PlaceOf(prefix)} AS _place FROM {from} WHERE {prefix}_op = 't'";
+    private string Ends(string from, string prefix, bool isBronze) =>
+        $"SELECT {_order.EpochOf(prefix)} AS _epoch, {(isBronze ? _order.PositionInBronze(prefix) : _order.PositionOf(prefix))} AS _position, {_order.PlaceOf(prefix)} AS _place FROM {from} WHERE {prefix}_op = 't'";
 
     /// <summary>A column of the Silver table that its contract does not name.</summary>
     private string Technical(string name)
     {
-        if (name != BronzeColumns.OrderTime) return Raw(name);
-        var known = new[] { _shape.OrderTime, _shape.RecordTime }.OfType<string>().Select(Raw).ToList();
-        return known is [var only] ? only : $"COALESCE({string.Join(", ", known)})";
+        return name == BronzeColumns.OrderTime ? _order.TimeOf(Raw) : Raw(name);
     }
 
     /// <summary>Rules are for rows: deletes and truncates have none.</summary>
@@ -364,7 +362,7 @@ public sealed class SilverSql
     {
         var name = _sql.Name(source.Column.Name);
         var isKey = _contract.Key.Contains(source.Column.Name);
-        var applies = isKey ? "" : $"_op <> 'd' AND {string.Concat((_hasChanged ? source.Inputs : []).Select(input => input.Field.Name).Distinct(StringComparer.Ordinal).Select(from => $"{_sql.Call("carries", _shape.Changed!, _sql.Text(from))} AND "))}";
+        var applies = isKey ? "" : $"_op <> 'd' AND {string.Concat((_hasChanged ? source.Inputs : []).Select(input => SilverTables.CarriedAs(input.Source, _bronze, _shape)).OfType<string>().Distinct(StringComparer.Ordinal).Select(from => $"{_sql.Call("carries", _shape.Changed!, _sql.Text(from))} AND "))}";
         if (source.Value.CanFail) yield return $"CASE WHEN {applies}{name} IS NULL AND {source.Given} IS NOT NULL THEN '{SilverContract.TypeRule(source.Column.Name)}' END";
         if (source.Column.IsRequired) yield return $"CASE WHEN {applies}{source.Given} IS NULL THEN '{SilverContract.RequiredRule(source.Column.Name)}' END";
     }

@@ -4,6 +4,7 @@ using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
 
 namespace Pipeline.Transform.Silver;
 
@@ -45,6 +46,15 @@ public static class SilverTables
     public static Field? TryBronze(IReadOnlyList<Field> bronze, string from) =>
         bronze.FirstOrDefault(field => string.Equals(field.Name, LakeName.OfSourceColumn(from), StringComparison.OrdinalIgnoreCase))
         ?? bronze.FirstOrDefault(field => string.Equals(field.Name, from, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The name by which a change says that it carries what a contract reads; null: every change does.</summary>
+    internal static string? CarriedAs(ColumnExpression.Source source, IReadOnlyList<Field> bronze, BronzeShape shape)
+    {
+        var from = source.Column ?? shape.Document!;
+        var name = TryBronze(bronze, from)?.Name ?? from;
+        if (!shape.AreMembersCarried) return name;
+        return name == shape.Document && source.Path is { } path ? LakeName.OfSourceColumn(JsonPath.TryParse(path)!.Steps[0]) : null;
+    }
 
     /// <summary>Technical columns that decide which of two rows is newer.</summary>
     public static IReadOnlyList<string> OrderingColumns(SilverContract contract, Schema bronze) =>

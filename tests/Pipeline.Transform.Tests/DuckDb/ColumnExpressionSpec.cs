@@ -57,6 +57,20 @@ public sealed class ColumnExpressionSpec
     }
 
     [Fact]
+    public async Task A_day_is_its_number_since_1970()
+    {
+        using var lake = new TestLake(TestGraph.Of("days { from = bronze/app/days, columns { id { type = long }, day { type = date, value = \"epoch_d(n)\" } }, key = [id] }"));
+        await lake.AppendAsync("bronze/app/days", TestLake.BronzeColumns("id long", "n string"), """
+            SELECT * FROM (VALUES (1, '0', 'c', 1), (2, '-1', 'c', 2), (3, '20513', 'c', 3), (4, '-719162', 'c', 4), (5, '2932896', 'c', 5), (6, '2932897', 'c', 6), (7, '1.5', 'c', 7), (8, NULL, 'c', 8), (9, '-719163', 'c', 9), (10, '9223372036854775807', 'c', 10))
+              AS v(id, n, _op, _position)
+            """);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["1|1970-01-01", "2|1969-12-31", "3|2026-03-01", "4|0001-01-01", "5|9999-12-31", "8|"], await lake.RowsAsync("SELECT id, CAST(day AS VARCHAR) FROM silver.days ORDER BY id"));
+        Assert.Equal(["10", "6", "7", "9"], await lake.RowsAsync("SELECT id FROM silver.days__quarantine WHERE _rules = 'type:day' ORDER BY id"));
+    }
+
+    [Fact]
     public async Task A_record_gives_its_members_by_name_and_by_path()
     {
         using var lake = new TestLake(TestGraph.Of("""
