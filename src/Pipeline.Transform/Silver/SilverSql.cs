@@ -282,7 +282,7 @@ public sealed class SilverSql
     {
         get
         {
-            var placed = _bronze.Where(bronze => bronze.Name == _shape.Sequence || bronze.Name == _order.Epoch).ToList();
+            var placed = _bronze.Where(bronze => _order.Placing.Contains(bronze.Name)).ToList();
             return $"""
 
                   UNION ALL
@@ -290,7 +290,7 @@ public sealed class SilverSql
                   UNION ALL
                   SELECT q._file, q._file_row, true, q._held, 1
                   FROM (
-                    SELECT {string.Join(", ", ["_bronze_file AS _file, _bronze_row AS _file_row, _held, _position", .. placed.Select((bronze, i) => $"{FromText(bronze, i)} AS {bronze.Name}")])}
+                    SELECT {string.Join(", ", ["_bronze_file AS _file, _bronze_row AS _file_row, _held, _position", .. _order.PlacingOf(name => FromText(placed.Find(one => one.Name == name)!, placed.FindIndex(one => one.Name == name)))])}
                     FROM {Received("(SELECT * FROM quarantine_all ANTI JOIN held USING (_bronze_file, _bronze_row)) AS others", placed)}
                   ) AS q
                   CROSS JOIN last_truncate AS l WHERE {_order.IsBefore("q.", "l.")}

@@ -73,6 +73,19 @@ public sealed class ChangeTopicSpec
     }
 
     [Fact]
+    public async Task What_broke_a_rule_leaves_the_quarantine_with_the_truncate_behind_it()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contract.Replace("key = [id]", "key = [id], rules = [{ name = short, check = \"length(name) < 4\" }]", StringComparison.Ordinal)));
+        await AppendAsync(lake, [At(1, 5, 1, new Change('c', 1, "early", null)), At(1, 6, 9, new Change('c', 2, "after", null)), At(1, 7, 9, new Change('c', 3, "ok", null))]);
+        await lake.RunAllAsync();
+        await AppendAsync(lake, [At(0, 900, 5, new Change('t', 0, "", null))]);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["3|ok"], await lake.RowsAsync("SELECT id, name FROM silver.users ORDER BY 1"));
+        Assert.Equal(["2|short"], await lake.RowsAsync("SELECT id, _rules FROM silver.users__quarantine ORDER BY 1"));
+    }
+
+    [Fact]
     public async Task A_key_that_changes_leaves_the_old_row_and_makes_a_new_one()
     {
         using var lake = new TestLake(TestGraph.Of(Contract));
