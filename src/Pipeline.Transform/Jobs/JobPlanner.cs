@@ -84,19 +84,28 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     {
         if (pins.Statements is not { } id || dialect != DialectOf(pins)) return await OfTodayAsync(pins, dialect, cancellationToken);
         var (store, path) = (tables.Lake.Store, JobStatements.PathOf(pins.Table, id));
-        if (await store.TryGetAsync(path, cancellationToken) is { } kept) return JobStatements.Read($"Object {store.Location}/{path}", id, kept);
-        var today = await OfTodayAsync(pins, dialect, cancellationToken);
-        if (today.Id != id)
+        var kept = await store.TryGetAsync(path, cancellationToken);
+        var today = kept is null ? await OfTodayAsync(pins, dialect, cancellationToken) : null;
+        var isBegun = today is not null && today.Id != id && await IsBegunAsync(pins, cancellationToken);
+        switch (StatementsChoice.Of(id, kept is not null, today?.Id, isBegun))
         {
-            if ((await tables.TryOpenAsync(pins.Table, cancellationToken))?.Current.Position(JobPins.RunAppId) == pins.Run)
+            case StatementsSource.Kept:
+                return JobStatements.Read($"Object {store.Location}/{path}", id, kept);
+            case StatementsSource.OfToday:
+                // Whoever was faster has written the same.
+                await store.PutIfAbsentAsync(path, today!.ToUtf8(), cancellationToken);
+                return today;
+            case StatementsSource.Lost:
                 throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"run {pins.Id} has not finished, and its statements are gone", $"Restore the object, or run './pipeline rebuild {pins.Table}'.");
-            throw new JobSupersededException($"{pins.Id} was planned with other statements than this node makes.");
+            default:
+                throw new JobSupersededException($"{pins.Id} was planned with other statements than this node makes.");
         }
-
-        // Whoever was faster has written the same.
-        await store.PutIfAbsentAsync(path, today.ToUtf8(), cancellationToken);
-        return today;
     }
+
+    /// <summary>Planned by two who did not know of each other, a run's number may stand for two runs: the other one is not this.</summary>
+    private async ValueTask<bool> IsBegunAsync(JobPins pins, CancellationToken cancellationToken) =>
+        await tables.TryOpenAsync(pins.Table, cancellationToken) is { } table && table.Current.Position(JobPins.RunAppId) == pins.Run
+        && await RunHistory.FindAsync(table, pins.Run, cancellationToken) is { } made && pins.IsSame(made.Pins);
 
     /// <summary>Engines elsewhere are Spark's.</summary>
     private static SqlDialect DialectOf(JobPins pins) => pins.IsElsewhere ? SqlDialect.Spark : SqlDialect.DuckDb;

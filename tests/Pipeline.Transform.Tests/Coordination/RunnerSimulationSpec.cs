@@ -39,11 +39,12 @@ public sealed class RunnerSimulationSpec
     private const string MovedCoordinator = "a coordinator that moves";
     private const string LostMessage = "a message that is lost";
     private const string RepeatedMessage = "a message that is told again";
+    private const string OtherContract = "a contract that changes between a run's commits";
 
     /// <summary>A node may be killed before each commit of a run, and after the last.</summary>
     private static string KilledBefore(string phase) => $"killed before {phase}";
 
-    private static readonly string[] Kinds = [LostJournal, MovedCoordinator, LostMessage, RepeatedMessage, .. ((string[])["table", "quarantine", "quality", "the end"]).Select(KilledBefore)];
+    private static readonly string[] Kinds = [LostJournal, MovedCoordinator, LostMessage, RepeatedMessage, OtherContract, .. ((string[])["table", "quarantine", "quality", "the end"]).Select(KilledBefore)];
 
     /// <summary>One history of three tables, a chain, on two or three nodes.</summary>
     private sealed class History(int seed)
@@ -63,6 +64,8 @@ public sealed class RunnerSimulationSpec
         private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
         private MedallionState _state = null!;
         private int _coordinator;
+        private int _contract;
+        private int _planningContract;
         private int _names;
         private long _head = 1;
         private bool _isCalm;
@@ -79,6 +82,8 @@ public sealed class RunnerSimulationSpec
             for (var step = 0; step < Steps; step++) Step();
 
             // Nothing fails any more: everything has to come to its end.
+            if (_planningContract != _contract) Elect(forgets: false);
+            foreach (var node in _nodes.Where(node => node.Contract != _contract).ToList()) Kill(node);
             _isCalm = true;
             if (_nodes.Count == 0) AddNode();
             for (var step = 0; step < 3_000 && !IsDone; step++) Step();
@@ -93,6 +98,7 @@ public sealed class RunnerSimulationSpec
             var dice = _random.Next(100);
             if (!_isCalm && dice < 5) Kill(_nodes[_random.Next(_nodes.Count)]);
             else if (!_isCalm && dice < 6) Elect(forgets: _random.Next(3) == 0);
+            else if (!_isCalm && dice < 7 && _random.Next(2) == 0) Deploy();
             else if (!_isCalm && dice < 8)
             {
                 Told.Add($"head {_head + 1}");
@@ -127,7 +133,16 @@ public sealed class RunnerSimulationSpec
 
         private void Count(string kind) => Drawn[kind] = Drawn.GetValueOrDefault(kind) + 1;
 
-        private void AddNode() => _nodes.Add(new Node($"node-{++_names}"));
+        private void AddNode() => _nodes.Add(new Node($"node-{++_names}") { Contract = _contract });
+
+        /// <summary>Another contract comes with new nodes. One of the old may go on for a while, as may the coordinator.</summary>
+        private void Deploy()
+        {
+            _contract++;
+            Told.Add($"contract {_contract}");
+            foreach (var node in _nodes.ToList()) if (_random.Next(4) > 0) Kill(node);
+            if (_random.Next(4) > 0) Elect(forgets: false);
+        }
 
         /// <summary>With what it ran, between two steps of it; it may be another that takes its place.</summary>
         private void Kill(Node node)
@@ -150,6 +165,7 @@ public sealed class RunnerSimulationSpec
         {
             if (_coordinator++ > 0) Count(forgets ? LostJournal : MovedCoordinator);
             Told.Add(forgets ? "a coordinator without a journal" : "a coordinator");
+            _planningContract = _contract;
             if (forgets) _journal.Clear();
             _state = MedallionState.Start(_tables.Keys.Select(table => (table, (IEnumerable<TableId>)[_bronze])), Options, _now);
             foreach (var happened in _journal) _state = _state.Apply(happened);
@@ -197,7 +213,7 @@ public sealed class RunnerSimulationSpec
             var table = _tables[id];
             return table.Unfinished ?? (table.Read == _head ? null : new JobPins
             {
-                Table = id, Run = table.Run + 1, RequestedAt = _now, Inputs = [new PinnedInput(_bronze, table.Read, _head)], Targets = [],
+                Table = id, Run = table.Run + 1, RequestedAt = _now, Inputs = [new PinnedInput(_bronze, table.Read, _head)], Targets = [], Statements = $"{_planningContract}",
             });
         }
 
@@ -225,6 +241,19 @@ public sealed class RunnerSimulationSpec
             }
         }
 
+        /// <summary>With the statements that the product's decision takes; false: planned with others than this node makes, and begun by nobody.</summary>
+        private bool TryExpand(Node node, JobPins pins)
+        {
+            var (table, today) = (_tables[pins.Table], $"{node.Contract}");
+            var source = StatementsChoice.Of(pins.Statements!, table.Kept.Contains(pins.Statements!), today, isBegun: pins.IsSame(table.Last));
+            Assert.NotEqual(StatementsSource.Lost, source);
+            if (source == StatementsSource.OfAnotherContract) return false;
+            node.Statements[pins.Table] = source == StatementsSource.Kept ? pins.Statements! : today;
+            table.Kept.Add(node.Statements[pins.Table]);
+            if (table.Unfinished == pins && pins.Statements != today) Count(OtherContract);
+            return true;
+        }
+
         /// <summary>A job of some node takes its next step.</summary>
         private void Work()
         {
@@ -236,8 +265,8 @@ public sealed class RunnerSimulationSpec
             if (phase < Phases.Length)
             {
                 Told.Add($"{node.Name} {pins.Id}: {Phases[phase]}");
-                if (phase < 2 || _tables[id].TryCommit(pins, phase - 2)) return;
-                End(JobEnded.Failed(id, pins, new JobSupersededException("another run was first")));
+                if (phase == 0 ? TryExpand(node, pins) : phase < 2 || _tables[id].TryCommit(pins, phase - 2, node.Statements[id])) return;
+                End(JobEnded.Failed(id, pins, new JobSupersededException(phase == 0 ? "other statements" : "another run was first")));
                 return;
             }
 
@@ -255,6 +284,12 @@ public sealed class RunnerSimulationSpec
     {
         public string Name => name;
 
+        /// <summary>The one that it was started with.</summary>
+        public int Contract { get; init; }
+
+        /// <summary>By which the job of a table is computed.</summary>
+        public Dictionary<TableId, string> Statements { get; } = [];
+
         public NodeJobs Jobs { get; set; } = NodeJobs.None;
 
         /// <summary>How far the job of a table is.</summary>
@@ -268,7 +303,7 @@ public sealed class RunnerSimulationSpec
     {
         private const int All = 0b111;
 
-        private PinnedInput? _last;
+        private string? _statements;
 
         public long Run { get; private set; }
 
@@ -279,17 +314,25 @@ public sealed class RunnerSimulationSpec
 
         public JobPins? Unfinished { get; private set; }
 
-        public bool TryCommit(JobPins pins, int part)
+        /// <summary>The last run that has committed.</summary>
+        public JobPins? Last { get; private set; }
+
+        /// <summary>The statements that lie beside the table.</summary>
+        public HashSet<string> Kept { get; } = [];
+
+        public bool TryCommit(JobPins pins, int part, string statements)
         {
             if (part == 0 && pins.Run == Run + 1 && Parts == 0)
             {
                 Assert.Equal(Read, pins.Inputs[0].After);
-                (Run, Read, Parts, Unfinished, _last) = (pins.Run, pins.Inputs[0].Version, 1, pins, pins.Inputs[0]);
+                (Run, Read, Parts, Unfinished, Last, _statements) = (pins.Run, pins.Inputs[0].Version, 1, pins, pins, statements);
                 return true;
             }
 
             // Planned by two coordinators, of which one had lost its journal, a number stands for two runs.
-            if (pins.Run != Run || pins.Inputs[0] != _last) return false;
+            if (!pins.IsSame(Last)) return false;
+            // By others a row of this run would be in no table, or in two.
+            Assert.Equal(_statements, statements);
             if (Parts == 0) return true;
             Parts |= 1 << part;
             if (Parts == All) (Parts, Unfinished) = (0, null);

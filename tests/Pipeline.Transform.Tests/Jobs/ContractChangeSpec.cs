@@ -124,6 +124,18 @@ public sealed class ContractChangeSpec : IDisposable
         Assert.Equal(["3"], await _lake.RowsAsync("SELECT user_id FROM silver.users__quarantine"));
     }
 
+    [Fact]
+    public async Task A_run_that_another_of_its_number_was_faster_than_is_planned_anew_and_no_statements_are_missed()
+    {
+        await AppendAsync("(2, 'b@x', NULL, 'c', 5), (3, 'dirt', NULL, 'c', 6)");
+        // Of a coordinator that is not alone: it has planned by the contract of yesterday, and nobody has begun.
+        var pins = (await _lake.Planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken))!;
+        var other = TestGraph.Of(Changed("check = \"regexp_like(email, '@')\"", "check = \"true\""));
+        await RunAllAsync(other);
+
+        await Assert.ThrowsAsync<JobSupersededException>(async () => await new JobPlanner(new OpenTables(_lake.Lake), other, _lake.Options, _lake.Time).ExpandAsync(pins, SqlDialect.DuckDb, TestContext.Current.CancellationToken));
+    }
+
     public void Dispose() => _lake.Dispose();
 
     private static string Changed(string from, string to)
