@@ -22,6 +22,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the server's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, {Rows}")]
     public static partial void ClockSetBack(this ILogger log, string thing, string clock, string reached, string rows);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: it was truncated, restored, or lost its newest rows. All that it has is read once more, and what comes below that number is read too; its rows are newer than all before")]
+    public static partial void NumbersBeganAgain(this ILogger log, string thing, string watermark, long greatest, long reached);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the server's clock has caught up with what was read")]
     public static partial void ClockCaughtUp(this ILogger log, string thing);
 

@@ -13,11 +13,14 @@ internal static partial class SnowflakeSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: a row's {Watermark} is {Greatest}, more than 64 bits hold: such rows are not read, the others are. Correct them, or choose another watermark column")]
     public static partial void GreatestIsTooLarge(this ILogger log, string source, string table, string watermark, string greatest);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: rows below that are not read again. If it was made anew, swapped or restored, read it under another name; if rows were only deleted, nothing is to be done")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: rows below that are not read again. If it was emptied and filled with older rows, read it under another name; if rows were only deleted, nothing is to be done")]
     public static partial void GreatestIsBelow(this ILogger log, string source, string table, string watermark, string greatest, string reached);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the account's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, some rows twice")]
     public static partial void ClockSetBack(this ILogger log, string source, string table, string clock, string reached);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: it was emptied, restored, or lost its newest rows. All that it has is read once more, and what comes below that number is read too; its rows are newer than all before")]
+    public static partial void NumbersBeganAgain(this ILogger log, string source, string table, string watermark, long greatest, long reached);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source}, table {Table}: the account's clock has caught up with what was read")]
     public static partial void ClockCaughtUp(this ILogger log, string source, string table);

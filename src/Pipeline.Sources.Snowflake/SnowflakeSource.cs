@@ -59,8 +59,7 @@ internal sealed class SnowflakeSource : IRedriveSource
     public async ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) =>
         (await _tables[table].DescribeAsync(cancellationToken)).Schema;
 
-    public ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<Split>>([new Split(_tables[table].Split, [table])]);
+    public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken) => [await _tables[table].ListAsync(cancellationToken)];
 
     public IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken) =>
         from is [var only] ? TableOf(only.Split).ReadAsync(only.Position, cancellationToken) : ReadAllAsync(from, cancellationToken);

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Sources.Snowflake.Catalog;
 using Pipeline.Sources.Snowflake.Client;
 using Pipeline.Sources.Snowflake.Reading;
 
@@ -30,11 +31,19 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
         if (bound.Beyond is { } beyond)
             return new Finding(table.Thing, Ok: false, shape.IsTimestamp ? $"a row's {watermark.Name} is {beyond}, ahead of the account's clock: it and all between wait"
                 : $"a row's {watermark.Name} is {beyond}, more than 64 bits hold: it is not read", $"Correct it, or choose another watermark column than {watermark.Name}; TIMESTAMP_NTZ is read by the clock in UTC.");
+        var creation = await table.CreationAsync(cancellationToken);
         var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
         return without == 0
-            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type})")
+            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type}){Unknown(shape, creation)}")
             : new Finding(table.Thing, Ok: false, $"{without} rows have no value in the watermark column {watermark.Name} and are never read",
                 $"Fill the column and make it NOT NULL: UPDATE ... SET \"{watermark.Name}\" = CURRENT_TIMESTAMP() WHERE \"{watermark.Name}\" IS NULL.");
+    }
+
+    /// <summary>What reading will not notice.</summary>
+    private static string Unknown(TableShape shape, TableCreation creation)
+    {
+        var anew = creation.CreatedAt is not null ? "" : creation.Kind is { } kind ? $"; it is a {kind.ToLowerInvariant()}: that other rows have its name is not noticed" : "; SHOW OBJECTS does not list it: that another table has its name is not noticed";
+        return shape.IsTimestamp ? $"{anew}; rows that are filled in with a {shape.Columns[shape.Watermark].Name} of before what was read are not noticed" : anew;
     }
 
     /// <returns>Whether all is well.</returns>

@@ -93,6 +93,34 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
         Assert.Empty(again.Ranges);
     }
 
+    [Theory]
+    [InlineData("bigint", true)]
+    [InlineData("smallint", false)]
+    public async Task Numbers_that_begin_again_are_read_and_their_rows_are_the_newest(string type, bool isReadMeanwhile)
+    {
+        const string anew = "begin; truncate items; insert into items values (3, -5), (4, 19); commit";
+        await using var database = await CreateAsync($"alter table items alter at type {type} using 0; insert into items values (1, 10), (2, 20)");
+        var options = database.Options(TestDatabase.Table("items", "at")) with { CommitLag = TimeSpan.Zero };
+        var logs = new LogLines();
+        var before = await SourceReading.StartAsync(options, from: null, Cancel, logs: logs);
+        await before.TakeRowsAsync(2);
+        var reached = before.Position;
+        if (!isReadMeanwhile) await before.DisposeAsync();
+        await database.ExecuteAsync(anew, Cancel);
+
+        await using var again = isReadMeanwhile ? before : await SourceReading.StartAsync(options, reached, Cancel, logs: logs);
+        var known = isReadMeanwhile ? 2 : 0;
+        await again.TakeRowsAsync(known + 2);
+        await database.ExecuteAsync("insert into items values (5, 20)", Cancel);
+        await again.TakeRowsAsync(known + 3);
+        await database.ExecuteAsync("insert into items values (6, 22), (7, 30)", Cancel);
+        await again.TakeRowsAsync(known + 5);
+
+        Assert.Equal([3L, 4L, 5L, 6L, 7L], again.Rows.Skip(known).Order());
+        Assert.Equal([new PositionRange(21, 22), new PositionRange(22, 23)], again.Ranges.SkipWhile(range => range.To <= 21).Take(2));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("it was truncated, restored, or lost its newest rows", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_check_sends_what_reading_sends()
     {

@@ -144,6 +144,83 @@ public sealed partial class WatermarkReachSpec
         Assert.Equal(1, windows);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Numbers_that_begin_again_are_read_and_their_rows_are_the_newest(bool isReadMeanwhile)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, createSql: "CREATE TABLE ORDERS (NUMBER NUMBER(12,0), AT NUMBER(18,0))");
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (1, 10), (2, 20)");
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options with { Tables = [new SnowflakeTableOptions("orders", "ORDERS", "AT", [])] }, logs: logs);
+        if (!isReadMeanwhile) table.Server.Database.Execute("DELETE FROM ORDERS; INSERT INTO ORDERS VALUES (3, -5), (4, 20 - 1)");
+        await using var chunks = source.ReadAsync([new SplitPosition(Orders, isReadMeanwhile ? null : 21)], deadline.Token).GetAsyncEnumerator(deadline.Token);
+        if (isReadMeanwhile)
+        {
+            Assert.True(await chunks.MoveNextAsync());
+            Assert.Equal([1L, 2L], Numbers(chunks.Current));
+        Assert.Equal(new PositionRange(long.MinValue, 21), chunks.Current.Range);
+            table.Server.Database.Execute("BEGIN; DELETE FROM ORDERS; INSERT INTO ORDERS VALUES (3, -5), (4, 20 - 1); COMMIT");
+        }
+
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([3L, 4L], Numbers(chunks.Current));
+        Assert.Equal(new PositionRange(21, 22), chunks.Current.Range);
+        Assert.All(((Int64Array)chunks.Current.Rows!.Column(BronzeColumns.Position)).Values.ToArray(), position => Assert.Equal(21, position));
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (5, 20)");
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal([5L], Numbers(chunks.Current));
+        Assert.Equal(new PositionRange(22, 23), chunks.Current.Range);
+        // Past what was read it goes on as before.
+        table.Server.Database.Execute("INSERT INTO ORDERS VALUES (6, 22), (7, 30)");
+        var last = new List<long>();
+        while (last.Count < 2 && await chunks.MoveNextAsync()) last.AddRange(Numbers(chunks.Current));
+
+        Assert.Equal([6L, 7L], last);
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("it was emptied, restored, or lost its newest rows", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("CREATE OR REPLACE TABLE ORDERS (NUMBER NUMBER(12,0), NOTE VARCHAR(200), AMOUNT NUMBER(12,2), UPDATED_AT TIMESTAMP_LTZ NOT NULL, CHANGE NUMBER(18,0) NOT NULL)")]
+    [InlineData("ALTER TABLE ORDERS SWAP WITH STAGED")]
+    [InlineData("DROP TABLE ORDERS", "CREATE TABLE ORDERS (NUMBER NUMBER(12,0), NOTE VARCHAR(200), AMOUNT NUMBER(12,2), UPDATED_AT TIMESTAMP_LTZ NOT NULL, CHANGE NUMBER(18,0) NOT NULL)")]
+    public async Task Another_table_of_the_name_is_noticed_before_anything_is_read_or_committed(params string[] change)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        table.Server.Database.Execute("CREATE TABLE STAGED (NUMBER NUMBER(12,0), NOTE VARCHAR(200), AMOUNT NUMBER(12,2), UPDATED_AT TIMESTAMP_LTZ NOT NULL, CHANGE NUMBER(18,0) NOT NULL)");
+        await using var source = table.Open();
+        var listed = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
+        var left = new SplitPosition(listed.Id, 1);
+        Assert.Null(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault);
+        await source.ConfirmAsync([listed.Id], deadline.Token);
+
+        foreach (var statement in change) table.Server.Database.Execute(statement);
+
+        var unconfirmed = await Assert.ThrowsAsync<PipelineException>(async () => await source.ConfirmAsync([listed.Id], deadline.Token));
+        Assert.True(unconfirmed.IsTransient && unconfirmed.Cause.Contains("another table has its name now", StringComparison.Ordinal), unconfirmed.Message);
+        Assert.True(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault is { IsTransient: true });
+        var anew = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
+        Assert.Equal(listed.Id, anew.Id);
+        Assert.NotEqual(listed.Identity, anew.Identity);
+        Assert.Null(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault);
+        await using var elsewhere = table.Open();
+        Assert.Equal(anew.Identity, Assert.Single(await elsewhere.ListSplitsAsync("orders", deadline.Token)).Identity);
+    }
+
+    [Fact]
+    public async Task Of_a_view_nobody_knows_whether_it_is_another_and_the_check_says_so()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        table.Server.ShowObjectsAs("VIEW");
+        await using var source = table.Open();
+
+        Assert.Null(Assert.Single(await source.ListSplitsAsync("orders", deadline.Token)).Identity);
+        Assert.Contains(await source.CheckAsync(deadline.Token), finding => finding.Ok && finding.Detail.Contains("it is a view: that other rows have its name is not noticed", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task What_an_account_stamps_whose_clock_was_set_back_is_read_while_it_is_behind_and_is_the_newest()
     {

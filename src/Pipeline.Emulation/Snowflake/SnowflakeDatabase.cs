@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Text.RegularExpressions;
 using DuckDB.NET.Data;
 
 namespace Pipeline.Emulation.Snowflake;
@@ -8,15 +9,17 @@ namespace Pipeline.Emulation.Snowflake;
 /// The tables behind the server: declared with Snowflake's types, stored by DuckDB. The declarations are stored too, so
 /// that a database opened from a file knows them again.
 /// </summary>
-public sealed class SnowflakeDatabase : IDisposable
+public sealed partial class SnowflakeDatabase : IDisposable
 {
     private const string Declarations = "\"__EMULATION\".\"COLUMNS\"";
+    private const string Creations = "\"__EMULATION\".\"TABLES\"";
 
     private readonly DuckDBConnection _root;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<(string Schema, string Table), SnowflakeTable> _tables = new();
     private readonly Dictionary<long, DateTimeOffset> _transactions = [];
     private long _lastTransaction;
+    private DateTimeOffset _lastCreated;
 
     internal SnowflakeDatabase(SnowflakeServerOptions options)
     {
@@ -34,6 +37,7 @@ public sealed class SnowflakeDatabase : IDisposable
             CREATE SCHEMA IF NOT EXISTS "{Name}"."__EMULATION";
             CREATE TABLE IF NOT EXISTS "{Name}".{Declarations}
                 (schema_name VARCHAR, table_name VARCHAR, ordinal INTEGER, column_name VARCHAR, type VARCHAR, nullable BOOLEAN);
+            CREATE TABLE IF NOT EXISTS "{Name}".{Creations} (schema_name VARCHAR, table_name VARCHAR, created_on TIMESTAMPTZ);
             CREATE MACRO to_timestamp_ntz(v, s) AS make_timestamp(CAST(v AS BIGINT) * CAST(power(10, 6 - s) AS BIGINT));
             CREATE MACRO to_timestamp_ltz(v, s) AS make_timestamptz(CAST(v AS BIGINT) * CAST(power(10, 6 - s) AS BIGINT));
             CREATE MACRO to_timestamp_tz(v, s) AS make_timestamptz(CAST(v AS BIGINT) * CAST(power(10, 6 - s) AS BIGINT));
@@ -57,11 +61,16 @@ public sealed class SnowflakeDatabase : IDisposable
         return connection;
     }
 
-    /// <summary>Declares a table with Snowflake's <c>CREATE TABLE</c>, or runs any other statement of DuckDB's.</summary>
+    /// <summary>
+    /// Declares a table with Snowflake's <c>CREATE TABLE</c>, drops one, swaps two (<c>ALTER TABLE a SWAP WITH b</c>, both of the default schema),
+    /// or runs any other statement of DuckDB's.
+    /// </summary>
     public void Execute(string sql)
     {
         using var connection = Connect();
         if (SnowflakeTable.TryParse(sql, Name, DefaultSchema) is { } table) Create(connection, table, IsReplacing(sql));
+        else if (SwapTables().Match(sql) is { Success: true } swap) Swap(connection, Known(swap.Groups["one"].Value), Known(swap.Groups["other"].Value));
+        else if (DropTable().Match(sql) is { Success: true } drop) Drop(connection, Known(drop.Groups["one"].Value));
         else Execute(connection, sql);
     }
 
@@ -114,8 +123,47 @@ public sealed class SnowflakeDatabase : IDisposable
             insert.ExecuteNonQuery();
         }
 
+        Record(connection, table with { CreatedOn = NextCreation() });
+    }
+
+    private void Swap(DuckDBConnection connection, SnowflakeTable one, SnowflakeTable other)
+    {
+        var between = other with { Name = $"{other.Name}__swapped" };
+        // A query that runs has the one or the other.
+        Execute(connection, $"BEGIN; ALTER TABLE {other.QuotedName} RENAME TO \"{between.Name}\"; ALTER TABLE {one.QuotedName} RENAME TO \"{other.Name}\"; ALTER TABLE {between.QuotedName} RENAME TO \"{one.Name}\"; COMMIT");
+        Execute(connection, $"UPDATE \"{Name}\".{Declarations} SET table_name = CASE table_name WHEN '{one.Name}' THEN '{other.Name}' ELSE '{one.Name}' END WHERE schema_name = '{one.Schema}' AND table_name IN ('{one.Name}', '{other.Name}')");
+        Record(connection, other with { Name = one.Name });
+        Record(connection, one with { Name = other.Name });
+    }
+
+    private void Drop(DuckDBConnection connection, SnowflakeTable table)
+    {
+        Execute(connection, $"DROP TABLE {table.QuotedName}");
+        foreach (var declared in (string[])[Declarations, Creations]) Execute(connection, $"DELETE FROM \"{Name}\".{declared} WHERE schema_name = '{table.Schema}' AND table_name = '{table.Name}'");
+        _tables.TryRemove((table.Schema, table.Name), out _);
+    }
+
+    private void Record(DuckDBConnection connection, SnowflakeTable table)
+    {
+        Execute(connection, $"DELETE FROM \"{Name}\".{Creations} WHERE schema_name = '{table.Schema}' AND table_name = '{table.Name}'");
+        using var insert = connection.CreateCommand();
+        insert.CommandText = $"INSERT INTO \"{Name}\".{Creations} VALUES (?, ?, ?)";
+        foreach (var value in (object[])[table.Schema, table.Name, table.CreatedOn.UtcDateTime]) insert.Parameters.Add(new DuckDBParameter(value));
+        insert.ExecuteNonQuery();
         _tables[(table.Schema, table.Name)] = table;
     }
+
+    private DateTimeOffset NextCreation()
+    {
+        lock (_transactions)
+        {
+            var now = _time.GetUtcNow();
+            now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMillisecond));
+            return _lastCreated = now > _lastCreated ? now : _lastCreated.AddMilliseconds(1);
+        }
+    }
+
+    private SnowflakeTable Known(string name) => Find(DefaultSchema, name.ToUpperInvariant()) ?? throw SnowflakeError.MissingObject("Table", name, "42S02");
 
     internal static bool IsReplacing(string sql) => new SnowflakeSql(sql).Words(3) is ["CREATE", "OR", "REPLACE"];
 
@@ -147,14 +195,26 @@ public sealed class SnowflakeDatabase : IDisposable
     private void LoadDeclarations()
     {
         using var command = _root.CreateCommand();
-        command.CommandText = $"SELECT schema_name, table_name, column_name, type, nullable FROM \"{Name}\".{Declarations} ORDER BY schema_name, table_name, ordinal";
+        command.CommandText = $"""
+            SELECT schema_name, table_name, column_name, type, nullable, epoch_ms(coalesce(created_on, TIMESTAMPTZ '1970-01-01 00:00:00+00'))
+            FROM "{Name}".{Declarations} LEFT JOIN "{Name}".{Creations} USING (schema_name, table_name) ORDER BY schema_name, table_name, ordinal
+            """;
         using var reader = command.ExecuteReader();
         foreach (var table in reader.Cast<DbDataRecord>()
             .Select(row => (Schema: row.GetString(0), Table: row.GetString(1),
-                Column: new SnowflakeColumn(row.GetString(2), SnowflakeType.Parse(row.GetString(3)), row.GetBoolean(4))))
-            .GroupBy(row => (row.Schema, row.Table), row => row.Column))
-            _tables[table.Key] = new SnowflakeTable(Name, table.Key.Schema, table.Key.Table, [.. table]);
+                Column: new SnowflakeColumn(row.GetString(2), SnowflakeType.Parse(row.GetString(3)), row.GetBoolean(4)), CreatedOn: DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5))))
+            .GroupBy(row => (row.Schema, row.Table, row.CreatedOn), row => row.Column))
+        {
+            _tables[(table.Key.Schema, table.Key.Table)] = new SnowflakeTable(Name, table.Key.Schema, table.Key.Table, [.. table]) { CreatedOn = table.Key.CreatedOn };
+            if (table.Key.CreatedOn > _lastCreated) _lastCreated = table.Key.CreatedOn;
+        }
     }
+
+    [GeneratedRegex(@"^\s*ALTER\s+TABLE\s+(?<one>\w+)\s+SWAP\s+WITH\s+(?<other>\w+)\s*;?\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex SwapTables();
+
+    [GeneratedRegex(@"^\s*DROP\s+TABLE\s+(?<one>\w+)\s*;?\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex DropTable();
 
     private static void Execute(DuckDBConnection connection, string sql)
     {

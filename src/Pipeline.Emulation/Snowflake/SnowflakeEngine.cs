@@ -12,6 +12,9 @@ internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, Snowfl
     private static readonly HashSet<string> Unsupported = new(StringComparer.Ordinal)
         { "PUT", "GET", "USE", "ALTER", "BEGIN", "COMMIT", "ROLLBACK", "SET", "UNSET", "CALL" };
 
+    /// <summary>What <c>SHOW OBJECTS</c> calls what it lists.</summary>
+    public string ObjectKind { get; set; } = "TABLE";
+
     /// <summary>Whether the warehouse runs, or would start for a statement.</summary>
     public bool IsWarehouseAvailable { get; set; } = true;
 
@@ -24,6 +27,7 @@ internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, Snowfl
         if (words.Count == 0) throw SnowflakeError.Sql("000900", "42601", "SQL compilation error:\nEmpty SQL statement.");
         if (Unsupported.Contains(words[0])) throw SnowflakeError.Sql("391911", "0A000", $"Unsupported statement type '{words[0]}'.");
         if (words is ["SHOW", "TRANSACTIONS"]) return ShowTransactions();
+        if (ShowObjects().Match(text) is { Success: true } show) return ShowObjects(show.Groups["like"].Value, Name(show.Groups["database"].Value), Name(show.Groups["schema"].Value));
 
         if (LastChange().Match(text) is { Success: true } change) return TokenOf(change.Groups["name"].Value, context);
 
@@ -183,6 +187,25 @@ internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, Snowfl
         return result;
     }
 
+    /// <summary>The pattern's letters are of any case; its wildcards are not played.</summary>
+    private SnowflakeResult ShowObjects(string like, string databaseName, string schema)
+    {
+        if (databaseName != database.Name) throw SnowflakeError.MissingObject("Database", databaseName, "02000");
+        if (!database.HasSchema(schema)) throw SnowflakeError.MissingObject("Schema", $"{databaseName}.{schema}", "02000");
+        var text = SnowflakeType.Parse("VARCHAR");
+        var result = new SnowflakeResult(
+        [
+            new("created_on", SnowflakeType.Parse("TIMESTAMP_LTZ(3)"), true, null), new("name", text, true, null), new("database_name", text, true, null), new("schema_name", text, true, null),
+            new("kind", text, true, null), new("comment", text, true, null),
+        ], options.PartitionBytes);
+        foreach (var table in database.Tables.Where(table => table.Schema == schema && table.Name.Equals(like, StringComparison.OrdinalIgnoreCase)))
+            result.AddRow([$"{(table.CreatedOn - DateTimeOffset.UnixEpoch).Ticks / (decimal)TimeSpan.TicksPerSecond:0.000000000}", table.Name, database.Name, table.Schema, ObjectKind, ""]);
+        result.Complete();
+        return result;
+    }
+
+    private static string Name(string quoted) => quoted.Replace("\"\"", "\"");
+
     private SnowflakeResult Single(string name, SnowflakeType type, string value, (string, long)? changed = null)
     {
         var result = new SnowflakeResult([new ResultColumn(name, type, IsNullable: false, Table: null)], options.PartitionBytes) { Changed = changed };
@@ -193,6 +216,9 @@ internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, Snowfl
 
     [GeneratedRegex(@"^\s*SELECT\s+SYSTEM\$LAST_CHANGE_COMMIT_TIME\('(?<name>.+)'\)\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex LastChange();
+
+    [GeneratedRegex(@"^\s*SHOW\s+OBJECTS\s+LIKE\s+'(?<like>[^']+)'\s+IN\s+SCHEMA\s+""(?<database>[^.]+)""\.""(?<schema>[^.]+)""\s*$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex ShowObjects();
 
     private static SnowflakeError Translate(DuckDBException e) =>
         e.Message.Contains("Referenced column", StringComparison.Ordinal)

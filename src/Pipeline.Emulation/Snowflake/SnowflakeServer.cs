@@ -72,6 +72,9 @@ public sealed class SnowflakeServer : IAsyncDisposable
     /// <summary>Suspends the warehouse for good (no automatic resume), or lets it run again.</summary>
     public void SetWarehouse(bool isAvailable) => _engine.IsWarehouseAvailable = isAvailable;
 
+    /// <summary>The kind that every table is listed with from now on.</summary>
+    public void ShowObjectsAs(string kind) => _engine.ObjectKind = kind;
+
     /// <summary>Waits until a request has been answered, also one before this call.</summary>
     public Task<SnowflakeRequest> WaitForAsync(Func<SnowflakeRequest, bool> isIt, CancellationToken cancellationToken) =>
         _requests.WaitForAsync(isIt, cancellationToken);

@@ -9,6 +9,9 @@ public sealed partial record SnowflakeTable(string Database, string Schema, stri
 {
     public string QuotedName => $"\"{Database}\".\"{Schema}\".\"{Name}\"";
 
+    /// <summary>When this table was made, in whole milliseconds; no two of a database at the same time. Goes with it when it gets another name.</summary>
+    public DateTimeOffset CreatedOn { get; init; } = DateTimeOffset.UnixEpoch;
+
     /// <summary>Reads <c>CREATE TABLE</c> with Snowflake's types; null when the text is another statement.</summary>
     /// <exception cref="FormatException">An unsupported type or a malformed column.</exception>
     public static SnowflakeTable? TryParse(string sql, string database, string schema)

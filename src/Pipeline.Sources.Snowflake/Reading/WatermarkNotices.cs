@@ -17,7 +17,8 @@ internal sealed class WatermarkNotices(string source, SnowflakeTableOptions tabl
         _beyond = bound.Beyond;
 
         if (from is not { } reached) return;
-        var isBelow = !(bound.Seen >= reached);
+        // Numbers that began again are read, and told by who does.
+        var isBelow = shape.IsTimestamp && !(bound.Seen >= reached);
         if (isBelow && !_isBelow) log.GreatestIsBelow(source, table.Name, table.Watermark, bound.Seen is { } seen ? Text(seen - 1) : "none", Text(reached));
         _isBelow = isBelow;
         if (reached == long.MaxValue && !_isAtEnd) log.WatermarkIsAtItsEnd(source, table.Name, table.Watermark);

@@ -16,7 +16,11 @@ namespace Pipeline.Sources.Snowflake.Reading;
 internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
     SnowflakeMetrics metrics, SplitLooks looks, TimeProvider time, ILogger log, WaitWatch waits)
 {
+    private const long Never = long.MinValue;
+
     private TableShape? _shape;
+    private string? _identity;
+    private long _listedAt = Never;
 
     public string Name => table.Name;
 
@@ -38,11 +42,47 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         return shape;
     }
 
-    /// <summary>A split that nothing is remembered of begins at the least watermark there can be.</summary>
-    public async ValueTask<SplitStanding> LookBackAsync(SplitPosition left, CancellationToken cancellationToken) =>
-        new(left.Split, (Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken)).Beginning);
+    /// <summary>The table as a split. Whose history it is says when the table was made, which goes with it when it is swapped; of a view nobody knows.</summary>
+    public async ValueTask<Split> ListAsync(CancellationToken cancellationToken)
+    {
+        // Lists are asked for more often than the account is; before anything is read or committed it is asked whatever was listed.
+        if (Volatile.Read(ref _listedAt) is var at && (at == Never || time.GetElapsedTime(at) >= options.PollInterval))
+        {
+            var identity = (await CreationAsync(cancellationToken)).Identity;
+            if (identity != Volatile.Read(ref _identity)) Volatile.Write(ref _shape, null);
+            Volatile.Write(ref _identity, identity);
+            Volatile.Write(ref _listedAt, time.GetTimestamp());
+        }
 
-    public ValueTask ConfirmAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        return new Split(Split, [Name]) { Identity = Volatile.Read(ref _identity) };
+    }
+
+    /// <summary>What has the table's name now.</summary>
+    public ValueTask<TableCreation> CreationAsync(CancellationToken cancellationToken) => TableCreation.AskAsync(client, Thing, table, options, cancellationToken);
+
+    /// <summary>A split that nothing is remembered of begins at the least watermark there can be.</summary>
+    public async ValueTask<SplitStanding> LookBackAsync(SplitPosition left, CancellationToken cancellationToken)
+    {
+        var beginning = (Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken)).Beginning;
+        return new SplitStanding(left.Split, beginning, await OtherAsync(cancellationToken));
+    }
+
+    /// <summary>Rows come by the table's name: all that came until now is of the table that was listed, unless another has the name now.</summary>
+    public async ValueTask ConfirmAsync(CancellationToken cancellationToken)
+    {
+        if (await OtherAsync(cancellationToken) is { } other) throw other;
+    }
+
+    /// <summary>Null: it is the table that was listed last.</summary>
+    private async ValueTask<PipelineException?> OtherAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _identity) is not { } listed || (await CreationAsync(cancellationToken)).Identity is var now && now == listed) return null;
+        // Its columns are those of another, too, and it is to be listed at once.
+        Volatile.Write(ref _shape, null);
+        Volatile.Write(ref _listedAt, Never);
+        return new PipelineException(FaultKind.Unreachable, Thing, "another table has its name now: it was made anew, swapped or restored",
+            "That table is read from its beginning, and its rows are newer. What was read and not yet committed when that was noticed is not taken.");
+    }
 
     /// <summary>Rows that will never be read because their watermark is null.</summary>
     public async ValueTask<long> CountWithoutWatermarkAsync(CancellationToken cancellationToken)
@@ -96,10 +136,17 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                     if (repeated.Look(clock, readUpTo, lookedBefore is { } before ? time.GetElapsedTime(before) : null)) log.ClockSetBack(source, table.Name, WatermarkBound.TextOf(clock), WatermarkBound.TextOf(from));
                     lookedBefore = lookedAt;
                 }
+                else if (!shape.IsTimestamp && from < long.MaxValue && bound.Seen is { } seen && repeated.Look(seen, from == shape.Beginning ? null : from, sinceLook: null, shape.Beginning))
+                {
+                    log.NumbersBeganAgain(source, table.Name, table.Watermark, seen - 1, from);
+                    // What was seen of greater numbers says nothing of when smaller ones are complete.
+                    bound = BoundOf(shape);
+                    continue;
+                }
 
                 if (repeated.IsOn)
                 {
-                    if (repeated.Next(await bound.ByClockAsync(cancellationToken), from) is { } again)
+                    if ((shape.IsTimestamp ? await bound.ByClockAsync(cancellationToken) : next) is { } last && repeated.Next(last, from) is { } again)
                     {
                         await foreach (var chunk in ReadWindowAsync(shape, from, from + 1, cancellationToken, again))
                         {
@@ -108,7 +155,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
                             yield return chunk;
                         }
 
-                        if (repeated.ReadTo(again.High, from)) log.ClockCaughtUp(source, table.Name);
+                        if (repeated.ReadTo(again.High, from) && shape.IsTimestamp) log.ClockCaughtUp(source, table.Name);
                     }
 
                     await Task.Delay(options.PollInterval, time, cancellationToken);

@@ -105,6 +105,7 @@ internal sealed class WatermarkReader(
         var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
         await _unread.LookAsync(connection, described, watermark, cancellationToken);
         if (watermark.IsTimestamp) LookForRepeatedTime(moment, sinceLook);
+        else await LookForRepeatedNumbersAsync(connection, described, watermark, cancellationToken);
         var (next, wholeAt) = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
         TellHeld(held, moment.Transactions, isHeld: watermark.IsTimestamp ? next == _lookedTo : _candidate is { } candidate && moment.Transactions.OldestTransaction <= candidate.At);
         _lookedTo = next;
@@ -165,7 +166,7 @@ internal sealed class WatermarkReader(
         DateTimeOffset? wholeAt = null;
         if (_candidate is { } later && later.At > moment.Transactions.Clock) _candidate = (later.End, moment.Transactions.Clock);
         if (_candidate is { } candidate && horizon > candidate.At && !moment.Transactions.HasOneOfLater) (end, wholeAt, _candidate) = (candidate.End, candidate.At, null);
-        _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _from ?? watermark.Beginning) && (end ?? _from) != long.MaxValue
+        _candidate ??= await LargestAsync(connection, described, watermark, cancellationToken) is { } largest && largest >= (end ?? _repeated.From ?? _from ?? watermark.Beginning) && (end ?? _from) != long.MaxValue
             ? (largest == long.MaxValue ? largest : largest + 1, moment.Transactions.Clock)
             : null;
         if (_from == long.MaxValue && !_isEndTold) _log.WatermarkIsAtItsEnd(_thing, table.Watermark);
@@ -188,7 +189,7 @@ internal sealed class WatermarkReader(
     /// <summary>What a window has of times that are given a second time is read.</summary>
     private void Pass(WatermarkWindow window)
     {
-        if (window.Again is { High: var high } && _repeated.ReadTo(high, _from!.Value)) _log.ClockCaughtUp(_thing);
+        if (window.Again is { High: var high } && _repeated.ReadTo(high, _from!.Value) && window.Watermark.IsTimestamp) _log.ClockCaughtUp(_thing);
     }
 
     /// <summary>A clock that is set back stamps changes with times that have been read.</summary>
@@ -198,6 +199,16 @@ internal sealed class WatermarkReader(
         if (!_repeated.Look(WatermarkColumn.PositionOf(clock), _from, sinceLook)) return;
         _log.ClockSetBack(_thing, $"{clock:yyyy-MM-dd HH:mm:ss}", $"{WatermarkColumn.TimeOf(_from!.Value):yyyy-MM-dd HH:mm:ss}",
             sinceLook is null ? "after all rows once more: nobody knows since when" : "some rows twice");
+    }
+
+    /// <summary>A table that was truncated, or restored, numbers its changes with numbers that have been read.</summary>
+    private async ValueTask LookForRepeatedNumbersAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, CancellationToken cancellationToken)
+    {
+        if (_from is not ({ } reached and < long.MaxValue) || await LargestAsync(connection, described, watermark, cancellationToken) is not { } largest) return;
+        if (!_repeated.Look(largest == long.MaxValue ? largest : largest + 1, reached, sinceLook: null, watermark.Beginning)) return;
+        _log.NumbersBeganAgain(_thing, table.Watermark, largest, reached);
+        // What was seen of greater numbers says nothing of when smaller ones are complete.
+        _candidate = null;
     }
 
     /// <summary>Asks what reading asks; of windows one that has no rows.</summary>
