@@ -29,14 +29,16 @@ internal static class LetterReader
         selection.Position is not { } position || Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max) || (min <= position && position <= max);
 
     private static bool IsSelected(RecordBatch batch, int row, LetterSelection selection) =>
-        selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row));
+        selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row), Epoch(batch, row));
 
     private static DeadLetter Read(RecordBatch batch, TableId table, int row) => new(table.Name, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
         Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Reason, row)!, Bytes(batch, DeadLetterColumns.Key, row), Bytes(batch, DeadLetterColumns.Value, row),
         Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row))
     {
-        Epoch = batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? ((Int32Array)batch.Column(BronzeColumns.Epoch)).GetValue(row) ?? 0 : 0,
+        Epoch = Epoch(batch, row),
     };
+
+    private static int Epoch(RecordBatch batch, int row) => batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? ((Int32Array)batch.Column(BronzeColumns.Epoch)).GetValue(row) ?? 0 : 0;
 
     private static string? Text(RecordBatch batch, string column, int row) => ((StringArray)batch.Column(column)).GetString(row);
 

@@ -124,6 +124,7 @@ public sealed class Redrive
         var parameters = ImmutableDictionary<string, string>.Empty.Add("mode", "Append");
         if (selection.Code is { } code) parameters = parameters.Add("code", code);
         if (selection.Split is { } split) parameters = parameters.Add("split", split);
+        if (selection.Epoch is { } epoch) parameters = parameters.Add("epoch", epoch.ToString(CultureInfo.InvariantCulture));
         return selection.Position is { } position ? parameters.Add("position", position.ToString(CultureInfo.InvariantCulture)) : parameters;
     }
 }

@@ -18,18 +18,19 @@ public enum RedriveOutcome
     Undecodable,
 }
 
-/// <summary>Letters that had the same outcome and were dead for the same reason.</summary>
+/// <summary>Letters of one epoch that had the same outcome and were dead for the same reason.</summary>
 /// <param name="Code">The letters' code.</param>
 /// <param name="FirstSplit">Of the first of them.</param>
 /// <param name="FirstPosition">Of the first of them.</param>
 /// <param name="Rejection">Why the first of them still cannot be decoded.</param>
-public sealed record RedriveLine(RedriveOutcome Outcome, string Code, long Letters, SplitId FirstSplit, long FirstPosition, RecordRejected? Rejection);
+/// <param name="Epoch">Of the table, in which they were read.</param>
+public sealed record RedriveLine(RedriveOutcome Outcome, string Code, long Letters, SplitId FirstSplit, long FirstPosition, RecordRejected? Rejection, int Epoch = 0);
 
-/// <summary>Counts what a redrive did: a line an outcome and code, whatever the number of letters.</summary>
+/// <summary>Counts what a redrive did: a line an outcome, code and epoch, whatever the number of letters.</summary>
 public sealed class RedriveReport
 {
-    private readonly SortedDictionary<(RedriveOutcome Outcome, string Code), RedriveLine> _lines =
-        new(Comparer<(RedriveOutcome Outcome, string Code)>.Create((a, b) => a.Outcome != b.Outcome ? a.Outcome.CompareTo(b.Outcome) : string.CompareOrdinal(a.Code, b.Code)));
+    private readonly SortedDictionary<(RedriveOutcome Outcome, string Code, int Epoch), RedriveLine> _lines = new(Comparer<(RedriveOutcome Outcome, string Code, int Epoch)>.Create((a, b) =>
+        a.Outcome != b.Outcome ? a.Outcome.CompareTo(b.Outcome) : a.Code != b.Code ? string.CompareOrdinal(a.Code, b.Code) : a.Epoch.CompareTo(b.Epoch)));
 
     public IReadOnlyCollection<RedriveLine> Lines => _lines.Values;
 
@@ -38,9 +39,9 @@ public sealed class RedriveReport
     internal void Add(IEnumerable<LetterOutcome> outcomes)
     {
         foreach (var (letter, outcome, rejection) in outcomes)
-            _lines[(outcome, letter.Code)] = _lines.TryGetValue((outcome, letter.Code), out var line)
+            _lines[(outcome, letter.Code, letter.Epoch)] = _lines.TryGetValue((outcome, letter.Code, letter.Epoch), out var line)
                 ? line with { Letters = line.Letters + 1 }
-                : new RedriveLine(outcome, letter.Code, 1, letter.Split, letter.Position, rejection);
+                : new RedriveLine(outcome, letter.Code, 1, letter.Split, letter.Position, rejection, letter.Epoch);
     }
 }
 

@@ -10,7 +10,7 @@ internal sealed class DlqListVerb : Verb
     private readonly Option<string?> _source;
     private readonly Option<TableId?> _table;
 
-    public DlqListVerb() : base("list", "Count dead letters by table and code: how many, since when, how many were re-driven.")
+    public DlqListVerb() : base("list", "Count dead letters by table, code and epoch: how many, since when, how many were re-driven.")
     {
         _source = Add(new Option<string?>("--source") { Description = "Only this source's.", HelpName = "NAME" });
         _table = Add(TableArgument.CreateOption("--table", "Only those of this table: bronze/SOURCE/TABLE."));
@@ -21,8 +21,8 @@ internal sealed class DlqListVerb : Verb
         var request = new ListDeadLettersRequest(parsed.GetValue(_source), parsed.GetValue(_table));
         var found = await ListDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("table", "code", "letters", "oldest", "newest", "redriven");
-        foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Code, count.Letters, count.Oldest, count.Newest, count.Redriven);
+        var listing = new Listing("table", "code", "letters", "epoch", "oldest", "newest", "redriven");
+        foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Code, count.Letters, count.Epoch, count.Oldest, count.Newest, count.Redriven);
         if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no dead letters.");
         invocation.Print(listing);
         return Faults.Report(invocation.Context, found.Failed);

@@ -17,7 +17,7 @@ internal sealed class DlqRedriveVerb : Verb
         "Decode dead letters again, as the source is configured now. What can be decoded enters the table once, marked; the rest stays. Safe beside a running pipeline; exit code 1 when something stays undecodable.")
     {
         _table = Add(TableArgument.Create());
-        _selection = new LetterOptions(Add, Add);
+        _selection = new LetterOptions(Add, Add, Add);
         _dryRun = Add(new Option<bool>("--dry-run") { Description = "Only say what would become of each." });
     }
 
@@ -27,9 +27,9 @@ internal sealed class DlqRedriveVerb : Verb
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var report = await RedriveDeadLetters.RunAsync(request, invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("outcome", "code", "letters", "first split", "first position", "reason");
+        var listing = new Listing("outcome", "code", "letters", "epoch", "first split", "first position", "reason");
         foreach (var line in report.Lines)
-            listing.Add(Word(line.Outcome, request.IsDryRun), line.Code, line.Letters, line.FirstSplit.ToString(), line.FirstPosition, Reason(line));
+            listing.Add(Word(line.Outcome, request.IsDryRun), line.Code, line.Letters, line.Epoch, line.FirstSplit.ToString(), line.FirstPosition, Reason(line));
         if (listing.Count == 0) invocation.Context.Messages.WriteLine($"There is nothing to re-drive: {request.Table} has no such dead letters.");
         invocation.Print(listing);
         return report.Letters(RedriveOutcome.Undecodable) == 0 ? ExitCode.Done : ExitCode.Failed;

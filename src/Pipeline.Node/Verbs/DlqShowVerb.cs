@@ -18,7 +18,7 @@ internal sealed class DlqShowVerb : Verb
     {
         _of = Add(new Argument<string>("SOURCE|TABLE") { Description = "A source, or one of its tables as bronze/SOURCE/TABLE." });
         _limit = Add(new Option<int>("--limit") { Description = "At most so many.", HelpName = "N", DefaultValueFactory = _ => 20 });
-        _selection = new LetterOptions(Add, Add);
+        _selection = new LetterOptions(Add, Add, Add);
     }
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
@@ -28,10 +28,10 @@ internal sealed class DlqShowVerb : Verb
         var shown = await ShowDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
         var isJson = invocation.Format == OutputFormat.Json;
-        var listing = new Listing("table", "split", "position", "code", "reason", "arrived at", "record at", "headers",
+        var listing = new Listing("table", "split", "epoch", "position", "code", "reason", "arrived at", "record at", "headers",
             isJson ? "key base64" : "key", isJson ? "value base64" : "value", "redriven");
         foreach (var letter in shown.Letters)
-            listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
+            listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Epoch, letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
                 letter.RecordAt is { } time ? CellText.Of(time) : null, letter.Headers, Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
 
         if (listing.Count == 0 && shown.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");

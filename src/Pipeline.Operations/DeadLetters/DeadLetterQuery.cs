@@ -37,7 +37,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
 
     /// <summary>
     /// Runs <c>SELECT <paramref name="select"/> FROM letters <paramref name="rest"/></c>; a letter's <c>_redriven</c> says whether it
-    /// was, and is null when its table cannot be read. Nothing when the letters cannot be.
+    /// was, and is null when its table cannot be read; <c>_of_epoch</c> is the epoch of the table in which it was read. Nothing when the letters cannot be.
     /// </summary>
     public async Task<IReadOnlyList<object?[]>> RowsAsync(string source, string select, string rest)
     {
@@ -48,7 +48,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
             return query.Rows($"""
                 WITH redriven AS ({redriven}),
                 letters AS (
-                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position, {EpochOf(letters.Current)}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven
+                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position, {EpochOf(letters.Current)}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven, {EpochOf(letters.Current)} AS _of_epoch
                   FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys])}) AS l)
                 SELECT {select} FROM letters {rest}
                 """, letters);

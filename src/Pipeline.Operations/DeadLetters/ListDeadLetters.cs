@@ -10,12 +10,13 @@ namespace Pipeline.Operations.DeadLetters;
 /// <param name="Table">Only those of this table of Bronze.</param>
 public sealed record ListDeadLettersRequest(string? Source, TableId? Table);
 
-/// <summary>The letters of a table that are dead for one reason.</summary>
+/// <summary>The letters of an epoch of a table that are dead for one reason.</summary>
+/// <param name="Epoch">0 is that of the table's first source; one of before the newest is read by nobody any more.</param>
 /// <param name="Oldest">When the first of them arrived.</param>
 /// <param name="Redriven">How many of them are rows of the table by now; null when it cannot be read.</param>
-public sealed record DeadLetterCount(TableId Table, string Code, long Letters, DateTimeOffset Oldest, DateTimeOffset Newest, long? Redriven);
+public sealed record DeadLetterCount(TableId Table, int Epoch, string Code, long Letters, DateTimeOffset Oldest, DateTimeOffset Newest, long? Redriven);
 
-/// <param name="Counts">By table, then by code.</param>
+/// <param name="Counts">By table, then by code and epoch.</param>
 /// <param name="Failed">The tables that could not be read; the others' letters are counted.</param>
 public sealed record ListDeadLettersResult(IReadOnlyList<DeadLetterCount> Counts, IReadOnlyList<FailedTable> Failed);
 
@@ -32,8 +33,8 @@ public static class ListDeadLetters
         var counts = new List<DeadLetterCount>();
         foreach (var source in await letters.SourcesAsync(request.Source ?? request.Table?.Source))
         {
-            foreach (var row in await letters.RowsAsync(source, "_table, code, count(*), min(_ingested_at), max(_ingested_at), CASE WHEN bool_and(_redriven IS NOT NULL) THEN count(*) FILTER (_redriven) END", where + "GROUP BY _table, code ORDER BY _table, code"))
-                counts.Add(new DeadLetterCount(TableId.Bronze(source, (string)row[0]!), (string)row[1]!, Number(row[2]), Time(row[3]), Time(row[4]), row[5] is { } redriven ? Number(redriven) : null));
+            foreach (var row in await letters.RowsAsync(source, "_table, code, count(*), min(_ingested_at), max(_ingested_at), CASE WHEN bool_and(_redriven IS NOT NULL) THEN count(*) FILTER (_redriven) END, _of_epoch", where + "GROUP BY _table, code, _of_epoch ORDER BY _table, code, _of_epoch"))
+                counts.Add(new DeadLetterCount(TableId.Bronze(source, (string)row[0]!), (int)Number(row[6]), (string)row[1]!, Number(row[2]), Time(row[3]), Time(row[4]), row[5] is { } redriven ? Number(redriven) : null));
         }
 
         return new ListDeadLettersResult(counts, letters.Failed);
