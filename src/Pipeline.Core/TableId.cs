@@ -56,6 +56,12 @@ public sealed record TableId
 
     public static TableId Gold(string name) => new(Layer.Gold, null, name);
 
+    /// <summary>
+    /// Whether it is built to take another's place, or stands beside such a one: nobody fills it, nobody waits for it, and it goes when it
+    /// has taken that place.
+    /// </summary>
+    public bool IsBeingBuilt => Layer == Layer.Silver && (Name.EndsWith(RebuildSuffix, StringComparison.Ordinal) || Name.EndsWith(RebuildSuffix + QuarantineSuffix, StringComparison.Ordinal) || Name.EndsWith(RebuildSuffix + DeletedSuffix, StringComparison.Ordinal));
+
     /// <exception cref="FormatException"><paramref name="text"/> names no table of a lake.</exception>
     public static TableId Parse(string text) =>
         text.Split('/') switch

@@ -29,6 +29,8 @@ public static class CompactTables
         var (tables, failed) = (new List<CompactedTable>(), new List<FailedTable>());
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
+            // It is removed when it has taken its place: a commit behind that would bring a part of it back.
+            if (id.IsBeingBuilt) continue;
             var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
                 new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze : request.Refined, FilesMin: request.FilesMin), cancellationToken)));
             if (done is not null) tables.Add(done);

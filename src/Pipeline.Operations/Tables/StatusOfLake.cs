@@ -137,8 +137,8 @@ public static class StatusOfLake
     private static long? QuarantineOf(TableId table, Dictionary<TableId, Snapshot> found) =>
         table.Layer == Layer.Silver && found.GetValueOrDefault(TableId.Quarantine(table.Name)) is { } quarantine ? quarantine.RowCount : null;
 
-    /// <summary>Not one that stands beside others: dead letters, quarantines, deletes, figures.</summary>
-    private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(TableId.DeletedSuffix, StringComparison.Ordinal);
+    /// <summary>Not one that stands beside others: dead letters, quarantines, deletes, figures, what is built to take a table's place.</summary>
+    private static bool IsFilled(TableId table) => !table.Name.StartsWith('_') && !table.IsBeingBuilt && !table.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) && !table.Name.EndsWith(TableId.DeletedSuffix, StringComparison.Ordinal);
 
     /// <param name="Quality">Its least score; null: it has none.</param>
     private sealed record LastRun(double? Quality);

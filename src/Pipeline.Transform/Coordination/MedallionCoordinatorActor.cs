@@ -398,8 +398,16 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     {
         if (_saidToBeRebuilt.TryAdd(table, 0))
             _log.Warning("Table {Table}: what has come to {Input} since it was read last is no longer kept, because nothing was asked for in so long. It is made anew from the whole table, beside the one that is there.", table, input);
-        await new TableRebuild(_tables.Lake, _graph, _options, _time).RunAsync(table, withDependents: false,
-            rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+        try
+        {
+            await new TableRebuild(_tables.Lake, _graph, _options, _time).RunAsync(table, withDependents: false,
+                rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+        }
+        catch (PipelineException e)
+        {
+            throw new PipelineException(e.Kind, $"Table {table}", $"it cannot be made anew from the whole of {input}: {e.Thing}: {e.Cause}", e.NextStep, e);
+        }
+
         _saidToBeRebuilt.TryRemove(table, out _);
     }
 

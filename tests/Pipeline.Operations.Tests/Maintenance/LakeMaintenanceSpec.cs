@@ -44,6 +44,32 @@ public sealed class LakeMaintenanceSpec
     }
 
     [Fact]
+    public async Task What_is_being_built_for_another_s_place_is_left_alone_and_is_no_table_that_anybody_waits_for()
+    {
+        using var lake = await CopyAsync();
+        for (var more = 0; more < 3; more++)
+        {
+            await lake.AppendEventsAsync(Event(0, 6 + more, 10 + more, "view"), [(0, 6 + more, 7 + more)]);
+            await lake.RunAsync();
+        }
+
+        var (from, to) = (lake.DirectoryOf(SilverEvents), lake.DirectoryOf(SilverEvents) + TableId.RebuildSuffix);
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(to + file[from.Length..])!);
+            File.Copy(file, to + file[from.Length..]);
+        }
+
+        var round = await MaintainAsync(lake);
+        var status = await StatusOfLake.RunAsync(new StatusOfLakeRequest(), lake.Lake, lake.Time, Cancel);
+
+        Assert.Contains(round.Compacted.Tables, table => table.Table == SilverEvents);
+        Assert.DoesNotContain(round.Compacted.Tables, table => table.Table.IsBeingBuilt);
+        Assert.Contains(status.Tables, table => table.Table == SilverEvents);
+        Assert.DoesNotContain(status.Tables, table => table.Table.IsBeingBuilt);
+    }
+
+    [Fact]
     public async Task What_nobody_needs_is_deleted_once_a_day_and_the_lake_says_when()
     {
         using var lake = await CopyAsync();

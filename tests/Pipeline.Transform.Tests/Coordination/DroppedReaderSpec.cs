@@ -55,6 +55,38 @@ public sealed class DroppedReaderSpec : IDisposable
     }
 
     [Fact]
+    public async Task One_that_cannot_be_made_anew_is_tried_again_after_a_pause_says_why_and_is_made_once_it_can()
+    {
+        await AppendAsync(1, "a");
+        await _lake.RunAllAsync();
+        await AppendAsync(2, "b");
+        await CleanUpAsync();
+        _lake.Time.Advance(TimeSpan.FromDays(40));
+        var file = Path.Combine(new Uri($"file://{_lake.Lake.Store.Location}").LocalPath, Bronze, (await _lake.Lake.TryOpenAsync(TableId.Parse(Bronze), Cancel))!.Current.Files.First().Path);
+        File.Move(file, file + ".away");
+        await using var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs);
+
+        for (var attempts = 1; attempts <= 3; attempts++)
+        {
+            await node.UntilAsync(tables => tables.Single().FailedAttempts == attempts);
+            // Its clock stands, and with it the pause.
+            for (var looks = 0; looks < 20; looks++)
+            {
+                await Task.Delay(20, Cancel);
+                Assert.Equal(attempts, (await node.StatusAsync()).Tables.Single().FailedAttempts);
+            }
+
+            if (attempts < 3) _lake.Time.Advance(_lake.Options.HaltRetry.BackoffMax + TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Contains("it cannot be made anew from the whole of bronze/app/users", (await node.StatusAsync()).Tables.Single().Error, StringComparison.Ordinal);
+        File.Move(file + ".away", file);
+        _lake.Time.Advance(_lake.Options.HaltRetry.BackoffMax + TimeSpan.FromSeconds(1));
+        await node.UntilAsync(tables => tables.Single() is { FailedAttempts: 0, Rows: 2 });
+        Assert.Single(await node.SaidAsync(), line => line.Contains("is no longer kept", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_reader_of_which_everything_is_still_there_reads_on_however_long_it_has_rested()
     {
         await AppendAsync(1, "a");
@@ -67,6 +99,7 @@ public sealed class DroppedReaderSpec : IDisposable
     }
 
     private Task<long> AppendAsync(int user, string name) => _lake.AppendAsync(Bronze, Users, $"SELECT {user} AS user_id, '{name}' AS name, 'r' AS _op, {_position++} AS _position");
+
     /// <summary>As clean-up does it: everything before the newest checkpoint.</summary>
     private async Task CleanUpAsync()
     {
