@@ -67,6 +67,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public bool HasEnded => _process.HasExited;
 
+    /// <summary>Fails, with what it has said, when the process ends.</summary>
+    public Task Ended => _messages.ContinueWith(_ => Assert.Fail($"The process ended. It said:\n{Messages}"), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
     /// <summary>Waits for a line on standard error; fails when the process ends without saying it.</summary>
     public async Task WaitForAsync(Func<string, bool> line)
     {

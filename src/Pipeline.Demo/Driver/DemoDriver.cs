@@ -61,7 +61,7 @@ public sealed class DemoDriver : IAsyncDisposable
     {
         var manifest = Manifest(options, time);
         var data = new DataGenerator(manifest.Settings);
-        var sources = await DemoSources.StartAsync(options.Directory, data.Topics, time, cancellationToken);
+        var sources = await DemoSources.StartAsync(options.Directory, data.Topics, hasTopicIds: options.MadeAnew is not null, time, cancellationToken);
         var driver = new DemoDriver(options, manifest, data, sources, progress, time);
         try
         {
@@ -194,11 +194,20 @@ public sealed class DemoDriver : IAsyncDisposable
 
     private async Task WriteKafkaAsync(int tick, CancellationToken cancellationToken)
     {
+        if (_options.MadeAnew is var (anew, at) && at == tick) await MakeAnewAsync(_data.Topics.Single(topic => topic.Name == anew), cancellationToken);
         var toSkip = tick < _kafkaStart.Tick ? long.MaxValue : tick == _kafkaStart.Tick ? _kafkaStart.Record : 0;
         foreach (var topic in _data.Topics)
             foreach (var record in Counted(DemoSources.Events, topic.Name, tick, topic.Records(tick)))
                 if (toSkip-- <= 0) await _kafka.WriteAsync(topic.Name, record, cancellationToken);
         _kafka.Flush(cancellationToken);
+    }
+
+    private async Task MakeAnewAsync(ITopicFeed topic, CancellationToken cancellationToken)
+    {
+        await _kafka.WaitUntilReadAsync(topic.Name, cancellationToken);
+        Sources.Kafka.DeleteTopic(topic.Name);
+        Sources.Kafka.CreateTopic(topic.Name, topic.Partitions);
+        _kafka.BeginAnew(topic.Name);
     }
 
     /// <summary>

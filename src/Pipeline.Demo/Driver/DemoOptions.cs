@@ -27,6 +27,12 @@ public sealed record DemoOptions(string Directory)
     /// <summary>Goes on with what the directory holds: seed, rate and number of ticks are those of its manifest.</summary>
     public bool IsResumed { get; init; }
 
+    /// <summary>
+    /// Before this tick the topic is deleted and made anew, once it has been read; the broker's topics have ids then. Not for a demo that is
+    /// resumed: ids are the broker's, which does not outlive the process. Null: none is.
+    /// </summary>
+    public (string Topic, int Tick)? MadeAnew { get; init; }
+
     /// <summary>How long the pipeline may read nothing before the generator gives up waiting for it.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
 }

@@ -60,7 +60,8 @@ public sealed class DemoSources : IAsyncDisposable
 
     /// <summary>Starts all three; PostgreSQL's first start in a directory takes some seconds.</summary>
     /// <param name="topics">Topics and partitions to create.</param>
-    internal static async Task<DemoSources> StartAsync(string directory, IReadOnlyList<ITopicFeed> topics, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="hasTopicIds">Whether one that is made anew can be told from the one before, and a broker that was filled again too.</param>
+    internal static async Task<DemoSources> StartAsync(string directory, IReadOnlyList<ITopicFeed> topics, bool hasTopicIds, TimeProvider time, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(directory);
         var account = new SnowflakeServerOptions { Path = Path.Combine(directory, "snowflake.duckdb"), Time = time };
@@ -69,7 +70,7 @@ public sealed class DemoSources : IAsyncDisposable
         SnowflakeServer? snowflake = null;
         try
         {
-            kafka = EmbeddedKafka.Start(brokers: 1, [.. topics.Select(topic => (topic.Name, topic.Partitions))]);
+            kafka = EmbeddedKafka.Start(brokers: 1, hasTopicIds, [.. topics.Select(topic => (topic.Name, topic.Partitions))]);
             snowflake = await SnowflakeServer.StartAsync(account, cancellationToken);
             return new DemoSources(await postgresStart, kafka, snowflake, account);
         }

@@ -31,6 +31,12 @@ public sealed class RetentionGuard(long bytesMax = EmbeddedKafka.RetentionBytes 
         return unread.Bytes + bytes + RecordOverheadBytes <= bytesMax && unread.Records.Count < RecordsMax;
     }
 
+    /// <summary>The topic is gone, and one of its name begins anew.</summary>
+    public void Forget(string topic)
+    {
+        foreach (var partition in _partitions.Keys.Where(known => known.Topic == topic).ToList()) _partitions.Remove(partition);
+    }
+
     private sealed class Unread
     {
         public Queue<(long Offset, int Bytes)> Records { get; } = new();

@@ -13,26 +13,21 @@ internal sealed class KafkaWriter : IDisposable
 {
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(30);
 
-    private readonly IProducer<byte[], byte[]> _producer;
+    private readonly string _bootstrap;
     private readonly string _source;
     private readonly ReaderGate _gate;
     private readonly RetentionGuard _guard = new();
     private readonly Dictionary<(string Topic, int Partition), Log> _logs = [];
+    private IProducer<byte[], byte[]> _producer;
     private volatile string? _failure;
 
     /// <param name="source">The source's name in the lake.</param>
     public KafkaWriter(string bootstrap, string source, ReaderGate gate)
     {
+        _bootstrap = bootstrap;
         _source = source;
         _gate = gate;
-        _producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
-        {
-            BootstrapServers = bootstrap,
-            // Keeps a partition's records in order and without doubles when a request is repeated.
-            EnableIdempotence = true,
-            LingerMs = 20,
-            QueueBufferingMaxKbytes = 32 * 1024,
-        }).Build();
+        _producer = NewProducer();
     }
 
     /// <summary>The offset that the partition's next record will get.</summary>
@@ -75,7 +70,34 @@ internal sealed class KafkaWriter : IDisposable
         ThrowIfFailed();
     }
 
+    /// <summary>Waits until the pipeline has everything that was handed over of a topic.</summary>
+    public async Task WaitUntilReadAsync(string topic, CancellationToken cancellationToken)
+    {
+        Flush(cancellationToken);
+        foreach (var ((_, partition), log) in _logs.Where(log => log.Key.Topic == topic).ToList())
+            log.Read = await _gate.WaitForPositionAsync(TableId.Bronze(_source, topic), new SplitId(_source, $"{topic}/{partition}"), position => position >= log.Next, cancellationToken);
+    }
+
+    /// <summary>The topic was made anew: its records are numbered from 0 again. Nothing of it may be on its way.</summary>
+    public void BeginAnew(string topic)
+    {
+        // What a producer remembers of partitions is of those that are gone.
+        _producer.Dispose();
+        _producer = NewProducer();
+        foreach (var partition in _logs.Keys.Where(known => known.Topic == topic).ToList()) _logs.Remove(partition);
+        _guard.Forget(topic);
+    }
+
     public void Dispose() => _producer.Dispose();
+
+    private IProducer<byte[], byte[]> NewProducer() => new ProducerBuilder<byte[], byte[]>(new ProducerConfig
+    {
+        BootstrapServers = _bootstrap,
+        // Keeps a partition's records in order and without doubles when a request is repeated.
+        EnableIdempotence = true,
+        LingerMs = 20,
+        QueueBufferingMaxKbytes = 32 * 1024,
+    }).Build();
 
     private async Task WaitForRoomAsync(string topic, int partition, Log log, int bytes, CancellationToken cancellationToken)
     {
