@@ -24,4 +24,16 @@ public static class Moments
     }
 
     public static DateTimeOffset Minus(this DateTimeOffset moment, TimeSpan span) => moment.Plus(span == TimeSpan.MinValue ? TimeSpan.MaxValue : -span);
+
+    /// <summary>How far apart two moments are at least that are written with so many decimals of a second; not less than a microsecond.</summary>
+    public static TimeSpan StepOf(int decimals) => TimeSpan.FromTicks(decimals switch
+    {
+        <= 0 => TimeSpan.TicksPerSecond,
+        1 => TimeSpan.TicksPerMillisecond * 100,
+        2 => TimeSpan.TicksPerMillisecond * 10,
+        3 => TimeSpan.TicksPerMillisecond,
+        4 => TimeSpan.TicksPerMicrosecond * 100,
+        5 => TimeSpan.TicksPerMicrosecond * 10,
+        _ => TimeSpan.TicksPerMicrosecond,
+    });
 }

@@ -133,7 +133,18 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         var isIndexed = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken);
         Add($"{column}: index", ok: true, isIndexed ? "windows are read in order" : $"none: each window reads the whole table; better: CREATE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
             nextStep: null);
+        await CheckOrderAsync(connection, described, watermark, column, cancellationToken);
         return true;
+    }
+
+    /// <summary>Where changes cannot be put in an order by what the column holds: neither error nor row says so later.</summary>
+    private async ValueTask CheckOrderAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, string column, CancellationToken cancellationToken)
+    {
+        if (!watermark.IsTimestamp && !await CatalogReader.IsUniqueAsync(connection, described, watermark.Column, cancellationToken))
+            Add($"{column}: order", ok: true, $"it is not unique: a change that takes a number which has been read is passed over, and of two with one number neither is the newer; fill it from a sequence, and better: CREATE UNIQUE INDEX CONCURRENTLY ON {described.QualifiedName} ({watermark.Sql});",
+                nextStep: null);
+        if (watermark.Step > _options.CommitLag && watermark.Step > TimeSpan.FromMicroseconds(1))
+            Add($"{column}: order", ok: true, string.Create(CultureInfo.InvariantCulture, $"it holds steps of {watermark.Step.TotalMilliseconds:0.###} ms: what changes within one after a part of it was read is passed over; set commit-lag to at least as much"), nextStep: null);
     }
 
     /// <summary>The schema that a table's name gives, quoted, when this role may not look into it.</summary>

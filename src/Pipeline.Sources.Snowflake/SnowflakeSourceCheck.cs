@@ -23,7 +23,7 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
         return new Finding(options.Thing, Ok: true, $"signed in as role {options.Role}");
     }
 
-    private static async Task<Finding> CheckTableAsync(WatermarkTable table, CancellationToken cancellationToken)
+    private async Task<Finding> CheckTableAsync(WatermarkTable table, CancellationToken cancellationToken)
     {
         var shape = await table.DescribeAsync(cancellationToken);
         var watermark = shape.Columns[shape.Watermark];
@@ -34,7 +34,7 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
         var creation = await table.CreationAsync(cancellationToken);
         var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
         return without == 0
-            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type}){Unknown(shape, creation)}")
+            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type}){Unordered(shape)}{Unknown(shape, creation)}")
             : new Finding(table.Thing, Ok: false, $"{without} rows have no value in the watermark column {watermark.Name} and are never read",
                 $"Fill the column and make it NOT NULL: UPDATE ... SET \"{watermark.Name}\" = CURRENT_TIMESTAMP() WHERE \"{watermark.Name}\" IS NULL.");
     }
@@ -44,6 +44,15 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
     {
         var anew = creation.CreatedAt is not null ? "" : creation.Kind is { } kind ? $"; it is a {kind.ToLowerInvariant()}: that other rows have its name is not noticed" : "; SHOW OBJECTS does not list it: that another table has its name is not noticed";
         return shape.IsTimestamp ? $"{anew}; rows that are filled in with a {shape.Columns[shape.Watermark].Name} of before what was read are not noticed" : anew;
+    }
+
+    /// <summary>Where changes cannot be put in an order by what the column holds.</summary>
+    private string Unordered(TableShape shape)
+    {
+        if (!shape.IsTimestamp) return "; Snowflake does not keep it unique: fill it from a sequence, a change that takes a number which has been read is passed over, and of two with one number neither is the newer";
+        var step = Moments.StepOf(shape.Columns[shape.Watermark].Scale);
+        return step > options.CommitLag && step > TimeSpan.FromMicroseconds(1)
+            ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"; it holds steps of {step.TotalMilliseconds:0.###} ms: what changes within one after a part of it was read is passed over, set commit-lag to at least as much") : "";
     }
 
     /// <returns>Whether all is well.</returns>

@@ -121,6 +121,26 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
         Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("it was truncated, restored, or lost its newest rows", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("bigint", "", "it is not unique")]
+    [InlineData("bigint", "create unique index on items (at, number)", "it is not unique")]
+    [InlineData("bigint", "create unique index on items (at) where number > 0", "it is not unique")]
+    [InlineData("bigint", "create unique index on items (at)", null)]
+    [InlineData("timestamptz(0)", "", "it holds steps of 1000 ms")]
+    [InlineData("timestamp(3)", "", "it holds steps of 1 ms")]
+    [InlineData("timestamptz", "", null)]
+    public async Task Where_changes_have_no_order_the_check_says_so(string type, string index, string? said)
+    {
+        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync($"create table items (number bigint not null, at {type} not null); {index}", Cancel);
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "at")) with { CommitLag = TimeSpan.Zero });
+
+        var order = (await source.CheckAsync(Cancel)).Where(finding => finding.Thing.EndsWith(": order", StringComparison.Ordinal)).ToList();
+
+        if (said is null) Assert.Empty(order);
+        else Assert.True(Assert.Single(order) is { Ok: true } finding && finding.Detail.Contains(said, StringComparison.Ordinal), order[0].Detail);
+    }
+
     [Fact]
     public async Task A_check_sends_what_reading_sends()
     {

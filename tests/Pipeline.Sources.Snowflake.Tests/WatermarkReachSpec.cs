@@ -221,6 +221,25 @@ public sealed partial class WatermarkReachSpec
         Assert.Contains(await source.CheckAsync(deadline.Token), finding => finding.Ok && finding.Detail.Contains("it is a view: that other rows have its name is not noticed", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("NUMBER(18,0)", "0ms", "Snowflake does not keep it unique")]
+    [InlineData("TIMESTAMP_LTZ(0)", "0ms", "it holds steps of 1000 ms")]
+    [InlineData("TIMESTAMP_NTZ(3)", "0ms", "it holds steps of 1 ms")]
+    [InlineData("TIMESTAMP_LTZ(0)", "1s", null)]
+    [InlineData("TIMESTAMP_TZ(9)", "0ms", null)]
+    public async Task Where_changes_have_no_order_the_check_says_so(string type, string lag, string? said)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, createSql: $"CREATE TABLE ORDERS (NUMBER NUMBER(12,0) NOT NULL, AT {type} NOT NULL)");
+        await using var source = table.Open(table.Options with { CommitLag = lag == "1s" ? TimeSpan.FromSeconds(1) : TimeSpan.Zero, Tables = [new SnowflakeTableOptions("orders", "ORDERS", "AT", ["NUMBER"])] });
+
+        var finding = Assert.Single(await source.CheckAsync(deadline.Token), finding => finding.Thing.Contains("orders", StringComparison.Ordinal));
+
+        Assert.True(finding.Ok, finding.Detail);
+        if (said is null) Assert.DoesNotContain("passed over", finding.Detail, StringComparison.Ordinal);
+        else Assert.Contains(said, finding.Detail, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_an_account_stamps_whose_clock_was_set_back_is_read_while_it_is_behind_and_is_the_newest()
     {

@@ -175,5 +175,16 @@ internal static class CatalogReader
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>Whether no two rows have the same value of a column.</summary>
+    public static async ValueTask<bool> IsUniqueAsync(NpgsqlConnection connection, PostgresTable table, PostgresColumn column, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            select exists (
+              select from pg_catalog.pg_index i
+              where i.indrelid = $1 and i.indkey[0] = $2 and i.indnkeyatts = 1 and i.indisunique and i.indisvalid and i.indpred is null)
+            """, connection) { Parameters = { Oid(table.Oid), new() { Value = column.Number } } };
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
     public static NpgsqlParameter Oid(uint value) => new() { Value = value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid };
 }

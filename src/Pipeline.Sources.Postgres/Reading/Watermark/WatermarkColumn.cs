@@ -32,6 +32,9 @@ internal sealed class WatermarkColumn
 
     public bool IsNullable => !_column.IsNotNull;
 
+    /// <summary>How far apart two of its times are at least.</summary>
+    public TimeSpan Step => IsTimestamp && _column.TypeModifier is >= 0 and < 6 ? Moments.StepOf(_column.TypeModifier) : TimeSpan.FromMicroseconds(1);
+
     /// <summary>The least position that a split of it can have.</summary>
     public long Beginning => IsTimestamp ? 0 : long.MinValue;
 
