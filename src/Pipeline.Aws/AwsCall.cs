@@ -35,16 +35,20 @@ internal sealed class AwsCall : IDisposable
         _signer = new AwsSigner(service, settings.Region);
         _credentials = new AwsCredentials(credentials, service);
         Address = service.Address(settings);
-        // A redirect would send what is signed for one host to another; a cookie is none of AWS's.
-        _http = transport is null
-            ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = ConnectMax, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-            : new HttpClient(transport, disposeHandler: false);
+        _http = transport is null ? new HttpClient(Network(service)) : new HttpClient(transport, disposeHandler: false);
         _http.Timeout = Timeout.InfiniteTimeSpan;
         _http.MaxResponseContentBufferSize = AnswerBytesMax;
     }
 
     /// <summary>Where requests go.</summary>
     public Uri Address { get; }
+
+    private static SocketsHttpHandler Network(AwsService service)
+    {
+        var transport = HttpTransport.Create($"aws/{service.Name}");
+        transport.ConnectTimeout = ConnectMax;
+        return transport;
+    }
 
     /// <summary>A call that may be carried out more than once: it asks, or changes nothing that it has changed already.</summary>
     /// <param name="isWhole">Whether an answer has what AWS's always has; null: it may be anything.</param>

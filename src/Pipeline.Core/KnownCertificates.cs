@@ -6,11 +6,14 @@ using System.Security.Cryptography.X509Certificates;
 namespace Pipeline.Core;
 
 /// <summary>
-/// When certificates expire that are met on the way to sources: those that servers show us, and our own that we show them.
+/// When certificates expire that are met on the way to servers: those that they show us, and our own that we show them.
 /// Thread-safe.
 /// </summary>
 public sealed class KnownCertificates
 {
+    /// <summary>Of clients that belong to no source: of the lake, of AWS, of who receives what is measured.</summary>
+    public static KnownCertificates OfProcess { get; } = new();
+
     private readonly ConcurrentDictionary<string, DateTimeOffset> _expires = new(StringComparer.Ordinal);
 
     /// <summary>Whose they are, and when they expire.</summary>

@@ -26,16 +26,11 @@ internal sealed class SnowflakeSource : IRedriveSource
         Tables = definition.Tables;
         _options = definition.Options;
         var log = services.Logs.CreateLogger<SnowflakeSource>();
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectTimeout = _options.ConnectTimeout,
-            // Addresses behind an account's name change; tokens do not depend on connections.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            MaxConnectionsPerServer = (_options.ReadersMax + 2) * Math.Max(1, _options.Tables.Count),
-            AutomaticDecompression = DecompressionMethods.None,
-            UseCookies = false,
-            SslOptions = { RemoteCertificateValidationCallback = services.Certificates.Seeing($"source/{Name}/server") },
-        })
+        var transport = HttpTransport.Create($"source/{Name}/server", services.Certificates);
+        transport.ConnectTimeout = _options.ConnectTimeout;
+        transport.MaxConnectionsPerServer = (_options.ReadersMax + 2) * Math.Max(1, _options.Tables.Count);
+        transport.AutomaticDecompression = DecompressionMethods.None;
+        _http = new HttpClient(transport)
         {
             // Every request has its own deadline.
             Timeout = Timeout.InfiniteTimeSpan,

@@ -27,8 +27,11 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         _location = location;
         _options = options;
         _attempts = new S3Attempts(location.ToString(), options, time);
+        // A machine that swallows packets is known to be away long before the time of a request is over.
+        var connectTimeout = options.RequestTimeout < ConnectMax ? options.RequestTimeout : ConnectMax;
         var config = new AmazonS3Config
         {
+            HttpClientFactory = new S3HttpClients(connectTimeout),
             ForcePathStyle = options.PathStyle,
             RequestChecksumCalculation = options.Checksums == S3Checksums.WhenRequired
                 ? RequestChecksumCalculation.WHEN_REQUIRED : RequestChecksumCalculation.WHEN_SUPPORTED,
@@ -38,8 +41,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             MaxErrorRetry = 0,
             MaxStaleConnectionRetries = 0,
             Timeout = Timeout.InfiniteTimeSpan,
-            // A machine that swallows packets is known to be away long before the time of a request is over.
-            ConnectTimeout = options.RequestTimeout < ConnectMax ? options.RequestTimeout : ConnectMax,
+            ConnectTimeout = connectTimeout,
         };
         if (options.Endpoint is { } endpoint)
         {

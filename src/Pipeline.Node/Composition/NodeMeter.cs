@@ -99,7 +99,7 @@ internal sealed class NodeMeter : IDisposable
             yield return (DaysTo(own.AuthorityExpires), ["authority"]);
         }
 
-        foreach (var (name, expires) in met.All) yield return (DaysTo(expires), [name]);
+        foreach (var (name, expires) in met.All.Concat(KnownCertificates.OfProcess.All)) yield return (DaysTo(expires), [name]);
     }
 
     private double DaysTo(DateTimeOffset expires) => (expires - _time.GetUtcNow()).TotalDays;

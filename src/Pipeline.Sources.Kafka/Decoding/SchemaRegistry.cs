@@ -21,11 +21,10 @@ internal sealed class SchemaRegistry : IDisposable
         _secrets = secrets;
         _time = time;
         _thing = $"Source {source}, schema registry {options.Url}";
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            SslOptions = { RemoteCertificateValidationCallback = certificates.Seeing($"source/{source}/registry") },
-        })
+        var transport = HttpTransport.Create($"source/{source}/registry", certificates);
+        // Registries stand behind proxies that send on to where they are.
+        transport.AllowAutoRedirect = true;
+        _http = new HttpClient(transport)
         {
             BaseAddress = options.Url,
             Timeout = options.RequestTimeout,

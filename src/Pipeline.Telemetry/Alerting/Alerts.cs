@@ -113,7 +113,7 @@ public static class Alerts
     public static readonly Alert CertificateExpires = new("CertificateExpires", Urgency.Ticket, Instruments.CertificateDays,
         new AlertCondition.Value(Comparison.Below, Threshold: 14, Points: 5, Minutes: 60, IsTable: false),
         "A certificate expires within two weeks",
-        "Connections that rest on the certificate named will be refused from then on: `node` and `authority` those between nodes, `source/NAME/server` and `/registry` those of a server that sources are read from, `source/NAME/client` and `/authority` what the source's configuration gives the client.",
+        "Connections that rest on the certificate named will be refused from then on: `node` and `authority` those between nodes, `source/NAME/server` and `/registry` those of a server that sources are read from, `source/NAME/client` and `/authority` what the source's configuration gives the client, `lake/server`, `aws/SERVICE` and `otlp/server` those of S3, of AWS's other services and of who receives what is measured.",
         [
             "`node`, `authority`, `/client`, `/authority`: put new files in the place of the old ones; a node reads them when it starts, and secrets at each new connection.",
             "`/server`, `/registry`: tell those who run that server.",

@@ -33,8 +33,7 @@ internal sealed partial class OtlpSink : IMetricSink, IDisposable
         (_options, _services) = (options, services);
         _log = services.Logs.CreateLogger<OtlpSink>();
         _rejected = _meter.Counter(Instruments.TelemetryRejected);
-        // A redirect would take headers, or what is signed for one host, to another.
-        HttpMessageHandler transport = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+        HttpMessageHandler transport = HttpTransport.Create("otlp/server");
         _http = new HttpClient(options.AwsRegion is { } region ? new CloudWatchSigning(region, services.Time, transport, credentials) : transport)
         {
             Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerBytesMax,
