@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using Pipeline.Emulation.Emr;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Telemetry.Tests.Otlp;
 using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Emr;
@@ -81,6 +83,39 @@ public sealed class DemoOnEmrSpec : IDisposable
 
         await ExpectBalancedAsync(run);
         foreach (var table in (string[])["silver/users", "silver/user_events", "gold/dim_date", "gold/kpi_daily"]) await ExpectExecutedByAsync(engine, table);
+    }
+
+    [Fact]
+    public async Task Measured_all_the_while_and_killed_twice_it_balances_to_the_row_and_each_life_is_measured()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "All twenty-two tables and two kills take minutes: PIPELINE_NIGHTLY=1.");
+        await using var receiver = await ScriptedReceiver.StartAsync();
+        var config = Config("emr", $$"""
+            pipeline.telemetry {
+              interval = 2s
+              otlp { endpoint = "{{receiver.Url}}" }
+              spool.location = "{{Path.Combine(_root, "spool")}}"
+            }
+            """);
+        var executed = 0;
+        for (var kills = 0; kills < 2; kills++)
+        {
+            await using var demo = NodeProcess.Start(["demo", "--engine", "emr", "--once", "--lake", Lake, "--config", config, .. kills == 0 ? Array.Empty<string>() : ["--resume"]]);
+            var (posts, begun) = (receiver.Sent.Count, executed);
+            await UntilAsync(() => IsExecuting(begun)() && receiver.Sent.Count > posts, demo);
+            await demo.KillAsync();
+            executed = Events().Count(IsBegun);
+        }
+
+        var before = receiver.Sent.Count;
+        await using var last = NodeProcess.Start("demo", "--engine", "emr", "--once", "--resume", "--lake", Lake, "--config", config, "-o", "json");
+        var run = await last.WaitForEndAsync();
+
+        await ExpectBalancedAsync(run);
+        Assert.True(receiver.Sent.Count > before, $"{receiver.Sent.Count} requests, {before} of them before the last life");
+        var heard = receiver.Sent.Select(request => Encoding.Latin1.GetString(request.Message())).ToList();
+        Assert.All((string[])["pipeline.job.state", "pipeline.table.quality"], name => Assert.Contains(heard, message => message.Contains(name, StringComparison.Ordinal)));
+        foreach (var table in (string[])["silver/users", "gold/kpi_daily"]) await ExpectExecutedByAsync("emr", table);
     }
 
     private static bool IsBegun(EmrEvent happened) => happened is { What: "state", State: "RUNNING", Step: not null };
