@@ -14,6 +14,9 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };
 
+    /// <summary>What the source's rows were when the epoch began, or in what form they have come since; null: it is not known.</summary>
+    public SplitForm? Form { get; init; }
+
     /// <summary>The value of the property; <see cref="KeyOf"/> is its key.</summary>
     public string Write() => JsonSerializer.Serialize(this, Json);
 

@@ -44,8 +44,14 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     /// <summary>Where it begins for a table that read it in another history: all that lies before is in the table's snapshot. Null: at <see cref="Beginning"/>.</summary>
     public long? BeginningAnew { get; init; }
 
+    /// <summary>What the source's rows of its table are; null: it does not say.</summary>
+    public SplitForm? Form { get; init; }
+
+    /// <summary>Of a split that feeds several tables: the form of each that has one.</summary>
+    public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
+
     /// <summary>The split as one of its tables reads it.</summary>
-    public Split For(string table) => Identities?.GetValueOrDefault(table) is { } identity ? this with { Identity = identity, Identities = null } : this;
+    public Split For(string table) => Identities?.GetValueOrDefault(table) is { } identity ? this with { Identity = identity, Identities = null, Form = Forms?.GetValueOrDefault(table) ?? Form, Forms = null } : this;
 
     /// <summary>It holds all rows that a table had at one moment, and is read to its end, where it stands at <see cref="long.MaxValue"/>.</summary>
     public bool IsSnapshot { get; init; }
@@ -56,6 +62,9 @@ public readonly record struct SplitPosition(SplitId Split, long? Position)
 {
     /// <summary>What the table holds beside the position.</summary>
     public SplitMarks Marks { get; init; }
+
+    /// <summary>Of a split that feeds several tables: those that are to be fed, and where each stands; null: all of them.</summary>
+    public IReadOnlyDictionary<string, long?>? Tables { get; init; }
 }
 
 /// <summary>What goes with a split's position, kept where it is: what a reader has to know to go on as if it had never stopped.</summary>

@@ -16,17 +16,34 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
     /// <summary>What a row that says that it carries all carries, where the table has columns that its source has not (any more); null: all.</summary>
     public string? Carried { get; private init; }
 
+    private const string HowToFit = "Let the source have the column as the lake has it. Or take it under another name in the lake, by 'rename', or leave it out, by 'omit', below the table in a source that has these settings; or read the table under another name.";
+
     private static readonly ImmutableDictionary<string, string> Properties = ImmutableDictionary<string, string>.Empty
         // Commits come every few seconds: a checkpoint every tenth would write more than the commits do.
         .Add("delta.checkpointInterval", "50");
 
     /// <summary>Opens the table, or makes it for a source of this schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
+    /// <exception cref="PipelineException">The table's schema and the source's contradict each other.</exception>
     public static async ValueTask<BronzeTable> OpenAsync(Lake lake, TableId id, Schema sourceSchema, CancellationToken cancellationToken)
     {
         var wanted = BronzeColumns.TableSchema(sourceSchema);
         var delta = await lake.OpenOrCreateAsync(id, wanted, [BronzeColumns.IngestDate], Properties, cancellationToken);
+        RequireFit(delta, wanted);
         return new BronzeTable(id, delta, new Schema([.. sourceSchema.FieldsList, BronzeColumns.IngestedAtField], null), await lake.IdAsync(cancellationToken),
             SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted)) { Carried = CarriedOf(sourceSchema, delta.Current.Schema) };
+    }
+
+    /// <summary>No type of a column changes, and no two columns differ by case alone.</summary>
+    private static void RequireFit(DeltaTable table, Schema wanted)
+    {
+        try
+        {
+            table.SchemaWith(wanted);
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.Invalid)
+        {
+            throw new PipelineException(e.Kind, e.Thing, e.Cause, HowToFit, e) { IsOfTable = true };
+        }
     }
 
     private static string? CarriedOf(Schema source, Schema table)

@@ -62,10 +62,10 @@ internal sealed class PostgresSource : IRemovableSource
         var identity = listed.Identities[table];
         var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed)
         {
-            Identity = identity, Identities = listed.Identities, BeginningAnew = _options.Capture.Snapshot ? listed.End : null,
+            Identity = identity, Identities = listed.Identities, BeginningAnew = _options.Capture.Snapshot ? listed.End : null, Forms = listed.Forms,
         };
         return _options.Capture.Snapshot
-            ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table], Beginning: 0) { Identity = identity, IsSnapshot = true })]
+            ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table], Beginning: 0) { Identity = identity, IsSnapshot = true, Form = listed.Forms?[table] })]
             : [slot];
     }
 
@@ -153,7 +153,7 @@ internal sealed class PostgresSource : IRemovableSource
     {
         try
         {
-            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
+            await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => from.Tables?.ContainsKey(table.Name) ?? !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }

@@ -240,6 +240,52 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
         Assert.Equal(WorkerPhase.Reading, State.Phase);
     }
 
+    [Fact]
+    public void A_table_that_cannot_be_read_as_it_is_ends_what_is_read_of_it_and_halts()
+    {
+        var refused = NoTopic with { IsOfTable = true };
+        GivenReading(Single, 10);
+
+        Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(When(new WorkerEvent.LocateFailed(1, refused))));
+        When(new WorkerEvent.GraphEnded(1, Fault: null));
+        Assert.Equal([refused], When(new WorkerEvent.LocateFailed(2, refused)).OfType<WorkerEffect.TellHalt>().Select(halt => halt.Fault));
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void A_table_of_which_nothing_is_read_here_halts_when_it_cannot_be()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, []));
+
+        Assert.Equal([NoTopic with { IsOfTable = true }], When(new WorkerEvent.LocateFailed(1, NoTopic with { IsOfTable = true })).OfType<WorkerEffect.TellHalt>().Select(halt => halt.Fault));
+        Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void That_the_own_table_takes_no_rows_is_told_once_while_others_are_fed_and_when_it_has_ended()
+    {
+        GivenReading(Single, 10);
+
+        Assert.Equal([NoTopic], When(new WorkerEvent.Located(1, [Single]) { Unfit = NoTopic }).OfType<WorkerEffect.TellHalt>().Select(halt => halt.Fault));
+        Assert.Empty(When(new WorkerEvent.Located(1, [Single]) { Unfit = NoTopic }).OfType<WorkerEffect.TellHalt>());
+        Assert.Equal((WorkerPhase.Reading, NoTopic), (State.Phase, State.Unfit));
+        Assert.Equal([NoTopic], When(new WorkerEvent.Located(1, [Single])).OfType<WorkerEffect.TellHaltEnded>().Select(ended => ended.Fault));
+    }
+
+    [Fact]
+    public void A_table_that_has_to_begin_anew_does_so_before_reading_is_tried_again()
+    {
+        var anew = new TableAnew("users", 12);
+        GivenReading(Single, 10);
+
+        When(new WorkerEvent.GraphEnded(1, Outage with { Anew = anew }));
+
+        Assert.Equal(anew, When(new WorkerEvent.RetryDue()).OfType<WorkerEffect.Locate>().Single().Anew);
+        When(new WorkerEvent.Located(2, [Single]));
+        Assert.Null(State.Anew);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

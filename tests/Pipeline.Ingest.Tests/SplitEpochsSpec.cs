@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Ingest.Worker;
 
@@ -57,6 +58,38 @@ public sealed class SplitEpochsSpec
     }
 
     [Fact]
+    public void Rows_that_a_definition_changed_begin_the_next_epoch_where_a_snapshot_can_say_what_they_are()
+    {
+        Split[] Listed(string name) => [SplitOf(One, "a") with { Form = FormOf(name) }, SplitOf(Two, "a") with { IsSnapshot = true, Form = FormOf(name) }];
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, Listed("val"), _ => false, isRead: false));
+
+        Assert.Empty(SplitEpochs.Learn(known, Listed("val"), _ => false, isRead: true));
+        Assert.Equal((FormOf("val"), null), (known.Find(One)!.Form, known.Find(Two)!.Form));
+        Assert.Equal([(One, 1, FormOf("other")), (Two, 1, null)], SplitEpochs.Learn(known, Listed("other"), _ => false, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Form)));
+        // Who lists a split for another table does not decide about this one.
+        Assert.Empty(SplitEpochs.Learn(known, Listed("other")[..1], _ => false, isRead: true));
+    }
+
+    [Fact]
+    public void A_form_that_nothing_was_known_of_is_learned_in_the_same_epoch()
+    {
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a")], _ => false, isRead: false));
+
+        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("val") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => false, isRead: true);
+
+        Assert.Equal((0, FormOf("val")), (learned[One].Epoch, learned[One].Form));
+    }
+
+    [Fact]
+    public void A_table_that_was_left_behind_begins_the_next_epoch_of_the_same_history()
+    {
+        Split[] listed = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }];
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, listed, _ => false, isRead: false));
+
+        Assert.Equal([(One, 1, "a"), (Two, 1, "a")], SplitEpochs.Learn(known, listed, _ => false, isRead: true, isLeftBehind: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Identity)));
+    }
+
+    [Fact]
     public void A_table_of_a_release_that_remembered_nothing_is_adopted_with_its_positions() =>
         Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", [One, Two], hasPosition: split => split == One, isRead: true));
 
@@ -91,6 +124,8 @@ public sealed class SplitEpochsSpec
         SplitEpochs.Learn(known, [.. splits.Select(split => SplitOf(split, identity))], hasPosition, isRead);
 
     private static Split SplitOf(SplitId id, string identity) => new(id, ["orders"]) { Identity = identity };
+
+    private static SplitForm FormOf(string name) => new("7", ImmutableSortedDictionary<int, FormColumn>.Empty.Add(1, new FormColumn(name, "25")), Last: 1);
 
     private static Dictionary<SplitId, SplitHistory> Of(int epoch, string identity, params SplitId[] splits) => splits.ToDictionary(split => split, _ => new SplitHistory(epoch, identity));
 

@@ -17,8 +17,10 @@ public sealed class NewerServerSpec : PostgresSpec
     public async Task A_limit_for_transactions_ends_neither_a_snapshot_nor_a_large_transaction_of_the_stream(int version)
     {
         using var directory = new ScratchDirectory("pipeline-postgres-");
-        await using var server = await NewerServers.StartAsync(version, directory, new Dictionary<string, string>(StringComparer.Ordinal) { ["transaction_timeout"] = "500ms" }, Cancel);
+        await using var server = await NewerServers.StartAsync(version, directory, new Dictionary<string, string>(StringComparer.Ordinal), Cancel);
         await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Options = "-c transaction_timeout=0" }.ConnectionString);
+        await ExecuteAsync(admin, "alter system set transaction_timeout = '500ms'");
+        await ExecuteAsync(admin, "select pg_reload_conf()");
         await ExecuteAsync(admin, $"create table items (number bigint primary key, note text); insert into items select i, repeat('x', 100) from generate_series(1, {Rows}) i");
         await using var source = TestDatabase.Open(OptionsOf(server));
         var splits = await source.ListSplitsAsync("items", Cancel);

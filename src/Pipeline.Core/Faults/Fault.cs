@@ -34,6 +34,14 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
     [JsonIgnore]
     public long? ReadAgainFrom { get; init; }
 
+    /// <inheritdoc cref="PipelineException.Anew"/>
+    [JsonIgnore]
+    public TableAnew? Anew { get; init; }
+
+    /// <inheritdoc cref="PipelineException.IsOfTable"/>
+    [JsonIgnore]
+    public bool IsOfTable { get; init; }
+
     /// <summary>What is away while this lasts.</summary>
     [JsonIgnore]
     public string Outage => Dependency ?? Thing;
@@ -46,7 +54,7 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
     /// <param name="exception">Not the caller's own cancellation: that is no fault.</param>
     public static Fault Of(string thing, Exception exception) => exception switch
     {
-        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split, said.Dependency) { AwaitsWord = said is { Kind: FaultKind.Gap, Gap: null }, ReadAgainFrom = said.ReadAgainFrom },
+        PipelineException said => new Fault(said.Kind, said.Thing, said.Cause, said.NextStep, said.Split, said.Dependency) { AwaitsWord = said is { Kind: FaultKind.Gap, Gap: null }, ReadAgainFrom = said.ReadAgainFrom, IsOfTable = said.IsOfTable, Anew = said.Anew },
         AggregateException { InnerExceptions: [var one] } => Of(thing, one),
         TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
             new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),

@@ -45,6 +45,14 @@ public sealed class PipelineException : Exception
     /// </summary>
     public long? ReadAgainFrom { get; init; }
 
+    /// <summary>Transient: a table of the reading has to begin anew before it is tried again.</summary>
+    public TableAnew? Anew { get; init; }
+
+    /// <summary>
+    /// It is about one table alone, and that table cannot be read as it is: whoever reads it ends that, and what else he reads is not hindered.
+    /// </summary>
+    public bool IsOfTable { get; init; }
+
     /// <summary>How long the dependency asks to be left alone; null: it says nothing.</summary>
     public TimeSpan? RetryAfter { get; init; }
 

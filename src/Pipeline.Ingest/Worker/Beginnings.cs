@@ -35,19 +35,20 @@ internal static class Beginnings
     /// begins is for the table's own workers to say: who reads a split of many tables may have listed it long ago.
     /// </summary>
     /// <param name="isOwn">Whether the splits were listed for this table.</param>
+    /// <param name="isLeftBehind">Whether a version of the table was left behind by one of them; null: none was.</param>
     /// <exception cref="PipelineException">The log cannot be written.</exception>
-    public static async ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken, bool isOwn = true)
+    public static async ValueTask RecordAsync(BronzeTable table, IEnumerable<Split> splits, TimeProvider time, CancellationToken cancellationToken, bool isOwn = true, Func<Snapshot, bool>? isLeftBehind = null)
     {
         var listed = splits.Where(split => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal)).Select(split => split.For(table.Id.Name)).ToList();
         if (!isOwn && SplitEpochs.IsAnother(table.Delta.Current.Histories, listed) && SplitEpochs.IsAnother((await table.Delta.RefreshAsync(cancellationToken)).Histories, listed)) return;
-        await RecordAsync(table, snapshot => isOwn || !SplitEpochs.IsAnother(snapshot.Histories, listed) ? ToRecord(snapshot, table.Id.Source!, listed) : null, time, cancellationToken);
+        await RecordAsync(table, snapshot => isOwn || !SplitEpochs.IsAnother(snapshot.Histories, listed) ? ToRecord(snapshot, table.Id.Source!, listed, isLeftBehind?.Invoke(snapshot) == true) : null, time, cancellationToken);
     }
 
     /// <summary>What a version of a table has to be told of its splits; null: it knows everything.</summary>
     /// <param name="listed">All splits of the table.</param>
-    internal static Transaction? ToRecord(Snapshot snapshot, string source, IReadOnlyList<Split> listed) =>
+    internal static Transaction? ToRecord(Snapshot snapshot, string source, IReadOnlyList<Split> listed, bool isLeftBehind = false) =>
         TransactionOf(snapshot, listed, SplitEpochs.Learn(snapshot.Histories, listed, split => snapshot.Position(split.ToString()) is not null,
-            snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{source}/", StringComparison.Ordinal))));
+            snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{source}/", StringComparison.Ordinal)), isLeftBehind));
 
     /// <summary>The same of the table of dead letters.</summary>
     /// <param name="of">The histories of the table that the splits are read for.</param>

@@ -33,6 +33,9 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     /// <summary>A stage that was sent more often waits for something that is away: its committer says for what.</summary>
     private const int SendsExpected = 5;
 
+    /// <summary>How often splits are listed for one look into the logs of the tables that are open: a look is a request of the store a table.</summary>
+    private const int ListingsPerLook = 30;
+
     private readonly IngestWorkerSetup _setup;
     private readonly int _worker;
     private readonly TableId _table;
@@ -43,11 +46,13 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly WorkerOutages _outages;
     private readonly WorkerRecovery _recovery;
     private readonly WorkerLooks _looks;
+    private readonly FedTables _fed;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
     private TaskCompletionSource? _release;
     private long _stagedAt;
     private long? _rollSince;
+    private int _listings;
     private (Guid Stage, string Outage) _unwritten;
     private ImmutableDictionary<TableId, Tally> _tallies = ImmutableDictionary<TableId, Tally>.Empty;
     private ImmutableArray<WorkerStatus> _reported = [];
@@ -64,6 +69,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         _table = setup.Bronze;
         _outages = new WorkerOutages(setup.Outages.Waiter());
         _recovery = new WorkerRecovery(setup.Time, (after, took) => setup.Meter.Recovered(_table, after, took));
+        _fed = new FedTables(setup, worker);
         _looks = new WorkerLooks(setup.Source, setup.Table.Name, $"{setup.Table.Name}/{worker}", setup.Time);
 
         Receive<RollHandedOver>(OnRoll);
@@ -253,26 +259,31 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private async Task<FilesDeleted> DeleteAsync(Func<CancellationToken, ValueTask> delete) =>
         new(await Background.FailureAsync(delete, _stopped.Token) is { } failure ? [failure] : []);
 
-    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => LocateAsync(locate, isHalted: !_state.Halts.IsEmpty);
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => LocateAsync(locate, readsLogs: !_state.Halts.IsEmpty || ++_listings % ListingsPerLook == 0);
 
-    /// <param name="isHalted">Whether somebody may have decided meanwhile about what halts a split, which the tables' logs say.</param>
-    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate, bool isHalted) => Guarded(async cancel =>
+    /// <param name="readsLogs">Whether somebody may have decided meanwhile about what halts a split, or has begun a table anew, which the tables' logs say.</param>
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate, bool readsLogs) => Guarded(async cancel =>
     {
-        if (isHalted)
+        if (readsLogs)
             foreach (var known in locate.Known.ByName.Values) await known.Delta.RefreshAsync(cancel);
+        if (locate.Anew is { } anew && await _fed.TryBeginAnewAsync(anew, cancel)) _log.Warning("{Table} begins anew, with a snapshot: the source's changes of it cannot be read at {At}.", TableId.Bronze(_setup.Source.Name, anew.Table), anew.At);
         var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
-        var mine = SplitDivision.ShareOf(_setup.Bronze, _worker, _setup.Table.Workers, listed);
-        var tables = locate.Known.ByName;
-        foreach (var name in mine.SelectMany(split => split.Tables).Distinct(StringComparer.Ordinal).Where(name => !locate.Known.ByName.ContainsKey(name)))
-            tables = tables.Add(name, await BronzeTable.OpenAsync(_setup.Lake, TableId.Bronze(_setup.Source.Name, name),
-                await _setup.Source.DescribeAsync(name, cancel), cancel));
+        var (tables, mine, unfit) = await _fed.OpenAsync(listed, locate.Known.ByName, cancel);
+        if (unfit is not null && mine.IsEmpty) return new WorkerEvent.LocateFailed(locate.Epoch, unfit);
         // Also of splits that others read: their rows and ours meet in the table.
         var splits = await BeginningsOf(listed, tables.Values, cancel);
-        foreach (var table in tables.Values) await Beginnings.RecordAsync(table, splits, _setup.Time, cancel, isOwn: table.Id == _setup.Bronze);
+        foreach (var table in tables.Values)
+        {
+            var isOwn = table.Id == _setup.Bronze;
+            var isLeftBehind = isOwn && !locate.Known.ByName.ContainsKey(_setup.Table.Name) ? await _fed.IsLeftBehindAsync(table, listed, tables.Values, cancel) : null;
+            if (isLeftBehind is not null) _log.Warning("{Table} was left out for a while of what its source says of several tables: it begins anew, with a snapshot.", _table);
+            await Beginnings.RecordAsync(table, splits, _setup.Time, cancel, isOwn, isLeftBehind);
+        }
+
         var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Delta.Current, mine));
         if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
             logged = logged.SetItem(_setup.DeadLetters, LoggedEpochs.Of((await FollowAsync(deadLetters, tables, mine, cancel)).Delta.Current, mine));
-        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged, Halted = HaltedOf(tables.Values, mine) };
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged, Unfit = unfit, Halted = HaltedOf(tables.Values, mine) };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
 
     /// <summary>The splits with where they begin, for those of which a table remembers nothing yet.</summary>
@@ -421,11 +432,15 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         var fault = _state.Halts.Reason ?? _state.LastFault ?? _state.ListFault;
         var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
             .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
-        ImmutableArray<WorkerStatus> report = [.. tables.Select(table => StatusOf(table, state, fault))];
+        ImmutableArray<WorkerStatus> report = [.. tables.Select(table => HindranceOf(table) is { } alone ? StatusOf(table, IngestState.Halted, alone)
+            : fault is { IsOfTable: true } && table != _setup.Bronze ? StatusOf(table, IngestState.Running, fault: null) : StatusOf(table, state, fault))];
         if (report.SequenceEqual(_reported)) return;
         _reported = report;
         _setup.Monitor?.Tell(new WorkerReport(report), Self);
     }
+
+    /// <summary>Why the worker's own table is halted while others are fed; null: it is not.</summary>
+    private Fault? HindranceOf(TableId table) => table == _setup.Bronze ? _state.Unfit : null;
 
     private void Announce()
     {

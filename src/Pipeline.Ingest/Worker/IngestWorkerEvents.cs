@@ -27,6 +27,9 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <summary>What goes with <see cref="From"/>.</summary>
     public SplitMarks Marks { get; init; }
 
+    /// <summary>Where each table stands that the split feeds, by its name.</summary>
+    internal IReadOnlyDictionary<string, long?> Places => Split.Tables.ToDictionary(name => name, name => Tables.GetValueOrDefault(TableId.Bronze(Split.Id.Source, name)), StringComparer.Ordinal);
+
     /// <summary>In which the table reads the split.</summary>
     public int EpochOf(TableId table) => Epochs.GetValueOrDefault(table);
 }
@@ -55,6 +58,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
 
         /// <summary>All splits that feed the worker's own table, whoever reads them.</summary>
         public int Listed { get; init; }
+
+        /// <summary>Why the worker's own table cannot take its rows, while other tables of these splits are fed; null: it can.</summary>
+        public Fault? Unfit { get; init; }
 
         /// <summary>What the tables' logs say of these splits; a table that is not there is left out.</summary>
         public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
@@ -155,7 +161,11 @@ public abstract record WorkerEffect
     /// List the splits of this worker and open their tables, but for those that are <paramref name="Known"/>; answer with
     /// Located or LocateFailed.
     /// </summary>
-    public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect;
+    public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect
+    {
+        /// <summary>The table that begins anew first; null: none has to.</summary>
+        public TableAnew? Anew { get; init; }
+    }
 
     /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>
     /// <param name="AtLeast">The version of the table that this worker has seen itself; null: none.</param>

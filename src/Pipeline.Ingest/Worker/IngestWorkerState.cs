@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Ingest.Committer;
 
@@ -111,6 +112,12 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>Why splits cannot be listed any more, though those that are known are read; null: they can, or it may pass.</summary>
     public Fault? ListFault { get; init; }
 
+    /// <summary>Why the worker's own table takes no rows, while other tables of its splits are fed; null: it does.</summary>
+    public Fault? Unfit { get; init; }
+
+    /// <summary>The table that has to begin anew before reading can go on; null: none.</summary>
+    public TableAnew? Anew { get; init; }
+
     public Fault? LastFault { get; init; }
 
     /// <summary>Failures and refusals in a row; a commit sets it to zero.</summary>
@@ -166,7 +173,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState StartOver(ImmutableList<WorkerEffect>.Builder effects)
     {
-        effects.Add(new WorkerEffect.Locate(Epoch + 1, OpenedTables.None));
+        effects.Add(new WorkerEffect.Locate(Epoch + 1, OpenedTables.None) { Anew = Anew });
         return this with
         {
             Phase = WorkerPhase.Locating, After = AfterGraph.Decide, Epoch = Epoch + 1, IsAborted = false, Splits = [], Tables = OpenedTables.None,
@@ -187,7 +194,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         effects.AddRange(gone.Concat(decided).Select(fault => new WorkerEffect.TellHaltEnded(fault)));
         effects.AddRange(news.Select(fault => new WorkerEffect.TellHalt(fault)));
         if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
-        return (this with { Halts = halts, ListFault = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
+        if (Unfit is { } unfit && located.Unfit is null) effects.Add(new WorkerEffect.TellHaltEnded(unfit));
+        if (located.Unfit is { } other && (other.Kind, other.Cause) != (Unfit?.Kind, Unfit?.Cause)) effects.Add(new WorkerEffect.TellHalt(other));
+        return (this with { Halts = halts, ListFault = null, Unfit = located.Unfit, Anew = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
     }
 
     private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableDictionary<TableId, LoggedEpochs> logged, ImmutableList<WorkerEffect>.Builder effects)
@@ -214,8 +223,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         }
     }
 
-    /// <summary>A split that feeds other tables than before is read anew: one of them cannot be, or can again.</summary>
-    private static (SplitId Split, string Tables) Fed(Split split) => (split.Id, string.Join(',', split.Tables.Order(StringComparer.Ordinal)));
+    /// <summary>A split that feeds other tables than before is read anew, one of them cannot be, or can again; and one whose tables have other columns.</summary>
+    private static (SplitId Split, string Tables) Fed(Split split) =>
+        (split.Id, JsonSerializer.Serialize(split.Tables.Order(StringComparer.Ordinal).Select(table => (Table: table, Form: split.For(table).Form)).Select(fed => new { fed.Table, fed.Form })));
 
     private IngestWorkerState Ask(TableId table, ImmutableList<WorkerEffect>.Builder effects)
     {
@@ -227,7 +237,14 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     private IngestWorkerState OnLocateFailed(Fault fault, ImmutableList<WorkerEffect>.Builder effects)
     {
-        if (Phase == WorkerPhase.Locating) return Fail(fault, effects);
+        if (Phase == WorkerPhase.Locating || (Phase == WorkerPhase.Idle && fault is { IsOfTable: true, IsTriedAgain: false })) return Fail(fault, effects);
+        if (Phase == WorkerPhase.Reading && fault is { IsOfTable: true, IsTriedAgain: false })
+        {
+            // Its splits may be others' from now on.
+            effects.Add(new WorkerEffect.DrainGraph());
+            return this with { Phase = WorkerPhase.Stopping, After = AfterGraph.StartOver };
+        }
+
         if (Phase is not (WorkerPhase.Reading or WorkerPhase.Idle) && !IsHaltedBySplits) return this;
         // What is being read goes on: reading itself notices when its source is gone.
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
@@ -351,7 +368,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         if (Phase is not (WorkerPhase.Reading or WorkerPhase.Stopping)) return this;
         var cause = fault ?? (Phase == WorkerPhase.Stopping ? LastFault : null);
-        var next = this with { InHand = null };
+        var next = this with { InHand = null, Anew = cause?.Anew };
         return After switch
         {
             AfterGraph.Rest => next.EnterDrained(effects),

@@ -6,7 +6,8 @@ namespace Pipeline.Ingest.Worker;
 /// Which epochs of a table its splits are read in, decided when they are listed. The identity of the table's newest history
 /// keeps its epoch, and splits that are found later share it; every other identity, also one from before that comes back,
 /// begins the next one: whatever its source holds now is newer than what the table has. So does a snapshot that is listed no
-/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it.
+/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it. So do rows that have other
+/// values by a change of their table's definition, and a stretch of a split in which the table was not fed.
 /// </summary>
 internal static class SplitEpochs
 {
@@ -15,16 +16,19 @@ internal static class SplitEpochs
     /// <param name="listed">All splits of the table that say whose they are; one identity.</param>
     /// <param name="hasPosition">Whether it holds a position of a split from a release that remembered no histories.</param>
     /// <param name="isRead">Whether it holds any position of its source.</param>
+    /// <param name="isLeftBehind">Whether a split has gone on without the table: see <see cref="LeftBehind"/>.</param>
     /// <exception cref="ArgumentException">The splits are of several histories.</exception>
-    public static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories histories, IReadOnlyCollection<Split> listed, Func<SplitId, bool> hasPosition, bool isRead)
+    public static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories histories, IReadOnlyCollection<Split> listed, Func<SplitId, bool> hasPosition, bool isRead, bool isLeftBehind = false)
     {
         var identities = listed.Select(split => split.Identity).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
         if (identities.Count > 1) throw new ArgumentException($"Splits of one table are of {identities.Count} histories: {string.Join(", ", identities)}.", nameof(listed));
         if (identities is not [var identity]) return new Dictionary<SplitId, SplitHistory>();
 
         var isAdopted = histories.Newest is null && (!isRead || listed.Any(split => hasPosition(split.Id)));
-        var epoch = histories.Newest is { } newest ? AreOne(newest.Identity, identity) && !HasLostPart(histories, newest.Epoch, listed) ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
-        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot)))
+        var epoch = histories.Newest is { } newest ? AreOne(newest.Identity, identity) && !isLeftBehind && !HasLostPart(histories, newest.Epoch, listed) && !HasOtherRows(histories, newest.Epoch, listed) ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
+        // The form is for the table's own workers to say, who list all of its splits.
+        var isWhole = HasSnapshot(listed);
+        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : isWhole ? split.Form : histories.Find(split.Id)?.Form }))
             .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
     }
 
@@ -32,8 +36,14 @@ internal static class SplitEpochs
     private static bool AreOne(string known, string listed) => $"{listed}/".StartsWith($"{known}/", StringComparison.Ordinal) || known.StartsWith($"{listed}/", StringComparison.Ordinal);
 
     /// <summary>Who lists a split for its own table only lists none of the others' snapshots.</summary>
-    private static bool HasLostPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot)
+    private static bool HasLostPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasSnapshot(listed)
         && histories.BySplit.Any(known => known.Value.IsSnapshot && known.Value.Epoch == epoch && listed.All(split => split.Id != known.Key));
+
+    /// <summary>Only a snapshot says what the rows are now.</summary>
+    private static bool HasOtherRows(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasSnapshot(listed)
+        && listed.Any(split => !split.IsSnapshot && split.Form is { } form && histories.Find(split.Id) is { Form: { } known } history && history.Epoch == epoch && form.HasOtherRows(known));
+
+    private static bool HasSnapshot(IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot);
 
     /// <summary>Whether splits are of another history than the newest that a table knows.</summary>
     public static bool IsAnother(SplitHistories histories, IReadOnlyCollection<Split> listed) => histories.Newest is { } newest && listed.Any(split => split.Identity is { } identity && !AreOne(newest.Identity, identity));

@@ -10,27 +10,28 @@ internal static class CatalogReader
     // A domain is followed down to its base type; the modifier that applies is the outermost one that is given.
     private const string ColumnsQuery = """
         , resolved as (
-          select c.number, c.name, c.is_not_null, c.is_generated, c.modifier, t.oid, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod
+          select c.number, c.name, c.is_not_null, c.is_generated, c.is_filled, c.modifier, t.oid, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod
           from given c join pg_catalog.pg_type t on t.oid = c.type
           union all
-          select r.number, r.name, r.is_not_null, r.is_generated, case when r.modifier = -1 then r.typtypmod else r.modifier end,
+          select r.number, r.name, r.is_not_null, r.is_generated, r.is_filled, case when r.modifier = -1 then r.typtypmod else r.modifier end,
                  t.oid, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod
           from resolved r join pg_catalog.pg_type t on t.oid = r.typbasetype
           where r.typtype = 'd'
         )
-        select number, name, oid, typname::text, typtype, typcategory, typelem, modifier, is_not_null, is_generated
+        select number, name, oid, typname::text, typtype, typcategory, typelem, modifier, is_not_null, is_generated, is_filled
         from resolved where typtype <> 'd' order by number
         """;
 
     private const string TableColumnsQuery = """
         with recursive given as (
-          select attnum as number, attname::text as name, attnotnull as is_not_null, attgenerated <> '' as is_generated, atttypmod as modifier, atttypid as type
+          select attnum as number, attname::text as name, attnotnull as is_not_null, attgenerated <> '' as is_generated,
+                 atthasmissing or atthasdef or attidentity <> '' or attnotnull or (select typdefault is not null from pg_catalog.pg_type where oid = atttypid) as is_filled, atttypmod as modifier, atttypid as type
           from pg_catalog.pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped)
         """ + ColumnsQuery;
 
     private const string TypesQuery = """
         with recursive given as (
-          select number::smallint, name, false as is_not_null, false as is_generated, modifier, type
+          select number::smallint, name, false as is_not_null, false as is_generated, false as is_filled, modifier, type
           from unnest($1::text[], $2::oid[], $3::int[]) with ordinality as columns (name, type, modifier, number))
         """ + ColumnsQuery;
 
@@ -38,7 +39,7 @@ internal static class CatalogReader
     public static async ValueTask<PostgresTable> ReadAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)
     {
         var found = (await FindAsync(connection, [table.Table], cancellationToken))[0] ?? throw await MissingAsync(connection, table, thing, cancellationToken);
-        return found.WithColumns(await ReadColumnsAsync(connection, found.Oid, cancellationToken)).Configured(table);
+        return found.WithAll(await ReadColumnsAsync(connection, found.Oid, cancellationToken)).Configured(table);
     }
 
     /// <summary>The tables of a source that are there, by their names in the lake. Of those that are as they were only that is asked.</summary>
@@ -52,7 +53,7 @@ internal static class CatalogReader
         {
             if (state is null) continue;
             var isKnown = known(table.Name) is { } before && (before.Oid, before.Shape, before.QualifiedName) == (state.Oid, state.Shape, state.QualifiedName);
-            tables.Add(table.Name, isKnown ? known(table.Name)! : state.WithColumns(await ReadColumnsAsync(connection, state.Oid, cancellationToken)).Configured(table));
+            tables.Add(table.Name, isKnown ? known(table.Name)! : state.WithAll(await ReadColumnsAsync(connection, state.Oid, cancellationToken)).Configured(table));
         }
 
         return tables;
@@ -95,7 +96,7 @@ internal static class CatalogReader
         // As SQL writes it: with its quotes it is another table than without them.
         var near = names.Find(name => Plain(name).Equals(Plain(wanted), StringComparison.OrdinalIgnoreCase)) is { } alike ? $". Did you mean '{alike}'?" : SettingsReader.Nearest(wanted, names);
         return new PipelineException(FaultKind.Missing, thing, $"table {table.Table} does not exist in database {connection.Database}{(wanted == table.Table ? "" : ", in schema public or the role's own")}",
-            $"Correct the setting 'table' or create the table{(near.Length > 0 ? near : ".")}");
+            $"Correct the setting 'table' or create the table{(near.Length > 0 ? near : ".")}") { IsOfTable = true };
     }
 
     private static ValueTask<IReadOnlyList<PostgresColumn>> ReadColumnsAsync(NpgsqlConnection connection, uint oid, CancellationToken cancellationToken) =>
@@ -129,13 +130,13 @@ internal static class CatalogReader
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
             columns.Add(new PostgresColumn(reader.GetInt16(0), reader.GetString(1), reader.GetFieldValue<uint>(2), reader.GetString(3),
-                reader.GetChar(4), reader.GetChar(5), reader.GetFieldValue<uint>(6), reader.GetInt32(7), reader.GetBoolean(8)) { IsGenerated = reader.GetBoolean(9) });
+                reader.GetChar(4), reader.GetChar(5), reader.GetFieldValue<uint>(6), reader.GetInt32(7), reader.GetBoolean(8)) { IsGenerated = reader.GetBoolean(9), IsFilled = reader.GetBoolean(10) });
         return columns;
     }
 
     /// <summary>A query for <see cref="PostgresTable.Shape"/>.</summary>
     public static string ShapeSql(string oid) => $"""
-        select md5(string_agg(concat_ws(' ', attnum, attname, atttypid, atttypmod), ',' order by attnum))
+        select md5(jsonb_agg(jsonb_build_array(attnum, attname, atttypid::bigint, atttypmod) order by attnum)::text)
         from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
         """;
 

@@ -16,8 +16,6 @@ internal sealed class DescribedTables(PostgresConnections connections)
     private readonly ConcurrentDictionary<string, ImmutableList<PostgresColumn>> _gone = new(StringComparer.Ordinal);
     private volatile bool _isTextNeeded;
 
-    public IEnumerable<PostgresTable> All => _tables.Values;
-
     /// <summary>As it was last told; null: not yet.</summary>
     public PostgresTable? Find(string name) => _tables.GetValueOrDefault(name);
 

@@ -11,6 +11,9 @@ namespace Pipeline.Sources.Postgres.Catalog;
 /// <param name="PrimaryKey">Names of the key's columns; empty when there is none.</param>
 internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shape, IReadOnlyList<PostgresColumn> Columns, IReadOnlyList<string> PrimaryKey)
 {
+    /// <summary>The greatest number of a column of it, whether or not that one comes into the lake.</summary>
+    public int LastNumber { get; init; }
+
     /// <summary>The schema of chunks read by watermark: the table's columns, <c>_op</c>, <c>_position</c>.</summary>
     /// <remarks>All columns are nullable: values that the lake's types do not have (infinity, BC dates) become null.</remarks>
     public Schema ChunkSchema { get; } = new([.. FieldsOf(Columns), BronzeColumns.OpField, BronzeColumns.PositionField], null);
@@ -33,10 +36,16 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
     /// <summary>The table as logical replication sees it.</summary>
     public PostgresTable WithoutGenerated() => WithColumns([.. Columns.Where(column => !column.IsGenerated)]);
 
+    /// <summary>The table as the catalogue has it.</summary>
+    public PostgresTable WithoutGone() => WithColumns([.. Columns.Where(column => !column.IsGone)]);
+
     /// <summary>The table with columns that only the stream has; one that the catalog has is the catalog's.</summary>
     public PostgresTable With(IEnumerable<PostgresColumn> gone) => WithColumns([.. Columns, .. gone.Where(column => IndexOf(column.Name) < 0)]);
 
-    public PostgresTable WithColumns(IReadOnlyList<PostgresColumn> columns) => new(Oid, QualifiedName, Shape, columns, PrimaryKey);
+    public PostgresTable WithColumns(IReadOnlyList<PostgresColumn> columns) => new(Oid, QualifiedName, Shape, columns, PrimaryKey) { LastNumber = LastNumber };
+
+    /// <summary>The table with all columns that it has.</summary>
+    public PostgresTable WithAll(IReadOnlyList<PostgresColumn> columns) => new(Oid, QualifiedName, Shape, columns, PrimaryKey) { LastNumber = columns.Count == 0 ? 0 : columns.Max(column => column.Number) };
 
     /// <summary>The table with the columns that its options take, under the names that they give.</summary>
     public PostgresTable Configured(PostgresTableOptions options) => options.Omit.Count + options.Rename.Count == 0
@@ -61,6 +70,9 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
 {
     /// <summary>Computed by the server from other columns; logical replication leaves it out.</summary>
     public bool IsGenerated { get; init; }
+
+    /// <summary>Rows that were there before it may have a value in it: it has a default, or must have a value.</summary>
+    public bool IsFilled { get; init; }
 
     /// <summary>The name in the lake.</summary>
     public string LakeName { get; init; } = Core.LakeName.OfSourceColumn(Name);

@@ -30,6 +30,9 @@ internal sealed class CaptureScene : IAsyncDisposable
 
     public const string Publication = "pipeline_app";
 
+    /// <summary>More settings of tables, for nodes that start from now on.</summary>
+    public Dictionary<string, string> Settings { get; } = new(StringComparer.Ordinal);
+
     public IngestNode Node => _running!.Value.Node;
 
     public CancellationToken Cancel => _deadline.Token;
@@ -88,11 +91,12 @@ internal sealed class CaptureScene : IAsyncDisposable
     }
 
     /// <summary>Waits until the lake has all that the server has by now: snapshots and changes of the tables as they are.</summary>
-    public async Task UntilCapturedAsync()
+    /// <param name="tables">Null: all.</param>
+    public async Task UntilCapturedAsync(IReadOnlyCollection<string>? tables = null)
     {
         var end = long.Parse(await ScalarAsync<string>("select (pg_current_wal_insert_lsn() - '0/0')::text"), CultureInfo.InvariantCulture);
         await using var source = Open();
-        var waited = _tables.ToHashSet(StringComparer.Ordinal);
+        var waited = (tables ?? _tables).ToHashSet(StringComparer.Ordinal);
         var missing = "";
         try
         {
@@ -116,9 +120,10 @@ internal sealed class CaptureScene : IAsyncDisposable
     public async Task<int> EpochOfAsync(string table) => (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel))!.Current.Histories.Newest!.Epoch;
 
     /// <summary>What tells a table of the lake and that of the server apart; null: nothing.</summary>
-    public async Task<string?> DifferenceAsync(string table)
+    /// <param name="select">Of the server's table, under the names that its columns have in the lake.</param>
+    public async Task<string?> DifferenceAsync(string table, string select = "*")
     {
-        var server = await CapturedRows.OfServerAsync(_database, table, Cancel);
+        var server = await CapturedRows.OfServerAsync(_database, table, select, Cancel);
         var lake = await CapturedRows.OfLakeAsync(_oracle, TableId.Bronze("app", table), server.Columns);
         var (missing, wrong) = (server.Rows.Except(lake).ToList(), lake.Except(server.Rows).ToList());
         return missing.Count + wrong.Count == 0 ? null : $"{table}: the server has {string.Join("; ", missing)}, and the lake {string.Join("; ", wrong)}\n  {string.Join("\n  ", await CapturedRows.HistoryAsync(_oracle, TableId.Bronze("app", table)))}";
@@ -135,7 +140,7 @@ internal sealed class CaptureScene : IAsyncDisposable
             type = postgres, mode = cdc, host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}
             security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
             chunk-age-max = 20ms, capture { slot = pipeline_app, publication = {{Publication}}, heartbeat-interval = 500ms }
-            tables { {{string.Join(", ", _tables.Select(table => $"{table} {{ table = public.{table}, key = [id] }}"))}} }
+            tables { {{string.Join(", ", _tables.Select(table => $"{table} {{ table = public.{table}, key = [id], {Settings.GetValueOrDefault(table)} }}"))}} }
             """;
         var problems = new List<ConfigProblem>();
         var definition = new PostgresSourceKind().Bind("app", new SettingsReader(HoconReader.Read("app.conf", _ => text, _ => null), "", problems));
@@ -162,7 +167,7 @@ internal sealed class CaptureScene : IAsyncDisposable
         {
             foreach (var split in await source.ListSplitsAsync(table, Cancel))
             {
-                var expected = new SplitHistory(snapshot.Histories.Newest?.Epoch ?? 0, split.For(table).Identity!, split.IsSnapshot);
+                var expected = new SplitHistory(snapshot.Histories.Newest?.Epoch ?? 0, split.For(table).Identity!, split.IsSnapshot) { Form = split.IsSnapshot ? null : split.For(table).Form };
                 var wanted = split.IsSnapshot ? long.MaxValue : end;
                 if (snapshot.Histories.Find(split.Id) is var history && history != expected) return $"{split.Id} is of {history}, not {expected}";
                 if (snapshot.Position(split.Id) is var position && !(position >= wanted)) return $"{split.Id} is at {position}, not {wanted}";

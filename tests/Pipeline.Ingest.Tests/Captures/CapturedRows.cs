@@ -12,9 +12,9 @@ namespace Pipeline.Ingest.Tests.Captures;
 /// </summary>
 internal static class CapturedRows
 {
-    public static async Task<(IReadOnlyList<string> Columns, IReadOnlyList<string> Rows)> OfServerAsync(NpgsqlDataSource database, string table, CancellationToken cancellationToken)
+    public static async Task<(IReadOnlyList<string> Columns, IReadOnlyList<string> Rows)> OfServerAsync(NpgsqlDataSource database, string table, string select, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"select * from public.{table}");
+        await using var command = database.CreateCommand($"select {select} from public.{table}");
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var columns = Enumerable.Range(0, reader.FieldCount).Select(reader.GetName).Order(StringComparer.Ordinal).ToList();
         var rows = new List<string>();

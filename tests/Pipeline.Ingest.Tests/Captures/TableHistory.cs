@@ -25,7 +25,7 @@ internal sealed class TableHistory(string name, int seed)
         0 => $"truncate {name}",
         1 => AddColumn(),
         2 when _added.Count > 0 => DropColumn(),
-        3 => $"alter table {name} alter val type {(_random.Next(2) == 0 ? "varchar" : "text")}",
+        3 => $"alter table {name} alter val type {(_random.Next(2) == 0 ? "varchar" : "text")}{(_random.Next(2) == 0 ? " using left(val || 'x', 3000)" : "")}",
         4 => $"alter table {name} replica identity {(_random.Next(2) == 0 ? "full" : "default")}",
         5 => Recreate(),
         6 => Swap(),
@@ -63,7 +63,7 @@ internal sealed class TableHistory(string name, int seed)
     {
         var column = $"c{++_made}";
         _added.Add(column);
-        return $"alter table {name} add {column} bigint; {Insert(name)}; update {name} set {column} = {++_value} where id = {Key()}";
+        return $"alter table {name} add {column} bigint {_random.Next(3) switch { 0 => $"default {_value}", 1 => "default (random() * 1000)::bigint", _ => "" }}; {Insert(name)}; update {name} set {column} = {++_value} where id = {Key()}";
     }
 
     private string DropColumn()

@@ -16,7 +16,11 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <param name="Identities">What tells the history of each table that is captured from every other: another table behind the name, another publication, another time in it.</param>
 /// <param name="Relations">The relations that hold the rows of each table that is captured, by the name in the lake.</param>
 /// <param name="Refused">Why the other tables are not.</param>
-internal sealed record CaptureListed(string System, long Confirmed, long End, IReadOnlyDictionary<string, string> Identities, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused);
+internal sealed record CaptureListed(string System, long Confirmed, long End, IReadOnlyDictionary<string, string> Identities, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused)
+{
+    /// <summary>What the rows of each table that is captured are; null where that does not matter: without snapshots, or where new columns are not taken.</summary>
+    public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
+}
 
 /// <summary>
 /// Looks at the server for all tables of a source at once, and makes the publication and the slot when they are missing. Each
@@ -35,7 +39,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private long _lookedAt;
 
     /// <summary>Identities of the tables, and the relations that they consist of, as they were when they changed last, and where the log ended then.</summary>
-    private HashSet<(string Identity, uint Relation)> _seen = [];
+    private HashSet<(string Identity, SplitForm? Form, uint Relation)> _seen = [];
 
     private long _end;
     private bool _hasAdvised;
@@ -96,9 +100,10 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var (system, database) = await CaptureSetup.IdentityAsync(connection, cancellationToken);
             var identities = found.ToDictionary(pair => pair.Key, pair => IdentityOf(system, database, pair.Value, publication!), StringComparer.Ordinal);
             var relations = await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken);
-            var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, relation))).ToHashSet();
+            var forms = await FormsAsync(connection, found, relations, publication!, cancellationToken);
+            var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, forms?[pair.Key], relation))).ToHashSet();
             if (!_seen.SetEquals(seen)) (_end, _seen) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen);
-            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused);
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Forms = forms };
         }
 
         await transaction.CommitAsync(cancellationToken);
@@ -125,6 +130,14 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         return (found.Where(pair => !refused.ContainsKey(pair.Key)).ToDictionary(StringComparer.Ordinal), refused);
     }
 
+    private async ValueTask<IReadOnlyDictionary<string, SplitForm>?> FormsAsync(NpgsqlConnection connection, IReadOnlyDictionary<string, PostgresTable> found, IReadOnlyDictionary<string, IReadOnlyList<uint>> relations,
+        PublicationState publication, CancellationToken cancellationToken)
+    {
+        if (_options.Capture is not { Snapshot: true, SchemaChanges: SchemaChanges.Evolve }) return null;
+        var captured = found.ToDictionary(pair => pair.Key, pair => pair.Value.WithoutGenerated().Published(publication.Tables[pair.Value.Oid].Columns).WithoutGone(), StringComparer.Ordinal);
+        return await TableForms.ReadAsync(connection, captured, relations, cancellationToken);
+    }
+
     /// <summary>Rows of snapshots have places in the server's log too: all of it is one order. Without snapshots there is nothing to begin anew with.</summary>
     private string IdentityOf(string system, uint database, PostgresTable table, PublicationState publication) => _options.Capture.Snapshot
         ? string.Create(CultureInfo.InvariantCulture, $"cdc/{system}/{database}/{table.Oid}/{publication.Lineage}/{publication.Tables[table.Oid].Lineage}")
@@ -132,7 +145,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
 
     private async ValueTask<PipelineException> UnpublishedAsync(NpgsqlConnection connection, PostgresTableOptions table, PostgresTable described, PublicationState publication, CancellationToken cancellationToken) =>
         new(FaultKind.Missing, $"Source {_options.Name}, table {table.Name}", $"publication {_options.Capture.Publication} does not contain {described.QualifiedName}, and it was made by someone else",
-            $"As its owner: {await CaptureSetup.PublishSqlAsync(connection, _options, publication, [described], cancellationToken)};");
+            $"As its owner: {await CaptureSetup.PublishSqlAsync(connection, _options, publication, [described], cancellationToken)};") { IsOfTable = true };
 
     /// <summary>Said once, and when it changes.</summary>
     private void TellOperations(string missing)

@@ -50,5 +50,5 @@ internal sealed record CaptureRefusal(string What, string Cause, string NextStep
                 ? $"only case tells it from {alike.First().Name}, which readers of the lake do not look at" : $"in the lake it has the name {alike.Last().LakeName}, as {alike.First().Name} has", Help(alike.Last().Name));
     }
 
-    public PipelineException ToFault(PostgresSourceOptions source, string table) => new(FaultKind.Invalid, $"Source {source.Name}, table {table}", $"{What}: {Cause}", NextStep);
+    public PipelineException ToFault(PostgresSourceOptions source, string table) => new(FaultKind.Invalid, $"Source {source.Name}, table {table}", $"{What}: {Cause}", NextStep) { IsOfTable = true };
 }

@@ -21,6 +21,9 @@ internal sealed class ChangeDecoder : IDisposable
 
     public bool IsInTransaction { get; private set; }
 
+    /// <summary>The position of the rows of the transaction that is being sent, or was sent last.</summary>
+    public long CommitPosition => _commitPosition;
+
     /// <summary>The end of the last whole transaction.</summary>
     public long Reached { get; private set; }
 

@@ -27,6 +27,10 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private readonly AskedEnd _end = new();
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
+
+    /// <summary>As whoever reads was told of them: others may have asked since.</summary>
+    private readonly Dictionary<string, PostgresTable> _told = new(StringComparer.Ordinal);
+
     private bool _isBinary;
     private int? _timeline;
     private volatile Exception? _seen;
@@ -36,7 +40,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var table in captured) await described.GetAsync(table.Name, cancellationToken);
+        foreach (var table in captured) _told[table.Name] = await described.GetAsync(table.Name, cancellationToken);
         confirmed.Release();
         var watch = new SlotWatch(connections, from.Split, _end, looks, metrics, services);
         var slot = watch.Accept(await WaitWhileAsync(watch, state => state.IsActive, cancellationToken));
@@ -98,12 +102,12 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
         using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
-        using var reader = new SlotReader(stream, from.Split, start, _options, queue, looks, _end, services.Time, _timeline);
+        using var reader = new SlotReader(stream, from.Split, start, _options with { Tables = captured }, queue, looks, _end, services.Time, _timeline);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var cancellation = stop.Token.Register(wire.Abort);
         await connections.TranslateAsync(Thing, async () =>
         {
-            _isBinary = !described.IsTextNeeded && described.All.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
+            _isBinary = !described.IsTextNeeded && _told.Values.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
             await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, _isBinary));
             var reporting = ReportAsync(stream, stop);
             try
@@ -112,7 +116,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                 {
                     RelationMessage? relation = null;
                     await OnThreadAsync(() => relation = reader.ReadToRelation(stop.Token));
-                    reader.Use(relation!.Oid, await TableOfAsync(relation, cancellationToken), stop.Token);
+                    reader.Use(relation!.Oid, await TableOfAsync(relation, reader.CommitPosition, cancellationToken), stop.Token);
                 }
             }
             catch (Exception reading) when (_unreported is not null && reading is not PostgresException)
@@ -142,10 +146,13 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row
     /// was written, the catalog of now: names and types are the stream's.
     /// </summary>
-    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, CancellationToken cancellationToken)
+    /// <param name="position">Of the rows that follow.</param>
+    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, long position, CancellationToken cancellationToken)
     {
-        if (captured.FirstOrDefault(candidate => described.Find(candidate.Name)?.Oid == relation.Oid) is not { } options) return null;
-        var (name, table) = (options.Name, described.Find(options.Name)!);
+        if (captured.FirstOrDefault(candidate => _told[candidate.Name].Oid == relation.Oid) is not { } options) return null;
+        var (name, table) = (options.Name, _told[options.Name]);
+        // Rows from before a table's beginning do not enter it, whatever their columns were.
+        var isBefore = from.Tables?.GetValueOrDefault(name) > position;
         var thing = $"Source {_options.Name}, table {name}";
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
         var key = options.Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
@@ -157,6 +164,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             var streamed = columns[i];
             columnOf[i] = table.IndexOf(streamed.Name);
             if (columnOf[i] < 0 && options.Omit.Contains(streamed.Name, StringComparer.Ordinal)) continue;
+            if (columnOf[i] < 0 && isBefore) continue;
             if (columnOf[i] < 0)
             {
                 await OnUnknownColumnAsync(name, streamed, thing, cancellationToken);
@@ -171,10 +179,13 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                 continue;
             }
 
-            if (key.Contains(known.Name, StringComparer.Ordinal) || !await HasTypeAgainAsync(name, known, cancellationToken))
-                throw new PipelineException(FaultKind.Invalid, thing, $"column {streamed.Name} changed its type: {known.TypeText} before, {streamed.TypeText} now",
-                    "A table of the lake cannot change a column's type: capture it under another name, or give the column back its type.") { Split = from.Split };
-            _log.ValuesLeftOut(name, known.Name, streamed.TypeText);
+            // Described anew, the table has the type that the column has now; whether the lake takes that is for the lake to say.
+            if (!isBefore && !await HasTypeAgainAsync(name, known, cancellationToken)) throw DescribedTables.Changed(thing, $"column {streamed.Name} is of type {streamed.TypeText}, and was {known.TypeText}");
+            var again = $"column {streamed.Name} was {streamed.TypeText} for a while, and is {known.TypeText} again";
+            if (!isBefore && _options.Capture.Snapshot) throw new PipelineException(FaultKind.Unreachable, thing, again, "The table begins anew, with a snapshot.") { Anew = new TableAnew(name, position) };
+            if (!isBefore && key.Contains(known.Name, StringComparer.Ordinal))
+                throw new PipelineException(FaultKind.Invalid, thing, $"{again}: rows from between have no key", "Read the table under another name, or capture it with snapshots.") { Split = from.Split };
+            if (!isBefore) _log.ValuesLeftOut(name, known.Name, streamed.TypeText);
             columnOf[i] = RowChunkBuilder.Unreadable;
         }
 
