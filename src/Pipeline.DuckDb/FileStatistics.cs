@@ -14,15 +14,14 @@ namespace Pipeline.DuckDb;
 /// </summary>
 internal static class FileStatistics
 {
-    /// <param name="columns">The table's columns in order.</param>
-    /// <param name="indexedColumns">So many of them have statistics, from the first; all when negative.</param>
+    /// <param name="columns">Those that have statistics, in the table's order.</param>
     /// <param name="reported">For each column DuckDB's <c>min</c>, <c>max</c>, <c>null_count</c>, <c>has_nan</c>.</param>
-    public static string ToDelta(long rows, IReadOnlyCollection<Field> columns, int indexedColumns, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported)
+    public static string ToDelta(long rows, IReadOnlyCollection<Field> columns, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> reported)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
-            var indexed = columns.Take(indexedColumns < 0 ? columns.Count : indexedColumns).Where(column => reported.ContainsKey(column.Name)).ToList();
+            var indexed = columns.Where(column => reported.ContainsKey(column.Name)).ToList();
             json.WriteStartObject();
             json.WriteNumber("numRecords", rows);
             WriteBounds(json, "minValues", indexed, reported, isMax: false);
@@ -61,7 +60,8 @@ internal static class FileStatistics
         Int8Type or Int16Type or Int32Type or Int64Type => text,
         // A decimal without integer digits begins with its point, which no number of JSON does.
         Decimal128Type => text.StartsWith('.') ? "0" + text : text.Replace("-.", "-0.", StringComparison.Ordinal),
-        FloatType or DoubleType => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? text : null,
+        BooleanType => text is "true" or "false" ? text : null,
+        FloatType or DoubleType => Float(text),
         Date32Type => DateOnly.TryParseExact(text, "yyyy-MM-dd", out _) ? Quote(text) : null,
         TimestampType timestamp => Quote(Timestamp(text, isMax, hasZone: timestamp.Timezone is not null)),
         StringType => Quote(isMax ? TextBounds.Maximum(Encoding.UTF8.GetBytes(text)) : TextBounds.Minimum(Encoding.UTF8.GetBytes(text))),
@@ -74,6 +74,13 @@ internal static class FileStatistics
         var microseconds = (at - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         return isMax ? CalendarText.Maximum(microseconds, hasZone) : CalendarText.Minimum(microseconds, hasZone);
     }
+
+    private static string? Float(string text) => text.ToLowerInvariant() switch
+    {
+        "inf" or "infinity" => Quote(FloatText.OfInfinity(isPositive: true)),
+        "-inf" or "-infinity" => Quote(FloatText.OfInfinity(isPositive: false)),
+        _ => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? text : null,
+    };
 
     private static string? Quote(string? text) => text is null ? null : JsonSerializer.Serialize(text);
 }

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Immutable;
 using Apache.Arrow;
+using Apache.Arrow.Types;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
@@ -38,10 +39,10 @@ public static class ParquetCopy
     public static async ValueTask<IReadOnlyList<AddFile>> WriteAsync(DuckDbSession session, DeltaTable table, IReadOnlyList<Field> columns,
         string query, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var indexedColumns = TableProperties.IndexedColumns(table.Current.Metadata);
+        var indexed = IndexedColumns.Of(table.Current.Metadata).Among(columns);
         var written = await ToFilesAsync(session, table.Store, table.Path, columns, query, [], FileBytesMax, cancellationToken);
         return [.. written.Select(file => new AddFile(file.Name, ImmutableDictionary<string, string?>.Empty, file.Size, now, DataChange: true,
-            FileStatistics.ToDelta(file.Rows, columns, indexedColumns, file.Reported), FileChecksum.TagsOf(file.Checksum)))];
+            FileStatistics.ToDelta(file.Rows, indexed, file.Reported), FileChecksum.TagsOf(file.Checksum)))];
     }
 
     /// <summary>The same into a directory, which is made.</summary>
@@ -65,6 +66,7 @@ public static class ParquetCopy
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
+        var flags = columns.Where(column => column.DataType is BooleanType && TableColumns.HasStatistics(column)).Select(column => column.Name).ToList();
         var files = new List<WrittenFile>();
         foreach (var row in written)
         {
@@ -78,8 +80,10 @@ public static class ParquetCopy
             var name = Path.GetFileName(path);
             if (personal.Count > 0) bytes = FooterStatistics.Remove(path, personal);
             var checksum = Flush(path);
+            var said = Reported(reported);
+            if (flags.Count > 0 && said.Count > 0) AddFlags(session, path, flags, said);
             if (local is null) await UploadAsync(store, path, $"{directory}/{name}", cancellationToken);
-            files.Add(new WrittenFile(name, bytes, rows, checksum, Reported(reported)));
+            files.Add(new WrittenFile(name, bytes, rows, checksum, said));
         }
 
         if (local is not null && files.Count > 0) Durable.SyncDirectory(target);
@@ -124,6 +128,17 @@ public static class ParquetCopy
         var bytes = new FileInfo(target).Length;
         if (local is null) await UploadAsync(store, target, path, cancellationToken);
         return new WrittenFile(Path.GetFileName(path), bytes, rows, checksum, new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal));
+    }
+
+    /// <summary>What DuckDB leaves out of its report: the bounds of booleans.</summary>
+    private static void AddFlags(DuckDbSession session, string path, List<string> flags, Dictionary<string, IReadOnlyDictionary<string, string>> reported)
+    {
+        var row = session.Rows($"SELECT {string.Join(", ", flags.Select(flag => $"min({Sql.Name(flag)}), max({Sql.Name(flag)})"))} FROM read_parquet({Sql.Text(path)})").Single();
+        for (var i = 0; i < flags.Count; i++)
+        {
+            if (row[2 * i] is not bool min || row[(2 * i) + 1] is not bool max || !reported.TryGetValue(flags[i], out var known)) continue;
+            reported[flags[i]] = new Dictionary<string, string>(known, StringComparer.Ordinal) { ["min"] = min ? "true" : "false", ["max"] = max ? "true" : "false" };
+        }
     }
 
     /// <summary>DuckDB's map of maps, by column; it reports names as quoted identifiers.</summary>

@@ -34,6 +34,33 @@ public sealed class ParquetCopySpec : IDisposable
     }
 
     [Fact]
+    public async Task What_the_log_says_of_booleans_infinities_and_the_end_of_time_is_the_same_whoever_says_it()
+    {
+        Field[] fields =
+        [
+            new("flag", BooleanType.Default, nullable: true), new("down", DoubleType.Default, nullable: true), new("up", FloatType.Default, nullable: true),
+            new("nan", DoubleType.Default, nullable: true), new("last", new TimestampType(TimeUnit.Microsecond, "UTC"), nullable: true), new("never", BooleanType.Default, nullable: true),
+        ];
+        var table = await DeltaTable.OpenOrCreateAsync(_scratch.Store(), "ends", new Schema(fields, null), [], TestTables.NoConfiguration, TimeProvider.System, Cancel);
+        using var duck = DuckDbSession.Open(new DuckDbSettings(64L << 20, Threads: 1, _scratch.Root), Cancel);
+        const string values = """
+            SELECT * FROM (VALUES (true, '-inf'::DOUBLE, 'inf'::FLOAT, 'nan'::DOUBLE, TIMESTAMPTZ '9999-12-31 23:59:59.999999+00', NULL::BOOLEAN),
+              (false, 1.5, -2.5, 1.0, TIMESTAMPTZ '2026-01-01 00:00:00+00', NULL), (NULL, NULL, NULL, NULL, NULL, NULL)) AS v(flag, down, up, nan, last, never)
+            """;
+        const string expected = """{"numRecords":3,"minValues":{"flag":false,"down":"-Infinity","up":-2.5,"last":"2026-01-01T00:00:00.000Z"},"maxValues":{"flag":true,"down":1.5,"up":"Infinity","last":"9999-12-31T23:59:59.999Z"},"nullCount":{"flag":1,"down":1,"up":1,"nan":1,"last":1,"never":3}}""";
+
+        var file = Assert.Single(await ParquetCopy.WriteAsync(duck, table, fields, values, TimeProvider.System.GetUtcNow(), Cancel));
+        var footer = await ParquetFooter.ReadAsync(_scratch.Store(), $"ends/{file.Path}", "the file", fields, table.Current, Cancel);
+        await using var writer = await table.OpenDataFileAsync(new Schema(fields, null), TestTables.NoPartitions, new DataFileOptions(), Cancel);
+        using var reader = new ParquetSharp.Arrow.FileReader(Path.Combine(_scratch.Root, "ends", file.Path));
+        using var batches = reader.GetRecordBatchReader();
+        while (await batches.ReadNextRecordBatchAsync(Cancel) is { } batch) using (batch) writer.Write(batch);
+        var own = await writer.CompleteAsync(Cancel);
+
+        Assert.Equal([expected, expected, expected], (string?[])[file.Stats, footer.Stats, own.Stats]);
+    }
+
+    [Fact]
     public async Task Rows_of_a_size_that_memory_does_not_hold_are_written_in_groups_bounded_by_bytes()
     {
         var table = await DeltaTable.OpenOrCreateAsync(_scratch.Store(), "wide", Columns, [], TestTables.NoConfiguration, TimeProvider.System, Cancel);

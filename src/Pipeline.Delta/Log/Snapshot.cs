@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Delta.Log;
 
@@ -85,8 +86,8 @@ public sealed class Snapshot
     public IEnumerable<AddFile> FilesWith(string column)
     {
         if (!Schema.FieldsLookup.Contains(column)) return [];
-        var indexed = TableProperties.IndexedColumns(Metadata);
-        var areAllCounted = (indexed < 0 || Schema.FieldsList.Count <= indexed) && !Schema.FieldsList.Any(field => field.DataType is StructType);
+        var indexed = IndexedColumns.Of(Metadata);
+        var areAllCounted = indexed.Has(column) && (indexed.Leaves < 0 || Schema.FieldsList.Count <= indexed.Leaves) && !Schema.FieldsList.Any(field => field.DataType is StructType);
         return Files.Where(file => Statistics.MayHaveValue(file.Stats, column, areAllCounted));
     }
 

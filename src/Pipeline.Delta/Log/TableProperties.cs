@@ -12,6 +12,7 @@ internal static class TableProperties
     public const string LogRetentionKey = "delta.logRetentionDuration";
     public const string ExpiredLogCleanupKey = "delta.enableExpiredLogCleanup";
     public const string IndexedColumnsKey = "delta.dataSkippingNumIndexedCols";
+    public const string StatisticsColumnsKey = "delta.dataSkippingStatsColumns";
     public const string ColumnMappingModeKey = "delta.columnMapping.mode";
 
     private const int DefaultCheckpointInterval = 10;
@@ -45,7 +46,7 @@ internal static class TableProperties
 
     /// <summary>Leaf columns with statistics, from the first; all when negative.</summary>
     /// <param name="metadata">Null: of a new table.</param>
-    public static int IndexedColumns(MetadataAction? metadata) =>
+    public static int IndexedLeaves(MetadataAction? metadata) =>
         metadata is not null && metadata.Configuration.TryGetValue(IndexedColumnsKey, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var columns)
             ? columns : DefaultIndexedColumns;
 

@@ -1,4 +1,6 @@
+using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Log;
@@ -16,7 +18,7 @@ internal static class TransactionActions
         if (transaction.Schema is { } needed)
         {
             var schema = transaction.ReplacesSchema ? needed : SchemaEvolution.Merge(table, snapshot.Schema, needed);
-            if (!ReferenceEquals(schema, snapshot.Schema)) metadata = metadata with { SchemaString = SchemaJson.Write(schema) };
+            if (!ReferenceEquals(schema, snapshot.Schema)) metadata = Learned(metadata, snapshot.Schema, schema);
         }
 
         if (!transaction.Properties.IsEmpty)
@@ -37,5 +39,13 @@ internal static class TransactionActions
         actions.Insert(0, new CommitInfo(at, transaction.Operation, transaction.Parameters, snapshot.Version,
             transaction.Isolation == Isolation.BlindAppend, id, transaction.Metrics) { ActionCount = actions.Count + 1 });
         return actions;
+    }
+
+    private static MetadataAction Learned(MetadataAction metadata, Schema before, Schema schema)
+    {
+        var configuration = metadata.Configuration;
+        foreach (var (key, value) in IndexedColumns.Changes(configuration, before, schema, metadata.PartitionColumns, TableProperties.IndexedLeaves(metadata)))
+            configuration = value is null ? configuration.Remove(key) : configuration.SetItem(key, value);
+        return metadata with { SchemaString = SchemaJson.Write(schema), Configuration = configuration };
     }
 }

@@ -30,7 +30,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
     private long _closedBytes;
 
     public ArrowDataFileWriter(string path, Schema schema, ImmutableDictionary<string, string?> partitionValues, DataFileOptions options,
-        int indexedColumns, ObjectUpload upload, TimeProvider time)
+        IndexedColumns indexed, ObjectUpload upload, TimeProvider time)
     {
         _path = path;
         _partitionValues = partitionValues;
@@ -38,7 +38,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
         _time = time;
         _upload = upload;
         _mapping = new BatchMapping(path, schema);
-        _statistics = new StatisticsCollector(schema, indexedColumns, options.NoStatistics ?? []);
+        _statistics = new StatisticsCollector(schema, indexed, options.NoStatistics ?? []);
         _output = new FooterStream(upload.Content, DataFileFooter.SparkVersion);
         _schema = schema;
     }

@@ -25,6 +25,7 @@ internal abstract class Bounds
         Int8Type => new NumberBounds<sbyte>(static (json, name, value) => json.WriteNumber(name, value)),
         FloatType => new FloatBounds<float>(static (json, name, value) => json.WriteNumber(name, value)),
         DoubleType => new FloatBounds<double>(static (json, name, value) => json.WriteNumber(name, value)),
+        BooleanType => new BooleanBounds(),
         Date32Type => new NumberBounds<int>(WriteDate),
         TimestampType timestamp => new TimestampBounds(hasZone: !string.IsNullOrEmpty(timestamp.Timezone)),
         Decimal128Type number => new DecimalBounds(number.Scale),
@@ -99,15 +100,58 @@ internal sealed class FloatBounds<T>(Action<Utf8JsonWriter, string, T> write) : 
         }
     }
 
-    // Zero has two signs that are equal here and ordered elsewhere: the bound takes the outer one. JSON has no infinity.
+    // Zero has two signs that are equal here and ordered elsewhere: the bound takes the outer one.
     public override void WriteMinimum(Utf8JsonWriter json, string name)
     {
-        if (_hasValue && !_hasNaN && T.IsFinite(_minimum)) write(json, name, T.IsZero(_minimum) ? T.NegativeZero : _minimum);
+        Write(json, name, T.IsZero(_minimum) ? T.NegativeZero : _minimum);
     }
 
     public override void WriteMaximum(Utf8JsonWriter json, string name)
     {
-        if (_hasValue && !_hasNaN && T.IsFinite(_maximum)) write(json, name, T.IsZero(_maximum) ? T.Zero : _maximum);
+        Write(json, name, T.IsZero(_maximum) ? T.Zero : _maximum);
+    }
+
+    private void Write(Utf8JsonWriter json, string name, T bound)
+    {
+        if (!_hasValue || _hasNaN) return;
+        if (T.IsFinite(bound)) write(json, name, bound);
+        else json.WriteString(name, FloatText.OfInfinity(T.IsPositive(bound)));
+    }
+}
+
+/// <summary>What JSON has no number for, as Delta writes it.</summary>
+internal static class FloatText
+{
+    public static string OfInfinity(bool isPositive) => isPositive ? "Infinity" : "-Infinity";
+}
+
+/// <summary>Booleans: false is less than true.</summary>
+internal sealed class BooleanBounds : Bounds
+{
+    private bool _hasFalse;
+    private bool _hasTrue;
+
+    public override void Add(in ColumnSlice column, byte[]? validity)
+    {
+        var bits = column.Data.Buffers[1].Span;
+        for (var i = 0; i < column.Length; i++)
+        {
+            if (validity is not null && validity[i] == 0) continue;
+            var place = column.Start + i;
+            if ((bits[place >> 3] >> (place & 7) & 1) != 0) _hasTrue = true;
+            else _hasFalse = true;
+            if (_hasTrue && _hasFalse) return;
+        }
+    }
+
+    public override void WriteMinimum(Utf8JsonWriter json, string name)
+    {
+        if (_hasFalse || _hasTrue) json.WriteBoolean(name, !_hasFalse);
+    }
+
+    public override void WriteMaximum(Utf8JsonWriter json, string name)
+    {
+        if (_hasFalse || _hasTrue) json.WriteBoolean(name, _hasTrue);
     }
 }
 
@@ -195,6 +239,7 @@ internal static class CalendarText
 {
     private const int EpochDay = 719_162;
     private const int LastDay = 3_652_058;
+    private const long LastMilliseconds = ((LastDay - EpochDay + 1) * 86_400_000L) - 1;
 
     /// <summary>Null outside of the calendar.</summary>
     public static string? Date(long daysSinceEpoch) => daysSinceEpoch is < -EpochDay or > LastDay - EpochDay
@@ -204,15 +249,18 @@ internal static class CalendarText
     /// <summary>A bound in milliseconds that no moment from these microseconds on is below; null outside of the calendar.</summary>
     public static string? Minimum(long microsecondsSinceEpoch, bool hasZone) => Timestamp(FloorToMilliseconds(microsecondsSinceEpoch), hasZone);
 
-    /// <summary>A bound in milliseconds that no moment up to these microseconds is above; null outside of the calendar.</summary>
-    public static string? Maximum(long microsecondsSinceEpoch, bool hasZone) => Timestamp(-FloorToMilliseconds(-microsecondsSinceEpoch), hasZone);
+    /// <summary>
+    /// A bound in milliseconds that no moment up to these microseconds is above; null outside of the calendar. Its last millisecond has none behind it
+    /// and is bounded by itself: readers reckon with writers that cut microseconds off.
+    /// </summary>
+    public static string? Maximum(long microsecondsSinceEpoch, bool hasZone) =>
+        Timestamp(FloorToMilliseconds(microsecondsSinceEpoch) == LastMilliseconds ? LastMilliseconds : -FloorToMilliseconds(-microsecondsSinceEpoch), hasZone);
 
     private static long FloorToMilliseconds(long micros) => (micros / 1000) - (micros % 1000 < 0 ? 1 : 0);
 
     private static string? Timestamp(long millisecondsSinceEpoch, bool hasZone)
     {
         const long FirstMilliseconds = -EpochDay * 86_400_000L;
-        const long LastMilliseconds = ((LastDay - EpochDay + 1) * 86_400_000L) - 1;
         if (millisecondsSinceEpoch is < FirstMilliseconds or > LastMilliseconds) return null;
         var text = DateTimeOffset.FromUnixTimeMilliseconds(millisecondsSinceEpoch).ToString("yyyy-MM-dd'T'HH:mm:ss.fff", CultureInfo.InvariantCulture);
         return hasZone ? text + "Z" : text;

@@ -24,14 +24,12 @@ public sealed record ParquetFooter(IReadOnlyList<Field> Columns, long Rows, stri
     public static async ValueTask<ParquetFooter> ReadAsync(IObjectStore store, string path, string what, IReadOnlyList<Field> columns, Snapshot? table,
         CancellationToken cancellationToken)
     {
-        var indexedColumns = TableProperties.IndexedColumns(table?.Metadata);
         using var source = await ParquetSource.OpenAsync(store, path, what, cancellationToken);
         try
         {
             var schema = source.Reader.Schema;
             using var parquet = source.Reader.ParquetReader;
-            var indexed = columns.Take(indexedColumns < 0 ? columns.Count : indexedColumns).ToList();
-            return new ParquetFooter(schema.FieldsList, parquet.FileMetaData.NumRows, FooterBounds.ToDelta(parquet, indexed));
+            return new ParquetFooter(schema.FieldsList, parquet.FileMetaData.NumRows, FooterBounds.ToDelta(parquet, IndexedColumns.Of(table?.Metadata).Among(columns)));
         }
         catch (Exception e) when (ParquetSource.IsDamage(e))
         {
@@ -85,7 +83,9 @@ internal static class FooterBounds
             {
                 using var chunk = rows.MetaData.GetColumnChunkMetaData(places[column.Name]);
                 using var statistics = chunk.Statistics;
-                column.Add(statistics, rows.MetaData.NumRows, parquet.FileMetaData.Schema.Column(places[column.Name]).TypeLength);
+                // DuckDB's footers say nothing of booleans.
+                if (column.LacksFlags(statistics)) column.Add(rows, places[column.Name], statistics);
+                else column.Add(statistics, rows.MetaData.NumRows, parquet.FileMetaData.Schema.Column(places[column.Name]).TypeLength);
             }
         }
 
@@ -134,6 +134,27 @@ internal static class FooterBounds
             if (_max is null || Compare(max, _max) > 0) _max = max;
         }
 
+        public bool LacksFlags(Statistics? statistics) => column.DataType is BooleanType && _isKnown && statistics is not { HasMinMax: true };
+
+        /// <summary>Looks at the values themselves.</summary>
+        public void Add(RowGroupReader rows, int place, Statistics? statistics)
+        {
+            _nulls += statistics?.NullCount;
+            using var reader = rows.Column(place).LogicalReader();
+            var count = (int)rows.MetaData.NumRows;
+            var flags = reader switch
+            {
+                LogicalColumnReader<bool?> some => some.ReadAll(count),
+                LogicalColumnReader<bool> all => [.. all.ReadAll(count)],
+                _ => throw new ArgumentException($"{reader} reads no booleans.", nameof(rows)),
+            };
+            foreach (var flag in flags.OfType<bool>().Distinct())
+            {
+                if (_min is null || Compare(flag, _min) < 0) _min = flag;
+                if (_max is null || Compare(flag, _max) > 0) _max = flag;
+            }
+        }
+
         public void Write(Utf8JsonWriter json, bool isMax)
         {
             if (!_isKnown || (isMax ? _max : _min) is not { } bound || Text(bound, isMax) is not { } text) return;
@@ -149,17 +170,18 @@ internal static class FooterBounds
         /// <summary>Integers, whatever they stand for, as such; null for types without bounds, and where a NaN is.</summary>
         private (object Min, object Max)? Of(Statistics statistics, int typeLength) => (column.DataType, statistics) switch
         {
-            (BooleanType or BinaryType, _) => null,
+            (BinaryType, _) => null,
+            (BooleanType, Statistics<bool> flags) => (flags.Min, flags.Max),
             (_, Statistics<int> numbers) => ((Int128)numbers.Min, (Int128)numbers.Max),
             (_, Statistics<long> numbers) => ((Int128)numbers.Min, (Int128)numbers.Max),
-            (_, Statistics<float> numbers) => Finite(numbers.Min, numbers.Max),
-            (_, Statistics<double> numbers) => Finite(numbers.Min, numbers.Max),
+            (_, Statistics<float> numbers) => Ordered(numbers.Min, numbers.Max),
+            (_, Statistics<double> numbers) => Ordered(numbers.Min, numbers.Max),
             (Decimal128Type, Statistics<FixedLenByteArray> numbers) => (BigEndian(Bytes(numbers.Min.Pointer, typeLength)), BigEndian(Bytes(numbers.Max.Pointer, typeLength))),
             (StringType, Statistics<ByteArray> texts) => (Bytes(texts.Min.Pointer, texts.Min.Length), Bytes(texts.Max.Pointer, texts.Max.Length)),
             _ => null,
         };
 
-        private static (object, object)? Finite(double min, double max) => double.IsNaN(min) || double.IsNaN(max) ? null : (min, max);
+        private static (object, object)? Ordered(double min, double max) => double.IsNaN(min) || double.IsNaN(max) ? null : (min, max);
 
         private static byte[] Bytes(IntPtr at, int length)
         {
@@ -179,6 +201,7 @@ internal static class FooterBounds
         {
             (Int128 x, Int128 y) => x.CompareTo(y),
             (double x, double y) => x.CompareTo(y),
+            (bool x, bool y) => x.CompareTo(y),
             (byte[] x, byte[] y) => x.AsSpan().SequenceCompareTo(y),
             _ => throw new ArgumentException($"{a} and {b} are bounds of two kinds.", nameof(b)),
         };
@@ -190,7 +213,8 @@ internal static class FooterBounds
             (TimestampType at, Int128 microseconds) => Quoted(isMax ? CalendarText.Maximum((long)microseconds, at.Timezone is not null) : CalendarText.Minimum((long)microseconds, at.Timezone is not null)),
             (Decimal128Type number, Int128 unscaled) => DecimalText.Of(unscaled, number.Scale),
             (_, Int128 number) => number.ToString(CultureInfo.InvariantCulture),
-            (_, double number) when double.IsFinite(number) => Zeroed(number, isMax),
+            (_, bool flag) => flag ? "true" : "false",
+            (_, double number) => double.IsFinite(number) ? Zeroed(number, isMax) : Quoted(FloatText.OfInfinity(number > 0)),
             (_, byte[] text) => Quoted(isMax ? TextBounds.Maximum(text) : TextBounds.Minimum(text)),
             _ => null,
         };

@@ -17,12 +17,11 @@ internal sealed class StatisticsCollector
     private readonly List<StatisticsNode> _columns;
     private long _rows;
 
-    /// <param name="indexedColumns">Leaf columns with statistics; all when negative.</param>
     /// <param name="withoutBounds">Top-level columns whose minimum and maximum nobody may see.</param>
-    public StatisticsCollector(Schema schema, int indexedColumns, IReadOnlyCollection<string> withoutBounds)
+    public StatisticsCollector(Schema schema, IndexedColumns indexed, IReadOnlyCollection<string> withoutBounds)
     {
-        var left = indexedColumns < 0 ? int.MaxValue : indexedColumns;
-        _columns = StatisticsNode.Create(schema.FieldsList, withoutBounds, ref left);
+        var left = indexed.Leaves < 0 ? int.MaxValue : indexed.Leaves;
+        _columns = [.. StatisticsNode.Create(schema.FieldsList, withoutBounds, ref left).Where(column => indexed.Has(column.Name))];
     }
 
     public void Add(RecordBatch batch)
@@ -93,7 +92,7 @@ internal readonly record struct ColumnSlice(ArrayData Data, int Start, int Lengt
 /// <summary>A column in the statistics: a leaf, or a struct with its fields.</summary>
 internal abstract class StatisticsNode(string name, int index)
 {
-    protected string Name { get; } = name;
+    public string Name { get; } = name;
 
     /// <summary>The place in the batch or the enclosing struct.</summary>
     public int Index { get; } = index;
@@ -155,7 +154,7 @@ internal sealed class StructStatistics(string name, int index, List<StatisticsNo
     }
 }
 
-/// <summary>A column of values. Without bounds (booleans, binaries, lists, maps, personal data) only nulls are counted.</summary>
+/// <summary>A column of values. Without bounds (binaries, lists, maps, personal data) only nulls are counted.</summary>
 internal sealed class LeafStatistics(string name, int index, Bounds? bounds) : StatisticsNode(name, index)
 {
     private long _nulls;

@@ -32,7 +32,7 @@ internal static class DataFiles
         {
             return new ArrowDataFileWriter(path, columns, ActionReader.NoValues.AddRange(partitionValues),
                 options with { NoStatistics = withoutStatistics },
-                TableProperties.IndexedColumns(metadata), upload, table.Time);
+                IndexedColumns.Of(metadata), upload, table.Time);
         }
         catch
         {
@@ -50,8 +50,8 @@ internal static class DataFiles
     public static string PathIn(string table, string path) => table.Length == 0 ? path : $"{table}/{path}";
 
     /// <summary>
-    /// <c>name=value/</c> for each column; nothing when one of them would need escaping, about which engines disagree.
-    /// Directories mean nothing to the protocol: readers take values from the log.
+    /// <c>name=value/</c> for each column, whose name it is to the letter: some readers take values from there. Nothing when one of them
+    /// would need escaping, about which engines disagree. Directories mean nothing to the protocol.
     /// </summary>
     private static string PartitionDirectory(ImmutableArray<string> columns, IReadOnlyDictionary<string, string?> values)
     {
@@ -59,9 +59,8 @@ internal static class DataFiles
         foreach (var column in columns)
         {
             if (values[column] is not { Length: > 0 } value || value.AsSpan().ContainsAnyExcept(SafeInDirectory)
-                || column.AsSpan().ContainsAnyExcept(SafeInDirectory)) return "";
-            // A leading underscore would hide the directory from other tools.
-            directory += $"{column.TrimStart('_', '.')}={value}/";
+                || column is ['.', ..] || column.AsSpan().ContainsAnyExcept(SafeInDirectory)) return "";
+            directory += $"{column}={value}/";
         }
 
         return directory;

@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
 
@@ -21,9 +22,12 @@ internal static class TableCreation
                     $"Choose from: {string.Join(", ", schema.FieldsList.Select(field => field.Name))}.");
         }
 
+        var indexed = new Dictionary<string, string>(configuration, StringComparer.Ordinal);
+        var leaves = TableProperties.IndexedLeaves(new MetadataAction("", "", [], ActionReader.NoStrings.AddRange(configuration), CreatedAt: null));
+        foreach (var (key, value) in IndexedColumns.Changes(configuration, before: null, schema, partitionColumns, leaves)) indexed[key] = value!;
         var now = LogTime.Now(time);
         var metadata = new MetadataAction(Guid.NewGuid().ToString(), SchemaJson.Write(schema), [.. partitionColumns],
-            ActionReader.NoStrings.AddRange(configuration), CreatedAt: now);
+            ActionReader.NoStrings.AddRange(indexed), CreatedAt: now);
         var info = new CommitInfo(now, "CREATE TABLE", ActionReader.NoStrings, ReadVersion: null, IsBlindAppend: true, Guid.NewGuid()) { ActionCount = 3 };
         // An ambiguous answer needs no resolving: the caller opens whatever table is there.
         var outcome = await store.PutIfAbsentAsync(LogNames.Commit(table, 0), ActionWriter.Write([info, ProtocolSupport.Own, metadata]), cancellationToken);

@@ -2,6 +2,7 @@ using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using CsCheck;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Delta.Tests.Parquet;
@@ -15,12 +16,12 @@ public sealed class StatisticsSpec
     public void Every_type_is_written_as_the_reference_writes_it()
     {
         Assert.Equal("{\"numRecords\":3,"
-            + "\"minValues\":{\"long\":-9223372036854775808,\"int\":-2147483648,\"short\":-32768,\"byte\":-128,\"float\":-1.5,\"double\":-1E+300,"
+            + "\"minValues\":{\"long\":-9223372036854775808,\"int\":-2147483648,\"short\":-32768,\"byte\":-128,\"float\":-1.5,\"double\":-1E+300,\"bool\":false,"
             + "\"text\":\"\",\"date\":\"0001-01-01\",\"time\":\"0001-01-01T00:00:00.000Z\",\"small\":-9999999.99,"
             + "\"big\":-99999999999999999999.999999999999999999,\"pair\":{\"n\":1,\"t\":\"\"}},"
-            + "\"maxValues\":{\"long\":9223372036854775807,\"int\":2147483647,\"short\":32767,\"byte\":127,\"float\":2.25,\"double\":0.1,"
-            // The last microseconds of the year 9999 have no millisecond above them: no bound.
-            + "\"text\":\"zebra ü\",\"date\":\"9999-12-31\",\"small\":0.05,"
+            + "\"maxValues\":{\"long\":9223372036854775807,\"int\":2147483647,\"short\":32767,\"byte\":127,\"float\":2.25,\"double\":0.1,\"bool\":true,"
+            // The last microseconds of the year 9999 have no millisecond above them.
+            + "\"text\":\"zebra ü\",\"date\":\"9999-12-31\",\"time\":\"9999-12-31T23:59:59.999Z\",\"small\":0.05,"
             + "\"big\":99999999999999999999.999999999999999999,\"pair\":{\"n\":3,\"t\":\"zebra ü\"}},"
             + "\"nullCount\":{\"long\":1,\"int\":1,\"short\":1,\"byte\":1,\"float\":1,\"double\":1,\"bool\":1,\"text\":1,\"bytes\":1,\"date\":1,\"time\":1,"
             + "\"small\":1,\"big\":1,\"pair\":{\"n\":1,\"t\":1},\"list\":1,\"map\":1,\"nulls\":3}}",
@@ -32,6 +33,55 @@ public sealed class StatisticsSpec
     {
         Assert.Equal(("1969-12-31T23:59:59.998Z", "2021-09-08T11:11:11.124Z"), TimeBounds(-1_001, 1_631_099_471_123_001));
         Assert.Equal(("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z"), TimeBounds(0, 1_000));
+    }
+
+    [Fact]
+    public void The_end_of_time_is_bounded_by_its_last_millisecond_and_nothing_is_behind_it()
+    {
+        const long end = 253_402_300_799_999_999;
+
+        Assert.Equal(("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"), TimeBounds(end - 5, end));
+        Assert.Equal("9999-12-31T23:59:59.999Z", TimeBounds(0, end - 999).Maximum);
+        Assert.Null(CalendarText.Maximum(end + 1, hasZone: true));
+    }
+
+    [Theory]
+    [InlineData("true,false", "false", "true")]
+    [InlineData("true,true", "true", "true")]
+    [InlineData("false,null", "false", "false")]
+    [InlineData("null,true,null", "true", "true")]
+    [InlineData("null", "", "")]
+    public void Booleans_have_bounds(string values, string minimum, string maximum)
+    {
+        var builder = new BooleanArray.Builder();
+        foreach (var value in values.Split(','))
+            if (value == "null") builder.AppendNull();
+            else builder.Append(value == "true");
+        // Behind others, as a part of a larger array has them.
+        var array = new BooleanArray.Builder().Append(true).Append(false).Append(true);
+        foreach (var value in values.Split(','))
+            if (value == "null") array.AppendNull();
+            else array.Append(value == "true");
+
+        foreach (var batch in new[] { One(new Field("c", BooleanType.Default, nullable: true), builder.Build()), One(new Field("c", BooleanType.Default, nullable: true), array.Build()).Slice(3, values.Split(',').Length) })
+        {
+            var stats = Json(Collect(batch));
+            Assert.Equal((minimum, maximum), (Bound(stats, "minValues"), Bound(stats, "maxValues")));
+        }
+    }
+
+    [Theory]
+    [InlineData(double.NegativeInfinity, 1, "\"-Infinity\"", "1")]
+    [InlineData(1, double.PositiveInfinity, "1", "\"Infinity\"")]
+    [InlineData(double.NegativeInfinity, double.PositiveInfinity, "\"-Infinity\"", "\"Infinity\"")]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity, "\"Infinity\"", "\"Infinity\"")]
+    public void Infinity_is_a_text(double low, double high, string minimum, string maximum)
+    {
+        foreach (var batch in new[] { Doubles(low, high), One(new Field("c", FloatType.Default, nullable: true), new FloatArray.Builder().Append((float)low).Append((float)high).Build()) })
+        {
+            var stats = Json(Collect(batch));
+            Assert.Equal((minimum, maximum), (Bound(stats, "minValues"), Bound(stats, "maxValues")));
+        }
     }
 
     [Theory]
@@ -130,6 +180,8 @@ public sealed class StatisticsSpec
                 && stats.GetProperty("maxValues").GetProperty("c").GetString() == texts.Max(StringComparer.Ordinal);
         });
 
+    private static string Bound(System.Text.Json.JsonElement stats, string kind) => stats.GetProperty(kind).TryGetProperty("c", out var bound) ? bound.GetRawText() : "";
+
     private static (string? Minimum, string? Maximum) TimeBounds(long low, long high)
     {
         var type = new TimestampType(TimeUnit.Microsecond, "UTC");
@@ -149,7 +201,8 @@ public sealed class StatisticsSpec
 
     private static string Collect(RecordBatch batch, int indexedColumns = 32, string[]? withoutBounds = null)
     {
-        var collector = new StatisticsCollector(batch.Schema, indexedColumns, withoutBounds ?? []);
+        var configuration = ActionReader.NoStrings.Add(TableProperties.IndexedColumnsKey, indexedColumns.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        var collector = new StatisticsCollector(batch.Schema, IndexedColumns.Of(new MetadataAction("", "", [], configuration, CreatedAt: null)), withoutBounds ?? []);
         collector.Add(batch);
         return collector.ToJson();
     }

@@ -32,7 +32,7 @@ public sealed class SparkFilesSpec : IDisposable
     [InlineData("timestamp", "1582-10-04 00:00:00", "2026-01-01 00:00:00.123456", "\"1582-10-04T00:00:00.000Z\"", "\"2026-01-01T00:00:00.124Z\"")]
     [InlineData("string", "a", "é", "\"a\"", "\"\\u00E9\"")]
     [InlineData("double", "-0.0", "2.5", "-0.0", "2.5")]
-    [InlineData("boolean", "false", "true", null, null)]
+    [InlineData("boolean", "false", "true", "false", "true")]
     [InlineData("array<string>", "a", "b", null, null)]
     public async Task A_column_of_each_type_is_accepted_required_or_not(string type, string low, string high, string? min, string? max)
     {
