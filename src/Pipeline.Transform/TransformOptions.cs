@@ -36,10 +36,10 @@ public sealed record TransformOptions
     public decimal? NodeHourPrice { get; init; }
 
     /// <summary>
-    /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 128 MiB, at
+    /// DuckDB's memory in bytes, shared by all jobs that run at once; what does not fit is spilled. Default 96 MiB, at
     /// least 64 MiB. More is faster for large inputs; the process may grow by as much more.
     /// </summary>
-    public long MemoryBytesMax { get; init; } = 128L << 20;
+    public long MemoryBytesMax { get; init; } = 96L << 20;
 
     /// <summary>What steps of a cluster of EMR need; null: they are not set up.</summary>
     public EmrStepOptions? Emr { get; init; }

@@ -16,7 +16,7 @@ internal sealed class ColumnPool(long bytesMax)
     private readonly Stack<byte[]>[] _bySize = [.. Enumerable.Range(0, LargestBits + 1).Select(_ => new Stack<byte[]>())];
 
     /// <summary>Of all columns in this process.</summary>
-    public static ColumnPool Shared { get; } = new(bytesMax: 32L << 20);
+    public static ColumnPool Shared { get; } = new(bytesMax: 16L << 20);
 
     /// <summary>Bytes that are kept for nobody yet.</summary>
     public long Bytes { get; private set; }

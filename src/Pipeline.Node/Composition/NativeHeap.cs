@@ -24,7 +24,7 @@ internal static partial class NativeHeap
         try
         {
             _ = SetVariable("ARROW_DEFAULT_MEMORY_POOL", "system", overwrite: 0);
-            _ = SetVariable("DUCKDB_JE_MALLOC_CONF", "narenas:2,dirty_decay_ms:25,muzzy_decay_ms:0", overwrite: 0);
+            _ = SetVariable("DUCKDB_JE_MALLOC_CONF", "narenas:2,dirty_decay_ms:10,muzzy_decay_ms:0", overwrite: 0);
             _ = Set(ArenaMax, 2);
             _ = Set(MmapThreshold, 1 << 20);
             _ = Set(TrimThreshold, 128 << 10);
