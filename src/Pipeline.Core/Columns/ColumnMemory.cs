@@ -6,7 +6,8 @@ namespace Pipeline.Core.Columns;
 /// </summary>
 public sealed class ColumnMemory : IDisposable
 {
-    private readonly List<byte[]> _rented = [];
+    // By identity: as many as there are columns, and each may grow.
+    private readonly HashSet<byte[]> _rented = [];
 
     /// <summary>Bytes rented and not yet returned.</summary>
     public long Bytes { get; private set; }

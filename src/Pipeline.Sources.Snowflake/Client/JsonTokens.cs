@@ -30,17 +30,28 @@ internal sealed class JsonTokens(Stream stream) : IDisposable
         _state = state;
     }
 
-    /// <summary>Reads on.</summary>
+    /// <summary>
+    /// Reads on. Of a piece that is larger than what was seen at least as much again comes before it is looked at anew: its cost is in
+    /// proportion to its size, however little a read brings.
+    /// </summary>
     /// <exception cref="JsonException">The stream has ended in the middle.</exception>
     public void Fill()
     {
         if (_isFinal) throw new JsonException("The answer ends in the middle.");
+        var isSeenAgain = _start == 0;
         if (_start > 0)
         {
             Window.CopyTo(_buffer);
             (_start, _end) = (0, _end - _start);
         }
 
+        var enough = isSeenAgain ? (long)_end * 2 : _end + 1;
+        do ReadOn();
+        while (_end < enough && !_isFinal);
+    }
+
+    private void ReadOn()
+    {
         if (_end == _buffer.Length)
         {
             var larger = ArrayPool<byte>.Shared.Rent(checked(_buffer.Length * 2));
