@@ -27,7 +27,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
         ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs", "Jobs/StatementsChoice.cs", "Jobs/EngineRule.cs"],
         "Pipeline.Transform.Tests",
-        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec"]);
+        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec", "ContractChangeSpec"]);
 
     public static readonly MutationTarget Core = new("Pipeline.Core", ["Buffers/ByteBudget.cs"], "Pipeline.Core.Tests", ["ByteBudgetSpec"]);
 
