@@ -75,7 +75,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             return true;
         }
 
-        var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
+        var moment = await ServerMoment.ObserveAsync(connection, watermark: null, cancellationToken);
         var needsSight = _options.Tables.Any(table => table.Overlap == TimeSpan.Zero);
         Add($"{_options.Name}: open transactions of other roles", moment.SeesAllTransactions || !needsSight,
             moment.SeesAllTransactions ? "visible" : "not visible: late commits would be lost", $"GRANT pg_read_all_stats TO {Role};");
@@ -115,7 +115,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             return true;
         }
 
-        var watermark = WatermarkColumn.Find(described, table.Watermark, thing);
+        var watermark = await WatermarkRefusal.RequireAsync(connections, connection, table, described, thing, cancellationToken);
         var column = $"{thing}: watermark {table.Watermark}";
         var unread = !mayRead ? UnreadRows.None : await WatermarkReader.TryAsync(connections, thing, connection, described, watermark, cancellationToken);
         if (unread.Ahead > 0)
@@ -124,7 +124,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         if ((await CatalogReader.TraitsAsync(connection, [described], cancellationToken))[described.Oid].Kind is not ('r' or 'p'))
         {
             // Neither can be declared of what is no table.
-            Add(column, ok: true, $"{watermark.Column.TypeName}, of a view or a foreign table: rows where it is null are read with the first window only, and an index of the tables below is used where the server can", nextStep: null);
+            Add(column, ok: true, $"{watermark.Column.TypeName}, of a view or a table elsewhere: rows where it is null are read with the first window only, and an index of the tables below is used where the server can", nextStep: null);
             return true;
         }
 

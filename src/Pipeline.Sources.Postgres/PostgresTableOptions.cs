@@ -8,7 +8,7 @@ namespace Pipeline.Sources.Postgres;
 /// <param name="Name">The name in the lake.</param>
 /// <param name="Table">The name in the database as SQL would have it: <c>public.users</c>, <c>"Sales"."Orders"</c>. Default: the name in the lake.</param>
 /// <param name="Watermark">
-/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (taken as UTC), or an integer. Empty
+/// The column that grows with every change: <c>timestamptz</c>, <c>timestamp</c> (of <see cref="WatermarkZone"/>), or an integer. Empty
 /// with change capture.
 /// </param>
 /// <param name="Key">The columns that identify a row.</param>
@@ -18,6 +18,12 @@ namespace Pipeline.Sources.Postgres;
 /// </param>
 public sealed record PostgresTableOptions(string Name, string Table, string Watermark, IReadOnlyList<string> Key, TimeSpan Overlap)
 {
+    /// <summary>
+    /// With a watermark of type <c>timestamp</c>: the time zone, by PostgreSQL's name, that its times are of. Default: UTC where the server's
+    /// own zone is UTC; elsewhere it has to be said.
+    /// </summary>
+    public string? WatermarkZone { get; init; }
+
     /// <summary>Columns of the database's table that do not come into the lake. Default: none.</summary>
     public IReadOnlyList<string> Omit { get; init; } = [];
 
@@ -30,6 +36,7 @@ public sealed record PostgresTableOptions(string Name, string Table, string Wate
         var table = new PostgresTableOptions(name, settings.String("table", name), isWatermark ? settings.String("watermark") : "", settings.Strings("key"),
             isWatermark ? settings.Duration("overlap", TimeSpan.Zero, max: TimeSpan.FromDays(30)) : TimeSpan.Zero)
         {
+            WatermarkZone = isWatermark ? settings.OptionalString("watermark-zone") : null,
             Omit = settings.Strings("omit"),
             Rename = settings.Section("rename").Texts(),
         };

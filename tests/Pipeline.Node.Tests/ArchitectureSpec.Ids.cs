@@ -20,6 +20,8 @@ public sealed partial class ArchitectureSpec
         ["ISource"] = "a source knows its tables by their names in the configuration",
         ["IRedriveSource"] = "as ISource",
         ["Split"] = "as ISource",
+        ["SplitPosition"] = "as ISource",
+        ["TableAnew"] = "as ISource",
         ["Chunk"] = "as ISource",
         ["DeadLetter"] = "as ISource",
         ["WorkerLooks"] = "as ISource",

@@ -52,6 +52,7 @@ public sealed partial class ArchitectureSpec
         ["PlannedAlarm"] = "names of an alarm and of its fields",
         ["DashboardPlan"] = "a name, a document, and what CloudWatch says of it",
         ["InstrumentInfo"] = "what is measured, from its list",
+        ["TableAnew"] = "names of the configuration",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",
     };

@@ -16,8 +16,10 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// policy fails the query instead of hiding rows; the role's own time-outs do not cut a window or a snapshot, and a role that
     /// is read-only by default makes what capture needs; no function of somebody else's schema is taken for the server's.
     /// </summary>
-    private const string SessionSettings =
-        "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c lock_timeout=0 "
+    private const string SessionSettings = "-c timezone=UTC " + OtherSettings;
+
+    private const string OtherSettings =
+        "-c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c lock_timeout=0 "
         + "-c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off -c search_path=pg_catalog";
 
     private readonly NpgsqlDataSource _dataSource;
@@ -28,6 +30,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly KnownCertificates _certificates;
 
     private readonly string _applicationName;
+    private volatile string? _zone;
 
     /// <param name="pipeline">The name of the pipeline that reads.</param>
     public PostgresConnections(PostgresSourceOptions options, ISecretStore secrets, string pipeline, WaitWatch waits, KnownCertificates certificates)
@@ -38,6 +41,14 @@ internal sealed class PostgresConnections : IAsyncDisposable
         _applicationName = $"pipeline/{pipeline}/{options.Name}";
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
+        _dataSource = Build(SessionSettings);
+    }
+
+    public PostgresSourceOptions Options { get; }
+
+    private NpgsqlDataSource Build(string sessionSettings)
+    {
+        var options = Options;
         var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder
         {
             Host = options.Host,
@@ -57,7 +68,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             RootCertificate = options.Security.CaFile,
             SslCertificate = options.Security.CertificateFile,
             SslKey = options.Security.KeyFile,
-            Options = SessionSettings,
+            Options = sessionSettings,
             MaxPoolSize = options.ConnectionsMax + 1,
             Timeout = Seconds(options.ConnectTimeout),
             CommandTimeout = Seconds(options.RequestTimeout),
@@ -69,7 +80,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         if (options.Security.Password is { } password)
             builder.UsePasswordProvider(
                 _ => throw new NotSupportedException("Connections are opened asynchronously."),
-                (_, cancellationToken) => secrets.RevealAsync(password, cancellationToken));
+                (_, cancellationToken) => _secrets.RevealAsync(password, cancellationToken));
         // Before version 17 there is no such setting, and naming it at the start would be refused.
         builder.UsePhysicalConnectionInitializer(
             _ => throw new NotSupportedException("Connections are opened asynchronously."),
@@ -79,10 +90,24 @@ internal sealed class PostgresConnections : IAsyncDisposable
                 await using var unlimited = new NpgsqlCommand(WireConnection.NoTransactionTimeout, connection);
                 await unlimited.ExecuteNonQueryAsync();
             });
-        _dataSource = builder.Build();
+        return builder.Build();
     }
 
-    public PostgresSourceOptions Options { get; }
+    /// <summary>The time zone that a session of the role is in when it says nothing. Costs a connection of its own, once.</summary>
+    public async ValueTask<string> ZoneAsync(CancellationToken cancellationToken)
+    {
+        if (_zone is { } known) return known;
+        try
+        {
+            await using var plain = Build(OtherSettings);
+            await using var command = plain.CreateCommand("select current_setting('TimeZone')");
+            return _zone = (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+        }
+        catch (Exception e) when (PostgresFaults.Knows(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresFaults.Describe(e, Options.Thing, Options);
+        }
+    }
 
     /// <summary>Runs <paramref name="work"/> with a connection of its own.</summary>
     /// <param name="thing">What an error is about.</param>

@@ -9,23 +9,24 @@ internal sealed record ServerMoment(TransactionObservation Transactions, bool Se
 {
     // now() is the arrival of this statement: before any transaction is looked at, as it must be. Our own readers write
     // nothing and are left out, as are processes that never change a table's rows.
-    private const string Query = """
-        select now(),
+    private static string QueryOf(Func<string, string> clock) => $"""
+        select {clock("now()")},
                opened.oldest,
-               (select coalesce(array_agg(transaction::text || ' ' || gid), '{}') from pg_catalog.pg_prepared_xacts where database = current_database()),
+               (select coalesce(array_agg(transaction::text || ' ' || gid), array[]::text[]) from pg_catalog.pg_prepared_xacts where database = current_database()),
                pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
                pg_is_in_recovery(),
                opened.newest
-        from (select min(xact_start) as oldest, max(xact_start) as newest from pg_catalog.pg_stat_activity
+        from (select min({clock("xact_start")}) as oldest, max({clock("xact_start")}) as newest from pg_catalog.pg_stat_activity
               where xact_start is not null and pid <> pg_backend_pid()
                 and (datid is null or datname = current_database())
                 and backend_type not in ('autovacuum worker', 'parallel worker', 'walsender')
                 and not (application_name = current_setting('application_name') and usename = session_user)) opened
         """;
 
-    public static async ValueTask<ServerMoment> ObserveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <param name="watermark">By whose clock; null: by the server's.</param>
+    public static async ValueTask<ServerMoment> ObserveAsync(NpgsqlConnection connection, WatermarkColumn? watermark, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Query, connection);
+        await using var command = new NpgsqlCommand(QueryOf(moment => watermark?.ClockSql(moment) ?? moment), connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return new ServerMoment(

@@ -9,19 +9,24 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 
 /// <summary>The column that orders a table's changes, and its values as positions.</summary>
 /// <remarks>
-/// Timestamps are microseconds since 1970 in UTC; earlier ones count as 0, the beginning. A timestamp of <c>infinity</c> lies after every
+/// Timestamps are microseconds since 1970 in UTC, those without zone as if they were of UTC; earlier ones count as 0, the beginning. A timestamp of <c>infinity</c> lies after every
 /// window and is never read, which is told. Integers are themselves, but for the greatest there is: no range ends behind it, so that it
 /// lies with the one before it.
 /// </remarks>
 internal sealed class WatermarkColumn
 {
+    public const string Utc = "UTC";
+
     private readonly int _index;
     private readonly PostgresColumn _column;
 
-    private WatermarkColumn(int index, PostgresColumn column)
+    private readonly string _zone;
+
+    private WatermarkColumn(int index, PostgresColumn column, string zone = Utc)
     {
         _index = index;
         _column = column;
+        _zone = zone;
     }
 
     public string Sql => Catalog.Sql.Identifier(_column.Name);
@@ -39,7 +44,20 @@ internal sealed class WatermarkColumn
     public long Beginning => IsTimestamp ? 0 : long.MinValue;
 
     /// <summary>The server's clock as a value of the column.</summary>
-    public string NowSql => _column.TypeOid == TypeOids.Timestamp ? "(now() at time zone 'UTC')" : "now()";
+    public string NowSql => HasZone ? "now()" : $"(now() at time zone {Catalog.Sql.Text(_zone)})";
+
+    /// <summary>Whether its values are moments by themselves.</summary>
+    public bool HasZone => _column.TypeOid != TypeOids.Timestamp;
+
+    /// <summary>Whether its values are moments as they stand: with a zone, or of UTC.</summary>
+    public bool IsMoment => HasZone || _zone == Utc;
+
+    /// <summary>A moment of the server as the column would have it, its wall clock taken for UTC.</summary>
+    /// <param name="moment">SQL of type <c>timestamptz</c>.</param>
+    public string ClockSql(string moment) => IsMoment ? moment : $"(({moment}) at time zone {Catalog.Sql.Text(_zone)}) at time zone '{Utc}'";
+
+    /// <summary>The column, whose times without zone are of a zone.</summary>
+    public WatermarkColumn In(string zone) => new(_index, _column, zone);
 
     /// <exception cref="PipelineException">The table has no such column, or its type cannot order changes.</exception>
     public static WatermarkColumn Find(PostgresTable table, string name, string thing)

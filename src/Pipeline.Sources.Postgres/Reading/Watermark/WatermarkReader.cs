@@ -48,6 +48,9 @@ internal sealed class WatermarkReader(
     private long? _lookedAt;
     private bool _isEndTold;
 
+    /// <summary>As the table was told of: with other columns it is opened again.</summary>
+    private WatermarkColumn? _watermark;
+
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
 
@@ -96,13 +99,14 @@ internal sealed class WatermarkReader(
     /// <summary>Null while there is none.</summary>
     private async ValueTask<WatermarkWindow?> NextWindowAsync(NpgsqlConnection connection, PostgresTable told, Wait held, CancellationToken cancellationToken)
     {
+        _watermark ??= await WatermarkRefusal.RequireAsync(connections, connection, table, told, _thing, cancellationToken);
         var lookedAt = services.Time.GetTimestamp();
-        var moment = await ServerMoment.ObserveAsync(connection, cancellationToken);
+        var moment = await ServerMoment.ObserveAsync(connection, _watermark, cancellationToken);
         var sinceLook = _lookedAt is { } before ? services.Time.GetElapsedTime(before) : (TimeSpan?)null;
         _lookedAt = lookedAt;
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
         RequireSameTable(described, told);
-        var watermark = WatermarkColumn.Find(described, table.Watermark, _thing);
+        var watermark = _watermark;
         await _unread.LookAsync(connection, described, watermark, cancellationToken);
         if (watermark.IsTimestamp) LookForRepeatedTime(moment, sinceLook);
         else await LookForRepeatedNumbersAsync(connection, described, watermark, cancellationToken);

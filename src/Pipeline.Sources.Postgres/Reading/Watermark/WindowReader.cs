@@ -95,7 +95,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
 
     private void Emit(long to, CancellationToken cancellationToken)
     {
-        var newestEventAt = window.Watermark.IsTimestamp && window.Again is null && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
+        var newestEventAt = window.Watermark is { IsTimestamp: true, IsMoment: true } && window.Again is null && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
         queue.Add(_chunk.Build(split.Id, split.Table, new PositionRange(_from, to), newestEventAt), cancellationToken);
         _hasUnfinishedPieces = to == _from;
         _from = to;
