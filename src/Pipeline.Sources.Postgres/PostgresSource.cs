@@ -45,7 +45,7 @@ internal sealed class PostgresSource : IRemovableSource
     public async ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken)
     {
         var described = await _tables.DescribeAsync(table, cancellationToken);
-        return _options.Mode == ReadMode.Cdc ? described.ChangeSchema : described.ChunkSchema;
+        return (_options.Mode == ReadMode.Cdc ? described.ChangeSchema : described.ChunkSchema).With(described.Equalities);
     }
 
     /// <summary>With change capture: also makes the publication and the slot when they are missing.</summary>

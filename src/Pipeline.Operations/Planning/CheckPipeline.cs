@@ -61,7 +61,8 @@ public static class CheckPipeline
                     continue;
                 }
 
-                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry)));
+                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry,
+                    [.. graph.Silver.SelectMany(other => other.References).Where(reference => reference.Table == contract.Table).Select(reference => reference.To)])));
             }
         }
 

@@ -25,6 +25,9 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
     /// <summary>The columns to select, in order, in the form that their decoders read.</summary>
     public string SelectList => string.Join(", ", Columns.Select(column => column.IsGone ? "null" : ColumnType.Of(column).Select(Sql.Identifier(column.Name))));
 
+    /// <summary>What the server takes for equal in columns that are text in the lake.</summary>
+    public IEnumerable<(string Column, ValueEquality Equality)> Equalities => Columns.Select(column => (column.LakeName, column.Equality));
+
     /// <summary>-1 when there is no such column.</summary>
     public int IndexOf(string column)
     {
@@ -76,6 +79,14 @@ internal sealed record PostgresColumn(short Number, string Name, uint TypeOid, s
 
     /// <summary>The name in the lake.</summary>
     public string LakeName { get; init; } = Core.LakeName.OfSourceColumn(Name);
+
+    public ValueEquality Equality => TypeOid switch
+    {
+        TypeOids.Numeric when ColumnType.Of(this).Arrow is StringType => ValueEquality.Number,
+        TypeOids.Bpchar => ValueEquality.Padded,
+        _ when TypeName == "citext" || TypeName.EndsWith(".citext", StringComparison.Ordinal) => ValueEquality.Caseless,
+        _ => ValueEquality.Same,
+    };
 
     /// <summary>Dropped or renamed by now: only changes from before have it.</summary>
     public bool IsGone { get; init; }

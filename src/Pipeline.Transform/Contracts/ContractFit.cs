@@ -16,7 +16,8 @@ public static class ContractFit
     /// <summary>One finding for each column that is not taken as it is, with the line of the configuration.</summary>
     /// <param name="bronze">The source's table, as it is described now.</param>
     /// <param name="deletesCarry">As of <see cref="SourceTable"/>.</param>
-    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze, IReadOnlyList<string>? deletesCarry = null)
+    /// <param name="referred">The contract's columns that other contracts refer to.</param>
+    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze, IReadOnlyList<string>? deletesCarry = null, IReadOnlyList<string>? referred = null)
     {
         ArgumentNullException.ThrowIfNull(contract);
         var fields = SilverSql.BronzeFields(bronze);
@@ -25,6 +26,8 @@ public static class ContractFit
         [
             .. contract.Columns.Select(column => OfColumn(contract, column, fields, shape)).OfType<Finding>(),
             .. deletesCarry is null ? [] : contract.KeyColumns.Select(column => OfDeletes(contract, column, deletesCarry, shape)).OfType<Finding>(),
+            .. contract.References.Select(reference => reference.Column).Concat(referred ?? []).Distinct(StringComparer.Ordinal)
+                .Select(name => contract.Columns.FirstOrDefault(column => column.Name == name)).OfType<SilverColumn>().Select(column => OfReferred(contract, column, bronze, fields)).OfType<Finding>(),
             .. contract.OrderBy.Where(name => contract.Columns.All(column => column.Name != name) && fields.All(field => field.Name != name))
                 .Select(name => new Finding($"{contract.Table}.order-by ({contract.Location})", Ok: false, $"{contract.From} has no column '{name}'", $"Order by one of: {Names(fields)}.")),
         ];
@@ -36,6 +39,26 @@ public static class ContractFit
             ? new Finding($"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})", Ok: false, $"it is of the key and is read from {missing}, which a delete of {contract.From} does not have: all of them would go to the quarantine",
                 $"Read it from what a delete has: from = {string.Join(" or ", carried)}, with a path if that is JSON.")
             : null;
+
+    /// <summary>Rows would wait for parents that are there, where the source takes values for equal that differ in the lake.</summary>
+    private static Finding? OfReferred(SilverContract contract, SilverColumn column, Schema bronze, IReadOnlyList<Field> fields)
+    {
+        if (column.Type is not StringType) return null;
+        var found = column.Sources.Where(source => source.Path is null && source.Column is not null).Select(source => SilverTables.TryBronze(fields, source.Column!)).OfType<Field>()
+            .Select(field => (field.Name, Equality: bronze.EqualityOf(field.Name))).FirstOrDefault(one => one.Equality != ValueEquality.Same);
+        var (alike, next) = found.Equality switch
+        {
+            ValueEquality.Number => ("numbers whatever zeros stand at their end (1.0 and 1.00)", "Write type = \"decimal(38,6)\", with the digits that its values have, at both ends of the reference."),
+            ValueEquality.Padded when !Calls(column.Value, ColumnFunction.Trim) => ("texts whatever blanks stand at their end", $"Write value = \"trim({found.Name})\" at both ends of the reference."),
+            ValueEquality.Caseless when !Calls(column.Value, ColumnFunction.Lower) && !Calls(column.Value, ColumnFunction.Upper) => ("texts whatever the case of their letters", $"Write value = \"lower({found.Name})\" at both ends of the reference."),
+            _ => ("", ""),
+        };
+        return alike.Length == 0 ? null
+            : new Finding($"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})", Ok: false, $"it is of a reference, and {contract.From} takes for equal in {found.Name} {alike}: rows would wait for parents that are there", next);
+    }
+
+    private static bool Calls(ColumnExpression? value, ColumnFunction function) =>
+        value is ColumnExpression.Call call && (call.Function == function || call.Arguments.Any(argument => Calls(argument, function)));
 
     private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape) =>
         column.Sources.Select(source => OfSource(contract, column, source, fields, shape)).FirstOrDefault(finding => finding is not null);

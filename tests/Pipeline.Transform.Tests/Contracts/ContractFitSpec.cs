@@ -74,6 +74,35 @@ public sealed class ContractFitSpec
         Assert.DoesNotContain(ContractFit.Of(contract, topic), finding => !finding.Ok);
     }
 
+    [Theory]
+    [InlineData(ValueEquality.Number, "code { type = string }", "numbers whatever zeros", "decimal(38,6)")]
+    [InlineData(ValueEquality.Number, "code { type = \"decimal(20,4)\" }", null, null)]
+    [InlineData(ValueEquality.Padded, "code { type = string }", "texts whatever blanks", "value = \"trim(code)\"")]
+    [InlineData(ValueEquality.Padded, "code { type = string, value = \"lower(code)\" }", "texts whatever blanks", "value = \"trim(code)\"")]
+    [InlineData(ValueEquality.Padded, "code { type = string, value = \"upper(trim(code))\" }", null, null)]
+    [InlineData(ValueEquality.Caseless, "code { type = string }", "texts whatever the case", "value = \"lower(code)\"")]
+    [InlineData(ValueEquality.Caseless, "code { type = string, value = \"lower(code)\" }", null, null)]
+    [InlineData(ValueEquality.Same, "code { type = string }", null, null)]
+    public void A_reference_whose_ends_the_source_compares_in_another_way_is_told_at_either_end(ValueEquality equality, string column, string? detail, string? nextStep)
+    {
+        var source = new Schema([new Field("id", Int64Type.Default, nullable: true), new Field("code", StringType.Default, nullable: true), BronzeColumns.OpField, BronzeColumns.PositionField], null).With([("code", equality)]);
+        var graph = TestGraph.Of($$"""
+            users { from = bronze/app/users, columns { id { type = long }, {{column}} }, key = [id], references = [{ column = code, table = silver/codes }] }
+            codes { from = bronze/app/codes, columns { {{column}} }, key = [code] }
+            """);
+        var bronze = BronzeColumns.TableSchema(source);
+
+        IReadOnlyList<Finding>[] ends = [ContractFit.Of(graph.Silver[0], bronze), ContractFit.Of(graph.Silver[1], bronze, deletesCarry: null, ["code"])];
+
+        Assert.DoesNotContain(ContractFit.Of(graph.Silver[1], bronze), finding => !finding.Ok);
+        foreach (var found in ends.Select(end => end.Where(finding => !finding.Ok).ToList()))
+        {
+            if (detail is null) Assert.Empty(found);
+            else Assert.Contains(detail, Assert.Single(found).Detail, StringComparison.Ordinal);
+            if (nextStep is not null) Assert.Contains(nextStep, found[0].NextStep, StringComparison.Ordinal);
+        }
+    }
+
     private static IReadOnlyList<Finding> Of(string contract)
     {
         var (graph, problems) = TestGraph.Bind(contract);
