@@ -97,6 +97,13 @@ public sealed class DuckDbSession : IDisposable
             """);
     }
 
+    /// <summary>Adds a function of a text that gives a text, and null for null. What it throws ends the statement that calls it.</summary>
+    public void Register(string name, Func<string, string> function)
+    {
+        using var use = _gate.Enter();
+        _connection.RegisterScalarFunction<string, string>(name, function);
+    }
+
     public void Execute(string sql)
     {
         using var use = _gate.Enter();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta.Parquet;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Engines.Emr;
 
 namespace Pipeline.Transform;
@@ -26,6 +27,12 @@ public sealed record TransformOptions
 
     /// <summary>The engines for Spark that are set up; auto takes the first.</summary>
     public ImmutableArray<EngineKind> SparkEngines { get; init; } = [];
+
+    /// <summary>Leads to the key of masks: <see cref="MaskKey"/>. Null: there is none, and tables that mask stand.</summary>
+    public Secret? MaskKey { get; init; }
+
+    /// <summary>What reveals it.</summary>
+    public ISecretStore Secrets { get; init; } = new LocalSecretStore();
 
     public SparkSettings Spark { get; init; } = SparkSettings.Default;
 
@@ -131,6 +138,23 @@ public sealed record TransformOptions
     /// <summary>Where documents, answers and programs of engines elsewhere lie.</summary>
     public string ArtifactsOf(string lakeLocation) => Artifacts ?? $"{lakeLocation}/{ArtifactsInLake}";
 
+    /// <summary>The key of masks; null: none is configured.</summary>
+    /// <exception cref="PipelineException">It cannot be read, or is none.</exception>
+    public async ValueTask<MaskKey?> RevealMaskKeyAsync(CancellationToken cancellationToken) => MaskKey is { } secret ? Transform.MaskKey.Of(await Secrets.RevealAsync(secret, cancellationToken)) : null;
+
+    /// <summary>The contract with the version of the key in each column that is hashed.</summary>
+    /// <exception cref="PipelineException">It masks and there is no key.</exception>
+    internal async ValueTask<SilverContract> KeyedAsync(SilverContract contract, CancellationToken cancellationToken)
+    {
+        if (contract.Columns.FirstOrDefault(column => column.Mask != Mask.None) is not { } masked) return contract;
+        var key = await RevealMaskKeyAsync(cancellationToken) ?? throw NoMaskKey(contract.Table, $"column {masked.Name} has a mask ({masked.Location ?? contract.Location})");
+        return contract with { Columns = [.. contract.Columns.Select(column => column.Mask == Mask.Hash ? column with { MaskVersion = key.Version } : column)] };
+    }
+
+    /// <summary>Says the line to add.</summary>
+    internal static PipelineException NoMaskKey(TableId table, string why) => new(FaultKind.Invalid, $"Table {table}", $"{why}, and there is no key for masks",
+        "Make one (openssl rand -hex 32 > mask.key; chmod 600 mask.key) and add to the configuration: pipeline.transform.mask-key = \"secret:file:/path/to/mask.key\"");
+
     public static TransformOptions Bind(SettingsReader settings)
     {
         var byDefault = new TransformOptions();
@@ -144,6 +168,7 @@ public sealed record TransformOptions
             Emr = EmrStepOptions.Bind(settings),
             Spark = SparkSettings.Bind(settings.Section("spark"), compression),
             EmrServerless = EmrServerlessOptions.Bind(settings),
+            MaskKey = settings.Has("mask-key") ? settings.Secret("mask-key") : null,
             NodeHourPrice = cost.Has("node-hour") ? EmrServerlessPrices.Price(cost, "node-hour") : null,
             Artifacts = settings.OptionalString("artifacts"),
             ArtifactRetention = settings.Duration("artifact-retention", byDefault.ArtifactRetention, TimeSpan.FromDays(1), TimeSpan.FromDays(366)),

@@ -45,6 +45,7 @@ public sealed class NodeMemorySpec
             new Dictionary<string, string>(sources.Sources.Environment, StringComparer.Ordinal)
             {
                 ["PIPELINE_LAKE"] = lake,
+                ["PIPELINE_MASK_KEY"] = "a key of thirty-two letters or more",
                 ["PIPELINE_JOURNAL"] = $"Data Source={Path.Combine(root, "journal.db")}",
             });
 

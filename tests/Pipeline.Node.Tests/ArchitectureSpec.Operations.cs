@@ -40,6 +40,7 @@ public sealed partial class ArchitectureSpec
         ["DeadLetterCount.Code"] = "a code",
         ["RedriveLine.Code"] = "a code",
         ["QuarantineCount.Rule"] = "a name",
+        ["PlannedRemake.What"] = "names of the configuration",
         ["ShowQuarantineResult.Key"] = "columns",
         ["QuarantinedRow"] = "names of rules, and what the source has sent",
         ["ShownDeadLetter"] = "what the source said of a record when it could not decode it",

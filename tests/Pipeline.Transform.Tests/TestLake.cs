@@ -23,6 +23,9 @@ internal sealed class TestLake : IDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
+    /// <summary>Of masks.</summary>
+    public const string Key = "a key of thirty-two letters or more";
+
     private readonly ScratchDirectory _directory;
     private readonly bool _isOwner;
 
@@ -34,10 +37,10 @@ internal sealed class TestLake : IDisposable
     {
     }
 
-    private TestLake(ScratchDirectory directory, bool isOwner, FakeTimeProvider time, TransformGraph graph, long runRowsMax, int memoryMebibytes, bool isRemote)
+    private TestLake(ScratchDirectory directory, bool isOwner, FakeTimeProvider time, TransformGraph graph, long runRowsMax, int memoryMebibytes, bool isRemote, string maskKey = Key)
     {
         (_directory, _isOwner, Time) = (directory, isOwner, time);
-        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax };
+        Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax, MaskKey = new Secret(maskKey) };
         var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
         Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
         Graph = graph;
@@ -186,7 +189,7 @@ internal sealed class TestLake : IDisposable
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
     /// <summary>The same lake under another configuration, as another process has it.</summary>
-    public TestLake With(TransformGraph graph, long runRowsMax = 250_000) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote: false);
+    public TestLake With(TransformGraph graph, long runRowsMax = 250_000, string maskKey = Key) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote: false, maskKey);
 
     public void Dispose()
     {

@@ -85,6 +85,7 @@ internal sealed class DemoSession : IAsyncDisposable
                 emulation = await EmulatedEmr.StartAsync(directory.Servers, logs, context.Time, cancellationToken);
             }
 
+            MaskKeyFile.Ensure(Path.Combine(directory.Servers, "mask.key"));
             var options = PipelineOptions.Load(configPath, SourceKinds.All, directory.Lake, name => name == "DEMO_DIRECTORY" ? directory.Servers
                 : driver.Sources.Environment.GetValueOrDefault(name) ?? emulation?.Environment.GetValueOrDefault(name) ?? context.Environment(name));
             var node = await NodeHost.StartAsync(options, lake, logs, context.Time, cancellationToken);

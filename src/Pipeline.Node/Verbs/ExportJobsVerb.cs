@@ -16,8 +16,8 @@ internal sealed class ExportJobsVerb : Verb
         var request = new ExportJobsRequest(parsed.GetRequiredValue(_to));
         var exported = await ExportJobs.RunAsync(request, invocation.Load(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
 
-        var listing = new Listing("table", "runs", "not kept", "redefined", "not over");
-        foreach (var table in exported.Tables) listing.Add(table.Table.ToString(), table.Runs, table.NotKept, table.Redefined, table.NotOver);
+        var listing = new Listing("table", "runs", "not kept", "redefined", "not over", "masked");
+        foreach (var table in exported.Tables) listing.Add(table.Table.ToString(), table.Runs, table.NotKept, table.Redefined, table.NotOver, table.Masked);
         invocation.Print(listing);
         invocation.Context.Messages.WriteLine($"{request.To} holds rows of the lake, personal data included: give it to nobody who may not read the lake.");
         return Faults.Report(invocation.Context, exported.Failed);

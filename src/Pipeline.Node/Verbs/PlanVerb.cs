@@ -22,10 +22,11 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
         }
 
         foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) listing.Add(planned.Table.ToString(), null, null, planned.Engine, planned.Why);
-        if (plan.Changes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
+        foreach (var remake in plan.Remakes) listing.Add(remake.Table.ToString(), Word(remake.Meaning), null, null, remake.What);
+        if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
         if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);
-        return plan.Changes.Count == 0 ? ExitCode.Done : ExitCode.PlanHasChanges;
+        return plan.Changes.Count == 0 && plan.Remakes.All(remake => remake.Meaning == PlannedMeaning.Nothing) ? ExitCode.Done : ExitCode.PlanHasChanges;
     }
 
     private static string Word(PlannedChangeKind kind) => kind switch
@@ -34,6 +35,14 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
         PlannedChangeKind.AddColumns => "add columns",
         PlannedChangeKind.DescribeColumns => "describe columns",
         _ => "change types",
+    };
+
+    private static string Word(PlannedMeaning meaning) => meaning switch
+    {
+        PlannedMeaning.JudgeQuarantine => "judge the quarantine again",
+        PlannedMeaning.FillColumns => "fill columns",
+        PlannedMeaning.MakeAnew => "make anew",
+        _ => "nothing",
     };
 
     private static string Describe(PlannedColumn column) => column.Present is { } present

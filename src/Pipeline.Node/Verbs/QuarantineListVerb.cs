@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Quarantine;
+using Pipeline.Operations.Quarantines;
 
 namespace Pipeline.Node.Verbs;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Pipeline.Operations.Quarantine;
+using Pipeline.Operations.Quarantines;
 
 namespace Pipeline.Node.Verbs;
 
@@ -21,7 +21,8 @@ internal sealed class QuarantineShowVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var request = new ShowQuarantineRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_rule), parsed.GetValue(_limit));
-        var shown = await ShowQuarantine.RunAsync(request, invocation.Load().Graph, invocation.OpenLake(), cancellationToken);
+        var options = invocation.Load();
+        var shown = await ShowQuarantine.RunAsync(request, options.Graph, options.Transform, invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing([.. shown.Key, "rules", "waiting", "op", "position", "since", "older", "row"]);
         foreach (var row in shown.Rows) listing.Add([.. row.Key, row.Rules, row.IsWaiting, row.Op, row.Position, CellText.Of(row.QuarantinedAt), row.OlderPosition, row.Row]);

@@ -14,7 +14,8 @@ public sealed record ExportJobsRequest(string To);
 /// <param name="NotKept">Left out: what they read is not kept any more.</param>
 /// <param name="Redefined">Left out: the table was defined otherwise then.</param>
 /// <param name="NotOver">Left out: they were cut off, and the next start of the pipeline finishes them.</param>
-public sealed record ExportedJobs(TableId Table, int Runs, int NotKept, int Redefined, int NotOver);
+/// <param name="Masked">Left out: the table masks, and the key is not exported.</param>
+public sealed record ExportedJobs(TableId Table, int Runs, int NotKept, int Redefined, int NotOver, int Masked);
 
 /// <param name="Tables">Those of the configuration that the lake has: Silver, then Gold.</param>
 /// <param name="Failed">The tables that could not be exported; the others are.</param>
@@ -53,7 +54,7 @@ public static class ExportJobs
     private static ExportedJobs Counted(ExportedTable exported)
     {
         int LeftOut(LeftOutReason reason) => exported.LeftOut.Count(run => run.Reason == reason);
-        return new ExportedJobs(exported.Table, exported.Runs.Count, LeftOut(LeftOutReason.NotKept), LeftOut(LeftOutReason.Redefined), LeftOut(LeftOutReason.NotOver));
+        return new ExportedJobs(exported.Table, exported.Runs.Count, LeftOut(LeftOutReason.NotKept), LeftOut(LeftOutReason.Redefined), LeftOut(LeftOutReason.NotOver), LeftOut(LeftOutReason.Masked));
     }
 
     private static void Refuse(string directory, Lake lake)

@@ -7,7 +7,9 @@ using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Transform;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Rebuild;
 
 namespace Pipeline.Operations.Planning;
 
@@ -34,12 +36,34 @@ public sealed record PlannedChange(TableId Table, PlannedChangeKind Kind, IReadO
 /// <summary>What will execute a table's next run.</summary>
 public sealed record PlannedEngine(TableId Table, string Engine, string? Why);
 
+/// <summary>A part of a table's configuration that is another than the one that its rows were made by.</summary>
+/// <param name="What">The part and how it changed: <c>rule email_valid changed</c>.</param>
+public sealed record PlannedRemake(TableId Table, PlannedMeaning Meaning, string What);
+
+/// <summary>What a change means for the rows that are there.</summary>
+public enum PlannedMeaning
+{
+    Nothing,
+
+    /// <summary>Rows of the quarantine are judged again.</summary>
+    JudgeQuarantine,
+
+    /// <summary>The table is made anew, so that its rows have a column that Bronze has.</summary>
+    FillColumns,
+
+    /// <summary>It is made anew.</summary>
+    MakeAnew,
+}
+
 /// <param name="Lake">Where it is.</param>
 /// <param name="Failed">The tables of which it cannot be said: their source does not describe them, or the lake's cannot be read.</param>
 public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> Changes, IReadOnlyList<FailedTable> Failed)
 {
     /// <summary>Of the tables that have something to do, where Spark is set up.</summary>
     public IReadOnlyList<PlannedEngine> Engines { get; init; } = [];
+
+    /// <summary>What of the configuration has changed since the tables were made, and what that means for them.</summary>
+    public IReadOnlyList<PlannedRemake> Remakes { get; init; } = [];
 }
 
 /// <summary>What a run would create or change in the lake.</summary>
@@ -76,7 +100,17 @@ public static class PlanTables
             else engines.AddRange(runs!.Select(pins => new PlannedEngine(table, pins.Engine ?? EngineKinds.InProcess, pins.EngineWhy)));
         }
 
-        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines };
+        var changed = new ChangedTables(new OpenTables(lake), options.Graph, options.Transform);
+        var remakes = new List<PlannedRemake>();
+        foreach (var table in options.Graph.Tables.Where(table => failed.TrueForAll(other => other.Table != table)))
+        {
+            var (found, unread) = await TryAsync(table, lakeAway, async () => await changed.SinceAsync(table, cancellationToken));
+            lakeAway = Away(unread);
+            if (unread is not null) failed.Add(unread);
+            else remakes.AddRange(found!.Select(change => new PlannedRemake(table, MeaningOf(change.Meaning), change.ToString())));
+        }
+
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes };
 
         async Task AddAsync(TableId id, Schema wanted)
         {
@@ -90,6 +124,14 @@ public static class PlanTables
     private static Task<(T? Result, FailedTable? Failed)> TryAsync<T>(TableId id, Fault? away, Func<Task<T>> work)
         where T : class =>
         away is null ? LakeInventory.TryAsync(id, work) : Task.FromResult<(T?, FailedTable?)>((null, new FailedTable(id, away)));
+
+    private static PlannedMeaning MeaningOf(ChangeMeaning meaning) => meaning switch
+    {
+        ChangeMeaning.JudgeQuarantine => PlannedMeaning.JudgeQuarantine,
+        ChangeMeaning.FillColumns => PlannedMeaning.FillColumns,
+        ChangeMeaning.Rebuild => PlannedMeaning.MakeAnew,
+        _ => PlannedMeaning.Nothing,
+    };
 
     private static Fault? Away(FailedTable? failed) => failed is { Fault: { Kind: FaultKind.Unreachable } away } ? away : null;
 

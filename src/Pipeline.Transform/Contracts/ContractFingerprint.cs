@@ -20,7 +20,7 @@ public static class ContractFingerprint
         var parts = new List<string> { $"{Generation}", $"{redrives}", contract.From.ToString(), contract.Format.ToString(), string.Join(',', contract.Key), string.Join(',', contract.OrderBy) };
         foreach (var column in contract.Columns)
         {
-            parts.AddRange([column.Name, ColumnType.Format(column.Type), column.IsRequired.ToString(), column.Mask.ToString()]);
+            parts.AddRange([column.Name, ColumnType.Format(column.Type), column.IsRequired.ToString(), $"{column.Mask}{column.MaskVersion}"]);
             parts.AddRange(column.ValueText is { } value ? [value] : [column.From ?? "", column.Path ?? ""]);
         }
 

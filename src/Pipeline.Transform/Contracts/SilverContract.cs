@@ -2,7 +2,6 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Configuration;
-using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Transform.Contracts;
 
@@ -43,7 +42,7 @@ public enum Mask
 {
     None,
 
-    /// <summary>SHA-256 in hex: still joins and counts, no longer reads.</summary>
+    /// <summary>HMAC-SHA-256 in hexadecimal digits, by <c>transform.mask-key</c>: still joins and counts, no longer reads.</summary>
     Hash,
 
     /// <summary>Every value becomes <c>***</c>.</summary>
@@ -71,6 +70,9 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     /// <summary>How its value is made; null: it is what is at <see cref="From"/> and <see cref="Path"/>.</summary>
     public ColumnExpression? Value { get; init; }
 
+    /// <summary>The version of the key that hashes it; null: it is not hashed, or nobody has looked up the key.</summary>
+    public string? MaskVersion { get; init; }
+
     /// <summary>How <see cref="Value"/> is written.</summary>
     public string? ValueText { get; init; }
 
@@ -84,8 +86,7 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     public Field ToField() => Stored(StoredType);
 
     /// <summary>The same with another type, for tables that keep its values in another form.</summary>
-    public Field Stored(IArrowType type) =>
-        new(Name, type, nullable: true, Classification is Classification.Personal or Classification.Secret ? TableColumns.WithoutStatistics : null);
+    public Field Stored(IArrowType type) => ColumnFields.Of(Name, type, Classification is not (Classification.Personal or Classification.Secret), MaskVersion);
 }
 
 /// <summary>A condition on one row.</summary>
@@ -123,6 +124,9 @@ public sealed record SilverContract
     public EngineKind? Engine { get; init; }
 
     public required SourceLocation Location { get; init; }
+
+    /// <summary>Whether people see less of it than its source has: what was received is kept from them too.</summary>
+    public bool Masks => Columns.Any(column => column.Mask != Mask.None);
 
     public SilverColumn Column(string name) => Columns.Single(column => column.Name == name);
 

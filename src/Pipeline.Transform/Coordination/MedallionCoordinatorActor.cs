@@ -389,6 +389,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private async Task<JobPlanned> PlanAsync(TableId table, long rowsMax)
     {
         if (await _limit.RunAsync($"Table {table}", "looking what it has yet to read", cancellationToken => _planner.DroppedByAsync(table, cancellationToken), _stopping.Token) is { } input) await RebuildAsync(table, input);
+        else await FollowAsync(table);
         return await _limit.RunAsync($"Table {table}", "planning a run", async cancellationToken =>
             new JobPlanned(table, await _planner.PlanAsync(table, rowsMax, cancellationToken)), _stopping.Token);
     }
@@ -409,6 +410,16 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         }
 
         _saidToBeRebuilt.TryRemove(table, out _);
+    }
+
+    /// <summary>Makes a table anew whose rows would be others by the configuration of today: instead of a run, as above.</summary>
+    private async Task FollowAsync(TableId table)
+    {
+        var isAnew = await new ChangedTables(_tables, _graph, _options).RebuildAsync(table, _time, changes =>
+        {
+            if (_saidToBeRebuilt.TryAdd(table, 0)) _log.Info("Table {Table}: its configuration has changed ({Changes}). It is made anew, beside the one that is there", table, string.Join(", ", changes));
+        }, rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+        if (isAnew) _saidToBeRebuilt.TryRemove(table, out _);
     }
 
     /// <summary>Looks into the logs of all inputs, so that a lost announcement does not matter.</summary>

@@ -13,6 +13,9 @@ public enum LeftOutReason
     /// <summary>The table was made by another definition then than today's, as far as its log tells.</summary>
     Redefined,
 
+    /// <summary>The table masks: its documents need a key that is not exported.</summary>
+    Masked,
+
     /// <summary>It was cut off between the commits of its tables, and the next start of the pipeline finishes it.</summary>
     NotOver,
 }

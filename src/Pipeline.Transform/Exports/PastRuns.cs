@@ -38,6 +38,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
         foreach (var target in pins.Targets) await tables.TryOpenAsync(target.Table, cancellationToken);
         if (graph.TrySilver(pins.Table) is { } contract)
         {
+            if (contract.Masks) return (null, LeftOutReason.Masked);
             if (pins.Input(contract.From) is null) return (null, LeftOutReason.Redefined);
             if (await tables.TryOpenAsync(TableId.Quarantine(pins.Table.Name), cancellationToken) is null) return (null, LeftOutReason.NotKept);
         }

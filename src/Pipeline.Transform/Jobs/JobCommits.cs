@@ -4,6 +4,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Schemas;
+using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -70,8 +71,9 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
 
     /// <summary>Commits a run to one of its tables.</summary>
     /// <param name="moves">Beside the run number.</param>
+    /// <param name="contract">By what the table's rows are made with it; null: by what they were.</param>
     public async ValueTask<Snapshot> CommitAsync(JobTarget target, MergeFiles files, IEnumerable<TxnMove> moves, string operation,
-        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false)
+        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false, string? contract = null)
     {
         var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
         return await CommitAsync(target.Id, target.Table, new Transaction(operation, Isolation.ReadTable)
@@ -85,6 +87,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
             ReplacesSchema = replacesSchema,
             Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, spec.Pins.ToJson()),
             Metrics = metrics,
+            Properties = contract is null ? ImmutableDictionary<string, string?>.Empty : ImmutableDictionary<string, string?>.Empty.Add(ContractShape.Property, contract),
         }, cancellationToken);
     }
 

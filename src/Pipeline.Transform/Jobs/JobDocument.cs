@@ -28,6 +28,9 @@ public sealed record JobDocument
     /// <summary>Where locations begin.</summary>
     public required string Root { get; init; }
 
+    /// <summary>Its SQL needs the key of masks, which the document does not have: the relation <c>mask_key</c> and the functions that seal rows. Null: it does not.</summary>
+    public bool? Masks { get; init; }
+
     public ImmutableArray<JobRelation> Relations { get; init; } = [];
 
     public ImmutableArray<JobOutput> Outputs { get; init; } = [];

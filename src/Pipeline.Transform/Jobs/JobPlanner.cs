@@ -123,14 +123,15 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         }
     }
 
-    private ValueTask<JobStatements> OfTodayAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) => graph.TrySilver(pins.Table) is { } contract
-        ? OfSilverAsync(contract, pins, dialect, cancellationToken)
-        : ValueTask.FromResult(OfGold(graph.TryGold(pins.Table)!, pins, dialect));
+    private async ValueTask<JobStatements> OfTodayAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) => graph.TrySilver(pins.Table) is { } contract
+        ? await OfSilverAsync(await options.KeyedAsync(contract, cancellationToken), pins, dialect, cancellationToken)
+        : OfGold(graph.TryGold(pins.Table)!, pins, dialect);
 
     private StatedInput Stated(TableId input, JobPins pins) => new(input, pins.Input(input) is null ? JobColumn.Of(graph.ColumnsOf(input)) : []);
 
     private async ValueTask<JobPins?> PlanSilverAsync(SilverContract contract, long rowsMax, bool redrives, CancellationToken cancellationToken)
     {
+        contract = await options.KeyedAsync(contract, cancellationToken);
         var bronze = await tables.TryOpenAsync(contract.From, cancellationToken);
         if (bronze is null) return null;
 
@@ -152,7 +153,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         if (redrives ? !judgesAgain : !isNew && !mayRelease && !judgesAgain) return null;
 
         var bytes = EngineRule.Weighs(contract.Engine, options) ? await BronzeRange.BytesAsync(bronze, inputs[0].After, inputs[0].Version, cancellationToken) : 0;
-        var engine = EngineRule.Choose(contract.Engine, bytes, options);
+        var engine = contract.Masks ? new EngineChoice(EngineKind.Duckdb, options.SparkEngines.IsEmpty ? null : "it masks, and the key stays in this process") : EngineRule.Choose(contract.Engine, bytes, options);
         rowsMax = RowsMax(engine.Engine, rowsMax);
         var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, engine.Engine.IsSpark() ? long.MaxValue : options.RunBytesMax, cancellationToken);
         var read = await bronze.AtVersionAsync(upTo, cancellationToken);
@@ -274,7 +275,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Key = [.. contract.Key],
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect, epoch is not null).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
                 Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch,
-                checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0)),
+                checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0), contract.Masks ? true : null, ContractShape.Of(contract).ToJson()),
             TimelyWithin = options.LagMax,
         };
     }

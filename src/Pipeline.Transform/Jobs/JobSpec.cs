@@ -11,13 +11,13 @@ namespace Pipeline.Transform.Jobs;
 
 /// <summary>A column by name and contract type (<see cref="ColumnType"/>).</summary>
 /// <param name="HasStatistics">False for personal data: no minimum and maximum in the log.</param>
-public sealed record JobColumn(string Name, string Type, [property: JsonPropertyName("statistics")] bool HasStatistics = true)
+/// <param name="MaskKey">The version of the key that its values are hashed with; null: they are not.</param>
+public sealed record JobColumn(string Name, string Type, [property: JsonPropertyName("statistics")] bool HasStatistics = true, string? MaskKey = null)
 {
     public static ImmutableArray<JobColumn> Of(IEnumerable<Field> fields) =>
-        [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType), TableColumns.HasStatistics(field)))];
+        [.. fields.Select(field => new JobColumn(field.Name, ColumnType.Format(field.DataType), TableColumns.HasStatistics(field), ColumnFields.MaskKeyOf(field)))];
 
-    public Field ToField() => new(Name, ColumnType.TryParse(Type) ?? throw new FormatException($"'{Type}' is not a column type."), nullable: true,
-        HasStatistics ? null : TableColumns.WithoutStatistics);
+    public Field ToField() => ColumnFields.Of(Name, ColumnType.TryParse(Type) ?? throw new FormatException($"'{Type}' is not a column type."), HasStatistics, MaskKey);
 }
 
 /// <summary>The files to read from one table. No files: an empty table of these columns.</summary>
@@ -49,10 +49,12 @@ public enum JobKind
 /// <param name="Truncates">Finds the truncates of the source among the rows.</param>
 /// <param name="IsTruncated">Whether a row of the table comes before one.</param>
 /// <param name="Settled">Finds the rows that break a rule and have been made good since; null: of a release that left them where they were.</param>
+/// <param name="Masks">It needs the key of masks.</param>
+/// <param name="Contract">The contract's <see cref="ContractShape"/> in JSON; null: of a release that did not keep it.</param>
 /// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
-    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null);
+    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>

@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Silver;
@@ -92,7 +93,16 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer)).Concat(Judged(silver.Before, isBehind));
         if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
-        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken), quality);
+        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, contract: MadeBy(silver.Before)), quality);
+    }
+
+    /// <summary>The contract, once all rows are as it says; null: that is said already, or rows are there that would be others.</summary>
+    private string? MadeBy(Snapshot before)
+    {
+        var said = before.Metadata.Configuration.GetValueOrDefault(ContractShape.Property);
+        if (spec.Silver!.Contract is not { } contract || contract == said) return null;
+        var isNew = IsAnew || before.Position(JobPins.RunAppId) is null;
+        return isNew || ContractShape.TryRead(contract)!.ChangesSince(said).All(change => change.Meaning < ChangeMeaning.FillColumns) ? contract : null;
     }
 
     /// <summary>By what rules all rows of the quarantine have been judged.</summary>

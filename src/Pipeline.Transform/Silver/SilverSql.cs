@@ -102,9 +102,14 @@ public sealed class SilverSql
         {Parsed(_documents)}
         typed AS (
           SELECT {Lines("    ", ["*", .. _sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. TechnicalColumns.Select(name => $"{Technical(name)} AS {name}")])}
-          FROM parsed
+          FROM {ParsedRows}
         )
         """;
+
+    /// <summary>Where columns are hashed, with the key beside each row.</summary>
+    private string ParsedRows => _contract.Masks ? $"parsed CROSS JOIN {MaskKey.Relation}" : "parsed";
+
+    private string[] KeyColumns => _contract.Masks ? [MaskKey.InnerColumn, MaskKey.OuterColumn] : [];
 
     /// <summary>The rows with the texts of their documents.</summary>
     private string Parsed(IReadOnlyCollection<Document> documents)
@@ -124,7 +129,7 @@ public sealed class SilverSql
     /// keeps the documents of two thousand rows, and wide rows of many columns do not fit.
     /// </summary>
     private string Received(string rows, IReadOnlyCollection<Field> fields) => fields.Count == 0 ? rows
-        : $"(SELECT *, {_sql.JsonMembers("_row", [.. fields.Select(field => field.Name)])} AS _texts FROM {rows}) AS received";
+        : $"(SELECT *, {_sql.JsonMembers(_contract.Masks ? _sql.Call("unseal", "_row") : "_row", [.. fields.Select(field => field.Name)])} AS _texts FROM {rows}) AS received";
 
     /// <param name="isApart">The rules' outcomes are in <c>outcomes</c>.</param>
     private string Checking(bool isApart) => $"""
@@ -154,7 +159,7 @@ public sealed class SilverSql
           _held_rules, _held_version, _held_at,
           CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
           CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-          CASE WHEN _rules <> '' THEN COALESCE(_held_row, {_sql.JsonObject(_bronze.Select(field => (field.Name, ToText(field))))}) END AS _row,
+          CASE WHEN _rules <> '' THEN {Kept($"COALESCE(_held_row, {_sql.JsonObject(_bronze.Select(field => (field.Name, ToText(field))))})")} END AS _row,
           {Lines("  ", _contract.KeyColumns.Select(KeyText))}
         FROM decided
         """;
@@ -187,8 +192,8 @@ public sealed class SilverSql
                 ),
                 {Parsed([.. _documents.Where(document => columns.Exists(source => source.ReadsWithin(document.Field)))])}
                 typed AS (
-                  SELECT {Lines("    ", ["_file, _file_row, _bronze_version, _position, _rules, _size", .. placed, .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}")])}
-                  FROM parsed
+                  SELECT {Lines("    ", ["_file, _file_row, _bronze_version, _position, _rules, _size", .. placed, .. columns.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. KeyColumns])}
+                  FROM {ParsedRows}
                 ){(_hasEnds ? Truncation("bronze", "") : "")}
                 SELECT _file, _file_row, row_number() OVER {order} AS _n, CAST(sum(_size) OVER {order} AS BIGINT) AS _bytes
                 FROM typed AS r{(_hasEnds ? "\n  LEFT JOIN truncation ON true" : "")}{string.Concat(awaited.Select(pair => Join(pair.Reference, pair.Index)))}
@@ -241,8 +246,8 @@ public sealed class SilverSql
                 ),
                 {Parsed([.. _documents.Where(document => sources.Exists(source => source.ReadsWithin(document.Field)))])}
                 keyed AS (
-                  SELECT {Lines("    ", ["_file, _file_row, _waited", .. sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. places.Select(name => $"{Technical(name)} AS {_sql.Name(name)}")])}
-                  FROM parsed
+                  SELECT {Lines("    ", ["_file, _file_row, _waited", .. sources.Select(source => $"{source.Value.Sql} AS {_sql.Name(source.Column.Name)}"), .. places.Select(name => $"{Technical(name)} AS {_sql.Name(name)}"), .. KeyColumns])}
+                  FROM {ParsedRows}
                 ),
                 waiting_rows AS (
                   SELECT {Lines("    ", ["_file, _file_row, _waited", .. keys.Select(column => Stored(column.ToField())), .. places.Select(_sql.Name)])}
@@ -391,11 +396,14 @@ public sealed class SilverSql
         var name = prefix + _sql.Name(column.Name);
         return column.Mask switch
         {
-            Contracts.Mask.Hash => _sql.Call("sha2", column.Type is StringType ? name : _sql.ToText(name, column.Type), "256"),
+            Contracts.Mask.Hash => _sql.Call("hmac", column.Type is StringType ? name : _sql.ToText(name, column.Type), prefix + MaskKey.InnerColumn, prefix + MaskKey.OuterColumn),
             Contracts.Mask.Redact => $"CASE WHEN {name} IS NOT NULL THEN '***' END",
             _ => name,
         };
     }
+
+    /// <summary>What was received, as the quarantine keeps it: of a table that masks only whoever has the key reads it.</summary>
+    private string Kept(string row) => _contract.Masks ? _sql.Call("seal", row) : row;
 
     /// <summary>The key as received, for a row that may not have got as far as a typed one.</summary>
     private string KeyText(SilverColumn column)

@@ -53,6 +53,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             Dialect = _sql.Engine,
             Run = new DocumentRun(spec.Table, spec.Pins.Run),
             Root = root,
+            Masks = _silver.Masks,
             Relations = [.. Inputs, .. written.SelectMany(one => one.Merge.Relations)],
             Outputs = [.. toDo.Select(one => one.Merge.Output)],
             Steps = [.. CheckSteps, .. LatestSteps, .. toDo.SelectMany(one => one.Steps)],

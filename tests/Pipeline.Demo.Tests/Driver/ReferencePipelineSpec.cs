@@ -75,7 +75,7 @@ public sealed class ReferencePipelineSpec : IDisposable
 
     private async Task RunAllJobsAsync(Lake lake, TransformGraph graph)
     {
-        var options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp") };
+        var options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MaskKey = new Secret("a key of thirty-two letters or more") };
         var tables = new OpenTables(lake);
         var planner = new JobPlanner(tables, graph, options, TimeProvider.System);
         var engine = new JobRunner(tables, new DuckDbEngine(tables.Lake.Store, options), options, TimeProvider.System);

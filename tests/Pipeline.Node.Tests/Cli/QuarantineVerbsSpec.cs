@@ -88,6 +88,7 @@ public sealed class QuarantineVerbsSpec : IDisposable
     private Task<string> ConfigureAsync(string check) =>
         RunningNode.ConfigureAsync(Directory.CreateDirectory(Path.Combine(_directory, $"{Guid.NewGuid():N}")).FullName, "app { type = kafka, bootstrap = \"127.0.0.1:1\", tables { people { topic = people } } }", $$"""
             lake.location = "{{Path.Combine(_directory, "lake")}}"
+                  transform.mask-key = "a key of thirty-two letters or more"
                   silver { people {
                     from = bronze/app/people
                     columns { id { type = long }, name { type = string, required = true }, phone { type = string, mask = redact } }

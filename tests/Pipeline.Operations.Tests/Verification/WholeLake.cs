@@ -85,7 +85,7 @@ internal sealed class WholeLake : IDisposable
     {
         Time = new HeldClock(at ?? new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
         Directory = Path.Combine(_directory, "lake");
-        _options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp") };
+        _options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MaskKey = new Secret("a key of thirty-two letters or more") };
     }
 
     public string Directory { get; }

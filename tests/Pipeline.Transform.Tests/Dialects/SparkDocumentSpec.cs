@@ -124,7 +124,7 @@ public sealed partial class SparkDocumentSpec
         var wrong = new List<string>();
         foreach (var document in documents)
         {
-            var names = document.Relations.Select(relation => relation.Name).Concat(NamesOf(document.Steps)).ToHashSet(StringComparer.Ordinal);
+            var names = document.Relations.Select(relation => relation.Name).Concat(NamesOf(document.Steps)).Concat(document.Masks == true ? ["mask_key"] : []).ToHashSet(StringComparer.Ordinal);
             Assert.All(names, name => Assert.Matches("^[a-z0-9_]+$", name));
             foreach (var (name, sql) in RenderedRuns.StatementsOf(document))
             {

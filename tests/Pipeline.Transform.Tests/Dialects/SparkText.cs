@@ -9,7 +9,7 @@ internal sealed partial class SparkText
     private static readonly HashSet<string> Known = new(StringComparer.OrdinalIgnoreCase)
     {
         "AND", "AS", "BY", "CASE", "CAST", "DECIMAL", "DISTINCT", "ELSE", "EXCEPT", "EXISTS", "FILTER", "FROM", "IN", "IS", "JOIN", "NOT", "ON", "OR", "OVER", "SELECT", "THEN", "TRY_CAST", "UNION", "USING", "VALUES", "WHEN", "WHERE", "ALL",
-        "abs", "array", "ceil", "chr", "coalesce", "concat", "concat_ws", "contains", "count", "date_add", "date_trunc", "datediff", "dayofweek", "double", "element_at", "exists", "explode", "extract", "float", "floor", "from_json",
+        "abs", "aes_decrypt", "aes_encrypt", "array", "base64", "decode", "encode", "split_part", "unbase64", "ceil", "chr", "coalesce", "concat", "concat_ws", "contains", "count", "date_add", "date_trunc", "datediff", "dayofweek", "double", "element_at", "exists", "explode", "extract", "float", "floor", "from_json",
         "get_json_object", "greatest", "hex", "if", "json_array_length", "last_day", "least", "left", "length", "lower", "map", "max", "md5", "min", "named_struct", "nullif", "octet_length", "rank", "regexp_like", "regexp_replace", "replace", "right",
         "round", "row_number", "sha2", "split", "startswith", "substr", "sum", "timestamp_micros", "to_json", "transform", "translate", "trim", "try_element_at", "unhex", "unix_micros", "upper", "year",
     };

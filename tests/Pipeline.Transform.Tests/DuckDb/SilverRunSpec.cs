@@ -51,12 +51,12 @@ public sealed class SilverRunSpec
             "NULL, 'e@x', 7, '1', NULL, 'r', 14"));
         await lake.RunAllAsync();
 
-        Assert.Equal(["1|new@x|7|2.50|a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3|20", "4|d@x||||13"],
+        Assert.Equal([$"1|new@x|7|2.50|{Silver.MaskSpec.Hash("123")}|20", "4|d@x||||13"],
             await lake.RowsAsync("SELECT user_id, email, team_id, score, phone, _position FROM silver.users ORDER BY user_id"));
         Assert.Equal(["2|required:email|false", "3|type:score,email_valid|false", "|required:user_id|false"],
             await lake.RowsAsync("SELECT user_id, _rules, _held FROM silver.users__quarantine ORDER BY user_id"));
         Assert.Equal(["""{"user_id":"3","email":"nobody","team_id":"7","score_text":"many","phone":null,"_op":"r","_position":"12","_ingested_at":"2026-01-01 00:00:00+00"}"""],
-            await lake.RowsAsync("SELECT _row FROM silver.users__quarantine WHERE user_id = '3'"));
+            (await lake.RowsAsync("SELECT _row FROM silver.users__quarantine WHERE user_id = '3'")).Select(MaskKey.Of(TestLake.Key).Open));
         Assert.Equal(["""6|0|2|3|1|0|0|{"email_valid":1,"required:email":1,"required:user_id":1,"type:score":1}|{"has_team":1}"""],
             await lake.RowsAsync("SELECT rows_in, released, accepted, quarantined, superseded, deleted, replaced, quarantined_by_rule, warned_by_rule FROM silver._quality WHERE table_name = 'silver/users'"));
     }

@@ -23,7 +23,7 @@ WITH source AS (
     TRY_CAST(_texts[7] AS BIGINT),
     TRY_CAST(_texts[8] AS TIMESTAMP),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM (SELECT *, array(get_json_object(_row, '$[\'user_id\']'), get_json_object(_row, '$[\'email\']'), get_json_object(_row, '$[\'team_id\']'), get_json_object(_row, '$[\'score\']'), get_json_object(_row, '$[\'phone\']'), get_json_object(_row, '$[\'photo\']'), get_json_object(_row, '$[\'_op\']'), get_json_object(_row, '$[\'_position\']'), get_json_object(_row, '$[\'_ingested_at\']')) AS _texts FROM held) AS received
+  FROM (SELECT *, array(get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'user_id\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'email\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'team_id\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'score\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'phone\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'photo\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'_op\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'_position\']'), get_json_object(CASE WHEN _row LIKE 'sealed:%' THEN decode(aes_decrypt(unbase64(split_part(_row, ':', 3)), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'), 'UTF-8') ELSE _row END, '$[\'_ingested_at\']')) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *
@@ -40,7 +40,7 @@ typed AS (
     _s__position AS _position,
     _s__ingested_at AS _ingested_at,
     _s__op AS _op
-  FROM parsed
+  FROM parsed CROSS JOIN mask_key
 ),
 ruled AS (
   SELECT *,
@@ -73,7 +73,7 @@ SELECT `user_id`,
   `email`,
   `team_id`,
   `score`,
-  sha2(`phone`, 256) AS `phone`,
+  sha2(concat(unhex(_mask_outer), unhex(sha2(concat(unhex(_mask_inner), encode(`phone`, 'UTF-8')), 256))), 256) AS `phone`,
   CASE WHEN `photo` IS NOT NULL THEN '***' END AS `photo`,
   _position,
   _ingested_at,
@@ -84,6 +84,6 @@ SELECT `user_id`,
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, to_json(named_struct('user_id', CAST(_s_user_id AS STRING), 'email', _s_email, 'team_id', CAST(_s_team_id AS STRING), 'score', _s_score, 'phone', _s_phone, 'photo', hex(_s_photo), '_op', _s__op, '_position', CAST(_s__position AS STRING), '_ingested_at', concat(CAST(_s__ingested_at AS STRING), '+00')), map('ignoreNullFields', 'false'))) END AS _row,
+  CASE WHEN _rules <> '' THEN transform(array(COALESCE(_held_row, to_json(named_struct('user_id', CAST(_s_user_id AS STRING), 'email', _s_email, 'team_id', CAST(_s_team_id AS STRING), 'score', _s_score, 'phone', _s_phone, 'photo', hex(_s_photo), '_op', _s__op, '_position', CAST(_s__position AS STRING), '_ingested_at', concat(CAST(_s__ingested_at AS STRING), '+00')), map('ignoreNullFields', 'false')))), _a1 -> CASE WHEN _a1 LIKE 'sealed:%' THEN _a1 ELSE concat('sealed:spark:', base64(aes_encrypt(encode(_a1, 'UTF-8'), (SELECT unhex(_mask_rows) FROM mask_key), 'GCM'))) END)[0] END AS _row,
   CASE WHEN _rules <> '' THEN CAST(_s_user_id AS STRING) END AS _key_user_id
 FROM decided

@@ -23,7 +23,7 @@ WITH source AS (
     TRY_CAST(_texts[8] AS BIGINT),
     TRY_CAST(_texts[9] AS TIMESTAMPTZ),
     _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-  FROM (SELECT *, json_extract_string(_row, ['$."user_id"', '$."email"', '$."team_id"', '$."score"', '$."phone"', '$."photo"', '$."_op"', '$."_position"', '$."_ingested_at"']) AS _texts FROM held) AS received
+  FROM (SELECT *, json_extract_string(open_row(_row), ['$."user_id"', '$."email"', '$."team_id"', '$."score"', '$."phone"', '$."photo"', '$."_op"', '$."_position"', '$."_ingested_at"']) AS _texts FROM held) AS received
 ),
 parsed AS (
   SELECT *
@@ -40,7 +40,7 @@ typed AS (
     _s__position AS _position,
     _s__ingested_at AS _ingested_at,
     _s__op AS _op
-  FROM parsed
+  FROM parsed CROSS JOIN mask_key
 ),
 ruled AS (
   SELECT *,
@@ -73,7 +73,7 @@ SELECT "user_id",
   "email",
   "team_id",
   "score",
-  sha256("phone") AS "phone",
+  sha256(unhex(_mask_outer) || unhex(sha256(unhex(_mask_inner) || encode("phone")))) AS "phone",
   CASE WHEN "photo" IS NOT NULL THEN '***' END AS "photo",
   _position,
   _ingested_at,
@@ -84,6 +84,6 @@ SELECT "user_id",
   _held_rules, _held_version, _held_at,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
   CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR) ELSE concat('"', regexp_replace(_s_email, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('team_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_team_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('score') AS VARCHAR), ':', CASE WHEN _s_score IS NULL THEN 'null' WHEN strlen(_s_score) < 512 OR regexp_matches(_s_score, '[\x00-\x1f]') THEN CAST(to_json(_s_score) AS VARCHAR) ELSE concat('"', regexp_replace(_s_score, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('phone') AS VARCHAR), ':', CASE WHEN _s_phone IS NULL THEN 'null' WHEN strlen(_s_phone) < 512 OR regexp_matches(_s_phone, '[\x00-\x1f]') THEN CAST(to_json(_s_phone) AS VARCHAR) ELSE concat('"', regexp_replace(_s_phone, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('photo') AS VARCHAR), ':', COALESCE(CAST(to_json(hex(_s_photo)) AS VARCHAR), 'null'), ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR) ELSE concat('"', regexp_replace(_s__op, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
+  CASE WHEN _rules <> '' THEN seal_row(COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR) ELSE concat('"', regexp_replace(_s_email, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('team_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_team_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('score') AS VARCHAR), ':', CASE WHEN _s_score IS NULL THEN 'null' WHEN strlen(_s_score) < 512 OR regexp_matches(_s_score, '[\x00-\x1f]') THEN CAST(to_json(_s_score) AS VARCHAR) ELSE concat('"', regexp_replace(_s_score, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('phone') AS VARCHAR), ':', CASE WHEN _s_phone IS NULL THEN 'null' WHEN strlen(_s_phone) < 512 OR regexp_matches(_s_phone, '[\x00-\x1f]') THEN CAST(to_json(_s_phone) AS VARCHAR) ELSE concat('"', regexp_replace(_s_phone, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('photo') AS VARCHAR), ':', COALESCE(CAST(to_json(hex(_s_photo)) AS VARCHAR), 'null'), ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR) ELSE concat('"', regexp_replace(_s__op, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}'))) END AS _row,
   CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
 FROM decided

@@ -12,7 +12,7 @@ using Pipeline.Transform.Jobs;
 namespace Pipeline.Transform.Engines.DuckDb;
 
 /// <summary>One execution of a document in a DuckDB session.</summary>
-internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IObjectStore store, JobDocument document, string sha256, string execution)
+internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IObjectStore store, JobDocument document, string sha256, string execution, MaskKey? key = null)
 {
     private const string Marks = "marks.parquet";
 
@@ -32,10 +32,11 @@ internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IO
         foreach (var schema in document.Relations.Where(relation => relation.Name.Contains('.')).Select(relation => relation.Name.Split('.')[0]).Distinct(StringComparer.Ordinal))
             session.Execute($"CREATE SCHEMA IF NOT EXISTS {Sql.Name(schema)}");
         if (settings.Threads > 1 && RowBytes() * VectorRows * settings.Threads > settings.MemoryBytesMax / 32) session.Execute("SET threads = 1");
+        if (key is not null) Provide(key);
         Confine();
         _waiting.AddRange(document.Relations);
         await BindAsync(cancellationToken);
-        foreach (var step in document.Steps) await DoAsync(step, cancellationToken);
+        foreach (var step in document.Steps) await DoneAsync(step, cancellationToken);
         return new JobAnswer
         {
             Format = JobDocument.CurrentFormat,
@@ -114,6 +115,27 @@ internal sealed class StepRun(DuckDbSession session, DuckDbSettings settings, IO
         var gone = await TableFiles.RelationAsync(session, store, relation.Location, place, [leftOut], withOrigin: false, cancellationToken);
         var columns = Sql.Names(relation.Columns.Select(column => column.Name).Concat(relation.Origin ? [TableFiles.File, TableFiles.FileRow] : []));
         return $"SELECT {columns} FROM ({rows}) AS t ANTI JOIN ({gone}) AS g USING ({TableFiles.File}, {TableFiles.FileRow})";
+    }
+
+    /// <summary>The key is no part of any statement that could be told.</summary>
+    private void Provide(MaskKey masks)
+    {
+        session.Execute($"CREATE TEMP TABLE {MaskKey.Relation} AS SELECT {Sql.Text(masks.Inner)} AS {MaskKey.InnerColumn}, {Sql.Text(masks.Outer)} AS {MaskKey.OuterColumn}");
+        session.Register("seal_row", masks.Seal);
+        session.Register("open_row", masks.Open);
+    }
+
+    /// <summary>What DuckDB says of a row that it fails on has values of it: of a table that masks these are not for people.</summary>
+    private async ValueTask DoneAsync(JobStep step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await DoAsync(step, cancellationToken);
+        }
+        catch (DuckDBException e) when (key is not null && DuckDbSession.IsOfARow(e))
+        {
+            throw new PipelineException(FaultKind.Invalid, $"Table {document.Run.Table}", $"a statement fails on a row ({e.Message.Split(':')[0]}); its values are not told, since the table masks some", $"Correct the rule that was changed last, or run './pipeline rebuild {document.Run.Table}'.");
+        }
     }
 
     private async ValueTask DoAsync(JobStep step, CancellationToken cancellationToken)

@@ -7,6 +7,7 @@ using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Jobs.Rebuild;
@@ -66,7 +67,7 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         var adds = new List<AddFile>();
         foreach (var file in built?.Files ?? []) adds.Add(await CopyAsync(target.Id, builtId, file, cancellationToken));
         var files = target.Replaced(new MergeFiles(adds, [], built?.RowCount ?? 0), commits.Now);
-        return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true);
+        return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true, contract: built?.Metadata.Configuration.GetValueOrDefault(ContractShape.Property));
     }
 
     /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>

@@ -96,6 +96,7 @@ public sealed class TableRebuild
 
     private async ValueTask<RebuildProgress> SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
     {
+        contract = await _options.KeyedAsync(contract, cancellationToken);
         var beside = BesideOf(contract.Table);
         await FinishAsync(contract.Table, cancellationToken);
         // What was begun by another contract, or of another Bronze table, is of no use.
@@ -175,7 +176,7 @@ public sealed class TableRebuild
         var bronze = (await _tables.TryOpenAsync(contract.From, cancellationToken))?.Current
             ?? throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"{contract.From}, which it is made from, is not there", "Run the pipeline until its source has brought something.");
         var sql = new SilverSql(contract, bronze.Schema, SqlDialect.DuckDb);
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, ContractShape.Of(contract).ToJson(), sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
     }
 
     private async ValueTask RemoveAsync(TableId beside, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using Pipeline.Transform;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 
-namespace Pipeline.Operations.Quarantine;
+namespace Pipeline.Operations.Quarantines;
 
 /// <param name="Table">A Silver table.</param>
 public sealed record RedriveQuarantineRequest(TableId Table);

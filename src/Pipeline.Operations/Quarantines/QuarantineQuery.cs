@@ -4,7 +4,7 @@ using Pipeline.DuckDb;
 using Pipeline.Operations.Inspection;
 using Pipeline.Transform.Dialects;
 
-namespace Pipeline.Operations.Quarantine;
+namespace Pipeline.Operations.Quarantines;
 
 /// <summary>Asks about the rows of a quarantine, beside those of its table.</summary>
 internal static class QuarantineQuery

@@ -6,10 +6,11 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.DuckDb;
 using Pipeline.Operations.Inspection;
+using Pipeline.Transform;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Graph;
 
-namespace Pipeline.Operations.Quarantine;
+namespace Pipeline.Operations.Quarantines;
 
 /// <param name="Table">A Silver table.</param>
 /// <param name="Rule">Only rows that break it.</param>
@@ -21,7 +22,7 @@ public sealed record ShowQuarantineRequest(TableId Table, string? Rule, int Rows
 /// <param name="Rules">Those that it breaks, separated by commas.</param>
 /// <param name="IsWaiting">It only misses a parent.</param>
 /// <param name="OlderPosition">The position of the older row of its key that the table has; null: it has none.</param>
-/// <param name="Row">What was received, as JSON; what the contract masks is <c>***</c>.</param>
+/// <param name="Row">What was received, as JSON; what the contract masks is <c>***</c>. Null where it is sealed and there is no key.</param>
 public sealed record QuarantinedRow(IReadOnlyList<string?> Key, string Rules, bool IsWaiting, string Op, long Position, LakeTimestamp QuarantinedAt, long? OlderPosition, string? Row);
 
 /// <param name="Key">The names of the key's columns.</param>
@@ -33,21 +34,21 @@ public static class ShowQuarantine
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <exception cref="PipelineException">No such table is configured, or the lake has no quarantine of it.</exception>
-    public static async Task<ShowQuarantineResult> RunAsync(ShowQuarantineRequest request, TransformGraph graph, Lake lake, CancellationToken cancellationToken)
+    public static async Task<ShowQuarantineResult> RunAsync(ShowQuarantineRequest request, TransformGraph graph, TransformOptions options, Lake lake, CancellationToken cancellationToken)
     {
         var contract = SilverOf(graph, request.Table);
         using var query = new LakeQuery(cancellationToken);
         var quarantine = await LakeInventory.OpenAsync(lake, TableId.Quarantine(request.Table.Name), cancellationToken);
-        var key = QuarantineQuery.KeyOf(quarantine);
+        var columns = QuarantineQuery.KeyOf(quarantine);
         var where = request.Rule is { } rule ? $"WHERE list_contains(string_split(_rules, ','), {Sql.Text(rule)}) " : "";
         var rows = query.Rows($"""
-            SELECT {string.Concat(key.Select(name => $"{Sql.Name(name)}, "))}_rules, _held, _op, _position, epoch_us(_quarantined_at), _older, _row
+            SELECT {string.Concat(columns.Select(name => $"{Sql.Name(name)}, "))}_rules, _held, _op, _position, epoch_us(_quarantined_at), _older, _row
             FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, request.Table, cancellationToken)}) AS r
             {where}ORDER BY _quarantined_at, _bronze_version, _position, _bronze_file, _bronze_row LIMIT {request.RowsMax.ToString(CultureInfo.InvariantCulture)}
             """, quarantine);
-        var masked = MaskedIn(contract);
-        return new ShowQuarantineResult(key, [.. rows.Select(row => new QuarantinedRow([.. row.Take(key.Count).Select(value => (string?)value)], (string)row[key.Count]!, (bool)row[key.Count + 1]!, (string)row[key.Count + 2]!,
-            (long)row[key.Count + 3]!, new LakeTimestamp((long)row[key.Count + 4]!, HasZone: true), (long?)row[key.Count + 5], Masked((string?)row[key.Count + 6], masked)))]);
+        var (masked, key) = (MaskedIn(contract), contract.Masks ? await options.RevealMaskKeyAsync(cancellationToken) : null);
+        return new ShowQuarantineResult(columns, [.. rows.Select(row => new QuarantinedRow([.. row.Take(columns.Count).Select(value => (string?)value)], (string)row[columns.Count]!, (bool)row[columns.Count + 1]!, (string)row[columns.Count + 2]!,
+            (long)row[columns.Count + 3]!, new LakeTimestamp((long)row[columns.Count + 4]!, HasZone: true), (long?)row[columns.Count + 5], Masked((string?)row[columns.Count + 6], masked, key)))]);
     }
 
     /// <exception cref="PipelineException">It is not a Silver table of the configuration.</exception>
@@ -59,10 +60,12 @@ public static class ShowQuarantine
     private static HashSet<string?> MaskedIn(SilverContract contract) =>
         [.. contract.Columns.Where(column => column.Mask != Mask.None).SelectMany(column => column.Sources).Select(source => source.Column is { } name ? LakeName.OfSourceColumn(name) : null)];
 
-    private static string? Masked(string? row, HashSet<string?> masked)
+    private static string? Masked(string? row, HashSet<string?> masked, MaskKey? key)
     {
         if (row is null || masked.Count == 0) return row;
-        if (JsonNode.Parse(row) is not JsonObject members) return null;
+        // Sealed, and nobody here can open it.
+        if (key is null) return null;
+        if (JsonNode.Parse(key.Open(row)) is not JsonObject members) return null;
         foreach (var name in members.Select(member => member.Key).ToList())
         {
             // A whole record is hidden where a part of it is: it may be no JSON at all.

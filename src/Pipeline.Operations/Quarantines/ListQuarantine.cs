@@ -3,7 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Operations.Inspection;
 
-namespace Pipeline.Operations.Quarantine;
+namespace Pipeline.Operations.Quarantines;
 
 /// <param name="Table">Only this Silver table's; null: those of all.</param>
 public sealed record ListQuarantineRequest(TableId? Table);

@@ -1,0 +1,43 @@
+using Pipeline.Core;
+using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Graph;
+
+namespace Pipeline.Transform.Jobs.Rebuild;
+
+/// <summary>What a changed configuration means for the tables that are there.</summary>
+/// <param name="options">With the key of masks.</param>
+public sealed class ChangedTables(OpenTables tables, TransformGraph graph, TransformOptions options)
+{
+    /// <summary>
+    /// What has changed of a table's configuration since its rows were made. Nothing for a table that is not there, or whose log does
+    /// not say by what contract it was made.
+    /// </summary>
+    /// <exception cref="PipelineException">Its log cannot be read, or it masks and has no key.</exception>
+    public async ValueTask<IReadOnlyList<ContractChange>> SinceAsync(TableId table, CancellationToken cancellationToken)
+    {
+        if (await tables.TryOpenAsync(table, cancellationToken) is not { } made || made.Current.Position(JobPins.RunAppId) is null) return [];
+        if (graph.TryGold(table) is { } node)
+            return made.Current.Position(JobPlanner.DefinitionAppId) == JobPlanner.Fingerprint(node.Gold) ? [] : [new ContractChange(ChangedPart.Query, "", ChangeKind.Changed, ChangeMeaning.Rebuild)];
+        if (graph.TrySilver(table) is not { } contract) return [];
+        var now = ContractShape.Of(await options.KeyedAsync(contract, cancellationToken));
+        var changes = now.ChangesSince(made.Current.Metadata.Configuration.GetValueOrDefault(ContractShape.Property));
+        if (changes.All(change => change.Meaning != ChangeMeaning.JudgeQuarantine)) return changes;
+        var isEmpty = (await tables.TryOpenAsync(TableId.Quarantine(table.Name), cancellationToken))?.Current.RowCount is null or 0;
+        return isEmpty ? [.. changes.Select(change => change.Meaning == ChangeMeaning.JudgeQuarantine ? change with { Meaning = ChangeMeaning.Nothing } : change)] : changes;
+    }
+
+    /// <summary>Makes a Silver table anew whose rows would be others, and the Silver tables that refer to it; Gold follows by itself.</summary>
+    /// <param name="onBegin">Told why, before.</param>
+    /// <param name="onRebuilt">Told of each table that is done.</param>
+    /// <returns>Whether it was.</returns>
+    public async ValueTask<bool> RebuildAsync(TableId table, TimeProvider time, Action<IReadOnlyList<ContractChange>> onBegin, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
+    {
+        if (graph.TrySilver(table) is null) return false;
+        var changes = (await SinceAsync(table, cancellationToken)).Where(change => change.Meaning >= ChangeMeaning.FillColumns).ToList();
+        if (changes.Count == 0) return false;
+        onBegin(changes);
+        var isReferred = graph.Silver.Any(other => other.References.Any(reference => reference.Table == table)) && changes.Exists(change => change.Meaning == ChangeMeaning.Rebuild);
+        await new TableRebuild(tables.Lake, graph, options, time).RunAsync(table, withDependents: isReferred, onRebuilt, cancellationToken);
+        return true;
+    }
+}
