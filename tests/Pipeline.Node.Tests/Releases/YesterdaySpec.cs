@@ -13,7 +13,7 @@ namespace Pipeline.Node.Tests.Releases;
 /// <summary>What the releases before have left opens, goes on, and is right to the end.</summary>
 public sealed partial class YesterdaySpec
 {
-    private static readonly string[] WithReferences = ["user_sessions", "product_inventory", "financial_transactions", "user_events", "order_events", "inventory_updates"];
+    private static readonly string[] WithReferences = ["product_inventory", "financial_transactions", "user_events", "order_events", "inventory_updates"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -75,6 +75,9 @@ public sealed partial class YesterdaySpec
         Assert.Equal(0, await node.StopAsync(Cancel));
         // Its contracts were written before Spark was thought of.
         Assert.Contains("DuckDB runs it, and Spark would give another answer", node.Log, StringComparison.Ordinal);
+
+        // Its one table that masks has no key yet: it stands, and says the line.
+        Assert.Contains("pipeline.transform.mask-key = \"secret:file:", node.Log, StringComparison.Ordinal);
 
         Assert.Equal(1, await RunsOverAsync(state, release.HalfWay));
         Assert.DoesNotContain(release.HalfWay, Unended(state));
