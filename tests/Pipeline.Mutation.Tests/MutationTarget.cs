@@ -27,7 +27,11 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
         ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs", "Jobs/StatementsChoice.cs", "Jobs/EngineRule.cs"],
         "Pipeline.Transform.Tests",
-        ["MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec", "ContractChangeSpec"]);
+        [
+            "MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec",
+            "ContractChangeSpec.Statements_that_are_gone_are_said_and_others_are_not_taken", "ContractChangeSpec.A_run_that_another_of_its_number_was_faster_than_is_planned_anew_and_no_statements_are_missed",
+            "ContractChangeSpec.A_run_that_others_have_followed_needs_no_statements_any_more",
+        ]);
 
     public static readonly MutationTarget Core = new("Pipeline.Core", ["Buffers/ByteBudget.cs"], "Pipeline.Core.Tests", ["ByteBudgetSpec"]);
 

@@ -136,6 +136,20 @@ public sealed class ContractChangeSpec : IDisposable
         await Assert.ThrowsAsync<JobSupersededException>(async () => await new JobPlanner(new OpenTables(_lake.Lake), other, _lake.Options, _lake.Time).ExpandAsync(pins, SqlDialect.DuckDb, TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public async Task A_run_that_others_have_followed_needs_no_statements_any_more()
+    {
+        await AppendAsync("(2, 'b@x', NULL, 'c', 5)");
+        var pins = (await _lake.Planner.PlanAsync(TableId.Silver("users"), TestContext.Current.CancellationToken))!;
+        await _lake.RunAsync(pins);
+        var other = TestGraph.Of(Changed("check = \"regexp_like(email, '@')\"", "check = \"true\""));
+        await AppendAsync("(3, 'dirt', NULL, 'c', 6)");
+        await RunAllAsync(other);
+        await _lake.Lake.Store.DeleteAsync(JobStatements.PathOf(pins.Table, pins.Statements!), TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<JobSupersededException>(async () => await new JobPlanner(new OpenTables(_lake.Lake), other, _lake.Options, _lake.Time).ExpandAsync(pins, SqlDialect.DuckDb, TestContext.Current.CancellationToken));
+    }
+
     public void Dispose() => _lake.Dispose();
 
     private static string Changed(string from, string to)
