@@ -48,6 +48,9 @@ public sealed class Chunk : IDisposable
     /// <summary>Bytes of its rows as the source sent them, for sources that count them with their rows; 0: this one counts elsewhere.</summary>
     public long SourceBytes { get; init; }
 
+    /// <summary>How many values of a column its rows have none for, because the lake's type does not hold them; null: all are held.</summary>
+    public IReadOnlyDictionary<string, long>? Nulled { get; init; }
+
     /// <summary>What goes with the position that the chunk ends at.</summary>
     public SplitMarks Marks { get; init; }
 

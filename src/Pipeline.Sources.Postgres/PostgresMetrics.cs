@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
@@ -17,6 +18,7 @@ internal sealed class PostgresMetrics : IDisposable
     private readonly Counter<long> _records;
     private readonly Counter<long> _bytes;
     private readonly Counter<long> _gaps;
+    private readonly Counter<long> _nulled;
     private volatile SlotState? _slot;
 
     /// <param name="lags">How long ago the moment was up to which each table has been read.</param>
@@ -26,6 +28,7 @@ internal sealed class PostgresMetrics : IDisposable
         _records = _meter.Counter(Instruments.PostgresRecords);
         _bytes = _meter.Counter(Instruments.PostgresBytes);
         _meter.Gauge<long>(Instruments.PostgresInFlightBytes, () => [(_queues.Keys.Sum(queue => queue.Bytes), [_source])]);
+        _nulled = _meter.Counter(Instruments.PostgresNulled);
         _gaps = _meter.Counter(Instruments.PostgresGaps);
         _meter.Gauge(Instruments.SlotRetainedBytes, () => Slot(slot => slot.RetainedBytes));
         _meter.Gauge(Instruments.SlotSafeBytes, () => Slot(slot => slot.SafeBytes));
@@ -45,6 +48,7 @@ internal sealed class PostgresMetrics : IDisposable
         if (chunk.RowCount == 0) return;
         _records.Add(chunk.RowCount, Instruments.PostgresRecords.Tagged(_source, chunk.Table));
         _bytes.Add(chunk.SourceBytes, Instruments.PostgresBytes.Tagged(_source, chunk.Table));
+        foreach (var (column, values) in chunk.Nulled ?? ImmutableDictionary<string, long>.Empty) _nulled.Add(values, Instruments.PostgresNulled.Tagged(_source, chunk.Table, column));
     }
 
     public void Stopped(ChunkQueue queue) => _queues.TryRemove(queue, out _);

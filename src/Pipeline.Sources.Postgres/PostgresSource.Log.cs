@@ -40,6 +40,12 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Debug, Message = "Slot {Slot} could not be looked at: {Cause}")]
     public static partial void SlotUnseen(this ILogger log, string slot, string cause);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: column {Column} has values that the lake's type does not hold (infinity, before the year 1 or after 9999, NaN of a decimal). They are null there; pipeline.source.values.nulled counts them")]
+    public static partial void ValuesNulled(this ILogger log, string source, string table, string column);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source}, table {Table}: the server computes {Columns} and does not publish them, so that the lake does not have them. {Help}")]
+    public static partial void GeneratedLeftOut(this ILogger log, string source, string table, string columns, string help);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} of the stream is left out")]
     public static partial void ColumnLeftOut(this ILogger log, string table, string column);
 

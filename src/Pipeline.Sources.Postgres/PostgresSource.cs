@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
@@ -22,6 +24,8 @@ internal sealed class PostgresSource : IRemovableSource
     private readonly ConfirmedPosition _confirmed = new();
     private readonly PostgresMetrics _metrics;
     private readonly SplitLooks _looks = new();
+    private readonly ConcurrentDictionary<(string Table, string Column), byte> _nulled = new();
+    private readonly ILogger _log;
     private string? _server;
     private readonly CaptureOwnership _ownership;
     private readonly CaptureListing _listing;
@@ -31,6 +35,7 @@ internal sealed class PostgresSource : IRemovableSource
         Tables = definition.Tables;
         _options = definition.Options;
         _services = services;
+        _log = services.Logs.CreateLogger<PostgresSource>();
         _connections = new PostgresConnections(_options, services.Secrets, services.Owner.Name, services.Waits, services.Certificates);
         _tables = new DescribedTables(_connections);
         _metrics = new PostgresMetrics(Name, Lags);
@@ -80,6 +85,7 @@ internal sealed class PostgresSource : IRemovableSource
             await foreach (var chunk in queue.TakeAllAsync(cancellationToken))
             {
                 _metrics.Read(chunk);
+                TellNulled(chunk);
                 yield return chunk;
             }
         }
@@ -147,6 +153,13 @@ internal sealed class PostgresSource : IRemovableSource
     {
         _metrics.Dispose();
         return _connections.DisposeAsync();
+    }
+
+    /// <summary>Said once a column.</summary>
+    private void TellNulled(Chunk chunk)
+    {
+        foreach (var column in chunk.Nulled?.Keys ?? [])
+            if (_nulled.TryAdd((chunk.Table, column), 0)) _log.ValuesNulled(Name, chunk.Table, column);
     }
 
     private async Task ReadSplitAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)

@@ -1,3 +1,5 @@
+using Apache.Arrow;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Emulation.Postgres;
@@ -31,6 +33,48 @@ public sealed class NewerServerSpec : PostgresSpec
         var changes = await ReadSlowlyAsync(admin, source, splits[0].Id, Rows);
 
         Assert.Equal((Rows, Rows), (snapshot, changes));
+    }
+
+    [Fact]
+    public async Task Columns_that_the_server_computes_come_where_they_are_published_and_are_told_where_they_are_not()
+    {
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        await using var server = await NewerServers.StartAsync(18, directory, new Dictionary<string, string>(StringComparer.Ordinal), Cancel);
+        await using var admin = NpgsqlDataSource.Create(server.ConnectionString);
+        await ExecuteAsync(admin, "create table items (number bigint primary key, twice bigint generated always as (number * 2) stored, thrice bigint generated always as (number * 3)); insert into items values (1)");
+        var logs = new LogLines();
+        await using (var source = TestDatabase.Open(OptionsOf(server), logs))
+        {
+            await source.ListSplitsAsync("items", Cancel);
+            Assert.Equal(["number"], ColumnsOf(await source.DescribeAsync("items", Cancel)));
+        }
+
+        Assert.Contains(logs.At(LogLevel.Information), line => line.Contains("the server computes twice, thrice and does not publish them", StringComparison.Ordinal) && line.Contains("publish_generated_columns = stored", StringComparison.Ordinal));
+        await ExecuteAsync(admin, "alter publication pipeline_app set (publish_generated_columns = stored)");
+        await using var published = TestDatabase.Open(OptionsOf(server));
+        var splits = await published.ListSplitsAsync("items", Cancel);
+        Assert.Equal(["number", "twice"], ColumnsOf(await published.DescribeAsync("items", Cancel)));
+        await ExecuteAsync(admin, "insert into items values (2)");
+
+        Assert.Equal([2L, 4L], await TwicesAsync(published, splits[1].Id, 2));
+        Assert.Equal([4L], await TwicesAsync(published, splits[0].Id, 1));
+    }
+
+    private static IEnumerable<string> ColumnsOf(Schema schema) => schema.FieldsList.Select(field => field.Name).Where(name => name[0] != '_');
+
+    private async Task<List<long>> TwicesAsync(PostgresSource source, SplitId split, int rows)
+    {
+        var values = new List<long>();
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
+        {
+            using (chunk)
+            {
+                if (chunk.Rows is { } read) values.AddRange(((Int64Array)read.Column("twice")).Values.ToArray());
+                if (values.Count >= rows) break;
+            }
+        }
+
+        return values;
     }
 
     [Fact]

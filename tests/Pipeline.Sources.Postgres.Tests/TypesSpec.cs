@@ -3,7 +3,10 @@ using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using CsCheck;
+using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -12,20 +15,21 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
 {
     private const string CreateTable = """
         create type mood as enum ('sad', 'ok', 'happy');
+        create type pair as (a integer, b text);
         create domain price as numeric(10,3) check (value > -1000000);
         create table t (
           number bigint not null, bo boolean, i2 smallint, i4 integer, i8 bigint, f4 real, f8 double precision,
           n2 numeric(18,2), n10 numeric(38,10), n0 numeric(38,0), nw numeric(5,-2), ns numeric(3,5), na numeric, pr price,
           tx text, vc varchar(30), ch char(5), da date, ts timestamp, tz timestamptz, uu uuid, js json, jb jsonb, by bytea,
-          mo mood, ip inet, iv interval, ti time, ia integer[], ta text[], mn money, xm xml, ra int4range, oi oid,
+          mo mood, ip inet, iv interval, ti time, ia integer[], ta text[], mn money, xm xml, ra int4range, oi oid, co pair, ca pair[], tt text[], ra2 int4range[],
           updated_at timestamptz not null default clock_timestamp());
         """;
 
     private static readonly string[] Columns =
-        ["bo", "i2", "i4", "i8", "f4", "f8", "n2", "n10", "n0", "nw", "ns", "na", "pr", "tx", "vc", "ch", "da", "ts", "tz", "uu", "js", "jb", "by", "mo", "ip", "iv", "ti", "ia", "ta", "mn", "xm", "ra", "oi"];
+        ["bo", "i2", "i4", "i8", "f4", "f8", "n2", "n10", "n0", "nw", "ns", "na", "pr", "tx", "vc", "ch", "da", "ts", "tz", "uu", "js", "jb", "by", "mo", "ip", "iv", "ti", "ia", "ta", "mn", "xm", "ra", "oi", "co", "ca", "tt", "ra2"];
 
     /// <summary>Types whose values the server sends as text even where binary is asked for.</summary>
-    private static readonly HashSet<string> TextOnly = new(["ip", "iv", "ti", "ia", "ta", "mn", "ra"], StringComparer.Ordinal);
+    private static readonly HashSet<string> TextOnly = new(["ip", "iv", "ti", "ia", "ta", "mn", "ra", "co", "ca", "tt", "ra2"], StringComparer.Ordinal);
 
     public enum Way
     {
@@ -79,12 +83,16 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
     {
         await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
         await database.ExecuteAsync(CreateTable, Cancel);
-        await using var capture = await CaptureAsync(database);
+        var logs = new LogLines();
+        await using var capture = await CaptureAsync(database, logs);
 
         await database.ExecuteAsync(Unrepresentable, Cancel);
+        using var measured = new Measurements("source", capture.Source.Name);
         var rows = await ReadAsync(capture.Current, Columns, 4);
 
         AssertUnrepresentable(rows);
+        Assert.Equal([3, 1, 3, 3], new[] { "da", "n2", "ts", "tz" }.Select(column => measured.Sum(Instruments.PostgresNulled, capture.Source.Name, "t", column)));
+        Assert.Equal(4, logs.At(LogLevel.Warning).Count(line => line.Contains("has values that the lake's type does not hold", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -151,7 +159,17 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
             Literal(Gen.Int[0, 86_399].Select(seconds => TimeSpan.FromSeconds(seconds).ToString())), Literal(Gen.Int.Array[0, 5].Select(values => "{" + string.Join(',', values) + "}")),
             Literal(OneOf("{}", "{a,b}", "{NULL,\"x y\"}", "{{a,b},{c,d}}")), Literal(Digits(10, 2)), Literal(OneOf("<a/>", "<b>text</b>")),
             Literal(Gen.Int[0, 1000].Select(from => $"[{from},{from + 5})")), Literal(Gen.UInt),
+            Literal(Pairs), Literal(Arrays(Pairs)), Literal(Gen.Int[0, 1].SelectMany(depth => depth == 0 ? Arrays(Texts) : Gen.Select(Texts, Texts, (a, b) => $"{{{{{Quoted(a)},NULL}},{{{Quoted(b)},{Quoted(a)}}}}}"))),
+            Literal(Arrays(Gen.Int[0, 9].Select(from => from == 0 ? "empty" : $"[{from},{from + 5})"))),
         ]);
+
+    /// <summary>Rows with parts that are null, empty, or have the characters that separate and quote parts.</summary>
+    private static Gen<string> Pairs => Gen.Select(Gen.Int[-5, 5], Texts, Gen.Int[0, 3], (number, text, nulls) =>
+        $"({((nulls & 1) == 0 ? number.ToString(CultureInfo.InvariantCulture) : "")},{((nulls & 2) == 0 ? Quoted(text) : "")})");
+
+    private static Gen<string> Arrays(Gen<string> elements) => Gen.Frequency((1, Gen.Const("NULL")), (4, elements.Select(Quoted))).Array[0, 4].Select(parts => "{" + string.Join(',', parts) + "}");
+
+    private static string Quoted(string part) => "\"" + part.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
 
     private static Gen<string> Json => Gen.Int[-1000, 1000].Select(Texts, (number, text) => $$"""{"n": {{number}}, "t": {{System.Text.Json.JsonSerializer.Serialize(text)}}}""");
 
@@ -185,10 +203,10 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
     /// <summary>Decimals and types that travel as the server's text are compared as that text.</summary>
     private async Task<List<string?[]>> SelectAsync(TestDatabase database, string[] columns)
     {
-        var asText = new HashSet<string>(["n2", "n10", "n0", "nw", "ns", "na", "pr", "uu", "js", "jb", "mo", "ti", "mn", "xm", "ra"], StringComparer.Ordinal);
-        var asJson = new HashSet<string>(["ia", "ta"], StringComparer.Ordinal);
+        var asText = new HashSet<string>(["n2", "n10", "n0", "nw", "ns", "na", "pr", "uu", "js", "jb", "mo", "ti", "mn", "xm", "ra", "co"], StringComparer.Ordinal);
+        var asJson = new HashSet<string>(["ia", "ta", "tt"], StringComparer.Ordinal);
         await using var command = database.DataSource.CreateCommand(
-            $"set intervalstyle = iso_8601; select {string.Join(", ", columns.Select(column => asText.Contains(column) || column == "iv" ? $"{column}::text" : column == "ip" ? "host(ip)" : asJson.Contains(column) ? $"to_json({column})::text" : column))} from t order by number");
+            $"set intervalstyle = iso_8601; select {string.Join(", ", columns.Select(column => asText.Contains(column) || column == "iv" ? $"{column}::text" : column == "ip" ? "host(ip)" : asJson.Contains(column) ? $"to_json({column})::text" : column is "ca" or "ra2" ? $"to_json({column}::text[])::text" : column))} from t order by number");
         await using var reader = await command.ExecuteReaderAsync(Cancel);
         var rows = new List<string?[]>();
         while (await reader.ReadAsync(Cancel))
@@ -233,10 +251,10 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
         return [.. rows.Values];
     }
 
-    private async Task<Capture> CaptureAsync(TestDatabase database)
+    private async Task<Capture> CaptureAsync(TestDatabase database, LogLines? logs = null)
     {
         await database.ExecuteAsync("alter table t add primary key (number)", Cancel);
-        var source = TestDatabase.Open(database.CaptureOptions("t"));
+        var source = TestDatabase.Open(database.CaptureOptions("t"), logs);
         var splits = await source.ListSplitsAsync("t", Cancel);
         return new Capture(source, source.ReadAsync([new SplitPosition(splits[0].Id, null)], Cancel).GetAsyncEnumerator(Cancel));
     }

@@ -30,6 +30,9 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo PostgresGaps = Gaps(PostgresMeter);
 
+    public static readonly InstrumentInfo PostgresNulled = new(PostgresMeter, "pipeline.source.values.nulled", InstrumentKind.Counter, "{value}",
+        ["source", "table", "column"], "Values that the lake's type does not hold (infinity, before the year 1 or after 9999, NaN of a decimal): they are null there", "a source has such values");
+
     public static readonly InstrumentInfo SlotRetainedBytes = new(PostgresMeter, "pipeline.source.slot.retained.bytes", InstrumentKind.Gauge, "By",
         ["source"], "WAL that the server keeps for the slot", Captured);
 
@@ -73,7 +76,7 @@ public static partial class Instruments
     private static IReadOnlyList<InstrumentInfo> Sources =>
     [
         KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds, LagUnreadable,
-        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, PostgresLagSeconds, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, PostgresNulled, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, PostgresLagSeconds, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
         SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, SnowflakeLagSeconds, StatementDuration, WarehouseSeconds,
     ];
 

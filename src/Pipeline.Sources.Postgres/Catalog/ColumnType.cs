@@ -34,8 +34,9 @@ internal sealed record ColumnType(IArrowType Arrow, Func<string, string> Select,
     private static readonly ColumnType NumericText = Plain(StringType.Default, (memory, rows, bytes) => new NumericTextDecoder(memory, rows, bytes));
     private static readonly ColumnType ServerText = Text with
     {
-        // What the type's output function says, as in a replication stream; a cast to text may say something else (inet).
-        Select = column => $"case when {column} is not null then format('%s', {column}) end",
+        // What the type's output function says, as in a replication stream; a cast to text may say something else (inet). A row of which a
+        // part is null is neither null nor not null, and is distinct from null.
+        Select = column => $"case when {column} is distinct from null then format('%s', {column}) end",
         IsBinary = false,
     };
 

@@ -46,7 +46,7 @@ internal sealed class DescribedTables(PostgresConnections connections)
         {
             var table = await CatalogReader.ReadAsync(connection, OptionsOf(name), thing, cancel);
             var published = (await CaptureSetup.FindPublicationAsync(connection, connections.Options, cancel))?.Tables.GetValueOrDefault(table.Oid);
-            return table.WithoutGenerated().Published(published?.Columns).With(_gone.GetValueOrDefault(name, []));
+            return table.Captured(published).With(_gone.GetValueOrDefault(name, []));
         }, cancellationToken);
     }
 

@@ -36,9 +36,6 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
         return -1;
     }
 
-    /// <summary>The table as logical replication sees it.</summary>
-    public PostgresTable WithoutGenerated() => WithColumns([.. Columns.Where(column => !column.IsGenerated)]);
-
     /// <summary>The table as the catalogue has it.</summary>
     public PostgresTable WithoutGone() => WithColumns([.. Columns.Where(column => !column.IsGone)]);
 
@@ -55,8 +52,10 @@ internal sealed record PostgresTable(uint Oid, string QualifiedName, string Shap
         ? this
         : WithColumns([.. Columns.Where(column => !options.Omit.Contains(column.Name, StringComparer.Ordinal)).Select(column => column with { LakeName = options.Rename.GetValueOrDefault(column.Name, column.LakeName) })]);
 
-    /// <summary>The columns that a publication has of the table; null: all.</summary>
-    public PostgresTable Published(IReadOnlyCollection<string>? columns) => columns is null ? this : WithColumns([.. Columns.Where(column => columns.Contains(column.Name))]);
+    /// <summary>The columns that a publication has of the table: what the server computes only where the publication says so.</summary>
+    /// <param name="published">Null: it does not have the table (yet).</param>
+    public PostgresTable Captured(PublishedTable? published) =>
+        WithColumns([.. Columns.Where(column => published?.Columns is { } columns ? columns.Contains(column.Name) && (!column.IsGenerated || published.MayHaveGenerated) : !column.IsGenerated)]);
 
     private static IEnumerable<Field> FieldsOf(IReadOnlyList<PostgresColumn> columns) =>
         columns.Select(column => new Field(column.LakeName, ColumnType.Of(column).Arrow, nullable: true));

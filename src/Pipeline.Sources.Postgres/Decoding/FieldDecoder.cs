@@ -24,6 +24,15 @@ internal abstract class FieldDecoder
 
     public void AppendNull() => Column.AppendNull();
 
+    /// <summary>Values that became null because the column's type does not hold them.</summary>
+    public long Nulled { get; private set; }
+
+    protected void AppendNulled()
+    {
+        Nulled++;
+        Column.AppendNull();
+    }
+
     /// <summary>A value of another length was written under another type than the catalog told.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     protected static void RequireLength(ReadOnlySpan<byte> value, int expected)
@@ -164,13 +173,13 @@ internal sealed class DateDecoder(ColumnMemory memory, int rows) : FixedDecoder<
         RequireLength(value, sizeof(int));
         var days = (long)BinaryPrimitives.ReadInt32BigEndian(value) + PostgresEpoch.Days;
         if (days is >= PostgresEpoch.DaysMin and <= PostgresEpoch.DaysMax) Values.Append((int)days);
-        else Values.AppendNull();
+        else AppendNulled();
     }
 
     public override void AppendText(ReadOnlySpan<byte> text)
     {
         if (IsoText.TryDate(text, out var days)) Values.Append(days);
-        else Values.AppendNull();
+        else AppendNulled();
     }
 }
 
@@ -181,13 +190,13 @@ internal sealed class TimestampDecoder(ColumnMemory memory, int rows) : FixedDec
     {
         RequireLength(value, sizeof(long));
         if (PostgresEpoch.TryToUnixMicroseconds(BinaryPrimitives.ReadInt64BigEndian(value), out var microseconds)) Values.Append(microseconds);
-        else Values.AppendNull();
+        else AppendNulled();
     }
 
     public override void AppendText(ReadOnlySpan<byte> text)
     {
         if (IsoText.TryTimestamp(text, out var microseconds)) Values.Append(microseconds);
-        else Values.AppendNull();
+        else AppendNulled();
     }
 }
 

@@ -83,7 +83,7 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
         var number = new NumericValue(value);
         if (!number.Special.IsEmpty || number.Weight > WeightMax)
         {
-            _column.AppendNull();
+            AppendNulled();
             return;
         }
 
@@ -109,7 +109,7 @@ internal sealed class DecimalDecoder(ColumnMemory memory, Decimal128Type type, i
             else
             {
                 // NaN, infinity, and what the column's type does not hold.
-                _column.AppendNull();
+                AppendNulled();
                 return;
             }
         }

@@ -157,7 +157,7 @@ internal sealed class RowChunkBuilder : IDisposable
 
         FillWhatRowsShare();
         var rows = new RecordBatch(_schema, [.. _decoders.Select(decoder => decoder.Column.Build()), .. CaptureColumns(), _ops!.Build(), _positions!.Build()], RowCount);
-        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory) { SourceBytes = RowBytes, Marks = marks };
+        var chunk = new Chunk(split, table, range, rows, bytes: _memory.Bytes, newestEventAt: newestEventAt, memory: _memory) { SourceBytes = RowBytes, Marks = marks, Nulled = NulledOf() };
 
         // The next chunk starts with room for as much as this one held.
         _rowsExpected = RowCount;
@@ -167,6 +167,14 @@ internal sealed class RowChunkBuilder : IDisposable
         RowCount = 0;
         RowBytes = 0;
         return chunk;
+    }
+
+    private Dictionary<string, long>? NulledOf()
+    {
+        Dictionary<string, long>? nulled = null;
+        for (var i = 0; i < _decoders.Length; i++)
+            if (_decoders[i].Nulled is > 0 and var values) (nulled ??= new Dictionary<string, long>(StringComparer.Ordinal)).Add(_schema.GetFieldByIndex(i).Name, values);
+        return nulled;
     }
 
     public void Dispose()

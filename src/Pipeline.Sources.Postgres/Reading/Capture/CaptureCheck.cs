@@ -91,6 +91,11 @@ internal static class CaptureCheck
         void Add(string thing, bool ok, string detail, string nextStep) => findings.Add(new Finding($"{options.Name}: {thing}", ok, detail, ok ? null : nextStep));
     }
 
+    /// <summary>How columns that the server computes come into the lake.</summary>
+    public static string HowToPublishGenerated(PostgresSourceOptions options, int version) => version < CaptureSetup.FirstWithGenerated
+        ? "Before version 18 no server publishes them: compute them downstream."
+        : $"Those that are stored come by ALTER PUBLICATION {Sql.Identifier(options.Capture.Publication)} SET (publish_generated_columns = stored);";
+
     public static async ValueTask CheckTableAsync(NpgsqlConnection connection, PostgresSourceOptions options, PostgresTableOptions tableOptions, PostgresTable table, string thing,
         List<Finding> findings, CancellationToken cancellationToken)
     {
@@ -107,14 +112,15 @@ internal static class CaptureCheck
         var (mayAlter, mayCreate, owner, database) = (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetString(2), reader.GetString(3));
         await reader.DisposeAsync();
         var traits = (await CatalogReader.TraitsAsync(connection, [table], cancellationToken))[table.Oid];
-        foreach (var refusal in CaptureRefusal.Of(tableOptions, table.WithoutGenerated(), traits, publication)) Add(refusal.What, ok: false, refusal.Cause, refusal.NextStep);
+        var captured = table.Captured(publication?.Tables.GetValueOrDefault(table.Oid));
+        foreach (var refusal in CaptureRefusal.Of(tableOptions, captured, traits, publication)) Add(refusal.What, ok: false, refusal.Cause, refusal.NextStep);
         if (traits.Kind is not ('r' or 'p')) return;
-        if (table.Columns.Where(column => column.IsGenerated).Select(column => column.Name).ToList() is { Count: > 0 } generated)
-            Add("generated columns", ok: true, $"{string.Join(", ", generated)}: the server's log does not have them, nor has the lake", "");
+        if (table.Columns.Where(column => column.IsGenerated && captured.IndexOf(column.Name) < 0).Select(column => column.Name).ToList() is { Count: > 0 } generated)
+            Add("generated columns", ok: true, $"{string.Join(", ", generated)}: the server's log does not have them, nor has the lake. {HowToPublishGenerated(options, connection.PostgreSqlVersion.Major)}", "");
         if (publication?.Operations.Missing is { Length: > 0 } operations) Add("operations", ok: true, $"publication {options.Capture.Publication} leaves out {operations}: they do not come into the lake", "");
         if (publication?.Tables.GetValueOrDefault(table.Oid) is { } published)
             Add("publication", ok: true, string.Concat(options.Capture.Publication, published.Filter is { } filter ? $", rows where {filter}" : "",
-                published.Columns is { } columns && table.WithoutGenerated().Columns.Count(column => !columns.Contains(column.Name)) is > 0 and var left ? $", without {left} columns" : ""), "");
+                published.Columns is { } columns && table.Columns.Count(column => !column.IsGenerated && !columns.Contains(column.Name)) is > 0 and var left ? $", without {left} columns" : ""), "");
         else if (publication is not null)
             Add("publication", publication.Mark.IsMadeByPipeline && mayAlter, $"{options.Capture.Publication} does not contain it{(publication.Mark.IsMadeByPipeline ? "; it is added at start by the table's owner" : "")}",
                 $"{await CaptureSetup.PublishSqlAsync(connection, options, publication, [table], cancellationToken)};");

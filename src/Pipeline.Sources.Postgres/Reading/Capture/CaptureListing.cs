@@ -44,6 +44,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private long _end;
     private bool _hasAdvised;
     private string _toldOperations = "";
+    private readonly HashSet<string> _toldGenerated = new(StringComparer.Ordinal);
     private volatile IReadOnlyDictionary<string, PipelineException> _refused = ImmutableDictionary<string, PipelineException>.Empty;
 
     /// <summary>Tables that are not captured, as of the last look.</summary>
@@ -93,6 +94,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         {
             if (state.Verdict.Advice is { } advice) Advise(advice);
             TellOperations(publication!.Operations.Missing);
+            TellGenerated(found, publication!, connection.PostgreSqlVersion.Major);
             // A table that joins begins where the slot is, and the slot stays there until its reader reads the table too.
             var begins = Math.Max(CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing), confirmed.Value);
             if (_refused.Keys.Any(table => !refused.ContainsKey(table))) begins = confirmed.HoldAt(begins);
@@ -134,7 +136,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         PublicationState publication, CancellationToken cancellationToken)
     {
         if (_options.Capture is not { Snapshot: true, SchemaChanges: SchemaChanges.Evolve }) return null;
-        var captured = found.ToDictionary(pair => pair.Key, pair => pair.Value.WithoutGenerated().Published(publication.Tables[pair.Value.Oid].Columns).WithoutGone(), StringComparer.Ordinal);
+        var captured = found.ToDictionary(pair => pair.Key, pair => pair.Value.Captured(publication.Tables[pair.Value.Oid]).WithoutGone(), StringComparer.Ordinal);
         return await TableForms.ReadAsync(connection, captured, relations, cancellationToken);
     }
 
@@ -152,6 +154,17 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     {
         if (missing != _toldOperations && missing.Length > 0) _log.OperationsLeftOut(_options.Thing, _options.Capture.Publication, missing);
         _toldOperations = missing;
+    }
+
+    /// <summary>Said once a table.</summary>
+    private void TellGenerated(IReadOnlyDictionary<string, PostgresTable> found, PublicationState publication, int version)
+    {
+        foreach (var (name, table) in found)
+        {
+            var captured = table.Captured(publication.Tables.GetValueOrDefault(table.Oid));
+            var left = table.Columns.Where(column => column.IsGenerated && captured.IndexOf(column.Name) < 0).Select(column => column.Name).ToList();
+            if (left.Count > 0 && _toldGenerated.Add(name)) _log.GeneratedLeftOut(_options.Name, name, string.Join(", ", left), CaptureCheck.HowToPublishGenerated(_options, version));
+        }
     }
 
     /// <summary>Said once: every look finds it.</summary>

@@ -20,12 +20,6 @@ internal sealed record PublicationState(IReadOnlyDictionary<uint, PublishedTable
     public required string Lineage { get; init; }
 }
 
-/// <summary>What a publication has of a table.</summary>
-/// <param name="Columns">Null: a server that publishes all.</param>
-/// <param name="Filter">An SQL condition; null: all rows.</param>
-/// <param name="Lineage">Another one when the table has left the publication and come back, or its list or filter has changed.</param>
-internal sealed record PublishedTable(IReadOnlyList<string>? Columns, string? Filter, string Lineage);
-
 /// <summary>Which changes a publication has.</summary>
 internal sealed record PublishedOperations(bool Inserts, bool Updates, bool Deletes, bool Truncates)
 {
@@ -155,6 +149,9 @@ internal static class CaptureSetup
         return tables.ToDictionary(table => table.Oid, IReadOnlyList<uint> (table) => [.. stored[table.QualifiedName].Where(relation => relation != table.Oid)]);
     }
 
+    /// <summary>Publishes columns that the server computes and stores (<c>publish_generated_columns</c>).</summary>
+    public const int FirstWithGenerated = 18;
+
     public static string DropSlotSql(PostgresSourceOptions options) => $"SELECT pg_drop_replication_slot({Sql.Text(options.Capture.Slot)});";
 
     /// <summary>Null when there is none.</summary>
@@ -187,7 +184,7 @@ internal static class CaptureSetup
                 IsViaRoot = reader.GetBoolean(6), Lineage = reader.GetString(10),
             };
             if (!reader.IsDBNull(7))
-                tables[reader.GetFieldValue<uint>(7)] = new PublishedTable(reader.IsDBNull(8) ? null : reader.GetFieldValue<string[]>(8), reader.IsDBNull(9) ? null : reader.GetString(9), reader.GetString(11));
+                tables[reader.GetFieldValue<uint>(7)] = new PublishedTable(reader.IsDBNull(8) ? null : reader.GetFieldValue<string[]>(8), reader.IsDBNull(9) ? null : reader.GetString(9), reader.GetString(11)) { MayHaveGenerated = connection.PostgreSqlVersion.Major >= FirstWithGenerated };
         }
 
         return publication;
