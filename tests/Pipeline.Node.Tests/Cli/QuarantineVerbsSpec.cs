@@ -57,6 +57,25 @@ public sealed class QuarantineVerbsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_plan_says_of_each_change_of_a_contract_what_it_means_until_it_is_done()
+    {
+        var config = await ConfigureAsync("length(name) > 2");
+        await AppendAsync((1, "Ada", "555-0001"), (2, "Bo", "555-0002"));
+        await RunAsync("rebuild", "silver/people", config);
+        var changed = await ConfigureAsync("length(name) > 1");
+
+        var before = await NodeRun.OfAsync("plan", "--config", changed, "-o", "json");
+        await RunAsync("rebuild", "silver/people", changed);
+        var after = await NodeRun.OfAsync("plan", "--config", changed, "-o", "json");
+
+        Assert.Equal(ExitCode.PlanHasChanges, before.ExitCode);
+        Assert.Contains("silver/people make anew rule long_name changed", Said(before));
+        Assert.DoesNotContain(Said(after), said => said.Contains("make anew", StringComparison.Ordinal));
+
+        static IEnumerable<string> Said(NodeRun plan) => JsonNode.Parse(plan.Data)!.AsArray().Select(row => $"{row!["table"]} {row["change"]} {row["why"]}");
+    }
+
+    [Fact]
     public async Task What_has_no_quarantine_is_said()
     {
         var config = await ConfigureAsync("true");
