@@ -37,6 +37,12 @@ public static class BronzeColumns
     /// </summary>
     public const string OrderTime = "_order_time";
 
+    /// <summary>
+    /// The columns whose values the row carries, separated by commas; null: all. Tables of sources that say nothing of the kind get this column with
+    /// their first row that lacks a column which the table has from before.
+    /// </summary>
+    public const string Changed = "_changed";
+
     /// <summary>Microseconds since the epoch, adjusted to UTC: the only form of timestamp in the lake.</summary>
     public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
 
@@ -46,6 +52,7 @@ public static class BronzeColumns
     public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
     public static readonly Field RedrivenFromField = new(RedrivenFrom, StringType.Default, nullable: true);
     public static readonly Field EpochField = new Field(Epoch, Int32Type.Default, nullable: true).As(BronzeRole.Epoch);
+    public static readonly Field ChangedField = new Field(Changed, StringType.Default, nullable: true).As(BronzeRole.Changed);
     public static readonly Field OrderTimeField = new Field(OrderTime, Timestamp, nullable: true).As(BronzeRole.OrderTime);
 
     /// <summary>The Bronze table's schema for a source's schema (its columns, <c>_op</c>, <c>_position</c>).</summary>

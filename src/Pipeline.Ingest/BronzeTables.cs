@@ -49,7 +49,7 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
     private static string? CarriedOf(Schema source, Schema table)
     {
         static IEnumerable<string> Named(Schema schema) => schema.FieldsList.Select(field => field.Name).Where(name => name[0] != '_');
-        return BronzeShape.Of(source).Changed is null || !Named(table).Except(Named(source), StringComparer.OrdinalIgnoreCase).Any() ? null : string.Join(',', Named(source));
+        return BronzeShape.Of(source).Document is not null || !Named(table).Except(Named(source), StringComparer.OrdinalIgnoreCase).Any() ? null : string.Join(',', Named(source));
     }
 
     /// <summary>The table with one more column in its data files, which it learns from the first of them.</summary>

@@ -44,7 +44,12 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());
 
-        if (_table.Carried is { } carried) batch = WithCarried(batch, carried);
+        if (_table.Carried is { } carried)
+        {
+            await LearnAsync(BronzeColumns.ChangedField, cancellationToken);
+            batch = WithCarried(batch, carried);
+        }
+
         foreach (var part in rows.Prepare(batch, _table.FileSchema, enters, epoch))
         {
             if (run is null)
@@ -71,9 +76,15 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     /// <summary>A column that the source has not (any more) is not one that has become null.</summary>
     private static RecordBatch WithCarried(RecordBatch batch, string carried)
     {
-        var place = batch.Schema.GetFieldIndex(BronzeShape.Of(batch.Schema).Changed!);
-        var said = (StringArray)batch.Column(place);
+        var place = batch.Schema.GetFieldIndex(BronzeColumns.Changed);
         var filled = new StringArray.Builder();
+        if (place < 0)
+        {
+            for (var row = 0; row < batch.Length; row++) filled.Append(carried);
+            return new RecordBatch(new Schema([.. batch.Schema.FieldsList, BronzeColumns.ChangedField], null), [.. batch.Arrays, filled.Build()], batch.Length);
+        }
+
+        var said = (StringArray)batch.Column(place);
         for (var row = 0; row < said.Length; row++) filled.Append(said.IsNull(row) ? carried : said.GetString(row));
         return new RecordBatch(batch.Schema, batch.Arrays.Select((array, i) => i == place ? filled.Build() : array), batch.Length);
     }

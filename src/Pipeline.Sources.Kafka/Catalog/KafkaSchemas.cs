@@ -20,13 +20,12 @@ internal static class KafkaSchemas
 
     private static readonly Field SchemaIdField = new(SchemaId, Int32Type.Default, nullable: true);
     private static readonly Field BeforeField = new(Before, StringType.Default, nullable: true);
-    private static readonly Field ChangedField = new Field("_changed", StringType.Default, nullable: true).As(BronzeRole.Changed);
 
     private static readonly Schema Text = Make(StringType.Default);
     private static readonly Schema Binary = Make(BinaryType.Default);
     private static readonly Schema Registered = Make(StringType.Default, SchemaIdField);
-    private static readonly Schema TextChanges = Make(StringType.Default, BeforeField, ChangedField);
-    private static readonly Schema RegisteredChanges = Make(StringType.Default, BeforeField, ChangedField, SchemaIdField);
+    private static readonly Schema TextChanges = Make(StringType.Default, BeforeField, BronzeColumns.ChangedField);
+    private static readonly Schema RegisteredChanges = Make(StringType.Default, BeforeField, BronzeColumns.ChangedField, SchemaIdField);
 
     private static readonly Dictionary<Schema, Schema> WithTime = new Schema[] { Text, Binary, Registered, TextChanges, RegisteredChanges }.ToDictionary(schema => schema, InOrder);
 

@@ -102,7 +102,7 @@ internal static class ChangeColumns
     /// values (TOAST) that an update has left alone, and a row has no others than its table had when it was written: those
     /// are null here and keep their value downstream.
     /// </summary>
-    public static readonly Field ChangedField = new Field("_changed", StringType.Default, nullable: true).As(BronzeRole.Changed);
+    public static readonly Field ChangedField = BronzeColumns.ChangedField;
 
     /// <summary>
     /// Orders the changes of one transaction, which share their position: a place in the server's log, also for rows of a

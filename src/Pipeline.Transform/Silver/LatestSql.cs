@@ -100,8 +100,18 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     {
         [] => "true",
         [var from] => dialect.Call("carries", changed, dialect.Text(from)),
-        var several => $"CASE WHEN _existing THEN {dialect.Call("carries", changed, dialect.Text(Mark(column)))} ELSE {string.Join(" AND ", several.Select(from => dialect.Call("carries", changed, dialect.Text(from))))} END",
+        var several => $"CASE WHEN _existing THEN {dialect.Call("carries", changed, dialect.Text(Mark(column)))} ELSE {string.Join(" AND ", several.Select(from => dialect.Call("carries", changed, dialect.Text(from))))}{OrFirst(column, several, changed)} END",
     };
+
+    /// <summary>The first of some that has a value is known where those before it are: a column that a source has renamed stands last, and no change carries it.</summary>
+    private string OrFirst(string column, List<string> froms, string changed)
+    {
+        var isFirst = contract.Column(column).Value is ColumnExpression.Call { Function: ColumnFunction.Coalesce } call && call.Arguments.Count == froms.Count && call.Arguments.All(argument => argument.Sources.Count() == 1);
+        if (!isFirst) return "";
+        var carried = froms.Select(from => dialect.Call("carries", changed, dialect.Text(from))).ToList();
+        var ends = Enumerable.Range(1, froms.Count - 1).Select(known => $"({string.Join(" AND ", carried.Select((has, i) => i < known ? has : $"NOT {has}"))})");
+        return $" OR ({dialect.Name(column)} IS NOT NULL AND ({string.Join(" OR ", ends)}))";
+    }
 
     /// <summary>What the list of known columns has for a column: the Bronze column that it is read from, unless these are none or many.</summary>
     private string Mark(string column) => Froms(column) is [var from] ? from : $"={column}";

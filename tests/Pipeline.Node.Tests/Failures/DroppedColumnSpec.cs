@@ -34,11 +34,16 @@ public sealed class DroppedColumnSpec(HealthySources healthy) : IDisposable
         await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c");
         AssertNothingWasSaid(node);
 
-        Do("ALTER TABLE DROPPED DROP COLUMN NOTE", "ALTER TABLE DROPPED ADD COLUMN NOTE DECIMAL(12,0)", Row(4, ", 4"));
+        // What stood in it is not what has become null.
+        Do("ALTER TABLE DROPPED RENAME COLUMN NOTE TO REMARK", "UPDATE DROPPED SET UPDATED_AT = TIMESTAMPTZ '2026-01-05 00:00:00+00' WHERE ID = 3", Row(6, ", 'f'"));
+        await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c 6-");
+        Do("DELETE FROM DROPPED WHERE ID = 6", "ALTER TABLE DROPPED RENAME COLUMN REMARK TO NOTE");
+
+        Do("ALTER TABLE DROPPED DROP COLUMN NOTE", "ALTER TABLE DROPPED ADD COLUMN NOTE DECIMAL(12,0)", Row(7, ", 4"));
         await AssertHaltedAsync(node, "bronze/crm/dropped", "string");
         Do("ALTER TABLE DROPPED DROP COLUMN NOTE");
         node.LookAgain();
-        await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c 4-");
+        await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c 6- 7-");
     }
 
     [Theory]
@@ -58,6 +63,14 @@ public sealed class DroppedColumnSpec(HealthySources healthy) : IDisposable
         await DoAsync(database, "INSERT INTO dropped (id, note) VALUES (3, 'c')");
         await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c");
         AssertNothingWasSaid(node);
+
+        // What stood in it is not what has become null.
+        if (watermark.Length > 0)
+        {
+            await DoAsync(database, "ALTER TABLE dropped RENAME note TO remark; UPDATE dropped SET updated_at = now() WHERE id = 3; INSERT INTO dropped (id, remark) VALUES (6, 'f')");
+            await AssertNotesAsync(node, "silver/dropped", "1a 2- 3c 6-");
+            await DoAsync(database, "ALTER TABLE dropped RENAME remark TO note");
+        }
 
         await DoAsync(database, "ALTER TABLE dropped DROP note, ADD note bigint; INSERT INTO dropped (id, note) VALUES (4, 4)");
         await AssertHaltedAsync(node, "bronze/app/dropped", type);

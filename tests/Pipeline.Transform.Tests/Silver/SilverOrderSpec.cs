@@ -127,6 +127,24 @@ public sealed class SilverOrderSpec
         Assert.Equal(Model(history), await lake.RowsAsync("SELECT user_id, name, updated_at FROM silver.users ORDER BY 1"));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task The_first_of_some_columns_is_known_where_those_before_it_are(int runs)
+    {
+        using var lake = new TestLake(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, label { type = string, value = \"coalesce(label, name)\" } }, key = [user_id] }"));
+        var columns = TestLake.Declared(TestLake.BronzeColumns("user_id long", "name string", "label string", "_changed string", "_sequence long"), RowOrderSpec.Roles);
+        // The source calls it label from the third on.
+        string[] rows = ["1, 'a', NULL, NULL", "3, 'z', NULL, NULL", "1, NULL, 'b', 'user_id,label'", "2, NULL, 'c', 'user_id,label'", "3, NULL, NULL, 'user_id,label'", "4, 'n', NULL, 'user_id,name'"];
+        foreach (var part in rows.Select((row, i) => $"({row}, {i})").Chunk(rows.Length / runs))
+        {
+            await lake.AppendAsync("bronze/app/users", columns, $"SELECT CAST(user_id AS BIGINT) AS user_id, CAST(name AS VARCHAR) AS name, CAST(label AS VARCHAR) AS label, CAST(_changed AS VARCHAR) AS _changed, CAST(0 AS BIGINT) AS _sequence, 'u' AS _op, CAST(_position AS BIGINT) AS _position FROM (VALUES {string.Join(", ", part)}) AS v(user_id, name, label, _changed, _position)");
+            await lake.RunAllAsync();
+        }
+
+        Assert.Equal(["1|b", "2|c", "3|z", "4|"], await lake.RowsAsync("SELECT user_id, label FROM silver.users ORDER BY 1"));
+    }
+
     /// <summary>One record after the other: a delete empties its key, what does not say how new it is is as new as what stands, the newest wins and of two alike the later.</summary>
     private static IEnumerable<string> Model(IReadOnlyList<Record> history)
     {
