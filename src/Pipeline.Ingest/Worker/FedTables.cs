@@ -46,6 +46,8 @@ internal sealed class FedTables(IngestWorkerSetup setup, int worker)
     public async ValueTask<Func<Snapshot, bool>?> IsLeftBehindAsync(BronzeTable own, IReadOnlyList<Split> listed, IEnumerable<BronzeTable> opened, CancellationToken cancellationToken)
     {
         if (!listed.Any(split => split.IsSnapshot) || listed.FirstOrDefault(split => LeftBehind.May(own.Delta.Current, split)) is not { } shared) return null;
+        // As it is now that the splits are listed: before, it may only not have come so far.
+        if (!LeftBehind.May(await own.Delta.RefreshAsync(cancellationToken), shared)) return null;
         var known = opened.ToDictionary(table => table.Id.Name, StringComparer.Ordinal);
         var others = CurrentOf(known.Values).ToList();
         foreach (var name in shared.Tables.Where(name => !known.ContainsKey(name)))

@@ -275,7 +275,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         foreach (var table in tables.Values)
         {
             var isOwn = table.Id == _setup.Bronze;
-            var isLeftBehind = isOwn && !locate.Known.ByName.ContainsKey(_setup.Table.Name) ? await _fed.IsLeftBehindAsync(table, listed, tables.Values, cancel) : null;
+            var isLeftBehind = isOwn && (readsLogs || !locate.Known.ByName.ContainsKey(_setup.Table.Name)) ? await _fed.IsLeftBehindAsync(table, listed, tables.Values, cancel) : null;
             if (isLeftBehind is not null) _log.Warning("{Table} was left out for a while of what its source says of several tables: it begins anew, with a snapshot.", _table);
             await Beginnings.RecordAsync(table, splits, _setup.Time, cancel, isOwn, isLeftBehind);
         }
