@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
-using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Delta.Log;
 

@@ -1,6 +1,5 @@
 using Apache.Arrow;
 using Pipeline.Core;
-using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Log;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using Apache.Arrow.Types;
+using Pipeline.Delta.Schemas;
 
 namespace Pipeline.Delta.Parquet;
 
@@ -19,6 +20,7 @@ internal abstract class Bounds
     /// <summary>Null for types without bounds.</summary>
     public static Bounds? Create(IArrowType type) => type switch
     {
+        _ when !TableColumns.HasBounds(type) => null,
         Int64Type => new NumberBounds<long>(static (json, name, value) => json.WriteNumber(name, value)),
         Int32Type => new NumberBounds<int>(static (json, name, value) => json.WriteNumber(name, value)),
         Int16Type => new NumberBounds<short>(static (json, name, value) => json.WriteNumber(name, value)),
@@ -30,7 +32,7 @@ internal abstract class Bounds
         TimestampType timestamp => new TimestampBounds(hasZone: !string.IsNullOrEmpty(timestamp.Timezone)),
         Decimal128Type number => new DecimalBounds(number.Scale),
         StringType => new TextBounds(),
-        _ => null,
+        _ => throw new ArgumentException($"There is no way to write bounds of {type.Name}.", nameof(type)),
     };
 
     private static void WriteDate(Utf8JsonWriter json, string name, int days)

@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Apache.Arrow.Types;
 
 namespace Pipeline.Delta.Schemas;
 
@@ -13,6 +14,9 @@ public static class TableColumns
     /// <summary>Metadata of a field that never gets bounds: personal data.</summary>
     public static readonly IReadOnlyDictionary<string, string> WithoutStatistics =
         new Dictionary<string, string>(StringComparer.Ordinal) { [StatisticsKey] = NoStatistics };
+
+    /// <summary>Whether values of a type have a smallest and a largest that are written down.</summary>
+    public static bool HasBounds(IArrowType type) => type is Int64Type or Int32Type or Int16Type or Int8Type or FloatType or DoubleType or BooleanType or Date32Type or TimestampType or Decimal128Type or StringType;
 
     /// <summary>Whether the minimum and maximum of a field may be written down.</summary>
     public static bool HasStatistics(Field field) =>

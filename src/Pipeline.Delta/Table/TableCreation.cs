@@ -1,7 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
-using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
 

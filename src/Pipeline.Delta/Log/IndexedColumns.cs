@@ -1,10 +1,9 @@
 using System.Text.RegularExpressions;
 using Apache.Arrow;
 using Apache.Arrow.Types;
-using Pipeline.Delta.Log;
 using Pipeline.Delta.Schemas;
 
-namespace Pipeline.Delta.Parquet;
+namespace Pipeline.Delta.Log;
 
 /// <summary>Which columns of a table have statistics in its log.</summary>
 /// <remarks>
@@ -61,7 +60,7 @@ internal sealed partial class IndexedColumns
 
     private static int LeavesOf(IArrowType type) => type is StructType structure ? structure.Fields.Sum(field => LeavesOf(field.DataType)) : 1;
 
-    private static bool HasBounds(IArrowType type) => type is StructType structure ? structure.Fields.All(field => HasBounds(field.DataType)) : Bounds.Create(type) is not null;
+    private static bool HasBounds(IArrowType type) => type is StructType structure ? structure.Fields.All(field => HasBounds(field.DataType)) : TableColumns.HasBounds(type);
 
     [GeneratedRegex("`(?:[^`]|``)+`|[^,`]+")]
     private static partial Regex Name();
