@@ -77,9 +77,9 @@ internal sealed class Specs : AssemblyLoadContext
 
     private static async Task RunAsync(MethodInfo test, object?[] values)
     {
-        // Numbers may be written shorter than the parameter's type.
-        var arguments = test.GetParameters().Zip(values, (parameter, value) =>
-            value is IConvertible && !value.GetType().IsEnum && parameter.ParameterType.IsPrimitive ? Convert.ChangeType(value, parameter.ParameterType) : value).ToArray();
+        // Numbers may be written shorter than the parameter's type, and the last values be left out.
+        var arguments = test.GetParameters().Select((parameter, i) => i >= values.Length ? parameter.DefaultValue
+            : values[i] is IConvertible value && !value.GetType().IsEnum && parameter.ParameterType.IsPrimitive ? Convert.ChangeType(value, parameter.ParameterType) : values[i]).ToArray();
         var spec = Activator.CreateInstance(test.DeclaringType!)!;
         try
         {
