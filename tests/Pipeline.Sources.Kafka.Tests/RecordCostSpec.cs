@@ -14,8 +14,8 @@ public sealed class RecordCostSpec
     private const string Proto = "syntax = \"proto3\"; message M { string text = 1; repeated int64 packed = 2; repeated string texts = 3; map<string, int64> entries = 4; repeated M within = 5; M one = 6; }";
 
     [Theory]
-    [InlineData("text", 500_000)]
-    [InlineData("bytes", 500_000)]
+    [InlineData("text", 250_000)]
+    [InlineData("bytes", 250_000)]
     [InlineData("array", 20_000)]
     [InlineData("map", 5_000)]
     [InlineData("fields", 1_000)]
@@ -45,7 +45,7 @@ public sealed class RecordCostSpec
     }), 0, LinearCost.RatioMax);
 
     [Theory]
-    [InlineData("text", 500_000)]
+    [InlineData("text", 250_000)]
     [InlineData("packed numbers", 30_000)]
     [InlineData("texts", 10_000)]
     [InlineData("map", 5_000)]
@@ -63,7 +63,7 @@ public sealed class RecordCostSpec
     [Theory]
     [InlineData("headers", 1_000)]
     [InlineData("headers of one name", 1_000)]
-    [InlineData("a large header", 500_000)]
+    [InlineData("a large header", 250_000)]
     public void Headers(string what, int size) => Assert.InRange(LinearCost.Ratio(size, n =>
     {
         var json = new HeadersJson();
@@ -81,9 +81,9 @@ public sealed class RecordCostSpec
     [InlineData("unknown members", KafkaEnvelope.Debezium, 4_000)]
     [InlineData("schema", KafkaEnvelope.Debezium, 4_000)]
     [InlineData("nested", KafkaEnvelope.Debezium, 30_000)]
-    [InlineData("text", KafkaEnvelope.Debezium, 500_000)]
-    [InlineData("text", KafkaEnvelope.None, 500_000)]
-    [InlineData("key", KafkaEnvelope.None, 500_000)]
+    [InlineData("text", KafkaEnvelope.Debezium, 250_000)]
+    [InlineData("text", KafkaEnvelope.None, 250_000)]
+    [InlineData("key", KafkaEnvelope.None, 250_000)]
     public void Rows(string what, KafkaEnvelope envelope, int size) => Assert.InRange(LinearCost.Ratio(size, n =>
     {
         var table = new KafkaTableOptions { Name = "t", Topic = "t", Envelope = envelope, KeyFormat = what == "key" ? KafkaKeyFormat.Bytes : KafkaKeyFormat.Json, RecordBytesMax = BytesMax };

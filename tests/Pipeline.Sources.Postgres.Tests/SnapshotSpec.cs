@@ -162,7 +162,13 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
                 Assert.Equal(reached, chunk.Range.From);
                 reached = chunk.Range.To;
                 for (var row = 0; row < chunk.RowCount; row++) numbers.Add(((Int64Array)chunk.Rows!.Column("number")).GetValue(row)!.Value);
-                if (backends.Count < Readers) backends.UnionWith(await BackendsAsync(database));
+                // As long as nobody takes what they have read, each of them comes to a range of its own.
+                while (backends.Count < Readers)
+                {
+                    backends.UnionWith(await BackendsAsync(database));
+                    await Task.Delay(20, Cancel);
+                }
+
                 if (reached == SnapshotSplit.Complete) break;
             }
 

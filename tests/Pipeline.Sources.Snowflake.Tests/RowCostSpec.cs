@@ -13,8 +13,8 @@ public sealed class RowCostSpec
     private static readonly SplitId Split = new("crm", "t");
 
     [Theory]
-    [InlineData("a document", 1_000_000)]
-    [InlineData("a text of escapes", 300_000)]
+    [InlineData("a document", 250_000)]
+    [InlineData("a text of escapes", 100_000)]
     public void A_row_costs_what_its_bytes_cost(string what, int size) => Assert.InRange(LinearCost.Ratio(size, n =>
     {
         var cell = what == "a document" ? $"\"[{new string('1', n)}]\"" : $"\"{string.Concat(Enumerable.Repeat("\\\"x", n))}\"";
