@@ -166,6 +166,7 @@ internal sealed class NightScene : IAsyncDisposable
         await SqlAsync($"CREATE ROLE {Reader} LOGIN PASSWORD 'today'; GRANT pg_read_all_stats TO {Reader}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Reader}", cancellationToken);
         await File.WriteAllTextAsync(PostgresPassword, "today", cancellationToken);
         await File.WriteAllTextAsync(KafkaPassword, "today", cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(DiskRoot, "mask.key"), "a key of thirty-two letters or more", cancellationToken);
         _postgres = Add(new TcpProxy(_driver.Sources.Postgres.Port));
         _kafka = Add(KafkaProxy.Start(_driver.Sources.Kafka.Bootstrap, KafkaUser, "today"));
         _snowflake = Add(await FaultProxy.StartAsync(_driver.Sources.Snowflake.Url, cancellationToken));
