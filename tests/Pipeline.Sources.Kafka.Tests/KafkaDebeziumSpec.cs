@@ -83,6 +83,29 @@ public sealed class KafkaDebeziumSpec : KafkaSpec
         Assert.Equal(["id,note,a_name,list,deep", null], rows.Select(row => row.Changed));
     }
 
+    [Fact]
+    public async Task A_value_that_the_log_does_not_carry_is_known_in_the_form_of_each_type()
+    {
+        const string missing = "__debezium_unavailable_value";
+        var bytes = ReadRecords.Utf8(missing);
+        var (numbers, hex, base64) = (string.Join(',', bytes), Convert.ToHexStringLower(bytes), Convert.ToBase64String(bytes));
+        string[] unknown =
+        [
+            $"[{numbers}]", $"[{string.Join(", ", bytes)}]", $"[ {string.Join(" , ", bytes.Select(one => $"{one}.0"))} ]", "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"]", $"\"{hex}\"", $"[\"{hex}\"]",
+            $"\"{base64.TrimEnd('=')}\"", $"[\"{base64}\"]", $"\"{base64.Replace("=", "\\u003d", StringComparison.Ordinal)}\"", $$"""{"{{missing}}":"{{missing}}"}""", $"\"{{\\\"{missing}\\\":\\\"{missing}\\\"}}\"",
+        ];
+        string[] known =
+        [
+            $"[{numbers},1]", $"[{string.Join(',', bytes[..^1])}]", $"[[{numbers}]]", "[95]", "[]", "[\"95\"]", $"\"{numbers}\"", "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545b\"]", $"\"{hex}00\"",
+            $"[\"{missing}\",\"x\"]", $$"""{"{{missing}}":"x"}""", $$"""{"a":"{{missing}}"}""", $$"""{"{{missing}}":"{{missing}}","a":1}""", "{}", "null",
+        ];
+
+        var (rows, letters) = await ReadAsync([.. unknown.Concat(known).Select(value => ((string?)Key, (string?)$$"""{"op":"u","after":{"id":7,"v":{{value}} } }"""))]);
+
+        Assert.Empty(letters);
+        Assert.Equal([.. unknown.Select(value => $"{value} id"), .. known.Select(value => $"{value} ")], rows.Zip(unknown.Concat(known), (row, value) => $"{value} {row.Changed}"));
+    }
+
     [Theory]
     [InlineData(KafkaKeyFormat.Text, "7", """{"op":"d","before":null}""", "7", null)]
     [InlineData(KafkaKeyFormat.Text, """{"schema":{"type":"int64"},"payload":7}""", """{"op":"d","before":null}""", "7", null)]

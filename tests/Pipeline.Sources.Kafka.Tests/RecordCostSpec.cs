@@ -79,6 +79,7 @@ public sealed class RecordCostSpec
     [Theory]
     [InlineData("members", KafkaEnvelope.Debezium, 4_000)]
     [InlineData("unknown members", KafkaEnvelope.Debezium, 4_000)]
+    [InlineData("arrays of numbers", KafkaEnvelope.Debezium, 4_000)]
     [InlineData("schema", KafkaEnvelope.Debezium, 4_000)]
     [InlineData("nested", KafkaEnvelope.Debezium, 30_000)]
     [InlineData("text", KafkaEnvelope.Debezium, 250_000)]
@@ -93,6 +94,7 @@ public sealed class RecordCostSpec
             "key" => "{}",
             "text" => $"{{\"t\":\"{new string('x', n)}\"}}",
             "nested" => $"{{\"t\":{new string('[', n)}{new string(']', n)}}}",
+            "arrays of numbers" => $"{{{string.Join(',', Enumerable.Range(0, n).Select(i => $"\"m{i}\":[ 95,95,{i}]"))}}}",
             "unknown members" => $"{{{string.Join(',', Enumerable.Range(0, n).Select(i => $"\"m{i}\":{(i % 2 == 0 ? "\"__debezium_unavailable_value\"" : "1")}"))}}}",
             _ => $"{{{string.Join(',', Enumerable.Range(0, n).Select(i => $"\"m{i}\":{i}"))}}}",
         };

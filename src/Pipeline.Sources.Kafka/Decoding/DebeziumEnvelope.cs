@@ -17,12 +17,6 @@ internal sealed class DebeziumEnvelope(KafkaKeyFormat keyFormat)
 {
     private const string Code = "invalid_envelope";
 
-    /// <summary>What a column has that the change left alone and the log does not carry: PostgreSQL's long values.</summary>
-    private static readonly byte[] Unavailable = "__debezium_unavailable_value"u8.ToArray();
-
-    /// <summary>The same in a column of bytes.</summary>
-    private static readonly byte[] UnavailableBytes = Encoding.ASCII.GetBytes(Convert.ToBase64String(Unavailable));
-
     private readonly ArrayBufferWriter<byte> _known = new(256);
 
     /// <summary>Makes of an event the row that it is about; null when it could.</summary>
@@ -116,7 +110,7 @@ internal sealed class DebeziumEnvelope(KafkaKeyFormat keyFormat)
     /// <summary>The members of a row whose values it carries; null: all.</summary>
     private OptionalBytes Known(ReadOnlySpan<byte> row)
     {
-        if (row.IndexOf(Unavailable) < 0 && row.IndexOf(UnavailableBytes) < 0) return default;
+        if (!UnavailableValue.MayBeIn(row)) return default;
         _known.ResetWrittenCount();
         var areAllKnown = true;
         var reader = new Utf8JsonReader(row, ConnectJson.Deep);
@@ -126,7 +120,7 @@ internal sealed class DebeziumEnvelope(KafkaKeyFormat keyFormat)
             var name = reader.GetString()!;
             reader.Read();
             var member = JsonMember.Take(ref reader);
-            if (IsUnavailable(member.In(row)))
+            if (UnavailableValue.Is(member.In(row)))
             {
                 areAllKnown = false;
                 continue;
@@ -137,14 +131,5 @@ internal sealed class DebeziumEnvelope(KafkaKeyFormat keyFormat)
         }
 
         return areAllKnown ? default(OptionalBytes) : _known.WrittenSpan;
-    }
-
-    /// <summary>As a text, as bytes, and as the one item of an array or an object.</summary>
-    private static bool IsUnavailable(ReadOnlySpan<byte> value)
-    {
-        var reader = new Utf8JsonReader(value, ConnectJson.Deep);
-        reader.Read();
-        if (reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject) reader.Read();
-        return reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && (reader.ValueTextEquals(Unavailable) || reader.ValueTextEquals(UnavailableBytes));
     }
 }
