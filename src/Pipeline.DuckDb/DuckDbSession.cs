@@ -32,6 +32,9 @@ public sealed class DuckDbSession : IDisposable
     private readonly CancellationTokenSource _ending;
     private readonly HandleGate _gate = new(nameof(DuckDbSession));
 
+    /// <summary>By a function of the statement that runs, on whichever of DuckDB's threads.</summary>
+    private PipelineException? _thrown;
+
     private DuckDbSession(DuckDBConnection connection, string tempDirectory, string scratch, Codec compression, CancellationToken cancellationToken)
     {
         _connection = connection;
@@ -97,11 +100,26 @@ public sealed class DuckDbSession : IDisposable
             """);
     }
 
-    /// <summary>Adds a function of a text that gives a text, and null for null. What it throws ends the statement that calls it.</summary>
+    /// <summary>
+    /// Adds a function of a text that gives a text, and null for null. What it throws ends the statement that calls it; a
+    /// <see cref="PipelineException"/> is then what the statement throws.
+    /// </summary>
     public void Register(string name, Func<string, string> function)
     {
         using var use = _gate.Enter();
-        _connection.RegisterScalarFunction<string, string>(name, function);
+        _connection.RegisterScalarFunction<string, string>(name, text =>
+        {
+            try
+            {
+                return function(text);
+            }
+            catch (PipelineException e)
+            {
+                // DuckDB hands on no more than its text.
+                Volatile.Write(ref _thrown, e);
+                throw;
+            }
+        });
     }
 
     public void Execute(string sql)
@@ -182,6 +200,7 @@ public sealed class DuckDbSession : IDisposable
 
     private T Run<T>(Func<T> statement)
     {
+        Volatile.Write(ref _thrown, null);
         try
         {
             return statement();
@@ -194,6 +213,10 @@ public sealed class DuckDbSession : IDisposable
         catch (Exception e) when (e is DuckDBException or OperationCanceledException && _ending.IsCancellationRequested)
         {
             throw new ObjectDisposedException("The DuckDB session was ended under a statement.", e);
+        }
+        catch (DuckDBException) when (Volatile.Read(ref _thrown) is { } thrown)
+        {
+            throw new PipelineException(thrown.Kind, thrown.Thing, thrown.Cause, thrown.NextStep, thrown);
         }
         catch (DuckDBException e) when (e.Message.StartsWith("Out of Memory Error", StringComparison.Ordinal))
         {

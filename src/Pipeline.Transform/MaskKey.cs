@@ -5,8 +5,8 @@ using Pipeline.Core;
 namespace Pipeline.Transform;
 
 /// <summary>
-/// The key of masks: hashed columns are its HMAC-SHA-256, and rows of the quarantine of tables that mask are encrypted with another that
-/// is derived from it. Its text form shows nothing.
+/// The key of masks: hashed columns are its HMAC-SHA-256, and rows of the quarantine of tables that mask are encrypted with another; each
+/// is derived from it for one use. Its text form shows nothing.
 /// </summary>
 public sealed class MaskKey
 {
@@ -27,11 +27,13 @@ public sealed class MaskKey
     private const int TagBytes = 16;
 
     private readonly byte[] _rows;
+    private readonly byte[] _nonces;
 
     private MaskKey(byte[] secret)
     {
         var hashing = Derived(secret, "hash");
         _rows = Derived(secret, "quarantine");
+        _nonces = Derived(secret, "nonce");
         Version = Convert.ToHexStringLower(Derived(secret, "version"))[..8];
         Inner = Padded(hashing, 0x36);
         Outer = Padded(hashing, 0x5c);
@@ -57,7 +59,7 @@ public sealed class MaskKey
         if (row.StartsWith(Prefix, StringComparison.Ordinal)) return row;
         var plain = Encoding.UTF8.GetBytes(row);
         var bytes = new byte[NonceBytes + plain.Length + TagBytes];
-        HMACSHA256.HashData(_rows, plain).AsSpan(0, NonceBytes).CopyTo(bytes);
+        HMACSHA256.HashData(_nonces, plain).AsSpan(0, NonceBytes).CopyTo(bytes);
         using var cipher = new AesGcm(_rows, TagBytes);
         cipher.Encrypt(bytes.AsSpan(0, NonceBytes), plain, bytes.AsSpan(NonceBytes, plain.Length), bytes.AsSpan(NonceBytes + plain.Length), Encoding.UTF8.GetBytes(Version));
         return $"{Prefix}{Version}:{Convert.ToBase64String(bytes)}";

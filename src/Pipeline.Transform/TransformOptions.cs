@@ -142,13 +142,13 @@ public sealed record TransformOptions
     /// <exception cref="PipelineException">It cannot be read, or is none.</exception>
     public async ValueTask<MaskKey?> RevealMaskKeyAsync(CancellationToken cancellationToken) => MaskKey is { } secret ? Transform.MaskKey.Of(await Secrets.RevealAsync(secret, cancellationToken)) : null;
 
-    /// <summary>The contract with the version of the key in each column that is hashed.</summary>
+    /// <summary>The contract with the version of the key in each column that has a mask: rows of the quarantine are sealed with it, whatever the mask.</summary>
     /// <exception cref="PipelineException">It masks and there is no key.</exception>
     internal async ValueTask<SilverContract> KeyedAsync(SilverContract contract, CancellationToken cancellationToken)
     {
         if (contract.Columns.FirstOrDefault(column => column.Mask != Mask.None) is not { } masked) return contract;
         var key = await RevealMaskKeyAsync(cancellationToken) ?? throw NoMaskKey(contract.Table, $"column {masked.Name} has a mask ({masked.Location ?? contract.Location})");
-        return contract with { Columns = [.. contract.Columns.Select(column => column.Mask == Mask.Hash ? column with { MaskVersion = key.Version } : column)] };
+        return contract with { Columns = [.. contract.Columns.Select(column => column.Mask != Mask.None ? column with { MaskVersion = key.Version } : column)] };
     }
 
     /// <summary>Says the line to add.</summary>

@@ -24,8 +24,6 @@ public sealed record ContractShape
     /// <summary>The table's property.</summary>
     public const string Property = "pipeline.contract";
 
-    private const string Redacted = "redact";
-
     /// <summary>Raised when a release makes other rows by the same contract.</summary>
     public const int CurrentRelease = 1;
 
@@ -80,9 +78,9 @@ public sealed record ContractShape
     }
 
     /// <summary>What has changed since the rows were made by the contract that a table's property has.</summary>
-    /// <param name="property">Null: of a release that did not say, which hashed without a key.</param>
+    /// <param name="property">Null: of a release that did not say, which masked without a key.</param>
     public IReadOnlyList<ContractChange> ChangesSince(string? property) => TryRead(property) is { } before ? ChangesSince(before)
-        : [.. Columns.Where(column => column.Mask is not null && column.Mask != Redacted).Select(column => new ContractChange(ChangedPart.Mask, column.Name, ChangeKind.Changed, ChangeMeaning.Rebuild))];
+        : [.. Columns.Where(column => column.Mask is not null).Select(column => new ContractChange(ChangedPart.Mask, column.Name, ChangeKind.Changed, ChangeMeaning.Rebuild))];
 
     /// <summary>What has changed since the rows were made, in the order of the contract.</summary>
     public IReadOnlyList<ContractChange> ChangesSince(ContractShape before)
@@ -145,10 +143,5 @@ public sealed record ContractShape
 
     private static string SourceOf(SilverColumn column) => column.ValueText is { } value ? $"value {value}" : $"{column.From}{(column.Path is null ? "" : $" {column.Path}")}";
 
-    private static string? MaskOf(SilverColumn column) => column.Mask switch
-    {
-        Contracts.Mask.Hash => $"hash {column.MaskVersion}".TrimEnd(),
-        Contracts.Mask.Redact => Redacted,
-        _ => null,
-    };
+    private static string? MaskOf(SilverColumn column) => column.Mask == Contracts.Mask.None ? null : $"{(column.Mask == Contracts.Mask.Hash ? "hash" : "redact")} {column.MaskVersion}".TrimEnd();
 }

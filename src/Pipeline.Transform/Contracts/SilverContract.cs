@@ -70,7 +70,7 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     /// <summary>How its value is made; null: it is what is at <see cref="From"/> and <see cref="Path"/>.</summary>
     public ColumnExpression? Value { get; init; }
 
-    /// <summary>The version of the key that hashes it; null: it is not hashed, or nobody has looked up the key.</summary>
+    /// <summary>The version of the key that masks it; null: it has no mask, or nobody has looked up the key.</summary>
     public string? MaskVersion { get; init; }
 
     /// <summary>How <see cref="Value"/> is written.</summary>
@@ -86,7 +86,7 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     public Field ToField() => Stored(StoredType);
 
     /// <summary>The same with another type, for tables that keep its values in another form.</summary>
-    public Field Stored(IArrowType type) => ColumnFields.Of(Name, type, Classification is not (Classification.Personal or Classification.Secret), MaskVersion);
+    public Field Stored(IArrowType type) => ColumnFields.Of(Name, type, Classification is not (Classification.Personal or Classification.Secret), Mask == Mask.Hash ? MaskVersion : null);
 }
 
 /// <summary>A condition on one row.</summary>

@@ -32,6 +32,19 @@ public sealed class MaskSpec : IDisposable
         }
         """;
 
+    private const string Redacting = """
+        teams { from = bronze/app/teams, columns { team_id { type = long } }, key = [team_id] }
+        users {
+          from = bronze/app/users
+          columns { email { type = string }, phone { type = string, mask = redact }, team_id { type = long } }
+          key = [email]
+          rules = [ { name = phone_long, check = "length(phone) > 3" } ]
+          references = [ { name = team_exists, column = team_id, table = silver/teams } ]
+        }
+        """;
+
+    private const string OtherKey = "another key of thirty-two letters";
+
     private const string Secrets = """
 
         orders { from = bronze/app/orders, format = json, columns { id { type = long }, iban { type = string, path = "$.account.iban", mask = hash } }, key = [id] }
@@ -131,12 +144,48 @@ public sealed class MaskSpec : IDisposable
         Assert.Contains("Here 2", Assert.Single(await _lake.RowsAsync("SELECT _row FROM silver.users__quarantine")), StringComparison.Ordinal);
         var changed = new ChangedTables(_lake.Tables, _lake.Graph, _lake.Options);
 
-        Assert.Equal(["mask email changed", "mask address changed"], (await changed.SinceAsync(TableId.Silver("users"), Cancel)).Select(change => change.ToString()));
+        Assert.Equal(["mask email changed", "mask phone changed", "mask address changed"], (await changed.SinceAsync(TableId.Silver("users"), Cancel)).Select(change => change.ToString()));
         Assert.True(await changed.RebuildAsync(TableId.Silver("users"), _lake.Time, _ => { }, _ => { }, Cancel));
         Assert.False(await changed.RebuildAsync(TableId.Silver("users"), _lake.Time, _ => { }, _ => { }, Cancel));
 
         Assert.Equal([Hash("a@x")], await _lake.RowsAsync("SELECT email FROM silver.users"));
         Assert.StartsWith("sealed:", Assert.Single(await _lake.RowsAsync("SELECT _row FROM silver.users__quarantine")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_table_that_only_redacts_is_made_anew_by_another_key_and_its_rows_come_out_of_quarantine()
+    {
+        using var redacts = _lake.With(TestGraph.Of(Redacting));
+        await AppendAsync("'a@x', '5550001', 'Here 1', '40', 9, 'c', 1", "'b@x', '1', 'Here 2', '40', NULL, 'c', 2");
+        await redacts.RunAllAsync();
+        using var other = redacts.With(redacts.Graph, maskKey: OtherKey);
+        await AppendParentAsync();
+        var changed = new ChangedTables(other.Tables, other.Graph, other.Options);
+
+        Assert.Equal(["mask phone changed Rebuild"], (await changed.SinceAsync(TableId.Silver("users"), Cancel)).Select(change => $"{change} {change.Meaning}"));
+        Assert.True(await changed.RebuildAsync(TableId.Silver("users"), other.Time, _ => { }, _ => { }, Cancel));
+        Assert.False(await changed.RebuildAsync(TableId.Silver("users"), other.Time, _ => { }, _ => { }, Cancel));
+        await other.RunAllAsync();
+
+        Assert.Equal(["a@x|***"], await other.RowsAsync("SELECT email, phone FROM silver.users"));
+        Assert.Contains("Here 2", MaskKey.Of(OtherKey).Open(Assert.Single(await other.RowsAsync("SELECT _row FROM silver.users__quarantine"))), StringComparison.Ordinal);
+        var schema = (await other.Tables.TryOpenAsync(TableId.Silver("users"), Cancel))!.Current.Schema;
+        Assert.DoesNotContain(schema.FieldsList, field => field.HasMetadata && field.Metadata.ContainsKey("pipeline.maskKey"));
+    }
+
+    [Fact]
+    public async Task A_row_that_another_key_has_sealed_ends_the_run_in_words_of_its_own()
+    {
+        using var redacts = _lake.With(TestGraph.Of(Redacting));
+        await AppendAsync("'a@x', '5550001', 'Here 1', '40', 9, 'c', 1", "'b@x', '1', 'Here 2', '40', NULL, 'c', 2");
+        await redacts.RunAllAsync();
+        using var other = redacts.With(redacts.Graph, maskKey: OtherKey);
+        await AppendParentAsync();
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(other.RunAllAsync);
+
+        Assert.Equal((FaultKind.Invalid, "Give the key back, or rebuild the table."), (fault.Kind, fault.NextStep));
+        Assert.Contains($"sealed by another key, of version {MaskKey.Of(TestLake.Key).Version}", fault.Cause, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -154,6 +203,20 @@ public sealed class MaskSpec : IDisposable
         Assert.Throws<PipelineException>(() => key.Open(changed));
         Assert.Throws<PipelineException>(() => MaskKey.Of("too short"));
     }
+
+    [Fact]
+    public void The_nonce_of_a_sealed_row_is_made_by_a_key_that_encrypts_nothing()
+    {
+        var bytes = Convert.FromBase64String(MaskKey.Of(TestLake.Key).Seal("{}").Split(':')[2]);
+
+        Assert.Equal(NonceBy("nonce"), bytes[..12]);
+        Assert.NotEqual(NonceBy("quarantine"), bytes[..12]);
+
+        static byte[] NonceBy(string use) => HMACSHA256.HashData(HMACSHA256.HashData(Encoding.UTF8.GetBytes(TestLake.Key), Encoding.UTF8.GetBytes($"pipeline mask {use}")), "{}"u8)[..12];
+    }
+
+    private Task<long> AppendParentAsync() =>
+        _lake.AppendAsync("bronze/app/teams", TestLake.BronzeColumns("team_id long"), "SELECT * FROM (VALUES (9::BIGINT, 'c', 1)) AS v(team_id, _op, _position)");
 
     private static string Order(string id, string iban) => $"'{{\"id\":{id},\"account\":{{\"iban\":\"{iban}\"}}}}'";
 
