@@ -46,7 +46,7 @@ public static class ShowQuarantine
             FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, request.Table, cancellationToken)}) AS r
             {where}ORDER BY _quarantined_at, _bronze_version, _position, _bronze_file, _bronze_row LIMIT {request.RowsMax.ToString(CultureInfo.InvariantCulture)}
             """, quarantine);
-        var (masked, key) = (MaskedIn(contract), contract.Masks ? await options.RevealMaskKeyAsync(cancellationToken) : null);
+        var (masked, key) = (contract.Masks ? await MaskedInAsync(contract, lake, cancellationToken) : [], contract.Masks ? await options.RevealMaskKeyAsync(cancellationToken) : null);
         return new ShowQuarantineResult(columns, [.. rows.Select(row => new QuarantinedRow([.. row.Take(columns.Count).Select(value => (string?)value)], (string)row[columns.Count]!, (bool)row[columns.Count + 1]!, (string)row[columns.Count + 2]!,
             (long)row[columns.Count + 3]!, new LakeTimestamp((long)row[columns.Count + 4]!, HasZone: true), (long?)row[columns.Count + 5], Masked((string?)row[columns.Count + 6], masked, key)))]);
     }
@@ -56,9 +56,17 @@ public static class ShowQuarantine
         ?? throw new PipelineException(FaultKind.Invalid, $"Table {table}", table.Layer == Layer.Silver ? "it is not configured" : "only tables of Silver have a quarantine",
             $"Choose from: {string.Join(", ", graph.Silver.Select(contract => contract.Table))}.");
 
-    /// <summary>Columns of Bronze that a masked column reads; null among them: whichever holds the whole record.</summary>
-    private static HashSet<string?> MaskedIn(SilverContract contract) =>
-        [.. contract.Columns.Where(column => column.Mask != Mask.None).SelectMany(column => column.Sources).Select(source => source.Column is { } name ? LakeName.OfSourceColumn(name) : null)];
+    /// <summary>
+    /// Columns of Bronze that a masked column reads, as the lake calls them; null among them: the whole record. Where Bronze keeps records whole,
+    /// what it has of one beside it (its key, the row before) repeats members of it; where Bronze is not there to say so, it may have.
+    /// </summary>
+    private static async Task<HashSet<string?>> MaskedInAsync(SilverContract contract, Lake lake, CancellationToken cancellationToken)
+    {
+        var bronze = await lake.TryOpenAsync(contract.From, cancellationToken);
+        var document = bronze is null ? null : BronzeShape.Of(bronze.Current.Schema).Document;
+        return contract.Columns.Where(column => column.Mask != Mask.None).SelectMany(column => column.Sources).Select(source => source.Column)
+            .Select(name => name is null || bronze is null || (document is not null && (name[0] == '_' || string.Equals(name, document, StringComparison.OrdinalIgnoreCase))) ? null : LakeName.OfSourceColumn(name)).ToHashSet(StringComparer.OrdinalIgnoreCase);
+    }
 
     private static string? Masked(string? row, HashSet<string?> masked, MaskKey? key)
     {
@@ -68,8 +76,8 @@ public static class ShowQuarantine
         if (JsonNode.Parse(key.Open(row)) is not JsonObject members) return null;
         foreach (var name in members.Select(member => member.Key).ToList())
         {
-            // A whole record is hidden where a part of it is: it may be no JSON at all.
-            var isMasked = masked.Contains(null) ? name is not (BronzeColumns.Op or BronzeColumns.Position or BronzeColumns.IngestedAt) : masked.Any(one => string.Equals(one, name, StringComparison.OrdinalIgnoreCase));
+            // A whole record is hidden where a part of it is: it may be no JSON at all. A column that was renamed stands there under both names.
+            var isMasked = masked.Contains(null) ? name is not (BronzeColumns.Op or BronzeColumns.Position or BronzeColumns.IngestedAt) : masked.Contains(LakeName.OfSourceColumn(name));
             if (isMasked && members[name] is not null) members[name] = "***";
         }
 

@@ -21,6 +21,8 @@ public sealed class QuarantineVerbsSpec : IDisposable
         BronzeColumns.OpField, BronzeColumns.PositionField, BronzeColumns.IngestedAtField,
     ], null);
 
+    private const string LongName = "length(name) > 2";
+
     private readonly ScratchDirectory _directory = new("quarantine-");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -75,6 +77,46 @@ public sealed class QuarantineVerbsSpec : IDisposable
         static IEnumerable<string> Said(NodeRun plan) => JsonNode.Parse(plan.Data)!.AsArray().Select(row => $"{row!["table"]} {row["change"]} {row["why"]}");
     }
 
+    [Theory]
+    [InlineData("value")]
+    [InlineData("_before")]
+    [InlineData("_key")]
+    public async Task A_record_is_hidden_whole_where_a_masked_column_reads_a_part_of_it(string from)
+    {
+        var config = await ConfigureAsync(LongName, $$"""
+            id { type = long, from = value, path = "$.id" }, name { type = string, from = value, path = "$.name" }, email { type = string, from = {{from}}, path = "$.email", mask = hash }
+            """);
+        var schema = new Schema(
+        [
+            Text("_key"), Text("_headers"), Text("value").As(BronzeRole.Document), Text("_before"), BronzeColumns.OpField, BronzeColumns.PositionField.As(BronzeRole.Position), BronzeColumns.IngestedAtField,
+        ], null);
+        const string record = """{"id":1,"name":"Al","email":"secret-one"}""";
+        await AppendTextsAsync(schema, record, "[\"secret-two\"]", record, """{"id":1,"name":"Al","email":"secret-three"}""");
+        await RunAsync("rebuild", "silver/people", config);
+
+        var shown = Assert.Single(await JsonAsync("quarantine", "show", "silver/people", "--config", config))!;
+
+        Assert.DoesNotContain("secret", shown.ToJsonString(), StringComparison.Ordinal);
+        var row = JsonNode.Parse((string)shown["row"]!)!;
+        Assert.Equal(["***", "***", "***", "***", "c"], new[] { "_key", "_headers", "value", "_before", "_op" }.Select(name => (string?)row[name]));
+    }
+
+    [Theory]
+    [InlineData("\"e mail\"")]
+    [InlineData("e_mail")]
+    public async Task A_masked_column_is_hidden_under_both_of_its_names(string from)
+    {
+        var config = await ConfigureAsync(LongName, $$"""id { type = long }, name { type = string }, email { type = string, from = {{from}}, mask = hash }""");
+        await AppendTextsAsync(new Schema([Text("id"), Text("name"), Text("e mail"), Text("e_mail"), BronzeColumns.OpField, BronzeColumns.PositionField, BronzeColumns.IngestedAtField], null), "1", "Al", "secret-old", "secret-new");
+        await RunAsync("rebuild", "silver/people", config);
+
+        var shown = Assert.Single(await JsonAsync("quarantine", "show", "silver/people", "--config", config))!;
+
+        Assert.DoesNotContain("secret", shown.ToJsonString(), StringComparison.Ordinal);
+        var row = JsonNode.Parse((string)shown["row"]!)!;
+        Assert.Equal(["1", "Al", "***", "***"], new[] { "id", "name", "e mail", "e_mail" }.Select(name => (string?)row[name]));
+    }
+
     [Fact]
     public async Task What_has_no_quarantine_is_said()
     {
@@ -104,17 +146,32 @@ public sealed class QuarantineVerbsSpec : IDisposable
         return JsonNode.Parse(run.Data)!.AsArray();
     }
 
-    private Task<string> ConfigureAsync(string check) =>
+    private static Field Text(string name) => new(name, StringType.Default, nullable: true);
+
+    private Task<string> ConfigureAsync(string check) => ConfigureAsync(check, "id { type = long }, name { type = string, required = true }, phone { type = string, mask = redact }");
+
+    private Task<string> ConfigureAsync(string check, string columns) =>
         RunningNode.ConfigureAsync(Directory.CreateDirectory(Path.Combine(_directory, $"{Guid.NewGuid():N}")).FullName, "app { type = kafka, bootstrap = \"127.0.0.1:1\", tables { people { topic = people } } }", $$"""
             lake.location = "{{Path.Combine(_directory, "lake")}}"
                   transform.mask-key = "a key of thirty-two letters or more"
                   silver { people {
                     from = bronze/app/people
-                    columns { id { type = long }, name { type = string, required = true }, phone { type = string, mask = redact } }
+                    columns { {{columns}} }
                     key = [id]
                     rules = [ { name = long_name, check = "{{check}}" } ]
                   } }
             """);
+
+    /// <summary>One record of texts.</summary>
+    private async Task AppendTextsAsync(Schema schema, params string[] texts)
+    {
+        using var rows = new RecordBatch(schema,
+        [
+            .. texts.Append("c").Select(text => new StringArray.Builder().Append(text).Build()), new Int64Array.Builder().Append(1).Build(),
+            new TimestampArray.Builder((TimestampType)BronzeColumns.Timestamp).Append(DateTimeOffset.UnixEpoch).Build(),
+        ], 1);
+        await AppendAsync(await Lake.OpenOrCreateAsync(TableId.Bronze("app", "people"), schema, [], ImmutableDictionary<string, string>.Empty, Cancel), rows);
+    }
 
     private async Task AppendAsync(params (long Id, string? Name, string Phone)[] people)
     {
@@ -129,7 +186,12 @@ public sealed class QuarantineVerbsSpec : IDisposable
             new Int64Array.Builder().AppendRange(people.Select(one => one.Id)).Build(), names.Build(), new StringArray.Builder().AppendRange(people.Select(one => one.Phone)).Build(),
             new StringArray.Builder().AppendRange(people.Select(_ => "c")).Build(), new Int64Array.Builder().AppendRange(Enumerable.Range(1, people.Length).Select(i => first + i)).Build(), now.Build(),
         ], people.Length);
-        await using var writer = await table.OpenDataFileAsync(People, ImmutableDictionary<string, string?>.Empty, new DataFileOptions(), Cancel);
+        await AppendAsync(table, rows);
+    }
+
+    private static async Task AppendAsync(DeltaTable table, RecordBatch rows)
+    {
+        await using var writer = await table.OpenDataFileAsync(rows.Schema, ImmutableDictionary<string, string?>.Empty, new DataFileOptions(), Cancel);
         writer.Write(rows);
         Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [await writer.CompleteAsync(Cancel)] }, Cancel));
     }
