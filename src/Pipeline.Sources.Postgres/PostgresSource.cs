@@ -182,6 +182,7 @@ internal sealed class PostgresSource : IRemovableSource
         catch (Exception e)
         {
             if (e is PipelineException { Kind: FaultKind.Gap }) _metrics.Gap(TablesOf(from.Split));
+            if (e is PipelineException { Anew: not null }) _listing.TakeEndAnew();
             queue.Complete(e);
         }
         finally

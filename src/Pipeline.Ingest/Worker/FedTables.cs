@@ -60,9 +60,10 @@ internal sealed class FedTables(IngestWorkerSetup setup, int worker)
     {
         try
         {
-            var listed = await setup.Source.ListSplitsAsync(anew.Table, cancellationToken);
+            // Behind it at least, or it would be met again.
+            var listed = (await setup.Source.ListSplitsAsync(anew.Table, cancellationToken)).Select(split => split.BeginningAnew is { } end ? split with { BeginningAnew = Math.Max(end, anew.At + 1) } : split).ToList();
             var table = await BronzeTable.OpenAsync(setup.Lake, IdOf(anew.Table), await setup.Source.DescribeAsync(anew.Table, cancellationToken), cancellationToken);
-            await Beginnings.RecordAsync(table, listed, setup.Time, cancellationToken, isLeftBehind: snapshot => listed.Any(split => !split.IsSnapshot && snapshot.Position(split.Id) <= anew.At));
+            await Beginnings.RecordAsync(table, listed, setup.Time, cancellationToken, isLeftBehind: snapshot => listed.Exists(split => !split.IsSnapshot && snapshot.Position(split.Id) <= anew.At));
             return true;
         }
         catch (PipelineException e) when (!e.Kind.IsTriedAgain())

@@ -61,4 +61,48 @@ public sealed class CaptureRefusalSpec
         Assert.Null(await scene.DifferenceAsync(Innocent));
         Assert.Equal(0, await scene.EpochOfAsync(Innocent));
     }
+
+    [Theory]
+    [InlineData("evolve")]
+    [InlineData("freeze")]
+    [InlineData("fail")]
+    public async Task A_column_whose_type_came_back_before_it_was_read_begins_its_table_anew_and_no_other_however_new_columns_are_taken(string schemaChanges)
+    {
+        const string Flips = "flips";
+        const int Times = 3;
+        string[] tables = [Flips, Innocent];
+        await using var scene = await CaptureScene.StartAsync(string.Concat(tables.Select(table => $"create table {table} (id bigint primary key, n integer, val text); insert into {table} values (1, 1, 'a'), (2, 2, 'b');")), tables);
+        scene.SchemaChanges = schemaChanges;
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+
+        // What the server runs as one transaction nobody can see the middle of.
+        for (var time = 0; time < Times; time++)
+            await scene.ExecuteAsync($"alter table {Flips} alter n type text using 'n' || n; update {Flips} set n = 'n7' where id = 1; alter table {Flips} alter n type integer using substr(n, 2)::integer");
+        await scene.ExecuteAsync($"insert into {Flips} values (3, 3, 'c'); insert into {Innocent} values (3, 3, 'c')");
+
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+        Assert.InRange(await scene.EpochOfAsync(Flips), 1, Times + 1);
+        Assert.Equal(0, await scene.EpochOfAsync(Innocent));
+        Assert.DoesNotContain((await scene.Node.StatusAsync()).Tables, table => table.State == IngestState.Halted);
+    }
+
+    [Fact]
+    public async Task What_was_written_before_a_table_began_anew_halts_it_not_whatever_columns_it_had()
+    {
+        const string Flips = "flips";
+        await using var scene = await CaptureScene.StartAsync($"create table {Flips} (id bigint primary key, n integer, val text); insert into {Flips} values (1, 1, 'a'), (2, 2, 'b')", [Flips]);
+        scene.SchemaChanges = "fail";
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.KillNodeAsync();
+
+        await scene.ExecuteAsync($"alter table {Flips} alter n type text using 'n' || n; update {Flips} set n = 'n7' where id = 1; alter table {Flips} alter n type integer using substr(n, 2)::integer, add more text");
+        await scene.StartNodeAsync();
+        await scene.ExecuteAsync($"insert into {Flips} values (3, 3, 'c', 'd')");
+
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+    }
 }

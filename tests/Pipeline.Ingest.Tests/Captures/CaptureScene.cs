@@ -33,6 +33,9 @@ internal sealed class CaptureScene : IAsyncDisposable
     /// <summary>More settings of tables, for nodes that start from now on.</summary>
     public Dictionary<string, string> Settings { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>What becomes of columns that are added or dropped, for nodes that start from now on.</summary>
+    public string SchemaChanges { get; set; } = "evolve";
+
     public IngestNode Node => _running!.Value.Node;
 
     public CancellationToken Cancel => _deadline.Token;
@@ -139,7 +142,7 @@ internal sealed class CaptureScene : IAsyncDisposable
         var text = $$"""
             type = postgres, mode = cdc, host = {{_server.Host}}, port = {{_server.Port}}, database = {{_server.Database}}
             security { username = {{_server.User}}, password = "{{_server.Password}}", ca-file = "{{_server.CaFile}}" }
-            chunk-age-max = 20ms, capture { slot = pipeline_app, publication = {{Publication}}, heartbeat-interval = 500ms }
+            chunk-age-max = 20ms, capture { slot = pipeline_app, publication = {{Publication}}, heartbeat-interval = 500ms, schema-changes = {{SchemaChanges}} }
             tables { {{string.Join(", ", _tables.Select(table => $"{table} {{ table = public.{table}, key = [id], {Settings.GetValueOrDefault(table)} }}"))}} }
             """;
         var problems = new List<ConfigProblem>();

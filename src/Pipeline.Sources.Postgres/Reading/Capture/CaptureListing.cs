@@ -38,10 +38,12 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private CaptureListed? _last;
     private long _lookedAt;
 
-    /// <summary>Identities of the tables, and the relations that they consist of, as they were when they changed last, and where the log ended then.</summary>
+    /// <summary>Identities of the tables, and the relations that they consist of, as they were when they changed last, and where the log ended then or when a table began anew.</summary>
     private HashSet<(string Identity, SplitForm? Form, uint Relation)> _seen = [];
 
     private long _end;
+    private volatile int _asked;
+    private int _taken;
     private bool _hasAdvised;
     private string _toldOperations = "";
     private readonly HashSet<string> _toldGenerated = new(StringComparer.Ordinal);
@@ -57,7 +59,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         await _turn.WaitAsync(cancellationToken);
         try
         {
-            if (_last is not null && _unanswered.Remove(table) && services.Time.GetElapsedTime(_lookedAt) < AgeMax) return _last;
+            if (_asked == _taken && _last is not null && _unanswered.Remove(table) && services.Time.GetElapsedTime(_lookedAt) < AgeMax) return _last;
             _last = null;
             _last = await connections.UseAsync(_options.Thing, LookAsync, cancellationToken);
             // From its end: a server that answers slowly is not asked more often for it.
@@ -71,6 +73,12 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             _turn.Release();
         }
     }
+
+    /// <summary>
+    /// For a table that begins anew because the stream cannot be read: its definition may be what it was when the log's end was taken last, and
+    /// what cannot be read lies behind that.
+    /// </summary>
+    public void TakeEndAnew() => Interlocked.Increment(ref _asked);
 
     private async ValueTask<CaptureListed> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -104,7 +112,8 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var relations = await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken);
             var forms = await FormsAsync(connection, found, relations, publication!, cancellationToken);
             var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, forms?[pair.Key], relation))).ToHashSet();
-            if (!_seen.SetEquals(seen)) (_end, _seen) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen);
+            var asked = _asked;
+            if (asked != _taken || !_seen.SetEquals(seen)) (_end, _seen, _taken) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen, asked);
             listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Forms = forms };
         }
 

@@ -189,7 +189,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             columnOf[i] = RowChunkBuilder.Unreadable;
         }
 
-        if (_options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
+        if (!isBefore && _options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
             throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
         return new CapturedTable(name, table.WithColumns(written), columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
     }
