@@ -21,7 +21,7 @@ public static partial class Instruments
 
     public static readonly InstrumentInfo CertificateDays = new(NodeMeter, "pipeline.certificate.days", InstrumentKind.Gauge, "d",
         ["certificate"], "Days until a certificate expires: node (its own), authority (the first of its authorities), source/NAME/server, /registry, /client or /authority (met on the way to a source), lake/server (of S3), aws/SERVICE, otlp/server; negative when it has",
-        "nodes or sources talk by TLS");
+        "nodes, sources, S3, AWS services or the receiver of metrics talk by TLS");
 
     private static IReadOnlyList<InstrumentInfo> Node => [Waits, NodeState, NodeCpu, NodeMemory, DiskFree, CertificateDays];
 }

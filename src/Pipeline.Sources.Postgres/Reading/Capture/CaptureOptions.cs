@@ -5,10 +5,10 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <summary>What becomes of a column that is added or dropped while changes are captured.</summary>
 public enum SchemaChanges
 {
-    /// <summary>New columns are added to Bronze; dropped ones are null from then on.</summary>
+    /// <summary>New columns are added to Bronze. Dropped ones are null there from then on, in rows that say they do not carry them: Silver keeps what it has.</summary>
     Evolve,
 
-    /// <summary>New columns are left out; dropped ones are null from then on.</summary>
+    /// <summary>New columns are left out; dropped ones are as with <see cref="Evolve"/>.</summary>
     Freeze,
 
     /// <summary>Reading halts.</summary>
