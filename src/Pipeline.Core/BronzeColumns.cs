@@ -43,6 +43,9 @@ public static class BronzeColumns
     /// </summary>
     public const string Changed = "_changed";
 
+    /// <summary>The place of a captured change among those that share its position.</summary>
+    public const string Sequence = "_sequence";
+
     /// <summary>Microseconds since the epoch, adjusted to UTC: the only form of timestamp in the lake.</summary>
     public static readonly TimestampType Timestamp = new(TimeUnit.Microsecond, "UTC");
 
@@ -54,6 +57,11 @@ public static class BronzeColumns
     public static readonly Field EpochField = new Field(Epoch, Int32Type.Default, nullable: true).As(BronzeRole.Epoch);
     public static readonly Field ChangedField = new Field(Changed, StringType.Default, nullable: true).As(BronzeRole.Changed);
     public static readonly Field OrderTimeField = new Field(OrderTime, Timestamp, nullable: true).As(BronzeRole.OrderTime);
+
+    private static readonly HashSet<string> Own = new(StringComparer.OrdinalIgnoreCase) { Op, Position, IngestedAt, IngestDate, RedrivenFrom, Epoch, OrderTime, Changed, Sequence };
+
+    /// <summary>Whether a column is the pipeline's own whatever the source: no source has one of such a name, and every row carries it.</summary>
+    public static bool IsOwn(string name) => Own.Contains(name);
 
     /// <summary>The Bronze table's schema for a source's schema (its columns, <c>_op</c>, <c>_position</c>).</summary>
     public static Schema TableSchema(Schema sourceSchema) =>

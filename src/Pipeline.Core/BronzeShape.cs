@@ -72,8 +72,8 @@ public sealed class BronzeShape
     private static BronzeRole UndeclaredRoles(string column) => column switch
     {
         BronzeColumns.Position => BronzeRole.Position,
-        "_sequence" => BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog,
-        "_changed" => BronzeRole.Changed,
+        BronzeColumns.Sequence => BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog,
+        BronzeColumns.Changed => BronzeRole.Changed,
         "_partition" => BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split,
         "_offset" => BronzeRole.Orders | BronzeRole.Number,
         UndeclaredTime => BronzeRole.Identifies | BronzeRole.RecordTime,

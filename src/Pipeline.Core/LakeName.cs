@@ -25,12 +25,6 @@ public static partial class LakeName
     /// <summary>Columns that a run has of its own in whatever table it reads.</summary>
     private static readonly HashSet<string> TakenByRuns = new(StringComparer.OrdinalIgnoreCase) { "_file", "_file_row", FileRowNumber };
 
-    /// <summary>Columns that Bronze, or a run that reads it, has of its own whatever the source.</summary>
-    private static readonly HashSet<string> Taken = new(TakenByRuns, StringComparer.OrdinalIgnoreCase)
-    {
-        BronzeColumns.Op, BronzeColumns.Position, BronzeColumns.IngestedAt, BronzeColumns.IngestDate, BronzeColumns.RedrivenFrom, BronzeColumns.Epoch, BronzeColumns.OrderTime, "_changed", "_sequence",
-    };
-
     private static readonly string[] OwnSuffixes = [TableId.QuarantineSuffix, TableId.DeletedSuffix, TableId.RebuildSuffix];
 
     /// <summary>What is wrong with the name of a source, or of a table that a source fills, with what to write; null: nothing.</summary>
@@ -54,14 +48,14 @@ public static partial class LakeName
         : FaultOfQueried(name);
 
     /// <summary>The same for a column of a query, which may be one of Silver's own.</summary>
-    public static string? FaultOfQueried(string name) => FaultOf(name, TakenByRuns);
+    public static string? FaultOfQueried(string name) => FaultOf(name, TakenByRuns.Contains);
 
     /// <summary>The same for a column of Bronze.</summary>
-    public static string? FaultOfBronze(string name) => FaultOf(name, Taken);
+    public static string? FaultOfBronze(string name) => FaultOf(name, IsTaken);
 
-    private static string? FaultOf(string name, HashSet<string> taken) =>
+    private static string? FaultOf(string name, Func<string, bool> isTaken) =>
         name.Length == 0 || name.Any(IsRefused) ? $"'{name}' cannot be the name of a column: readers of the lake take no blank, line break or any of ,;{{}}()= in one. Give it another name"
-        : taken.Contains(name) ? $"'{name}' is a column that the pipeline or DuckDB has of its own. Give it another name"
+        : isTaken(name) ? $"'{name}' is a column that the pipeline or DuckDB has of its own. Give it another name"
         : null;
 
     /// <summary>The same for a rule of a contract.</summary>
@@ -75,12 +69,15 @@ public static partial class LakeName
     public static string OfSourceColumn(string name)
     {
         var writable = name.Any(IsRefused) ? new StringBuilder(name.Length).AppendJoin("", name.Select(c => IsRefused(c) ? Substitute : c)).ToString() : name;
-        return Taken.Contains(writable) ? writable + Substitute : writable;
+        return IsTaken(writable) ? writable + Substitute : writable;
     }
 
     /// <summary>Those of some names that only case tells from an earlier one, with that one.</summary>
     public static IEnumerable<(string Name, string Earlier)> AlikeBut(IEnumerable<string> names) =>
         names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).SelectMany(group => group.Skip(1).Select(name => (name, group.First())));
+
+    /// <summary>Bronze, or a run that reads it, has a column of that name of its own whatever the source.</summary>
+    private static bool IsTaken(string name) => TakenByRuns.Contains(name) || BronzeColumns.IsOwn(name);
 
     private static bool IsRefused(char c) => c is ' ' or ',' or ';' or '{' or '}' or '(' or ')' or '=' || char.IsControl(c);
 

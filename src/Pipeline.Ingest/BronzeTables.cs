@@ -48,7 +48,7 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
 
     private static string? CarriedOf(Schema source, Schema table)
     {
-        static IEnumerable<string> Named(Schema schema) => schema.FieldsList.Select(field => field.Name).Where(name => name[0] != '_');
+        static IEnumerable<string> Named(Schema schema) => schema.FieldsList.Select(field => field.Name).Where(name => !BronzeColumns.IsOwn(name));
         return BronzeShape.Of(source).Document is not null || !Named(table).Except(Named(source), StringComparer.OrdinalIgnoreCase).Any() ? null : string.Join(',', Named(source));
     }
 

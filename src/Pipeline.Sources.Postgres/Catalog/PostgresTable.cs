@@ -108,5 +108,5 @@ internal static class ChangeColumns
     /// Orders the changes of one transaction, which share their position: a place in the server's log, also for rows of a
     /// snapshot, whose splits count blocks.
     /// </summary>
-    public static readonly Field SequenceField = new Field("_sequence", Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog);
+    public static readonly Field SequenceField = new Field(BronzeColumns.Sequence, Int64Type.Default, nullable: false).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog);
 }

@@ -65,7 +65,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         new JobRelation("bronze", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Inputs[0].Files) { Origin = true },
         .. spec.Inputs.Skip(1).Select(input => input.ToRelation(_sql)),
         new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
-new JobRelation("quarantine_all", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)) { NeededWhen = "last_truncate" },
+        new JobRelation("quarantine_all", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)) { NeededWhen = "last_truncate" },
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
     ];
 

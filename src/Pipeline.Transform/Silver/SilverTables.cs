@@ -52,6 +52,7 @@ public static class SilverTables
     {
         var from = source.Column ?? shape.Document!;
         var name = TryBronze(bronze, from)?.Name ?? from;
+        if (BronzeColumns.IsOwn(name)) return null;
         if (!shape.AreMembersCarried) return name;
         return name == shape.Document && source.Path is { } path ? LakeName.OfSourceColumn(JsonPath.TryParse(path)!.Steps[0]) : null;
     }

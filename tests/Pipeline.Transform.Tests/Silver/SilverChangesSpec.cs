@@ -114,6 +114,33 @@ public sealed class SilverChangesSpec
         Assert.Equal(["6|5|1|5|0"], await lake.RowsAsync("SELECT SUM(rows_in), SUM(accepted), SUM(deleted), SUM(truncated), SUM(superseded + replaced) FROM silver._quality"));
     }
 
+    [Theory]
+    [InlineData(4)]
+    [InlineData(1)]
+    public async Task Columns_whose_names_begin_with_an_underscore_are_kept_and_replaced_as_others_are_and_those_of_the_pipeline_are_always_known(int rowsPerRun)
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            users {
+              from = bronze/app/users
+              columns { user_id { type = long, from = _id }, synced { type = string, from = _fivetran_synced }, legacy { type = string }, placed { type = long, from = _position }, op { type = string, value = "upper(_op)" } }
+              key = [user_id]
+            }
+            """));
+        string[] rows =
+        [
+            "1, 'monday', 'old', NULL, 'r', 10", "2, 'monday', 'old', NULL, 'r', 10",
+            "1, 'tuesday', NULL, '_id,_fivetran_synced', 'u', 20", "3, 'tuesday', NULL, '_id,_fivetran_synced', 'r', 20",
+        ];
+        foreach (var part in rows.Chunk(rowsPerRun))
+        {
+            await lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("_id long", "_fivetran_synced string", "legacy string", "_changed string"),
+                $"SELECT * REPLACE (CAST(legacy AS VARCHAR) AS legacy, CAST(_changed AS VARCHAR) AS _changed) FROM (VALUES {string.Join(", ", part.Select(row => $"({row})"))}) AS v(_id, _fivetran_synced, legacy, _changed, _op, _position)");
+            await lake.RunAllAsync();
+        }
+
+        Assert.Equal(["1|tuesday|old|20|U", "2|monday|old|10|R", "3|tuesday||20|R"], await lake.RowsAsync("SELECT user_id, synced, legacy, placed, op FROM silver.users ORDER BY 1"));
+    }
+
     private static async Task RunInPiecesAsync(TestLake lake, string[] history, int rowsPerRun)
     {
         foreach (var rows in history.Chunk(rowsPerRun))
