@@ -26,6 +26,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     private readonly IReadOnlyList<Field> _fields = SilverTables.Columns(contract, bronze);
     private readonly RowOrder _order = new(contract, bronze, dialect);
     private readonly BronzeShape _shape = BronzeShape.Of(bronze);
+    private readonly CarriedSql _carried = new(contract, bronze, dialect);
 
     private string Key => dialect.Names(contract.Key);
 
@@ -46,7 +47,7 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
                   SELECT {columns}, 'r', true FROM existing
                   UNION ALL
                   SELECT {columns}, 'd', true FROM tombstones
-                ){(_order.HasGiven ? _order.Placed("candidates", Key, name => Carries(name, _shape.Changed!)) : "")}{(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
+                ){(_order.HasGiven ? _order.Placed("candidates", Key, _carried.Of) : "")}{(_shape.Changed is { } changed ? WithCarried(columns, changed) : WithoutCarried(columns))}
                 """;
         }
     }
@@ -61,9 +62,9 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     private string WithCarried(string columns, string changed)
     {
         var carried = Values.Select((name, i) =>
-            $"max(CASE WHEN _n > _gone AND {Carries(name, changed)} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
+            $"max(CASE WHEN _n > _gone AND {_carried.Of(name)} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
         var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {dialect.Name(name)} END) OVER (PARTITION BY {Key}) AS {dialect.Name(name)}");
-        var known = Values.Select((name, i) => (From: Mark(name), Source: $"_from_{i}")).ToList();
+        var known = Values.Select((name, i) => (From: _carried.Mark(name), Source: $"_from_{i}")).ToList();
         var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
         var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
         var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
@@ -91,33 +92,6 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
     }
 
     private string Rows => _order.HasGiven ? "placed" : "candidates";
-
-    /// <summary>
-    /// Whether a row has the value of a column. One that is made of several is known when all of them are; of a row of the table, whose
-    /// list is of columns that are known by themselves, when the list has its own mark.
-    /// </summary>
-    private string Carries(string column, string changed) => Froms(column) switch
-    {
-        [] => "true",
-        [var from] => dialect.Call("carries", changed, dialect.Text(from)),
-        var several => $"CASE WHEN _existing THEN {dialect.Call("carries", changed, dialect.Text(Mark(column)))} ELSE {string.Join(" AND ", several.Select(from => dialect.Call("carries", changed, dialect.Text(from))))}{OrFirst(column, several, changed)} END",
-    };
-
-    /// <summary>The first of some that has a value is known where those before it are: a column that a source has renamed stands last, and no change carries it.</summary>
-    private string OrFirst(string column, List<string> froms, string changed)
-    {
-        var isFirst = contract.Column(column).Value is ColumnExpression.Call { Function: ColumnFunction.Coalesce } call && call.Arguments.Count == froms.Count && call.Arguments.All(argument => argument.Sources.Count() == 1);
-        if (!isFirst) return "";
-        var carried = froms.Select(from => dialect.Call("carries", changed, dialect.Text(from))).ToList();
-        var ends = Enumerable.Range(1, froms.Count - 1).Select(known => $"({string.Join(" AND ", carried.Select((has, i) => i < known ? has : $"NOT {has}"))})");
-        return $" OR ({dialect.Name(column)} IS NOT NULL AND ({string.Join(" OR ", ends)}))";
-    }
-
-    /// <summary>What the list of known columns has for a column: the Bronze column that it is read from, unless these are none or many.</summary>
-    private string Mark(string column) => Froms(column) is [var from] ? from : $"={column}";
-
-    private List<string> Froms(string column) =>
-        [.. contract.Column(column).Sources.Select(source => SilverTables.CarriedAs(source, bronze.FieldsList, _shape)).OfType<string>().Distinct(StringComparer.Ordinal)];
 
     private string Order(string direction)
     {

@@ -33,6 +33,7 @@ public sealed class SilverSql
     private readonly IReadOnlyList<Field> _bronze;
     private readonly BronzeShape _shape;
     private readonly RowOrder _order;
+    private readonly CarriedSql _carried;
     private readonly bool _hasChanged;
     private readonly bool _hasEnds;
     private readonly List<Document> _documents = [];
@@ -47,6 +48,7 @@ public sealed class SilverSql
         _bronze = BronzeFields(bronze);
         _shape = BronzeShape.Of(bronze);
         _order = new RowOrder(contract, bronze, dialect);
+        _carried = new CarriedSql(contract, bronze, dialect);
         _hasChanged = _shape.Changed is not null;
         _hasEnds = _hasChanged || hasSnapshot;
         SilverFields = SilverTables.Columns(contract, bronze);
@@ -203,8 +205,8 @@ public sealed class SilverSql
     }
 
     /// <summary>
-    /// Rows that break a rule and need not be looked at any more: their source has a newer row of their key that is good and whole, or a
-    /// delete of it, or they were removed there with others.
+    /// Rows that break a rule and need not be looked at any more: their source has a newer row of their key that is good and whole
+    /// (<see cref="CarriedSql.IsWhole"/>), or a delete of it, or they were removed there with others.
     /// </summary>
     /// <remarks>
     /// The engine provides <c>checked</c>; <c>existing</c> and <c>tombstones</c> with all keys of it; <c>quarantine_rows</c> and, of them,
@@ -226,7 +228,6 @@ public sealed class SilverSql
             var places = _order.OwnColumns.ToList();
             var needed = _bronze.Where(bronze => sources.Exists(source => source.Reads(bronze)) || places.Contains(bronze.Name)
                 || (places.Contains(BronzeColumns.OrderTime) && (bronze.Name == _shape.OrderTime || bronze.Name == _shape.RecordTime))).ToList();
-            var isWhole = _shape.Changed is { } changed ? $"{changed} IS NULL" : "true";
             var columns = $"{key}, {_sql.Names(places)}";
             var numbered = texts.Select((column, i) => (Column: column, Name: $"_k_{i}")).ToList();
             var near = texts.Count == 0 ? "SELECT * FROM quarantine_rows" : $"""
@@ -257,10 +258,10 @@ public sealed class SilverSql
                   SELECT {key} FROM checked WHERE _rules <> '' AND {isKnown} UNION SELECT {key} FROM waiting_rows
                 ),
                 places AS (
-                  SELECT _file, _file_row, _held_rules IS NOT NULL AS _was, _held AS _waited, {columns}, _rules = '' AND (_op = 'd' OR {isWhole}) AS _settles, _rules <> '' AS _open
+                  SELECT _file, _file_row, _held_rules IS NOT NULL AS _was, _held AS _waited, {columns}, _rules = '' AND (_op = 'd' OR {_carried.IsWhole(isTable: false)}) AS _settles, _rules <> '' AS _open
                   FROM checked WHERE {isKnown}
                   UNION ALL
-                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, false, false, {columns}, {isWhole}, false FROM existing
+                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, false, false, {columns}, {_carried.IsWhole(isTable: true)}, false FROM existing
                   UNION ALL
                   SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, false, false, {columns}, true, false FROM tombstones
                   UNION ALL

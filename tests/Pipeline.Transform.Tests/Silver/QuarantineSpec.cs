@@ -64,6 +64,52 @@ public sealed class QuarantineSpec : IDisposable
         }
     }
 
+    /// <summary>By watermark (no sequence) and from the stream: a column of Bronze that the contract does not read, one that it does, all of them; and whether that is the whole of the row.</summary>
+    public static TheoryData<int?, string?, bool> Lists => new()
+    {
+        { null, "user_id,email", true },
+        { null, "user_id,email,legacy", true },
+        { null, "user_id,email,note", true },
+        { 0, "user_id,email,note", true },
+        { 0, null, true },
+        // Of a row of the stream nobody knows what has become of a column that it leaves out.
+        { 0, "user_id,email,legacy", false },
+        // A row of a snapshot is all that its table has.
+        { -1, "user_id,email", true },
+    };
+
+    [Theory]
+    [MemberData(nameof(Lists))]
+    public async Task A_row_is_settled_by_one_that_lacks_what_its_source_has_no_more_or_its_contract_does_not_read(int? sequence, string? list, bool isSettled)
+    {
+        const string Contract = """
+            users {
+              from = bronze/app/users, key = [user_id]
+              columns { user_id { type = long }, email { type = string }, note { type = string } }
+              rules = [ { name = email_valid, check = "regexp_like(email, '@')" } ]
+            }
+            """;
+        var columns = TestLake.BronzeColumns(["user_id long", "email string", "note string", "legacy string", "_changed string", .. sequence is null ? System.Array.Empty<string>() : ["_sequence long"]]);
+        var (names, place) = sequence is { } number ? (", _sequence", $", {number}") : ("", "");
+        string[] rows = [$"1, 'dirt', 'n', 'l', 'c', 5, NULL{place}", $"1, 'a@x', NULL, NULL, 'u', 6, {(list is null ? "NULL" : $"'{list}'")}{place}", $"1, 'mud', NULL, NULL, 'u', 4, NULL{place}"];
+        foreach (var cut in new[] { 3, 1 })
+        {
+            using var lake = new TestLake(TestGraph.Of(Contract));
+            foreach (var part in rows.Chunk(cut))
+            {
+                await lake.AppendAsync("bronze/app/users", columns, $"""
+                    SELECT * REPLACE (user_id::BIGINT AS user_id, note::VARCHAR AS note, legacy::VARCHAR AS legacy, _changed::VARCHAR AS _changed)
+                    FROM (VALUES {string.Join(", ", part.Select(row => $"({row})"))}) AS v(user_id, email, note, legacy, _op, _position, _changed{names})
+                    """);
+                await lake.RunAllAsync();
+            }
+
+            Assert.Equal(isSettled ? [] : ["4", "5"], await lake.RowsAsync("SELECT _position FROM silver.users__quarantine ORDER BY 1"));
+            Assert.Equal(["1|a@x"], await lake.RowsAsync(Made));
+            await BalancesAsync(lake);
+        }
+    }
+
     [Fact]
     public async Task A_row_that_waits_for_its_parent_is_settled_too()
     {
