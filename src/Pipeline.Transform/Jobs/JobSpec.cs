@@ -49,12 +49,13 @@ public enum JobKind
 /// <param name="Truncates">Finds the truncates of the source among the rows.</param>
 /// <param name="IsTruncated">Whether a row of the table comes before one.</param>
 /// <param name="Settled">Finds the rows that break a rule and have been made good since; null: of a release that left them where they were.</param>
+/// <param name="Lacking">Finds the rows that lack what the contract requires, their source has no more and the table has no value of; null: no row may, or of a release that let them in.</param>
 /// <param name="Masks">It needs the key of masks.</param>
 /// <param name="Contract">The contract's <see cref="ContractShape"/> in JSON; null: of a release that did not keep it.</param>
 /// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
-    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null);
+    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>

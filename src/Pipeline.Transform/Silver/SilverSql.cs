@@ -140,7 +140,7 @@ public sealed class SilverSql
           SELECT *,
             {Broken(isApart)} AS _broken,
             {Listed(UserRules(Severity.Warn, isApart))} AS _warned,
-            {Listed(UserRules(Severity.Fail, isApart))} AS _failed
+            {Listed(UserRules(Severity.Fail, isApart))} AS _failed{(Required.Count == 0 ? "" : $",\n    {Listed(Required.Select(Lacks))} AS _lacks")}
           FROM {(_hasEnds ? "placed" : "typed")}{(isApart ? " LEFT JOIN outcomes USING (_file, _file_row)" : "")}
         ),
         referenced AS (
@@ -154,17 +154,74 @@ public sealed class SilverSql
           SELECT *, _broken || _missing AS _rules FROM referenced
         )
         SELECT {Lines("  ", SilverFields.Select(Stored))},
-          _op{(_hasEnds ? ", _truncated" : ", false AS _truncated")}, _rules,
+          _op{(_hasEnds ? ", _truncated" : ", false AS _truncated")}, _rules{(Required.Count == 0 ? "" : $" AS {OwnRules}, CASE WHEN _rules = '' THEN _lacks ELSE '' END AS _lacks")},
           _broken = '' AND _missing <> '' AS _held,
           concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
           concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
           _held_rules, _held_version, _held_at,
-          CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
-          CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-          CASE WHEN _rules <> '' THEN {Kept($"COALESCE(_held_row, {_sql.JsonObject(_bronze.Select(field => (field.Name, ToText(field))))})")} END AS _row,
+          CASE WHEN {IsKept} OR _held_rules IS NOT NULL THEN _file END AS _file,
+          CASE WHEN {IsKept} OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+          CASE WHEN {IsKept} THEN {Kept($"COALESCE(_held_row, {_sql.JsonObject(_bronze.Select(field => (field.Name, ToText(field))))})")} END AS _row,
           {Lines("  ", _contract.KeyColumns.Select(KeyText))}
         FROM decided
         """;
+
+    /// <summary>
+    /// Rows that lack a column which their contract requires, which their source has no more, and of which no older row of their key
+    /// has a value to keep; null: no row does.
+    /// </summary>
+    /// <remarks>
+    /// Where there is such a statement, what <see cref="Checked"/> decides is <c>judged</c>, with the rules as <c>_own_rules</c>, and
+    /// <c>checked</c> are these rows with what is said here. The engine provides <c>judged</c>; <c>existing</c> and <c>tombstones</c> with
+    /// all keys of it. The result: <c>_file</c>, <c>_file_row</c>, <c>_lacked</c>, the rules. What a change from a log leaves out a
+    /// snapshot may still bring: it breaks no rule.
+    /// </remarks>
+    public string? Lacking
+    {
+        get
+        {
+            if (Required.Count == 0) return null;
+            var key = _sql.Names(_contract.Key);
+            var isKnown = string.Join(" AND ", _contract.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL"));
+            var columns = $"{key}, {_sql.Names(_order.OwnColumns)}";
+            var (newest, isOther) = _order.Epoch is null ? ("", "") : ($", max({_order.EpochOf("")}) OVER (PARTITION BY {key}) AS _newest", $" OR {_order.EpochOf("")} < _newest");
+            var nothing = Required.Select((_, i) => $"(NOT _has_{i} AND COALESCE(_from_{i}, 0) <= _gone)").ToList();
+            return $"""
+                WITH told AS (
+                  SELECT _file, _file_row, _op, _lacks, {columns}{Has(_carried.OfBronze)}
+                  FROM judged WHERE {OwnRules} = '' AND NOT _truncated AND _op <> 't' AND {isKnown}
+                  UNION ALL
+                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, 'r', '', {columns}{Has(_carried.OfTable)} FROM existing
+                  UNION ALL
+                  SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, 'd', '', {columns}{Has(_ => "false")} FROM tombstones
+                ),
+                ranked AS (
+                  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", _order.OwnTerms)}, _lacks ASC NULLS FIRST) AS _n{newest}
+                  FROM told SEMI JOIN (SELECT {key} FROM judged WHERE _lacks <> '') AS lacking_keys USING ({key})
+                ),
+                cut AS (
+                  SELECT *, max(CASE WHEN _op = 'd'{isOther} THEN _n ELSE 0 END) OVER (PARTITION BY {key}) AS _gone,
+                    {Lines("    ", Required.Select((_, i) => $"max(CASE WHEN _op <> 'd' AND _has_{i} THEN _n END) OVER (PARTITION BY {key}) AS _from_{i}"))}
+                  FROM ranked
+                )
+                SELECT _file, _file_row, {Listed(Required.Select((column, i) => $"CASE WHEN {nothing[i]} THEN '{SilverContract.RequiredRule(column.Name)}' END"))} AS _lacked
+                FROM cut WHERE _lacks <> '' AND _n > _gone AND ({string.Join(" OR ", nothing)})
+                """;
+
+            string Has(Func<string, string> carries) => string.Concat(Required.Select((column, i) => $", ({carries(column.Name)}) AS _has_{i}"));
+        }
+    }
+
+    /// <summary>What <see cref="Checked"/> calls the rules that a row breaks by itself, where there are others.</summary>
+    private const string OwnRules = "_own_rules";
+
+    /// <summary>Columns that a row must have and may lack.</summary>
+    private List<SilverColumn> Required => !_hasChanged || _shape.AreMembersCarried ? [] : [.. _contract.Columns.Where(column => column.IsRequired && !_contract.Key.Contains(column.Name) && _carried.MayLack(column.Name))];
+
+    private string Lacks(SilverColumn column) => $"CASE WHEN {IsRow} AND ({_carried.IsAllOfSource}) AND NOT ({_carried.OfBronze(column.Name)}) THEN '{SilverContract.RequiredRule(column.Name)}' END";
+
+    /// <summary>Whether the quarantine may have to keep a row.</summary>
+    private string IsKept => Required.Count == 0 ? "_rules <> ''" : "(_rules <> '' OR _lacks <> '')";
 
     /// <summary>
     /// Where the rows stand that wait for other parents than before: one has come, or all have, or a truncate has removed the
@@ -308,7 +365,7 @@ public sealed class SilverSql
         SilverFields.Select(f => f.Name).Where(name => name[0] == '_').Append(BronzeColumns.Op);
 
     /// <summary>The truncates among the rows of <c>checked</c>, as <c>_epoch</c>, <c>_position</c> and <c>_place</c>.</summary>
-    public string Truncates => Ends("checked", "", isBronze: false);
+    public string Truncates => Ends(Required.Count == 0 ? "checked" : "judged", "", isBronze: false);
 
     /// <summary>Whether row <c>t</c> of the table comes before the end <c>l</c>.</summary>
     public string IsTruncated => _order.IsBefore("t.", "l.");
@@ -411,7 +468,7 @@ public sealed class SilverSql
     {
         var source = _sources.Single(s => s.Column == column);
         var text = column.Mask != Contracts.Mask.None ? Mask(column) : source.GivenType is StringType ? source.Given : _sql.ToText(source.Given, source.GivenType);
-        return $"CASE WHEN _rules <> '' THEN {text} END AS _key_{column.Name}";
+        return $"CASE WHEN {IsKept} THEN {text} END AS _key_{column.Name}";
     }
 
     /// <summary>Finds where a column comes from and how it becomes its type.</summary>

@@ -69,7 +69,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
     ];
 
-    /// <summary>Make <c>checked</c>: every row typed, with the rules that it breaks.</summary>
+    /// <summary>Make <c>checked</c>, or <c>judged</c>: every row typed, with the rules that it breaks.</summary>
     private IEnumerable<JobStep> CheckSteps
     {
         get
@@ -84,20 +84,23 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             yield return new FiguresStep(TakenFigures, "SELECT count(*) AS taken FROM held WHERE _held", [new JobColumn("taken", "long")]);
             // Rows of the quarantine could leave it and are left for the next run.
             yield return new FiguresStep(BehindFigures, "SELECT count(*) AS behind FROM releasable WHERE NOT _now", [new JobColumn("behind", "long")]);
-            yield return new DefineStep("checked", _silver.Checked)
+            yield return new DefineStep(Judged, _silver.Checked)
             {
                 Keep = true,
                 Otherwise = _silver.Apart.Checks.IsEmpty ? [] :
                 [
                     new JudgeStep("outcomes", _silver.Apart.Rows, ["_file", "_file_row"], _silver.Apart.Checks),
-                    new DefineStep("checked", _silver.Apart.Checked) { Keep = true },
+                    new DefineStep(Judged, _silver.Apart.Checked) { Keep = true },
                 ],
             };
-            yield return new CheckStep($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM checked WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
+            yield return new CheckStep($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM {Judged} WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
                 new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}",
                     "Correct the source and the rows in Bronze, or lower the rule's severity to quarantine."));
         }
     }
+
+    /// <summary>The rows with the rules that they break by themselves; where some may lack what is required, <c>checked</c> is made of them when the table's rows are known.</summary>
+    private string Judged => _silver.Lacking is null ? "checked" : "judged";
 
     private bool JudgesAgain => spec.Pins.JudgesAgain == true && _silver.Judging is not null;
 
@@ -111,7 +114,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
     }
 
     /// <summary>Keys of rows that break a rule too: what is settled is looked for among their rows.</summary>
-    private string CheckedKeys => $"SELECT {_key} FROM checked WHERE {(_silver.Settled is null ? "_rules = ''" : string.Join(" AND ", spec.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL")))}";
+    private string CheckedKeys => $"SELECT {_key} FROM {Judged} WHERE {(_silver.Settled is null && _silver.Lacking is null ? "_rules = ''" : string.Join(" AND ", spec.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL")))}";
 
     /// <summary>Make <c>latest</c>, what became of each key, and from it <c>upserts</c>, <c>gone</c> and <c>removed</c>.</summary>
     private IEnumerable<JobStep> LatestSteps
@@ -129,6 +132,12 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             foreach (var step in Table.Match($"{CheckedKeys} UNION ALL SELECT {_key} FROM emptied", "matched")) yield return step;
             yield return new DefineStep("existing", $"SELECT * FROM matched ANTI JOIN emptied USING ({_key})");
             foreach (var step in Deleted.Match(CheckedKeys, "tombstones")) yield return step;
+            if (_silver.Lacking is { } lacking)
+            {
+                yield return new DefineStep("lacking", lacking) { Keep = true };
+                yield return new DefineStep("checked", "SELECT j.*, CASE WHEN l._file IS NULL THEN j._own_rules ELSE l._lacked END AS _rules FROM judged AS j LEFT JOIN lacking AS l ON j._file = l._file AND j._file_row = l._file_row");
+            }
+
             yield return new DefineStep("settled", _silver.Settled ?? $"SELECT _file, _file_row, false AS _was, false AS _waited, 0 AS _gone FROM checked WHERE false") { Keep = true };
             yield return new FiguresStep(SettledFigures, "SELECT count(*) FILTER (WHERE _was) AS left_rows, count(*) FILTER (WHERE NOT _was) AS new_rows, count(*) FILTER (WHERE _gone = 1) AS gone, count(*) FILTER (WHERE _waited) AS waited FROM settled",
                 [new JobColumn("left_rows", "long"), new JobColumn("new_rows", "long"), new JobColumn("gone", "long"), new JobColumn("waited", "long")]);

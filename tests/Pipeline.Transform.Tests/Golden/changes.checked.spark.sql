@@ -52,7 +52,9 @@ ruled AS (
       CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
       CASE WHEN _op <> 'd' AND (_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ',')) AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
     '' AS _warned,
-    '' AS _failed
+    '' AS _failed,
+    concat_ws(',',
+      CASE WHEN _op NOT IN ('d', 't') AND (true) AND NOT ((_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ','))) THEN 'required:email' END) AS _lacks
   FROM placed
 ),
 referenced AS (
@@ -71,13 +73,13 @@ SELECT `user_id`,
   _position,
   _ingested_at,
   _changed,
-  _op, _truncated, _rules,
+  _op, _truncated, _rules AS _own_rules, CASE WHEN _rules = '' THEN _lacks ELSE '' END AS _lacks,
   _broken = '' AND _missing <> '' AS _held,
   concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
   concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
   _held_rules, _held_version, _held_at,
-  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
-  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, to_json(named_struct('user_id', CAST(_s_user_id AS STRING), 'email', _s_email, 'notes', _s_notes, '_changed', _s__changed, '_op', _s__op, '_position', CAST(_s__position AS STRING), '_ingested_at', concat(CAST(_s__ingested_at AS STRING), '+00')), map('ignoreNullFields', 'false'))) END AS _row,
-  CASE WHEN _rules <> '' THEN CAST(_s_user_id AS STRING) END AS _key_user_id
+  CASE WHEN (_rules <> '' OR _lacks <> '') OR _held_rules IS NOT NULL THEN _file END AS _file,
+  CASE WHEN (_rules <> '' OR _lacks <> '') OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+  CASE WHEN (_rules <> '' OR _lacks <> '') THEN COALESCE(_held_row, to_json(named_struct('user_id', CAST(_s_user_id AS STRING), 'email', _s_email, 'notes', _s_notes, '_changed', _s__changed, '_op', _s__op, '_position', CAST(_s__position AS STRING), '_ingested_at', concat(CAST(_s__ingested_at AS STRING), '+00')), map('ignoreNullFields', 'false'))) END AS _row,
+  CASE WHEN (_rules <> '' OR _lacks <> '') THEN CAST(_s_user_id AS STRING) END AS _key_user_id
 FROM decided

@@ -52,7 +52,9 @@ ruled AS (
       CASE WHEN _s_user_id IS NULL THEN 'required:user_id' END,
       CASE WHEN _op <> 'd' AND (_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ',')) AND _s_email IS NULL THEN 'required:email' END) END AS _broken,
     '' AS _warned,
-    '' AS _failed
+    '' AS _failed,
+    concat_ws(',',
+      CASE WHEN _op NOT IN ('d', 't') AND (true) AND NOT ((_changed IS NULL OR contains(',' || _changed || ',', ',' || 'email' || ','))) THEN 'required:email' END) AS _lacks
   FROM placed
 ),
 referenced AS (
@@ -71,13 +73,13 @@ SELECT "user_id",
   _position,
   _ingested_at,
   _changed,
-  _op, _truncated, _rules,
+  _op, _truncated, _rules AS _own_rules, CASE WHEN _rules = '' THEN _lacks ELSE '' END AS _lacks,
   _broken = '' AND _missing <> '' AS _held,
   concat_ws(',', NULLIF(_warned, ''), NULLIF(_missing_warned, '')) AS _warnings,
   concat_ws(',', NULLIF(_failed, ''), NULLIF(_missing_failed, '')) AS _failures,
   _held_rules, _held_version, _held_at,
-  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file END AS _file,
-  CASE WHEN _rules <> '' OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
-  CASE WHEN _rules <> '' THEN COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR) ELSE concat('"', regexp_replace(_s_email, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('notes') AS VARCHAR), ':', CASE WHEN _s_notes IS NULL THEN 'null' WHEN strlen(_s_notes) < 512 OR regexp_matches(_s_notes, '[\x00-\x1f]') THEN CAST(to_json(_s_notes) AS VARCHAR) ELSE concat('"', regexp_replace(_s_notes, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_changed') AS VARCHAR), ':', CASE WHEN _s__changed IS NULL THEN 'null' WHEN strlen(_s__changed) < 512 OR regexp_matches(_s__changed, '[\x00-\x1f]') THEN CAST(to_json(_s__changed) AS VARCHAR) ELSE concat('"', regexp_replace(_s__changed, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR) ELSE concat('"', regexp_replace(_s__op, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
-  CASE WHEN _rules <> '' THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
+  CASE WHEN (_rules <> '' OR _lacks <> '') OR _held_rules IS NOT NULL THEN _file END AS _file,
+  CASE WHEN (_rules <> '' OR _lacks <> '') OR _held_rules IS NOT NULL THEN _file_row END AS _file_row,
+  CASE WHEN (_rules <> '' OR _lacks <> '') THEN COALESCE(_held_row, concat('{', CAST(to_json('user_id') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s_user_id AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('email') AS VARCHAR), ':', CASE WHEN _s_email IS NULL THEN 'null' WHEN strlen(_s_email) < 512 OR regexp_matches(_s_email, '[\x00-\x1f]') THEN CAST(to_json(_s_email) AS VARCHAR) ELSE concat('"', regexp_replace(_s_email, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('notes') AS VARCHAR), ':', CASE WHEN _s_notes IS NULL THEN 'null' WHEN strlen(_s_notes) < 512 OR regexp_matches(_s_notes, '[\x00-\x1f]') THEN CAST(to_json(_s_notes) AS VARCHAR) ELSE concat('"', regexp_replace(_s_notes, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_changed') AS VARCHAR), ':', CASE WHEN _s__changed IS NULL THEN 'null' WHEN strlen(_s__changed) < 512 OR regexp_matches(_s__changed, '[\x00-\x1f]') THEN CAST(to_json(_s__changed) AS VARCHAR) ELSE concat('"', regexp_replace(_s__changed, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_op') AS VARCHAR), ':', CASE WHEN _s__op IS NULL THEN 'null' WHEN strlen(_s__op) < 512 OR regexp_matches(_s__op, '[\x00-\x1f]') THEN CAST(to_json(_s__op) AS VARCHAR) ELSE concat('"', regexp_replace(_s__op, '(["\\])', '\\\1', 'g'), '"') END, ',', CAST(to_json('_position') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__position AS VARCHAR)) AS VARCHAR), 'null'), ',', CAST(to_json('_ingested_at') AS VARCHAR), ':', COALESCE(CAST(to_json(CAST(_s__ingested_at AS VARCHAR)) AS VARCHAR), 'null'), '}')) END AS _row,
+  CASE WHEN (_rules <> '' OR _lacks <> '') THEN CAST(_s_user_id AS VARCHAR) END AS _key_user_id
 FROM decided
