@@ -20,13 +20,16 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
     /// <summary>Called before each commit with the table's name; a test throws here to be a crash.</summary>
     internal Action<TableId>? BeforeCommit { get; set; }
 
+    /// <summary>Asked before each commit; throws where somebody else has taken what the job writes.</summary>
+    internal Func<CancellationToken, ValueTask>? MayCommit { get; set; }
+
     /// <inheritdoc cref="RunAsync(JobSpec, JobSubmission, CancellationToken)"/>
     public Task<JobResult> RunAsync(JobSpec spec, CancellationToken cancellationToken) => RunAsync(spec, JobSubmission.Forgotten, cancellationToken);
 
     public async Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var commits = new JobCommits(tables, spec, time, BeforeCommit);
+        var commits = new JobCommits(tables, spec, time, BeforeCommit, MayCommit);
         await using var reading = await JobReadings.EnterAsync(tables.Lake.Store, spec.Pins, cancellationToken);
         if (spec.Kind == JobKind.Switch) return await new RebuildSwitch(tables, commits, spec.Pins, options.DataFiles).RunAsync(cancellationToken) with { Took = time.GetElapsedTime(started) };
         var execution = await ExecutionAsync(spec.Pins, submission, cancellationToken);

@@ -21,6 +21,7 @@ internal sealed class ConflictCheck(string table, Func<long, CancellationToken, 
     public async ValueTask<CommitResult?> FindAsync(Snapshot snapshot, CancellationToken cancellationToken)
     {
         CheckAllowed(snapshot);
+        if (transaction.Isolation == Isolation.ReadTable && snapshot.Metadata.Id != start.Metadata.Id) return new CommitResult.Conflicted("the table was made anew", snapshot);
         foreach (var (split, epoch) in transaction.Epochs)
         {
             var actual = snapshot.Histories.EpochOf(split);

@@ -22,7 +22,7 @@ internal sealed record JobTarget(TableId Id, DeltaTable Table, Snapshot Before, 
 /// The commits of one job. A table takes a run once: the commit moves the table's run number from the run before, so
 /// the second of two attempts is refused by the table itself.
 /// </summary>
-internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider time, Action<TableId>? beforeCommit)
+internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider time, Action<TableId>? beforeCommit, Func<CancellationToken, ValueTask>? mayCommit = null)
 {
     public DateTimeOffset Now => time.GetUtcNow();
 
@@ -75,6 +75,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
     public async ValueTask<Snapshot> CommitAsync(JobTarget target, MergeFiles files, IEnumerable<TxnMove> moves, string operation,
         ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false, string? contract = null)
     {
+        if (target.Table.Current.Metadata.Id != target.Before.Metadata.Id) throw new JobSupersededException($"{spec.Pins.Id} was computed for {target.Id} as it was before it was made anew.");
         var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
         return await CommitAsync(target.Id, target.Table, new Transaction(operation, Isolation.ReadTable)
         {
@@ -94,6 +95,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
     public async ValueTask<Snapshot> CommitAsync(TableId id, DeltaTable table, Transaction transaction, CancellationToken cancellationToken)
     {
         beforeCommit?.Invoke(id);
+        if (mayCommit is not null) await mayCommit(cancellationToken);
         return await table.CommitAsync(transaction, cancellationToken) switch
         {
             CommitResult.Committed committed => committed.Snapshot,

@@ -58,6 +58,24 @@ public sealed class RemovedWhileOpenSpec : IDisposable
         Assert.Equal(4, (await other.RefreshAsync(Cancel)).Version);
     }
 
+    [Fact]
+    public async Task A_commit_that_was_computed_from_the_rows_of_before_is_refused_however_alike_the_history_is_that_is_there()
+    {
+        var table = await FilledAsync(3);
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("run", null, 1)] });
+        var read = table.Current;
+        Aside();
+        var other = await FilledAsync(3);
+        await TestTables.CommittedAsync(other, new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("run", null, 1)] });
+        Assert.Equal(read.Version, other.Current.Version);
+        var file = await TestTables.WriteFileAsync(table, TestTables.Rows(9));
+
+        var result = await table.CommitAsync(new Transaction("MERGE", Isolation.ReadTable) { ReadVersion = read.Version, Adds = [file], Moves = [new TxnMove("run", 1, 2)] }, Cancel);
+
+        Assert.Equal("the table was made anew", Assert.IsType<CommitResult.Conflicted>(result).Reason);
+        Assert.Equal(read.Version, (await other.RefreshAsync(Cancel)).Version);
+    }
+
     private async Task<DeltaTable> FilledAsync(int commits)
     {
         var table = await TestTables.OpenAsync(_scratch.Store());

@@ -29,15 +29,18 @@ public sealed class ChangedTables(OpenTables tables, TransformGraph graph, Trans
     /// <summary>Makes a Silver table anew whose rows would be others, and the Silver tables that refer to it; Gold follows by itself.</summary>
     /// <param name="onBegin">Told why, before.</param>
     /// <param name="onRebuilt">Told of each table that is done.</param>
-    /// <returns>Whether it was.</returns>
+    /// <returns>Whether it was, or those that refer to it, which an earlier one had not come to.</returns>
+    /// <exception cref="PipelineException">One cannot be made anew, or somebody else does: called again it goes on.</exception>
     public async ValueTask<bool> RebuildAsync(TableId table, TimeProvider time, Action<IReadOnlyList<ContractChange>> onBegin, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
     {
         if (graph.TrySilver(table) is null) return false;
         var changes = (await SinceAsync(table, cancellationToken)).Where(change => change.Meaning >= ChangeMeaning.FillColumns).ToList();
-        if (changes.Count == 0) return false;
-        onBegin(changes);
-        var isReferred = graph.Silver.Any(other => other.References.Any(reference => reference.Table == table)) && changes.Exists(change => change.Meaning == ChangeMeaning.Rebuild);
-        await new TableRebuild(tables.Lake, graph, options, time).RunAsync(table, withDependents: isReferred, onRebuilt, cancellationToken);
+        var isReferred = graph.Silver.Any(other => other.References.Any(reference => reference.Table == table));
+        var isCutOff = changes.Count == 0 && isReferred && await RebuildProgress.TryFindAsync(tables.Lake.Store, table, cancellationToken) is { IsFollowing: true, All.Length: > 1 };
+        if (changes.Count == 0 && !isCutOff) return false;
+        if (!isCutOff) onBegin(changes);
+        var withDependents = isCutOff || (isReferred && changes.Exists(change => change.Meaning == ChangeMeaning.Rebuild));
+        await new TableRebuild(tables.Lake, graph, options, time).RunAsync(table, withDependents, isFollowing: true, onRebuilt, cancellationToken);
         return true;
     }
 }

@@ -59,8 +59,13 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
     }
 
     /// <summary>As of the version that is pinned; null: it holds nothing, and is not there.</summary>
-    private async ValueTask<Snapshot?> BuiltAsync(TableId id, CancellationToken cancellationToken) =>
-        pins.Input(id) is { } pinned && await tables.TryOpenAsync(id, cancellationToken) is { } table ? await table.AtVersionAsync(pinned.Version, cancellationToken) : null;
+    private async ValueTask<Snapshot?> BuiltAsync(TableId id, CancellationToken cancellationToken)
+    {
+        if (pins.Input(id) is not { } pinned || await tables.TryOpenAsync(id, cancellationToken) is not { } table) return null;
+        if (pinned.Id is { } built && built != table.Current.Metadata.Id)
+            throw new PipelineException(FaultKind.Damaged, $"Table {pins.Table}", $"what was rebuilt for it in {id} was made anew since", $"Run './pipeline rebuild {pins.Table}' again.");
+        return await table.AtVersionAsync(pinned.Version, cancellationToken);
+    }
 
     private async ValueTask<Snapshot> CommitAsync(JobTarget target, TableId builtId, Snapshot? built, IEnumerable<TxnMove> moves, ImmutableDictionary<string, string> metrics, CancellationToken cancellationToken)
     {

@@ -67,22 +67,25 @@ public sealed class TableRebuild
 
     /// <summary>Rebuilds tables, one after the other.</summary>
     /// <param name="onRebuilt">Told of each that is done; of those done before it was cut off too.</param>
-    /// <exception cref="PipelineException">One of them cannot be: the ones before are done.</exception>
-    public async Task RunAsync(TableId table, bool withDependents, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
+    /// <exception cref="PipelineException">One of them cannot be, or somebody else rebuilds it: the ones before are done.</exception>
+    public Task RunAsync(TableId table, bool withDependents, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken) =>
+        RunAsync(table, withDependents, isFollowing: false, onRebuilt, cancellationToken);
+
+    /// <param name="isFollowing">Because the configuration has changed: cut off between two tables, whoever follows goes on with it.</param>
+    internal async Task RunAsync(TableId table, bool withDependents, bool isFollowing, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
     {
         var all = TablesOf(_graph, table, withDependents);
-        var progress = await RebuildProgress.BeginAsync(_lake.Store, table, all, cancellationToken);
+        var progress = await RebuildProgress.BeginAsync(_lake.Store, table, all, isFollowing, cancellationToken);
         foreach (var next in all)
         {
             if (!progress.Done.Contains(next))
             {
-                if (_graph.TrySilver(next) is { } contract) progress = await SilverAsync(contract, progress, cancellationToken);
+                if (_graph.TrySilver(next) is { } contract) await SilverAsync(contract, progress, cancellationToken);
                 else await GoldAsync(next, cancellationToken);
                 progress = progress with { Done = progress.Done.Add(next) };
                 await progress.KeepAsync(_lake.Store, cancellationToken);
             }
 
-            if (_graph.TrySilver(next) is not null) await RemoveAsync(BesideOf(next), cancellationToken);
             var current = (await _tables.TryOpenAsync(next, cancellationToken))!.Current;
             onRebuilt(new RebuiltTable(next, current.Version, current.RowCount));
         }
@@ -94,18 +97,31 @@ public sealed class TableRebuild
 
     private static TableId[] TablesBeside(TableId beside) => [beside, TableId.Quarantine(beside.Name), SilverTables.Deleted(beside)];
 
-    private async ValueTask<RebuildProgress> SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
+    private async ValueTask SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
+    {
+        await using var claim = await RebuildClaim.TakeAsync(_lake.Store, contract.Table, _time, cancellationToken);
+        _runner.MayCommit = claim.RequireAsync;
+        try
+        {
+            await SilverAsync(contract, claim, progress, cancellationToken);
+        }
+        finally
+        {
+            _runner.MayCommit = null;
+        }
+    }
+
+    private async ValueTask SilverAsync(SilverContract contract, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
     {
         contract = await _options.KeyedAsync(contract, cancellationToken);
         var beside = BesideOf(contract.Table);
         await FinishAsync(contract.Table, cancellationToken);
-        // What was begun by another contract, or of another Bronze table, is of no use.
-        var fingerprint = await FingerprintAsync(contract, cancellationToken);
-        if (progress.Building != fingerprint)
+        // What was begun by another contract, of another Bronze table, or before the tables that it refers to were made anew, is of no use.
+        var fingerprint = $"{progress.Id}/{await FingerprintAsync(contract, cancellationToken)}";
+        if (claim.Building != fingerprint)
         {
-            await RemoveAsync(beside, cancellationToken);
-            progress = progress with { Building = fingerprint };
-            await progress.KeepAsync(_lake.Store, cancellationToken);
+            await RemoveAsync(beside, claim, cancellationToken);
+            await claim.BuildAsync(fingerprint, cancellationToken);
         }
 
         var built = contract with { Table = beside, Engine = EngineKind.Duckdb };
@@ -117,7 +133,8 @@ public sealed class TableRebuild
             try
             {
                 await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancellationToken)), cancellationToken);
-                return progress with { Building = null };
+                await RemoveAsync(beside, claim, cancellationToken);
+                return;
             }
             catch (JobSupersededException) when (races < RacesMax)
             {
@@ -179,8 +196,10 @@ public sealed class TableRebuild
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, ContractShape.Of(contract).ToJson(), sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
     }
 
-    private async ValueTask RemoveAsync(TableId beside, CancellationToken cancellationToken)
+    private async ValueTask RemoveAsync(TableId beside, RebuildClaim claim, CancellationToken cancellationToken)
     {
+        // Of what is half removed nothing is of use.
+        await claim.BuildAsync(null, cancellationToken);
         foreach (var id in TablesBeside(beside))
         {
             // The log last: what is left of a table without one would be found by nobody.
