@@ -41,6 +41,7 @@ public sealed partial class ArchitectureSpec
         ["RedriveLine.Code"] = "a code",
         ["QuarantineCount.Rule"] = "a name",
         ["PlannedRemake.What"] = "names of the configuration",
+        ["PlannedField"] = "a path, a type and a line of the configuration",
         ["ShowQuarantineResult.Key"] = "columns",
         ["QuarantinedRow"] = "names of rules, and what the source has sent",
         ["ShownDeadLetter"] = "what the source said of a record when it could not decode it",

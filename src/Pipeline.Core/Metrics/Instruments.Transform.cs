@@ -39,6 +39,9 @@ public static partial class Instruments
     public static readonly InstrumentInfo HeldRows = new(TransformMeter, "pipeline.table.held.rows", InstrumentKind.Gauge, "{row}",
         ["table"], "Rows in a Silver table's quarantine that only wait for a parent, as its last run has left them");
 
+    public static readonly InstrumentInfo UnreadFields = new(TransformMeter, "pipeline.table.unread.fields", InstrumentKind.Gauge, "{field}",
+        ["table"], "Members of JSON records that runs of a Silver table have met and no column of its contract reads", "records have such fields");
+
     public static readonly InstrumentInfo RunCost = new(TransformMeter, "pipeline.table.run.cost", InstrumentKind.Histogram, "{currency}",
         ["table", "engine"], "What a run has cost: what its engine has billed for it, or its share of a node's time, times the configured prices", "prices are configured");
 
@@ -51,6 +54,6 @@ public static partial class Instruments
     private static IReadOnlyList<InstrumentInfo> Transform =>
     [
         TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures, TransformErrors, TransformRecovery,
-        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, RunCost, RecordCost, MaintainedFiles,
+        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, UnreadFields, RunCost, RecordCost, MaintainedFiles,
     ];
 }

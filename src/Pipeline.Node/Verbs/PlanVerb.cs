@@ -23,6 +23,7 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
 
         foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) listing.Add(planned.Table.ToString(), null, null, planned.Engine, planned.Why);
         foreach (var remake in plan.Remakes) listing.Add(remake.Table.ToString(), Word(remake.Meaning), null, null, remake.What);
+        foreach (var field in plan.Fields) listing.Add(field.Table.ToString(), "new field", field.Line, null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it");
         if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
         if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);

@@ -10,6 +10,7 @@ using Pipeline.Transform;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Rebuild;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Operations.Planning;
 
@@ -40,6 +41,13 @@ public sealed record PlannedEngine(TableId Table, string Engine, string? Why);
 /// <param name="What">The part and how it changed: <c>rule email_valid changed</c>.</param>
 public sealed record PlannedRemake(TableId Table, PlannedMeaning Meaning, string What);
 
+/// <summary>A member of JSON records that a table has met and that no column reads.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Type">The type that takes what was seen.</param>
+/// <param name="Records">Of the records looked at, so many had it when it was found.</param>
+/// <param name="Line">The line of the contract that would take it.</param>
+public sealed record PlannedField(TableId Table, string Path, string Type, long Records, string Line);
+
 /// <summary>What a change means for the rows that are there.</summary>
 public enum PlannedMeaning
 {
@@ -64,6 +72,9 @@ public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> 
 
     /// <summary>What of the configuration has changed since the tables were made, and what that means for them.</summary>
     public IReadOnlyList<PlannedRemake> Remakes { get; init; } = [];
+
+    /// <summary>What records have that no contract takes. A run changes nothing about it.</summary>
+    public IReadOnlyList<PlannedField> Fields { get; init; } = [];
 }
 
 /// <summary>What a run would create or change in the lake.</summary>
@@ -110,7 +121,16 @@ public static class PlanTables
             else remakes.AddRange(found!.Select(change => new PlannedRemake(table, MeaningOf(change.Meaning), change.ToString())));
         }
 
-        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes };
+        var fields = new List<PlannedField>();
+        foreach (var contract in options.Graph.Silver.Where(contract => failed.TrueForAll(other => other.Table != contract.Table)))
+        {
+            var (found, unread) = await TryAsync(contract.Table, lakeAway, async () => await FieldsAsync(lake, contract, cancellationToken));
+            lakeAway = Away(unread);
+            if (unread is not null) failed.Add(unread);
+            else fields.AddRange(found!);
+        }
+
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields };
 
         async Task AddAsync(TableId id, Schema wanted)
         {
@@ -124,6 +144,10 @@ public static class PlanTables
     private static Task<(T? Result, FailedTable? Failed)> TryAsync<T>(TableId id, Fault? away, Func<Task<T>> work)
         where T : class =>
         away is null ? LakeInventory.TryAsync(id, work) : Task.FromResult<(T?, FailedTable?)>((null, new FailedTable(id, away)));
+
+    private static async Task<IReadOnlyList<PlannedField>> FieldsAsync(Lake lake, SilverContract contract, CancellationToken cancellationToken) =>
+        await lake.TryOpenAsync(contract.Table, cancellationToken) is { } table
+            ? [.. UnreadFields.Of(table.Current).For(contract).Select(field => new PlannedField(contract.Table, field.Path, field.Type, field.Records, field.LineFor(contract)))] : [];
 
     private static PlannedMeaning MeaningOf(ChangeMeaning meaning) => meaning switch
     {

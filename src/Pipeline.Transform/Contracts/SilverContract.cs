@@ -120,6 +120,9 @@ public sealed record SilverContract
 
     public required IReadOnlyList<Reference> References { get; init; }
 
+    /// <summary>What becomes of members of JSON records that no column reads.</summary>
+    public FieldsPolicy Fields { get; init; }
+
     /// <summary>What executes its runs; null: as all tables.</summary>
     public EngineKind? Engine { get; init; }
 

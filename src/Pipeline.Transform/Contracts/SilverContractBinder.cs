@@ -58,6 +58,7 @@ internal static class SilverContractBinder
             OrderBy = orderBy,
             Rules = BindRules(settings),
             References = BindReferences(settings, names),
+            Fields = settings.Choice<FieldsPolicy>("fields", FieldsPolicy.Tell),
             Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
             Location = settings.Location,
         };

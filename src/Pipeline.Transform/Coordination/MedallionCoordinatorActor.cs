@@ -5,6 +5,7 @@ using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Remoting.Joining;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Coordination.Freshness;
 using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Coordination.Runners;
@@ -324,8 +325,18 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
         if (happened is JobSucceeded succeeded) Report(succeeded);
+        if (happened is JobSucceeded && message is JobEnded { Result.Fields: { } fields } && _graph.TrySilver(happened.Table) is { } contract) Report(contract, fields);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
+    }
+
+    /// <summary>Once: the table's log has them from now on.</summary>
+    private void Report(SilverContract contract, UnreadFields fields)
+    {
+        if (fields.Told.IsEmpty) _log.Info("Table {Table}: records have {Count} more fields that no column reads, by names that are many or that no path can have; they are not told one by one", contract.Table, fields.More);
+        else
+            _log.Info("Table {Table}: records have {Count} fields that no column reads: {Fields}{More}. To take one, write into its columns e.g. {Line}; './pipeline plan' has the others, and fields = ignore in the contract ends this",
+                contract.Table, fields.Count, string.Join(", ", fields.Told), fields.More == 0 ? "" : $" and {fields.More} more", fields.Told[0].LineFor(contract));
     }
 
     /// <summary>A run on another node has changed tables that are measured here. What cannot be read shows with the next run.</summary>

@@ -4,6 +4,7 @@ using Pipeline.Core.Metrics;
 using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Coordination;
 
@@ -51,6 +52,7 @@ internal sealed class TransformMeter : IDisposable
         _meter.Gauge<long>(Instruments.TransformedFiles, () => Made().Select(table => ((long)table.Seen.FilesByPath.Count, new object[] { table.Id, table.Id.LayerName })));
         _meter.Gauge<long>(Instruments.QuarantinedRows, () => Made().Where(table => table.Id.Layer == Layer.Silver && table.Id.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal))
             .Select(table => (table.Seen.RowCount ?? 0, new object[] { TableId.Silver(table.Id.Name[..^TableId.QuarantineSuffix.Length]) })));
+        _meter.Gauge<long>(Instruments.UnreadFields, () => Made().Where(table => table.Seen.Metadata.Configuration.ContainsKey(UnreadFields.Property)).Select(table => (UnreadFields.Of(table.Seen).Count, new object[] { table.Id })));
     }
 
     /// <summary>A Bronze table has been committed to.</summary>

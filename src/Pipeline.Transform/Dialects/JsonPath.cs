@@ -27,6 +27,18 @@ public sealed partial record JsonPath(IReadOnlyList<string> Steps)
     /// <summary>The path within each item; without steps: the item itself.</summary>
     public JsonPath InItem => new([.. Steps.Skip(IndexOfEach + 1)]);
 
+    /// <summary>The same with the first item in place of all, or of another.</summary>
+    internal JsonPath First => new([.. Steps.Select(step => IsItem(step) ? "[0]" : step)]);
+
+    /// <summary>As a contract writes it.</summary>
+    public override string ToString() => Write(name => name == Each ? Each : name.Any(c => c is '.' or ' ') ? $"['{name}']" : $".{name}");
+
+    /// <summary>Whether a step is to an item of an array, or to all of them.</summary>
+    internal static bool IsItem(string step) => step[0] == '[';
+
+    /// <summary>Whether two steps go the same way, whichever items of an array they go to.</summary>
+    internal static bool IsSameStep(string one, string other) => one == other || (IsItem(one) && IsItem(other));
+
     /// <summary>As an engine writes it.</summary>
     /// <param name="quote">A name that is no plain word.</param>
     internal string Write(Func<string, string> quote) =>

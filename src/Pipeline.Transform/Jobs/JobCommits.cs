@@ -4,7 +4,6 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Schemas;
-using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -71,9 +70,9 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
 
     /// <summary>Commits a run to one of its tables.</summary>
     /// <param name="moves">Beside the run number.</param>
-    /// <param name="contract">By what the table's rows are made with it; null: by what they were.</param>
+    /// <param name="properties">Of the table, that change with it; null: none.</param>
     public async ValueTask<Snapshot> CommitAsync(JobTarget target, MergeFiles files, IEnumerable<TxnMove> moves, string operation,
-        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false, string? contract = null)
+        ImmutableDictionary<string, string> metrics, Apache.Arrow.Schema? schema, CancellationToken cancellationToken, bool replacesSchema = false, ImmutableDictionary<string, string?>? properties = null)
     {
         if (target.Table.Current.Metadata.Id != target.Before.Metadata.Id) throw new JobSupersededException($"{spec.Pins.Id} was computed for {target.Id} as it was before it was made anew.");
         var run = new TxnMove(JobPins.RunAppId, target.Before.Position(JobPins.RunAppId), spec.Pins.Run);
@@ -88,7 +87,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
             ReplacesSchema = replacesSchema,
             Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, spec.Pins.ToJson()),
             Metrics = metrics,
-            Properties = contract is null ? ImmutableDictionary<string, string?>.Empty : ImmutableDictionary<string, string?>.Empty.Add(ContractShape.Property, contract),
+            Properties = properties ?? ImmutableDictionary<string, string?>.Empty,
         }, cancellationToken);
     }
 

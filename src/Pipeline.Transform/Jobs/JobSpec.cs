@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -53,9 +54,11 @@ public enum JobKind
 /// <param name="Masks">It needs the key of masks.</param>
 /// <param name="Contract">The contract's <see cref="ContractShape"/> in JSON; null: of a release that did not keep it.</param>
 /// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
+/// <param name="Fields">Finds members of documents that no column reads; empty: there are none to find; null: nobody looks.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
-    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null);
+    RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null,
+    string? Fields = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>
@@ -115,8 +118,9 @@ public sealed record JobSpec
 /// <param name="Rows">The table's rows after the run; null when unknown.</param>
 /// <param name="Quality">For Silver.</param>
 /// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come.</param>
+/// <param name="Fields">Members of JSON documents that it is the first to have met, and that no column reads; null: none.</param>
 /// <param name="Cost">In the currency of the configured prices; null: there are none, or its engine does not say what it bills.</param>
-public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null)
+public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null, UnreadFields? Fields = null)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 }

@@ -72,7 +72,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         }
 
         await CommitQualityAsync(tables, commits, Pins, quality, dataFiles, cancellationToken);
-        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind);
+        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before)));
     }
 
     private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, bool isBehind,
@@ -93,7 +93,17 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer)).Concat(Judged(silver.Before, isBehind));
         if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
-        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, contract: MadeBy(silver.Before)), quality);
+        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, properties: Properties(steps, answer, silver.Before)), quality);
+    }
+
+    /// <summary>What the table's log says otherwise from now on.</summary>
+    private ImmutableDictionary<string, string?> Properties(SilverSteps steps, CheckedAnswer answer, Snapshot before)
+    {
+        var properties = ImmutableDictionary<string, string?>.Empty;
+        if (MadeBy(before) is { } contract) properties = properties.Add(ContractShape.Property, contract);
+        if (spec.Silver!.Fields is null) return properties;
+        var fields = steps.FieldsAfter(answer);
+        return fields == before.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property) ? properties : properties.Add(UnreadFields.Property, fields);
     }
 
     /// <summary>The contract, once all rows are as it says; null: that is said already, or rows are there that would be others.</summary>

@@ -25,6 +25,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
     public const string WaitingFigures = "waiting_rows";
     public const string TakenFigures = "taken_rows";
     public const string SettledFigures = "settled_rows";
+    public const string FieldsFigures = "unread_fields";
 
     private readonly SourceEnd? _reflected = SourceEnd.Of(table);
     private readonly SilverStatements _silver = spec.Silver!;
@@ -56,8 +57,18 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             Masks = _silver.Masks,
             Relations = [.. Inputs, .. written.SelectMany(one => one.Merge.Relations)],
             Outputs = [.. toDo.Select(one => one.Merge.Output)],
-            Steps = [.. CheckSteps, .. LatestSteps, .. toDo.SelectMany(one => one.Steps)],
+            Steps = [.. CheckSteps, .. LatestSteps, .. toDo.SelectMany(one => one.Steps), .. LooksForFields ? [new FiguresStep(FieldsFigures, _silver.Fields!, [.. UnreadFieldsSql.Columns])] : (JobStep[])[]],
         };
+    }
+
+    private bool LooksForFields => !string.IsNullOrEmpty(_silver.Fields);
+
+    /// <summary>What the table's log says, after the run, of members of documents that no column reads; null: none are there.</summary>
+    public string? FieldsAfter(CheckedAnswer answer)
+    {
+        if (!LooksForFields) return null;
+        var found = UnreadFields.Of(table).With(answer.Rows(FieldsFigures));
+        return found.Count == 0 ? null : found.ToJson();
     }
 
     private IEnumerable<JobRelation> Inputs =>

@@ -72,7 +72,16 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         var adds = new List<AddFile>();
         foreach (var file in built?.Files ?? []) adds.Add(await CopyAsync(target.Id, builtId, file, cancellationToken));
         var files = target.Replaced(new MergeFiles(adds, [], built?.RowCount ?? 0), commits.Now);
-        return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true, contract: built?.Metadata.Configuration.GetValueOrDefault(ContractShape.Property));
+        return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true, properties: PropertiesOf(built, target.Before));
+    }
+
+    /// <summary>What the table's log says of its rows is true of others from now on.</summary>
+    private static ImmutableDictionary<string, string?> PropertiesOf(Snapshot? built, Snapshot before)
+    {
+        var properties = ImmutableDictionary<string, string?>.Empty;
+        if (built?.Metadata.Configuration.GetValueOrDefault(ContractShape.Property) is { } contract) properties = properties.Add(ContractShape.Property, contract);
+        var fields = built?.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property);
+        return fields == before.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property) ? properties : properties.Add(UnreadFields.Property, fields);
     }
 
     /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>
