@@ -84,6 +84,33 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_that_its_split_has_left_behind_begins_the_next_epoch_where_the_split_begins_anew()
+    {
+        var table = await OpenAsync();
+        var slot = new Split(Slot, ["users"], Beginning: 7) { Identity = "a", BeginningAnew = 50 };
+        await RecordAsync(table, slot);
+
+        await Beginnings.RecordAsync(table, [slot], _time, Cancel, isLeftBehind: snapshot => snapshot.Position(Slot) < 50);
+
+        var snapshot = (await OpenAsync()).Delta.Current;
+        Assert.Equal((new SplitHistory(1, "a"), 50L), (snapshot.Histories.Find(Slot), snapshot.Position(Slot)));
+    }
+
+    [Fact]
+    public async Task A_history_that_is_learned_alone_names_no_split_that_begins()
+    {
+        var table = await OpenAsync();
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 7));
+
+        await RecordAsync(table, new Split(Slot, ["users"], Beginning: 7) { Identity = "a" });
+
+        var (version, info) = await table.Delta.HistoryAsync(Cancel).FirstAsync(Cancel);
+        Assert.Equal(2, version);
+        Assert.DoesNotContain("split", info!.OperationParameters.Keys);
+        Assert.Contains("epoch", info.OperationParameters.Keys);
+    }
+
+    [Fact]
     public async Task A_split_that_feeds_several_tables_is_of_each_ones_own_history_and_begins_anew_where_it_says()
     {
         var (users, orders) = (await OpenAsync(), await OpenAsync("orders"));

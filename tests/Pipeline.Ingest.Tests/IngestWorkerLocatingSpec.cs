@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Ingest.Worker;
 
@@ -221,6 +222,18 @@ public sealed class IngestWorkerLocatingSpec : WorkerScene
         When(new WorkerEvent.RetryDue());
 
         Assert.Empty(State.Unanswered);
+    }
+
+    [Fact]
+    public void What_goes_with_the_position_of_a_split_goes_into_its_reading()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]));
+        When(new WorkerEvent.PositionsKnown(1, Orders, Positions((Single, 10))) { Marks = ImmutableDictionary<SplitId, SplitMarks>.Empty.Add(Single.Id, new SplitMarks(Note: 7)) });
+
+        var started = When(Known(Dead));
+
+        Assert.Equal(7, started.OfType<WorkerEffect.StartGraph>().Single().Starts[0].Marks.Note);
     }
 
     [Fact]

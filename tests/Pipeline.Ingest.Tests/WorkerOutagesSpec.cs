@@ -219,6 +219,15 @@ public sealed class WorkerOutagesSpec : WorkerScene, IDisposable
     }
 
     [Fact]
+    public void What_a_reading_has_met_is_no_fault_of_another()
+    {
+        GivenReads();
+
+        Assert.Equal(Outage, WorkerOutages.FaultOf(new WorkerEvent.AcknowledgeFailed(1, Outage), State));
+        Assert.Null(WorkerOutages.FaultOf(new WorkerEvent.AcknowledgeFailed(0, Outage), State));
+    }
+
+    [Fact]
     public void A_worker_that_is_gone_waits_for_nothing()
     {
         GivenReads();
