@@ -13,12 +13,12 @@ namespace Pipeline.Transform.Silver;
 internal static class UnreadFieldsSql
 {
     /// <summary>So many documents of a run are looked at.</summary>
-    public const int RowsMax = 20_000;
+    public const int RowsMax = 2_000;
 
     /// <summary>And no more than these bytes of them, of which one may have <see cref="DocumentBytesMax"/>.</summary>
-    public const int BytesMax = 8 << 20;
+    public const int BytesMax = 4 << 20;
 
-    public const int DocumentBytesMax = 256 << 10;
+    public const int DocumentBytesMax = 16 << 10;
 
     private const int FoundMax = 1_000;
 
