@@ -167,7 +167,7 @@ internal sealed class PostgresSource : IRemovableSource
         try
         {
             await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => from.Tables?.ContainsKey(table.Name) ?? !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
-                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from.Position, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)

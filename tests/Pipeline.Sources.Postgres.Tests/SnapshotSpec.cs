@@ -11,15 +11,19 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
 {
     private const int Rows = 20_000;
 
+    /// <summary>Its block is one of the last, and full.</summary>
+    private const long Mover = Rows - 500;
+
     [Fact]
     public async Task Snapshot_and_stream_together_give_the_table_whatever_is_written_meanwhile()
     {
         await using var database = await CreateAsync();
+        await database.ExecuteAsync("alter table items add column file text; alter table items alter file set storage external; update items set file = repeat(md5(number::text), 80) where number % 10 = 0", Cancel);
         var options = Options(database);
         await using var source = TestDatabase.Open(options);
         var splits = await source.ListSplitsAsync("items", Cancel);
         await using var chunks = source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, null))], Cancel).GetAsyncEnumerator(Cancel);
-        var merged = new Dictionary<long, (long Position, long Sequence, string Op, string? Note)>();
+        var history = new Dictionary<long, List<(long Position, long Sequence, string Op, string? Note, string? File, bool HasFile)>>();
 
         // Writers change, move, delete and add rows while the blocks are read.
         var writing = Task.Run(async () =>
@@ -30,7 +34,8 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
                 {
                     0 => $"delete from items where number between {random.Next(Rows)} and {random.Next(50)} + {random.Next(Rows)}",
                     1 => $"insert into items values ({Rows + i}, 'new {i}')",
-                    2 => $"update items set number = -{i} - 1 where number = {random.Next(Rows)}",
+                    // The stream does not carry to another key what is stored out of line.
+                    2 => $"update items set number = -{i} - 1, file = 'carried {i}' where number = {random.Next(Rows)}",
                     _ => $"update items set note = 'changed {i}' where number % 97 = {random.Next(97)}",
                 }, Cancel);
             await database.ExecuteAsync("insert into items values (1000000, 'last')", Cancel);
@@ -45,16 +50,100 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
             {
                 string? Text(string column) => ArrowText.Of(chunk.Rows!.Column(column), row);
                 var number = long.Parse(Text("number")!);
-                var change = (long.Parse(Text("_position")!), long.Parse(Text("_sequence")!), Text("_op")!, Text("note"));
-                if (!merged.TryGetValue(number, out var known) || (change.Item1, change.Item2).CompareTo((known.Position, known.Sequence)) >= 0) merged[number] = change;
+                if (!history.TryGetValue(number, out var changes)) history.Add(number, changes = []);
+                changes.Add((long.Parse(Text("_position")!), long.Parse(Text("_sequence")!), Text("_op")!, Text("note"), Text("file"), Text("_changed")?.Split(',').Contains("file") ?? true));
                 // By the stream: the snapshot may be ahead of it.
-                isLastSeen |= number == 1_000_000 && change.Item3 == "c";
+                isLastSeen |= number == 1_000_000 && changes[^1].Op == "c";
             }
         }
 
         await writing;
-        await using var command = database.DataSource.CreateCommand("select coalesce(array_agg(number || ' ' || note order by number), '{}') from items");
-        Assert.Equal((string[])(await command.ExecuteScalarAsync(Cancel))!, merged.Where(pair => pair.Value.Op != "d").OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value.Note}"));
+        await using var command = database.DataSource.CreateCommand("select coalesce(array_agg(number || ' ' || note || ' ' || coalesce(file, '-') order by number), '{}') from items");
+        var merged = new List<string>();
+        foreach (var (number, changes) in history.OrderBy(pair => pair.Key))
+        {
+            var ordered = changes.OrderBy(change => (change.Position, change.Sequence)).ToList();
+            if (ordered[^1].Op == "d") continue;
+            // Of the same row: not from before it was deleted.
+            var file = ordered.FindLastIndex(change => change.HasFile || change.Op == "d");
+            Assert.True(file >= 0 && ordered[file].HasFile, $"nothing has the file of {number}: {string.Join("; ", ordered)}");
+            merged.Add($"{number} {ordered[^1].Note} {ordered[file].File ?? "-"}");
+        }
+
+        Assert.Equal((string[])(await command.ExecuteScalarAsync(Cancel))!, merged);
+    }
+
+    /// <summary>
+    /// An update leaves out of the stream what is stored out of line and did not change. Its row moves to a block that was read already,
+    /// from one that was not: no range has it.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_row_that_moves_behind_the_reader_is_in_the_snapshot_with_what_the_stream_leaves_out(bool isInterrupted)
+    {
+        await using var database = await CreateWithFilesAsync();
+        await using var source = TestDatabase.Open(Options(database));
+        var splits = await source.ListSplitsAsync("items", Cancel);
+        var rows = new List<(long Number, string? Note, string? File)>();
+        var chunks = source.ReadAsync([new SplitPosition(splits[1].Id, null)], Cancel).GetAsyncEnumerator(Cancel);
+        SplitPosition reached = default;
+        try
+        {
+            await TakeRangeAsync();
+            // Its first blocks are free.
+            await database.ExecuteAsync($"update items set note = 'moved' where number = {Mover}", Cancel);
+            Assert.True(await database.ScalarAsync<bool>($"select ctid < '(20,0)' from items where number = {Mover}", Cancel));
+            if (isInterrupted)
+            {
+                await chunks.DisposeAsync();
+                await using var later = TestDatabase.Open(Options(database));
+                await later.ListSplitsAsync("items", Cancel);
+                chunks = later.ReadAsync([reached], Cancel).GetAsyncEnumerator(Cancel);
+                while (reached.Position != SnapshotSplit.Complete) await TakeRangeAsync();
+                await chunks.DisposeAsync();
+            }
+
+            while (reached.Position != SnapshotSplit.Complete) await TakeRangeAsync();
+        }
+        finally
+        {
+            await chunks.DisposeAsync();
+        }
+
+        Assert.Contains((Mover, "moved", new string('f', 3_000)), rows);
+        // What did not change is not read again.
+        Assert.InRange(rows.Count, Rows - 5_000, Rows - 5_000 + 1);
+
+        async ValueTask TakeRangeAsync()
+        {
+            for (var isWhole = false; !isWhole;)
+            {
+                Assert.True(await chunks.MoveNextAsync());
+                using var chunk = chunks.Current;
+                for (var row = 0; row < chunk.RowCount; row++)
+                {
+                    string? Text(string column) => ArrowText.Of(chunk.Rows!.Column(column), row);
+                    rows.Add((long.Parse(Text("number")!), Text("note"), Text("file")));
+                }
+
+                isWhole = chunk.Range.IsAdvancing;
+                if (isWhole) reached = new SplitPosition(splits[1].Id, chunk.Range.To) { Marks = chunk.Marks };
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_an_earlier_release_has_begun_has_all_that_moved_since()
+    {
+        await using var database = await CreateWithFilesAsync();
+        var first = await ReadAsync(database, from: null, chunks => chunks.Count(chunk => chunk.IsAdvancing) == 1);
+        await database.ExecuteAsync($"update items set note = 'moved' where number = {Mover}", Cancel);
+
+        // It kept a position and nothing beside.
+        var second = await ReadAsync(database, first.Position, _ => false);
+
+        Assert.Contains(Mover, second.Rows);
     }
 
     [Fact]
@@ -290,6 +379,19 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     {
         var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
         await database.ExecuteAsync($"create table items (number bigint primary key, note text); insert into items select i, 'old ' || i from generate_series(0, {Rows - 1}) i", Cancel);
+        return database;
+    }
+
+    /// <summary>Rows of which some have a file that is stored out of line, behind blocks that are free.</summary>
+    private async ValueTask<TestDatabase> CreateWithFilesAsync()
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync($"""
+            create table items (number bigint primary key, note text, file text); alter table items alter file set storage external;
+            insert into items select i, 'old ' || i, case when i between {Mover - 5} and {Mover + 5} then repeat('f', 3000) end from generate_series(0, {Rows - 1}) i;
+            delete from items where number < 5000
+            """, Cancel);
+        await database.ExecuteAsync("vacuum items", Cancel);
         return database;
     }
 

@@ -16,9 +16,11 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <remarks>
 /// Each row carries the slot's confirmed position from before its range was read. Whatever committed before that is seen
 /// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
-/// a row that moved to a block already read, or behind the last one known then.
+/// a row that moved to a block already read, or behind the last one known then. The stream leaves out what is stored out of line
+/// and did not change: where anything is, the last range, which is begun when all others have been read, also has the rows
+/// that were written since the first was known. When that was is the <see cref="SplitMarks.Note"/> of the split.
 /// </remarks>
-internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
+internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
 {
     private const int BlockBytes = 8192;
 
@@ -34,7 +36,10 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     private readonly SemaphoreSlim _claiming = new(1);
 
     /// <summary>Where the next range to be claimed begins.</summary>
-    private long _position = from ?? 0;
+    private long _position = from.Position ?? 0;
+
+    /// <summary>No transaction before this one was under way when the first range was claimed, in this life or an earlier one; null: it is not known.</summary>
+    private long? _since = from.Marks.Note;
 
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
@@ -141,17 +146,23 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
             next = 0;
         }
 
+        if (next == 0) _since = relation.OldestTransaction;
         var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
         _progress.Found(next, relation.Blocks, relation.Rows);
         var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
         var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
-        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before);
+        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before)
+        {
+            Since = _since, HasMoved = reached == SnapshotSplit.Complete && next > 0 && relation.HasOutOfLine,
+        };
         (_position, _before) = (reached, range.HandedOn);
         return range;
     }
 
     private bool Read(WireConnection wire, BlockRange range, CancellationToken cancellationToken)
     {
+        // What moves from now on has been read where it was.
+        if (range.HasMoved) range.Before.Wait(cancellationToken);
         // Touched, the table keeps its definition and its file for the length of the transaction.
         wire.Execute($"begin read only; select from only {range.Relation} limit 0");
         var isSame = wire.QueryRow($"select ({CatalogReader.ShapeSql(Sql.Integer(range.Table.Oid))}), pg_relation_filenode({Sql.Integer(split.RelationOid)})::bigint") is [var shape, var file]
@@ -179,7 +190,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
         void Hand(PositionRange positions)
         {
-            var built = chunk.Build(split.Id, split.Table, positions, newestEventAt: null);
+            var built = chunk.Build(split.Id, split.Table, positions, newestEventAt: null, new SplitMarks(Note: range.Since));
             _progress.Read(built.RowCount);
             ahead.Add(built, cancellationToken);
         }
@@ -191,17 +202,18 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         _log.SnapshotProgress(split.Table, _progress.Rows, _progress.RowsExpected, (long)_progress.Percent, (long)(_progress.Remaining?.TotalSeconds ?? 0));
     }
 
-    private async ValueTask<(string Name, uint File, long Blocks, long Rows)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async ValueTask<(string Name, uint File, long Blocks, long Rows, bool HasOutOfLine, long OldestTransaction)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // Rows as the planner estimates them: the density of the last analysis, over the blocks there are now.
         await using var command = new NpgsqlCommand("""
-            select format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid), blocks, (case when reltuples < 0 or relpages = 0 then -1 else reltuples / relpages * blocks end)::bigint
+            select format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid), blocks, (case when reltuples < 0 or relpages = 0 then -1 else reltuples / relpages * blocks end)::bigint,
+                coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) > 0, txid_snapshot_xmin(txid_current_snapshot())
             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
                  lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as blocks) size
             where c.oid = $1
             """, connection) { Parameters = { CatalogReader.Oid(split.RelationOid) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3)) : null;
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetBoolean(4), reader.GetInt64(5)) : null;
     }
 
     /// <summary>Rows in blocks <c>[Start, End)</c> of one file.</summary>
@@ -212,12 +224,29 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     {
         private readonly TaskCompletionSource _handedOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+        /// <summary>As of the reader.</summary>
+        public long? Since { get; init; }
+
+        /// <summary>Whether it also has the rows before it that have moved.</summary>
+        public bool HasMoved { get; init; }
+
         public bool IsLast => Positions.To == SnapshotSplit.Complete;
 
         public Task HandedOn => _handedOn.Task;
 
         public string CopySql =>
-            $"copy (select {Table.SelectList} from only {Relation} where ctid >= '({Sql.Integer(Start)},0)' and ctid < '({Sql.Integer(End)},0)'{(Filter is null ? "" : $" and ({Filter})")}) to stdout (format binary)";
+            $"copy (select {Table.SelectList} from only {Relation} where ({Rows}){(Filter is null ? "" : $" and ({Filter})")}) to stdout (format binary)";
+
+        /// <summary>Ages are compared, since transactions are numbered in a circle: one that is older than half of it looks new, and its row is read twice.</summary>
+        private string Rows
+        {
+            get
+            {
+                var from = $"ctid >= '({Sql.Integer(Start)},0)'";
+                // Nothing is behind the last one.
+                return !IsLast ? $"{from} and ctid < '({Sql.Integer(End)},0)'" : !HasMoved ? from : Since is { } since ? $"{from} or age(xmin) <= age('{since & uint.MaxValue}'::xid)" : "true";
+            }
+        }
 
         public void HandOn() => _handedOn.SetResult();
     }
