@@ -28,17 +28,17 @@ public interface ISource : IAsyncDisposable
 
     /// <summary>
     /// Whether the source is where tables have left it, asked before splits are read: in both directions. Splits without a position are
-    /// asked about where they begin. One answer a split, in their order.
+    /// asked about where they begin. One answer a split, in their order; another history than the one it was listed with is a fault.
     /// </summary>
     /// <exception cref="PipelineException">The source cannot be reached.</exception>
     ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken);
 
     /// <summary>
     /// Asked behind the last chunk that is to be committed, and before it is: returns when all that came of these splits until now
-    /// is of the history that they were listed with.
+    /// is of the history that they were listed with, whatever has been listed since.
     /// </summary>
     /// <exception cref="PipelineException">It may be of another, or the source cannot be reached.</exception>
-    ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken);
+    ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken);
 
     /// <summary>Tells the source that everything below <paramref name="position"/> is durable in the lake.</summary>
     ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken);

@@ -63,6 +63,9 @@ public readonly record struct SplitPosition(SplitId Split, long? Position)
     /// <summary>What the table holds beside the position.</summary>
     public SplitMarks Marks { get; init; }
 
+    /// <summary>Of which history the position is: the one that the split was listed with, see <see cref="Core.Split.Identity"/>.</summary>
+    public string? Identity { get; init; }
+
     /// <summary>Of a split that feeds several tables: those that are to be fed, and where each stands; null: all of them.</summary>
     public IReadOnlyDictionary<string, long?>? Tables { get; init; }
 }

@@ -36,7 +36,7 @@ public static class GapAcceptance
         var halts = SplitHalt.Of(snapshot.Metadata.Configuration);
         var gaps = halts.Select(halt => new SplitGap(halt.Key, new PositionRange(halt.Value.From, snapshot.Position(halt.Key) ?? halt.Value.Position), IsBehind: true)).ToList();
         var left = (await source.ListSplitsAsync(table.Name, cancellationToken)).Where(split => !halts.ContainsKey(split.Id) && snapshot.Position(split.Id) is not null)
-            .Select(split => new SplitPosition(split.Id, snapshot.Position(split.Id)) { Marks = snapshot.Marks(split.Id) }).ToList();
+            .Select(split => new SplitPosition(split.Id, snapshot.Position(split.Id)) { Marks = snapshot.Marks(split.Id), Identity = split.Identity }).ToList();
         if (left.Count == 0) return gaps;
         var positions = left.ToDictionary(split => split.Split, split => split.Position!.Value);
         foreach (var standing in await source.LookBackAsync(left, cancellationToken))

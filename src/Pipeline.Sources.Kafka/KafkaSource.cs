@@ -122,9 +122,9 @@ internal sealed class KafkaSource : IRedriveSource
     }
 
     /// <summary>Records are fetched by their topic's name: what came until now is of the id that the topic has now, or was one before.</summary>
-    public async ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken)
+    public async ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken)
     {
-        var names = read.Select(KafkaSplitName.Parse).Where(name => name.TopicId is not null).ToList();
+        var names = read.Select(split => KafkaSplitName.Parse(split.Id)).Where(name => name.TopicId is not null).ToList();
         foreach (var topic in names.GroupBy(name => name.Topic, StringComparer.Ordinal))
             await Confirmations.RunAsync(_time, async cancel =>
             {

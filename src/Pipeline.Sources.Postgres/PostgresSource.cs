@@ -26,7 +26,6 @@ internal sealed class PostgresSource : IRemovableSource
     private readonly SplitLooks _looks = new();
     private readonly ConcurrentDictionary<(string Table, string Column), byte> _nulled = new();
     private readonly ILogger _log;
-    private string? _server;
     private readonly CaptureOwnership _ownership;
     private readonly CaptureListing _listing;
 
@@ -59,7 +58,7 @@ internal sealed class PostgresSource : IRemovableSource
         if (_options.Mode == ReadMode.Watermark)
         {
             var (split, server) = (WatermarkSplit.Of(Name, table, (await _tables.RefreshAsync(table, cancellationToken)).Oid), await ServerAsync(cancellationToken));
-            return [new Split(split.Id, [table]) { Identity = $"watermark/{server}/{split.TableOid}" }];
+            return [new Split(split.Id, [table]) { Identity = split.IdentityOn(server) }];
         }
 
         var listed = await _listing.OfAsync(table, cancellationToken);
@@ -116,7 +115,7 @@ internal sealed class PostgresSource : IRemovableSource
         {
             if (!SlotSplit.Is(split.Split))
             {
-                standings.Add(new SplitStanding(split.Split, SnapshotSplit.Is(split.Split) ? 0 : null));
+                standings.Add(SnapshotSplit.Is(split.Split) ? new SplitStanding(split.Split, Beginning: 0) : new SplitStanding(split.Split, Beginning: null, await OtherServerAsync(split, cancellationToken)));
                 continue;
             }
 
@@ -129,7 +128,7 @@ internal sealed class PostgresSource : IRemovableSource
     }
 
     /// <summary>What comes of a connection is of the server that it was opened to, and of the table that the reader has looked at on it.</summary>
-    public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new PostgresSourceCheck(_connections, _ownership).RunAsync(cancellationToken);
@@ -168,7 +167,7 @@ internal sealed class PostgresSource : IRemovableSource
         {
             await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => from.Tables?.ContainsKey(table.Name) ?? !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
                 : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
-                : ReadByWatermarkAsync(WatermarkSplit.Parse(from.Split), from.Position, queue, cancellationToken));
+                : ReadByWatermarkAsync(from, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
@@ -192,9 +191,15 @@ internal sealed class PostgresSource : IRemovableSource
         }
     }
 
-    /// <summary>Asked for once: a source that comes to another server while it is open is told so by its next opening.</summary>
-    private async ValueTask<string> ServerAsync(CancellationToken cancellationToken) =>
-        _server ??= await _connections.UseAsync(_options.Thing, CaptureSetup.TrySystemIdentifierAsync, cancellationToken);
+    /// <summary>Asked for each time: an address may be another server's by now.</summary>
+    private ValueTask<string> ServerAsync(CancellationToken cancellationToken) => _connections.UseAsync(_options.Thing, CaptureSetup.TrySystemIdentifierAsync, cancellationToken);
+
+    /// <summary>Null: the table is where it was read, as far as anybody knows.</summary>
+    private async ValueTask<PipelineException?> OtherServerAsync(SplitPosition left, CancellationToken cancellationToken)
+    {
+        var server = new WatermarkServer(WatermarkSplit.Parse(left.Split), left.Identity);
+        return server.IsKnown ? server.FaultOf(await ServerAsync(cancellationToken), _options.Thing) : null;
+    }
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)
         : [SnapshotSplit.Is(split) ? SnapshotSplit.Parse(split).Table : WatermarkSplit.Parse(split).Table];
@@ -204,6 +209,9 @@ internal sealed class PostgresSource : IRemovableSource
         .SelectMany(look => TablesOf(look.Split).Select(table => (Table: table, look.Age)))
         .GroupBy(look => look.Table, (table, looks) => (table, looks.Max(look => look.Age)), StringComparer.Ordinal);
 
-    private Task ReadByWatermarkAsync(WatermarkSplit split, long? from, ChunkQueue queue, CancellationToken cancellationToken) =>
-        new WatermarkReader(_connections, _tables.OptionsOf(split.Table), split, from, _tables, queue, _looks, _services).RunAsync(cancellationToken);
+    private Task ReadByWatermarkAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)
+    {
+        var split = WatermarkSplit.Parse(from.Split);
+        return new WatermarkReader(_connections, _tables.OptionsOf(split.Table), new WatermarkServer(split, from.Identity), from.Position, _tables, queue, _looks, _services).RunAsync(cancellationToken);
+    }
 }

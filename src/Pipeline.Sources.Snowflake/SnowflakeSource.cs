@@ -66,9 +66,9 @@ internal sealed class SnowflakeSource : IRedriveSource
         return standings;
     }
 
-    public async ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken)
+    public async ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken)
     {
-        foreach (var split in read) await TableOf(split).ConfirmAsync(cancellationToken);
+        foreach (var split in read) await TableOf(split.Id).ConfirmAsync(split.Identity, cancellationToken);
     }
 
     /// <summary>Watermarks live in the lake alone: there is nothing to tell Snowflake.</summary>

@@ -120,7 +120,7 @@ internal static class BronzeRun
 
         public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) => source.LookBackAsync(left, cancellationToken);
 
-        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => source.ConfirmAsync(read, cancellationToken);
+        public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken) => source.ConfirmAsync(read, cancellationToken);
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => source.AcknowledgeAsync(split, position, cancellationToken);
 

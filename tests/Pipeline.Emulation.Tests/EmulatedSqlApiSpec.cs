@@ -51,6 +51,39 @@ public sealed class EmulatedSqlApiSpec
     }
 
     [Fact]
+    public async Task A_tables_rows_and_when_it_was_made_change_at_one_moment_when_it_is_swapped()
+    {
+        using var deadline = StartDeadline();
+        await using var api = await Api.StartAsync(deadline.Token, create: false);
+        const int swaps = 30;
+        async Task<string?> CellAsync(string sql) => (string?)(await api.SubmitAsync(sql)).Body!["data"]![0]![0];
+        api.Server.Database.Execute("CREATE TABLE T (A NUMBER(12,0) NOT NULL)");
+        api.Server.Database.Execute("INSERT INTO T VALUES (-1)");
+        var rows = new Dictionary<string, string?>(StringComparer.Ordinal) { [(await CellAsync("SHOW OBJECTS LIKE 'T' IN SCHEMA \"ENTERPRISE\".\"CRM\""))!] = "-1" };
+        for (var i = 0; i < swaps; i++)
+        {
+            api.Server.Database.Execute($"CREATE TABLE T{i} (A NUMBER(12,0) NOT NULL)");
+            api.Server.Database.Execute($"INSERT INTO T{i} VALUES ({i})");
+            rows.Add((await CellAsync($"SHOW OBJECTS LIKE 'T{i}' IN SCHEMA \"ENTERPRISE\".\"CRM\""))!, $"{i}");
+        }
+
+        var swapping = Task.Run(() =>
+        {
+            for (var i = 0; i < swaps; i++) api.Server.Database.Execute($"ALTER TABLE T SWAP WITH T{i}");
+        }, deadline.Token);
+        var last = "";
+        while (last != $"{swaps - 1}")
+        {
+            var before = await CellAsync("SHOW OBJECTS LIKE 'T' IN SCHEMA \"ENTERPRISE\".\"CRM\"");
+            last = await CellAsync("SELECT A FROM T");
+            // No table comes back.
+            if (before == await CellAsync("SHOW OBJECTS LIKE 'T' IN SCHEMA \"ENTERPRISE\".\"CRM\"")) Assert.Equal(rows[before!], last);
+        }
+
+        await swapping;
+    }
+
+    [Fact]
     public async Task A_request_id_is_executed_once_with_retry_and_twice_without()
     {
         using var deadline = StartDeadline();

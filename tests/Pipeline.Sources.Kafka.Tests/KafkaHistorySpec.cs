@@ -105,10 +105,10 @@ public sealed class KafkaHistorySpec : KafkaSpec
         await fixture.AppendAsync(10, Deadline);
         await using var source = fixture.Open(KafkaFixture.Options(proxy.Bootstrap), logs: _log);
         var before = Assert.Single(await source.ListSplitsAsync(fixture.Table, Deadline));
-        await source.ConfirmAsync([before.Id], Deadline);
+        await source.ConfirmAsync([before], Deadline);
 
         proxy.SetTopicId(KafkaFixture.Topic, Guid.NewGuid());
-        var unconfirmed = await Assert.ThrowsAsync<PipelineException>(async () => await source.ConfirmAsync([before.Id], Deadline));
+        var unconfirmed = await Assert.ThrowsAsync<PipelineException>(async () => await source.ConfirmAsync([before], Deadline));
         var standing = Assert.Single(await source.LookBackAsync([new SplitPosition(before.Id, 10)], Deadline));
         var after = Assert.Single(await source.ListSplitsAsync(fixture.Table, Deadline));
 

@@ -48,6 +48,30 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
         }, iter: 5, threads: 1);
     }
 
+    /// <summary>As when the address has become that of a server on which the same statements made the table.</summary>
+    [Fact]
+    public async Task A_table_of_the_same_number_on_another_server_is_not_read_on()
+    {
+        await using var database = await CreateAsync("insert into items values (1, now())");
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "at")));
+        var listed = Assert.Single(await source.ListSplitsAsync("items", Cancel));
+        var here = new SplitPosition(listed.Id, null) { Identity = listed.Identity };
+        var elsewhere = here with { Identity = listed.Identity!.Replace("watermark/", "watermark/1", StringComparison.Ordinal) };
+
+        var standings = await source.LookBackAsync([here, elsewhere], Cancel);
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            await foreach (var chunk in source.ReadAsync([elsewhere], Cancel)) chunk.Dispose();
+        });
+
+        Assert.Null(standings[0].Fault);
+        Assert.True(standings[1].Fault is { IsTransient: true } fault && fault.Cause.Contains("another server", StringComparison.Ordinal));
+        Assert.True(failure.IsTransient && failure.Cause.Contains("another server", StringComparison.Ordinal), failure.Message);
+        await using var chunks = source.ReadAsync([here], Cancel).GetAsyncEnumerator(Cancel);
+        Assert.True(await chunks.MoveNextAsync());
+        chunks.Current.Dispose();
+    }
+
     [Fact]
     public async Task Rows_to_which_no_window_comes_are_said_and_found_by_the_check()
     {

@@ -192,21 +192,41 @@ public sealed partial class WatermarkReachSpec
         table.Server.Database.Execute("CREATE TABLE STAGED (NUMBER NUMBER(12,0), NOTE VARCHAR(200), AMOUNT NUMBER(12,2), UPDATED_AT TIMESTAMP_LTZ NOT NULL, CHANGE NUMBER(18,0) NOT NULL)");
         await using var source = table.Open();
         var listed = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
-        var left = new SplitPosition(listed.Id, 1);
+        var left = new SplitPosition(listed.Id, 1) { Identity = listed.Identity };
         Assert.Null(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault);
-        await source.ConfirmAsync([listed.Id], deadline.Token);
+        await source.ConfirmAsync([listed], deadline.Token);
 
         foreach (var statement in change) table.Server.Database.Execute(statement);
 
-        var unconfirmed = await Assert.ThrowsAsync<PipelineException>(async () => await source.ConfirmAsync([listed.Id], deadline.Token));
-        Assert.True(unconfirmed.IsTransient && unconfirmed.Cause.Contains("another table has its name now", StringComparison.Ordinal), unconfirmed.Message);
+        Assert.Contains("another table has its name now", (await UnconfirmedAsync(source, listed, deadline.Token)).Cause, StringComparison.Ordinal);
         Assert.True(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault is { IsTransient: true });
         var anew = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
         Assert.Equal(listed.Id, anew.Id);
         Assert.NotEqual(listed.Identity, anew.Identity);
-        Assert.Null(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault);
+        // What a reading of the one has brought is not the other's because that was listed meanwhile.
+        Assert.True((await UnconfirmedAsync(source, listed, deadline.Token)).IsTransient);
+        Assert.True(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Fault is { IsTransient: true });
+        Assert.Null(Assert.Single(await source.LookBackAsync([left with { Identity = anew.Identity }], deadline.Token)).Fault);
+        await source.ConfirmAsync([anew], deadline.Token);
         await using var elsewhere = table.Open();
         Assert.Equal(anew.Identity, Assert.Single(await elsewhere.ListSplitsAsync("orders", deadline.Token)).Identity);
+    }
+
+    [Fact]
+    public async Task Rows_of_a_table_that_was_not_there_when_it_was_listed_are_not_taken_for_those_of_the_one_before()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        table.Server.Database.Execute("DROP TABLE ORDERS");
+        await using var source = table.Open();
+        var listed = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
+        table.Server.Database.Execute("CREATE TABLE ORDERS (NUMBER NUMBER(12,0), NOTE VARCHAR(200), AMOUNT NUMBER(12,2), UPDATED_AT TIMESTAMP_LTZ NOT NULL, CHANGE NUMBER(18,0) NOT NULL)");
+
+        Assert.True((await UnconfirmedAsync(source, listed, deadline.Token)).IsTransient);
+
+        var made = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
+        Assert.NotNull(made.Identity);
+        await source.ConfirmAsync([made], deadline.Token);
     }
 
     [Fact]
@@ -297,6 +317,9 @@ public sealed partial class WatermarkReachSpec
     }
 
     private static HashSet<string> Shapes(IEnumerable<string> executed) => [.. executed.Select(sql => Digits().Replace(sql, "#"))];
+
+    private static async Task<PipelineException> UnconfirmedAsync(ISource source, Split read, CancellationToken cancellationToken) =>
+        await Assert.ThrowsAsync<PipelineException>(async () => await source.ConfirmAsync([read], cancellationToken));
 
     private static async Task LooksAsync(SnowflakeServer server, int count, CancellationToken cancellationToken)
     {

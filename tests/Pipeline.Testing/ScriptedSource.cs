@@ -189,7 +189,7 @@ public sealed class ScriptedSystem(string name)
         public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
             new([.. left.Select(split => new SplitStanding(split.Split, Beginning: 0, split.Position is null ? null : system.Standings.GetValueOrDefault(split.Split)))]);
 
-        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => system.Unconfirmed is { } fault ? throw fault : ValueTask.CompletedTask;
+        public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken) => system.Unconfirmed is { } fault ? throw fault : ValueTask.CompletedTask;
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken)
         {

@@ -71,7 +71,7 @@ public abstract class SourceContract
         var left = ledger.ResumeAt(splits);
 
         var standings = await again.LookBackAsync(left, deadline.Token);
-        await again.ConfirmAsync([.. splits.Select(split => split.Id)], deadline.Token);
+        await again.ConfirmAsync(splits, deadline.Token);
 
         Assert.Equal(left.Select(split => split.Split), standings.Select(standing => standing.Split));
         Assert.All(standings, standing => Assert.Null(standing.Fault));

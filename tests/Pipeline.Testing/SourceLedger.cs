@@ -28,7 +28,7 @@ public sealed class SourceLedger(SourceFixture fixture)
     public IReadOnlyList<SplitPosition> ResumeAt(IEnumerable<Split> splits) => At(splits, _durable);
 
     public static IReadOnlyList<SplitPosition> At(IEnumerable<Split> splits, IReadOnlyDictionary<SplitId, long> positions) =>
-        [.. splits.Select(split => new SplitPosition(split.Id, positions.TryGetValue(split.Id, out var position) ? position : null))];
+        [.. splits.Select(split => new SplitPosition(split.Id, positions.TryGetValue(split.Id, out var position) ? position : null) { Identity = split.Identity })];
 
     public void Take(Chunk chunk)
     {

@@ -17,6 +17,9 @@ public sealed partial class SnowflakeDatabase : IDisposable
     private readonly DuckDBConnection _root;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<(string Schema, string Table), SnowflakeTable> _tables = new();
+
+    /// <summary>Which table has which name changes for rows and for what is said of the table at one moment.</summary>
+    private readonly ReaderWriterLockSlim _names = new();
     private readonly Dictionary<long, DateTimeOffset> _transactions = [];
     private long _lastTransaction;
     private DateTimeOffset _lastCreated;
@@ -105,7 +108,7 @@ public sealed partial class SnowflakeDatabase : IDisposable
 
     internal bool HasSchema(string schema) => schema == DefaultSchema || _tables.Keys.Any(key => key.Schema == schema);
 
-    internal void Create(DuckDBConnection connection, SnowflakeTable table, bool orReplace)
+    internal void Create(DuckDBConnection connection, SnowflakeTable table, bool orReplace) => Rename(() =>
     {
         if (table.Database != Name) throw SnowflakeError.MissingObject("Database", table.Database, "02000");
         if (!orReplace && Find(table.Schema, table.Name) is not null)
@@ -124,9 +127,9 @@ public sealed partial class SnowflakeDatabase : IDisposable
         }
 
         Record(connection, table with { CreatedOn = NextCreation() });
-    }
+    });
 
-    private void Swap(DuckDBConnection connection, SnowflakeTable one, SnowflakeTable other)
+    private void Swap(DuckDBConnection connection, SnowflakeTable one, SnowflakeTable other) => Rename(() =>
     {
         var between = other with { Name = $"{other.Name}__swapped" };
         // A query that runs has the one or the other.
@@ -134,13 +137,40 @@ public sealed partial class SnowflakeDatabase : IDisposable
         Execute(connection, $"UPDATE \"{Name}\".{Declarations} SET table_name = CASE table_name WHEN '{one.Name}' THEN '{other.Name}' ELSE '{one.Name}' END WHERE schema_name = '{one.Schema}' AND table_name IN ('{one.Name}', '{other.Name}')");
         Record(connection, other with { Name = one.Name });
         Record(connection, one with { Name = other.Name });
-    }
+    });
 
-    private void Drop(DuckDBConnection connection, SnowflakeTable table)
+    private void Drop(DuckDBConnection connection, SnowflakeTable table) => Rename(() =>
     {
         Execute(connection, $"DROP TABLE {table.QuotedName}");
         foreach (var declared in (string[])[Declarations, Creations]) Execute(connection, $"DELETE FROM \"{Name}\".{declared} WHERE schema_name = '{table.Schema}' AND table_name = '{table.Name}'");
         _tables.TryRemove((table.Schema, table.Name), out _);
+    });
+
+    /// <summary>Runs a statement while names stay with their tables. It does not create, swap or drop one.</summary>
+    internal T Read<T>(Func<T> statement)
+    {
+        _names.EnterReadLock();
+        try
+        {
+            return statement();
+        }
+        finally
+        {
+            _names.ExitReadLock();
+        }
+    }
+
+    private void Rename(Action change)
+    {
+        _names.EnterWriteLock();
+        try
+        {
+            change();
+        }
+        finally
+        {
+            _names.ExitWriteLock();
+        }
     }
 
     private void Record(DuckDBConnection connection, SnowflakeTable table)
@@ -180,7 +210,11 @@ public sealed partial class SnowflakeDatabase : IDisposable
             """;
     }
 
-    public void Dispose() => _root.Dispose();
+    public void Dispose()
+    {
+        _root.Dispose();
+        _names.Dispose();
+    }
 
     private static string Declaration(SnowflakeType type) => type.Name switch
     {

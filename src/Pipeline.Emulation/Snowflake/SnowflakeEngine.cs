@@ -27,19 +27,21 @@ internal sealed partial class SnowflakeEngine(SnowflakeDatabase database, Snowfl
         if (words.Count == 0) throw SnowflakeError.Sql("000900", "42601", "SQL compilation error:\nEmpty SQL statement.");
         if (Unsupported.Contains(words[0])) throw SnowflakeError.Sql("391911", "0A000", $"Unsupported statement type '{words[0]}'.");
         if (words is ["SHOW", "TRANSACTIONS"]) return ShowTransactions();
-        if (ShowObjects().Match(text) is { Success: true } show) return ShowObjects(show.Groups["like"].Value, Name(show.Groups["database"].Value), Name(show.Groups["schema"].Value));
+        if (ShowObjects().Match(text) is { Success: true } show) return database.Read(() => ShowObjects(show.Groups["like"].Value, Name(show.Groups["database"].Value), Name(show.Groups["schema"].Value)));
 
-        if (LastChange().Match(text) is { Success: true } change) return TokenOf(change.Groups["name"].Value, context);
+        if (LastChange().Match(text) is { Success: true } change) return database.Read(() => TokenOf(change.Groups["name"].Value, context));
 
         sql.Bind(bindings);
-        var tables = Resolve(sql, context);
         try
         {
             using var connection = database.Connect();
             if (SnowflakeTable.TryParse(sql.Text, context.Database ?? "", context.Schema ?? "") is { } table)
                 return CreateTable(connection, table, SnowflakeDatabase.IsReplacing(text));
-            if (words[0] is "INSERT" or "UPDATE" or "DELETE" or "MERGE") return Change(connection, sql.Text, words[0], cancellationToken);
-            return Select(connection, sql, tables, cancellationToken);
+            return database.Read(() =>
+            {
+                var tables = Resolve(sql, context);
+                return words[0] is "INSERT" or "UPDATE" or "DELETE" or "MERGE" ? Change(connection, sql.Text, words[0], cancellationToken) : Select(connection, sql, tables, cancellationToken);
+            });
         }
         catch (DuckDBException e)
         {

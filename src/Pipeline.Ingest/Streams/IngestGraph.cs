@@ -45,7 +45,7 @@ internal sealed class IngestGraph
         var abort = new CancellationTokenSource();
         var numbered = setup.Source.Tables.Where(table => table.PositionsNameRecords).Select(table => table.Name).ToHashSet(StringComparer.Ordinal);
         var roller = new Roller(setup.Tables, name => numbered.Contains(name), setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
-        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From) { Marks = start.Marks, Tables = start.Places }).ToList();
+        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From) { Marks = start.Marks, Tables = start.Places, Identity = start.Split.Identity }).ToList();
 
         var kill = KillSwitches.Shared("ingest");
         var commits = new CommitsInOrder(setup, files, abort.Token, kill.Abort);
@@ -128,7 +128,8 @@ internal sealed class IngestGraph
         /// <summary>Beside each other: everything in the roll has been read by now.</summary>
         private async ValueTask<Roll> CompleteAndConfirmAsync(ClosingRoll closing, CancellationToken cancellationToken)
         {
-            SplitId[] read = [.. closing.Tables.SelectMany(table => table.Ranges).Select(range => range.Split).Distinct()];
+            var ranges = closing.Tables.SelectMany(table => table.Ranges).Select(range => range.Split).ToHashSet();
+            Split[] read = [.. setup.Starts.Select(start => start.Split).Where(split => ranges.Contains(split.Id))];
             var confirming = read.Length == 0 ? Task.CompletedTask : setup.Source.ConfirmAsync(read, cancellationToken).AsTask();
             var completing = closing.CompleteAsync(files, cancellationToken);
             await Task.WhenAll(confirming, completing);

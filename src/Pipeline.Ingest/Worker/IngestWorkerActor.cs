@@ -291,7 +291,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         var unknown = listed.Where(split => split.Beginning is null && split.Identity is not null && tables.Any(table => split.Tables.Contains(table.Id.Name, StringComparer.Ordinal) && !Beginnings.IsKnown(table, split))).ToList();
         if (unknown.Count == 0) return listed;
-        var standings = await _setup.Source.LookBackAsync([.. unknown.Select(split => new SplitPosition(split.Id, Position: null))], cancellationToken);
+        var standings = await _setup.Source.LookBackAsync([.. unknown.Select(split => new SplitPosition(split.Id, Position: null) { Identity = split.Identity })], cancellationToken);
         var beginnings = standings.ToDictionary(standing => standing.Split, standing => standing.Beginning);
         return [.. listed.Select(split => beginnings.TryGetValue(split.Id, out var beginning) ? split with { Beginning = beginning } : split)];
     }

@@ -64,19 +64,20 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     public async ValueTask<SplitStanding> LookBackAsync(SplitPosition left, CancellationToken cancellationToken)
     {
         var beginning = (Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken)).Beginning;
-        return new SplitStanding(left.Split, beginning, await OtherAsync(cancellationToken));
+        return new SplitStanding(left.Split, beginning, await OtherAsync(left.Identity, cancellationToken));
     }
 
-    /// <summary>Rows come by the table's name: all that came until now is of the table that was listed, unless another has the name now.</summary>
-    public async ValueTask ConfirmAsync(CancellationToken cancellationToken)
+    /// <summary>Rows come by the table's name: all that came until now is of the table that has it now, or had it before.</summary>
+    /// <param name="identity">Of the table that the rows are taken for, however another was listed since; null: nobody could say.</param>
+    public async ValueTask ConfirmAsync(string? identity, CancellationToken cancellationToken)
     {
-        if (await OtherAsync(cancellationToken) is { } other) throw other;
+        if (await OtherAsync(identity, cancellationToken) is { } other) throw other;
     }
 
-    /// <summary>Null: it is the table that was listed last.</summary>
-    private async ValueTask<PipelineException?> OtherAsync(CancellationToken cancellationToken)
+    /// <summary>Null: it is the table that is meant.</summary>
+    private async ValueTask<PipelineException?> OtherAsync(string? meant, CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _identity) is not { } listed || (await CreationAsync(cancellationToken)).Identity is var now && now == listed) return null;
+        if ((await CreationAsync(cancellationToken)).Identity == meant) return null;
         // Its columns are those of another, too, and it is to be listed at once.
         Volatile.Write(ref _shape, null);
         Volatile.Write(ref _listedAt, Never);

@@ -106,7 +106,7 @@ public sealed class IngestGraphEndSpec : TestKit
         public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
             new([.. left.Select(split => new SplitStanding(split.Split, Beginning: null))]);
 
-        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -16,6 +16,7 @@ public sealed class IngestGraphSpec : TestKit
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
     private static readonly SplitId Split = new("test", "orders/0");
+    private const string Identity = "test/7";
 
     /// <summary>Every chunk is a roll of its own.</summary>
     private static readonly IngestOptions RollEach = new() { FileBytesMax = 1, FileAgeMax = TimeSpan.FromHours(1), PipelineDepth = 2 };
@@ -46,6 +47,19 @@ public sealed class IngestGraphSpec : TestKit
         Assert.Equal([0, .. ranges.Take(ranges.Count - 1).Select(range => range.To)], ranges.Select(range => range.From!.Value));
         Assert.Equal(20, ranges[^1].To);
         Assert.Equal(0, _budget.BytesUsed);
+    }
+
+    [Fact]
+    public async Task A_source_is_asked_whether_what_it_brought_is_of_the_history_that_the_reading_began_with()
+    {
+        var source = Chunks(3);
+        var graph = await RunAsync(RollEach, source, (_, _) => Task.CompletedTask);
+
+        await graph.Completion.WaitAsync(Deadline, Cancel);
+
+        Assert.Equal(Identity, Assert.Single(source.LookedBack).Identity);
+        Assert.Equal(3, source.Confirmed.Count);
+        Assert.All(source.Confirmed, read => Assert.Equal((Split, Identity), (Assert.Single(read).Id, Assert.Single(read).Identity)));
     }
 
     [Fact]
@@ -168,7 +182,7 @@ public sealed class IngestGraphSpec : TestKit
     {
         var lake = store is null ? _oracle.Lake : new Pipeline.Delta.Lake(store, TimeProvider.System);
         var orders = await BronzeTable.OpenAsync(lake, TableId.Bronze("test", "orders"), RollScene.Rows(0).Schema, Cancel);
-        var start = new SplitStart(new Split(Split, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(orders.Id, 0));
+        var start = new SplitStart(new Split(Split, ["orders"]) { Identity = Identity }, 0, ImmutableDictionary<TableId, long?>.Empty.Add(orders.Id, 0));
         var setup = new GraphSetup(source, [start], new Dictionary<string, BronzeTable>(StringComparer.Ordinal) { ["orders"] = orders },
             _ => throw new InvalidOperationException("No dead letter was expected."), options, _budget, _meter, TimeProvider.System, (roll, cancel) =>
             {
@@ -189,6 +203,10 @@ public sealed class IngestGraphSpec : TestKit
         public Task Idle => _idle.Task;
 
         public bool IsClosed { get; private set; }
+
+        public ConcurrentQueue<SplitPosition> LookedBack { get; } = new();
+
+        public ConcurrentQueue<IReadOnlyCollection<Split>> Confirmed { get; } = new();
 
         public string Name => "test";
 
@@ -214,10 +232,17 @@ public sealed class IngestGraphSpec : TestKit
 
         public ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
-            new([.. left.Select(split => new SplitStanding(split.Split, Beginning: null))]);
+        public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
+        {
+            foreach (var split in left) LookedBack.Enqueue(split);
+            return new([.. left.Select(split => new SplitStanding(split.Split, Beginning: null))]);
+        }
 
-        public ValueTask ConfirmAsync(IReadOnlyCollection<SplitId> read, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken)
+        {
+            Confirmed.Enqueue(read);
+            return ValueTask.CompletedTask;
+        }
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 

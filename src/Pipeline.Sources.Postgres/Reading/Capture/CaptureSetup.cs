@@ -240,9 +240,12 @@ internal static class CaptureSetup
         return (reader.GetString(0), reader.GetFieldValue<uint>(1));
     }
 
+    /// <summary>A query for a server's identifier.</summary>
+    public const string SystemIdentifierSql = "select system_identifier::text from pg_catalog.pg_control_system()";
+
     public static async ValueTask<string> SystemIdentifierAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select system_identifier::text from pg_catalog.pg_control_system()", connection);
+        await using var command = new NpgsqlCommand(SystemIdentifierSql, connection);
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 

@@ -18,7 +18,7 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 /// begins where it began.
 /// </remarks>
 internal sealed class WatermarkReader(
-    PostgresConnections connections, PostgresTableOptions table, WatermarkSplit split, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
+    PostgresConnections connections, PostgresTableOptions table, WatermarkServer server, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
 {
     /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
     private const int QuietPauses = 30;
@@ -30,6 +30,8 @@ internal sealed class WatermarkReader(
     private readonly RepeatedTime _repeated = new();
     private readonly UnreadRowsWatch _unread = new($"Source {connections.Options.Name}, table {table.Name}", table.Watermark, isFirstReading: from is null, services.Time,
         services.Logs.CreateLogger<WatermarkReader>());
+
+    private readonly WatermarkSplit _split = server.Split;
 
     /// <summary>Where the next window begins; null before the first.</summary>
     private long? _from = from;
@@ -76,6 +78,7 @@ internal sealed class WatermarkReader(
         var window = await connections.UseBesideAsync(_thing, async (connection, cancel) =>
         {
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel);
+            await server.RequireAsync(connection, _thing, cancel);
             var next = await NextWindowAsync(connection, told, held, cancel);
             // Where nothing came the last time, the look itself says whether anything is there: a window is a transaction more.
             if (_quietLooks > 0 && next is not null && !await ExistsAsync(connection, next, cancel))
@@ -92,7 +95,7 @@ internal sealed class WatermarkReader(
         _from = reached ?? _from;
         if (window is not null) Pass(window);
         _handed = reached ?? _handed;
-        if (_whole is { } whole) looks.Saw(split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
+        if (_whole is { } whole) looks.Saw(_split.Id, SplitLook.Before(_handed, whole.LookedAt, whole.Behind, services.Time));
         return reached is not null;
     }
 
@@ -137,19 +140,20 @@ internal sealed class WatermarkReader(
     /// <summary>Returns the position reached; null when the window was empty.</summary>
     private long? ReadWindow(WireConnection wire, WatermarkWindow window, CancellationToken cancellationToken)
     {
+        server.Require(wire, _thing);
         // An open transaction that has touched the table keeps its definition as it is while the rows come.
         wire.Execute($"begin read only; select from {window.Table.QualifiedName} limit 0");
         var isUnchanged = wire.QueryRow(CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))) is [var shape] && shape == window.Table.Shape;
-        var reached = isUnchanged ? new WindowReader(window, split, queue, connections.Options.ChunkBytesMax).Read(wire, cancellationToken) : null;
+        var reached = isUnchanged ? new WindowReader(window, _split, queue, connections.Options.ChunkBytesMax).Read(wire, cancellationToken) : null;
         wire.Execute("commit");
         return isUnchanged ? reached : throw DescribedTables.Changed(_thing, "it was altered before it could be read");
     }
 
     private void RequireSameTable(PostgresTable described, PostgresTable told)
     {
-        if (described.Oid != split.TableOid)
+        if (described.Oid != _split.TableOid)
             throw new PipelineException(FaultKind.Gap, _thing, $"table {table.Table} was dropped and made again while it was read",
-                "The new table is another split, read from its own beginning: restart the source.") { Split = split.Id };
+                "The new table is another split, read from its own beginning: restart the source.") { Split = _split.Id };
         if (described.Shape != told.Shape)
             throw DescribedTables.Changed(_thing, "columns were added, dropped or changed");
     }

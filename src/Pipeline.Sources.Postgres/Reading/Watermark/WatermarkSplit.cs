@@ -9,6 +9,10 @@ internal sealed record WatermarkSplit(SplitId Id, string Table, uint TableOid)
     public static WatermarkSplit Of(string source, string table, uint oid) =>
         new(new SplitId(source, string.Create(CultureInfo.InvariantCulture, $"{table}/{oid}")), table, oid);
 
+    /// <summary>See <see cref="Split.Identity"/>.</summary>
+    /// <param name="server">Its identifier; empty where the role may not ask for it.</param>
+    public string IdentityOn(string server) => $"watermark/{server}/{TableOid}";
+
     /// <exception cref="PipelineException">The id is not one that this source lists.</exception>
     public static WatermarkSplit Parse(SplitId id)
     {
