@@ -16,15 +16,26 @@ internal static class PostgresFaults
     public static PipelineException Describe(Exception error, string thing, PostgresSourceOptions options) =>
         error is PostgresException refused ? TranslateRefusal(refused, thing, options) : TranslateTransport(error, thing, options);
 
+    /// <summary>What PgBouncer says of parameters, and RDS Proxy of everything that it has not; a server knows them.</summary>
+    private static readonly string[] PoolersWords = ["unsupported startup parameter", "RDS Proxy"];
+
+    /// <summary>Something between us and the server does not give us a session of our own.</summary>
+    /// <param name="cause">By what it is known.</param>
+    public static PipelineException Pooler(PostgresSourceOptions options, string thing, string cause, Exception? error = null) =>
+        new(FaultKind.Invalid, thing, $"{cause}: {options.Host}:{options.Port} is a connection pooler, and no server",
+            options.Mode == ReadMode.Cdc ? "Connect to the server itself: change capture cannot go through a pooler." : "Connect to the server itself, or have the pooler keep one session a connection and pass the parameter on.", error);
+
+    /// <summary>A database's limit counts those of others too.</summary>
+    public static string MoreConnectionsSql(PostgresSourceOptions options, bool ofDatabase) => ofDatabase
+        ? $"ALTER DATABASE {Quote(options.Database)} CONNECTION LIMIT -1; -- or lower connections-max"
+        : $"ALTER ROLE {Quote(options.Security.Username)} CONNECTION LIMIT {Catalog.Sql.Integer(options.ConnectionsNeeded)}; -- or lower connections-max";
+
     private static PipelineException TranslateRefusal(PostgresException error, string thing, PostgresSourceOptions options)
     {
         var cause = $"{error.MessageText} (SQLSTATE {error.SqlState})";
         PipelineException Fault(FaultKind kind, string nextStep) => new(kind, thing, cause, nextStep, error) { Dependency = kind == FaultKind.Unreachable && IsOfServer(error.SqlState) ? Server(options) : null };
 
-        // PgBouncer's words; a server knows the parameter.
-        if (error.MessageText.Contains("unsupported startup parameter", StringComparison.Ordinal))
-            return new PipelineException(FaultKind.Invalid, thing, $"{cause}: {options.Host}:{options.Port} is a connection pooler, and no server",
-                options.Mode == ReadMode.Cdc ? "Connect to the server itself: change capture cannot go through a pooler." : "Connect to the server itself, or have the pooler keep one session a connection and pass the parameter on.", error);
+        if (PoolersWords.Any(words => error.MessageText.Contains(words, StringComparison.Ordinal))) return Pooler(options, thing, cause, error);
         return error.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword =>
@@ -37,6 +48,8 @@ internal static class PostgresFaults
             PostgresErrorCodes.UndefinedColumn => Fault(FaultKind.Missing, "Correct the column's name."),
             PostgresErrorCodes.UndefinedObject => Fault(FaultKind.Missing, "Correct the name or create the object."),
             PostgresErrorCodes.InsufficientPrivilege => Fault(FaultKind.NotAuthorised, $"Grant the right to {Quote(options.Security.Username)}; 'pipeline check' prints the SQL."),
+            PostgresErrorCodes.TooManyConnections when error.Routine == "InitializeSessionUserId" => Fault(FaultKind.Unreachable, MoreConnectionsSql(options, ofDatabase: false)),
+            PostgresErrorCodes.TooManyConnections when error.Routine == "CheckMyDatabase" => Fault(FaultKind.Unreachable, MoreConnectionsSql(options, ofDatabase: true)),
             PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.ConfigurationLimitExceeded =>
                 Fault(FaultKind.Unreachable, "Lower connections-max of the source or raise max_connections of the server."),
             PostgresErrorCodes.QueryCanceled => Fault(FaultKind.Unreachable, "Raise request-timeout of the source if this repeats."),

@@ -54,7 +54,8 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         await using (var command = new NpgsqlCommand("""
             select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding'),
                    current_setting('track_activities'), coalesce((select version || ' ' || cipher from pg_catalog.pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none'),
-                   (select rolconnlimit from pg_catalog.pg_roles where rolname = current_user)
+                   (select case when rolsuper then -1 else rolconnlimit end from pg_catalog.pg_roles where rolname = current_user),
+                   (select case when (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then -1 else datconnlimit end from pg_catalog.pg_database where datname = current_database())
             """, connection))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
@@ -64,9 +65,8 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
                 "Text of unknown encoding cannot be stored as UTF-8: move the data to a database with ENCODING 'UTF8'.");
             Add($"{_options.Name}: track_activities", reader.GetString(3) == "on", reader.GetString(3),
                 "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
-            var (limit, needed) = (reader.GetInt32(5), _options.ConnectionsNeeded);
-            Add($"{_options.Name}: connections of the role", limit < 0 || limit >= needed, limit < 0 ? "not limited" : $"at most {limit.ToString(CultureInfo.InvariantCulture)}, and {needed.ToString(CultureInfo.InvariantCulture)} are used at most",
-                $"ALTER ROLE {Role} CONNECTION LIMIT {needed.ToString(CultureInfo.InvariantCulture)}; -- or lower connections-max");
+            CheckLimit("role", reader.GetInt32(5), ofDatabase: false);
+            CheckLimit("database", reader.GetInt32(6), ofDatabase: true);
         }
 
         if (_options.Mode == ReadMode.Cdc)
@@ -84,6 +84,12 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         Add($"{_options.Name}: prepared transactions", ok: true, moment.Transactions.Prepared.Count == 0 ? "none"
             : $"{moment.Transactions.Prepared.Count.ToString(CultureInfo.InvariantCulture)} hold windows back: {string.Join(", ", moment.Transactions.Prepared.Take(5))}", nextStep: null);
         return true;
+    }
+
+    /// <param name="limit">Connections at most; negative: any number.</param>
+    private void CheckLimit(string of, int limit, bool ofDatabase)
+    {
+        Add($"{_options.Name}: connections of the {of}", limit < 0 || limit >= _options.ConnectionsNeeded, limit < 0 ? "not limited" : $"at most {Sql.Integer(limit)}, and {Sql.Integer(_options.ConnectionsNeeded)} are used at most", PostgresFaults.MoreConnectionsSql(_options, ofDatabase));
     }
 
     private async ValueTask<bool> CheckTableAsync(NpgsqlConnection connection, PostgresTableOptions table, string thing, CancellationToken cancellationToken)

@@ -1,9 +1,7 @@
-using System.Buffers.Binary;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Reading.Capture;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Postgres.Tests;
 
@@ -137,62 +135,185 @@ public sealed class CheckAgreesSpec(PostgresServer server) : PostgresSpec
         }
     }
 
-    [Fact]
-    public async Task A_pooler_is_named_as_what_it_is()
+    /// <param name="refused">Parameters that the pooler does not support.</param>
+    /// <param name="ignored">Those that it leaves out.</param>
+    [Theory]
+    [InlineData("options,replication", "")]
+    [InlineData("replication", "options")]
+    [InlineData("", "options")]
+    [InlineData("replication", "")]
+    public async Task A_pooler_is_named_as_what_it_is(string refused, string ignored)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var refusing = RefuseAsync(listener, stop.Token);
         await using var database = await CreateAsync(Items);
-        var options = database.CaptureOptions("items").Secured(security => security with { Tls = TlsMode.Disable }) with { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port };
+        var user = await CreateCertifiedAsync(database);
+        await using var pooler = new PostgresPooler(server.Scratch.Port, server.Scratch.Certificates.IssueClient(user), refused.Split(','), ignored.Split(','));
+        var options = database.CaptureOptions("items").Secured(security => security with { Tls = TlsMode.Disable, Username = user, Password = null }) with { Host = "127.0.0.1", Port = pooler.Port };
 
-        var told = Assert.Single(await CheckAsync(options));
-        await using var source = TestDatabase.Open(options);
-        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("items", Cancel));
-        var wire = await Assert.ThrowsAsync<Npgsql.PostgresException>(async () =>
-            await WireConnection.OpenAsync(options, "x", new Dictionary<string, string>(StringComparer.Ordinal), new KnownCertificates(), Cancel));
-        await stop.CancelAsync();
-        await refusing;
+        var told = Assert.Single(await CheckAsync(options), finding => !finding.Ok);
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () =>
+        {
+            await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel);
+            await reading.TakeAsync(1);
+        });
 
-        Assert.False(told.Ok);
         Assert.Contains("cannot go through a pooler", told.NextStep, StringComparison.Ordinal);
-        Assert.Equal((FaultKind.Invalid, told.NextStep), (failure.Kind, failure.NextStep));
-        Assert.Contains("unsupported startup parameter", wire.MessageText, StringComparison.Ordinal);
+        Assert.Contains("is a connection pooler", told.Detail, StringComparison.Ordinal);
+        Assert.Equal((FaultKind.Invalid, told.NextStep, told.Detail), (failure.Kind, failure.NextStep, failure.Cause));
     }
 
-    /// <summary>As PgBouncer answers a parameter that it is not told to ignore.</summary>
-    private static async Task RefuseAsync(TcpListener listener, CancellationToken cancellationToken)
+    [Fact]
+    public async Task Through_a_pooler_that_passes_the_settings_of_a_session_on_a_table_is_read_by_its_watermark()
     {
-        const int encryptionRequestBytes = 8;
-        byte[] content = [.. Encoding.UTF8.GetBytes("SFATAL\0C08P01\0Munsupported startup parameter: options\0"), 0];
-        var error = new byte[1 + sizeof(int) + content.Length];
-        error[0] = (byte)'E';
-        BinaryPrimitives.WriteInt32BigEndian(error.AsSpan(1), error.Length - 1);
-        content.CopyTo(error, 1 + sizeof(int));
-        try
-        {
-            while (true)
-            {
-                using var client = await listener.AcceptTcpClientAsync(cancellationToken);
-                var stream = client.GetStream();
-                var length = new byte[sizeof(int)];
-                while (true)
-                {
-                    await stream.ReadExactlyAsync(length, cancellationToken);
-                    var bytes = BinaryPrimitives.ReadInt32BigEndian(length);
-                    await stream.ReadExactlyAsync(new byte[bytes - sizeof(int)], cancellationToken);
-                    if (bytes != encryptionRequestBytes) break;
-                    await stream.WriteAsync("N"u8.ToArray(), cancellationToken);
-                }
+        await using var database = await CreateAsync($"{Items} insert into items values (1, 'a')");
+        var user = await CreateCertifiedAsync(database);
+        await using var pooler = new PostgresPooler(server.Scratch.Port, server.Scratch.Certificates.IssueClient(user), ["replication"], []);
+        var options = database.Options(TestDatabase.Table("items", "updated_at")).Secured(security => security with { Tls = TlsMode.Disable, Username = user, Password = null }) with { Host = "127.0.0.1", Port = pooler.Port };
 
-                await stream.WriteAsync(error, cancellationToken);
-            }
-        }
-        catch (OperationCanceledException)
+        await AssertAllOkAsync(options);
+        await using var source = TestDatabase.Open(options);
+        var split = (await source.ListSplitsAsync("items", Cancel))[0].Id;
+        await source.DescribeAsync("items", Cancel);
+        await foreach (var chunk in source.ReadAsync([new SplitPosition(split, null)], Cancel))
         {
-            // Nobody comes any more.
+            using (chunk) Assert.Equal(1, chunk.RowCount);
+            break;
         }
+    }
+
+    [Fact]
+    public async Task A_slot_of_another_database_is_refused_by_the_check_as_by_the_reading()
+    {
+        await using var database = await CreateAsync(Items);
+        await using var other = await CreateAsync(Items);
+        await using (var first = TestDatabase.Open(other.CaptureOptions("items"))) await first.ListSplitsAsync("items", Cancel);
+        var options = database.CaptureOptions("items");
+        options = options with { Capture = options.Capture with { Slot = $"slot_{other.Name}" } };
+
+        // What is there of the wish is made neither by the one nor by the other.
+        var told = Assert.Single(await CheckAsync(options), finding => !finding.Ok);
+        await using var source = TestDatabase.Open(options);
+        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("items", Cancel));
+
+        Assert.Contains($"one of database {other.Name}", told.Detail, StringComparison.Ordinal);
+        Assert.Equal((told.Detail, told.NextStep), (failure.Cause, failure.NextStep));
+        await AssertAllOkAsync(database.CaptureOptions("items"));
+    }
+
+    [Fact]
+    public async Task Who_reads_the_slot_is_told_with_the_SQL_after_which_it_is_free()
+    {
+        await using var database = await CreateAsync(Items);
+        var options = database.CaptureOptions("items") with { ConnectTimeout = TimeSpan.FromSeconds(2) };
+        await using (var first = TestDatabase.Open(options)) await first.ListSplitsAsync("items", Cancel);
+        var patient = options with { ConnectTimeout = TimeSpan.FromMinutes(1) };
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = "somebody", ["replication"] = "database" };
+        using var somebody = await WireConnection.OpenAsync(patient, server.Scratch.Password, parameters, new KnownCertificates(), Cancel);
+        new ReplicationStream(somebody, TimeProvider.System).Start(options.Capture.Slot, options.Capture.Publication, 0, isBinary: false);
+
+        var told = Assert.Single(await CheckAsync(patient), finding => !finding.Ok);
+        PipelineException failure;
+        await using (var reading = await CaptureReading.StartAsync(options, from: null, Cancel)) failure = await reading.FailAsync();
+        await database.ExecuteAsync(told.NextStep!, Cancel);
+        await database.UntilSlotsAreLeftAsync(Cancel);
+        await AssertAllOkAsync(patient);
+        await using var free = await CaptureReading.StartAsync(patient, from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await free.TakeAsync(1);
+
+        Assert.Contains("(somebody)", told.Detail, StringComparison.Ordinal);
+        Assert.True(failure.IsTransient, failure.Message);
+        // Our own node is nobody else.
+        await AssertAllOkAsync(patient);
+    }
+
+    [Fact]
+    public async Task An_unlogged_table_is_told_with_the_SQL_after_which_it_is_captured()
+    {
+        await using var database = await CreateAsync("create unlogged table items (id int primary key, val text)");
+        var options = database.CaptureOptions("items");
+
+        var told = Assert.Single(await CheckAsync(options), finding => !finding.Ok);
+        PipelineException failure;
+        await using (var source = TestDatabase.Open(options)) failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("items", Cancel));
+        await database.ExecuteAsync(told.NextStep!, Cancel);
+        await AssertAllOkAsync(options);
+        await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await reading.TakeAsync(1);
+
+        Assert.Contains("unlogged", told.Detail, StringComparison.Ordinal);
+        Assert.Equal(told.NextStep, failure.NextStep);
+    }
+
+    [Theory]
+    [InlineData("default_transaction_isolation = serializable")]
+    [InlineData("quote_all_identifiers = on")]
+    [InlineData("standard_conforming_strings = off")]
+    [InlineData("statement_timeout = 1")]
+    [InlineData("search_path = nowhere")]
+    [InlineData("default_transaction_read_only = on")]
+    public async Task What_a_role_a_database_or_a_server_sets_for_its_sessions_is_not_for_ours(string setting)
+    {
+        await using var database = await CreateAsync($"{Items} insert into items values (1, 'a')");
+        await database.ExecuteAsync($"alter database {database.Name} set {setting}", Cancel);
+        var capture = database.CaptureOptions("items");
+        capture = capture with { Capture = capture.Capture with { Snapshot = true } };
+
+        foreach (var options in (PostgresSourceOptions[])[capture, database.Options(TestDatabase.Table("items", "updated_at"))])
+        {
+            await AssertAllOkAsync(options);
+            await AssertAllOkAsync(options);
+        }
+
+        Assert.Equal(1, await SnapshotAsync(capture));
+        await using var reading = await CaptureReading.StartAsync(capture, from: null, Cancel);
+        await reading.Source.CheckAsync(Cancel);
+        await using var admin = Npgsql.NpgsqlDataSource.Create(new Npgsql.NpgsqlConnectionStringBuilder(database.DataSource.ConnectionString) { Password = server.Scratch.Password, Options = "-c default_transaction_read_only=off -c statement_timeout=0 -c search_path=public -c idle_session_timeout=0" }.ConnectionString);
+        await using (var insert = admin.CreateCommand("insert into items values (2, 'b')")) await insert.ExecuteNonQueryAsync(Cancel);
+        await reading.TakeAsync(1);
+    }
+
+    [Fact]
+    public async Task A_session_that_waits_for_the_next_look_is_not_ended_for_it()
+    {
+        await using var database = await CreateAsync($"{Items} insert into items values (1, 'a')");
+        // Longer than a session takes to say that it is not for it.
+        await database.ExecuteAsync($"alter database {database.Name} set idle_session_timeout = '3s'", Cancel);
+        await using var watcher = Npgsql.NpgsqlDataSource.Create(new Npgsql.NpgsqlConnectionStringBuilder(server.Scratch.ConnectionString).ConnectionString);
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "updated_at")));
+        Assert.All(await source.CheckAsync(Cancel), finding => Assert.True(finding.Ok, finding.ToString()));
+
+        await using (var wait = watcher.CreateCommand("select pg_sleep(4)")) await wait.ExecuteNonQueryAsync(Cancel);
+
+        await using var waiting = watcher.CreateCommand($"select count(*) from pg_stat_activity where datname = '{database.Name}' and application_name = 'pipeline/test/app' and state_change < now() - interval '3s'");
+        Assert.NotEqual(0L, await waiting.ExecuteScalarAsync(Cancel));
+        Assert.All(await source.CheckAsync(Cancel), finding => Assert.True(finding.Ok, finding.ToString()));
+    }
+
+    [Theory]
+    [InlineData("alter role {0} connection limit 1")]
+    [InlineData("alter database {1} connection limit 1")]
+    public async Task A_limit_of_connections_is_told_by_whose_it_is(string limit)
+    {
+        await using var database = await CreateAsync(Items);
+        var role = await CreateRoleAsync(database, "replication");
+        await database.ExecuteAsync($"grant create on database {database.Name} to {role}; alter table items owner to {role}", Cancel);
+        await database.ExecuteAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, limit, role, database.Name), Cancel);
+        var options = database.CaptureOptions("items").Secured(security => security with { Username = role, Password = new Secret("guest") });
+
+        var told = Assert.Single(await CheckAsync(options), finding => !finding.Ok);
+        await database.ExecuteAsync(told.NextStep![..told.NextStep!.IndexOf(';', StringComparison.Ordinal)], Cancel);
+
+        Assert.Contains("connection", told.Detail + told.Thing, StringComparison.Ordinal);
+        await AssertAllOkAsync(options);
+    }
+
+    /// <summary>Somebody who comes with a certificate in place of a password.</summary>
+    private async Task<string> CreateCertifiedAsync(TestDatabase database)
+    {
+        var user = $"certified_{database.Name}";
+        await database.ExecuteAsync($"do $$ begin create role certificate_users; exception when duplicate_object then null; end $$; create role {user} superuser login in role certificate_users", Cancel);
+        return user;
     }
 
     private async Task<int> SnapshotAsync(PostgresSourceOptions options)

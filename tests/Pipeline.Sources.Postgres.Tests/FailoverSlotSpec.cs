@@ -26,14 +26,14 @@ public sealed class FailoverSlotSpec(PostgresServer server) : PostgresSpec
     [Fact]
     public void The_check_tells_how_a_slot_becomes_one_that_standbys_keep()
     {
-        var plain = FailoverSlots.Check(Options, version: 17, Slot(isFailover: false))!;
+        var plain = FailoverSlots.Check(Options, version: 17, isStandby: false, Slot(isFailover: false))!;
 
         Assert.False(plain.Ok);
         Assert.StartsWith("ALTER_REPLICATION_SLOT \"pipeline_app\" (FAILOVER true);", plain.NextStep, StringComparison.Ordinal);
         Assert.Contains("dbname=shop replication=database", plain.NextStep, StringComparison.Ordinal);
-        Assert.True(FailoverSlots.Check(Options, version: 17, Slot(isFailover: true))!.Ok);
-        Assert.True(FailoverSlots.Check(Options, version: 17, slot: null)!.Ok);
-        Assert.Null(FailoverSlots.Check(Without, version: 17, Slot(isFailover: false)));
+        Assert.True(FailoverSlots.Check(Options, version: 17, isStandby: false, Slot(isFailover: true))!.Ok);
+        Assert.True(FailoverSlots.Check(Options, version: 17, isStandby: false, slot: null)!.Ok);
+        Assert.Null(FailoverSlots.Check(Without, version: 17, isStandby: false, Slot(isFailover: false)));
     }
 
     [Fact]

@@ -13,18 +13,21 @@ public sealed class NewerServerSpec : PostgresSpec
 {
     private const int Rows = 20_000;
 
+    /// <param name="whose">Whose sessions have the limit.</param>
     [Theory]
-    [InlineData(17)]
-    [InlineData(18)]
-    public async Task A_limit_for_transactions_ends_neither_a_snapshot_nor_a_large_transaction_of_the_stream(int version)
+    [InlineData(17, "alter system")]
+    [InlineData(18, "alter role pipeline")]
+    [InlineData(18, "alter database app")]
+    public async Task A_limit_for_transactions_ends_neither_a_snapshot_nor_a_large_transaction_of_the_stream(int version, string whose)
     {
         using var directory = new ScratchDirectory("pipeline-postgres-");
         await using var server = await NewerServers.StartAsync(version, directory, new Dictionary<string, string>(StringComparer.Ordinal), Cancel);
         await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Options = "-c transaction_timeout=0" }.ConnectionString);
-        await ExecuteAsync(admin, "alter system set transaction_timeout = '500ms'");
+        await ExecuteAsync(admin, $"{whose} set transaction_timeout = '500ms'");
         await ExecuteAsync(admin, "select pg_reload_conf()");
         await ExecuteAsync(admin, $"create table items (number bigint primary key, note text); insert into items select i, repeat('x', 100) from generate_series(1, {Rows}) i");
         await using var source = TestDatabase.Open(OptionsOf(server));
+        Assert.All(await source.CheckAsync(Cancel), finding => Assert.True(finding.Ok, finding.ToString()));
         var splits = await source.ListSplitsAsync("items", Cancel);
         await source.DescribeAsync("items", Cancel);
 
@@ -95,6 +98,9 @@ public sealed class NewerServerSpec : PostgresSpec
         });
 
         Assert.Equal(FaultKind.Gap, failure.Kind);
+        var told = Assert.Single(await source.CheckAsync(Cancel), finding => !finding.Ok);
+        Assert.Equal(failure.Cause, told.Detail);
+        Assert.Contains("idle_replication_slot_timeout = 0", told.NextStep, StringComparison.Ordinal);
         Assert.Contains("idle_replication_slot_timeout", failure.Cause, StringComparison.Ordinal);
         Assert.Contains("idle_replication_slot_timeout = 0", failure.NextStep, StringComparison.Ordinal);
     }

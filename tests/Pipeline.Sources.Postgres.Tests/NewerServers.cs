@@ -11,7 +11,7 @@ internal static class NewerServers
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     /// <summary>A server of a major version; the test is skipped where it cannot be had.</summary>
-    public static async Task<ScratchPostgres> StartAsync(int version, ScratchDirectory directory, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
+    public static async Task<ScratchPostgres> StartAsync(int version, string directory, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
         // The modules' folder is named by the package that asks for them.
         using var draft = new ScratchDirectory("pipeline-server-");

@@ -11,17 +11,6 @@ namespace Pipeline.Sources.Postgres.Client;
 /// </summary>
 internal sealed class PostgresConnections : IAsyncDisposable
 {
-    /// <summary>
-    /// Every value that the server turns into text has one form, whatever the role's settings; a row-level security
-    /// policy fails the query instead of hiding rows; the role's own time-outs do not cut a window or a snapshot, and a role that
-    /// is read-only by default makes what capture needs; no function of somebody else's schema is taken for the server's.
-    /// </summary>
-    private const string SessionSettings = "-c timezone=UTC " + OtherSettings;
-
-    private const string OtherSettings =
-        "-c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 -c row_security=off -c statement_timeout=0 -c lock_timeout=0 "
-        + "-c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off -c search_path=pg_catalog";
-
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _turns;
     private readonly ConcurrentBag<WireConnection> _idle = [];
@@ -41,10 +30,13 @@ internal sealed class PostgresConnections : IAsyncDisposable
         _applicationName = $"pipeline/{pipeline}/{options.Name}";
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
-        _dataSource = Build(SessionSettings);
+        _dataSource = Build(SessionSettings.AtStart);
     }
 
     public PostgresSourceOptions Options { get; }
+
+    /// <summary>By which the server's views know our sessions.</summary>
+    public string ApplicationName => _applicationName;
 
     private NpgsqlDataSource Build(string sessionSettings)
     {
@@ -81,13 +73,14 @@ internal sealed class PostgresConnections : IAsyncDisposable
             builder.UsePasswordProvider(
                 _ => throw new NotSupportedException("Connections are opened asynchronously."),
                 (_, cancellationToken) => _secrets.RevealAsync(password, cancellationToken));
-        // Before version 17 there is no such setting, and naming it at the start would be refused.
+        // Not every version has these settings, and naming one at the start would be refused.
         builder.UsePhysicalConnectionInitializer(
             _ => throw new NotSupportedException("Connections are opened asynchronously."),
             async connection =>
             {
-                if (connection.PostgreSqlVersion.Major < WireConnection.FirstWithTransactionTimeout) return;
-                await using var unlimited = new NpgsqlCommand(WireConnection.NoTransactionTimeout, connection);
+                Require(connection.PostgresParameters.GetValueOrDefault(SessionSettings.Reported.Name));
+                if (SessionSettings.WithoutLimits(connection.PostgreSqlVersion.Major) is not { } statement) return;
+                await using var unlimited = new NpgsqlCommand(statement, connection);
                 await unlimited.ExecuteNonQueryAsync();
             });
         return builder.Build();
@@ -99,7 +92,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         if (_zone is { } known) return known;
         try
         {
-            await using var plain = Build(OtherSettings);
+            await using var plain = Build(SessionSettings.WithoutZone);
             await using var command = plain.CreateCommand("select current_setting('TimeZone')");
             return _zone = (string)(await command.ExecuteScalarAsync(cancellationToken))!;
         }
@@ -214,9 +207,26 @@ internal sealed class PostgresConnections : IAsyncDisposable
     public async ValueTask<WireConnection> OpenWireAsync(bool replication, CancellationToken cancellationToken)
     {
         var password = Options.Security.Password is { } secret ? await _secrets.RevealAsync(secret, cancellationToken) : null;
-        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = _applicationName, ["options"] = SessionSettings };
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = _applicationName, ["options"] = SessionSettings.AtStart };
         if (replication) parameters["replication"] = "database";
-        return await WireConnection.OpenAsync(Options, password, parameters, _certificates, cancellationToken);
+        var wire = await WireConnection.OpenAsync(Options, password, parameters, _certificates, cancellationToken);
+        try
+        {
+            Require(wire.IntervalStyle);
+            return wire;
+        }
+        catch
+        {
+            wire.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A server has the settings that a connection begins with.</summary>
+    /// <param name="told">The value of <see cref="SessionSettings.Reported"/> that whoever answers has told; null: none.</param>
+    private void Require(string? told)
+    {
+        if (told is not null && told != SessionSettings.Reported.Value) throw PostgresFaults.Pooler(Options, Options.Thing, "it does not pass on the settings of a session");
     }
 
     public async ValueTask DisposeAsync()

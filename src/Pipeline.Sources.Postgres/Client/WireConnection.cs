@@ -33,10 +33,6 @@ internal sealed class WireConnection : IDisposable
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
     private const int GatheringBytes = 256 << 10;
 
-    /// <summary>The server's major version that has a limit for whole transactions, a snapshot's and a large one's in the stream too.</summary>
-    public const int FirstWithTransactionTimeout = 17;
-    public const string NoTransactionTimeout = "set transaction_timeout = 0";
-
     private readonly Socket _socket;
     private int _version;
     private Stream _stream = Stream.Null;
@@ -73,6 +69,9 @@ internal sealed class WireConnection : IDisposable
             throw;
         }
     }
+
+    /// <summary>How intervals are written, as whoever answers has told; null: it has not.</summary>
+    public string? IntervalStyle { get; private set; }
 
     /// <summary>The server's process that serves it.</summary>
     public int ProcessId { get; set; }
@@ -213,13 +212,14 @@ internal sealed class WireConnection : IDisposable
         if (options.Security.Tls != TlsMode.Disable) Encrypt(options, certificates);
         SendStart(options, parameters);
         new WireAuthentication(this, options.Security, password, _stream as SslStream).Run();
-        if (_version >= FirstWithTransactionTimeout) Execute(NoTransactionTimeout);
+        if (SessionSettings.WithoutLimits(_version) is { } unlimited) Execute(unlimited);
         _stream.ReadTimeout = (int)options.RequestTimeout.TotalMilliseconds;
     }
 
     /// <summary>A name and a value, each with a zero behind it (manual 55.7, ParameterStatus).</summary>
     private void TakeParameter(ReadOnlySpan<byte> content)
     {
+        if (content.StartsWith("IntervalStyle\0"u8)) IntervalStyle = Encoding.ASCII.GetString(content["IntervalStyle\0"u8.Length..]).TrimEnd('\0');
         if (!content.StartsWith("server_version\0"u8)) return;
         var version = content["server_version\0"u8.Length..];
         var digits = version.IndexOfAnyExceptInRange((byte)'0', (byte)'9');

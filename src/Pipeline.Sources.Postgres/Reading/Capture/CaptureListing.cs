@@ -94,6 +94,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private async ValueTask<CaptureListed?> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        if (!await CaptureSetup.HasOurSettingsAsync(connection, cancellationToken)) throw PostgresFaults.Pooler(_options, _options.Thing, SessionSettings.DoNotLast);
         var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
         var (found, refused) = await JudgeAsync(connection, publication, cancellationToken);
         var state = await CaptureSetup.FindAsync(connection, _options, ownership, _options.Thing, publication, found.Values, cancellationToken);

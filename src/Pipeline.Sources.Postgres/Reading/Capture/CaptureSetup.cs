@@ -74,6 +74,7 @@ internal static class CaptureSetup
         if (verdict.Refusal is not null) throw verdict.Refusal;
         if (slot is not null && slot.Plugin != "pgoutput")
             throw new PipelineException(FaultKind.Invalid, thing, $"slot {options.Capture.Slot} exists with plugin {slot.Plugin}", "Choose another name for capture.slot.");
+        if (slot?.CopyFault(options) is { } copy) throw copy;
         return new CaptureState(found, slot, [.. tables.Where(table => found?.Tables.ContainsKey(table.Oid) != true)], verdict);
     }
 
@@ -91,18 +92,45 @@ internal static class CaptureSetup
 
         // The publication first: a slot decodes only what was published when it happened.
         if (found is null && tables.Count == 0) return;
+        var isStandby = await IsStandbyAsync(connection, cancellationToken);
+        var changes = new List<string>();
         if (found is null)
-            await ExecuteAsync(connection, $"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}", cancellationToken);
+            changes.Add($"{CreatePublicationSql(options, tables)}; {CaptureOwnership.CommentSql(options.Capture.Publication, PublicationMark.Made(await ownership.ClaimAsync(cancellationToken)))}");
         else if (missing.Count > 0)
-            await ExecuteAsync(connection, await PublishSqlAsync(connection, options, found, missing, cancellationToken), cancellationToken);
+            changes.Add(await PublishSqlAsync(connection, options, found, missing, cancellationToken));
+        if (verdict.Claim is { } claim) changes.Add(CaptureOwnership.CommentSql(options.Capture.Publication, claim));
+        if (changes.Count > 0 && isStandby) throw OnPrimary(options, thing, changes);
+        foreach (var change in changes) await ExecuteAsync(connection, change, cancellationToken);
 
-        if (verdict.Claim is { } claim) await ExecuteAsync(connection, CaptureOwnership.CommentSql(options.Capture.Publication, claim), cancellationToken);
         if (verdict.Advice is { } advice) advise(advice);
-        if (slot is null) await CreateSlotAsync(connection, options, thing, cancellationToken);
+        if (slot is null) await CreateSlotAsync(connection, options, thing, isStandby, cancellationToken);
     }
 
-    /// <summary>The server waits for every transaction that is open to end.</summary>
-    private static async ValueTask CreateSlotAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, CancellationToken cancellationToken)
+    /// <summary>A standby has the primary's publications, and makes none.</summary>
+    private static PipelineException OnPrimary(PostgresSourceOptions options, string thing, IEnumerable<string> statements) => new(FaultKind.Missing, thing,
+        $"{options.Host}:{options.Port} is a standby, which has the primary's publications, and {options.Capture.Publication} is not as it must be", $"{OnPrimarySql} {string.Join("; ", statements)};");
+
+    /// <summary>Before a statement that a standby does not take.</summary>
+    public const string OnPrimarySql = "On the primary, as the owner:";
+
+    /// <summary>What the primary is asked for while a standby waits with a slot: it writes it by itself only when something is written.</summary>
+    public const string SnapshotSql = "SELECT pg_log_standby_snapshot();";
+
+    /// <summary>Whether the session is the one that was given our settings, and not whichever a pooler has at hand.</summary>
+    public static async ValueTask<bool> HasOurSettingsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_catalog.current_setting('search_path')", connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))! == "pg_catalog";
+    }
+
+    public static async ValueTask<bool> IsStandbyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_is_in_recovery()", connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>The server waits for every transaction that is open to end; a standby for the primary to say which are.</summary>
+    private static async ValueTask CreateSlotAsync(NpgsqlConnection connection, PostgresSourceOptions options, string thing, bool isStandby, CancellationToken cancellationToken)
     {
         try
         {
@@ -110,6 +138,8 @@ internal static class CaptureSetup
         }
         catch (NpgsqlException e) when (e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
         {
+            if (isStandby)
+                throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: {options.Host}:{options.Port} is a standby, which waits until the primary has written which transactions are open", $"On the primary: {SnapshotSql} meanwhile it is tried again.", e);
             var oldest = connection.State == ConnectionState.Open ? await OpenTransactionAsync(connection, cancellationToken) : null;
             throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: the server waits until transactions that are open have ended{(oldest is null ? "" : $", the oldest of {oldest}")}",
                 oldest is null ? "Look them up in pg_stat_activity." : "End it, or wait for its end.", e);
@@ -199,6 +229,7 @@ internal static class CaptureSetup
             select coalesce(confirmed_flush_lsn, '0/0')::text, coalesce(plugin, 'none')::text, coalesce(database, '')::text, coalesce(to_jsonb(s) ->> 'wal_status', 'reserved'), active,
                    coalesce(pg_wal_lsn_diff(server.reached, restart_lsn), 0)::bigint, coalesce(pg_wal_lsn_diff(server.reached, confirmed_flush_lsn), 0)::bigint,
                    (to_jsonb(s) ->> 'safe_wal_size')::bigint, (to_jsonb(s) ->> 'failover')::boolean, to_jsonb(s) ->> 'invalidation_reason',
+                   coalesce((to_jsonb(s) ->> 'synced')::boolean, false) and pg_is_in_recovery(), temporary, active_pid,
                    case when not pg_is_in_recovery() then ('x' || substr(pg_walfile_name(server.reached), 1, 8))::bit(32)::int end
             from pg_catalog.pg_replication_slots s,
                  (select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end as reached) server
@@ -207,7 +238,7 @@ internal static class CaptureSetup
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new SlotState(Lsn.Parse(reader.GetString(0)), reader.GetString(1), reader.GetString(2), SlotState.HealthOf(reader.GetString(3)), reader.GetBoolean(4), reader.GetInt64(5),
-                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9), Timeline = reader.IsDBNull(10) ? null : reader.GetInt32(10) }
+                reader.GetInt64(6), reader.IsDBNull(7) ? null : reader.GetInt64(7), reader.IsDBNull(8) ? null : reader.GetBoolean(8)) { LostBy = reader.IsDBNull(9) ? null : reader.GetString(9), IsCopy = reader.GetBoolean(10), IsTemporary = reader.GetBoolean(11), ReadBy = reader.IsDBNull(12) ? null : reader.GetInt32(12), Timeline = reader.IsDBNull(13) ? null : reader.GetInt32(13) }
             : null;
     }
 

@@ -6,7 +6,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <summary>Slots that a standby keeps too, so that changes go on from it when it is promoted: from version 17 on.</summary>
 internal static class FailoverSlots
 {
-    private const int FirstVersion = 17;
+    public const int FirstVersion = 17;
 
     /// <summary>Makes one where that can be: a standby makes plain slots only. Returns where the slot begins, when every transaction that was open has ended: from there on nothing is missed.</summary>
     /// <param name="version">The server's major version.</param>
@@ -15,9 +15,10 @@ internal static class FailoverSlots
 
     /// <param name="slot">Null when it is not made yet.</param>
     /// <returns>Null when failover slots are not asked for.</returns>
-    public static Finding? Check(PostgresSourceOptions options, int version, SlotState? slot)
+    public static Finding? Check(PostgresSourceOptions options, int version, bool isStandby, SlotState? slot)
     {
         var thing = $"{options.Name}: failover slot";
+        if (isStandby && options.Capture.Failover) return new Finding(thing, Ok: true, "a standby has none of its own: no other server keeps the slot, and when this one is lost, that is a gap");
         return (options.Capture.Failover, version >= FirstVersion, slot?.IsFailover) switch
         {
             (false, _, _) => null,

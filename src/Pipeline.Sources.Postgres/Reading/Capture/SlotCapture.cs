@@ -99,7 +99,9 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
     private async Task ReadAsync(long start, CancellationToken cancellationToken)
     {
-        using var wire = await connections.OpenWireAsync(replication: true, cancellationToken);
+        WireConnection? opened = null;
+        await connections.TranslateAsync(Thing, async () => opened = await connections.OpenWireAsync(replication: true, cancellationToken), cancellationToken);
+        using var wire = opened!;
         using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
         using var reader = new SlotReader(stream, from.Split, start, _options with { Tables = captured }, queue, looks, _end, services.Time, _timeline);

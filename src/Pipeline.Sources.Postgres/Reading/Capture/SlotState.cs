@@ -32,8 +32,17 @@ internal sealed record SlotState(long Confirmed, string Plugin, string Database,
     /// <summary>The server's timeline; null of a standby.</summary>
     public int? Timeline { get; init; }
 
+    /// <summary>Whether it is a standby's copy of the primary's, which nobody may read before the standby takes over (since version 17).</summary>
+    public bool IsCopy { get; init; }
+
+    /// <summary>Whether it ends with the session that made it: a copy, as long as it is not in step with the primary's.</summary>
+    public bool IsTemporary { get; init; }
+
+    /// <summary>The server's process that serves whoever reads it; null: nobody does.</summary>
+    public int? ReadBy { get; init; }
+
     /// <summary>What took its changes, and the setting that would have kept them.</summary>
-    private (string Cause, string Setting) Loss => LostBy switch
+    public (string Cause, string Setting) Loss => LostBy switch
     {
         "idle_timeout" => ("it was not read for longer than idle_replication_slot_timeout", "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"),
         "wal_level_insufficient" => ("the server was started with wal_level below logical", "ALTER SYSTEM SET wal_level = logical; -- then restart the server"),
@@ -52,11 +61,17 @@ internal sealed record SlotState(long Confirmed, string Plugin, string Database,
         _ => SlotHealth.Reserved,
     };
 
+    /// <summary>Why it cannot be read here and now though nothing is lost; null: it can be.</summary>
+    public PipelineException? CopyFault(PostgresSourceOptions options) => !IsCopy ? null
+        : new PipelineException(FaultKind.Unreachable, $"Source {options.Name}, slot {options.Capture.Slot}", $"{options.Host}:{options.Port} is a standby, and its slot is a copy of the primary's, {(IsTemporary ? "not in step with it yet" : "ready for the day that this server takes over")}",
+            "Connect to the primary; once this server has taken over it is read by itself. To read from the standby, give capture.slot a name of its own.");
+
     /// <summary>The slot when it can still deliver.</summary>
     /// <param name="slot">Null when it does not exist.</param>
     /// <exception cref="PipelineException">Changes are gone; the error tells how the tables are read anew.</exception>
     public static SlotState Require(SlotState? slot, PostgresSourceOptions options, SplitId split) => slot switch
     {
+        { IsCopy: true } => throw slot.CopyFault(options)!,
         { Health: not SlotHealth.Lost } => slot,
         null => throw Gone(options, split, "the slot does not exist: it was dropped by someone else", "A start makes it again, and changes since it was dropped are missing."),
         _ => throw Gone(options, split, slot.Loss.Cause, $"{CaptureSetup.DropSlotSql(options)}{(slot.Loss.Setting.Length > 0 ? $" {slot.Loss.Setting}" : "")}"),
