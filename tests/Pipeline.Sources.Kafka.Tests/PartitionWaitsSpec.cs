@@ -59,7 +59,7 @@ public sealed class PartitionWaitsSpec : KafkaSpec
     public void Each_partition_is_told_for_itself_and_a_leader_is_missed_before_a_transaction_is()
     {
         using var waits = Waits();
-        waits.Of(new TopicPartition("clicks", 0)).Held = "a transaction";
+        waits.Of(new TopicPartition("clicks", 0)).Held = new WaitReason("a transaction");
         See(waits, "clicks", 0, 1);
         _time.Advance(TimeSpan.FromMinutes(1));
 

@@ -22,13 +22,16 @@ public sealed class SaidWaits : IDisposable
         }
     }
 
-    /// <summary>Lets time pass until this is told. A question that was slow for a moment may be told before: it has waited for minutes by this clock.</summary>
+    /// <summary>
+    /// Lets time pass until this is told, first or when it has become the reason. A question that was slow for a moment may be told
+    /// before: it has waited for minutes by this clock.
+    /// </summary>
     public async Task<WaitNotice> UntilToldAsync(string reason, CancellationToken cancellationToken)
     {
         while (Find(reason, isOver: false) is null)
         {
             // Whoever knows why is asked at this clock too: it stands still until he has answered.
-            if (Watch.Count <= Said.Count(notice => !notice.IsOver) - Said.Count(notice => notice.IsOver)) _time.Advance(TimeSpan.FromSeconds(5));
+            if (!Watch.IsAsking) _time.Advance(TimeSpan.FromSeconds(5));
             await Task.Delay(10, cancellationToken);
         }
 

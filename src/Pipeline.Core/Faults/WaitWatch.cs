@@ -9,7 +9,8 @@ public sealed record WaitNotice(string Thing, string Reason, TimeSpan Duration, 
 /// <summary>
 /// Says what waits for long for an answer that is neither there nor refused: a question that is not answered is no fault, so
 /// nothing else tells of it. After a minute one line with thing and reason, and one at its end, however many wait
-/// for the same thing. Safe to use from several threads.
+/// for the same thing. Who then waits for another cause is told again: a minute later, then after twice as long each time,
+/// up to an hour. Safe to use from several threads.
 /// </summary>
 /// <remarks>What is away, and said to be, is <see cref="OutageWatch"/>'s.</remarks>
 /// <param name="say">Told each line, one at a time, from any thread; must not block and not call back.</param>
@@ -20,6 +21,8 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
 
     /// <summary>How long whoever knows why gets to say it.</summary>
     private static readonly TimeSpan AskingMax = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan PauseMax = TimeSpan.FromHours(1);
 
     private readonly Lock _lock = new();
     private readonly HashSet<Wait> _open = [];
@@ -40,14 +43,24 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
         }
     }
 
+    /// <summary>Whether anybody is being asked why at this moment.</summary>
+    internal bool IsAsking
+    {
+        get
+        {
+            lock (_lock) return _told.Values.Any(told => told.IsAsking);
+        }
+    }
+
     internal TimeProvider Time => time;
 
     /// <summary>One who may wait, now and again. Dispose it when he never will any more.</summary>
     /// <param name="thing">Who waits; others who wait in the same name are one.</param>
     /// <param name="why">
-    /// Asked when it is about to be told, for a better reason than the one it began with; null or a failure: there is none.
+    /// Asked when it is about to be told, and now and again as long as it lasts, for a better reason than the one it began with;
+    /// null or a failure: there is none.
     /// </param>
-    public Wait Open(string thing, Func<CancellationToken, ValueTask<string?>>? why = null)
+    public Wait Open(string thing, Func<CancellationToken, ValueTask<WaitReason?>>? why = null)
     {
         var wait = new Wait(this, thing, why);
         lock (_lock)
@@ -63,7 +76,10 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
 
     /// <summary>A wait that begins now and ends with its disposal.</summary>
     /// <param name="reason">For what, without a closing full stop.</param>
-    public Wait Begin(string thing, string reason, Func<CancellationToken, ValueTask<string?>>? why = null)
+    public Wait Begin(string thing, string reason, Func<CancellationToken, ValueTask<WaitReason?>>? why = null) => Begin(thing, new WaitReason(reason), why);
+
+    /// <inheritdoc cref="Begin(string, string, Func{CancellationToken, ValueTask{WaitReason?}}?)"/>
+    public Wait Begin(string thing, WaitReason reason, Func<CancellationToken, ValueTask<WaitReason?>>? why = null)
     {
         var wait = Open(thing, why);
         wait.Begin(reason);
@@ -99,7 +115,7 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
             wait.IsTold = false;
             if (!_told.TryGetValue(wait.Thing, out var told) || --told.Waiters > 0) return;
             _told.Remove(wait.Thing);
-            if (told.Reason is { } reason) say(new WaitNotice(wait.Thing, reason, time.GetElapsedTime(told.Since), IsOver: true));
+            if (told.Reason is { } reason) say(new WaitNotice(wait.Thing, reason.Text, time.GetElapsedTime(told.Since), IsOver: true));
         }
     }
 
@@ -111,8 +127,8 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
             var next = SayAfter;
             foreach (var wait in _open)
             {
-                if (wait.IsTold || wait.Since is not { } since) continue;
-                var left = SayAfter - time.GetElapsedTime(since);
+                if (wait.Since is not { } since) continue;
+                var left = wait.IsTold ? LookAgain(wait) : SayAfter - time.GetElapsedTime(since);
                 if (left <= TimeSpan.Zero) Tell(wait, since);
                 else if (left < next) next = left;
             }
@@ -138,41 +154,87 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
             return;
         }
 
-        var told = new Told(since) { Waiters = 1 };
+        var told = new Told(wait, since) { Waiters = 1 };
         _told.Add(wait.Thing, told);
-        if (wait.Why is null) Say(wait.Thing, told, wait.Reason);
-        else Background.Start(async stopping => Answer(wait.Thing, told, await ReasonAsync(wait, stopping)), _ => { }, _stopping.Token);
+        Ask(told);
     }
 
-    private async Task<string> ReasonAsync(Wait wait, CancellationToken stopping)
+    /// <summary>Looks whether it waits for another cause than was told, when that is due.</summary>
+    /// <returns>When to look next.</returns>
+    private TimeSpan LookAgain(Wait wait)
+    {
+        // Of several who wait for one thing, one is asked: he of whom was told, as long as he waits.
+        if (!_told.TryGetValue(wait.Thing, out var told) || told.Reason is null || told.IsAsking || (told.Whom != wait && told.Whom is { IsTold: true, Since: not null })) return SayAfter;
+        var left = told.Pause - time.GetElapsedTime(told.LookedAt);
+        if (left > TimeSpan.Zero) return left;
+        told.Whom = wait;
+        Ask(told);
+        return told.Pause;
+    }
+
+    private void Ask(Told told)
+    {
+        told.LookedAt = time.GetTimestamp();
+        if (told.Whom.Why is null)
+        {
+            Answer(told, told.Whom.Reason);
+            return;
+        }
+
+        told.IsAsking = true;
+        Background.Start(async stopping => Answer(told, await ReasonAsync(told.Whom, stopping)), _ => { }, _stopping.Token);
+    }
+
+    private async Task<WaitReason?> ReasonAsync(Wait wait, CancellationToken stopping)
     {
         using var late = new CancellationTokenSource(AskingMax, time);
         using var asking = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
         // Whoever is asked may hang on the very thing.
         var asked = Background.RunAsync(cancel => wait.Why!(cancel), asking.Token);
         await Task.WhenAny(asked, Task.Delay(Timeout.InfiniteTimeSpan, asking.Token));
-        return asked.IsCompletedSuccessfully && asked.Result is Outcome<string?>.Done { Value: { } reason } ? reason : wait.Reason;
+        return asked.IsCompletedSuccessfully && asked.Result is Outcome<WaitReason?>.Done { Value: { } reason } ? reason : null;
     }
 
-    private void Answer(string thing, Told told, string reason)
+    /// <param name="reason">Null: there is none that is better than what is known.</param>
+    private void Answer(Told told, WaitReason? reason)
     {
         lock (_lock)
-            if (_told.GetValueOrDefault(thing) == told) Say(thing, told, reason);
+        {
+            told.IsAsking = false;
+            if (_told.GetValueOrDefault(told.Whom.Thing) != told) return;
+            if (told.Reason is null) Say(told, reason ?? told.Whom.Reason);
+            else if (reason is not null && reason.Cause != told.Reason.Cause)
+            {
+                told.Pause = TimeSpan.FromTicks(Math.Min(2 * told.Pause.Ticks, PauseMax.Ticks));
+                Say(told, reason);
+            }
+        }
     }
 
-    private void Say(string thing, Told told, string reason)
+    private void Say(Told told, WaitReason reason)
     {
         told.Reason = reason;
-        say(new WaitNotice(thing, reason, time.GetElapsedTime(told.Since), IsOver: false));
+        say(new WaitNotice(told.Whom.Thing, reason.Text, time.GetElapsedTime(told.Since), IsOver: false));
     }
 
     /// <summary>What has waited for long.</summary>
-    private sealed class Told(long since)
+    private sealed class Told(Wait whom, long since)
     {
         public long Since { get; } = since;
 
+        /// <summary>Whose reason is told.</summary>
+        public Wait Whom { get; set; } = whom;
+
         /// <summary>As it was said; null: not yet.</summary>
-        public string? Reason { get; set; }
+        public WaitReason? Reason { get; set; }
+
+        /// <summary>When the reason was last looked at.</summary>
+        public long LookedAt { get; set; } = since;
+
+        /// <summary>How long after that it is looked at again.</summary>
+        public TimeSpan Pause { get; set; } = SayAfter;
+
+        public bool IsAsking { get; set; }
 
         public int Waiters { get; set; }
     }
@@ -183,10 +245,10 @@ public sealed class Wait : IDisposable
 {
     private readonly WaitWatch _watch;
     private long _since;
-    private volatile string _reason = "";
+    private volatile WaitReason _reason = new("");
     private volatile bool _isTold;
 
-    internal Wait(WaitWatch watch, string thing, Func<CancellationToken, ValueTask<string?>>? why)
+    internal Wait(WaitWatch watch, string thing, Func<CancellationToken, ValueTask<WaitReason?>>? why)
     {
         _watch = watch;
         Thing = thing;
@@ -195,9 +257,9 @@ public sealed class Wait : IDisposable
 
     internal string Thing { get; }
 
-    internal Func<CancellationToken, ValueTask<string?>>? Why { get; }
+    internal Func<CancellationToken, ValueTask<WaitReason?>>? Why { get; }
 
-    internal string Reason => _reason;
+    internal WaitReason Reason => _reason;
 
     /// <summary>Timestamp; null: it does not wait.</summary>
     internal long? Since => Interlocked.Read(ref _since) is var since and not 0 ? since : null;
@@ -213,7 +275,10 @@ public sealed class Wait : IDisposable
     }
 
     /// <summary>It waits since now, or still: for the reason that is given now.</summary>
-    public void Begin(string reason)
+    public void Begin(string reason) => Begin(new WaitReason(reason));
+
+    /// <inheritdoc cref="Begin(string)"/>
+    public void Begin(WaitReason reason)
     {
         _reason = reason;
         if (Since is null) Interlocked.Exchange(ref _since, Math.Max(1, _watch.Time.GetTimestamp()));

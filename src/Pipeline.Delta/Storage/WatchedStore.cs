@@ -50,7 +50,10 @@ internal sealed class WatchedStore(IObjectStore store, WaitWatch waits) : IObjec
     }
 
     /// <summary>Whatever is asked of it: a store that hangs is one line.</summary>
-    private Wait Begin(string verb, string path) => waits.Begin($"The store {store.Location}", $"{verb} {path} is not answered");
+    private Wait Begin(string verb, string path) => waits.Begin($"The store {store.Location}", Unanswered(verb, path));
+
+    /// <summary>Which question it was that was not answered first does not matter.</summary>
+    private static WaitReason Unanswered(string verb, string path) => new($"{verb} {path} is not answered", "no answer");
 
     private async ValueTask<T> WatchAsync<T>(string verb, string path, Func<ValueTask<T>> ask)
     {
@@ -65,7 +68,7 @@ internal sealed class WatchedStore(IObjectStore store, WaitWatch waits) : IObjec
         await using var items = listing.GetAsyncEnumerator(cancellationToken);
         while (true)
         {
-            wait.Begin($"listing {prefix} is not answered");
+            wait.Begin(Unanswered("listing", prefix));
             var isMore = await items.MoveNextAsync();
             wait.End();
             if (!isMore) yield break;

@@ -29,8 +29,10 @@ internal sealed class PartitionWaits(KafkaSourceOptions options, WaitWatch waits
 /// <summary>What one partition waits for.</summary>
 internal sealed class PartitionWait(Wait wait) : IDisposable
 {
+    private static readonly WaitReason Leaderless = new("nobody leads it, so its records wait and those of other partitions are read. Start the broker that holds it");
+
     private readonly Lock _gate = new();
-    private string? _held;
+    private WaitReason? _held;
     private bool _isLeaderless;
 
     /// <summary>Nobody leads it.</summary>
@@ -47,7 +49,7 @@ internal sealed class PartitionWait(Wait wait) : IDisposable
     }
 
     /// <summary>Why the records that it has are not read; null: they are, or there are none.</summary>
-    public string? Held
+    public WaitReason? Held
     {
         set
         {
@@ -63,7 +65,7 @@ internal sealed class PartitionWait(Wait wait) : IDisposable
 
     private void Tell()
     {
-        if ((_isLeaderless ? "nobody leads it, so its records wait and those of other partitions are read. Start the broker that holds it" : _held) is { } reason) wait.Begin(reason);
+        if ((_isLeaderless ? Leaderless : _held) is { } reason) wait.Begin(reason);
         else wait.End();
     }
 }

@@ -148,8 +148,8 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         var isHeld = isStanding && next == _readableEnd;
         Volatile.Write(ref _unreadable, isHeld ? endOffset - next : 0);
         wait?.Held = !isStanding ? null
-            : isHeld ? $"a transaction that is open holds its end: {endOffset - next:#,0} records from offset {next} on cannot be read before it ends"
-            : $"its brokers have {endOffset - next:#,0} records from offset {next} on and hand out none{(_complaint is null ? "" : $", and said: {_complaint.TrimEnd('.')}")}";
+            : isHeld ? new WaitReason($"a transaction that is open holds its end: {endOffset - next:#,0} records from offset {next} on cannot be read before it ends", "a transaction")
+            : new WaitReason($"its brokers have {endOffset - next:#,0} records from offset {next} on and hand out none{(_complaint is null ? "" : $", and said: {_complaint.TrimEnd('.')}")}", _complaint ?? "nothing");
     }
 
     /// <summary>Records the partition holds beyond what was read; null while unknown. From any thread.</summary>

@@ -1,4 +1,5 @@
 using Npgsql;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Postgres.Client;
 
@@ -15,7 +16,7 @@ internal static class ServerWait
 
     /// <param name="process">The server's process; 0: there is none yet.</param>
     /// <returns>Null when the server does not know it.</returns>
-    public static async Task<string?> ReasonAsync(NpgsqlDataSource source, int process, CancellationToken cancellationToken)
+    public static async Task<WaitReason?> ReasonAsync(NpgsqlDataSource source, int process, CancellationToken cancellationToken)
     {
         if (process == 0) return null;
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
@@ -24,8 +25,8 @@ internal static class ServerWait
         if (!await reader.ReadAsync(cancellationToken)) return null;
         var holders = reader.GetString(0);
         if (holders.Length == 0)
-            return reader.GetString(2) is { Length: > 0 } waitsFor ? $"the server's process {process} has not answered, and waits for {waitsFor}" : $"the server's process {process} has not answered, and works";
+            return new WaitReason($"the server's process {process} has not answered, and {(reader.GetString(2) is { Length: > 0 } waitsFor ? $"waits for {waitsFor}" : "works")}", "no answer");
         var since = await reader.IsDBNullAsync(1, cancellationToken) ? "" : $", in a transaction since {reader.GetFieldValue<DateTimeOffset>(1).UtcDateTime:yyyy-MM-dd HH:mm:ss}Z,";
-        return $"its statement waits for a lock that process {holders} of the server{since} holds. Look it up in pg_stat_activity";
+        return new WaitReason($"its statement waits for a lock that process {holders} of the server{since} holds. Look it up in pg_stat_activity", $"a lock of {holders}");
     }
 }

@@ -92,7 +92,7 @@ public sealed class WaitWatchSpec : IDisposable
         using var wait = _watch.Begin("table orders", "a statement is not answered", _ =>
         {
             asked++;
-            return ValueTask.FromResult<string?>("it waits for a lock that process 7 holds");
+            return Reason("it waits for a lock that process 7 holds");
         });
         Pass(TimeSpan.FromSeconds(59));
         Assert.Equal(0, asked);
@@ -109,9 +109,9 @@ public sealed class WaitWatchSpec : IDisposable
         {
             // Whoever does not even hear that nobody waits for him any more.
             await new TaskCompletionSource().Task;
-            return "never";
+            return new WaitReason("never");
         });
-        using var knowing = _watch.Begin("c", "no answer", _ => ValueTask.FromResult<string?>(null));
+        using var knowing = _watch.Begin("c", "no answer", _ => ValueTask.FromResult<WaitReason?>(null));
         Pass(TimeSpan.FromSeconds(90));
         SpinWait.SpinUntil(() => _said.Count == 3, TimeSpan.FromMinutes(1));
 
@@ -121,9 +121,9 @@ public sealed class WaitWatchSpec : IDisposable
     [Fact]
     public void What_ends_while_its_reason_is_asked_for_is_not_told()
     {
-        var asked = new TaskCompletionSource<string?>();
+        var asked = new TaskCompletionSource<WaitReason?>();
         using (_watch.Begin("a", "no answer", async _ => await asked.Task)) Pass(TimeSpan.FromSeconds(61));
-        asked.SetResult("late");
+        asked.SetResult(new WaitReason("late"));
         Pass(TimeSpan.FromMinutes(1));
 
         Assert.Empty(_said);
@@ -141,6 +141,85 @@ public sealed class WaitWatchSpec : IDisposable
 
         Assert.Empty(_said);
     }
+
+    [Fact]
+    public void Who_goes_on_waiting_for_another_cause_is_told_again_and_of_the_last_one_at_its_end()
+    {
+        var holder = 7;
+        using (_watch.Begin("table orders", "a statement is not answered", _ => Reason($"it waits for process {holder}")))
+        {
+            Pass(TimeSpan.FromMinutes(3));
+            holder = 8;
+            Pass(TimeSpan.FromMinutes(3));
+        }
+
+        Assert.Equal([("it waits for process 7", false), ("it waits for process 8", false), ("it waits for process 8", true)], _said.Select(notice => (notice.Reason, notice.IsOver)));
+        Assert.Equal([TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(6)], _said.Select(notice => notice.Duration));
+    }
+
+    [Fact]
+    public void Who_has_been_told_and_says_himself_that_he_waits_for_something_else_is_told_again()
+    {
+        using var wait = _watch.Begin("partition 0", "nobody leads it");
+        Pass(TimeSpan.FromMinutes(1));
+        wait.Begin("a transaction holds its end");
+        Pass(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(["nobody leads it", "a transaction holds its end"], _said.Select(notice => notice.Reason));
+    }
+
+    [Fact]
+    public void A_reason_that_only_counts_further_is_told_once()
+    {
+        using var wait = _watch.Open("partition 0");
+        for (var records = 1; records < 1000; records++)
+        {
+            wait.Begin(new WaitReason($"a transaction holds {records} records", "a transaction"));
+            Pass(TimeSpan.FromSeconds(7));
+        }
+
+        Assert.Equal("a transaction holds 9 records", Assert.Single(_said).Reason);
+    }
+
+    [Fact]
+    public void Causes_that_change_all_the_time_are_told_more_and_more_seldom()
+    {
+        var holder = 0;
+        using var wait = _watch.Begin("table orders", "a statement is not answered", _ => Reason($"it waits for process {holder++}"));
+        Pass(TimeSpan.FromDays(1));
+
+        Assert.Equal([1, 2, 4, 8, 16, 32, 64, 124, 184], _said.Take(9).Select(notice => notice.Duration.TotalMinutes));
+        Assert.InRange(_said.Count, 20, 31);
+    }
+
+    [Fact]
+    public void A_reason_that_cannot_be_had_any_more_is_as_it_was_told()
+    {
+        var isKnown = true;
+        using var wait = _watch.Begin("table orders", "a statement is not answered", _ => isKnown ? Reason("it waits for process 7") : throw new TimeoutException());
+        Pass(TimeSpan.FromMinutes(2));
+        isKnown = false;
+        Pass(TimeSpan.FromMinutes(5));
+
+        Assert.Equal("it waits for process 7", Assert.Single(_said).Reason);
+    }
+
+    [Fact]
+    public void When_the_one_of_whom_was_told_waits_no_more_the_others_cause_is_told()
+    {
+        var first = _watch.Begin("the source", "it reads");
+        Pass(TimeSpan.FromSeconds(30));
+        using var second = _watch.Begin("the source", "it lists");
+        Pass(TimeSpan.FromMinutes(2));
+        Assert.Single(_said);
+
+        first.Dispose();
+        Pass(TimeSpan.FromMinutes(2));
+
+        Assert.Equal([("it reads", false), ("it lists", false)], _said.Select(notice => (notice.Reason, notice.IsOver)));
+    }
+
+    private static ValueTask<WaitReason?> Reason(string text) => ValueTask.FromResult<WaitReason?>(new WaitReason(text));
 
     private void Pass(TimeSpan duration)
     {

@@ -133,7 +133,7 @@ internal sealed class WatermarkReader(
     private static void TellHeld(Wait held, TransactionObservation transactions, bool isHeld)
     {
         if (!isHeld || (transactions.OldestTransaction is null && transactions.Prepared.Count == 0)) held.End();
-        else if (transactions.Prepared.Count > 0) held.Begin($"what may be read is held back by {transactions.Prepared.Count} prepared transactions. Look them up in pg_prepared_xacts");
+        else if (transactions.Prepared.Count > 0) held.Begin(new WaitReason($"what may be read is held back by {transactions.Prepared.Count} prepared transactions. Look them up in pg_prepared_xacts", "prepared transactions"));
         else held.Begin($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. Look it up in pg_stat_activity");
     }
 
