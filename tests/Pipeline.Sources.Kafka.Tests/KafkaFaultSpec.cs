@@ -86,9 +86,9 @@ public sealed class KafkaFaultSpec : KafkaSpec
         var kept = await fixture.ProduceAsync(1, """{"n":-1}""");
         fixture.Kafka.DeleteRecords(KafkaFixture.Topic, partition: 1, kept.Offset.Value);
         var low = fixture.Kafka.Watermarks(KafkaFixture.Topic, 1).Low;
-        await using var source = fixture.Open();
+        await using var source = fixture.OpenAlone();
         var from = (await ReadRecords.BeginningAsync(source, Deadline)).Select(split => split with { Position = 0 }).ToArray();
-        using var figures = new Measurements();
+        using var figures = new Measurements("source", source.Name);
 
         var gap = await Assert.ThrowsAsync<PipelineException>(() => ReadRecords.ReadAsync(source, 100, Deadline, from));
 
@@ -99,7 +99,7 @@ public sealed class KafkaFaultSpec : KafkaSpec
         Assert.Contains("partition 1", gap.Message, StringComparison.Ordinal);
         Assert.Contains($"[0, {low})", gap.Message, StringComparison.Ordinal);
         Assert.Contains("noticed 20", gap.Message, StringComparison.Ordinal);
-        Assert.True(figures.Sum(Instruments.KafkaGaps) >= 1);
+        Assert.Equal(1, figures.Sum(Instruments.KafkaGaps));
 
         // The other partition goes on without it, and the gap's end is a place to go on from.
         var others = await ReadRecords.ReadAsync(source, 50 + (int)(51 - low), Deadline, [from[0], from[1] with { Position = gap.Gap!.Value.To }]);

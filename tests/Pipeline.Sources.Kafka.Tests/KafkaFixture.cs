@@ -37,6 +37,8 @@ internal sealed class KafkaFixture : SourceFixture
 
     public override ISource Open() => Open(Options(Kafka.Bootstrap));
 
+    public override ISource OpenAlone() => Open(Options(Kafka.Bootstrap) with { Name = $"events_{Guid.NewGuid():N}" });
+
     public ISource Open(KafkaSourceOptions options, TimeProvider? time = null, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null) =>
         new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner()) { Waits = waits ?? WaitWatch.Silent(TimeProvider.System) });
 

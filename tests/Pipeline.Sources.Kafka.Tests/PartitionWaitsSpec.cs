@@ -71,6 +71,22 @@ public sealed class PartitionWaitsSpec : KafkaSpec
     }
 
     [Fact]
+    public void A_partition_that_has_a_leader_again_and_is_held_by_a_transaction_is_told_with_that_once_whatever_it_counts()
+    {
+        using var waits = Waits();
+        See(waits, "clicks", 0);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        for (var records = 1; records < 100; records++)
+        {
+            waits.Of(new TopicPartition("clicks", 0)).Held = new WaitReason($"a transaction holds {records} records", "a transaction");
+            See(waits, "clicks");
+            _time.Advance(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.Collection(_said, first => Assert.Contains("nobody leads it", first.Reason, StringComparison.Ordinal), second => Assert.StartsWith("a transaction holds ", second.Reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task An_open_transaction_that_holds_a_partitions_end_is_told_after_a_minute_and_lag_says_what_cannot_be_read()
     {
         await using var fixture = new KafkaFixture(partitions: 1);
@@ -78,8 +94,8 @@ public sealed class PartitionWaitsSpec : KafkaSpec
         for (var i = 0; i < 3; i++) await fixture.ProduceAsync(0, "before");
         proxy.OpenTransaction(KafkaFixture.Topic, 0, from: 3);
         for (var i = 0; i < 7; i++) await fixture.ProduceAsync(0, "in it");
-        using var figures = new Measurements();
-        await using var source = fixture.Open(KafkaFixture.Options(proxy.Bootstrap), _time, waits: _watch);
+        using var figures = new Measurements("source", "held");
+        await using var source = fixture.Open(KafkaFixture.Options(proxy.Bootstrap) with { Name = "held" }, _time, waits: _watch);
         await using var chunks = source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline).GetAsyncEnumerator(Deadline);
         var read = new ReadRecords();
         await ReadAsync(read, chunks, count: 3);

@@ -23,7 +23,10 @@ public sealed class CaptureContract(PostgresServer server) : SourceContract
 
         public override string? Secret => server.Scratch.Password;
 
-        public override ISource Open() => TestDatabase.Open(database.CaptureOptions(Table));
+        // By the name under which its slot was made.
+        public override ISource Open() => TestDatabase.Open(database.CaptureOptions(Table) with { Name = database.Name });
+
+        public override ISource OpenAlone() => Open();
 
         public override ISource OpenBroken() => TestDatabase.Open(database.CaptureOptions(Table).Secured(security => security with { Password = new Secret(server.Scratch.Password + "!") }));
 

@@ -86,8 +86,8 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
         var logs = new LogLines();
         await using var capture = await CaptureAsync(database, logs);
 
-        await database.ExecuteAsync(Unrepresentable, Cancel);
         using var measured = new Measurements("source", capture.Source.Name);
+        await database.ExecuteAsync(Unrepresentable, Cancel);
         var rows = await ReadAsync(capture.Current, Columns, 4);
 
         AssertUnrepresentable(rows);
@@ -254,7 +254,7 @@ public sealed class TypesSpec(PostgresServer server) : PostgresSpec
     private async Task<Capture> CaptureAsync(TestDatabase database, LogLines? logs = null)
     {
         await database.ExecuteAsync("alter table t add primary key (number)", Cancel);
-        var source = TestDatabase.Open(database.CaptureOptions("t"), logs);
+        var source = TestDatabase.Open(database.CaptureOptions("t") with { Name = database.Name }, logs);
         var splits = await source.ListSplitsAsync("t", Cancel);
         return new Capture(source, source.ReadAsync([new SplitPosition(splits[0].Id, null)], Cancel).GetAsyncEnumerator(Cancel));
     }

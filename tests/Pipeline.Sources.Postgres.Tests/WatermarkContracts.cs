@@ -52,7 +52,9 @@ internal sealed class WatermarkFixture : SourceFixture
         return new WatermarkFixture(server, database, watermark);
     }
 
-    public override ISource Open() => TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)));
+    public override ISource Open() => TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)) with { Name = _database.Name });
+
+    public override ISource OpenAlone() => Open();
 
     public override ISource OpenBroken() =>
         TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)).Secured(security => security with { Password = new Secret(_server.Scratch.Password + "!") }));

@@ -70,6 +70,8 @@ internal sealed class EmulatedTable : SourceFixture
 
     public override ISource Open() => Open(_options);
 
+    public override ISource OpenAlone() => Open(_options with { Name = $"crm_{Guid.NewGuid():N}" });
+
     public ISource Open(SnowflakeSourceOptions options, TimeProvider? time = null, WaitWatch? waits = null, LogLines? logs = null) =>
         new SnowflakeSourceDefinition(options).Open(new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner())
         {

@@ -172,7 +172,7 @@ public abstract class SourceContract
         await using var fixture = await StartAsync(deadline.Token);
         if (rows > 0) await fixture.AppendAsync(rows, deadline.Token);
         var appendedAt = TimeProvider.System.GetTimestamp();
-        await using var source = fixture.Open();
+        await using var source = fixture.OpenAlone();
         using var figures = new Measurements("source", source.Name);
         var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
         var ledger = new SourceLedger(fixture);

@@ -18,6 +18,9 @@ public abstract class SourceFixture : IAsyncDisposable
     /// <summary>A new source, with its own connections, that has <see cref="Table"/>. The caller disposes it.</summary>
     public abstract ISource Open();
 
+    /// <summary>The same with a name that no other source of this process has: what is measured of it is its own.</summary>
+    public abstract ISource OpenAlone();
+
     /// <summary>A source whose system cannot be reached or refuses it.</summary>
     public abstract ISource OpenBroken();
 
