@@ -54,6 +54,9 @@ public sealed class BronzeShape
     /// <summary>Columns whose values rarely repeat.</summary>
     public IReadOnlyList<string> Distinct => [BronzeColumns.Position, .. Named(BronzeRole.Number), .. Named(BronzeRole.Document)];
 
+    /// <summary>Columns of numbers that count: from row to row they change little, or not at all.</summary>
+    public IReadOnlyList<string> Counting => [BronzeColumns.Position, .. Named(BronzeRole.Number), .. Named(BronzeRole.Sequence)];
+
     /// <summary>The shape that a schema declares; for one that declares none, of a table from before sources did, the one that its columns had.</summary>
     public static BronzeShape Of(Schema schema)
     {

@@ -50,7 +50,8 @@ public sealed class Alternation(string unit, long amount, params string[] sides)
             var peak = runs.Max(run => run.PeakBytes);
             var ratio = side == 0 ? "" : $"; rate {Rate(sides[side]).Text("0.00")} of {sides[0]}, by processor time {Processor(sides[side]).Text("0.00")}";
             await output.WriteLineAsync($"  {sides[side].PadRight(width)}  {new Spread(runs.Select(run => amount / run.Elapsed.TotalSeconds)).Text("N0")} {unit}/s, "
-                + $"{new Spread(runs.Select(run => run.Processor.TotalSeconds)).Text("0.00")} CPU-seconds{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}{ratio}");
+                + $"{new Spread(runs.Select(run => run.Processor.TotalSeconds / amount * 1_000_000)).Text("0.00")} CPU-seconds a million{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}"
+                + $"{(runs[0].StoredBytes > 0 ? $", {new Spread(runs.Select(run => (double)run.StoredBytes / amount)).Text("0.0")} bytes stored for each" : "")}{ratio}");
         }
     }
 

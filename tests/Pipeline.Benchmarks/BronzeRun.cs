@@ -51,13 +51,10 @@ internal static class BronzeRun
             return (start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunk)!.End();
         });
         await system.Terminate();
-        if (await RowsAsync(lake, bronze, cancellationToken) is var found && found != rows)
-            throw new InvalidOperationException($"The table holds {found} rows of {rows}.");
-        return usage;
+        var snapshot = (await lake.TryOpenAsync(bronze, cancellationToken))?.Current;
+        if (snapshot?.RowCount != rows) throw new InvalidOperationException($"The table holds {snapshot?.RowCount ?? 0} rows of {rows}.");
+        return usage with { StoredBytes = snapshot.Files.Sum(file => file.Size) };
     }
-
-    private static async Task<long> RowsAsync(Lake lake, TableId table, CancellationToken cancellationToken) =>
-        (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
 
     internal static async Task<IHost> StartAsync(Lake lake, ISource source, IngestOptions options, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null)
     {

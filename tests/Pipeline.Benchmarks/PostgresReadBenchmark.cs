@@ -29,10 +29,10 @@ public sealed class PostgresReadBenchmark : IBenchmark
 
     internal static readonly (string Name, int Rows, string Columns, string Select)[] TablesToRead =
     [
-        ("narrow", 2_000_000, "id bigint, customer integer, amount numeric(12,2), status text, updated_at timestamptz not null",
+        ("narrow", 2_000_000, "id bigint primary key, customer integer, amount numeric(12,2), status text, updated_at timestamptz not null",
             "i, i % 1000, (i % 100000) / 100.0, 'status ' || i % 7, timestamptz '2026-01-01' + i * interval '1 ms'"),
         ("wide", 150_000,
-            string.Join(", ", Enumerable.Range(0, 13).Select(i => $"i{i} bigint, t{i} text, d{i} numeric(18,4)")) + ", doc jsonb, updated_at timestamptz not null",
+            string.Join(", ", Enumerable.Range(0, 13).Select(i => $"i{i} bigint{(i == 0 ? " primary key" : "")}, t{i} text, d{i} numeric(18,4)")) + ", doc jsonb, updated_at timestamptz not null",
             string.Join(", ", Enumerable.Range(0, 13).Select(i => $"i + {i}, 'some text of row ' || i, i / 7.0")) + ", jsonb_build_object('id', i, 'tags', array['a', 'b']), timestamptz '2026-01-01' + i * interval '1 ms'"),
     ];
 

@@ -8,6 +8,9 @@ namespace Pipeline.Benchmarks;
 /// <param name="PeakBytes">0 when nobody looked.</param>
 public readonly partial record struct Usage(TimeSpan Elapsed, TimeSpan Processor, long PeakBytes)
 {
+    /// <summary>Of the data files that it has left; 0: none.</summary>
+    public long StoredBytes { get; init; }
+
     /// <summary>Of the stretch that the work says: what it does before and after, as connecting, is not counted.</summary>
     public static async Task<Usage> OfAsync(Func<Task<Stretch>> work)
     {

@@ -17,6 +17,7 @@ public sealed class BronzeShapeSpec
         Assert.Equal(("_shard", "_serial"), shape.Numbering);
         Assert.Equal(("body", "_step", "_filled"), (shape.Document, shape.Sequence, shape.Changed));
         Assert.Equal(["_position", "_serial", "body"], shape.Distinct);
+        Assert.Equal(["_position", "_serial", "_step"], shape.Counting);
         Assert.False(shape.ArePositionsInRange);
     }
 

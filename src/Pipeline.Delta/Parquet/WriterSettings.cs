@@ -23,6 +23,12 @@ internal static class WriterSettings
         // Rows are bounded by bytes already: the default limit of a million rows would only add small row groups.
         builder.MaxRowGroupLength(long.MaxValue);
         foreach (var path in Leaves(schema.FieldsList, options.NoDictionary)) builder.DisableDictionary(path);
+        foreach (var path in Leaves(schema.FieldsList.Where(field => field.DataType is Int64Type), options.Differences))
+        {
+            builder.DisableDictionary(path);
+            builder.Encoding(path, Encoding.DeltaBinaryPacked);
+        }
+
         // Personal data must not come back through the footer of the file.
         foreach (var path in Leaves(schema.FieldsList, options.NoStatistics)) builder.DisableStatistics(path);
         return builder.Build();

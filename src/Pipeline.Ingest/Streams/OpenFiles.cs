@@ -24,9 +24,7 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
     {
         var today = time.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var partition = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, today);
-        // A dictionary of values that rarely repeat costs time and saves nothing.
-        var fileOptions = options.DataFiles with { NoDictionary = BronzeShape.Of(table.FileSchema).Distinct };
-        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, fileOptions, cancellationToken);
+        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, options.DataFiles.For(table.FileSchema), cancellationToken);
         lock (_lock) _writers.Add(writer);
         return new OpenFile(table, writer);
     }

@@ -2,6 +2,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
+using Pipeline.Ingest;
 using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Operations.Tables;
@@ -32,7 +33,7 @@ public static class CompactTables
             // It is removed when it has taken its place: a commit behind that would bring a part of it back.
             if (id.IsBeingBuilt) continue;
             var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
-                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze : request.Refined, FilesMin: request.FilesMin), cancellationToken)));
+                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze.For(table.Current.Schema) : request.Refined, FilesMin: request.FilesMin), cancellationToken)));
             if (done is not null) tables.Add(done);
             else failed.Add(fault!);
         }
