@@ -139,7 +139,7 @@ internal static class CaptureSetup
         catch (NpgsqlException e) when (e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
         {
             if (isStandby)
-                throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: {options.Host}:{options.Port} is a standby, which waits until the primary has written which transactions are open", $"On the primary: {SnapshotSql} meanwhile it is tried again.", e);
+                throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: {options.Host}:{options.Port} is a standby, which waits until the primary has written which transactions are open", $"On the primary: {SnapshotSql}", e);
             var oldest = connection.State == ConnectionState.Open ? await OpenTransactionAsync(connection, cancellationToken) : null;
             throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} was not made within {options.RequestTimeout.TotalSeconds:0} s: the server waits until transactions that are open have ended{(oldest is null ? "" : $", the oldest of {oldest}")}",
                 oldest is null ? "Look them up in pg_stat_activity." : "End it, or wait for its end.", e);
