@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta.Parquet;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Engines.Emr;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform;
 
@@ -106,6 +107,12 @@ public sealed record TransformOptions
     /// <summary>The same in bytes of data files. Default 64 MiB.</summary>
     public long RunBytesMax { get; init; } = 64L << 20;
 
+    /// <summary>
+    /// So many of a hundred rows of a Silver run may go to the quarantine before it is told, and <c>plan</c> and <c>verify</c> end with 3: see
+    /// <see cref="MassQuarantine"/>. Default 20, from 1 to 100, which is never.
+    /// </summary>
+    public int QuarantinePercentMax { get; init; } = 20;
+
     /// <summary>Parquet codec of Silver and Gold. Default snappy.</summary>
     public Codec Compression { get; init; } = Codec.Snappy;
 
@@ -134,6 +141,9 @@ public sealed record TransformOptions
 
     /// <summary>The journal's connection string.</summary>
     public string JournalConnection { get; init; } = "Data Source=./.pipeline/journal.db";
+
+    /// <summary>What of <see cref="QuarantinePercentMax"/> is true of a table.</summary>
+    public int QuarantinePercentMaxOf(SilverContract contract) => contract.QuarantinePercentMax ?? QuarantinePercentMax;
 
     /// <summary>Where documents, answers and programs of engines elsewhere lie.</summary>
     public string ArtifactsOf(string lakeLocation) => Artifacts ?? $"{lakeLocation}/{ArtifactsInLake}";
@@ -182,6 +192,7 @@ public sealed record TransformOptions
             RowsThreshold = settings.Long("rows-threshold", byDefault.RowsThreshold, min: 1),
             RunRowsMax = settings.Long("run-rows-max", byDefault.RunRowsMax, min: 1),
             RunBytesMax = settings.Bytes("run-bytes-max", byDefault.RunBytesMax, min: 1 << 20),
+            QuarantinePercentMax = settings.Int("quarantine-percent-max", byDefault.QuarantinePercentMax, 1, 100),
             Compression = compression,
             Retry = RetrySettings.Bind(settings.Section("retry"), byDefault.Retry),
             PollInterval = settings.Duration("poll-interval", byDefault.PollInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),

@@ -39,6 +39,9 @@ public static partial class Instruments
     public static readonly InstrumentInfo HeldRows = new(TransformMeter, "pipeline.table.held.rows", InstrumentKind.Gauge, "{row}",
         ["table"], "Rows in a Silver table's quarantine that only wait for a parent, as its last run has left them");
 
+    public static readonly InstrumentInfo QuarantinedShare = new(TransformMeter, "pipeline.table.quarantined.share", InstrumentKind.Gauge, "1",
+        ["table"], "Share of the rows of a Silver table's runs that went to the quarantine, from 0 to 1, for as long as it is more than expected and not mended; 0 otherwise");
+
     public static readonly InstrumentInfo UnreadFields = new(TransformMeter, "pipeline.table.unread.fields", InstrumentKind.Gauge, "{field}",
         ["table"], "Members of JSON records that runs of a Silver table have met and no column of its contract reads", "records have such fields");
 
@@ -54,6 +57,6 @@ public static partial class Instruments
     private static IReadOnlyList<InstrumentInfo> Transform =>
     [
         TableRuns, RunDuration, PipelineDuration, RunRate, TransformedState, JobState, Quality, RuleFailures, TransformErrors, TransformRecovery,
-        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, UnreadFields, RunCost, RecordCost, MaintainedFiles,
+        TransformedBytes, TransformedFiles, QuarantinedRows, HeldRows, QuarantinedShare, UnreadFields, RunCost, RecordCost, MaintainedFiles,
     ];
 }

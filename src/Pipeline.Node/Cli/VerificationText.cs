@@ -43,6 +43,7 @@ internal static class VerificationText
         TableCheck.Letters => $"{check.Table} dead letters",
         TableCheck.Redriven => $"{check.Table} redriven",
         TableCheck.Fates fates => $"{check.Table} = {fates.From}",
+        TableCheck.Quarantined => $"{check.Table} quarantine",
         TableCheck.Key => $"{check.Table} key",
         TableCheck.Query => $"{check.Table} query",
         _ => throw NoText(check.Check),
@@ -109,6 +110,9 @@ internal static class VerificationText
         (_, FatesDoNotBalance(var bronze, var fates)) => $"{bronze} Bronze rows, but {Fates(fates)} are {fates.Sum}",
         (_, InputIsBehind(var input, var madeFrom, var version)) => $"it was made from version {madeFrom} of {input}, which {(version < 0 ? "is gone" : $"is at version {version}")}",
 
+        (_, TooManyAreQuarantined(var rows, var quarantined, var percent, var percentMax, var rule)) =>
+            $"{quarantined:#,0} of {rows:#,0} rows went to the quarantine, which is {percent} % of them and more than the {percentMax} % that are expected; most break rule {rule}",
+
         (_, QueryReturnsTheSame(var rows)) => $"{rows:#,0} rows, as its query returns",
         (_, DefinitionHasChanged) => "its definition has changed: the next run makes it again",
         (_, InputIsNotKept(var input, var version)) => $"made from version {version} of {input}, which is not kept any more",
@@ -129,6 +133,7 @@ internal static class VerificationText
         Remedy.KeepAndReportOrRemake => "Keep the lake as it is and report this with 'pipeline history'; 'pipeline rebuild' makes the table again.",
         Remedy.Remake => "Its next run makes it again, or 'pipeline rebuild'.",
         Remedy.LookElsewhere => "Choose another with --lake, or run a node that fills it.",
+        Remedy.MendRowsOrRule => "See './pipeline quarantine show'; mend the rows at their source, or the rule in the contract.",
         Remedy.Wait => "Nothing to do: the next commit writes a new one.",
         _ => throw NoText(remedy),
     };

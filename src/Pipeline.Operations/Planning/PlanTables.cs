@@ -48,6 +48,13 @@ public sealed record PlannedRemake(TableId Table, PlannedMeaning Meaning, string
 /// <param name="Line">The line of the contract that would take it.</param>
 public sealed record PlannedField(TableId Table, string Path, string Type, long Records, string Line);
 
+/// <summary>More rows of a Silver table were set aside than is expected, and still are.</summary>
+/// <param name="Rows">New rows of the runs that did so.</param>
+/// <param name="Quarantined">Of those, the ones that were set aside.</param>
+/// <param name="Percent">The same as a text.</param>
+/// <param name="Rule">The rule that most of them break.</param>
+public sealed record PlannedQuarantine(TableId Table, long Rows, long Quarantined, string Percent, int PercentMax, string Rule);
+
 /// <summary>What a change means for the rows that are there.</summary>
 public enum PlannedMeaning
 {
@@ -72,6 +79,9 @@ public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> 
 
     /// <summary>What of the configuration has changed since the tables were made, and what that means for them.</summary>
     public IReadOnlyList<PlannedRemake> Remakes { get; init; } = [];
+
+    /// <summary>Tables of whose rows more were set aside than is expected: somebody has to mend something.</summary>
+    public IReadOnlyList<PlannedQuarantine> Exceeding { get; init; } = [];
 
     /// <summary>What records have that no contract takes. A run changes nothing about it.</summary>
     public IReadOnlyList<PlannedField> Fields { get; init; } = [];
@@ -121,16 +131,16 @@ public static class PlanTables
             else remakes.AddRange(found!.Select(change => new PlannedRemake(table, MeaningOf(change.Meaning), change.ToString())));
         }
 
-        var fields = new List<PlannedField>();
+        var (fields, exceeding) = (new List<PlannedField>(), new List<PlannedQuarantine>());
         foreach (var contract in options.Graph.Silver.Where(contract => failed.TrueForAll(other => other.Table != contract.Table)))
         {
-            var (found, unread) = await TryAsync(contract.Table, lakeAway, async () => await FieldsAsync(lake, contract, cancellationToken));
+            var (found, unread) = await TryAsync(contract.Table, lakeAway, async () => new Said(await FieldsAsync(lake, contract, cancellationToken), await ExceedingAsync(lake, contract, options.Transform, cancellationToken)));
             lakeAway = Away(unread);
             if (unread is not null) failed.Add(unread);
-            else fields.AddRange(found!);
+            else (fields, exceeding) = ([.. fields, .. found!.Fields], [.. exceeding, .. found.Exceeding]);
         }
 
-        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields };
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields, Exceeding = exceeding };
 
         async Task AddAsync(TableId id, Schema wanted)
         {
@@ -148,6 +158,13 @@ public static class PlanTables
     private static async Task<IReadOnlyList<PlannedField>> FieldsAsync(Lake lake, SilverContract contract, CancellationToken cancellationToken) =>
         await lake.TryOpenAsync(contract.Table, cancellationToken) is { } table
             ? [.. UnreadFields.Of(table.Current).For(contract).Select(field => new PlannedField(contract.Table, field.Path, field.Type, field.Records, field.LineFor(contract)))] : [];
+
+    private static async Task<IReadOnlyList<PlannedQuarantine>> ExceedingAsync(Lake lake, SilverContract contract, TransformOptions options, CancellationToken cancellationToken)
+    {
+        var percentMax = options.QuarantinePercentMaxOf(contract);
+        return await lake.TryOpenAsync(contract.Table, cancellationToken) is { } table && MassQuarantine.Of(table.Current) is { } mass && mass.Exceeds(percentMax)
+            ? [new PlannedQuarantine(contract.Table, mass.Rows, mass.Quarantined, mass.Percent, percentMax, mass.Rule)] : [];
+    }
 
     private static PlannedMeaning MeaningOf(ChangeMeaning meaning) => meaning switch
     {
@@ -173,4 +190,7 @@ public static class PlanTables
         ];
         return [.. changes.Where(change => change.Columns.Count > 0)];
     }
+
+    /// <summary>What a table's log says beside its shape.</summary>
+    private sealed record Said(IReadOnlyList<PlannedField> Fields, IReadOnlyList<PlannedQuarantine> Exceeding);
 }

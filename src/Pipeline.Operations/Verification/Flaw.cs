@@ -29,6 +29,9 @@ public enum Remedy
     /// <summary>What the fault that was met says.</summary>
     AsTheFaultSays,
 
+    /// <summary>Rows at their source, or the rule that they break.</summary>
+    MendRowsOrRule,
+
     /// <summary>Nothing: it heals itself with the next commit that is due.</summary>
     Wait,
 }
@@ -48,6 +51,13 @@ public sealed record TableIsGone(bool CanBeMadeAgain) : Flaw(CanBeMadeAgain ? Re
 /// <summary>In the place of a table lies another: not the one that was made here.</summary>
 /// <param name="Of">Whose copy it is; null: of none of this lake.</param>
 public sealed record IsAnotherTable(TableId? Of) : Flaw(Remedy.RestoreTable);
+
+/// <summary>More rows of a Silver table were set aside than is expected, and still are.</summary>
+/// <param name="Rows">New rows of the runs that did so.</param>
+/// <param name="Quarantined">Of those, the ones that were set aside.</param>
+/// <param name="Percent">The same as a text.</param>
+/// <param name="Rule">The rule that most of them break.</param>
+public sealed record TooManyAreQuarantined(long Rows, long Quarantined, string Percent, int PercentMax, string Rule) : Flaw(Remedy.MendRowsOrRule);
 
 public sealed record CommitIsMissing(long Version) : Flaw(Remedy.RestoreCommit);
 

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Options;
+using Pipeline.Transform;
 using Pipeline.Transform.Gold;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Silver;
@@ -13,7 +14,8 @@ namespace Pipeline.Operations.Verification;
 /// <param name="RowsMayRepeat">Its source reads rows again on purpose.</param>
 public sealed record BronzeDefinition(TableId Table, bool RowsMayRepeat);
 
-public sealed record SilverDefinition(TableId Table, TableId From, ImmutableArray<string> Key);
+/// <param name="QuarantinePercentMax">So many of a hundred rows of a run may be set aside; null: of a release that did not say.</param>
+public sealed record SilverDefinition(TableId Table, TableId From, ImmutableArray<string> Key, int? QuarantinePercentMax = null);
 
 /// <summary>
 /// Which tables a lake shall hold, and what they are made of: every node writes it into the lake when it starts, so that the lake can be
@@ -30,10 +32,11 @@ public sealed record LakeTables(ImmutableArray<BronzeDefinition> Bronze, Immutab
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public static LakeTables Of(PipelineOptions options) => Of(options.Graph,
-        options.Sources.SelectMany(source => source.Tables.Select(table => new BronzeDefinition(TableId.Bronze(source.Name, table.Name), table.RowsMayRepeat))));
+        options.Sources.SelectMany(source => source.Tables.Select(table => new BronzeDefinition(TableId.Bronze(source.Name, table.Name), table.RowsMayRepeat))), options.Transform);
 
-    public static LakeTables Of(TransformGraph graph, IEnumerable<BronzeDefinition> bronze) => new([.. bronze],
-        [.. graph.Silver.Select(contract => new SilverDefinition(contract.Table, contract.From, [.. contract.Key]))],
+    /// <param name="transform">Null: as by default.</param>
+    public static LakeTables Of(TransformGraph graph, IEnumerable<BronzeDefinition> bronze, TransformOptions? transform = null) => new([.. bronze],
+        [.. graph.Silver.Select(contract => new SilverDefinition(contract.Table, contract.From, [.. contract.Key], transform?.QuarantinePercentMaxOf(contract)))],
         [.. graph.Gold.Select(node => GoldDefinition.Of(graph, node))]);
 
     /// <summary>Null: no node has started on the lake since nodes write it.</summary>

@@ -3,6 +3,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Operations.Inspection;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Operations.Verification;
 
@@ -122,7 +123,12 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
         else if (tables.Silver.FirstOrDefault(silver => silver.Table == id) is { } silver)
         {
             yield return (new TableCheck.Fates(silver.From), false, () => One(new SilverVerifier(lake, query).CheckFatesAsync(silver, table, cancellationToken)));
+            yield return (new TableCheck.Quarantined(), false, () => Task.FromResult(Exceeding(id, silver.QuarantinePercentMax, snapshot)));
             yield return (new TableCheck.Key(silver.Key), true, () => One(CheckKeyAsync(id, table, snapshot, silver.Key, query, silver.From, cancellationToken)));
+        }
+        else if (id.Layer == Layer.Silver && tables == LakeTables.None)
+        {
+            yield return (new TableCheck.Quarantined(), false, () => Task.FromResult(Exceeding(id, percentMax: null, snapshot)));
         }
         else if (tables.Gold.FirstOrDefault(gold => gold.Table == id) is { } gold)
         {
@@ -130,6 +136,11 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
             yield return (new TableCheck.Query(), true, () => One(GoldVerifier.CheckQueryAsync(lake, gold, table, snapshot, cancellationToken)));
         }
     }
+
+    /// <param name="percentMax">Null: as of the table's last run.</param>
+    private static IReadOnlyList<CheckedTable> Exceeding(TableId id, int? percentMax, Snapshot snapshot) =>
+        MassQuarantine.Of(snapshot) is { } mass && (percentMax ?? mass.PercentMax) is var expected && mass.Exceeds(expected)
+            ? [new CheckedTable(id, new TableCheck.Quarantined(), new TooManyAreQuarantined(mass.Rows, mass.Quarantined, mass.Percent, expected, mass.Rule))] : [];
 
     /// <summary>Tables that shall be here and are not, and whether they ever were.</summary>
     private async Task<IReadOnlyList<CheckedTable>> OfMissingAsync(IReadOnlyCollection<TableId> there, IReadOnlyDictionary<TableId, string> made, LakeQuery query, CancellationToken cancellationToken)

@@ -37,6 +37,9 @@ public abstract record TableCheck
     /// <summary>Silver: each row of Bronze has become one thing.</summary>
     public sealed record Fates(TableId From) : TableCheck;
 
+    /// <summary>Silver: no more of its rows are set aside than is expected.</summary>
+    public sealed record Quarantined : TableCheck;
+
     /// <summary>Gold: it holds what its query returns.</summary>
     public sealed record Query : TableCheck;
 

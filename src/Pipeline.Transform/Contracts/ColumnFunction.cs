@@ -32,4 +32,7 @@ public enum ColumnFunction
 
     /// <summary>A day from a text in one of some forms of <c>yyyy</c>, <c>MM</c> and <c>dd</c>.</summary>
     Date,
+
+    /// <summary>A moment from a time that says no zone, as the clocks of a zone show it.</summary>
+    InZone,
 }

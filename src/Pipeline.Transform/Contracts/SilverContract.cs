@@ -123,6 +123,9 @@ public sealed record SilverContract
     /// <summary>What becomes of members of JSON records that no column reads.</summary>
     public FieldsPolicy Fields { get; init; }
 
+    /// <summary>So many of a hundred rows of a run may go to the quarantine before it is told; null: as of all tables.</summary>
+    public int? QuarantinePercentMax { get; init; }
+
     /// <summary>What executes its runs; null: as all tables.</summary>
     public EngineKind? Engine { get; init; }
 

@@ -59,6 +59,7 @@ internal static class SilverContractBinder
             Rules = BindRules(settings),
             References = BindReferences(settings, names),
             Fields = settings.Choice<FieldsPolicy>("fields", FieldsPolicy.Tell),
+            QuarantinePercentMax = settings.Has("quarantine-percent-max") ? settings.Int("quarantine-percent-max", 20, 1, 100) : null,
             Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
             Location = settings.Location,
         };

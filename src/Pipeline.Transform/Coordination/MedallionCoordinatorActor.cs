@@ -326,6 +326,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
         if (happened is JobSucceeded succeeded) Report(succeeded);
         if (happened is JobSucceeded && message is JobEnded { Result.Fields: { } fields } && _graph.TrySilver(happened.Table) is { } contract) Report(contract, fields);
+        if (happened is JobSucceeded && message is JobEnded { Result: { } ended }) Report(happened.Table, ended.Exceeds, ended.Mended);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
@@ -337,6 +338,20 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         else
             _log.Info("Table {Table}: records have {Count} fields that no column reads: {Fields}{More}. To take one, write into its columns e.g. {Line}; './pipeline plan' has the others, and fields = ignore in the contract ends this",
                 contract.Table, fields.Count, string.Join(", ", fields.Told), fields.More == 0 ? "" : $" and {fields.More} more", fields.Told[0].LineFor(contract));
+    }
+
+    /// <summary>Once: the table's log has it until it is mended.</summary>
+    private void Report(TableId table, MassQuarantine? exceeds, MassQuarantine? mended)
+    {
+        if (exceeds is not null)
+            _log.Warning("Table {Table}: {What}. See './pipeline quarantine show {Table} --rule {Rule}'; this ends when the rows are mended at their source, or the rule is", table, exceeds, table, exceeds.Rule);
+        if (mended is not null) _log.Info("Table {Table} has no more rows in its quarantine than are expected: of {Rows} rows {Quarantined} had gone there", table, mended.Rows, mended.Quarantined);
+    }
+
+    private void Report(RebuiltTable rebuilt)
+    {
+        _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0);
+        Report(rebuilt.Table, rebuilt.Exceeds, rebuilt.Mended);
     }
 
     /// <summary>A run on another node has changed tables that are measured here. What cannot be read shows with the next run.</summary>
@@ -413,7 +428,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         try
         {
             await new TableRebuild(_tables.Lake, _graph, _options, _time).RunAsync(table, withDependents: false,
-                rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+                Report, _stopping.Token);
         }
         catch (PipelineException e)
         {
@@ -429,7 +444,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         var isAnew = await new ChangedTables(_tables, _graph, _options).RebuildAsync(table, _time, changes =>
         {
             if (_saidToBeRebuilt.TryAdd(table, 0)) _log.Info("Table {Table}: its configuration has changed ({Changes}). It is made anew, beside the one that is there", table, string.Join(", ", changes));
-        }, rebuilt => _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0), _stopping.Token);
+        }, Report, _stopping.Token);
         if (isAnew) _saidToBeRebuilt.TryRemove(table, out _);
     }
 

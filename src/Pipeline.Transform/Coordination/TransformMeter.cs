@@ -52,6 +52,7 @@ internal sealed class TransformMeter : IDisposable
         _meter.Gauge<long>(Instruments.TransformedFiles, () => Made().Select(table => ((long)table.Seen.FilesByPath.Count, new object[] { table.Id, table.Id.LayerName })));
         _meter.Gauge<long>(Instruments.QuarantinedRows, () => Made().Where(table => table.Id.Layer == Layer.Silver && table.Id.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal))
             .Select(table => (table.Seen.RowCount ?? 0, new object[] { TableId.Silver(table.Id.Name[..^TableId.QuarantineSuffix.Length]) })));
+        _meter.Gauge<double>(Instruments.QuarantinedShare, () => Made().Where(table => _state().Find(table.Id) is { IsGold: false }).Select(table => (MassQuarantine.Of(table.Seen)?.Share ?? 0, new object[] { table.Id })));
         _meter.Gauge<long>(Instruments.UnreadFields, () => Made().Where(table => table.Seen.Metadata.Configuration.ContainsKey(UnreadFields.Property)).Select(table => (UnreadFields.Of(table.Seen).Count, new object[] { table.Id })));
     }
 

@@ -56,6 +56,8 @@ public static partial class DialectTable
         Of("json_items(t)", $"CASE WHEN left(t, 1) = '[' THEN CASE WHEN is_json(t) THEN list_transform(from_json(json_exact(t), '[\"VARCHAR\"]'), lambda _json_item: json_unmark(_json_item)) END END",
             "CASE WHEN left(t, 1) = '[' AND is_json(t) THEN transform(from_json(json_exact(t), 'ARRAY<STRING>'), _json_item -> json_unmark(_json_item)) END",
             ("[\"a\",1.50,null]", "[\"a\",\"1.50\",null]"), ("[]", "[]"), ("{}", null), ("a", null), ("[1", null), ("[[1.0],{\"b\":2.10}]", "[\"[1.0]\",\"{\\\"b\\\":2.10}\"]")) with { Example = "list_text(json_items(t))" },
+        // A JSON array as it is written; null for what is none.
+        Of("json_array(t)", "CASE WHEN left(t, 1) = '[' THEN CASE WHEN is_json(t) THEN t END END", "CASE WHEN left(t, 1) = '[' AND is_json(t) THEN t END", ("[1, {}]", "[1, {}]"), ("[]", "[]"), ("{}", null), ("a", null), ("[1", null), (null, null)),
         Of("list_text(x)", "CAST(to_json(x) AS VARCHAR)", "to_json(x)"),
     ];
 }

@@ -41,6 +41,7 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
                 Unportable.Add(new ConfigProblem(contract.Location, $"silver.{contract.Table.Name}.columns.{column.Name}", $"{ColumnType.Format(column.Type)} has another text on each engine, so it can be neither key nor hash. Make it a decimal or a string"));
             foreach (var reference in contract.References.Where(reference => contract.Columns.FirstOrDefault(column => column.Name == reference.Column)?.Type is FloatType or DoubleType or ListType))
                 Unportable.Add(new ConfigProblem(contract.Location, $"silver.{contract.Table.Name}.references.{reference.Name}", $"{ColumnType.Format(contract.Column(reference.Column).Type)} is equal to other values on each engine, so rows cannot be found by it. Make both columns decimals or strings"));
+            foreach (var column in contract.Columns) CheckZones(contract, column);
             foreach (var rule in contract.Rules.Where(rule => !string.IsNullOrWhiteSpace(rule.Check))) CheckRule(contract, rule);
         }
 
@@ -58,6 +59,15 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
     }
 
     public void Dispose() => _session.Dispose();
+
+    private void CheckZones(SilverContract contract, SilverColumn column)
+    {
+        foreach (var zone in ColumnFunctions.ZonesOf(column.Value).Distinct(StringComparer.Ordinal))
+        {
+            var known = _session.Rows("SELECT name FROM pg_timezone_names()").Select(row => (string)row[0]!).ToList();
+            if (!known.Contains(zone)) problems.Add(new ConfigProblem(column.Location ?? contract.Location, $"silver.{contract.Table.Name}.columns.{column.Name}.value", $"there is no zone '{zone}'{SettingsReader.Nearest(zone, known)}"));
+        }
+    }
 
     private void CheckRule(SilverContract contract, Rule rule)
     {

@@ -276,7 +276,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Silver = new SilverStatements(checking.Checked, new LatestSql(contract, snapshot.Schema, dialect, epoch is not null).Query, JobColumn.Of(SilverTables.QuarantineColumns(contract)),
                 Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch,
                 checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0), contract.Masks ? true : null, ContractShape.Of(contract).ToJson(), checking.Lacking,
-                UnreadFieldsSql.Of(contract, SilverSql.BronzeFields(snapshot.Schema), BronzeShape.Of(snapshot.Schema).Document, dialect)),
+                UnreadFieldsSql.Of(contract, SilverSql.BronzeFields(snapshot.Schema), BronzeShape.Of(snapshot.Schema).Document, dialect),
+                options.QuarantinePercentMaxOf(contract)),
             TimelyWithin = options.LagMax,
         };
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Schemas;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
@@ -55,10 +56,11 @@ public enum JobKind
 /// <param name="Contract">The contract's <see cref="ContractShape"/> in JSON; null: of a release that did not keep it.</param>
 /// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
 /// <param name="Fields">Finds members of documents that no column reads; empty: there are none to find; null: nobody looks.</param>
+/// <param name="QuarantinePercentMax">So many of a hundred rows may be set aside before it is told; null: of a release that did not look.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
     RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null,
-    string? Fields = null);
+    string? Fields = null, int? QuarantinePercentMax = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>
@@ -119,10 +121,21 @@ public sealed record JobSpec
 /// <param name="Quality">For Silver.</param>
 /// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come.</param>
 /// <param name="Fields">Members of JSON documents that it is the first to have met, and that no column reads; null: none.</param>
+/// <param name="Exceeds">It is the first to have set more rows aside than is expected; null: it has not, or others have.</param>
+/// <param name="Mended">It has found that mended; null: nothing was to be mended, or still is.</param>
 /// <param name="Cost">In the currency of the configured prices; null: there are none, or its engine does not say what it bills.</param>
-public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null, UnreadFields? Fields = null)
+public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null, UnreadFields? Fields = null,
+    MassQuarantine? Exceeds = null, MassQuarantine? Mended = null)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
+
+    /// <summary>With what became of rows that are set aside, by the table's log before and after.</summary>
+    internal JobResult WithMass(Snapshot before, Snapshot after) => (MassQuarantine.Of(before), MassQuarantine.Of(after)) switch
+    {
+        (null, { } exceeds) => this with { Exceeds = exceeds },
+        ({ } mended, null) => this with { Mended = mended },
+        _ => this,
+    };
 }
 
 /// <summary>

@@ -52,6 +52,10 @@ internal sealed class ExpressionSql(SqlDialect sql, Func<ColumnExpression.Source
                 var day = Of(arguments[0], StringType.Default);
                 var forms = arguments.Skip(1).Select(form => OfForm(day.Sql, ((ColumnExpression.Literal)form).Text)).ToList();
                 return (forms is [var only] ? only : $"COALESCE({string.Join(", ", forms)})", Date32Type.Default, true);
+            case ColumnFunction.InZone:
+                var shown = Typed(arguments[0], BronzeColumns.Timestamp);
+                var zone = sql.Text(((ColumnExpression.Literal)arguments[1]).Text);
+                return (shown.Type is StringType ? sql.Call("parse_timestamp_in", shown.Sql, zone) : sql.Call("in_zone", Conversion.Of(sql, shown.Sql, shown.Type, BronzeColumns.Timestamp).Sql, zone), BronzeColumns.Timestamp, true);
             default:
                 var text = Of(arguments[0], StringType.Default);
                 return (sql.Call(function switch { ColumnFunction.Trim => "trim_space", ColumnFunction.Lower => "lower_ascii", _ => "upper_ascii" }, text.Sql), StringType.Default, text.CanFail);

@@ -9,7 +9,10 @@ namespace Pipeline.Transform.Silver;
 /// <summary>Counts and scores of a Silver run, from <c>checked</c>, <c>upserts</c>, <c>emptied</c> and what the merge wrote.</summary>
 internal static class QualityMeasures
 {
-    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely", "held"];
+    private static readonly string[] Counts = ["rows_in", "released", "quarantined", "good", "deleted", "timely", "held", "set_aside"];
+
+    /// <summary>New, and not only waiting for a parent.</summary>
+    private const string IsSetAside = "_rules <> '' AND _held_rules IS NULL AND NOT _held";
 
     public static IEnumerable<JobStep> Steps(JobSpec spec)
     {
@@ -19,12 +22,13 @@ internal static class QualityMeasures
             SELECT count(*) FILTER (WHERE _held_rules IS NULL) AS rows_in, count(*) FILTER (WHERE _held_rules IS NOT NULL AND _rules = '') AS released,
               count(*) FILTER (WHERE _rules <> '' AND _held_rules IS NULL) AS quarantined, count(*) FILTER (WHERE _rules = '' AND NOT {isGone}) AS good,
               count(*) FILTER (WHERE _rules = '' AND {isGone}) AS deleted, count(*) FILTER (WHERE _held_rules IS NULL AND {BronzeColumns.IngestedAt} >= {timely}) AS timely,
-              count(*) FILTER (WHERE _rules <> '' AND _held) AS held
+              count(*) FILTER (WHERE _rules <> '' AND _held) AS held, count(*) FILTER (WHERE {IsSetAside}) AS set_aside
             FROM checked
             """, [.. Counts.Select(name => new JobColumn(name, "long"))]);
         yield return new FiguresStep(SilverSteps.TruncatedFigures, "SELECT count(*) AS truncated FROM emptied", [new JobColumn("truncated", "long")]);
         yield return ByRule(spec.Dialect, SilverSteps.QuarantinedFigures, "_rules");
         yield return ByRule(spec.Dialect, SilverSteps.WarnedFigures, "_warnings");
+        yield return ByRule(spec.Dialect, SilverSteps.SetAsideFigures, "_rules", IsSetAside);
     }
 
     /// <exception cref="PipelineException">What was answered does not balance.</exception>
@@ -56,8 +60,14 @@ internal static class QualityMeasures
             Held: answer.Long(SilverSteps.WaitingFigures) - answer.Long(SilverSteps.TakenFigures) + counts[6] - waited, Settled: spec.Silver!.Settled is null ? null : left);
     }
 
-    private static FiguresStep ByRule(SqlDialect dialect, string name, string column) =>
-        new(name, $"SELECT rule, count(*) AS broken FROM (SELECT {dialect.Call("list_rows", column)} AS rule FROM checked WHERE {column} <> '' AND _held_rules IS NULL) AS broken_rules GROUP BY rule",
+    /// <summary>Whether more is set aside than is expected.</summary>
+    /// <param name="left">Rows of the quarantine before the run; null: unknown.</param>
+    public static MassQuarantine? MassOf(JobSpec spec, CheckedAnswer answer, RunQuality quality, MassQuarantine? before, long? left) =>
+        MassQuarantine.After(before, spec.Pins.Run, quality.RowsIn, Math.Min(quality.Quarantined, answer.Long(SilverSteps.CountsFigures, 7)), answer.Counts(SilverSteps.SetAsideFigures),
+            left is { } rows ? rows - quality.Released + quality.Quarantined - (quality.Held ?? 0) : long.MaxValue, spec.Silver!.QuarantinePercentMax!.Value);
+
+    private static FiguresStep ByRule(SqlDialect dialect, string name, string column, string? where = null) =>
+        new(name, $"SELECT rule, count(*) AS broken FROM (SELECT {dialect.Call("list_rows", column)} AS rule FROM checked WHERE {where ?? $"{column} <> '' AND _held_rules IS NULL"}) AS broken_rules GROUP BY rule",
             [new JobColumn("rule", "string"), new JobColumn("broken", "long")]);
 
     /// <summary>Nothing of nothing is as good as it gets.</summary>

@@ -61,7 +61,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var gone = deletes is { IsDone: true } ? null : steps.Deleted.Files(answer, commits.Now);
         if (IsAnew) (waiting, gone) = (waiting is null ? null : quarantine.Replaced(waiting, commits.Now), gone is null || deletes is null ? gone : deletes.Replaced(gone, commits.Now));
 
-        var (snapshot, quality) = await CommitTableAsync(steps, answer, silver, isBehind, cancellationToken);
+        var (snapshot, quality) = await CommitTableAsync(steps, answer, silver, IsAnew ? 0 : quarantine.Before.RowCount, isBehind, cancellationToken);
         // Nothing changes, nothing is committed.
         if (waiting is { } rows && rows.Adds.Count + rows.Removes.Count > 0)
             await commits.CommitAsync(quarantine, rows, [], "MERGE", Rows(rows), JobCommits.Evolved(quarantine.Before, _quarantineColumns), cancellationToken);
@@ -72,10 +72,10 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         }
 
         await CommitQualityAsync(tables, commits, Pins, quality, dataFiles, cancellationToken);
-        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before)));
+        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before))).WithMass(silver.Before, snapshot);
     }
 
-    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, bool isBehind,
+    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, long? quarantined, bool isBehind,
         CancellationToken cancellationToken)
     {
         if (silver.IsDone)
@@ -93,18 +93,21 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer)).Concat(Judged(silver.Before, isBehind));
         if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
-        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, properties: Properties(steps, answer, silver.Before)), quality);
+        return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, properties: Properties(steps, answer, quality, quarantined, silver.Before)), quality);
     }
 
     /// <summary>What the table's log says otherwise from now on.</summary>
-    private ImmutableDictionary<string, string?> Properties(SilverSteps steps, CheckedAnswer answer, Snapshot before)
+    private ImmutableDictionary<string, string?> Properties(SilverSteps steps, CheckedAnswer answer, RunQuality quality, long? quarantined, Snapshot before)
     {
         var properties = ImmutableDictionary<string, string?>.Empty;
         if (MadeBy(before) is { } contract) properties = properties.Add(ContractShape.Property, contract);
-        if (spec.Silver!.Fields is null) return properties;
-        var fields = steps.FieldsAfter(answer);
-        return fields == before.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property) ? properties : properties.Add(UnreadFields.Property, fields);
+        if (spec.Silver!.QuarantinePercentMax is not null)
+            properties = With(properties, before, MassQuarantine.Property, QualityMeasures.MassOf(spec, answer, quality, IsAnew ? null : MassQuarantine.Of(before), quarantined)?.ToJson());
+        return spec.Silver.Fields is null ? properties : With(properties, before, UnreadFields.Property, steps.FieldsAfter(answer));
     }
+
+    private static ImmutableDictionary<string, string?> With(ImmutableDictionary<string, string?> properties, Snapshot before, string name, string? value) =>
+        value == before.Metadata.Configuration.GetValueOrDefault(name) ? properties : properties.Add(name, value);
 
     /// <summary>The contract, once all rows are as it says; null: that is said already, or rows are there that would be others.</summary>
     private string? MadeBy(Snapshot before)

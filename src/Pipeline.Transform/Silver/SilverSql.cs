@@ -490,7 +490,8 @@ public sealed class SilverSql
 
         var only = inputs[0];
         if (column.Path is not null && JsonPath.TryParse(column.Path)!.Array is not null && column.Type is ListType list)
-            return new Source(column, inputs, only.Given, StringType.Default, Conversion.OfItems(_sql, only.Given, list, JsonPath.TryParse(column.Path)!.InItem));
+            // What is no array has no items: nothing was received.
+            return new Source(column, inputs, _sql.Call("json_array", only.Given), StringType.Default, Conversion.OfItems(_sql, only.Given, list, JsonPath.TryParse(column.Path)!.InItem));
         return new Source(column, inputs, only.Given, only.Type, Conversion.Of(_sql, only.Given, only.Type, column.Type));
     }
 

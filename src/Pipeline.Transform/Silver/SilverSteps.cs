@@ -19,6 +19,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
     public const string CountsFigures = "counts";
     public const string QuarantinedFigures = "quarantined_by_rule";
     public const string WarnedFigures = "warned_by_rule";
+    public const string SetAsideFigures = "set_aside_by_rule";
     public const string TruncatedFigures = "truncated_rows";
     public const string TruncateFigures = "truncate";
     public const string BehindFigures = "behind";

@@ -98,6 +98,36 @@ public sealed class ColumnExpressionSpec
         Assert.Equal(["3|type:at"], await lake.RowsAsync("SELECT id, _rules FROM silver.events__quarantine"));
     }
 
+    [Fact]
+    public async Task A_time_without_a_zone_is_one_of_the_zone_that_its_column_names_whether_it_is_a_text_or_a_time()
+    {
+        using var lake = new TestLake(TestGraph.Of("""
+            stays {
+              from = bronze/app/stays
+              columns { id { type = long }, begins { type = timestamp, value = "in_zone(begins, 'Europe/Berlin')" }, ends { type = timestamp, value = "in_zone(trim(ends), 'Europe/Berlin')" } }
+              key = [id]
+            }
+            """));
+        await lake.AppendAsync("bronze/app/stays", TestLake.BronzeColumns("id long", "begins timestamp", "ends string"), """
+            SELECT * REPLACE (CAST(begins AS TIMESTAMPTZ) AS begins) FROM (VALUES
+              (1, '2026-01-15 12:00:00+00', ' 2026-07-15 12:00:00 ', 'c', 1),
+              (2, '2026-10-25 02:30:00+00', '2026-07-15T12:00:00Z', 'c', 2),
+              (3, NULL, 'soon', 'c', 3)) AS v(id, begins, ends, _op, _position)
+            """);
+        await lake.RunAllAsync();
+
+        Assert.Equal(["1|1768474800000000|1784109600000000", "2|1792888200000000|1784116800000000"], await lake.RowsAsync("SELECT id, epoch_us(begins), epoch_us(ends) FROM silver.stays ORDER BY id"));
+        Assert.Equal(["3|type:ends"], await lake.RowsAsync("SELECT id, _rules FROM silver.stays__quarantine"));
+    }
+
+    [Fact]
+    public void A_zone_that_no_engine_has_is_told_with_its_line()
+    {
+        var (_, problems) = TestGraph.Bind("users { from = bronze/app/users, columns { id { type = long }\nx { type = timestamp, value = \"in_zone(x, 'Europe/Berlim')\" } }, key = [id] }");
+
+        Assert.Equal("test.conf:3: silver.users.columns.x.value: there is no zone 'Europe/Berlim'. Did you mean 'Europe/Berlin'?", Assert.Single(problems).ToString());
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
@@ -134,6 +164,9 @@ public sealed class ColumnExpressionSpec
     [InlineData("coalesce(a)", "coalesce takes two values or more")]
     [InlineData("date(day)", "date takes a text and its forms")]
     [InlineData("date(day, 'yyyy-mm-dd')", "date takes a text and its forms")]
+    [InlineData("in_zone(at)", "in_zone takes a time and the zone")]
+    [InlineData("in_zone(at, 'CET')", "in_zone takes a time and the zone")]
+    [InlineData("in_zone(at, zone)", "in_zone takes a time and the zone")]
     [InlineData("path('$.a')", "write path(COLUMN, '$.name.name')")]
     [InlineData("SELECT 1", "'1' is left over")]
     [InlineData("a + b", "'+b' is left over")]

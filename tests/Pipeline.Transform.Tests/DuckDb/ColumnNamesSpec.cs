@@ -105,9 +105,12 @@ public sealed class ColumnNamesSpec
         Assert.Equal(
         [
             "1|2026-03-01 12:30:00|abc|x|2|[1, 2, 15]|[a, NULL, c]|[u, v, NULL]",
+            "2|||||[]|[]|",
+            "4|||||||",
             "5|||||[NULL, NULL, NULL, 3]|[NULL, NULL, NULL, NULL]|",
         ], await lake.RowsAsync("SELECT id, \"at\", \"commit\", odd, second, CAST(sizes AS VARCHAR), CAST(names AS VARCHAR), CAST(tags AS VARCHAR) FROM silver.pushes ORDER BY id"));
-        Assert.Equal(["2|type:tags", "3|type:sizes", "4|type:sizes,type:names"], await lake.RowsAsync("SELECT id, _rules FROM silver.pushes__quarantine ORDER BY id"));
+        // What is no array has no items; an item that has no value of the type sets its row aside.
+        Assert.Equal(["3|type:sizes"], await lake.RowsAsync("SELECT id, _rules FROM silver.pushes__quarantine ORDER BY id"));
     }
 
     [Fact]

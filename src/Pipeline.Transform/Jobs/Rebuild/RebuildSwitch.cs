@@ -23,14 +23,14 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var built = pins.RebuiltFrom!;
-        var (snapshot, quality) = await SwitchTableAsync(built, cancellationToken);
+        var (before, snapshot, quality) = await SwitchTableAsync(built, cancellationToken);
         await SwitchAsync(TableId.Quarantine(pins.Table.Name), TableId.Quarantine(built.Name), cancellationToken);
         await SwitchAsync(SilverTables.Deleted(pins.Table), SilverTables.Deleted(built), cancellationToken);
         await SilverRun.CommitQualityAsync(tables, commits, pins, quality, dataFiles, cancellationToken);
-        return new JobResult(pins.Table, pins.Run, snapshot.Version, snapshot.RowCount, quality, default);
+        return new JobResult(pins.Table, pins.Run, snapshot.Version, snapshot.RowCount, quality, default).WithMass(before, snapshot);
     }
 
-    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> SwitchTableAsync(TableId builtId, CancellationToken cancellationToken)
+    private async ValueTask<(Snapshot Before, Snapshot Snapshot, RunQuality Quality)> SwitchTableAsync(TableId builtId, CancellationToken cancellationToken)
     {
         var built = await BuiltAsync(builtId, cancellationToken) ?? throw new PipelineException(FaultKind.Damaged, $"Table {pins.Table}", $"what was rebuilt for it in {builtId} is gone", $"Run './pipeline rebuild {pins.Table}' again.");
         var target = await commits.OpenAsync(pins.Table, built.Schema.FieldsList, everyRun: true, cancellationToken);
@@ -38,7 +38,7 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         {
             var (version, _, info) = await RunHistory.FindAsync(target.Table, pins.Run, cancellationToken)
                 ?? throw new JobSupersededException($"{pins.Id} is over and its commit is no longer in the log.");
-            return (await target.Table.AtVersionAsync(version, cancellationToken), RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
+            return (target.Before, await target.Table.AtVersionAsync(version, cancellationToken), RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
         }
 
         var quality = await QualityAsync(builtId, cancellationToken);
@@ -46,7 +46,7 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         var moves = built.Txns.Values.Where(txn => reflected.Contains(txn.AppId) || SourceEnd.Is(txn.AppId) || txn.AppId == JobPlanner.JudgingAppId).Select(txn => new TxnMove(txn.AppId, target.Before.Position(txn.AppId), txn.Version))
             .Concat(target.Before.Position(JobPlanner.RedrivesAppId) is { } redrives and > 0 ? [new TxnMove(JobPlanner.RedrivesAppId, redrives, 0)] : [])
             .Append(new TxnMove(JobPlanner.FirstRunAppId, target.Before.Position(JobPlanner.FirstRunAppId), pins.Run)).Where(move => move.From != move.To);
-        return (await CommitAsync(target, builtId, built, moves, ImmutableDictionary<string, string>.Empty.Add(RunQuality.Metric, quality.ToJson()), cancellationToken), quality);
+        return (target.Before, await CommitAsync(target, builtId, built, moves, ImmutableDictionary<string, string>.Empty.Add(RunQuality.Metric, quality.ToJson()), cancellationToken), quality);
     }
 
     private async ValueTask SwitchAsync(TableId id, TableId builtId, CancellationToken cancellationToken)
@@ -80,8 +80,13 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
     {
         var properties = ImmutableDictionary<string, string?>.Empty;
         if (built?.Metadata.Configuration.GetValueOrDefault(ContractShape.Property) is { } contract) properties = properties.Add(ContractShape.Property, contract);
-        var fields = built?.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property);
-        return fields == before.Metadata.Configuration.GetValueOrDefault(UnreadFields.Property) ? properties : properties.Add(UnreadFields.Property, fields);
+        foreach (var name in (string[])[UnreadFields.Property, MassQuarantine.Property])
+        {
+            var value = built?.Metadata.Configuration.GetValueOrDefault(name);
+            if (value != before.Metadata.Configuration.GetValueOrDefault(name)) properties = properties.Add(name, value);
+        }
+
+        return properties;
     }
 
     /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>

@@ -11,7 +11,9 @@ using Pipeline.Transform.Silver;
 namespace Pipeline.Transform.Jobs.Rebuild;
 
 /// <param name="Rows">Of the table after it; null: unknown.</param>
-public sealed record RebuiltTable(TableId Table, long Version, long? Rows);
+/// <param name="Exceeds">As of <see cref="JobResult"/>.</param>
+/// <param name="Mended">As of <see cref="JobResult"/>.</param>
+public sealed record RebuiltTable(TableId Table, long Version, long? Rows, MassQuarantine? Exceeds = null, MassQuarantine? Mended = null);
 
 /// <summary>
 /// Makes Silver and Gold tables anew from what their inputs hold now. A Silver table is built beside the live one, in runs of bounded
@@ -78,16 +80,17 @@ public sealed class TableRebuild
         var progress = await RebuildProgress.BeginAsync(_lake.Store, table, all, isFollowing, cancellationToken);
         foreach (var next in all)
         {
+            JobResult? switched = null;
             if (!progress.Done.Contains(next))
             {
-                if (_graph.TrySilver(next) is { } contract) await SilverAsync(contract, progress, cancellationToken);
+                if (_graph.TrySilver(next) is { } contract) switched = await SilverAsync(contract, progress, cancellationToken);
                 else await GoldAsync(next, cancellationToken);
                 progress = progress with { Done = progress.Done.Add(next) };
                 await progress.KeepAsync(_lake.Store, cancellationToken);
             }
 
             var current = (await _tables.TryOpenAsync(next, cancellationToken))!.Current;
-            onRebuilt(new RebuiltTable(next, current.Version, current.RowCount));
+            onRebuilt(new RebuiltTable(next, current.Version, current.RowCount, switched?.Exceeds, switched?.Mended));
         }
 
         await progress.EndAsync(_lake.Store, cancellationToken);
@@ -97,13 +100,13 @@ public sealed class TableRebuild
 
     private static TableId[] TablesBeside(TableId beside) => [beside, TableId.Quarantine(beside.Name), SilverTables.Deleted(beside)];
 
-    private async ValueTask SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
+    private async ValueTask<JobResult> SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
     {
         await using var claim = await RebuildClaim.TakeAsync(_lake.Store, contract.Table, _time, cancellationToken);
         _runner.MayCommit = claim.RequireAsync;
         try
         {
-            await SilverAsync(contract, claim, progress, cancellationToken);
+            return await SilverAsync(contract, claim, progress, cancellationToken);
         }
         finally
         {
@@ -111,7 +114,7 @@ public sealed class TableRebuild
         }
     }
 
-    private async ValueTask SilverAsync(SilverContract contract, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
+    private async ValueTask<JobResult> SilverAsync(SilverContract contract, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
     {
         contract = await _options.KeyedAsync(contract, cancellationToken);
         var beside = BesideOf(contract.Table);
@@ -132,9 +135,9 @@ public sealed class TableRebuild
         {
             try
             {
-                await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancellationToken)), cancellationToken);
+                var switched = await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancellationToken)), cancellationToken);
                 await RemoveAsync(beside, claim, cancellationToken);
-                return;
+                return switched;
             }
             catch (JobSupersededException) when (races < RacesMax)
             {

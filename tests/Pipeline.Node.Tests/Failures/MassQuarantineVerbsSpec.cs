@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using Confluent.Kafka;
+using Pipeline.Emulation.Kafka;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
+
+namespace Pipeline.Node.Tests.Failures;
+
+/// <summary>A contract that sets most of a topic's records aside.</summary>
+public sealed class MassQuarantineVerbsSpec : IDisposable
+{
+    private const string Silver = "silver/people";
+
+    private readonly ScratchDirectory _directory = new("pipeline-mass-");
+
+    private string Lake => Path.Combine(_directory, "lake");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Plan_and_verify_end_with_3_and_say_table_rule_and_share_until_it_is_mended()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, hasTopicIds: true, ("people", 1));
+        using (var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build())
+        {
+            for (var id = 0; id < 200; id++) producer.Produce(new TopicPartition("people", 0), new Message<Null, string> { Value = $$"""{"id":{{id}},"email":"{{(id < 120 ? $"planted-{id}" : "7")}}"}""" });
+            producer.Flush(Cancel);
+        }
+
+        var sources = $$"""app { type = kafka, bootstrap = "{{kafka.Bootstrap}}", tables { people { topic = people } } }""";
+        await using (var reading = await RunningNode.StartAsync(Sub("bronze"), sources, Lake)) await reading.WaitForRowsAsync("bronze/app/people", 200);
+
+        await using (var node = await StartAsync("wrong", sources, "email { type = long }", rows: 80))
+        {
+            string[] words = ["120 of 200 rows went to the quarantine, which is 60 % of them and more than the 20 % that are expected; most break rule type:email"];
+            var plan = await NodeRun.OfAsync("plan", "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json");
+            var verify = await NodeRun.OfAsync("verify", "--lake", node.LakeDirectory, "-o", "json");
+
+            Assert.True(plan.ExitCode == ExitCode.Breached, plan.Messages);
+            Assert.Equal(words, JsonNode.Parse(plan.Data)!.AsArray().Where(row => (string?)row!["table"] == Silver && (string?)row["change"] == "too many quarantined").Select(row => (string)row!["why"]!));
+            Assert.True(verify.ExitCode == ExitCode.Breached, verify.Messages);
+            Assert.Equal(words, JsonNode.Parse(verify.Data)!.AsArray().Where(row => (string?)row!["thing"] == $"{Silver} quarantine").Select(row => (string)row!["detail"]!));
+            Assert.DoesNotContain("planted", plan.Data + plan.Messages + verify.Data + verify.Messages, StringComparison.Ordinal);
+        }
+
+        await using (var node = await StartAsync("mended", sources, "email { type = string }", rows: 200))
+        {
+            var plan = await NodeRun.OfAsync("plan", "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json");
+            var verify = await NodeRun.OfAsync("verify", "--lake", node.LakeDirectory, "-o", "json");
+
+            Assert.True(plan.ExitCode == ExitCode.Done, plan.Data + plan.Messages);
+            Assert.True(verify.ExitCode == ExitCode.Done, verify.Data + verify.Messages);
+        }
+    }
+
+    private async Task<RunningNode> StartAsync(string name, string sources, string column, int rows)
+    {
+        var node = await RunningNode.StartAsync(Sub(name), sources, Lake, $$"""
+            silver {
+              people { from = bronze/app/people, format = json, key = [id]
+                columns { id { type = long }
+                  {{column}} } }
+            }
+            """);
+        await node.WaitForRowsAsync(Silver, rows);
+        return node;
+    }
+
+    private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
+}
