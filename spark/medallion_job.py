@@ -641,7 +641,7 @@ class Run(object):
     def _check(self, step):
         rows = self._spark.sql(step["sql"]).take(1)
         if rows:
-            raise Failure("invalid", *filled(step["fault"], [text_of(value) for value in rows[0]]))
+            raise Failure(step["fault"].get("kind", "invalid"), *filled(step["fault"], [text_of(value) for value in rows[0]]))
 
     def _bring(self, step):
         self._figures[step["name"]] = [[text_of(value) for value in row] for row in self._spark.sql(step["sql"]).collect()]

@@ -40,6 +40,8 @@ public sealed partial class ArchitectureSpec
         ["DeadLetterCount.Code"] = "a code",
         ["RedriveLine.Code"] = "a code",
         ["QuarantineCount.Rule"] = "a name",
+        ["PlannedQuarantine.Rule"] = "a name",
+        ["TooManyAreQuarantined.Rule"] = "a name",
         ["PlannedRemake.What"] = "names of the configuration",
         ["PlannedField"] = "a path, a type and a line of the configuration",
         ["ShowQuarantineResult.Key"] = "columns",

@@ -53,6 +53,9 @@ public sealed class PipelineException : Exception
     /// </summary>
     public bool IsOfTable { get; init; }
 
+    /// <summary>Rows break a rule that stops their table, and what is made of it, until they are mended or the rule is.</summary>
+    public bool IsRuleBroken { get; init; }
+
     /// <summary>How long the dependency asks to be left alone; null: it says nothing.</summary>
     public TimeSpan? RetryAfter { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Operations.Verification;
 
@@ -23,6 +24,10 @@ internal static class VerificationText
             _ => $"NOT as promised: {string.Join(", ", broken)}. {looked}; the lines marked with 'no' say what to do.",
         };
     }
+
+    /// <summary>That more rows were set aside than is expected.</summary>
+    public static string Quarantined(long rows, long quarantined, int percentMax, string rule) =>
+        $"{quarantined:#,0} of {rows:#,0} rows went to the quarantine, which is {(100d * quarantined / rows).ToString("0.##", CultureInfo.InvariantCulture)} % of them and more than the {percentMax} % that are expected; most break rule {rule}";
 
     private static Finding Of(string thing, TableCheck? check, Evidence found, int times) => new(thing, found is not Flaw, Detail(check, found) + (times > 1 ? $" ({times:#,0} of this kind, the first is shown)" : ""),
         found switch
@@ -110,8 +115,7 @@ internal static class VerificationText
         (_, FatesDoNotBalance(var bronze, var fates)) => $"{bronze} Bronze rows, but {Fates(fates)} are {fates.Sum}",
         (_, InputIsBehind(var input, var madeFrom, var version)) => $"it was made from version {madeFrom} of {input}, which {(version < 0 ? "is gone" : $"is at version {version}")}",
 
-        (_, TooManyAreQuarantined(var rows, var quarantined, var percent, var percentMax, var rule)) =>
-            $"{quarantined:#,0} of {rows:#,0} rows went to the quarantine, which is {percent} % of them and more than the {percentMax} % that are expected; most break rule {rule}",
+        (_, TooManyAreQuarantined(var rows, var quarantined, var percentMax, var rule)) => Quarantined(rows, quarantined, percentMax, rule),
 
         (_, QueryReturnsTheSame(var rows)) => $"{rows:#,0} rows, as its query returns",
         (_, DefinitionHasChanged) => "its definition has changed: the next run makes it again",

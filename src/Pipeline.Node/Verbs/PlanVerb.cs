@@ -25,7 +25,7 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
         foreach (var remake in plan.Remakes) listing.Add(remake.Table.ToString(), Word(remake.Meaning), null, null, remake.What);
         foreach (var field in plan.Fields) listing.Add(field.Table.ToString(), "new field", field.Line, null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it");
         foreach (var mass in plan.Exceeding)
-            listing.Add(mass.Table.ToString(), "too many quarantined", null, null, $"{mass.Quarantined:#,0} of {mass.Rows:#,0} rows went to the quarantine, which is {mass.Percent} % of them and more than the {mass.PercentMax} % that are expected; most break rule {mass.Rule}");
+            listing.Add(mass.Table.ToString(), "too many quarantined", null, null, VerificationText.Quarantined(mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule));
         if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
         if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);

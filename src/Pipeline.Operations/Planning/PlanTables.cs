@@ -51,9 +51,9 @@ public sealed record PlannedField(TableId Table, string Path, string Type, long 
 /// <summary>More rows of a Silver table were set aside than is expected, and still are.</summary>
 /// <param name="Rows">New rows of the runs that did so.</param>
 /// <param name="Quarantined">Of those, the ones that were set aside.</param>
-/// <param name="Percent">The same as a text.</param>
+/// <param name="PercentMax">So many of a hundred are expected.</param>
 /// <param name="Rule">The rule that most of them break.</param>
-public sealed record PlannedQuarantine(TableId Table, long Rows, long Quarantined, string Percent, int PercentMax, string Rule);
+public sealed record PlannedQuarantine(TableId Table, long Rows, long Quarantined, int PercentMax, string Rule);
 
 /// <summary>What a change means for the rows that are there.</summary>
 public enum PlannedMeaning
@@ -163,7 +163,7 @@ public static class PlanTables
     {
         var percentMax = options.QuarantinePercentMaxOf(contract);
         return await lake.TryOpenAsync(contract.Table, cancellationToken) is { } table && MassQuarantine.Of(table.Current) is { } mass && mass.Exceeds(percentMax)
-            ? [new PlannedQuarantine(contract.Table, mass.Rows, mass.Quarantined, mass.Percent, percentMax, mass.Rule)] : [];
+            ? [new PlannedQuarantine(contract.Table, mass.Rows, mass.Quarantined, percentMax, mass.Rule)] : [];
     }
 
     private static PlannedMeaning MeaningOf(ChangeMeaning meaning) => meaning switch

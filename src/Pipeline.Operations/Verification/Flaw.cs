@@ -55,9 +55,9 @@ public sealed record IsAnotherTable(TableId? Of) : Flaw(Remedy.RestoreTable);
 /// <summary>More rows of a Silver table were set aside than is expected, and still are.</summary>
 /// <param name="Rows">New rows of the runs that did so.</param>
 /// <param name="Quarantined">Of those, the ones that were set aside.</param>
-/// <param name="Percent">The same as a text.</param>
+/// <param name="PercentMax">So many of a hundred are expected.</param>
 /// <param name="Rule">The rule that most of them break.</param>
-public sealed record TooManyAreQuarantined(long Rows, long Quarantined, string Percent, int PercentMax, string Rule) : Flaw(Remedy.MendRowsOrRule);
+public sealed record TooManyAreQuarantined(long Rows, long Quarantined, int PercentMax, string Rule) : Flaw(Remedy.MendRowsOrRule);
 
 public sealed record CommitIsMissing(long Version) : Flaw(Remedy.RestoreCommit);
 

@@ -140,7 +140,7 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
     /// <param name="percentMax">Null: as of the table's last run.</param>
     private static IReadOnlyList<CheckedTable> Exceeding(TableId id, int? percentMax, Snapshot snapshot) =>
         MassQuarantine.Of(snapshot) is { } mass && (percentMax ?? mass.PercentMax) is var expected && mass.Exceeds(expected)
-            ? [new CheckedTable(id, new TableCheck.Quarantined(), new TooManyAreQuarantined(mass.Rows, mass.Quarantined, mass.Percent, expected, mass.Rule))] : [];
+            ? [new CheckedTable(id, new TableCheck.Quarantined(), new TooManyAreQuarantined(mass.Rows, mass.Quarantined, expected, mass.Rule))] : [];
 
     /// <summary>Tables that shall be here and are not, and whether they ever were.</summary>
     private async Task<IReadOnlyList<CheckedTable>> OfMissingAsync(IReadOnlyCollection<TableId> there, IReadOnlyDictionary<TableId, string> made, LakeQuery query, CancellationToken cancellationToken)

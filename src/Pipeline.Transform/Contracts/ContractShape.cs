@@ -128,14 +128,14 @@ public sealed record ContractShape
             }
 
             changes.AddRange(then.Where(known => now.All(one => name(one) != name(known)))
-                .Select(known => new ContractChange(part, name(known), ChangeKind.Removed, severity(known) == Severity.Quarantine ? ChangeMeaning.JudgeQuarantine : ChangeMeaning.Nothing)));
+                .Select(known => new ContractChange(part, name(known), ChangeKind.Removed, severity(known) != Severity.Warn ? ChangeMeaning.JudgeQuarantine : ChangeMeaning.Nothing)));
         }
     }
 
     /// <summary>Rows in the table keep to what set rows aside or ended the run; rows of the quarantine have broken what set them aside.</summary>
     private static ChangeMeaning Meaning(Severity? then, Severity now, bool isSame) => (then, now, isSame) switch
     {
-        (_, Severity.Warn, _) => then == Severity.Quarantine ? ChangeMeaning.JudgeQuarantine : ChangeMeaning.Nothing,
+        (_, Severity.Warn, _) => then is Severity.Quarantine or Severity.Fail ? ChangeMeaning.JudgeQuarantine : ChangeMeaning.Nothing,
         (Severity.Quarantine, Severity.Fail, true) => ChangeMeaning.JudgeQuarantine,
         (Severity.Fail, Severity.Quarantine, true) => ChangeMeaning.Nothing,
         _ => ChangeMeaning.Rebuild,

@@ -14,7 +14,7 @@ public enum Severity
     /// <summary>It goes to the table's quarantine with the rule's name.</summary>
     Quarantine,
 
-    /// <summary>The run stops and changes nothing.</summary>
+    /// <summary>The run stops and changes nothing, unless its source has mended the row since.</summary>
     Fail,
 }
 
@@ -133,6 +133,9 @@ public sealed record SilverContract
 
     /// <summary>Whether people see less of it than its source has: what was received is kept from them too.</summary>
     public bool Masks => Columns.Any(column => column.Mask != Mask.None);
+
+    /// <summary>Whether rows may stop it.</summary>
+    public bool Stops => Rules.Any(rule => rule.Severity == Severity.Fail) || References.Any(reference => reference.Severity == Severity.Fail);
 
     public SilverColumn Column(string name) => Columns.Single(column => column.Name == name);
 

@@ -323,6 +323,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobFailed { IsFinal: true }) _saidToWait.Add(happened.Table);
         if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
             _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
+        if (happened is JobFailed { IsRuleBroken: true } && _state.Find(happened.Table) is { IsRuleBroken: false } && _state.Apply(happened) is var stopped
+            && stopped.Tables.Where(table => stopped.StopOf(table)?.Table == happened.Table).Select(table => table.Table).ToList() is { Count: > 0 } behind)
+            _log.Warning("{Tables} stand behind {Table}, and go on with it", string.Join(", ", behind), happened.Table);
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
         if (happened is JobSucceeded succeeded) Report(succeeded);
         if (happened is JobSucceeded && message is JobEnded { Result.Fields: { } fields } && _graph.TrySilver(happened.Table) is { } contract) Report(contract, fields);

@@ -73,13 +73,14 @@ internal sealed record JobPlanned(TableId Table, JobPins? Pins) : INoSerializati
 /// <summary>A run ended, or could not be planned: with a result, with a fault, or because another run got there first.</summary>
 /// <param name="Pins">The run; null: it could not be planned.</param>
 /// <param name="Superseded">What the other run did: plan again, nothing is wrong.</param>
-public sealed record JobEnded(TableId Table, JobPins? Pins, JobResult? Result, Fault? Fault, string? Superseded = null)
+/// <param name="IsRuleBroken">Rows break a rule that stops what is made of the table too; null: it is something else, or a node of a release before has run it.</param>
+public sealed record JobEnded(TableId Table, JobPins? Pins, JobResult? Result, Fault? Fault, string? Superseded = null, bool? IsRuleBroken = null)
 {
     internal static JobEnded Failed(TableId table, JobPins? pins, Exception cause) => cause switch
     {
         JobSupersededException superseded => new JobEnded(table, pins, Result: null, Fault: null, superseded.Message),
         AggregateException { InnerExceptions: [var one] } => Failed(table, pins, one),
-        _ => new JobEnded(table, pins, Result: null, Fault.Of($"Table {table}", cause)),
+        _ => new JobEnded(table, pins, Result: null, Fault.Of($"Table {table}", cause), IsRuleBroken: cause is PipelineException { IsRuleBroken: true } ? true : null),
     };
 }
 
@@ -100,7 +101,8 @@ public sealed record JobRequested(TableId Table, DateTimeOffset At, JobPins Pins
 public sealed record JobSucceeded(TableId Table, DateTimeOffset At, long Run, long Version, long? Rows, TimeSpan Took, bool? IsBehind = null) : MedallionEvent(Table, At);
 
 /// <param name="IsFinal">Somebody has to mend something: it is tried again slowly.</param>
-public sealed record JobFailed(TableId Table, DateTimeOffset At, long Run, string Message, bool IsFinal) : MedallionEvent(Table, At);
+/// <param name="IsRuleBroken">Rows break a rule that stops what is made of the table too; null: it is something else.</param>
+public sealed record JobFailed(TableId Table, DateTimeOffset At, long Run, string Message, bool IsFinal, bool? IsRuleBroken = null) : MedallionEvent(Table, At);
 
 /// <summary>The run's plan no longer holds; the table is planned again.</summary>
 public sealed record JobDropped(TableId Table, DateTimeOffset At, long Run, string Reason) : MedallionEvent(Table, At);
@@ -119,5 +121,6 @@ public sealed record MedallionSnapshot(RememberedTable[] Tables);
 /// <summary>A table in <see cref="MedallionSnapshot"/>.</summary>
 /// <param name="RowsMax">Bronze rows of its next run; null: as many as configured.</param>
 /// <param name="Handle">The execution of the running job; null: none is known.</param>
+/// <param name="IsRuleBroken">Rows break a rule that stops what is made of it too; null: none is known to.</param>
 public sealed record RememberedTable(TableId Table, JobPins? Running, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
-    DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null, JobHandle? Handle = null);
+    DateTimeOffset? ReflectsUntil, bool IsPaused, long? RowsMax = null, JobHandle? Handle = null, bool? IsRuleBroken = null);

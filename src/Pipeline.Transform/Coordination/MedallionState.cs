@@ -74,6 +74,9 @@ internal sealed record TableState(TableId Table, ImmutableArray<TableId> Inputs)
     /// <summary>Somebody has to mend something: it is tried again slowly, sooner when something changes.</summary>
     public bool IsStopped { get; init; }
 
+    /// <summary>Rows break a rule that stops it, and what is made of it, until a run has ended well.</summary>
+    public bool IsRuleBroken { get; init; }
+
     /// <summary>How often in a row it has stopped.</summary>
     public int Halts { get; init; }
 
@@ -149,7 +152,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         JobRequested requested => table with { IsPlanning = false, Running = requested.Pins, Handle = requested.Handle, LastRunAt = requested.At, IsTriggered = false },
         JobSucceeded succeeded => table with
         {
-            Running = null, Handle = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, FailedBefore = null, Halts = 0, Error = null, IsStopped = false, IsLookedAtAgain = false,
+            Running = null, Handle = null, Run = succeeded.Run, Version = succeeded.Version, Rows = succeeded.Rows, LastTook = succeeded.Took, FailedAttempts = 0, FailedBefore = null, Halts = 0, Error = null, IsStopped = false, IsRuleBroken = false, IsLookedAtAgain = false,
             ReflectsUntil = table.Running?.ReflectsUntil ?? table.ReflectsUntil,
             // A run reads a bounded piece of what has piled up: the rest is due next.
             PendingSince = table.PendingSince ?? (IsBehind(table, succeeded) ? succeeded.At : null),
@@ -158,7 +161,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         },
         JobFailed failed => table with
         {
-            Running = null, Handle = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, FailedBefore = new FailedBefore((table.FailedBefore?.Attempts ?? 0) + 1, table.FailedBefore?.Since ?? failed.At), Error = failed.Message, IsStopped = failed.IsFinal,
+            Running = null, Handle = null, IsPlanning = false, FailedAttempts = table.FailedAttempts + 1, FailedBefore = new FailedBefore((table.FailedBefore?.Attempts ?? 0) + 1, table.FailedBefore?.Since ?? failed.At), Error = failed.Message, IsStopped = failed.IsFinal, IsRuleBroken = table.IsRuleBroken || failed.IsRuleBroken == true,
             NotBefore = failed.At + (failed.IsFinal ? Options.HaltRetry.Delay(table.Halts + 1) : Options.Retry.Delay(table.FailedAttempts + 1)), Halts = failed.IsFinal ? table.Halts + 1 : 0, PendingSince = table.PendingSince ?? failed.At, LastRunAt = failed.At,
             IsTriggered = table.IsLookedAtAgain, IsLookedAtAgain = false,
         },
@@ -170,13 +173,13 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     });
 
     public MedallionSnapshot ToSnapshot() => new([.. Tables.Select(table => new RememberedTable(table.Table, table.Running, table.Run, table.Version, table.Rows,
-        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax, table.Handle))]);
+        table.LastRunAt, table.LastTook, table.ReflectsUntil, table.IsPaused, table.RowsMax, table.Handle, table.IsRuleBroken ? true : null))]);
 
     /// <summary>Takes over what is remembered of tables that are still configured.</summary>
     public MedallionState Restore(MedallionSnapshot snapshot) => snapshot.Tables.Aggregate(this, (state, r) => state.With(r.Table, table => table with
     {
         Running = r.Running, Run = r.Run, Version = r.Version, Rows = r.Rows, LastRunAt = r.LastRunAt, LastTook = r.LastTook, ReflectsUntil = r.ReflectsUntil, IsPaused = r.IsPaused,
-        RowsMax = r.RowsMax, Handle = r.Handle,
+        RowsMax = r.RowsMax, Handle = r.Handle, IsRuleBroken = r.IsRuleBroken == true,
     }));
 
     /// <summary>
@@ -194,11 +197,20 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     public MedallionStatus ToStatus(DateTimeOffset now) => new([.. Tables.Select(table => new TableStatus(table.Table,
         table.Running is not null ? TableActivity.Running
         : table.IsPaused ? TableActivity.Paused
-        : table.IsStopped ? TableActivity.Stopped
+        : table.IsStopped || StopOf(table) is not null ? TableActivity.Stopped
         : table.FailedAttempts > 0 && table.NotBefore > now ? TableActivity.BackingOff
         : table.PendingSince is not null ? TableActivity.Waiting
         : TableActivity.Current,
-        table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error))]);
+        table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error ?? (StopOf(table) is { } stop ? $"Table {table.Table}: it waits for {stop.Table}. {stop.Error}" : null)))]);
+
+    /// <summary>The table that has to go on before a Gold table does, since rows of it break a rule that stops what is made of them; null: none.</summary>
+    public TableState? StopOf(TableState table)
+    {
+        if (!table.IsGold) return null;
+        foreach (var input in table.Inputs.Select(Find).OfType<TableState>())
+            if ((input.IsRuleBroken ? input : StopOf(input)) is { } stop) return stop;
+        return null;
+    }
 
     private MedallionState See(InputSeen input, DateTimeOffset now)
     {
@@ -254,6 +266,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     private bool IsDue(TableState table, DateTimeOffset now)
     {
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
+        if (StopOf(table) is not null) return false;
         if (table.IsTriggered) return true;
         // A moment further ahead than anything is put off was written before the clock was set back: it is no reason to wait.
         if (now < table.NotBefore && table.NotBefore - now <= (table.IsStopped ? Options.HaltRetry : Options.Retry).BackoffMax) return false;
@@ -282,7 +295,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
                 : new Decision(this, [new JobRequested(planned.Table, now, pins)], []);
         }
 
-        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, IsLookedAtAgain = false, FailedAttempts = 0, FailedBefore = null, Halts = 0, IsStopped = false, Error = null }));
+        return Decision.Of(With(planned.Table, table => table with { IsPlanning = false, IsTriggered = false, IsLookedAtAgain = false, FailedAttempts = 0, FailedBefore = null, Halts = 0, IsStopped = false, IsRuleBroken = false, Error = null }));
     }
 
     private bool IsBehind(TableState table, JobSucceeded succeeded) => succeeded.IsBehind == true || HasMore(table.Running);
@@ -315,7 +328,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         // What did not fit, or took too long, may fit when less goes on beside it.
         var isTriedAgain = fault.IsTriedAgain || fault.Kind == FaultKind.TooLarge;
         var isFinal = !isTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
-        return new Decision(free, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal)], []);
+        return new Decision(free, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal, ended.IsRuleBroken)], []);
     }
 
     /// <summary>Not one that has been told before, nor of a run that was given up.</summary>

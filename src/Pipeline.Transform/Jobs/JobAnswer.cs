@@ -46,9 +46,13 @@ public sealed record AnsweredFile(string Path, long Size, long Rows)
 }
 
 /// <summary>Why a run has failed.</summary>
-/// <param name="Kind">A <see cref="FaultKind"/> in kebab case.</param>
+/// <param name="Kind">A <see cref="FaultKind"/> in kebab case, or <see cref="RuleBroken"/>.</param>
 public sealed record AnsweredFailure(string Kind, string Thing, string Cause, string Next)
 {
-    public PipelineException ToException() =>
-        new(Enum.TryParse<FaultKind>(Kind.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var kind) ? kind : FaultKind.Defect, Thing, Cause, Next);
+    /// <summary>The kind of rows that break a rule which stops their table and what is made of it.</summary>
+    public const string RuleBroken = "rule-broken";
+
+    public PipelineException ToException() => Kind == RuleBroken
+        ? new(FaultKind.Invalid, Thing, Cause, Next) { IsRuleBroken = true }
+        : new(Enum.TryParse<FaultKind>(Kind.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var kind) ? kind : FaultKind.Defect, Thing, Cause, Next);
 }

@@ -115,8 +115,11 @@ public sealed record JobOutput(string Name, string Location, ImmutableArray<JobC
 /// <summary>A message of a failure with places <c>{0}</c>, <c>{1}</c>, … for values.</summary>
 public sealed partial record FaultWords(string Thing, string Cause, string Next)
 {
+    /// <summary><see cref="AnsweredFailure.RuleBroken"/>, or null: <c>invalid</c>.</summary>
+    public string? Kind { get; init; }
+
     public PipelineException ToException(IReadOnlyList<object?> values, Exception? inner = null) =>
-        new(FaultKind.Invalid, Fill(Thing, values), Fill(Cause, values), Fill(Next, values), inner);
+        new(FaultKind.Invalid, Fill(Thing, values), Fill(Cause, values), Fill(Next, values), inner) { IsRuleBroken = Kind == AnsweredFailure.RuleBroken };
 
     // A value may look like a place: each text is read once.
     private static string Fill(string text, IReadOnlyList<object?> values) =>

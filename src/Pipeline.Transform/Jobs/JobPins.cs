@@ -72,6 +72,11 @@ public sealed record JobPins
     /// <summary>How often somebody had asked for the whole quarantine to be judged again; null: never.</summary>
     public long? Redrives { get; init; }
 
+    /// <summary>
+    /// Where it reads less than Bronze has, and rows may break a rule that stops it: the version up to which it looks whether they were mended since. Null: it reads all, or nothing stops it.
+    /// </summary>
+    public long? BronzeAhead { get; init; }
+
     /// <summary>The run reflects every Bronze row committed up to this time; null when unknown.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
 
@@ -110,7 +115,7 @@ public sealed record JobPins
     /// </summary>
     public bool IsSame(JobPins? other) => other is not null && Run == other.Run && (Statements is null || other.Statements is null || (Statements == other.Statements && Inputs.SequenceEqual(other.Inputs))) && RowsOnly.ToJson() == other.RowsOnly.ToJson();
 
-    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null, FailedBefore = null, Statements = null, IsAnew = null, Inputs = [.. Inputs.Select(input => input with { Id = null, Commit = null })] };
+    private JobPins RowsOnly => this with { Engine = null, EngineWhy = null, FailedBefore = null, Statements = null, IsAnew = null, BronzeAhead = null, Inputs = [.. Inputs.Select(input => input with { Id = null, Commit = null })] };
 
     public PinnedInput? Input(TableId table) => Inputs.FirstOrDefault(input => input.Table == table);
 

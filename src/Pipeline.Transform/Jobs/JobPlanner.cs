@@ -170,6 +170,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Rows = rows,
             JudgesAgain = judgesAgain ? true : null,
             Redrives = redriven > 0 ? redriven : null,
+            BronzeAhead = contract.Stops && bronze.Current.Version > upTo ? bronze.Current.Version : null,
             HeldRowsMax = quarantine?.Current.RowCount is { } waiting ? Math.Min(waiting, rowsMax) : null,
             HeldBytesMax = quarantine?.Current.RowCount is null ? null : HeldBytesMax(rowsMax),
             ReflectsUntil = read.CommittedAt,
@@ -265,6 +266,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var snapshot = await bronze.AtVersionAsync(pins.Input(contract.From)!.Version, cancellationToken);
         var epoch = SourceEnd.SnapshotOf(snapshot);
         var checking = new SilverSql(contract, snapshot.Schema, dialect, epoch is not null);
+        var aheadEpoch = pins.BronzeAhead is { } ahead ? SourceEnd.SnapshotOf(await bronze.AtVersionAsync(ahead, cancellationToken)) : null;
         return new JobStatements
         {
             Format = JobStatements.CurrentFormat,
@@ -277,7 +279,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
                 Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch,
                 checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0), contract.Masks ? true : null, ContractShape.Of(contract).ToJson(), checking.Lacking,
                 UnreadFieldsSql.Of(contract, SilverSql.BronzeFields(snapshot.Schema), BronzeShape.Of(snapshot.Schema).Document, dialect),
-                options.QuarantinePercentMaxOf(contract)),
+                options.QuarantinePercentMaxOf(contract), contract.Stops ? checking.Mended(aheadEpoch) : null),
             TimelyWithin = options.LagMax,
         };
     }
@@ -294,6 +296,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Kind = statements.Kind,
             Dialect = dialect,
             Inputs = [.. inputs],
+            Ahead = pins.BronzeAhead is { } ahead ? await AheadAsync(pins.Inputs[0], ahead, cancellationToken) : [],
             Columns = statements.Columns,
             Key = statements.Key,
             Sql = statements.Sql,
@@ -309,6 +312,21 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
         var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
         return new JobInput(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files);
+    }
+
+    /// <summary>What has come to Bronze behind what a run reads. What is not kept any more is not looked at.</summary>
+    private async ValueTask<ImmutableArray<JobFile>> AheadAsync(PinnedInput read, long ahead, CancellationToken cancellationToken)
+    {
+        var bronze = (await tables.TryOpenAsync(read.Table, cancellationToken))!;
+        try
+        {
+            return await BronzeRange.IsGoneAsync(bronze, read.Version, cancellationToken) ? [] : await BronzeRange.FilesAsync(bronze, read.Version, ahead, cancellationToken);
+        }
+        catch (PipelineException e) when (!e.IsTransient)
+        {
+            // What is wrong with it says the run that reads it.
+            return [];
+        }
     }
 
     private static IEnumerable<string> Rules(SilverContract contract) =>

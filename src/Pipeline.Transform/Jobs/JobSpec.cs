@@ -57,10 +57,11 @@ public enum JobKind
 /// <param name="Judging">By what rules it judges: <see cref="ContractFingerprint.OfJudging"/>; null: of a release that did not say.</param>
 /// <param name="Fields">Finds members of documents that no column reads; empty: there are none to find; null: nobody looks.</param>
 /// <param name="QuarantinePercentMax">So many of a hundred rows may be set aside before it is told; null: of a release that did not look.</param>
+/// <param name="Mended">Finds, of the rows that break a rule which stops the run, those that the source has mended in what the run does not read yet; null: none can stop it, or of a release that did not look.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
     RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null,
-    string? Fields = null, int? QuarantinePercentMax = null);
+    string? Fields = null, int? QuarantinePercentMax = null, string? Mended = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>
@@ -95,6 +96,9 @@ public sealed record JobSpec
     public required SqlDialect Dialect { get; init; }
 
     public required ImmutableArray<JobInput> Inputs { get; init; }
+
+    /// <summary>Files of Bronze behind those that it reads: <see cref="JobPins.BronzeAhead"/>.</summary>
+    public ImmutableArray<JobFile> Ahead { get; init; } = [];
 
     /// <summary>The output table's columns.</summary>
     public required ImmutableArray<JobColumn> Columns { get; init; }

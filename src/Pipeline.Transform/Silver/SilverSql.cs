@@ -89,17 +89,23 @@ public sealed class SilverSql
     }
 
     /// <summary>The rows with their columns typed.</summary>
-    private string Typed => $"""
+    private string Typed => TypedOf("bronze", $"""
+
+          UNION ALL
+          SELECT {Lines("    ", _bronze.Select(FromText))},
+            _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
+          FROM {Received("held", _bronze)}
+        """);
+
+    /// <param name="rows">Of Bronze.</param>
+    /// <param name="others">Rows beside them.</param>
+    private string TypedOf(string rows, string others) => $"""
         -- {_contract.Table} from {_contract.From}
         WITH source AS (
           SELECT {Lines("    ", _bronze.Select(f => $"{_sql.Name(f.Name)} AS {Raw(f.Name)}"))},
             _file, _file_row, {_sql.Null(StringType.Default)} AS _held_rules, {_sql.Null(StringType.Default)} AS _held_row,
             {_sql.Null(Int64Type.Default)} AS _held_version, {_sql.Null(BronzeColumns.Timestamp)} AS _held_at
-          FROM bronze
-          UNION ALL
-          SELECT {Lines("    ", _bronze.Select(FromText))},
-            _bronze_file, _bronze_row, _rules, _row, _bronze_version, _quarantined_at
-          FROM {Received("held", _bronze)}
+          FROM {rows}{others}
         ),
         {Parsed(_documents)}
         typed AS (
@@ -139,13 +145,13 @@ public sealed class SilverSql
         ruled AS (
           SELECT *,
             {Broken(isApart)} AS _broken,
-            {Listed(UserRules(Severity.Warn, isApart))} AS _warned,
-            {Listed(UserRules(Severity.Fail, isApart))} AS _failed{(Required.Count == 0 ? "" : $",\n    {Listed(Required.Select(Lacks))} AS _lacks")}
+            {Listed(UserRules(isApart, Severity.Warn))} AS _warned,
+            {Listed(UserRules(isApart, Severity.Fail))} AS _failed{(Required.Count == 0 ? "" : $",\n    {Listed(Required.Select(Lacks))} AS _lacks")}
           FROM {(_hasEnds ? "placed" : "typed")}{(isApart ? " LEFT JOIN outcomes USING (_file, _file_row)" : "")}
         ),
         referenced AS (
           SELECT r.*,
-            {Listed(Missing(Severity.Quarantine))} AS _missing,
+            {Listed(Missing(Severity.Quarantine, Severity.Fail))} AS _missing,
             {Listed(Missing(Severity.Warn))} AS _missing_warned,
             {Listed(Missing(Severity.Fail))} AS _missing_failed
           FROM ruled AS r{string.Concat(_contract.References.Select(Join))}
@@ -236,7 +242,7 @@ public sealed class SilverSql
     {
         get
         {
-            var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity == Severity.Quarantine).ToList();
+            var awaited = _contract.References.Select((reference, i) => (Reference: reference, Index: i)).Where(pair => pair.Reference.Severity != Severity.Warn).ToList();
             var columns = awaited.Select(pair => _sources.Single(source => source.Column.Name == pair.Reference.Column)).Distinct().ToList();
             // What no parent is found by is not looked at.
             var texts = _bronze.Where(one => (_hasEnds && _order.Placing.Contains(one.Name)) || columns.Exists(source => source.Reads(one))).ToList();
@@ -340,6 +346,52 @@ public sealed class SilverSql
         }
     }
 
+    /// <summary>
+    /// Of the rows that break a rule which stops the run, those that its source has mended in what the run does not read yet: there is a newer
+    /// row of their key that is good and whole, or a delete, or they were removed there with others.
+    /// </summary>
+    /// <remarks>The engine provides <c>failing</c>, rows of <c>checked</c>; <c>bronze_ahead</c>, as <c>bronze</c>. The result: <c>_file</c>, <c>_file_row</c>.</remarks>
+    /// <param name="aheadEpoch">What of earlier epochs is gone: of this one Bronze has a finished snapshot there. Null: of none.</param>
+    public string Mended(int? aheadEpoch)
+    {
+        var key = _sql.Names(_contract.Key);
+        var isKnown = string.Join(" AND ", _contract.Key.Select(name => $"{_sql.Name(name)} IS NOT NULL"));
+        var places = _order.OwnColumns.ToList();
+        var columns = $"{key}, {_sql.Names(places)}";
+        var gone = aheadEpoch is { } epoch && _order.Epoch is not null ? $"""
+
+              UNION
+              SELECT _file, _file_row FROM failing WHERE {_order.EpochOf("")} < {epoch}
+            """ : "";
+        var truncated = _hasChanged ? $"""
+
+              UNION
+              SELECT f._file, f._file_row FROM failing AS f
+              CROSS JOIN (SELECT * FROM ({Ends("source", "_s_", isBronze: true)}) AS ends ORDER BY {RowOrder.LastEnd} LIMIT 1) AS l WHERE {_order.IsBefore("f.", "l.")}
+            """ : "";
+        return $"""
+            {TypedOf("bronze_ahead", "")},
+            ruled AS (
+              SELECT *, {Broken(isApart: false)} AS _broken FROM typed
+            ),
+            told AS (
+              SELECT {Lines("    ", [.. _contract.KeyColumns.Select(column => Stored(column.ToField())), .. places.Select(_sql.Name)])}
+              FROM ruled WHERE _broken = '' AND _op <> 't' AND {isKnown} AND (_op = 'd' OR {_carried.IsWhole(isTable: false)})
+            ),
+            places AS (
+              SELECT _file, _file_row, {columns}, false AS _settles FROM failing WHERE {isKnown}
+              UNION ALL
+              SELECT {_sql.Null(StringType.Default)}, {_sql.Null(Int64Type.Default)}, {columns}, true FROM told SEMI JOIN (SELECT {key} FROM failing) AS failing_keys USING ({key})
+            ),
+            ranked AS (
+              SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", _order.OwnTerms)}, _settles ASC NULLS FIRST) AS _n FROM places
+            )
+            SELECT _file, _file_row
+            FROM (SELECT *, max(CASE WHEN _settles THEN _n END) OVER (PARTITION BY {key}) AS _last FROM ranked) AS r
+            WHERE NOT _settles AND _n < _last{gone}{truncated}
+            """;
+    }
+
     /// <summary>Rows that a truncate, or a newer snapshot, has removed.</summary>
     private string Gone
     {
@@ -408,7 +460,7 @@ public sealed class SilverSql
         var own = Listed(
         [
             .. _sources.SelectMany(BuiltInRules),
-            .. UserRules(Severity.Quarantine, isApart),
+            .. UserRules(isApart, Severity.Quarantine, Severity.Fail),
         ]);
         var others = _documents.Select(document => $"WHEN {Malformed(document)} THEN '{SilverContract.MalformedJsonRule}'").ToList();
         if (_hasChanged) others.Insert(0, "WHEN _op = 't' THEN ''");
@@ -431,16 +483,16 @@ public sealed class SilverSql
     }
 
     /// <summary>Null, that a row does not say, passes. A row on which the condition itself fails breaks it under a name that says so.</summary>
-    private IEnumerable<string> UserRules(Severity severity, bool isApart) =>
-        _contract.Rules.Select((rule, i) => (Rule: rule, Index: i)).Where(pair => pair.Rule.Severity == severity).Select(pair => isApart
+    private IEnumerable<string> UserRules(bool isApart, params Severity[] severities) =>
+        _contract.Rules.Select((rule, i) => (Rule: rule, Index: i)).Where(pair => severities.Contains(pair.Rule.Severity)).Select(pair => isApart
             ? $"CASE {RulesApart.Outcome(pair.Index)} WHEN {RulesApart.IsFalse} THEN '{pair.Rule.Name}' WHEN {RulesApart.Failed} THEN '{SilverContract.ErrorRule(pair.Rule.Name)}' END"
             : $"CASE WHEN {IsRow} AND NOT ({Closed(pair.Rule.Check)}) THEN '{pair.Rule.Name}' END");
 
     /// <summary>A comment at its end ends with its line.</summary>
     private string Closed(string check) => _sql.Render(check) + (check.Contains("--", StringComparison.Ordinal) ? "\n" : "");
 
-    private IEnumerable<string> Missing(Severity severity) =>
-        _contract.References.Select((reference, i) => (reference, i)).Where(pair => pair.reference.Severity == severity)
+    private IEnumerable<string> Missing(params Severity[] severities) =>
+        _contract.References.Select((reference, i) => (reference, i)).Where(pair => severities.Contains(pair.reference.Severity))
             .Select(pair => $"CASE WHEN {IsRow} AND _broken = ''{(_hasEnds ? " AND NOT _truncated" : "")} AND {_sql.Name(pair.reference.Column)} IS NOT NULL AND reference_{pair.i}._to IS NULL THEN '{pair.reference.Name}' END");
 
     private string Join(Reference reference, int index) =>

@@ -79,6 +79,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
         new JobRelation("quarantine_all", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)) { NeededWhen = "last_truncate" },
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
+        .. _silver.Mended is null ? [] : (JobRelation[])[new JobRelation("bronze_ahead", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Ahead) { Origin = true, NeededWhen = "failing" }],
     ];
 
     /// <summary>Make <c>checked</c>, or <c>judged</c>: every row typed, with the rules that it breaks.</summary>
@@ -105,11 +106,14 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
                     new DefineStep(Judged, _silver.Apart.Checked) { Keep = true },
                 ],
             };
-            yield return new CheckStep($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM {Judged} WHERE _failures <> '' GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
-                new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}",
-                    "Correct the source and the rows in Bronze, or lower the rule's severity to quarantine."));
+            if (_silver.Mended is null) yield return Stops($"SELECT * FROM {Judged} WHERE _failures <> ''");
         }
     }
+
+    /// <summary>Ends the run where rows break a rule that stops it.</summary>
+    private CheckStep Stops(string rows) => new($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM ({rows}) AS stopping GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
+        new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}: the table stands, and what is made of it",
+            "It goes on by itself when its source has mended or deleted these rows; or change the rule in the contract, or its severity.") { Kind = AnsweredFailure.RuleBroken });
 
     /// <summary>The rows with the rules that they break by themselves; where some may lack what is required, <c>checked</c> is made of them when the table's rows are known.</summary>
     private string Judged => _silver.Lacking is null ? "checked" : "judged";
@@ -151,6 +155,14 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             }
 
             yield return new DefineStep("settled", _silver.Settled ?? $"SELECT _file, _file_row, false AS _was, false AS _waited, 0 AS _gone FROM checked WHERE false") { Keep = true };
+            if (_silver.Mended is { } mended)
+            {
+                yield return new DefineStep("failing", "SELECT * FROM checked ANTI JOIN settled USING (_file, _file_row) WHERE _failures <> ''") { Keep = true };
+                // Where a rule fails on a row that is not the run's, nobody knows of any that it is mended.
+                yield return new DefineStep("mended", mended) { Keep = true, Otherwise = [new DefineStep("mended", "SELECT _file, _file_row FROM failing WHERE false") { Keep = true }] };
+                yield return Stops("SELECT * FROM failing ANTI JOIN mended USING (_file, _file_row)");
+            }
+
             yield return new FiguresStep(SettledFigures, "SELECT count(*) FILTER (WHERE _was) AS left_rows, count(*) FILTER (WHERE NOT _was) AS new_rows, count(*) FILTER (WHERE _gone = 1) AS gone, count(*) FILTER (WHERE _waited) AS waited FROM settled",
                 [new JobColumn("left_rows", "long"), new JobColumn("new_rows", "long"), new JobColumn("gone", "long"), new JobColumn("waited", "long")]);
             yield return new DefineStep("latest", $"SELECT * FROM ({_silver.Latest}) AS decided WHERE NOT _existing") { Keep = true };

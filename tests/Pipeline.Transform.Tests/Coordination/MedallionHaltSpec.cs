@@ -16,6 +16,32 @@ public sealed class MedallionHaltSpec : MedallionScene
     }
 
     [Fact]
+    public void What_is_made_of_a_table_whose_rows_break_a_rule_waits_for_it_over_restarts_and_other_faults()
+    {
+        Offer(1);
+        Tick();
+        Planned(Users, 1);
+        Decide(JobEnded.Failed(Users, RunOf(Users), new PipelineException(FaultKind.Invalid, "Table silver/users", "rows break a rule", "Mend them.") { IsRuleBroken = true }));
+        Run(Orders, 1, 1, 1, CrmOrders);
+        Assert.Equal(TableActivity.Stopped, Status(Sales).Activity);
+        Assert.Equal("Table gold/sales: it waits for silver/users. Table silver/users: rows break a rule. Mend them.", Status(Sales).Error);
+
+        State = Fresh(Options with { JobsMax = 9 }, Now).Restore(State.ToSnapshot());
+        Now += Options.LagMax + Second;
+        Assert.DoesNotContain("plan gold/sales", Tick());
+        Planned(Users, 2);
+        Failed(Users, isTransient: true);
+        Decide(new TriggerTable(Sales));
+        Assert.DoesNotContain("plan gold/sales", Tick());
+
+        Decide(new TriggerTable(Users));
+        Tick();
+        Planned(Users, 2);
+        Ended(Users, 2, version: 2);
+        Assert.Contains("plan gold/sales", Tick());
+    }
+
+    [Fact]
     public void Each_halt_in_a_row_is_longer_and_a_halted_table_is_looked_at_by_itself()
     {
         HaltUsers();
