@@ -7,19 +7,31 @@ using Pipeline.Sources.Kafka.Reading;
 namespace Pipeline.Sources.Kafka;
 
 /// <summary>Looks at everything that reading needs and tells what puts it right.</summary>
-internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics topics, KafkaConnections connections, ISourceOwner owner)
+internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients clients, KafkaTopics topics, KafkaConnections connections, ISourceOwner owner)
 {
     public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
     {
         try
         {
             var described = await topics.DescribeAsync([.. options.Tables.Select(table => table.Topic)], cancellationToken);
-            return [new Finding(options.Thing, Ok: true, "brokers answer"), .. described.Select(CheckTopic), .. await CheckGroupAsync(described, cancellationToken)];
+            var unread = await FetchAsync(described, cancellationToken);
+            return [new Finding(options.Thing, Ok: true, "brokers answer"), .. described.Select(topic => CheckTopic(topic, unread)), .. await CheckGroupAsync(described, cancellationToken)];
         }
         catch (PipelineException e)
         {
             return [new Finding(e.Thing, Ok: false, e.Cause, e.NextStep)];
         }
+    }
+
+    /// <summary>The topics that can be described and not be read, and why: one partition of each is fetched from.</summary>
+    private async ValueTask<IReadOnlyDictionary<string, Error>> FetchAsync(IReadOnlyList<KafkaTopic> described, CancellationToken cancellationToken)
+    {
+        var led = described.Where(topic => topic.Error is null && topic.Leaderless.Count < topic.Partitions)
+            .Select(topic => new TopicPartition(topic.Name, Enumerable.Range(0, topic.Partitions).Except(topic.Leaderless).First())).Distinct().ToList();
+        if (led.Count == 0) return new Dictionary<string, Error>();
+        var config = await clients.ConfigureAsync(cancellationToken);
+        var failed = await Blocking.RunAsync(() => FetchTrial.Run(clients, config, led, options.RequestTimeout, cancellationToken), cancellationToken);
+        return failed.ToDictionary(pair => pair.Key.Topic, pair => pair.Value, StringComparer.Ordinal);
     }
 
     /// <summary>Whose the group's offsets are; nothing where none are committed.</summary>
@@ -52,9 +64,15 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaTopics t
         }
     }
 
-    private Finding CheckTopic(KafkaTopic topic)
+    private Finding CheckTopic(KafkaTopic topic, IReadOnlyDictionary<string, Error> unread)
     {
         var thing = options.ThingOf(topic.Name);
+        if (unread.TryGetValue(topic.Name, out var refused))
+        {
+            var refusal = KafkaFaults.Describe(thing, refused);
+            return new Finding(refusal.Thing, Ok: false, refusal.Cause, refusal.NextStep);
+        }
+
         if (topic.Leaderless.Count > 0)
             return new Finding(thing, Ok: false, $"of its {topic.Partitions} partitions nobody leads {string.Join(", ", topic.Leaderless)}", "Start the broker that holds them: the others are read meanwhile.");
         if (topic.Error is null)

@@ -29,6 +29,7 @@ public sealed class NativeHandleSpec
         ["Pipeline.Sources.Kafka.Client.LibRdKafka"] = Counted + " (QueueHandle)",
         ["Pipeline.Sources.Kafka.Catalog.TopicQuestion"] = OneMethod + ", under a lease",
         ["Pipeline.Sources.Kafka.Client.EndQuestion"] = OneMethod + ", under a lease",
+        ["Pipeline.Sources.Kafka.Client.FetchTrial"] = OneMethod,
         ["Pipeline.Sources.Kafka.Reading.KafkaConnection"] = Counted + ", leases among them",
         ["Pipeline.Sources.Kafka.Reading.RecordQueue"] = Gated,
         ["Pipeline.Transform.Coordination.Journal.JournalFile"] = OneMethod,

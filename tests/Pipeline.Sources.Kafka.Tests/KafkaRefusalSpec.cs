@@ -122,6 +122,33 @@ public sealed class KafkaRefusalSpec : KafkaSpec
     }
 
     [Fact]
+    public async Task A_topic_that_may_be_described_and_not_read_is_told_by_the_check_as_reading_tells_it()
+    {
+        await using var fixture = new KafkaFixture(partitions: 2);
+        await using var proxy = KafkaProxy.Start(fixture.Kafka.Bootstrap);
+        await fixture.AppendAsync(5, Deadline);
+        await using var source = fixture.Open(KafkaFixture.Options(proxy.Bootstrap));
+        Assert.All(await source.CheckAsync(Deadline), finding => Assert.True(finding.Ok, finding.Detail));
+
+        proxy.Fail(KafkaApi.Fetch, KafkaError.TopicAuthorizationFailed);
+        var told = Assert.Single(await source.CheckAsync(Deadline), finding => !finding.Ok);
+        var refusal = await Assert.ThrowsAsync<PipelineException>(() => ReadRecords.ReadAsync(source, 1, Deadline, [new SplitPosition(Split, 0)]));
+        proxy.Fail(KafkaApi.Fetch, KafkaError.None);
+
+        Assert.Equal((refusal.Cause, refusal.NextStep), (told.Detail, told.NextStep));
+        Assert.All(await source.CheckAsync(Deadline), finding => Assert.True(finding.Ok, finding.Detail));
+    }
+
+    [Fact]
+    public async Task A_topic_without_records_may_be_read()
+    {
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await using var source = fixture.Open(KafkaFixture.Options(fixture.Kafka.Bootstrap));
+
+        Assert.All(await source.CheckAsync(Deadline), finding => Assert.True(finding.Ok, finding.Detail));
+    }
+
+    [Fact]
     public async Task A_right_that_is_taken_halts_its_partition_with_what_helps_and_is_used_when_it_is_given_back()
     {
         await using var fixture = new KafkaFixture(partitions: 1);
