@@ -142,7 +142,7 @@ internal sealed class KafkaSource : IRedriveSource
     }
 
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
-        new KafkaSourceCheck(_options, _clients, _topics, _connections, _owner).RunAsync(cancellationToken);
+        new KafkaSourceCheck(_options, _clients, _topics, _connections, _schemas, _owner).RunAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -2,14 +2,25 @@ using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Sources.Kafka.Catalog;
 using Pipeline.Sources.Kafka.Client;
+using Pipeline.Sources.Kafka.Decoding;
 using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka;
 
 /// <summary>Looks at everything that reading needs and tells what puts it right.</summary>
-internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients clients, KafkaTopics topics, KafkaConnections connections, ISourceOwner owner)
+internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients clients, KafkaTopics topics, KafkaConnections connections, SourceSchemas? schemas, ISourceOwner owner)
 {
-    public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<Finding>> RunAsync(CancellationToken cancellationToken) =>
+        [.. await CheckBrokersAsync(cancellationToken), .. await CheckRegistryAsync(cancellationToken)];
+
+    private async ValueTask<IReadOnlyList<Finding>> CheckRegistryAsync(CancellationToken cancellationToken)
+    {
+        if (schemas is null) return [];
+        var fault = await Blocking.RunAsync(() => schemas.Try(cancellationToken), cancellationToken);
+        return [new Finding(schemas.Thing, Ok: fault is null, fault?.Cause ?? "answers", fault?.NextStep)];
+    }
+
+    private async ValueTask<IReadOnlyList<Finding>> CheckBrokersAsync(CancellationToken cancellationToken)
     {
         try
         {

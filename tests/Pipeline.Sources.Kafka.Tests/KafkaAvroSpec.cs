@@ -153,6 +153,26 @@ public sealed class KafkaAvroSpec : KafkaSpec
         Assert.Single((await ReadRecords.ReadAsync(known, 1, Deadline)).Records);
     }
 
+    [Fact]
+    public async Task The_check_asks_the_registry_as_reading_does()
+    {
+        await using var registry = await EmbeddedSchemaRegistry.StartAsync("pipeline", "right");
+        registry.Register(7, "events-value", Name);
+        await using var fixture = new KafkaFixture(partitions: 1);
+        await fixture.ProduceAsync(0, Wire(7, 2, (byte)'a'));
+        await using var stranger = Open(fixture, registry, password: "wr0ng-secret");
+        await using var known = Open(fixture, registry, password: "right");
+
+        var told = Assert.Single(await stranger.CheckAsync(Deadline), finding => !finding.Ok);
+        var refusal = await Assert.ThrowsAsync<PipelineException>(() => ReadRecords.ReadAsync(stranger, 1, Deadline));
+        registry.FailNext(503, 500, 503);
+        var away = Assert.Single(await known.CheckAsync(Deadline), finding => !finding.Ok);
+
+        Assert.Equal((refusal.Thing, refusal.Cause, refusal.NextStep), (told.Thing, told.Detail, told.NextStep));
+        Assert.Contains("503", away.Detail, StringComparison.Ordinal);
+        Assert.All(await known.CheckAsync(Deadline), finding => Assert.True(finding.Ok, finding.ToString()));
+    }
+
     private static ISource Open(KafkaFixture fixture, EmbeddedSchemaRegistry registry, string? password = null)
     {
         var options = KafkaFixture.Options(fixture.Kafka.Bootstrap);

@@ -12,7 +12,6 @@ internal sealed class SchemaRegistry : IDisposable
     private readonly SchemaRegistryOptions _options;
     private readonly ISecretStore _secrets;
     private readonly TimeProvider _time;
-    private readonly string _thing;
     private readonly HttpClient _http;
 
     public SchemaRegistry(string source, SchemaRegistryOptions options, ISecretStore secrets, KnownCertificates certificates, TimeProvider time)
@@ -20,7 +19,7 @@ internal sealed class SchemaRegistry : IDisposable
         _options = options;
         _secrets = secrets;
         _time = time;
-        _thing = $"Source {source}, schema registry {options.Url}";
+        Thing = $"Source {source}, schema registry {options.Url}";
         var transport = HttpTransport.Create($"source/{source}/registry", certificates);
         // Registries stand behind proxies that send on to where they are.
         transport.AllowAutoRedirect = true;
@@ -30,6 +29,8 @@ internal sealed class SchemaRegistry : IDisposable
             Timeout = options.RequestTimeout,
         };
     }
+
+    public string Thing { get; }
 
     public void Dispose() => _http.Dispose();
 
@@ -50,7 +51,7 @@ internal sealed class SchemaRegistry : IDisposable
                 HttpStatusCode.OK => RegisteredSchema.Read(body),
                 // Whoever stands in front of a registry says the same while it is away, without the registry's own number.
                 HttpStatusCode.NotFound when IsRegistrysOwn(body) => null,
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden when response.StatusCode == HttpStatusCode.Unauthorized || IsRegistrysOwn(body) => throw new PipelineException(FaultKind.NotAuthorised, _thing,
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden when response.StatusCode == HttpStatusCode.Unauthorized || IsRegistrysOwn(body) => throw new PipelineException(FaultKind.NotAuthorised, Thing,
                     $"it refused the request ({(int)response.StatusCode})", "Check registry.username and registry.password, and the right to read schemas."),
                 var status => throw Unanswered($"it answered {(int)status}{(response.Content.Headers.ContentType?.MediaType is { } form ? $" and {form}" : "")}", inner: null),
             };
@@ -63,7 +64,7 @@ internal sealed class SchemaRegistry : IDisposable
     }
 
     private PipelineException Unanswered(string cause, Exception? inner) =>
-        new(FaultKind.Unreachable, _thing, cause, "Check registry.url and the registry's health.", inner);
+        new(FaultKind.Unreachable, Thing, cause, "Check registry.url and the registry's health.", inner);
 
     /// <summary>A registry says what is wrong by a number of its own.</summary>
     private static bool IsRegistrysOwn(byte[] body)
