@@ -55,6 +55,12 @@ public interface ISource : IAsyncDisposable
     /// </summary>
     long? EndOf(SplitId split) => null;
 
+    /// <summary>
+    /// Why rows of a split that is being read may be passed by although nothing fails, which the source cannot decide: a
+    /// <see cref="FaultKind.Gap"/> with <see cref="PipelineException.ReadAgainFrom"/>, from where they are read if somebody says so. Null: nothing is known.
+    /// </summary>
+    PipelineException? DoubtOf(SplitId split) => null;
+
     /// <summary>Reaches the source and looks at rights and settings; never throws for what it finds.</summary>
     ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken);
 }

@@ -20,6 +20,9 @@ public sealed record BronzeLooked(TableId Table, string Reader, int Splits, int?
 {
     /// <summary>The split of the earliest look, where it is known where that ends; null in a message of a release that does not say.</summary>
     public SplitBacklog? Backlog { get; init; }
+
+    /// <summary>Why rows of the source may be passed by although the reader reads on; null: nothing is known, or it is a message of a release that does not say.</summary>
+    public Fault? Doubt { get; init; }
 }
 
 /// <summary>What waits of a split at its source. Positions tell it: they only grow, and what is before another is landed before it.</summary>

@@ -29,6 +29,8 @@ public sealed class SplitLooks
 {
     private readonly ConcurrentDictionary<SplitId, SplitLook> _looks = [];
     private readonly ConcurrentDictionary<SplitId, long> _ends = [];
+    private readonly ConcurrentDictionary<SplitId, PipelineException> _doubts = [];
+    private readonly ConcurrentDictionary<SplitId, byte> _doubted = [];
 
     /// <summary>Null: it is not being read, or has not been looked at.</summary>
     public SplitLook? Find(SplitId split) => _looks.GetValueOrDefault(split);
@@ -49,10 +51,30 @@ public sealed class SplitLooks
     /// <summary>It has been heard where the split ends at the source.</summary>
     public void EndsAt(SplitId split, long end) => _ends.AddOrUpdate(split, end, (_, known) => Math.Max(known, end));
 
+    /// <inheritdoc cref="ISource.DoubtOf"/>
+    public PipelineException? DoubtOf(SplitId split) => _doubts.GetValueOrDefault(split);
+
+    /// <summary>It has been looked whether rows of a split may be passed by.</summary>
+    /// <param name="doubt">Null: they are not.</param>
+    /// <returns>Whether that they may is news, whichever readings have begun since it was first seen.</returns>
+    public bool Doubt(SplitId split, PipelineException? doubt)
+    {
+        if (doubt is null)
+        {
+            _doubts.TryRemove(split, out _);
+            _doubted.TryRemove(split, out _);
+            return false;
+        }
+
+        _doubts[split] = doubt;
+        return _doubted.TryAdd(split, 0);
+    }
+
     /// <summary>It is no longer read.</summary>
     public void Forget(SplitId split)
     {
         _looks.TryRemove(split, out _);
         _ends.TryRemove(split, out _);
+        _doubts.TryRemove(split, out _);
     }
 }

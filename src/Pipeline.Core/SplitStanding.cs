@@ -9,7 +9,11 @@ namespace Pipeline.Core;
 /// <see cref="PipelineException.Gap"/>, when records are gone that were not read, or <see cref="PipelineException.ReadAgainFrom"/>, when
 /// the source has fewer or other records than were read. A transient one: there is another history now, whose splits are listed.
 /// </param>
-public sealed record SplitStanding(SplitId Split, long? Beginning, PipelineException? Fault = null);
+public sealed record SplitStanding(SplitId Split, long? Beginning, PipelineException? Fault = null)
+{
+    /// <inheritdoc cref="ISource.DoubtOf"/>
+    public PipelineException? Doubt { get; init; }
+}
 
 /// <summary>Records that a table and its source do not have in common.</summary>
 /// <param name="Range">

@@ -28,7 +28,20 @@ public static class GapAcceptance
         BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
     };
 
-    /// <summary>The gaps of where the table stands: those that its log knows of, and those that the source tells now.</summary>
+    /// <summary>
+    /// What its source says of where a table stands, for whoever only looks: its splits are those that the table knows. None of a table that remembers no history.
+    /// </summary>
+    /// <param name="snapshot">The table's.</param>
+    /// <exception cref="PipelineException">The source cannot be asked.</exception>
+    public static async ValueTask<IReadOnlyList<SplitStanding>> LookAsync(Snapshot snapshot, ISource source, CancellationToken cancellationToken)
+    {
+        if (snapshot.Histories.Newest is not { } newest) return [];
+        SplitPosition[] left = [.. snapshot.Histories.BySplit.Where(split => split.Value.Epoch == newest.Epoch && snapshot.Position(split.Key) is not null)
+            .Select(split => new SplitPosition(split.Key, snapshot.Position(split.Key)) { Marks = snapshot.Marks(split.Key), Identity = split.Value.Identity })];
+        return left.Length == 0 ? [] : await source.LookBackAsync(left, cancellationToken);
+    }
+
+    /// <summary>The gaps of where the table stands: those that its log knows of, and those that the source tells now or has doubts about.</summary>
     public static async ValueTask<IReadOnlyList<SplitGap>> FindAsync(Lake lake, ISource source, TableId table, CancellationToken cancellationToken)
     {
         if (await lake.TryOpenAsync(table, cancellationToken) is not { } bronze) return [];
@@ -42,7 +55,7 @@ public static class GapAcceptance
         foreach (var standing in await source.LookBackAsync(left, cancellationToken))
         {
             if (standing.Fault?.Gap is { } gone) gaps.Add(new SplitGap(standing.Split, gone));
-            else if (standing.Fault?.ReadAgainFrom is { } from) gaps.Add(new SplitGap(standing.Split, new PositionRange(from, positions[standing.Split]), IsBehind: true));
+            else if ((standing.Fault ?? standing.Doubt)?.ReadAgainFrom is { } from) gaps.Add(new SplitGap(standing.Split, new PositionRange(from, positions[standing.Split]), IsBehind: true));
         }
 
         return gaps;

@@ -177,7 +177,7 @@ internal sealed class KafkaSource : IRedriveSource
         long? end = ends.TryGetValue(place, out var last) ? last : null;
         if (IsMadeAnew(topic, name.TopicId)) return new SplitStanding(left.Split, beginning, MadeAnew(topic, name.TopicId!));
         return new SplitStanding(left.Split, beginning, left.Position is { } position
-            ? PartitionFaults.Compare(_clients.Thing, name, left.Split, TableOf(name.Topic).Name, position, beginning, end, _time) : null);
+            ? PartitionFaults.Compare(_clients.Thing, name, left.Split, TableOf(name.Topic).Name, position, beginning, end, LastRecord.Of(left.Marks.Note, position) is not null, _time) : null);
     }
 
     private static bool IsMadeAnew(KafkaTopic topic, string? id) => id is not null && topic.Id is not null && id != topic.Id;

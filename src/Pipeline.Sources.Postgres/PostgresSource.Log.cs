@@ -19,6 +19,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: publication {Publication} leaves out {Operations}, which therefore do not come into the lake")]
     public static partial void OperationsLeftOut(this ILogger log, string thing, string publication, string operations);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: {Cause}. {NextStep}")]
+    public static partial void RowsMayBePassedBy(this ILogger log, string thing, string cause, string nextStep);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the server's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, {Rows}")]
     public static partial void ClockSetBack(this ILogger log, string thing, string clock, string reached, string rows);
 

@@ -107,6 +107,8 @@ internal sealed class PostgresSource : IRemovableSource
 
     public long? EndOf(SplitId split) => _looks.EndOf(split);
 
+    public PipelineException? DoubtOf(SplitId split) => _looks.DoubtOf(split);
+
     /// <summary>A slot that was made anew, or moved on by someone else, has changes behind a gap; a server that was put back, or took over, may have others.</summary>
     public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
     {
@@ -115,7 +117,7 @@ internal sealed class PostgresSource : IRemovableSource
         {
             if (!SlotSplit.Is(split.Split))
             {
-                standings.Add(SnapshotSplit.Is(split.Split) ? new SplitStanding(split.Split, Beginning: 0) : new SplitStanding(split.Split, Beginning: null, await OtherServerAsync(split, cancellationToken)));
+                standings.Add(SnapshotSplit.Is(split.Split) ? new SplitStanding(split.Split, Beginning: 0) : await LookBackByWatermarkAsync(split, cancellationToken));
                 continue;
             }
 
@@ -194,11 +196,15 @@ internal sealed class PostgresSource : IRemovableSource
     /// <summary>Asked for each time: an address may be another server's by now.</summary>
     private ValueTask<string> ServerAsync(CancellationToken cancellationToken) => _connections.UseAsync(_options.Thing, CaptureSetup.TrySystemIdentifierAsync, cancellationToken);
 
-    /// <summary>Null: the table is where it was read, as far as anybody knows.</summary>
-    private async ValueTask<PipelineException?> OtherServerAsync(SplitPosition left, CancellationToken cancellationToken)
+    private async ValueTask<SplitStanding> LookBackByWatermarkAsync(SplitPosition left, CancellationToken cancellationToken)
     {
-        var server = new WatermarkServer(WatermarkSplit.Parse(left.Split), left.Identity);
-        return server.IsKnown ? server.FaultOf(await ServerAsync(cancellationToken), _options.Thing) : null;
+        var split = WatermarkSplit.Parse(left.Split);
+        var server = new WatermarkServer(split, left.Identity);
+        if (server.IsKnown && server.FaultOf(await ServerAsync(cancellationToken), _options.Thing) is { } other) return new SplitStanding(left.Split, Beginning: null, other);
+        return new SplitStanding(left.Split, Beginning: null)
+        {
+            Doubt = left.Marks.Note is { } newest ? await FallenTimes.FindAsync(_connections, _tables.OptionsOf(split.Table), split, newest, $"{_options.Thing}, table {split.Table}", cancellationToken) : null,
+        };
     }
 
     private IEnumerable<string> TablesOf(SplitId split) => SlotSplit.Is(split) ? _options.Tables.Select(table => table.Name)
@@ -212,6 +218,6 @@ internal sealed class PostgresSource : IRemovableSource
     private Task ReadByWatermarkAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)
     {
         var split = WatermarkSplit.Parse(from.Split);
-        return new WatermarkReader(_connections, _tables.OptionsOf(split.Table), new WatermarkServer(split, from.Identity), from.Position, _tables, queue, _looks, _services).RunAsync(cancellationToken);
+        return new WatermarkReader(_connections, _tables.OptionsOf(split.Table), new WatermarkServer(split, from.Identity), from, _tables, queue, _looks, _services).RunAsync(cancellationToken);
     }
 }

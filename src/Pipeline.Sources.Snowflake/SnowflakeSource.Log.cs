@@ -13,8 +13,8 @@ internal static partial class SnowflakeSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: a row's {Watermark} is {Greatest}, more than 64 bits hold: such rows are not read, the others are. Correct them, or choose another watermark column")]
     public static partial void GreatestIsTooLarge(this ILogger log, string source, string table, string watermark, string greatest);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the greatest {Watermark} is {Greatest}, and the table has been read up to {Reached}: rows below that are not read again. If it was emptied and filled with older rows, read it under another name; if rows were only deleted, nothing is to be done")]
-    public static partial void GreatestIsBelow(this ILogger log, string source, string table, string watermark, string greatest, string reached);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: {Cause}. {NextStep}")]
+    public static partial void RowsMayBePassedBy(this ILogger log, string thing, string cause, string nextStep);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Source {Source}, table {Table}: the account's clock says {Clock}, and the table has been read up to {Reached}: it was set back. What it stamps until it has caught up is read all the same, some rows twice")]
     public static partial void ClockSetBack(this ILogger log, string source, string table, string clock, string reached);

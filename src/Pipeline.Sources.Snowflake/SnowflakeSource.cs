@@ -80,6 +80,8 @@ internal sealed class SnowflakeSource : IRedriveSource
 
     public SplitLook? LastLook(SplitId split) => _looks.Find(split);
 
+    public PipelineException? DoubtOf(SplitId split) => _looks.DoubtOf(split);
+
     public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) =>
         new SnowflakeSourceCheck(_options, _client, _tables.Values).RunAsync(cancellationToken);
 

@@ -31,6 +31,21 @@ public sealed class WorkerLooksSpec : WorkerScene
     }
 
     [Fact]
+    public void What_a_source_doubts_is_told_of_the_tables_of_its_split_while_it_is_read_on()
+    {
+        GivenReading(Single, 10);
+        See(Single, 10);
+        Assert.True(_system.Looks.Doubt(Single.Id, new PipelineException(FaultKind.Gap, "Source test", "its times fell", "Look.") { Split = Single.Id, ReadAgainFrom = 0 }));
+
+        var told = Assert.Single(_looks.Tell(State), looked => looked.Table == Orders);
+
+        Assert.Null(told.Fault);
+        Assert.Equal((FaultKind.Gap, "its times fell", "Look."), (told.Doubt!.Kind, told.Doubt.Cause, told.Doubt.NextStep));
+        Assert.False(_system.Looks.Doubt(Single.Id, doubt: null));
+        Assert.Null(Assert.Single(_looks.Tell(State), looked => looked.Table == Orders).Doubt);
+    }
+
+    [Fact]
     public void A_table_that_is_always_a_little_behind_reflects_the_look_before_the_last()
     {
         GivenReading(Single, 10);

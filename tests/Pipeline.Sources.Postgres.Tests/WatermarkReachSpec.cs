@@ -48,6 +48,38 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
         }, iter: 5, threads: 1);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Times_that_fell_are_said_once_told_to_whoever_asks_and_their_rows_are_read_when_somebody_says_so(bool isIndexed)
+    {
+        await using var database = await CreateAsync($"insert into items values (1, now() - interval '1 hour'), (2, now() - interval '1 minute'); {(isIndexed ? "create index on items (at)" : "")}");
+        var logs = new LogLines();
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "at")), logs);
+        var listed = Assert.Single(await source.ListSplitsAsync("items", Cancel));
+        var left = await ReadAsync(source, new SplitPosition(listed.Id, null) { Identity = listed.Identity }, [1, 2]);
+        Assert.Null(Assert.Single(await source.LookBackAsync([left], Cancel)).Doubt);
+
+        await database.ExecuteAsync("truncate items; insert into items values (3, now() - interval '2 days'), (4, null)", Cancel);
+        var standing = Assert.Single(await source.LookBackAsync([left], Cancel));
+        for (var reading = 0; reading < 2; reading++)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+            await using var chunks = source.ReadAsync([left], stop.Token).GetAsyncEnumerator(stop.Token);
+            var next = chunks.MoveNextAsync();
+            while (source.DoubtOf(listed.Id) is null) await Task.Delay(10, Cancel);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
+        }
+
+        Assert.Null(standing.Fault);
+        Assert.Contains("./pipeline resume bronze/app/items --accept-gap", standing.Doubt!.NextStep, StringComparison.Ordinal);
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows with times before that are not read", StringComparison.Ordinal));
+        // As the table goes on after the decision.
+        var anew = await ReadAsync(source, left with { Position = standing.Doubt.ReadAgainFrom, Marks = default }, [3, 4]);
+        Assert.Null(Assert.Single(await source.LookBackAsync([anew], Cancel)).Doubt);
+    }
+
     /// <summary>As when the address has become that of a server on which the same statements made the table.</summary>
     [Fact]
     public async Task A_table_of_the_same_number_on_another_server_is_not_read_on()
@@ -181,6 +213,24 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
         Assert.Contains(findings, finding => !finding.Ok && finding.Detail.Contains("permission denied for function secret", StringComparison.Ordinal));
         Npgsql.NpgsqlConnection.ClearAllPools();
         await database.ExecuteAsync("drop owned by guest; drop role guest", Cancel);
+    }
+
+    /// <summary>Reads rows of these numbers, and no others; returns where the table stands then.</summary>
+    private async Task<SplitPosition> ReadAsync(PostgresSource source, SplitPosition from, long[] numbers)
+    {
+        var read = new List<long>();
+        await foreach (var chunk in source.ReadAsync([from], Cancel))
+        {
+            using (chunk)
+            {
+                read.AddRange(((Apache.Arrow.Int64Array)chunk.Rows!.Column("number")).Values.ToArray());
+                if (read.Count < numbers.Length || !chunk.Range.IsAdvancing) continue;
+                Assert.Equal(numbers, read.Order());
+                return new SplitPosition(from.Split, chunk.Range.To) { Marks = chunk.Marks, Identity = from.Identity };
+            }
+        }
+
+        throw new InvalidOperationException("A table ends.");
     }
 
     private async ValueTask<TestDatabase> CreateAsync(string sql)

@@ -137,11 +137,54 @@ public sealed partial class WatermarkReachSpec
         await LooksAsync(table.Server, 4, deadline.Token);
         var windows = table.Server.Executed.CountOfWindows();
 
-        Assert.Contains(said, Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows below that are not read again", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(said, Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows below that time are not read", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("./pipeline resume bronze/crm/orders --accept-gap", source.DoubtOf(Orders)!.NextStep, StringComparison.Ordinal);
         await table.AppendAsync(1, deadline.Token);
         Assert.True(await next);
         Assert.Equal([9L], Numbers(chunks.Current));
         Assert.Equal(1, windows);
+        // The next look finds the greatest above what was read.
+        next = chunks.MoveNextAsync();
+        await LooksAsync(table.Server, 2, deadline.Token);
+        Assert.Null(source.DoubtOf(Orders));
+        await deadline.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
+    }
+
+    [Fact]
+    public async Task Times_that_fell_while_nobody_read_are_told_to_whoever_asks_where_the_table_stands_and_once_by_whoever_reads()
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        await table.AppendAsync(9, deadline.Token);
+        var logs = new LogLines();
+        await using var source = table.Open(table.Options, logs: logs);
+        var listed = Assert.Single(await source.ListSplitsAsync("orders", deadline.Token));
+        long reached;
+        await using (var chunks = source.ReadAsync([new SplitPosition(Orders, null)], deadline.Token).GetAsyncEnumerator(deadline.Token))
+        {
+            Assert.True(await chunks.MoveNextAsync());
+            reached = chunks.Current.Range.To;
+        }
+
+        var left = new SplitPosition(Orders, reached) { Identity = listed.Identity };
+        Assert.Null(Assert.Single(await source.LookBackAsync([left], deadline.Token)).Doubt);
+        table.Server.Database.Execute("DELETE FROM ORDERS WHERE NUMBER > 3");
+
+        var standing = Assert.Single(await source.LookBackAsync([left], deadline.Token));
+        for (var reading = 0; reading < 2; reading++)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+            await using var chunks = source.ReadAsync([left], stop.Token).GetAsyncEnumerator(stop.Token);
+            var next = chunks.MoveNextAsync();
+            await LooksAsync(table.Server, 2, deadline.Token);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
+        }
+
+        Assert.Null(standing.Fault);
+        Assert.Equal((FaultKind.Gap, (SplitId?)Orders, standing.Beginning), (standing.Doubt!.Kind, standing.Doubt.Split, standing.Doubt.ReadAgainFrom));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows below that time are not read", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -199,6 +199,8 @@ public sealed class ScriptedSystem(string name)
 
         public SplitLook? LastLook(SplitId split) => system.Looks.Find(split);
 
+        public PipelineException? DoubtOf(SplitId split) => system.Looks.DoubtOf(split);
+
         public long? EndOf(SplitId split) => system.Looks.EndOf(split);
 
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => new([]);

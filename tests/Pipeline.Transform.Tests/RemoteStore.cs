@@ -7,10 +7,16 @@ internal sealed class RemoteStore(IObjectStore inner) : IObjectStore
 {
     public string Location => inner.Location;
 
+    /// <summary>Awaited before an object is put if there is none; null: nothing is.</summary>
+    public Func<string, CancellationToken, Task>? BeforePutIfAbsent { get; set; }
+
     public string? LocalPath(string path) => null;
 
-    public ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-        inner.PutIfAbsentAsync(path, content, cancellationToken);
+    public async ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        if (BeforePutIfAbsent is { } before) await before(path, cancellationToken);
+        return await inner.PutIfAbsentAsync(path, content, cancellationToken);
+    }
 
     public ValueTask PutAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.PutAsync(path, content, cancellationToken);
 

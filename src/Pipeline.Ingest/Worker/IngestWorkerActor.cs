@@ -259,7 +259,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private async Task<FilesDeleted> DeleteAsync(Func<CancellationToken, ValueTask> delete) =>
         new(await Background.FailureAsync(delete, _stopped.Token) is { } failure ? [failure] : []);
 
-    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => LocateAsync(locate, readsLogs: !_state.Halts.IsEmpty || ++_listings % ListingsPerLook == 0);
+    private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate) => LocateAsync(locate, readsLogs: !_state.Halts.IsEmpty || _state.Splits.Any(split => _setup.Source.DoubtOf(split.Id) is not null) || ++_listings % ListingsPerLook == 0);
 
     /// <param name="readsLogs">Whether somebody may have decided meanwhile about what halts a split, or has begun a table anew, which the tables' logs say.</param>
     private Task<WorkerEvent> LocateAsync(WorkerEffect.Locate locate, bool readsLogs) => Guarded(async cancel =>

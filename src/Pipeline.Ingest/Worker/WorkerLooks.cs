@@ -30,9 +30,13 @@ internal sealed class WorkerLooks(ISource source, string table, string reader, T
                 earliest == SplitLook.ForEver ? null : (long)Math.Max(0, time.GetElapsedTime(earliest!.Value).TotalMilliseconds), fault)
             {
                 Backlog = earliest == SplitLook.ForEver ? null : BacklogOf(fed, behind, state),
+                Doubt = DoubtOf(fed, splits),
             };
         }
     }
+
+    private Fault? DoubtOf(TableId fed, IEnumerable<Split> splits) => splits.Where(split => split.Tables.Contains(fed.Name, StringComparer.Ordinal))
+        .Select(split => source.DoubtOf(split.Id)).FirstOrDefault(doubt => doubt is not null) is { } doubt ? Fault.Of($"Table {fed}", doubt) : null;
 
     private SplitBacklog? BacklogOf(TableId fed, SplitId split, IngestWorkerState state) =>
         state.Positions.TryGetValue((fed, split), out var landed) && source.EndOf(split) is { } end ? new SplitBacklog(split, landed, Math.Max(landed, end)) : null;

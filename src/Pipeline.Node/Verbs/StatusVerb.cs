@@ -26,10 +26,10 @@ internal sealed class StatusVerb : Verb
 
     private static Listing InFull(StatusOfLakeResult status)
     {
-        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality", "fault", "fault at", "fault ended at");
+        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality", "fault", "fault at", "fault ended at", "doubt");
         foreach (var table in status.Tables)
             listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality,
-                table.Fault is { } fault ? $"{fault.Thing}: {fault.Cause}. {fault.NextStep}" : null, table.Fault?.At, table.Fault?.EndedAt);
+                table.Fault is { } fault ? $"{fault.Thing}: {fault.Cause}. {fault.NextStep}" : null, table.Fault?.At, table.Fault?.EndedAt, table.Doubt is { } doubt ? $"{doubt.Thing}: {doubt.Cause}. {doubt.NextStep}" : null);
         return listing;
     }
 
@@ -56,6 +56,15 @@ internal sealed class StatusVerb : Verb
         if (status.Maintained is { } maintained)
             screen.WriteLine($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {maintained.FilesDeleted:#,0} files that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
         PrintFaults(screen, status, now);
+        PrintDoubts(screen, status);
+    }
+
+    private static void PrintDoubts(TextWriter screen, StatusOfLakeResult status)
+    {
+        var doubted = status.Tables.Where(table => table.Doubt is not null).OrderBy(table => table.Doubt!.At).ToList();
+        if (doubted.Count > 0) screen.WriteLine("\n  May lack rows that their source has, though they are read on:");
+        foreach (var table in doubted.Take(FaultsMax)) screen.WriteLine($"  {table.Table}: {table.Doubt!.Cause}. {table.Doubt.NextStep}");
+        if (doubted.Count > FaultsMax) screen.WriteLine($"  and {doubted.Count - FaultsMax} more: -o json shows them");
     }
 
     private static void PrintFaults(TextWriter screen, StatusOfLakeResult status, DateTimeOffset now)

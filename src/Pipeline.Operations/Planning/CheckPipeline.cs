@@ -2,6 +2,8 @@ using Apache.Arrow;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Ingest;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Transform.Contracts;
@@ -37,7 +39,8 @@ public static class CheckPipeline
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
         var fits = await ContractsAsync(sources, options.Graph, cancellationToken);
-        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits]);
+        var stands = lakeFault is null ? await StandingsAsync(sources, lake, cancellationToken) : [];
+        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits, .. stands]);
     }
 
     /// <summary>Contracts beside what their sources' tables are now. A source that does not say has been told by its own check.</summary>
@@ -68,6 +71,42 @@ public static class CheckPipeline
 
         return found;
     }
+
+    /// <summary>Whether sources are where the lake's tables have left them. What cannot be asked has been told by the source's own check.</summary>
+    private static async Task<IReadOnlyList<Finding>> StandingsAsync(OpenSources sources, Lake lake, CancellationToken cancellationToken)
+    {
+        var found = new List<Finding>();
+        foreach (var source in sources)
+        {
+            foreach (var table in source.Tables)
+            {
+                var id = TableId.Bronze(source.Name, table.Name);
+                var (bronze, unread) = await LakeInventory.TryAsync(id, async () => new Opened(await lake.TryOpenAsync(id, cancellationToken)));
+                if (unread is not null) found.Add(new Finding($"Table {id}", Ok: false, unread.Fault.Cause, unread.Fault.NextStep));
+                if (bronze?.Table is not { Current: var snapshot }) continue;
+                try
+                {
+                    found.AddRange(SplitHalt.Of(snapshot.Metadata.Configuration).Values.Select(halt => new Finding(halt.Thing, Ok: false, halt.Cause, halt.NextStep)));
+                    foreach (var standing in await GapAcceptance.LookAsync(snapshot, source, cancellationToken))
+                        if ((standing.Fault ?? standing.Doubt) is { } what) found.Add(FindingOf(what));
+                }
+                catch (PipelineException fault)
+                {
+                    if (fault.Kind == FaultKind.Unreachable) break;
+                    // Of another table of the source more may be known.
+                }
+            }
+        }
+
+        return [.. found.DistinctBy(finding => (finding.Thing, finding.Detail))];
+    }
+
+    /// <summary>What a run gets over by itself keeps nobody from it.</summary>
+    private static Finding FindingOf(PipelineException what) =>
+        what.IsTransient ? new Finding(what.Thing, Ok: true, $"{what.Cause}. {what.NextStep}") : new Finding(what.Thing, Ok: false, what.Cause, what.NextStep);
+
+    /// <param name="Table">Null: there is none yet.</param>
+    private sealed record Opened(DeltaTable? Table);
 
     private static async Task<PipelineException?> WriteAsync(Lake lake, CancellationToken cancellationToken)
     {

@@ -39,6 +39,9 @@ public enum TableHealth
 /// <param name="Fault">What was last said to be wrong; null: nothing.</param>
 public sealed record TableSummary(TableId Table, long? Version, long? Rows, long? Quarantine, TimeSpan Age, TimeSpan Sla, double? Quality, ToldFault? Fault)
 {
+    /// <summary>Why its source may have rows that are passed by although it is read on; null: nothing is known.</summary>
+    public ToldFault? Doubt { get; init; }
+
     private static readonly double QualityMin = ((AlertCondition.Value)Alerts.RulesBroken.When).Threshold;
 
     public TableHealth Health => Fault is { EndedAt: null, Kind: var kind } && !kind.IsTriedAgain() ? TableHealth.Halted
@@ -105,7 +108,7 @@ public static class StatusOfLake
     {
         var age = now - (told?.ReflectsUntil ?? current?.CommittedAt ?? now);
         return new TableSummary(table, current?.Version, current?.RowCount, quarantine, age > TimeSpan.Zero ? age : TimeSpan.Zero,
-            told is null ? new FreshnessOptions().Sla : TimeSpan.FromSeconds(Math.Clamp(told.SlaSeconds, 0, TimeSpan.MaxValue.TotalSeconds / 2)), quality, told?.Fault);
+            told is null ? new FreshnessOptions().Sla : TimeSpan.FromSeconds(Math.Clamp(told.SlaSeconds, 0, TimeSpan.MaxValue.TotalSeconds / 2)), quality, told?.Fault) { Doubt = told?.Doubt };
     }
 
     private static async Task<double?> LastQualityAsync(TableId id, DeltaTable table, CancellationToken cancellationToken)

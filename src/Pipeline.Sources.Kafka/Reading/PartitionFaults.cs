@@ -40,17 +40,18 @@ internal static partial class PartitionFaults
         return OutOfRange(thing, partition.Split, partition.Table, position, range.Low.Value, range.High.Value, time);
     }
 
-    /// <summary>Null: the position is one that the partition has.</summary>
-    public static PipelineException? Compare(string source, KafkaSplitName name, SplitId split, string table, long position, long? beginning, long? end, TimeProvider time)
+    /// <summary>Null: the position is one that the partition has, or reading it tells more.</summary>
+    /// <param name="isEpochKnown">Whether the leader can be asked for the epoch that the position is of, which reading does: how far the two logs are the same, only that says.</param>
+    public static PipelineException? Compare(string source, KafkaSplitName name, SplitId split, string table, long position, long? beginning, long? end, bool isEpochKnown, TimeProvider time)
     {
-        if (!(position < beginning) && !(position > end)) return null;
+        if (!(position < beginning) && (!(position > end) || isEpochKnown)) return null;
         return OutOfRange($"{source}, topic {name.Topic}, partition {name.Partition}", split, table, position, beginning ?? 0, end ?? long.MaxValue, time);
     }
 
     private static PipelineException OutOfRange(string thing, SplitId split, string table, long position, long beginning, long end, TimeProvider time)
     {
         var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
-        if (position > end) return Behind(thing, split, table, beginning, end, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
+        if (position > end) return Behind(thing, split, table, beginning, differsFrom: null, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
         return new PipelineException(FaultKind.Gap, thing,
             $"records [{position}, {beginning}) are gone (noticed {noticed}): they expired or were deleted before they were read",
             $"Restore them, or accept the loss with ./pipeline resume bronze/{split.Source}/{table} --accept-gap; raise the topic's retention.")
@@ -65,7 +66,8 @@ internal static partial class PartitionFaults
     /// <param name="differsFrom">The offset behind the last record that the log may have in common with what was read; null: not known.</param>
     private static PipelineException Behind(string thing, SplitId split, string table, long beginning, long? differsFrom, string cause)
     {
-        // Without an id nobody can tell the topic that was read from one that was made anew, whose first records are others too.
+        // Without an id nobody can tell the topic that was read from one that was made anew, whose first records are others too; of a log that is only known to be
+        // shorter nobody can tell how many of its last records have come since.
         var from = KafkaSplitName.Parse(split).TopicId is null ? beginning : Math.Max(differsFrom ?? beginning, beginning);
         return new PipelineException(FaultKind.Gap, thing, cause,
             $"Accept it with ./pipeline resume bronze/{split.Source}/{table} --accept-gap: what the topic has from offset {from} on is read again in a new epoch and is newer than what was read, which stays, marked by its epoch.")

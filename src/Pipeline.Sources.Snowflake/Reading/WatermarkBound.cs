@@ -40,14 +40,13 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
     /// <summary>U; null while there is none.</summary>
     public async ValueTask<long?> NextAsync(CancellationToken cancellationToken)
     {
-        var greatest = await client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
+        var greatest = await AskGreatestAsync(cancellationToken);
         Held = null;
         Beyond = null;
         Behind = TimeSpan.Zero;
         Seen = null;
         if (greatest is null) return null;
-        var position = PositionOf(greatest);
-        var seen = position == long.MaxValue ? position : position + 1;
+        var seen = BehindOf(greatest);
         Seen = seen;
         if (!shape.IsTimestamp && !long.TryParse(greatest, CultureInfo.InvariantCulture, out _)) Beyond = greatest;
         // Of moments the clock is asked for each time: one that was set back shows in nothing else.
@@ -64,6 +63,9 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
         return _end.Value;
     }
 
+    /// <summary>One more than the greatest watermark, as far as positions go; null: there is none.</summary>
+    public async ValueTask<long?> GreatestAsync(CancellationToken cancellationToken) => await AskGreatestAsync(cancellationToken) is { } greatest ? BehindOf(greatest) : null;
+
     /// <summary>Up to where moments may be read by the clock alone, whatever was read before.</summary>
     public async ValueTask<long> ByClockAsync(CancellationToken cancellationToken) => Math.Min(Clock!.Value - LagMicros(options), await OldestTransactionAsync(cancellationToken));
 
@@ -72,6 +74,10 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
 
     /// <summary>A moment for people.</summary>
     public static string TextOf(long micros) => $"{Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros):yyyy-MM-dd HH:mm:ss}Z";
+
+    private Task<string?> AskGreatestAsync(CancellationToken cancellationToken) => client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
+
+    private long BehindOf(string greatest) => PositionOf(greatest) is var position && position == long.MaxValue ? position : position + 1;
 
     private static long LagMicros(SnowflakeSourceOptions options) => options.CommitLag.Ticks / TimeSpan.TicksPerMicrosecond;
 

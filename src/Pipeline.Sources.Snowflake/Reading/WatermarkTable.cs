@@ -63,8 +63,11 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
     /// <summary>A split that nothing is remembered of begins at the least watermark there can be.</summary>
     public async ValueTask<SplitStanding> LookBackAsync(SplitPosition left, CancellationToken cancellationToken)
     {
-        var beginning = (Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken)).Beginning;
-        return new SplitStanding(left.Split, beginning, await OtherAsync(left.Identity, cancellationToken));
+        var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
+        if (await OtherAsync(left.Identity, cancellationToken) is { } other) return new SplitStanding(left.Split, shape.Beginning, other);
+        var doubt = shape.IsTimestamp && left.Position is { } reached && reached > shape.Beginning
+            ? WatermarkNotices.DoubtOf(source, table, shape, Split, await BoundOf(shape).GreatestAsync(cancellationToken), reached) : null;
+        return new SplitStanding(left.Split, shape.Beginning) { Doubt = doubt };
     }
 
     /// <summary>Rows come by the table's name: all that came until now is of the table that has it now, or had it before.</summary>
@@ -113,7 +116,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
         var bound = BoundOf(shape);
         var changes = ChangesOf(shape);
-        var notices = new WatermarkNotices(source, table, shape, log);
+        var notices = new WatermarkNotices(source, table, shape, looks, Split, log);
         var from = position ?? shape.Beginning;
         long? lookedTo = null;
         var repeated = new RepeatedTime();

@@ -423,7 +423,10 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
             new JobPlanned(table, await _planner.PlanAsync(table, rowsMax, cancellationToken)), _stopping.Token);
     }
 
-    /// <summary>Instead of a run, whose turn it has: as long as it takes. Cut off, it goes on when the table is planned next, by whoever does.</summary>
+    /// <summary>
+    /// Instead of a run, whose turn it has: as long as it takes, each step within the time that a run has. Cut off, it goes on when the table is planned
+    /// next, by whoever does.
+    /// </summary>
     private async Task RebuildAsync(TableId table, TableId input)
     {
         if (_saidToBeRebuilt.TryAdd(table, 0))

@@ -95,6 +95,22 @@ public sealed class StatusSpec : IDisposable
         Assert.Contains("bronze/crm/orders, for 40 min: Source crm: the role is missing. Grant it.", run.Data, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_table_whose_source_may_have_rows_that_are_passed_by_is_told_with_what_to_do_and_is_as_fresh_as_it_is()
+    {
+        await GivenTablesAsync();
+        const string next = "Have all that it has read again: ./pipeline resume bronze/crm/people --accept-gap";
+        await SayAsync(Told(People, 4) with { Doubt = new ToldFault(Now.AddHours(-1), FaultKind.Gap, "Source crm, table people", "the greatest at is none", next) }, Told(SilverPeople, 9), Told(Totals, 12));
+
+        var run = await RunAsync("status");
+
+        Assert.Equal(ExitCode.Done, run.ExitCode);
+        Assert.Contains("bronze/crm/people fresh 4.0 s 2 h 1 2", TableOf(run.Data));
+        Assert.Contains($"May lack rows that their source has, though they are read on:\n  bronze/crm/people: the greatest at is none. {next}", run.Data.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        var json = JsonNode.Parse((await RunAsync("status", "-o", "json")).Data)!.AsArray().Single(table => (string)table!["table"]! == "bronze/crm/people");
+        Assert.Equal($"Source crm, table people: the greatest at is none. {next}", (string)json!["doubt"]!);
+    }
+
     /// <summary>With <c>GOLDEN=update</c> it is written.</summary>
     [Fact]
     public async Task The_document_shows_what_is_printed()

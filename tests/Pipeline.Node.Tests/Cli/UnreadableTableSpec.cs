@@ -14,6 +14,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
     private const string ManyTables = "many tables";
     private const string OneTable = "one table, which was named";
     private const string NoTable = "no table";
+    private const string Sources = "the tables of the sources that answer, each of which that cannot be read is told";
     private const string Fresh = "a directory that is not there yet";
     private const string Node = "a node: its tables halt one by one, see the specs of Ingest and of the coordinator";
 
@@ -32,7 +33,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
     {
         ["demo"] = Node,
         ["run"] = Node,
-        ["check"] = NoTable,
+        ["check"] = Sources,
         ["plan"] = ManyTables,
         ["tables"] = ManyTables,
         ["show"] = OneTable,

@@ -59,6 +59,28 @@ public sealed partial class BehindSourceSpec : IDisposable
         await AssertVerifiedAsync(node);
     }
 
+    /// <summary>It is shorter than what was read, and has got records since, so that its end says nothing of from where on it differs.</summary>
+    [Fact]
+    public async Task A_backup_of_the_brokers_that_was_put_back_is_read_again_from_where_it_differs()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, hasTopicIds: true, ("clicks", 1));
+        await using var proxy = KafkaProxy.Start(kafka.Bootstrap);
+        proxy.SetTopicId("clicks", Guid.NewGuid());
+        proxy.BeginEpoch("clicks", 0, epoch: 2, from: 0);
+        await ProduceAsync(kafka, "1a 2a 3a 4a 5a 6a");
+        await RunUntilAsync("first", proxy, bronzeRows: 6, silverRows: 6);
+
+        kafka.DeleteTopic("clicks");
+        kafka.CreateTopic("clicks", 1);
+        await ProduceAsync(kafka, "1a 2a 3a 4b 7b");
+        proxy.BeginEpoch("clicks", 0, epoch: 3, from: 3);
+        await FollowTheHaltAsync(proxy, new PositionRange(3, 6));
+        await using var node = await RunUntilAsync("third", proxy, bronzeRows: 8, silverRows: 7, isToStop: false);
+
+        await AssertAsync(node, Bronze, "1a0 2a0 3a0 4a0 4b1 5a0 6a0 7b1");
+        await AssertAsync(node, Silver, "1a0 2a0 3a0 4b1 5a0 6a0 7b1");
+    }
+
     [Fact]
     public async Task A_topic_made_anew_that_brokers_give_no_id_is_read_from_its_beginning()
     {

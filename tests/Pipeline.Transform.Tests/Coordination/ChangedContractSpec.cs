@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
@@ -35,6 +36,36 @@ public sealed class ChangedContractSpec : IDisposable
         Assert.Equal(["1|short"], await changed.RowsAsync("SELECT user_id, _rules FROM silver.users__quarantine"));
         Assert.Contains("column city added, rule short changed", Assert.Single(said, line => line.Contains("its configuration has changed", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.Single(said, line => line.Contains("is made anew and up to date", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_try_that_has_no_end_is_cut_off_after_the_time_of_a_run_told_and_made_again()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contract), isRemote: true);
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 1::BIGINT AS user_id, 'long' AS name, 'Bern' AS city, 'c' AS _op, 1::BIGINT AS _position");
+        await lake.RunAllAsync();
+        using var changed = lake.With(TestGraph.Of(Contract.Replace("< 3", "> 3", StringComparison.Ordinal)), isRemote: true);
+        var (store, reached) = ((RemoteStore)changed.Lake.Store, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        store.BeforePutIfAbsent = async (path, cancellationToken) =>
+        {
+            if (!path.StartsWith("silver/users__rebuild/_delta_log/", StringComparison.Ordinal)) return;
+            reached.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        };
+        await using var node = await CoordinatorNode.StartAsync(changed, changed.Jobs);
+        await reached.Task.WaitAsync(Cancel);
+
+        changed.Time.Advance(changed.Options.JobTimeMax);
+        var waiting = (await node.UntilAsync(tables => tables.Single().Error is not null)).Tables.Single();
+        store.BeforePutIfAbsent = null;
+        changed.Time.Advance(changed.Options.Retry.BackoffMax);
+        while (!(await node.SaidAsync()).Any(line => line.Contains("is made anew and up to date", StringComparison.Ordinal))) await Task.Delay(20, Cancel);
+
+        const string told = "Table silver/users__rebuild: run 1 has taken more than 1,800 s and was cancelled. If it needs longer, raise transform.job-time-max";
+        Assert.Equal(TableActivity.BackingOff, waiting.Activity);
+        Assert.StartsWith(told, waiting.Error, StringComparison.Ordinal);
+        Assert.Single(await node.SaidAsync(), line => line.Contains(told, StringComparison.Ordinal));
+        Assert.Equal(["1|long"], await changed.RowsAsync("SELECT user_id, name FROM silver.users"));
     }
 
     private Task<long> AppendAsync(int id, string name) =>

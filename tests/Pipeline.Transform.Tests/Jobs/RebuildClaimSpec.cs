@@ -96,6 +96,28 @@ public sealed class RebuildClaimSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_piece_that_was_too_large_is_told_and_the_next_try_goes_on_with_less_at_a_time()
+    {
+        await FillAsync();
+        var first = new TableRebuild(_lake.Lake, GraphOf("< 4"), _lake.Options, _lake.Time)
+        {
+            BeforeCommit = table =>
+            {
+                if (table == Beside) throw new PipelineException(FaultKind.TooLarge, "DuckDB", "it does not fit", "Give it less.");
+            },
+        };
+        Assert.Equal(FaultKind.TooLarge, (await Assert.ThrowsAsync<PipelineException>(() => first.RunAsync(Teams, withDependents: true, _ => { }, Cancel))).Kind);
+        var commits = 0;
+        var next = new TableRebuild(_lake.Lake, GraphOf("< 4"), _lake.Options, _lake.Time) { BeforeCommit = table => commits += table == Beside ? 1 : 0 };
+
+        await next.RunAsync(Teams, withDependents: true, _ => { }, Cancel);
+
+        // Eight rows, one at a time in place of two.
+        Assert.Equal(8, commits);
+        await AssertAsync();
+    }
+
+    [Fact]
     public async Task A_claim_of_a_process_that_is_gone_is_taken_over_and_one_of_another_machine_when_it_is_silent()
     {
         await FillAsync();

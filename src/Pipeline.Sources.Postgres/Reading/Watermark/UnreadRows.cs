@@ -28,7 +28,7 @@ internal sealed record UnreadRows(long WithoutWatermark, long Ahead)
 /// <summary>Looks for unread rows when a reading starts and once an hour, and tells what is more than it told before.</summary>
 internal sealed class UnreadRowsWatch(string thing, string watermark, bool isFirstReading, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromHours(1);
+    public static readonly TimeSpan LookEvery = TimeSpan.FromHours(1);
 
     private UnreadRows? _told;
     private long _lookedAt;

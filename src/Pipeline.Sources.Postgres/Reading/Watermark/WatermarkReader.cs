@@ -18,7 +18,7 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 /// begins where it began.
 /// </remarks>
 internal sealed class WatermarkReader(
-    PostgresConnections connections, PostgresTableOptions table, WatermarkServer server, long? from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
+    PostgresConnections connections, PostgresTableOptions table, WatermarkServer server, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
 {
     /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
     private const int QuietPauses = 30;
@@ -28,13 +28,19 @@ internal sealed class WatermarkReader(
     private readonly string _thing = $"Source {connections.Options.Name}, table {table.Name}";
     private readonly ILogger _log = services.Logs.CreateLogger<WatermarkReader>();
     private readonly RepeatedTime _repeated = new();
-    private readonly UnreadRowsWatch _unread = new($"Source {connections.Options.Name}, table {table.Name}", table.Watermark, isFirstReading: from is null, services.Time,
+    private readonly UnreadRowsWatch _unread = new($"Source {connections.Options.Name}, table {table.Name}", table.Watermark, isFirstReading: from.Position is null, services.Time,
         services.Logs.CreateLogger<WatermarkReader>());
 
     private readonly WatermarkSplit _split = server.Split;
 
     /// <summary>Where the next window begins; null before the first.</summary>
-    private long? _from = from;
+    private long? _from = from.Position;
+
+    /// <summary>The greatest time that was read, as a position; null: not known, or watermarks are numbers.</summary>
+    private long? _newest = from.Marks.Note;
+
+    /// <summary>When it was last looked whether that is still there; null: not yet.</summary>
+    private long? _lookedForFallenAt;
 
     private TransactionHorizon? _horizon;
 
@@ -110,8 +116,14 @@ internal sealed class WatermarkReader(
         var described = await CatalogReader.ReadAsync(connection, table, _thing, cancellationToken);
         RequireSameTable(described, told);
         var watermark = _watermark;
+        // All that there is, those without a watermark among them.
+        if (watermark.IsTimestamp && _from == FallenTimes.Beginning) _from = null;
         await _unread.LookAsync(connection, described, watermark, cancellationToken);
-        if (watermark.IsTimestamp) LookForRepeatedTime(moment, sinceLook);
+        if (watermark.IsTimestamp)
+        {
+            LookForRepeatedTime(moment, sinceLook);
+            await LookForFallenTimesAsync(connection, described, watermark, cancellationToken);
+        }
         else await LookForRepeatedNumbersAsync(connection, described, watermark, cancellationToken);
         var (next, wholeAt) = await WindowEndAsync(connection, described, watermark, moment, cancellationToken);
         TellHeld(held, moment.Transactions, isHeld: watermark.IsTimestamp ? next == _lookedTo : _candidate is { } candidate && moment.Transactions.OldestTransaction <= candidate.At);
@@ -144,7 +156,9 @@ internal sealed class WatermarkReader(
         // An open transaction that has touched the table keeps its definition as it is while the rows come.
         wire.Execute($"begin read only; select from {window.Table.QualifiedName} limit 0");
         var isUnchanged = wire.QueryRow(CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))) is [var shape] && shape == window.Table.Shape;
-        var reached = isUnchanged ? new WindowReader(window, _split, queue, connections.Options.ChunkBytesMax).Read(wire, cancellationToken) : null;
+        var reader = new WindowReader(window, _split, queue, connections.Options.ChunkBytesMax, _newest);
+        var reached = isUnchanged ? reader.Read(wire, cancellationToken) : null;
+        _newest = reader.Newest;
         wire.Execute("commit");
         return isUnchanged ? reached : throw DescribedTables.Changed(_thing, "it was altered before it could be read");
     }
@@ -207,6 +221,17 @@ internal sealed class WatermarkReader(
         if (!_repeated.Look(WatermarkColumn.PositionOf(clock), _from, sinceLook)) return;
         _log.ClockSetBack(_thing, $"{clock:yyyy-MM-dd HH:mm:ss}", $"{WatermarkColumn.TimeOf(_from!.Value):yyyy-MM-dd HH:mm:ss}",
             sinceLook is null ? "after all rows once more: nobody knows since when" : "some rows twice");
+    }
+
+    /// <summary>Where an index tells it is looked whenever nothing new came; else a whole table may be read for it.</summary>
+    private async ValueTask LookForFallenTimesAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, CancellationToken cancellationToken)
+    {
+        if (_newest is null || _repeated.IsOn) return;
+        var isDue = _lookedForFallenAt is not { } before || services.Time.GetElapsedTime(before) >= UnreadRowsWatch.LookEvery;
+        if (!isDue && !(_quietLooks > 0 && await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken))) return;
+        _lookedForFallenAt = services.Time.GetTimestamp();
+        var doubt = await FallenTimes.FindAsync(connection, described, watermark, _split, _newest, _thing, cancellationToken);
+        if (looks.Doubt(_split.Id, doubt)) _log.RowsMayBePassedBy(doubt!.Thing, doubt.Cause, doubt.NextStep);
     }
 
     /// <summary>A table that was truncated, or restored, numbers its changes with numbers that have been read.</summary>

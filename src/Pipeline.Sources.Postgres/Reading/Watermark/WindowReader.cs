@@ -53,7 +53,7 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
 }
 
 /// <summary>Turns one window into chunks, on the calling thread.</summary>
-internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split, ChunkQueue queue, long chunkBytesMax)
+internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split, ChunkQueue queue, long chunkBytesMax, long? newest)
 {
     private readonly RowChunkBuilder _chunk = new(window.Table);
 
@@ -65,6 +65,9 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
 
     private bool _hasUnfinishedPieces;
 
+    /// <summary>The greatest time of any window's rows, as a position; null: there was none, or watermarks are numbers.</summary>
+    public long? Newest { get; private set; } = newest;
+
     /// <summary>Reads all rows; returns the position reached, null when there were no rows.</summary>
     public long? Read(WireConnection connection, CancellationToken cancellationToken)
     {
@@ -73,12 +76,13 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
         var count = 0L;
         while (rows.TryRead(out var fields))
         {
-            var position = window.Again is not null ? window.Start
-                : window.Watermark.PositionOf(fields) ?? Math.Max(_last, Math.Clamp(0, window.Start, window.End - 1));
+            var stamp = window.Again is null ? window.Watermark.PositionOf(fields) : null;
+            var position = window.Again is not null ? window.Start : stamp ?? Math.Max(_last, Math.Clamp(0, window.Start, window.End - 1));
             if (position >= window.End) throw WireFault.Of($"a row at {position} came of a window that ends at {window.End}");
             if (_chunk.RowBytes >= chunkBytesMax || (_hasUnfinishedPieces && IsAdvancePossible(position))) Cut(position, cancellationToken);
             _chunk.Append(fields, position);
             _last = Math.Max(_last, position);
+            if (window.Watermark.IsTimestamp && stamp is { } time && !(time <= Newest)) Newest = time;
             count++;
         }
 
@@ -96,7 +100,7 @@ internal sealed class WindowReader(WatermarkWindow window, WatermarkSplit split,
     private void Emit(long to, CancellationToken cancellationToken)
     {
         var newestEventAt = window.Watermark is { IsTimestamp: true, IsMoment: true } && window.Again is null && _chunk.RowCount > 0 ? WatermarkColumn.TimeOf(_last) : (DateTimeOffset?)null;
-        queue.Add(_chunk.Build(split.Id, split.Table, new PositionRange(_from, to), newestEventAt), cancellationToken);
+        queue.Add(_chunk.Build(split.Id, split.Table, new PositionRange(_from, to), newestEventAt, new SplitMarks(Note: Newest)), cancellationToken);
         _hasUnfinishedPieces = to == _from;
         _from = to;
     }

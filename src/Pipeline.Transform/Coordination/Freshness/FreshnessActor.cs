@@ -92,6 +92,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         if (!_isRecalled || !Context.IsFromCluster(_log, looked, looked.Table)) return;
         _freshness.Looked(looked, Now);
         _faults.Say(looked.Table, looked.Reader, looked.Fault, _time.GetUtcNow());
+        _faults.Doubt(looked.Table, looked.Reader, looked.Doubt, _time.GetUtcNow());
     }
 
     private void OnMade(TableMade made)
@@ -197,7 +198,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         _isWriting = true;
         var (now, clock) = (Now, _time.GetUtcNow());
         var status = new LakeStatus(clock, [.. _freshness.Tables.OrderBy(table => table, TableId.ByName)
-            .Select(table => new ToldTable(table, _freshness.VersionOf(table), clock.Minus(now - _freshness.UntilOf(table)), _options.SlaOf(table).TotalSeconds, _faults.Of(table)) { Outages = _faults.OutagesOf(table, clock) })]);
+            .Select(table => new ToldTable(table, _freshness.VersionOf(table), clock.Minus(now - _freshness.UntilOf(table)), _options.SlaOf(table).TotalSeconds, _faults.Of(table)) { Outages = _faults.OutagesOf(table, clock), Doubt = _faults.DoubtOf(table) })]);
         _ = WriteAsync(status).PipeTo(Self);
     }
 

@@ -52,6 +52,9 @@ public sealed record ToldTable(TableId Table, long Version, DateTimeOffset Refle
 {
     /// <summary>What has kept the table in the last days and is over, the oldest first, so that it can be counted; null in what a release before has written.</summary>
     public ImmutableArray<ToldOutage>? Outages { get; init; }
+
+    /// <summary>Why its source may have rows that are passed by although it is read on; null: nothing is known.</summary>
+    public ToldFault? Doubt { get; init; }
 }
 
 /// <summary>A time in which something kept a table.</summary>

@@ -16,7 +16,20 @@ internal sealed class LastFaults
     private readonly Dictionary<TableId, ImmutableArray<ToldOutage>> _outages = [];
     private readonly Dictionary<TableId, Dictionary<string, Fault>> _now = [];
 
+    private readonly Dictionary<(TableId Table, string By), ToldFault> _doubts = [];
+
     public ToldFault? Of(TableId table) => _told.GetValueOrDefault(table);
+
+    /// <summary>Why its source may have rows that are passed by; null: nobody says so. What was written down by a node before is not: who reads on says it again.</summary>
+    public ToldFault? DoubtOf(TableId table) => _doubts.Where(doubt => doubt.Key.Table == table).Select(doubt => doubt.Value).OrderBy(doubt => doubt.At).FirstOrDefault();
+
+    /// <param name="by">Who says so.</param>
+    /// <param name="doubt">Null: he has none.</param>
+    public void Doubt(TableId table, string by, Fault? doubt, DateTimeOffset now)
+    {
+        if (doubt is null) _doubts.Remove((table, by));
+        else if (!_doubts.TryGetValue((table, by), out var known) || known.Cause != doubt.Cause) _doubts[(table, by)] = new ToldFault(known?.At ?? now, doubt.Kind, doubt.Thing, doubt.Cause, doubt.NextStep);
+    }
 
     /// <summary>What has kept it in the last days and is over.</summary>
     public ImmutableArray<ToldOutage> OutagesOf(TableId table, DateTimeOffset now) =>

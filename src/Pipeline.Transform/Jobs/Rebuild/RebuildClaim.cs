@@ -33,6 +33,9 @@ internal sealed class RebuildClaim : IAsyncDisposable
     /// <summary>The fingerprint of what is being built there; null: nothing that is of use.</summary>
     public string? Building => _form.Building;
 
+    /// <summary>Rows of Bronze that a run of what is being built may read; null: as many as any.</summary>
+    public long? RowsMax => _form.RowsMax;
+
     private string Path => PathOf(_table, _number);
 
     /// <summary>Takes the place beside a table. What one who is gone was building there goes on.</summary>
@@ -42,7 +45,7 @@ internal sealed class RebuildClaim : IAsyncDisposable
         var (number, last) = await NewestAsync(store, table, cancellationToken);
         var now = time.GetUtcNow();
         if (last?.IsAtIt(now, Own.ContainsKey) == true) throw Held(table, last);
-        var claim = new RebuildClaim(store, table, time, number + 1, RebuildClaimForm.Mine(now) with { Building = last?.Building });
+        var claim = new RebuildClaim(store, table, time, number + 1, RebuildClaimForm.Mine(now) with { Building = last?.Building, RowsMax = last?.RowsMax });
         // Before it can be seen: one of this process's that it does not know is nobody's.
         Own.TryAdd(claim._form.Token, 0);
         try
@@ -62,7 +65,11 @@ internal sealed class RebuildClaim : IAsyncDisposable
 
     /// <summary>Notes what is being built.</summary>
     /// <exception cref="PipelineException">Somebody else has taken the place meanwhile.</exception>
-    public ValueTask BuildAsync(string? fingerprint, CancellationToken cancellationToken) => SayAsync(form => form with { Building = fingerprint }, cancellationToken);
+    public ValueTask BuildAsync(string? fingerprint, CancellationToken cancellationToken) => SayAsync(form => form with { Building = fingerprint, RowsMax = null }, cancellationToken);
+
+    /// <summary>Notes that a run of what is being built was too large.</summary>
+    /// <exception cref="PipelineException">Somebody else has taken the place meanwhile.</exception>
+    public ValueTask ReadAtMostAsync(long rows, CancellationToken cancellationToken) => SayAsync(form => form with { RowsMax = rows }, cancellationToken);
 
     /// <exception cref="PipelineException">Somebody else has taken the place meanwhile.</exception>
     public async ValueTask RequireAsync(CancellationToken cancellationToken)
@@ -76,8 +83,9 @@ internal sealed class RebuildClaim : IAsyncDisposable
         await _stop.CancelAsync();
         if (_renewing is not null) await _renewing;
         Own.TryRemove(_form.Token, out _);
-        // Where that cannot be written it runs out.
-        await Background.FailureAsync(cancel => SayAsync(form => form with { IsHeld = false }, cancel), CancellationToken.None);
+        // Where that cannot be written, or not in time, it runs out.
+        using (var late = new CancellationTokenSource(RebuildClaimForm.Lease, _time))
+            await Background.FailureAsync(cancel => SayAsync(form => form with { IsHeld = false }, cancel), late.Token);
         _writing.Dispose();
         _stop.Dispose();
     }

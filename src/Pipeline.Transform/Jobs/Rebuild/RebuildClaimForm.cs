@@ -14,6 +14,9 @@ internal sealed record RebuildClaimForm(string Token, string Host, int Process, 
     /// <summary>The time after which an owner on another machine who has not been heard of is gone.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
+    /// <summary>Rows of Bronze that a run of it may read, because one was too large; null: as many as any.</summary>
+    public long? RowsMax { get; init; }
+
     public static RebuildClaimForm Mine(DateTimeOffset now) =>
         new(Guid.NewGuid().ToString("N"), Environment.MachineName, Environment.ProcessId, StartOf(Environment.ProcessId), now, now, IsHeld: true, Building: null);
 

@@ -3,6 +3,7 @@ using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
@@ -31,9 +32,11 @@ public sealed class TableRebuild
     private readonly TimeProvider _time;
     private readonly OpenTables _tables;
     private readonly JobRunner _runner;
+    private readonly TimeLimit _limit;
 
     public TableRebuild(Lake lake, TransformGraph graph, TransformOptions options, TimeProvider time)
     {
+        _limit = new TimeLimit(options.JobTimeMax, time);
         (_lake, _graph, _options, _time) = (lake, graph, options, time);
         _tables = new OpenTables(lake);
         _runner = new JobRunner(_tables, new DuckDbEngine(lake.Store, options), options, time);
@@ -102,7 +105,7 @@ public sealed class TableRebuild
 
     private async ValueTask<JobResult> SilverAsync(SilverContract contract, RebuildProgress progress, CancellationToken cancellationToken)
     {
-        await using var claim = await RebuildClaim.TakeAsync(_lake.Store, contract.Table, _time, cancellationToken);
+        await using var claim = await _limit.RunAsync($"Table {contract.Table}", "taking the place beside it", cancel => RebuildClaim.TakeAsync(_lake.Store, contract.Table, _time, cancel), cancellationToken, isDivisible: false);
         _runner.MayCommit = claim.RequireAsync;
         try
         {
@@ -129,13 +132,15 @@ public sealed class TableRebuild
 
         var built = contract with { Table = beside, Engine = EngineKind.Duckdb };
         var planner = new JobPlanner(_tables, new TransformGraph([built, .. _graph.Silver], []), _options, _time);
-        while (await planner.PlanAsync(beside, cancellationToken) is { } pins) await RunAsync(planner, pins, cancellationToken);
+        while (await _limit.RunAsync($"Table {beside}", "planning a run", cancel => planner.PlanAsync(beside, claim.RowsMax ?? _options.RunRowsMax, cancel), cancellationToken, isDivisible: false) is { } pins)
+            await BuildAsync(planner, pins, claim, cancellationToken);
 
         for (var races = 0; ; races++)
         {
             try
             {
-                var switched = await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancellationToken)), cancellationToken);
+                var switched = await _limit.RunAsync($"Table {contract.Table}", "putting what was rebuilt in its place", async cancel =>
+                    await _runner.RunAsync(RebuildPins.Spec(await RebuildPins.OfAsync(_tables, contract, beside, _time.GetUtcNow(), cancel)), cancel), cancellationToken, isDivisible: false);
                 await RemoveAsync(beside, claim, cancellationToken);
                 return switched;
             }
@@ -163,7 +168,7 @@ public sealed class TableRebuild
             }
             catch (PipelineException e) when (!e.IsTransient)
             {
-                // It never can be, since what it needs is gone: the switch takes the place of all that it was to commit.
+                // It never can be, since what it needs is gone, or not as it is: the switch takes the place of all that it was to commit.
                 return;
             }
         }
@@ -188,8 +193,22 @@ public sealed class TableRebuild
         }
     }
 
+    /// <summary>One that was too large is told as that, and the try after it reads less at a time.</summary>
+    private async ValueTask BuildAsync(JobPlanner planner, JobPins pins, RebuildClaim claim, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunAsync(planner, pins, cancellationToken);
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.TooLarge && RunSize.Smaller(pins.Rows, claim.RowsMax ?? _options.RunRowsMax) is { } fewer)
+        {
+            await claim.ReadAtMostAsync(fewer, cancellationToken);
+            throw;
+        }
+    }
+
     private async ValueTask RunAsync(JobPlanner planner, JobPins pins, CancellationToken cancellationToken) =>
-        await _runner.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancellationToken), cancellationToken);
+        await _limit.RunAsync($"Table {pins.Table}", $"run {pins.Run}", async cancel => await _runner.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancel), cancel), cancellationToken);
 
     private async ValueTask<string> FingerprintAsync(SilverContract contract, CancellationToken cancellationToken)
     {
@@ -199,7 +218,14 @@ public sealed class TableRebuild
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, ContractShape.Of(contract).ToJson(), sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
     }
 
-    private async ValueTask RemoveAsync(TableId beside, RebuildClaim claim, CancellationToken cancellationToken)
+    private async ValueTask RemoveAsync(TableId beside, RebuildClaim claim, CancellationToken cancellationToken) =>
+        await _limit.RunAsync($"Table {beside}", "removing it", async cancel =>
+        {
+            await RemoveFilesAsync(beside, claim, cancel);
+            return true;
+        }, cancellationToken, isDivisible: false);
+
+    private async ValueTask RemoveFilesAsync(TableId beside, RebuildClaim claim, CancellationToken cancellationToken)
     {
         // Of what is half removed nothing is of use.
         await claim.BuildAsync(null, cancellationToken);

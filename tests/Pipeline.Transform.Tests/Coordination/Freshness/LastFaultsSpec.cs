@@ -29,6 +29,21 @@ public sealed class LastFaultsSpec
     }
 
     [Fact]
+    public void A_doubt_is_no_outage_and_lasts_until_who_has_it_has_it_no_more()
+    {
+        Fault doubt = new(FaultKind.Gap, "Source app", "its times fell to 7", "Look.");
+        _faults.Doubt(Users, "users/0", doubt, At(0));
+        _faults.Doubt(Users, "users/1", doubt: null, At(1));
+        _faults.Doubt(Users, "users/0", doubt with { Cause = "its times fell to 6" }, At(2));
+
+        Assert.Null(_faults.Of(Users));
+        Assert.Empty(_faults.OutagesOf(Users, At(3)));
+        Assert.Equal(new ToldFault(At(0), FaultKind.Gap, "Source app", "its times fell to 6", "Look."), _faults.DoubtOf(Users));
+        _faults.Doubt(Users, "users/0", doubt: null, At(4));
+        Assert.Null(_faults.DoubtOf(Users));
+    }
+
+    [Fact]
     public void One_that_began_before_the_node_did_ends_with_it_and_what_was_told_goes_on_to_be()
     {
         ToldOutage before = new(At(-60), At(-50));
