@@ -9,14 +9,14 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
 {
     public static readonly MutationTarget Ingest = new("Pipeline.Ingest",
         [
-            "Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Worker/Beginnings.cs", "Worker/WorkerOutages.cs", "Committer/BronzeCommitterState.cs",
+            "Worker/IngestWorkerState.cs", "Worker/Halts.cs", "Worker/SplitDivision.cs", "Worker/Beginnings.cs", "Worker/SplitEpochs.cs", "Worker/WorkerOutages.cs", "Committer/BronzeCommitterState.cs",
             "Committer/StageCheck.cs", "Committer/TableView.cs", "Streams/RollPositions.cs", "Streams/FileAge.cs", "DeadLetters/LetterSelection.cs", "IngestStatus.cs",
         ],
         "Pipeline.Ingest.Tests",
         [
             "IngestWorkerStateSpec", "IngestWorkerLocatingSpec", "IngestWorkerFaultSpec", "IngestWorkerRestSpec", "IngestWorkerHaltSpec", "HaltsSpec", "SplitDivisionSpec", "WorkerOutagesSpec",
             "BronzeCommitterStateSpec", "BronzeCommitterOpeningSpec", "BronzeCommitterJudgementSpec", "PoisonedStageSpec", "TableViewSpec", "TableStatusSpec", "LetterSelectionSpec",
-            "FileAgeSpec", "RollPositionsSpec", "RollerSpec", "BeginningsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
+            "FileAgeSpec", "RollPositionsSpec", "RollerSpec", "BeginningsSpec", "SplitEpochsSpec", "SimulationSpec.Every_record_is_in_the_lake_exactly_once_in_every_history",
         ]);
 
     public static readonly MutationTarget Delta = new("Pipeline.Delta",
@@ -25,10 +25,10 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
         ["CommitEffectSpec", "ConflictSpec", "CommitSpec", "AmbiguitySpec", "SleepingWriterSpec", "SchemaSpec"]);
 
     public static readonly MutationTarget Transform = new("Pipeline.Transform",
-        ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs", "Jobs/StatementsChoice.cs", "Jobs/EngineRule.cs"],
+        ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs", "Jobs/StatementsChoice.cs", "Jobs/EngineRule.cs", "Silver/SourceEnd.cs"],
         "Pipeline.Transform.Tests",
         [
-            "MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec",
+            "MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec", "SourceEndSpec",
             "ContractChangeSpec.Statements_that_are_gone_are_said_and_others_are_not_taken", "ContractChangeSpec.A_run_that_another_of_its_number_was_faster_than_is_planned_anew_and_no_statements_are_missed",
             "ContractChangeSpec.A_run_that_others_have_followed_needs_no_statements_any_more",
         ]);

@@ -275,6 +275,24 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task Rows_of_another_table_that_got_the_name_are_not_in_the_snapshot()
+    {
+        await using var database = await CreateAsync();
+        await database.ExecuteAsync("create table staged (like items including all); insert into staged values (-1, 'other')", Cancel);
+        await using var source = TestDatabase.Open(Options(database));
+        var split = (await source.ListSplitsAsync("items", Cancel))[1].Id;
+        await source.DescribeAsync("items", Cancel);
+        // The range has been claimed of the one when its reader waits for the lock.
+        var swap = await TableSwap.HoldAsync(database, "items", Cancel);
+        await using var chunks = source.ReadAsync([new SplitPosition(split, null)], Cancel).GetAsyncEnumerator(Cancel);
+        var next = chunks.MoveNextAsync().AsTask();
+
+        await swap.EndAsync("staged", Cancel);
+
+        Assert.Contains("it was altered or rewritten while it was read", (await Assert.ThrowsAsync<PipelineException>(() => next)).Cause, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Several_tables_with_more_readers_than_connections_are_read_to_their_ends()
     {
         await using var database = await CreateAsync();

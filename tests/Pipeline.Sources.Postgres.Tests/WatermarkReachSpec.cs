@@ -105,6 +105,25 @@ public sealed class WatermarkReachSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task Rows_of_another_table_that_got_the_name_between_a_look_and_its_window_are_not_taken()
+    {
+        await using var database = await CreateAsync("insert into items values (1, now() - interval '1 minute'); create table staged (like items); insert into staged values (2, now() - interval '1 minute')");
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "at")));
+        var listed = Assert.Single(await source.ListSplitsAsync("items", Cancel));
+        await source.DescribeAsync("items", Cancel);
+        // The look has found which table it is when it waits for the lock.
+        var swap = await TableSwap.HoldAsync(database, "items", Cancel);
+        await using var chunks = source.ReadAsync([new SplitPosition(listed.Id, null) { Identity = listed.Identity }], Cancel).GetAsyncEnumerator(Cancel);
+        var next = chunks.MoveNextAsync().AsTask();
+
+        await swap.EndAsync("staged", Cancel);
+
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => next);
+        Assert.Contains("it was altered before it could be read", failure.Cause, StringComparison.Ordinal);
+        Assert.NotEqual(listed.Id, Assert.Single(await source.ListSplitsAsync("items", Cancel)).Id);
+    }
+
+    [Fact]
     public async Task Rows_to_which_no_window_comes_are_said_and_found_by_the_check()
     {
         await using var database = await CreateAsync("""

@@ -140,6 +140,10 @@ internal static class CatalogReader
         from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
         """;
 
+    /// <summary>A query for the number of the table that has a name now, as a value; null: none has.</summary>
+    /// <param name="name">With its schema, quoted where it must be.</param>
+    public static string OidSql(string name) => $"to_regclass({Sql.Text(name)})::oid::bigint";
+
     /// <summary>
     /// The tables of these names without their columns, in this order; null for one that is not there. A name without a schema is looked for
     /// in the role's own and in public: a path of others' schemas would choose the table, and the functions, for us.

@@ -163,10 +163,10 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     {
         // What moves from now on has been read where it was.
         if (range.HasMoved) range.Before.Wait(cancellationToken);
-        // Touched, the table keeps its definition and its file for the length of the transaction.
+        // Touched, the table keeps its definition, its name and its file for the length of the transaction.
         wire.Execute($"begin read only; select from only {range.Relation} limit 0");
-        var isSame = wire.QueryRow($"select ({CatalogReader.ShapeSql(Sql.Integer(range.Table.Oid))}), pg_relation_filenode({Sql.Integer(split.RelationOid)})::bigint") is [var shape, var file]
-            && shape == range.Table.Shape && file == Sql.Integer(range.File);
+        var isSame = wire.QueryRow($"select ({CatalogReader.ShapeSql(Sql.Integer(range.Table.Oid))}), pg_relation_filenode({Sql.Integer(split.RelationOid)})::bigint, {CatalogReader.OidSql(range.Relation)}") is [var shape, var file, var oid]
+            && shape == range.Table.Shape && file == Sql.Integer(range.File) && oid == Sql.Integer(split.RelationOid);
         if (!isSame)
         {
             wire.Execute("commit");

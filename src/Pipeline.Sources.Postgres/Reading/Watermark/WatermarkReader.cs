@@ -153,9 +153,10 @@ internal sealed class WatermarkReader(
     private long? ReadWindow(WireConnection wire, WatermarkWindow window, CancellationToken cancellationToken)
     {
         server.Require(wire, _thing);
-        // An open transaction that has touched the table keeps its definition as it is while the rows come.
+        // An open transaction that has touched the table keeps its definition and its name as they are while the rows come.
         wire.Execute($"begin read only; select from {window.Table.QualifiedName} limit 0");
-        var isUnchanged = wire.QueryRow(CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))) is [var shape] && shape == window.Table.Shape;
+        var isUnchanged = wire.QueryRow($"select ({CatalogReader.ShapeSql(Sql.Integer(window.Table.Oid))}), {CatalogReader.OidSql(window.Table.QualifiedName)}") is [var shape, var oid]
+            && shape == window.Table.Shape && oid == Sql.Integer(window.Table.Oid);
         var reader = new WindowReader(window, _split, queue, connections.Options.ChunkBytesMax, _newest);
         var reached = isUnchanged ? reader.Read(wire, cancellationToken) : null;
         _newest = reader.Newest;
