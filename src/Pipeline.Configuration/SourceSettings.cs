@@ -27,6 +27,15 @@ public static class SourceSettings
     public static TimeSpan CommitLag(this SettingsReader settings, TimeSpan byDefault) =>
         settings.Duration("commit-lag", byDefault, TimeSpan.Zero, TimeSpan.FromDays(1));
 
+    /// <summary>Words by which a table is chosen, with others: <c>tag:WORD</c>.</summary>
+    public static IReadOnlyList<string> Tags(this SettingsReader settings)
+    {
+        var tags = settings.Strings("tags");
+        foreach (var tag in tags.Where(tag => tag.Length == 0 || tag.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('_' or '-'))))
+            settings.Report("tags", $"'{tag}' is no tag. Write letters, digits, _ and -");
+        return tags;
+    }
+
     /// <summary>How long a connection may take to be made.</summary>
     public static TimeSpan ConnectTimeout(this SettingsReader settings, TimeSpan byDefault) =>
         settings.Duration("connect-timeout", byDefault, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));

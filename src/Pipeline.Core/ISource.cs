@@ -79,6 +79,9 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
 
     /// <summary>Columns that the source adds to the table's own, and by which rows may be ordered.</summary>
     public IReadOnlyList<string> TechnicalColumns { get; init; } = [];
+
+    /// <summary>Words by which it is chosen, with others: <c>tag:WORD</c>.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 }
 
 /// <summary>One thing that a check looked at.</summary>

@@ -18,6 +18,7 @@ public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceD
         TechnicalColumns = KafkaSchemas.Ordering,
         PositionsNameRecords = true,
         DeletesCarry = KafkaSchemas.OfDeletes(table),
+        Tags = table.Tags,
     })];
 
     public ISource Open(SourceServices services) => new KafkaSource(this, services);

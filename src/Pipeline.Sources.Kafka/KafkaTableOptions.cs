@@ -115,6 +115,9 @@ public sealed record KafkaTableOptions
     /// </summary>
     public long RecordBytesMax { get; init; } = 1L << 20;
 
+    /// <summary>Words by which it is chosen, with others. Default: none.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     internal static KafkaTableOptions Bind(string name, SettingsReader settings)
     {
         var format = settings.Choice<KafkaFormat>("format", Defaults.Format);
@@ -128,6 +131,7 @@ public sealed record KafkaTableOptions
             Envelope = envelope,
             Workers = settings.Int("workers", Defaults.Workers, min: 1, max: 256),
             RecordBytesMax = settings.Bytes("record-bytes-max", Defaults.RecordBytesMax, min: 1, max: 256L << 20),
+            Tags = settings.Tags(),
         };
         if (format == KafkaFormat.Bytes && envelope == KafkaEnvelope.Debezium)
             settings.Report("envelope", "debezium is of values that can be read. Write format = json, avro, protobuf or json-schema");

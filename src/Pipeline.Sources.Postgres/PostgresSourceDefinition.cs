@@ -17,6 +17,7 @@ public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : IS
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1, RowsMayRepeat: table.Overlap > TimeSpan.Zero)
     {
         TechnicalColumns = options.Mode == ReadMode.Cdc ? [ChangeColumns.SequenceField.Name] : [],
+        Tags = table.Tags,
     })];
 
     public ISource Open(SourceServices services) => new PostgresSource(this, services);

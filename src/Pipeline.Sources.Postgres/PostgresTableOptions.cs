@@ -30,6 +30,9 @@ public sealed record PostgresTableOptions(string Name, string Table, string Wate
     /// <summary>Names in the lake of columns that have another one in the database. Default: none.</summary>
     public IReadOnlyDictionary<string, string> Rename { get; init; } = ImmutableDictionary<string, string>.Empty;
 
+    /// <summary>Words by which it is chosen, with others. Default: none.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     internal static PostgresTableOptions Bind(string name, SettingsReader settings, ReadMode mode)
     {
         var isWatermark = mode == ReadMode.Watermark;
@@ -39,6 +42,7 @@ public sealed record PostgresTableOptions(string Name, string Table, string Wate
             WatermarkZone = isWatermark ? settings.OptionalString("watermark-zone") : null,
             Omit = settings.Strings("omit"),
             Rename = settings.Section("rename").Texts(),
+            Tags = settings.Tags(),
         };
         foreach (var (column, renamed) in table.Rename)
             if (LakeName.FaultOfBronze(renamed) is { } fault) settings.Section("rename").Report(column, fault);

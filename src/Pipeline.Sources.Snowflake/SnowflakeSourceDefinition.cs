@@ -12,7 +12,7 @@ public sealed class SnowflakeSourceDefinition(SnowflakeSourceOptions options) : 
 
     public string Kind => "snowflake";
 
-    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1))];
+    public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1) { Tags = table.Tags })];
 
     public ISource Open(SourceServices services) => new SnowflakeSource(this, services);
 }

@@ -26,17 +26,18 @@ public sealed class MaskKey
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
 
+    private readonly byte[] _hashing;
     private readonly byte[] _rows;
     private readonly byte[] _nonces;
 
     private MaskKey(byte[] secret)
     {
-        var hashing = Derived(secret, "hash");
+        _hashing = Derived(secret, "hash");
         _rows = Derived(secret, "quarantine");
         _nonces = Derived(secret, "nonce");
         Version = Convert.ToHexStringLower(Derived(secret, "version"))[..8];
-        Inner = Padded(hashing, 0x36);
-        Outer = Padded(hashing, 0x5c);
+        Inner = Padded(_hashing, 0x36);
+        Outer = Padded(_hashing, 0x5c);
     }
 
     /// <summary>Eight hexadecimal digits that tell it from others and say nothing of it.</summary>
@@ -52,6 +53,9 @@ public sealed class MaskKey
     /// <exception cref="PipelineException">It is too short.</exception>
     public static MaskKey Of(string text) => text.Trim() is { Length: >= 32 } secret ? new MaskKey(Encoding.UTF8.GetBytes(secret))
         : throw new PipelineException(FaultKind.Invalid, "transform.mask-key", "what it leads to has fewer than 32 characters", "Make one: openssl rand -hex 32 > mask.key; chmod 600 mask.key");
+
+    /// <summary>What stands for a text in a column that is hashed.</summary>
+    public string Hash(string text) => Convert.ToHexStringLower(HMACSHA256.HashData(_hashing, Encoding.UTF8.GetBytes(text)));
 
     /// <summary>A row that others cannot read; one that is sealed stays as it is. The same row is sealed the same way, so that a run that is repeated ends as the first.</summary>
     public string Seal(string row)

@@ -81,6 +81,9 @@ public sealed record Transaction(string Operation, Isolation Isolation)
     /// <summary>The commit takes all of the table's files away, and <see cref="Schema"/> is the table's from then on.</summary>
     public bool ReplacesSchema { get; init; }
 
+    /// <summary>What the table says to people from then on; null: what it says.</summary>
+    public TableWords? Words { get; init; }
+
     /// <summary>For <c>history</c>: what the operation was asked to do.</summary>
     public ImmutableDictionary<string, string> Parameters { get; init; } = ImmutableDictionary<string, string>.Empty;
 

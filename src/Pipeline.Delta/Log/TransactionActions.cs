@@ -13,11 +13,17 @@ internal static class TransactionActions
         // Versions and times go together, whatever the clocks of the writers say.
         var at = now > snapshot.CommittedAt ? now : snapshot.CommittedAt.Plus(TimeSpan.FromMilliseconds(1));
         List<DeltaAction> actions = [];
-        var metadata = snapshot.Metadata;
+        var (metadata, schema) = (snapshot.Metadata, snapshot.Schema);
         if (transaction.Schema is { } needed)
         {
-            var schema = transaction.ReplacesSchema ? needed : SchemaEvolution.Merge(table, snapshot.Schema, needed);
+            schema = transaction.ReplacesSchema ? needed : SchemaEvolution.Merge(table, snapshot.Schema, needed);
             if (!ReferenceEquals(schema, snapshot.Schema)) metadata = Learned(metadata, snapshot.Schema, schema);
+        }
+
+        if (transaction.Words is { } words)
+        {
+            metadata = words.Of(metadata);
+            if (words.Of(schema) is var said && !ReferenceEquals(said, schema)) metadata = metadata with { SchemaString = SchemaJson.Write(said) };
         }
 
         if (!transaction.Properties.IsEmpty)

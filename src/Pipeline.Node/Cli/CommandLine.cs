@@ -44,7 +44,7 @@ internal static class CommandLine
             """);
         foreach (var verb in (IEnumerable<Verb>)
             [
-                .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new StatusVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new ResumeVerb(), new RebuildVerb(),
+                .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new CompileVerb(), new StatusVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new ResumeVerb(), new RebuildVerb(),
                 new CompactVerb(), new VacuumVerb(), new ExportJobsVerb(),
             ])
             root.Add(verb.ToCommand(context));

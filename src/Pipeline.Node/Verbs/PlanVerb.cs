@@ -6,12 +6,18 @@ using Pipeline.Operations.Planning;
 
 namespace Pipeline.Node.Verbs;
 
-internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or change in the lake, and what would execute it; exit code 2 when there is something to change, 3 when too many rows are quarantined.")
+internal sealed class PlanVerb : Verb
 {
+    private readonly Argument<string[]> _selectors;
+
+    public PlanVerb() : base("plan", "Show what a run would create or change in the lake, and what would execute it; exit code 2 when there is something to change, 3 when too many rows are quarantined.") =>
+        _selectors = Add(SelectorArgument.Create("Without any, all tables."));
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var logs = invocation.CreateLogs(LogLevel.Warning);
-        var plan = await PlanTables.RunAsync(new PlanTablesRequest(), invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
+        var options = invocation.Load();
+        var plan = await PlanTables.RunAsync(new PlanTablesRequest(options.Selector.Select(parsed.GetRequiredValue(_selectors))), options, invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("table", "change", "columns", "engine", "why");
         var engines = plan.Engines.ToDictionary(planned => planned.Table);
@@ -38,6 +44,7 @@ internal sealed class PlanVerb() : Verb("plan", "Show what a run would create or
         PlannedChangeKind.Create => "create",
         PlannedChangeKind.AddColumns => "add columns",
         PlannedChangeKind.DescribeColumns => "describe columns",
+        PlannedChangeKind.DescribeTable => "describe table",
         _ => "change types",
     };
 

@@ -43,6 +43,9 @@ public sealed record PipelineOptions
     /// <summary>The tables that sources fill.</summary>
     public IReadOnlyCollection<TableId> BronzeTables => BronzeTablesOf(Sources);
 
+    /// <summary>Finds the tables that somebody means.</summary>
+    public TableSelector Selector => new(Graph, [.. Sources.SelectMany(source => source.Tables.Select(table => (TableId.Bronze(source.Name, table.Name), table.Tags)))]);
+
     /// <summary>What else was noted: settings under names of the release before, and all that were asked for.</summary>
     public SettingsNotes Notes { get; init; } = new();
 

@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.Delta.Schemas;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
@@ -14,7 +15,8 @@ using Pipeline.Transform.Silver;
 
 namespace Pipeline.Operations.Planning;
 
-public sealed record PlanTablesRequest;
+/// <param name="Tables">Of which it shall be said.</param>
+public sealed record PlanTablesRequest(IReadOnlyList<TableId> Tables);
 
 public enum PlannedChangeKind
 {
@@ -27,6 +29,9 @@ public enum PlannedChangeKind
 
     /// <summary>The columns stay as they are; what the log says of them changes.</summary>
     DescribeColumns,
+
+    /// <summary>What the log says of the table to people changes.</summary>
+    DescribeTable,
 }
 
 /// <param name="Present">The column's type in the lake, where it is another.</param>
@@ -92,7 +97,8 @@ public static class PlanTables
 {
     public static async Task<PlanTablesResult> RunAsync(PlanTablesRequest request, PipelineOptions options, SourceServices services, Lake lake, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(request);
+        var asked = request.Tables.ToHashSet();
+        var tables = options.Graph.Tables.Where(asked.Contains).ToList();
         var (changes, failed) = (new List<PlannedChange>(), new List<FailedTable>());
         // A lake or a source that is away is waited for once, not once a table.
         Fault? lakeAway = null;
@@ -100,7 +106,7 @@ public static class PlanTables
         foreach (var source in sources)
         {
             Fault? sourceAway = null;
-            foreach (var table in source.Tables)
+            foreach (var table in source.Tables.Where(table => asked.Contains(TableId.Bronze(source.Name, table.Name))))
             {
                 var id = TableId.Bronze(source.Name, table.Name);
                 var schema = await TryAsync(id, sourceAway, async () => BronzeColumns.TableSchema(await source.DescribeAsync(table.Name, cancellationToken)));
@@ -110,10 +116,10 @@ public static class PlanTables
             }
         }
 
-        foreach (var table in options.Graph.Tables) await AddAsync(table, new Schema(options.Graph.ColumnsOf(table), null));
+        foreach (var table in tables) await AddAsync(table, new Schema(options.Graph.ColumnsOf(table), null));
         var engines = new List<PlannedEngine>();
         var planner = new JobPlanner(new OpenTables(lake), options.Graph, options.Transform, services.Time);
-        foreach (var table in options.Transform.SparkEngines.IsEmpty ? [] : options.Graph.Tables.Where(table => failed.TrueForAll(other => other.Table != table)))
+        foreach (var table in options.Transform.SparkEngines.IsEmpty ? [] : tables.Where(table => failed.TrueForAll(other => other.Table != table)))
         {
             var (runs, unplanned) = await TryAsync<IReadOnlyList<JobPins>>(table, lakeAway, async () => await planner.PlanAsync(table, cancellationToken) is { } pins ? [pins] : []);
             lakeAway = Away(unplanned);
@@ -123,7 +129,7 @@ public static class PlanTables
 
         var changed = new ChangedTables(new OpenTables(lake), options.Graph, options.Transform);
         var remakes = new List<PlannedRemake>();
-        foreach (var table in options.Graph.Tables.Where(table => failed.TrueForAll(other => other.Table != table)))
+        foreach (var table in tables.Where(table => failed.TrueForAll(other => other.Table != table)))
         {
             var (found, unread) = await TryAsync(table, lakeAway, async () => await changed.SinceAsync(table, cancellationToken));
             lakeAway = Away(unread);
@@ -132,7 +138,7 @@ public static class PlanTables
         }
 
         var (fields, exceeding) = (new List<PlannedField>(), new List<PlannedQuarantine>());
-        foreach (var contract in options.Graph.Silver.Where(contract => failed.TrueForAll(other => other.Table != contract.Table)))
+        foreach (var contract in options.Graph.Silver.Where(contract => asked.Contains(contract.Table) && failed.TrueForAll(other => other.Table != contract.Table)))
         {
             var (found, unread) = await TryAsync(contract.Table, lakeAway, async () => new Said(await FieldsAsync(lake, contract, cancellationToken), await ExceedingAsync(lake, contract, options.Transform, cancellationToken)));
             lakeAway = Away(unread);
@@ -144,7 +150,7 @@ public static class PlanTables
 
         async Task AddAsync(TableId id, Schema wanted)
         {
-            var (found, unreadable) = await TryAsync(id, lakeAway, () => CompareAsync(lake, id, wanted, cancellationToken));
+            var (found, unreadable) = await TryAsync(id, lakeAway, () => CompareAsync(lake, id, wanted, options.Graph.WordsOf(id), cancellationToken));
             lakeAway = Away(unreadable);
             if (unreadable is not null) failed.Add(unreadable);
             else changes.AddRange(found!);
@@ -176,19 +182,20 @@ public static class PlanTables
 
     private static Fault? Away(FailedTable? failed) => failed is { Fault: { Kind: FaultKind.Unreachable } away } ? away : null;
 
-    private static async Task<IReadOnlyList<PlannedChange>> CompareAsync(Lake lake, TableId id, Schema wanted, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<PlannedChange>> CompareAsync(Lake lake, TableId id, Schema wanted, TableWords? words, CancellationToken cancellationToken)
     {
         if (await lake.TryOpenAsync(id, cancellationToken) is not { } table)
             return [new PlannedChange(id, PlannedChangeKind.Create, [.. wanted.FieldsList.Select(field => new PlannedColumn(field.Name, field.DataType))])];
 
         var difference = SchemaDifference.Of(table.Current.Schema, wanted);
+        var described = difference.Described.Concat(words?.OtherThan(table.Current.Schema) ?? []).DistinctBy(field => field.Name);
         PlannedChange[] changes =
         [
             new(id, PlannedChangeKind.AddColumns, [.. difference.Added.Select(field => new PlannedColumn(field.Name, field.DataType))]),
             new(id, PlannedChangeKind.ChangeTypes, [.. difference.Retyped.Select(pair => new PlannedColumn(pair.Present.Name, pair.Wanted.DataType, pair.Present.DataType))]),
-            new(id, PlannedChangeKind.DescribeColumns, [.. difference.Described.Select(field => new PlannedColumn(field.Name, field.DataType))]),
+            new(id, PlannedChangeKind.DescribeColumns, [.. described.Select(field => new PlannedColumn(field.Name, field.DataType))]),
         ];
-        return [.. changes.Where(change => change.Columns.Count > 0)];
+        return [.. changes.Where(change => change.Columns.Count > 0), .. words?.IsOtherThan(table.Current.Metadata) == true ? [new PlannedChange(id, PlannedChangeKind.DescribeTable, [])] : (PlannedChange[])[]];
     }
 
     /// <summary>What a table's log says beside its shape.</summary>

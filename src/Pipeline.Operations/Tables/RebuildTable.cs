@@ -6,8 +6,8 @@ using Pipeline.Transform.Jobs.Rebuild;
 
 namespace Pipeline.Operations.Tables;
 
-/// <param name="WithDependents">Also what refers to it, and what is made of all these.</param>
-public sealed record RebuildTableRequest(TableId Table, bool WithDependents);
+/// <param name="Tables">Each after those that it reads. Of Bronze tables among them nothing is done, as long as there are others.</param>
+public sealed record RebuildTableRequest(IReadOnlyList<TableId> Tables);
 
 /// <param name="Tables">In the order in which they were made.</param>
 public sealed record RebuildTableResult(IReadOnlyList<RebuiltTable> Tables);
@@ -20,15 +20,17 @@ public static class RebuildTable
     public static async Task<RebuildTableResult> RunAsync(RebuildTableRequest request, TransformGraph graph, TransformOptions options, Lake lake, TimeProvider time, Action<RebuiltTable> onRebuilt,
         CancellationToken cancellationToken)
     {
-        if (!graph.Tables.Contains(request.Table))
-            throw new PipelineException(FaultKind.Invalid, $"Table {request.Table}", request.Table.Layer == Layer.Bronze ? "what a source has brought is made of nothing else" : "it is not configured",
-                $"Choose from: {string.Join(", ", graph.Tables)}.");
+        var tables = request.Tables.Where(table => table.Layer != Layer.Bronze).ToList();
+        if (tables.FirstOrDefault(table => !graph.Tables.Contains(table)) is { } unknown) throw Not(unknown, "it is not configured");
+        if (tables.Count == 0) throw Not(request.Tables[0], "what a source has brought is made of nothing else");
         var rebuilt = new List<RebuiltTable>();
-        await new TableRebuild(lake, graph, options, time).RunAsync(request.Table, request.WithDependents, table =>
+        await new TableRebuild(lake, graph, options, time).RunAsync(tables, table =>
         {
             rebuilt.Add(table);
             onRebuilt(table);
         }, cancellationToken);
         return new RebuildTableResult(rebuilt);
+
+        PipelineException Not(TableId table, string cause) => new(FaultKind.Invalid, $"Table {table}", cause, $"Choose from: {string.Join(", ", graph.Tables)}.");
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Configuration;
 
@@ -24,4 +25,13 @@ public sealed record GoldTable(TableId Table, string Sql, string SqlFile, Materi
 {
     /// <summary>What executes its runs; null: as all tables.</summary>
     public EngineKind? Engine { get; init; }
+
+    /// <summary>What the table says to people, which stands in its metadata; empty: what stands there goes; null: it stays.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>The same of its columns, by their names.</summary>
+    public IReadOnlyDictionary<string, string> ColumnDescriptions { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Words by which it is chosen, with others.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 }

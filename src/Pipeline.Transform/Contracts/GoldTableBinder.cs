@@ -27,6 +27,9 @@ internal static class GoldTableBinder
                 settings.Strings("key"), settings.Strings("personal"), settings.Location)
             {
                 Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
+                Description = settings.OptionalString("description"),
+                ColumnDescriptions = Descriptions(settings.Section("columns")),
+                Tags = settings.Tags(),
             };
             if (table.Materialization == Materialization.Merge && table.Key.Count == 0)
                 settings.Report("key", "is required for materialization = merge: the columns that identify a row");
@@ -35,5 +38,17 @@ internal static class GoldTableBinder
         }
 
         return tables;
+    }
+
+    private static Dictionary<string, string> Descriptions(SettingsReader columns)
+    {
+        var descriptions = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, settings) in columns.Children())
+        {
+            descriptions[name] = settings.String("description");
+            settings.Complete();
+        }
+
+        return descriptions;
     }
 }

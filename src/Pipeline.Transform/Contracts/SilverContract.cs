@@ -67,6 +67,9 @@ public sealed record SilverColumn(string Name, IArrowType Type, bool IsRequired,
     /// <summary>Where it is configured.</summary>
     public SourceLocation? Location { get; init; }
 
+    /// <summary>What it says to people, which stands in the table's schema; empty: what stands there goes; null: it stays.</summary>
+    public string? Description { get; init; }
+
     /// <summary>How its value is made; null: it is what is at <see cref="From"/> and <see cref="Path"/>.</summary>
     public ColumnExpression? Value { get; init; }
 
@@ -128,6 +131,12 @@ public sealed record SilverContract
 
     /// <summary>What executes its runs; null: as all tables.</summary>
     public EngineKind? Engine { get; init; }
+
+    /// <summary>What the table says to people, which stands in its metadata; empty: what stands there goes; null: it stays.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>Words by which it is chosen, with others.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 
     public required SourceLocation Location { get; init; }
 

@@ -60,6 +60,8 @@ internal static class SilverContractBinder
             References = BindReferences(settings, names),
             Fields = settings.Choice<FieldsPolicy>("fields", FieldsPolicy.Tell),
             QuarantinePercentMax = settings.Has("quarantine-percent-max") ? settings.Int("quarantine-percent-max", 20, 1, 100) : null,
+            Description = settings.OptionalString("description"),
+            Tags = settings.Tags(),
             Engine = settings.Has("engine") ? settings.Choice<EngineKind>("engine", EngineKind.Auto) : null,
             Location = settings.Location,
         };
@@ -108,7 +110,7 @@ internal static class SilverContractBinder
         if (text is not null && (settings.Has("from") || settings.Has("path"))) settings.Report("value", "says where the value comes from, and so does from or path. Write one of them");
 
         var column = new SilverColumn(name, type ?? StringType.Default, settings.Bool("required", byDefault: false),
-            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument || value is not null ? null : from ?? name, value is null ? path : null) { Location = settings.Location, Value = value, ValueText = text };
+            settings.Choice<Classification>("classification", Classification.Internal), settings.Choice<Mask>("mask", Mask.None), isDocument || value is not null ? null : from ?? name, value is null ? path : null) { Location = settings.Location, Value = value, ValueText = text, Description = settings.OptionalString("description") };
         settings.Complete();
         return column;
     }

@@ -42,6 +42,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TransformOptions _options;
     private readonly TimeProvider _time;
     private readonly JobPlanner _planner;
+    private readonly TableDescriptions _descriptions;
     private readonly OutageWatch _outages;
     private readonly OutageWaiter _polls;
     private readonly Dictionary<TableId, OutageWaiter> _runs = [];
@@ -75,6 +76,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _polls = outages.Waiter();
         _time = time;
         _planner = planner;
+        _descriptions = new TableDescriptions(tables, graph);
         _limit = new TimeLimit(options.JobTimeMax, time);
         _state = Started();
         _meter = new TransformMeter(() => _state, tables, time);
@@ -419,6 +421,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     {
         if (await _limit.RunAsync($"Table {table}", "looking what it has yet to read", cancellationToken => _planner.DroppedByAsync(table, cancellationToken), _stopping.Token) is { } input) await RebuildAsync(table, input);
         else await FollowAsync(table);
+        await _limit.RunAsync($"Table {table}", "writing down what it says of itself", cancellationToken => _descriptions.BringAsync(table, cancellationToken), _stopping.Token);
         return await _limit.RunAsync($"Table {table}", "planning a run", async cancellationToken =>
             new JobPlanned(table, await _planner.PlanAsync(table, rowsMax, cancellationToken)), _stopping.Token);
     }

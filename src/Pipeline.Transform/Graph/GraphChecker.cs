@@ -212,6 +212,7 @@ internal sealed partial class GraphChecker(List<ConfigProblem> problems) : IDisp
         foreach (var column in columns.Where(column => table.Key.Contains(column.Name) && column.DataType is DoubleType or FloatType))
             Unportable.Add(new ConfigProblem(table.Location, $"gold.{table.Table.Name}.key", $"'{column.Name}' is a floating point number, which is not the same on every engine. Use another key, or CAST it to a decimal by to_decimal(x, precision, scale)"));
         CheckNames(table, "personal", table.Personal, columns);
+        CheckNames(table, "columns", table.ColumnDescriptions.Keys, columns);
         return columns;
     }
 

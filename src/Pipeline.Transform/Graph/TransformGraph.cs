@@ -1,6 +1,7 @@
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 
 namespace Pipeline.Transform.Graph;
@@ -45,6 +46,11 @@ public sealed class TransformGraph
     /// <summary>What a table says of its engine itself; null: nothing.</summary>
     public EngineKind? EngineOf(TableId table) => TrySilver(table) is { } contract ? contract.Engine : TryGold(table)?.Gold.Engine;
 
+    /// <summary>What a table is configured to say to people; null: nothing.</summary>
+    public TableWords? WordsOf(TableId table) => TrySilver(table) is { } contract
+        ? TableWords.Of(contract.Description, contract.Columns.Where(column => column.Description is not null).Select(column => KeyValuePair.Create(column.Name, column.Description!)))
+        : TryGold(table) is { Gold: var gold } ? TableWords.Of(gold.Description, gold.ColumnDescriptions) : null;
+
     /// <summary>Where a table is configured.</summary>
     public SourceLocation LocationOf(TableId table) => TrySilver(table)?.Location ?? TryGold(table)!.Gold.Location;
 
@@ -63,6 +69,9 @@ public sealed class TransformGraph
     /// <summary>Columns of a Silver or Gold table that does not exist yet.</summary>
     public IReadOnlyList<Field> ColumnsOf(TableId table) =>
         TrySilver(table) is { } contract ? GraphChecker.Columns(contract) : TryGold(table)?.Columns ?? [];
+
+    /// <summary>The same with every table in this process, whatever is configured.</summary>
+    internal TransformGraph OnDuckDb() => new([.. Silver.Select(contract => contract with { Engine = EngineKind.Duckdb })], [.. Gold.Select(node => node with { Gold = node.Gold with { Engine = EngineKind.Duckdb } })]);
 
     /// <summary>
     /// Reads <c>silver { … }</c> and <c>gold { … }</c> and checks the whole: contracts make empty tables, and DuckDB binds

@@ -87,6 +87,7 @@ internal sealed class JobCommits(OpenTables tables, JobSpec spec, TimeProvider t
             ReplacesSchema = replacesSchema,
             Parameters = ImmutableDictionary<string, string>.Empty.Add(JobPins.Parameter, spec.Pins.ToJson()),
             Metrics = metrics,
+            Words = target.Id == spec.Table ? spec.Words : null,
             Properties = properties ?? ImmutableDictionary<string, string?>.Empty,
         }, cancellationToken);
     }

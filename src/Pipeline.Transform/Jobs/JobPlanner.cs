@@ -281,6 +281,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
                 UnreadFieldsSql.Of(contract, SilverSql.BronzeFields(snapshot.Schema), BronzeShape.Of(snapshot.Schema).Document, dialect),
                 options.QuarantinePercentMaxOf(contract), contract.Stops ? checking.Mended(aheadEpoch) : null),
             TimelyWithin = options.LagMax,
+            Words = graph.WordsOf(contract.Table),
         };
     }
 
@@ -303,6 +304,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Definition = statements.Definition,
             Silver = statements.Silver,
             TimelyWithin = statements.TimelyWithin,
+            Words = statements.Words,
         };
     }
 
@@ -343,6 +345,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         Key = [.. node.Gold.Key],
         Sql = dialect.Render(node.Gold.Sql),
         Definition = Fingerprint(node.Gold),
+        Words = graph.WordsOf(node.Table),
     };
 
     /// <summary>A whole table at its pinned version; empty when it did not exist.</summary>

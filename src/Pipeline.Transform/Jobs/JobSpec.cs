@@ -116,6 +116,9 @@ public sealed record JobSpec
     /// <summary>Rows count as timely that reach Silver within this time of being ingested.</summary>
     public TimeSpan TimelyWithin { get; init; }
 
+    /// <summary>What the table says to people from then on; null: what it says.</summary>
+    public TableWords? Words { get; init; }
+
     public TableId Table => Pins.Table;
 }
 

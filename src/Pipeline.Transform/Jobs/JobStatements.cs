@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 
 namespace Pipeline.Transform.Jobs;
 
@@ -39,6 +40,9 @@ internal sealed record JobStatements
     public SilverStatements? Silver { get; init; }
 
     public TimeSpan TimelyWithin { get; init; }
+
+    /// <summary>What the table says to people from then on; null: what it says.</summary>
+    public TableWords? Words { get; init; }
 
     /// <summary>The SHA-256 of their bytes.</summary>
     [JsonIgnore]

@@ -69,7 +69,7 @@ public sealed class RebuildVerbSpec : IDisposable
 
         Assert.NotEqual(ExitCode.Done, bronze.ExitCode);
         Assert.Contains("what a source has brought is made of nothing else", bronze.Messages);
-        Assert.Contains("Choose from: silver/people, gold/names.", unknown.Messages);
+        Assert.Contains("Selector 'silver/nobody': no table has that name.", unknown.Messages);
         Assert.Contains("bronze/app/people, which it is made from, is not there", early.Messages);
     }
 

@@ -35,6 +35,8 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["run"] = Node,
         ["check"] = Sources,
         ["plan"] = ManyTables,
+        ["test-models"] = NoTable,
+        ["compile"] = OneTable,
         ["tables"] = ManyTables,
         ["show"] = OneTable,
         ["history"] = OneTable,

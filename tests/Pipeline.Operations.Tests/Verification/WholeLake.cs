@@ -18,6 +18,7 @@ using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Rebuild;
 
 namespace Pipeline.Operations.Tests.Verification;
 
@@ -171,7 +172,7 @@ internal sealed class WholeLake : IDisposable
     }
 
     /// <summary>As an operator does.</summary>
-    public Task RebuildAsync(TableId table) => RebuildTable.RunAsync(new RebuildTableRequest(table, WithDependents: true), Graph, _options, Lake, Time, _ => { }, Cancel);
+    public Task RebuildAsync(TableId table) => RebuildTable.RunAsync(new RebuildTableRequest(TableRebuild.TablesOf(Graph, table, withDependents: true)), Graph, _options, Lake, Time, _ => { }, Cancel);
 
     public async Task<bool> RunAsync(TableId table, Action<TableId>? beforeCommit = null)
     {

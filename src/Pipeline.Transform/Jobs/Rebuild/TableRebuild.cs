@@ -76,10 +76,16 @@ public sealed class TableRebuild
     public Task RunAsync(TableId table, bool withDependents, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken) =>
         RunAsync(table, withDependents, isFollowing: false, onRebuilt, cancellationToken);
 
+    /// <summary>Rebuilds tables in this order, in which each comes after those that it reads. Begun again with the same tables it goes on.</summary>
+    /// <inheritdoc cref="RunAsync(TableId, bool, Action{RebuiltTable}, CancellationToken)"/>
+    public Task RunAsync(IReadOnlyList<TableId> tables, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken) => RunAsync(tables[0], tables, isFollowing: false, onRebuilt, cancellationToken);
+
     /// <param name="isFollowing">Because the configuration has changed: cut off between two tables, whoever follows goes on with it.</param>
-    internal async Task RunAsync(TableId table, bool withDependents, bool isFollowing, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
+    internal Task RunAsync(TableId table, bool withDependents, bool isFollowing, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken) =>
+        RunAsync(table, TablesOf(_graph, table, withDependents), isFollowing, onRebuilt, cancellationToken);
+
+    private async Task RunAsync(TableId table, IReadOnlyList<TableId> all, bool isFollowing, Action<RebuiltTable> onRebuilt, CancellationToken cancellationToken)
     {
-        var all = TablesOf(_graph, table, withDependents);
         var progress = await RebuildProgress.BeginAsync(_lake.Store, table, all, isFollowing, cancellationToken);
         foreach (var next in all)
         {

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Pipeline.Node.Cli;
+using Pipeline.Operations.Models;
+
+namespace Pipeline.Node.Verbs;
+
+internal sealed class TestModelsVerb : Verb
+{
+    private readonly Argument<string[]> _selectors;
+
+    public TestModelsVerb() : base("test-models", "Try Silver and Gold tables on the rows of their tests (NAME.test.json beside the model); exit code 3 when one is not as it is expected.") =>
+        _selectors = Add(SelectorArgument.Create("Without any, all tables that have tests."));
+
+    protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var result = await TestModels.RunAsync(new TestModelsRequest(parsed.GetRequiredValue(_selectors)), invocation.Load(), cancellationToken);
+
+        if (invocation.Format == OutputFormat.Json) invocation.Context.Data.WriteLine(new JsonArray([.. result.Tests.Select(ToJson)]).ToJsonString(Listing.Json));
+        else Print(invocation, result);
+        if (result.Untested.Count > 0) invocation.Context.Messages.WriteLine($"Without a test: {string.Join(", ", result.Untested)}");
+        var failed = result.Tests.Count(test => !test.IsPassed);
+        invocation.Context.Messages.WriteLine($"{result.Tests.Count} tests, {failed} failed");
+        return failed == 0 ? ExitCode.Done : ExitCode.Breached;
+    }
+
+    private static void Print(Invocation invocation, TestModelsResult result)
+    {
+        var tests = new Listing("table", "test", "ok", "took");
+        foreach (var test in result.Tests) tests.Add(test.Table.ToString(), test.Name, test.IsPassed, test.Took);
+        invocation.Print(tests);
+        var differences = new Listing("test", "table", "what", "row", "column", "expected", "actual");
+        foreach (var test in result.Tests)
+            foreach (var difference in test.Unlike)
+                differences.Add(test.Name, difference.Table.ToString(), Word(difference.Kind), difference.Row, difference.Column, Value(difference, difference.Expected), Value(difference, difference.Actual));
+        invocation.Print(differences);
+        foreach (var test in result.Tests.Where(test => test.Fault is not null)) invocation.Context.Data.WriteLine($"{test.Table}, {test.Name}: {test.Fault}");
+    }
+
+    private static JsonObject ToJson(TestedModel test) => new()
+    {
+        ["table"] = test.Table.ToString(),
+        ["test"] = test.Name,
+        ["file"] = test.File,
+        ["ok"] = test.IsPassed,
+        ["fault"] = test.Fault,
+        ["differences"] = new JsonArray([.. test.Unlike.Select(difference => (JsonNode)new JsonObject
+        {
+            ["table"] = difference.Table.ToString(),
+            ["what"] = Word(difference.Kind),
+            ["row"] = difference.Row,
+            ["column"] = difference.Column,
+            ["expected"] = difference.Expected,
+            ["actual"] = difference.Actual,
+        })]),
+    };
+
+    private static string? Value(UnlikeRow difference, string? value) => difference.Kind == UnlikeRowKind.OtherValue ? value ?? "null" : null;
+
+    private static string Word(UnlikeRowKind kind) => kind switch
+    {
+        UnlikeRowKind.Missing => "is missing",
+        UnlikeRowKind.Unexpected => "is not expected",
+        _ => "is another",
+    };
+}
