@@ -37,6 +37,9 @@ internal static class S3Faults
     private static readonly HashSet<string> RefusedCodes = new(StringComparer.Ordinal)
         { "", "AccessDenied", "AllAccessDisabled", "AccountProblem", "NotSignedUp", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden", "Unauthorized", "RequestTimeTooSkewed" };
 
+    /// <summary>Of credentials that last for an hour or so.</summary>
+    private static readonly HashSet<string> ExpiredCodes = new(StringComparer.Ordinal) { "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired" };
+
     /// <summary>What no other try of the same request will change.</summary>
     private static readonly HashSet<string> InvalidCodes = new(StringComparer.Ordinal)
     {
@@ -100,6 +103,7 @@ internal static class S3Faults
             return OfStore(FaultKind.NotAuthorised, $"it cannot be {verb}: this process has no AWS credentials", "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
         var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
+        var where = options.Endpoint?.ToString() ?? $"S3 in {options.Region}";
         return (service?.StatusCode, service?.ErrorCode) switch
         {
             (HttpStatusCode.NotFound, "NoSuchBucket") when options.Endpoint is { AbsolutePath: not "/" } endpoint => OfStore(FaultKind.Invalid,
@@ -115,7 +119,10 @@ internal static class S3Faults
             (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => OfStore(FaultKind.Invalid, cause,
                 $"The bucket is in another region than {options.Region}: correct lake.s3.region."),
             (_, { } code) when InvalidCodes.Contains(code) => OfStore(FaultKind.Invalid, cause, "Correct the settings under lake.s3."),
-            _ => OfStore(FaultKind.Unreachable, cause, $"Check the network path to {options.Endpoint?.ToString() ?? $"S3 in {options.Region}"}."),
+            (_, { } code) when ExpiredCodes.Contains(code) => OfStore(FaultKind.Unreachable, cause, "The AWS credentials of this process have run out: look after what renews them."),
+            (>= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests, { Length: > 0 }) or (_, "SlowDown") => OfStore(FaultKind.Unreachable, cause, $"Look at the health of {where}, and at what else uses it."),
+            (_, { Length: > 0 }) => OfStore(FaultKind.Unreachable, cause, $"Look up what {where} means by it, or what stands in front of it."),
+            _ => OfStore(FaultKind.Unreachable, cause, $"Check the network path to {where}."),
         };
     }
 }

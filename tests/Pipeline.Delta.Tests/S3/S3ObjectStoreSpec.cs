@@ -227,18 +227,19 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
     }
 
     [Theory]
-    [InlineData(403, "AccessDenied", FaultKind.NotAuthorised)]
-    [InlineData(403, "RequestTimeTooSkewed", FaultKind.Invalid)]
-    [InlineData(400, "InvalidArgument", FaultKind.Invalid)]
-    [InlineData(503, "ServiceUnavailable", FaultKind.Unreachable)]
-    [InlineData(400, "RequestTimeout", FaultKind.Unreachable)]
-    [InlineData(400, "ExpiredToken", FaultKind.Unreachable)]
-    [InlineData(400, "TokenRefreshRequired", FaultKind.Unreachable)]
-    [InlineData(403, "SomethingNew", FaultKind.Unreachable)]
-    [InlineData(401, "SomethingNew", FaultKind.Unreachable)]
-    [InlineData(418, "SomethingNew", FaultKind.Unreachable)]
-    [InlineData(403, "InvalidAccessKeyId", FaultKind.NotAuthorised)]
-    public async Task A_refusal_has_its_kind_and_only_transient_ones_are_repeated(int status, string code, FaultKind kind)
+    [InlineData(403, "AccessDenied", FaultKind.NotAuthorised, "rights")]
+    [InlineData(403, "RequestTimeTooSkewed", FaultKind.Invalid, "clock")]
+    [InlineData(400, "InvalidArgument", FaultKind.Invalid, "lake.s3")]
+    [InlineData(503, "ServiceUnavailable", FaultKind.Unreachable, "health")]
+    [InlineData(503, "SlowDown", FaultKind.Unreachable, "what else uses it")]
+    [InlineData(400, "RequestTimeout", FaultKind.Unreachable, "means by it")]
+    [InlineData(400, "ExpiredToken", FaultKind.Unreachable, "credentials of this process have run out")]
+    [InlineData(400, "TokenRefreshRequired", FaultKind.Unreachable, "credentials of this process have run out")]
+    [InlineData(403, "SomethingNew", FaultKind.Unreachable, "stands in front of it")]
+    [InlineData(401, "SomethingNew", FaultKind.Unreachable, "stands in front of it")]
+    [InlineData(418, "SomethingNew", FaultKind.Unreachable, "stands in front of it")]
+    [InlineData(403, "InvalidAccessKeyId", FaultKind.NotAuthorised, "credentials")]
+    public async Task A_refusal_has_its_kind_and_what_helps_and_only_transient_ones_are_repeated(int status, string code, FaultKind kind, string helps)
     {
         await using var bucket = await s3.BucketAsync(Cancel, options => options with { Retry = options.Retry with { AttemptsMax = 4 } });
         bucket.Proxy.Use(_ => new ProxyFault.Answer(status, code));
@@ -247,6 +248,7 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
 
         Assert.Equal(kind, failure.Kind);
         Assert.Contains(code, failure.Message);
+        Assert.Contains(helps, failure.NextStep, StringComparison.Ordinal);
         Assert.Equal(kind == FaultKind.Unreachable ? 4 : 1, bucket.Proxy.Requests.Count(IsGet));
     }
 
