@@ -73,6 +73,19 @@ public sealed class NodeLogsSpec
         Assert.Equal(TimeSpan.Zero, DateTimeOffset.ParseExact(line[..20], "yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal).Offset);
     }
 
+    [Theory]
+    [InlineData(LogFormat.Text)]
+    [InlineData(LogFormat.Json)]
+    public void Durations_moments_and_names_are_words_without_quotes(LogFormat format)
+    {
+        var said = new StringWriter();
+        using (var logs = NodeLogs.Create(said, LogLevel.Information, format))
+            logs.CreateLogger("x").LogWarning("{Level} of {Table}: again in {Pause}, then in {Moment}, at {At}, since {Since:yyyy-MM}, by {Id}, {Rows} rows, {Share}, {IsLast}", LogLevel.Warning, "orders", TimeSpan.FromSeconds(65),
+                TimeSpan.FromMilliseconds(500), new DateTimeOffset(2026, 3, 1, 1, 30, 0, TimeSpan.FromHours(2)), new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), Guid.Empty, 7, 0.5, true);
+
+        Assert.Contains("Warning of orders: again in 1 min 5 s, then in 500 ms, at 2026-02-28 23:30:00Z, since 2026-01, by 00000000-0000-0000-0000-000000000000, 7 rows, 0.5, true", said.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_line_for_programs_is_one_object_with_what_it_is_about_by_name()
     {

@@ -7,7 +7,6 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting;
-using Serilog.Formatting.Display;
 using Serilog.Parsing;
 
 namespace Pipeline.Node.Composition;
@@ -18,9 +17,9 @@ internal static partial class NodeLogs
     private const string IfBefore = "If that is a node of the release before: stop its whole cluster before the first node of this release starts";
 
     /// <summary>What a line says, without when and how loud.</summary>
-    internal static readonly ITextFormatter MessageOnly = new MessageTemplateTextFormatter("{Message:lj}");
+    internal static readonly ITextFormatter MessageOnly = new ValuesInWords("{Message:lj}");
 
-    private static readonly ITextFormatter Text = new MessageTemplateTextFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss}Z {Level:u3} {Message:lj}{NewLine}{Exception}");
+    private static readonly ITextFormatter Text = new ValuesInWords("{Timestamp:yyyy-MM-dd HH:mm:ss}Z {Level:u3} {Message:lj}{NewLine}{Exception}");
 
     public static ILoggerFactory Create(TextWriter writer, LogLevel level, LogFormat format = LogFormat.Text) => Create(writer, new LoggingLevelSwitch(LevelConvert.ToSerilogLevel(level)), format);
 
