@@ -17,6 +17,7 @@ internal sealed partial class NightAccount
         (", and the table waits until that is mended: ", " goes on: "),
         (": what is new at the source is not found any more", ": what is new at the source is found again"),
         (" cannot be read for what it has to bring", " can be read again for what it has to bring"),
+        (" cannot be written into the lake: ", " can be written into the lake again"),
     ];
 
     private readonly Dictionary<(string Begun, string Thing), string> _open = [];

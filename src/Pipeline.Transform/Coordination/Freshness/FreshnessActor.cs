@@ -208,6 +208,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     {
         _isWriting = false;
         if (written.Failure is { } failure && !_hasSaidUnwritten) _log.Warning("How the tables are cannot be written into the lake: {Fault}", Fault.Of($"Object {LakeStatus.Path}", failure));
+        else if (written.Failure is null && _hasSaidUnwritten) _log.Info("How the tables are can be written into the lake again");
         _hasSaidUnwritten = written.Failure is not null;
     }
 
