@@ -34,19 +34,6 @@ internal sealed class ClusterJoining(PipelineOptions options, Lake lake, OutageW
 
     public void Dispose() => _stopping.Cancel();
 
-    private async ValueTask<string> FindLakeAsync(CancellationToken cancellationToken)
-    {
-        using var waiter = outages.Waiter();
-        string? told = null;
-        waiter.Asks();
-        var id = await new RetryPolicy().RunAsync(time, lake.IdAsync, cancellationToken, isTransient: failure => failure is PipelineException, onFailure: attempt =>
-        {
-            var fault = Fault.Of($"Lake {lake.Store.Location}", attempt.Error!);
-            if (fault.IsTransient) waiter.Failed(fault);
-            else if (fault.Cause != told) log.LakeRefuses(fault);
-            told = fault.Cause;
-        });
-        waiter.Answered();
-        return id;
-    }
+    private ValueTask<string> FindLakeAsync(CancellationToken cancellationToken) =>
+        new LakeQuestion(lake, outages, time).AskAsync(lake.IdAsync, log.LakeRefuses, fault => log.LakeAnswers(fault.Cause), cancellationToken);
 }

@@ -18,15 +18,9 @@ internal sealed class LakeRecord(PipelineOptions options, Lake lake, OutageWatch
 
     public void Dispose() => _stopping.Cancel();
 
-    private async ValueTask RecordAsync(CancellationToken cancellationToken)
+    private async ValueTask RecordAsync(CancellationToken cancellationToken) => await new LakeQuestion(lake, outages, time).AskAsync(async cancel =>
     {
-        using var waiter = outages.Waiter();
-        waiter.Asks();
-        await new RetryPolicy().RunAsync(time, async cancel =>
-        {
-            await RecordTables.ForAsync(options, lake, cancel);
-            return true;
-        }, cancellationToken, onFailure: attempt => waiter.Failed(Fault.Of($"Lake {lake.Store.Location}", attempt.Error!)));
-        waiter.Answered();
-    }
+        await RecordTables.ForAsync(options, lake, cancel);
+        return true;
+    }, log.NotRecorded, fault => log.Recorded(fault.Cause), cancellationToken);
 }

@@ -17,11 +17,17 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "No node joins another as long as the lake does not say which it is: {Fault}")]
     public static partial void LakeRefuses(this ILogger log, Fault fault);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "The lake says which it is, and nodes may join. It was: {Cause}")]
+    public static partial void LakeAnswers(this ILogger log, string cause);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "No node joins another: which lake {Location} is cannot be found out.")]
     public static partial void LakeUnknown(this ILogger log, Exception failure, string location);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The lake does not say which tables it shall hold, so that 'verify' must be told by a configuration: {Fault}")]
     public static partial void NotRecorded(this ILogger log, Fault fault);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The lake says which tables it shall hold. It was: {Cause}")]
+    public static partial void Recorded(this ILogger log, string cause);
 
     /// <summary>What runs here, a line a fact.</summary>
     public static void TellStart(this ILogger log, PipelineOptions options, string configuration)
