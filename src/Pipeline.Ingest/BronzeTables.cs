@@ -33,6 +33,20 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
             SchemaDifference.Of(delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted)) { Carried = CarriedOf(sourceSchema, delta.Current.Schema) };
     }
 
+    /// <summary>What opening the table for a source of this schema would be refused with, asked without making it; null: nothing.</summary>
+    public static async ValueTask<PipelineException?> FaultOfAsync(Lake lake, TableId id, Schema sourceSchema, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await lake.TryOpenAsync(id, cancellationToken) is { } table) RequireFit(table, BronzeColumns.TableSchema(sourceSchema));
+            return null;
+        }
+        catch (PipelineException fault)
+        {
+            return fault;
+        }
+    }
+
     /// <summary>No type of a column changes, and no two columns differ by case alone.</summary>
     private static void RequireFit(DeltaTable table, Schema wanted)
     {

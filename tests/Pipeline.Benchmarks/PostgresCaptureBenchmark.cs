@@ -72,7 +72,7 @@ public sealed class PostgresCaptureBenchmark : IBenchmark
     private static async Task<string> FillAsync(ScratchPostgres server, Backlog backlog, CancellationToken cancellationToken)
     {
         await using var database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString) { CommandTimeout = 0 }.ConnectionString);
-        await ExecuteAsync(database, $"create table {backlog.Table} ({backlog.Columns})", cancellationToken);
+        await ExecuteAsync(database, $"create table {backlog.Table} ({backlog.Columns}); alter table {backlog.Table} replica identity full", cancellationToken);
         for (var round = 0; round <= Rounds; round++)
             foreach (var reader in Readers)
                 await using (var source = Open(server, backlog.Table, SlotOf(reader, backlog.Table, round)))

@@ -77,6 +77,8 @@ public sealed class PostgresReadBenchmark : IBenchmark
                  {
                      $"create table {table} ({columns})", $"insert into {table} select {select} from generate_series(1, {rows}) i",
                      $"create index on {table} (updated_at)", $"vacuum analyze {table}",
+                     // Without it the table would not be captured.
+                     $"alter table {table} replica identity full",
                  })
         {
             await using var command = source.CreateCommand(sql);

@@ -71,6 +71,22 @@ internal sealed class KafkaFixture : SourceFixture
         await Task.WhenAll(deliveries).WaitAsync(cancellationToken);
     }
 
+    public override ValueTask ReplaceAsync(CancellationToken cancellationToken)
+    {
+        Kafka.DeleteTopic(Topic);
+        Kafka.CreateTopic(Topic, _partitions);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+
+    public override ValueTask<IReadOnlyList<string>> StateAsync(CancellationToken cancellationToken)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Kafka.Bootstrap }).SetLogHandler((_, _) => { }).Build();
+        var topics = admin.GetMetadata(TimeSpan.FromMinutes(1)).Topics;
+        return ValueTask.FromResult<IReadOnlyList<string>>([.. topics.Select(topic => $"{topic.Topic} of {topic.Partitions.Count}").Order(StringComparer.Ordinal)]);
+    }
+
     public Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(int partition, string value) => ProduceAsync(partition, Encoding.UTF8.GetBytes(value));
 
     public Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(int partition, byte[]? value, byte[]? key = null, Headers? headers = null, Timestamp timestamp = default) =>

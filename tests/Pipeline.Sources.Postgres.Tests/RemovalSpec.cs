@@ -6,22 +6,6 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>The server before and after, by its own catalog.</summary>
 public sealed class RemovalSpec(PostgresServer server) : PostgresSpec
 {
-    /// <summary>Everything a source could leave: each line one thing of this database.</summary>
-    private const string Catalog = """
-        select coalesce(string_agg(line, e'\n' order by line), '') from (
-          select 'slot ' || slot_name as line from pg_replication_slots where database = current_database()
-          union all select 'publication ' || pubname || ' ' || coalesce((select string_agg(tablename, ',' order by tablename) from pg_publication_tables t where t.pubname = p.pubname), '') from pg_publication p
-          union all select 'comment ' || classoid || ' ' || objoid || ' ' || description from pg_description where objoid >= 16384
-          union all select 'relation ' || oid::regclass || ' ' || relkind::text || ' ' || relreplident::text || ' ' || coalesce(relacl::text, '') from pg_class where relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
-          union all select 'function ' || oid::regprocedure from pg_proc where pronamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
-          union all select 'trigger ' || tgname from pg_trigger where not tgisinternal
-          union all select 'event trigger ' || evtname from pg_event_trigger
-          union all select 'schema ' || nspname from pg_namespace where nspname !~ '^pg_(toast_)?temp'
-          union all select 'extension ' || extname from pg_extension
-          union all select 'setting ' || s::text from pg_db_role_setting s where setdatabase = (select oid from pg_database where datname = current_database())
-        ) lines
-        """;
-
     [Fact]
     public async Task Removing_a_source_gives_the_server_back_as_it_was()
     {
@@ -135,9 +119,7 @@ public sealed class RemovalSpec(PostgresServer server) : PostgresSpec
         await database.UntilSlotsAreLeftAsync(Cancel);
     }
 
-    private async ValueTask<string> CatalogAsync(TestDatabase database) =>
-        await database.ScalarAsync<string>("select coalesce(string_agg('role ' || r::text, e'\\n' order by rolname), '') from pg_roles r where rolname !~ '_test_|^certificate_users'", Cancel)
-        + await database.ScalarAsync<string>(Catalog, Cancel);
+    private ValueTask<string> CatalogAsync(TestDatabase database) => database.CatalogAsync(Cancel);
 
     private async ValueTask<TestDatabase> CreateAsync()
     {

@@ -12,6 +12,22 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// <summary>A database of one test: transactions of other tests do not hold its windows back.</summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
+    /// <summary>Everything a source could leave: each line one thing of this database.</summary>
+    private const string Catalog = """
+        select coalesce(string_agg(line, e'\n' order by line), '') from (
+          select 'slot ' || slot_name as line from pg_replication_slots where database = current_database()
+          union all select 'publication ' || pubname || ' ' || coalesce((select string_agg(tablename, ',' order by tablename) from pg_publication_tables t where t.pubname = p.pubname), '') from pg_publication p
+          union all select 'comment ' || classoid || ' ' || objoid || ' ' || description from pg_description where objoid >= 16384
+          union all select 'relation ' || oid::regclass || ' ' || relkind::text || ' ' || relreplident::text || ' ' || coalesce(relacl::text, '') from pg_class where relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
+          union all select 'function ' || oid::regprocedure from pg_proc where pronamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
+          union all select 'trigger ' || tgname from pg_trigger where not tgisinternal
+          union all select 'event trigger ' || evtname from pg_event_trigger
+          union all select 'schema ' || nspname from pg_namespace where nspname !~ '^pg_(toast_)?temp'
+          union all select 'extension ' || extname from pg_extension
+          union all select 'setting ' || s::text from pg_db_role_setting s where setdatabase = (select oid from pg_database where datname = current_database())
+        ) lines
+        """;
+
     private static int _count;
 
     private readonly ScratchPostgres _server;
@@ -48,6 +64,11 @@ internal sealed class TestDatabase : IAsyncDisposable
         await using var command = DataSource.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
+
+    /// <summary>Everything that a source could leave in this database, and roles.</summary>
+    public async ValueTask<string> CatalogAsync(CancellationToken cancellationToken) =>
+        await ScalarAsync<string>("select coalesce(string_agg('role ' || r::text, e'\\n' order by rolname), '') from pg_roles r where rolname !~ '_test_|^certificate_users'", cancellationToken)
+        + await ScalarAsync<string>(Catalog, cancellationToken);
 
     /// <summary>Options for the database with short pauses and small chunks.</summary>
     public PostgresSourceOptions Options(params PostgresTableOptions[] tables) => new()

@@ -30,8 +30,13 @@ internal sealed class WatermarkFixture : SourceFixture
     private readonly TestDatabase _database;
     private readonly string _watermark;
 
-    private WatermarkFixture(PostgresServer server, TestDatabase database, string watermark)
+    private readonly string _create;
+    private string _columns = "number, payload";
+    private string _values = "n, repeat('x', 40)";
+
+    private WatermarkFixture(PostgresServer server, TestDatabase database, string watermark, string create)
     {
+        _create = create;
         _server = server;
         _database = database;
         _watermark = watermark;
@@ -44,12 +49,9 @@ internal sealed class WatermarkFixture : SourceFixture
     public static async ValueTask<SourceFixture> StartAsync(PostgresServer server, string watermark, bool isIndexed, CancellationToken cancellationToken)
     {
         var database = await TestDatabase.CreateAsync(server.Scratch, cancellationToken);
-        await database.ExecuteAsync("""
-            create table items (id bigserial not null, number bigint not null, payload text, updated_at timestamptz not null default clock_timestamp());
-            create sequence numbers minvalue 0;
-            """, cancellationToken);
-        if (isIndexed) await database.ExecuteAsync($"create index on items ({watermark})", cancellationToken);
-        return new WatermarkFixture(server, database, watermark);
+        var create = $"create table items (id bigserial not null, number bigint not null, payload text, updated_at timestamptz not null default clock_timestamp());{(isIndexed ? $"create index on items ({watermark})" : "")}";
+        await database.ExecuteAsync($"create sequence numbers minvalue 0; {create}", cancellationToken);
+        return new WatermarkFixture(server, database, watermark, create);
     }
 
     public override ISource Open() => TestDatabase.Open(_database.Options(TestDatabase.Table(Table, _watermark)) with { Name = _database.Name });
@@ -62,7 +64,18 @@ internal sealed class WatermarkFixture : SourceFixture
     public override ISource OpenWithMissingTable() => TestDatabase.Open(_database.Options(TestDatabase.Table("no_such_table", _watermark)));
 
     public override ValueTask AppendAsync(int count, CancellationToken cancellationToken) =>
-        _database.ExecuteAsync($"insert into items (number, payload) select nextval('numbers'), repeat('x', 40) from generate_series(1, {count})", cancellationToken);
+        _database.ExecuteAsync($"insert into items ({_columns}) select {_values} from (select nextval('numbers') as n from generate_series(1, {count})) numbered", cancellationToken);
+
+    public override ValueTask ReplaceAsync(CancellationToken cancellationToken) => _database.ExecuteAsync($"drop table items; {_create}", cancellationToken);
+
+    public override async ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken)
+    {
+        await _database.ExecuteAsync($"alter table items add column {name} text", cancellationToken);
+        (_columns, _values) = ($"{_columns}, {name}", $"{_values}, n::text");
+        return true;
+    }
+
+    public override async ValueTask<IReadOnlyList<string>> StateAsync(CancellationToken cancellationToken) => [await _database.CatalogAsync(cancellationToken)];
 
     public override long NumberOf(RecordBatch rows, int row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value;
 

@@ -14,13 +14,18 @@ internal sealed class EmulatedTable : SourceFixture
 {
     private const string TableName = "orders";
 
+    private static readonly string[] Reads = ["SELECT", "SHOW", "DESC", "WITH"];
+
     private readonly SnowflakeSourceOptions _options;
+    private readonly string _create;
     private bool _isLocal;
+    private bool _hasColumn;
     private long _next;
     private DateTimeOffset _lastWatermark = DateTimeOffset.UnixEpoch;
 
-    private EmulatedTable(SnowflakeServer server, SnowflakeSourceOptions options)
+    private EmulatedTable(SnowflakeServer server, SnowflakeSourceOptions options, string create)
     {
+        _create = create;
         Server = server;
         _options = options;
     }
@@ -41,10 +46,11 @@ internal sealed class EmulatedTable : SourceFixture
         string watermark = "TIMESTAMP_LTZ")
     {
         var emulated = await SnowflakeServer.StartAsync(server ?? new SnowflakeServerOptions { PartitionBytes = 8 << 10 }, cancellationToken);
-        emulated.Database.Execute(createSql ?? $"""
+        var create = createSql ?? $"""
             CREATE TABLE ORDERS (NUMBER NUMBER(12,0) NOT NULL, NOTE VARCHAR(200), AMOUNT NUMBER(12,2),
                 UPDATED_AT {watermark} NOT NULL, CHANGE NUMBER(18,0) NOT NULL, PRIMARY KEY (NUMBER))
-            """);
+            """;
+        emulated.Database.Execute(create);
         var options = new SnowflakeSourceOptions
         {
             Name = "crm",
@@ -61,7 +67,7 @@ internal sealed class EmulatedTable : SourceFixture
             ChunkBytesMax = 256 << 10,
             Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50), AttemptsMax = 6 },
         };
-        return new EmulatedTable(emulated, change?.Invoke(options) ?? options) 
+        return new EmulatedTable(emulated, change?.Invoke(options) ?? options, create)
         {
             RowsPerWatermark = rowsPerWatermark,
             _isLocal = watermark.StartsWith("TIMESTAMP_NTZ", StringComparison.Ordinal),
@@ -107,9 +113,40 @@ internal sealed class EmulatedTable : SourceFixture
                 _lastWatermark = watermark.AddMicroseconds(i / RowsPerWatermark);
                 var row = appender.CreateRow().AppendValue((decimal)_next).AppendValue($"row \"{_next}\" — ünïcödé\n").AppendValue(_next / 4m);
                 row = _isLocal ? row.AppendValue(_lastWatermark.UtcDateTime) : row.AppendValue(_lastWatermark);
-                row.AppendValue((decimal)(_next / RowsPerWatermark)).EndRow();
+                row.AppendValue((decimal)(_next / RowsPerWatermark));
+                if (_hasColumn) row = row.AppendValue($"{_next}");
+                row.EndRow();
                 _next++;
             }
+    }
+
+    public override ValueTask ReplaceAsync(CancellationToken cancellationToken)
+    {
+        Server.Database.Execute("DROP TABLE ORDERS");
+        Server.Database.Execute(_create);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken)
+    {
+        Server.Database.Execute($"ALTER TABLE ORDERS ADD COLUMN {name.ToUpperInvariant()} VARCHAR(200)");
+        return ValueTask.FromResult(_hasColumn = true);
+    }
+
+    /// <summary>Tables and views, and what was ever asked that does not only read.</summary>
+    public override ValueTask<IReadOnlyList<string>> StateAsync(CancellationToken cancellationToken)
+    {
+        var found = new List<string>();
+        using (var transaction = Server.Database.Begin())
+        {
+            using var command = transaction.Connection.CreateCommand();
+            command.CommandText = "SELECT table_schema || '.' || table_name || ' ' || table_type FROM information_schema.tables ORDER BY 1";
+            using var reader = command.ExecuteReader();
+            while (reader.Read()) found.Add(reader.GetString(0));
+        }
+
+        found.AddRange(Server.Executed.Where(sql => !Reads.Any(word => sql.TrimStart().StartsWith(word, StringComparison.OrdinalIgnoreCase))));
+        return ValueTask.FromResult<IReadOnlyList<string>>(found);
     }
 
     public override long NumberOf(RecordBatch rows, int row) => ((Int64Array)rows.Column("number")).GetValue(row)!.Value;

@@ -79,6 +79,195 @@ public abstract class SourceContract
     }
 
     [Fact]
+    public async Task Another_table_behind_the_name_is_another_history_with_rows_of_its_own()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(20, deadline.Token);
+        IReadOnlyList<Split> before;
+        await using (var source = fixture.OpenOfHistory())
+        {
+            before = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+            Assert.Equal(Identities(before), Identities(await source.ListSplitsAsync(fixture.Table, deadline.Token)));
+        }
+
+        await fixture.ReplaceAsync(deadline.Token);
+        await fixture.AppendAsync(5, deadline.Token);
+
+        await using var again = fixture.OpenOfHistory();
+        var after = await again.ListSplitsAsync(fixture.Table, deadline.Token);
+        Assert.Empty(Identities(after).Intersect(Identities(before)));
+        await again.DescribeAsync(fixture.Table, deadline.Token);
+        var numbers = new HashSet<long>();
+        await foreach (var chunk in again.ReadAsync(SourceLedger.At(after, new Dictionary<SplitId, long>()), deadline.Token))
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++) numbers.Add(fixture.NumberOf(chunk.Rows!, row));
+                if (numbers.Count >= 5) break;
+            }
+
+        Assert.Equal(Numbers(20, 25), numbers.Order());
+    }
+
+    [Fact]
+    public async Task Where_a_source_is_behind_what_was_read_it_says_so_or_what_comes_next_is_read()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(20, deadline.Token);
+        var ledger = new SourceLedger(fixture);
+        await using (var source = fixture.Open()) await ReadAsync(fixture, source, ledger, 20, deadline.Token);
+        await using var again = fixture.Open();
+        var splits = await again.ListSplitsAsync(fixture.Table, deadline.Token);
+        await again.DescribeAsync(fixture.Table, deadline.Token);
+        // Further than the system has come: an hour, so many numbers, records or bytes.
+        var ahead = ledger.ResumeAt(splits).Select(split => split.Position is { } position ? split with { Position = position + 3_600_000_000 } : split).ToList();
+
+        var standings = await again.LookBackAsync(ahead, deadline.Token);
+
+        var told = standings.Zip(ahead).Where(pair => pair.Second.Position is not null).Select(pair => pair.First.Fault ?? pair.First.Doubt).ToList();
+        if (told.TrueForAll(fault => fault is not null))
+        {
+            Assert.All(told, fault => Assert.Equal((FaultKind.Gap, true), (fault!.Kind, fault.ReadAgainFrom is not null)));
+            Assert.All(told, fault => Assert.False(string.IsNullOrWhiteSpace(fault!.NextStep)));
+            return;
+        }
+
+        Assert.All(told, Assert.Null);
+        await fixture.AppendAsync(5, deadline.Token);
+        var come = new HashSet<long>();
+        await foreach (var chunk in again.ReadAsync(ahead, deadline.Token))
+            using (chunk)
+            {
+                for (var row = 0; row < chunk.RowCount; row++) come.Add(fixture.NumberOf(chunk.Rows!, row));
+                if (come.IsSupersetOf(Numbers(20, 25))) break;
+            }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_column_that_the_table_is_given_comes_with_the_rows_that_have_it(bool isReadMeanwhile)
+    {
+        const string Column = "extra";
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(10, deadline.Token);
+        var positions = new Dictionary<SplitId, long>();
+        var values = new SortedDictionary<long, string?>();
+        await using (var source = fixture.Open())
+        {
+            var isGiven = false;
+            while (values.Count < (isReadMeanwhile ? 15 : 10)) await ReadOnAsync(source, values.Count < 10 ? 10 : 15);
+
+            async Task ReadOnAsync(ISource from, int rows)
+            {
+                await from.DescribeAsync(fixture.Table, deadline.Token);
+                try
+                {
+                    await foreach (var chunk in from.ReadAsync(SourceLedger.At(await from.ListSplitsAsync(fixture.Table, deadline.Token), positions), deadline.Token))
+                    {
+                        using (chunk) Take(chunk);
+                        if (values.Count < rows) continue;
+                        if (!isReadMeanwhile || isGiven) break;
+                        isGiven = true;
+                        rows = 15;
+                        await GiveAsync();
+                    }
+                }
+                catch (PipelineException changed) when (isGiven && changed.Kind.IsTriedAgain())
+                {
+                    // Described again, it is read on.
+                }
+            }
+        }
+
+        if (!isReadMeanwhile) await GiveAsync();
+        await using (var source = fixture.Open())
+        {
+            var schema = await source.DescribeAsync(fixture.Table, deadline.Token);
+            Assert.Contains(schema.FieldsList, field => field.Name == Column);
+            if (values.Count < 15)
+                await foreach (var chunk in source.ReadAsync(SourceLedger.At(await source.ListSplitsAsync(fixture.Table, deadline.Token), positions), deadline.Token))
+                {
+                    using (chunk) Take(chunk);
+                    if (values.Count >= 15) break;
+                }
+        }
+
+        Assert.Equal([.. Numbers(0, 10).Select(number => (number, (string?)null)), .. Numbers(10, 15).Select(number => (number, (string?)$"{number}"))], values.Select(value => (value.Key, value.Value)));
+
+        async Task GiveAsync()
+        {
+            Assert.SkipUnless(await fixture.AddColumnAsync(Column, deadline.Token), "Rows of this system have no columns of their own.");
+            await fixture.AppendAsync(5, deadline.Token);
+        }
+
+        void Take(Chunk chunk)
+        {
+            for (var row = 0; row < chunk.RowCount; row++)
+                values[fixture.NumberOf(chunk.Rows!, row)] = chunk.Rows!.Schema.GetFieldIndex(Column) is var at and >= 0 ? ((Apache.Arrow.StringArray)chunk.Rows.Column(at)).GetString(row) : null;
+            if (chunk.Range.IsAdvancing) positions[chunk.Split] = chunk.Range.To;
+        }
+    }
+
+    [Fact]
+    public async Task A_system_is_left_as_it_was_found()
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await RemoveAsync(fixture, deadline.Token);
+        var before = await fixture.StateAsync(deadline.Token);
+        await using (var missing = fixture.OpenWithMissingTable())
+        {
+            await missing.CheckAsync(deadline.Token);
+            await Assert.ThrowsAsync<PipelineException>(() => FirstChunkAsync(missing, deadline.Token));
+        }
+
+        await using (var source = fixture.Open())
+        {
+            await source.CheckAsync(deadline.Token);
+            var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+            await fixture.AppendAsync(20, deadline.Token);
+            var ledger = new SourceLedger(fixture);
+            await ReadAsync(source, ledger, ledger.ResumeAt(splits), 20, deadline.Token);
+            foreach (var (split, position) in ledger.ResumeAt(splits))
+                if (position is { } reached) await source.AcknowledgeAsync(split, reached, deadline.Token);
+        }
+
+        await RemoveAsync(fixture, deadline.Token);
+
+        Assert.Equal(before, await fixture.StateAsync(deadline.Token));
+    }
+
+    /// <summary>Gives back what reading needs in its system, where it needs anything.</summary>
+    private static async Task RemoveAsync(SourceFixture fixture, CancellationToken cancellationToken)
+    {
+        await using var opened = fixture.Open();
+        if (opened is not IRemovableSource source) return;
+        while (true)
+        {
+            try
+            {
+                await source.RemoveTracesAsync(cancellationToken);
+                return;
+            }
+            catch (PipelineException)
+            {
+                // A reader that has left a moment ago is noticed a moment later.
+                await Task.Delay(20, cancellationToken);
+            }
+        }
+    }
+
+    private static IEnumerable<string> Identities(IEnumerable<Split> splits)
+    {
+        var identities = splits.Select(split => split.Identity).Distinct(StringComparer.Ordinal).ToList();
+        Assert.All(identities, Assert.NotNull);
+        return identities!;
+    }
+
+    [Fact]
     public async Task Delivers_rows_that_are_added_while_it_waits()
     {
         using var deadline = StartDeadline();

@@ -27,6 +27,19 @@ public abstract class SourceFixture : IAsyncDisposable
     /// <summary>A source with one configured table that its system does not have.</summary>
     public abstract ISource OpenWithMissingTable();
 
+    /// <summary>A source that tells tables of one name apart: another way of reading may leave that to whoever configures it.</summary>
+    public virtual ISource OpenOfHistory() => Open();
+
+    /// <summary>Puts another table, without rows, in the place of this one. Numbers go on.</summary>
+    public abstract ValueTask ReplaceAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives the table a column of text in which the rows that are appended from now on have their number.</summary>
+    /// <returns>False: rows of this system have no columns of their own.</returns>
+    public abstract ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Each thing that a source could make, alter or leave behind in its system, rows apart.</summary>
+    public abstract ValueTask<IReadOnlyList<string>> StateAsync(CancellationToken cancellationToken);
+
     /// <summary>Adds rows that carry the next <paramref name="count"/> numbers; durable and readable on return.</summary>
     public abstract ValueTask AppendAsync(int count, CancellationToken cancellationToken);
 

@@ -38,25 +38,27 @@ public static class CheckPipeline
         var lakeFault = await WriteAsync(lake, cancellationToken);
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
-        var fits = await ContractsAsync(sources, options.Graph, cancellationToken);
+        var fits = await TablesAsync(sources, options.Graph, lakeFault is null ? lake : null, cancellationToken);
         var stands = lakeFault is null ? await StandingsAsync(sources, lake, cancellationToken) : [];
         return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits, .. stands]);
     }
 
-    /// <summary>Contracts beside what their sources' tables are now. A source that does not say has been told by its own check.</summary>
-    private static async Task<IReadOnlyList<Finding>> ContractsAsync(OpenSources sources, TransformGraph graph, CancellationToken cancellationToken)
+    /// <summary>
+    /// What sources' tables are now, beside the lake's that are there already and the contracts that read them. A source that does not say has been told by its own check.
+    /// </summary>
+    /// <param name="lake">Null: it cannot be asked, which is told.</param>
+    private static async Task<IReadOnlyList<Finding>> TablesAsync(OpenSources sources, TransformGraph graph, Lake? lake, CancellationToken cancellationToken)
     {
         var found = new List<Finding>();
         foreach (var source in sources)
         {
             foreach (var table in source.Tables)
             {
-                var contracts = graph.Silver.Where(contract => contract.From == TableId.Bronze(source.Name, table.Name)).ToList();
-                if (contracts.Count == 0) continue;
-                Schema schema;
+                var id = TableId.Bronze(source.Name, table.Name);
+                Schema described;
                 try
                 {
-                    schema = BronzeColumns.TableSchema(await source.DescribeAsync(table.Name, cancellationToken));
+                    described = await source.DescribeAsync(table.Name, cancellationToken);
                 }
                 catch (PipelineException fault)
                 {
@@ -64,7 +66,11 @@ public static class CheckPipeline
                     continue;
                 }
 
-                found.AddRange(contracts.SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry,
+                // As a run asks it before it reads anything. A table that cannot be read is told where it stands.
+                if (lake is not null && await BronzeTable.FaultOfAsync(lake, id, described, cancellationToken) is { IsOfTable: true } unfit)
+                    found.Add(new Finding($"{id}: columns", Ok: false, unfit.Cause, unfit.NextStep));
+                var schema = BronzeColumns.TableSchema(described);
+                found.AddRange(graph.Silver.Where(contract => contract.From == id).SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry,
                     [.. graph.Silver.SelectMany(other => other.References).Where(reference => reference.Table == contract.Table).Select(reference => reference.To)])));
             }
         }
