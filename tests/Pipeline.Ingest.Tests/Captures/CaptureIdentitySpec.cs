@@ -69,6 +69,36 @@ public sealed class CaptureIdentitySpec
         await scene.AssertEqualAsync();
     }
 
+    /// <summary>As after a dump and its restore, or pg_upgrade: identifiers are others, the slot is gone, and positions may be lower than the lake's.</summary>
+    /// <param name="hasPublication">Dumps have publications, and what they say of whose they are.</param>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_that_was_made_anew_of_a_dump_is_read_from_a_snapshot_and_older_rows_with_greater_numbers_do_not_win(bool hasPublication)
+    {
+        await using var scene = await CaptureScene.StartAsync($"create table users {Columns}; insert into users values (1, 'a'), (2, 'b'), (3, 'c')", ["users"]);
+        // The next server's log is shorter than this.
+        for (var segment = 0; segment < 4; segment++) await scene.ExecuteAsync("select pg_switch_wal()");
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.ExecuteAsync("update users set val = 'old' where id = 2; insert into users values (4, 'd')");
+        await scene.UntilCapturedAsync();
+        var comment = await scene.ScalarAsync<string>("select obj_description(oid, 'pg_publication') from pg_publication");
+        await scene.KillNodeAsync();
+        // What nobody had read when it was dumped is in the dump alone.
+        await scene.ReplaceServerAsync($"create table users {Columns}; insert into users values (2, 'new'), (3, 'c'), (5, 'unseen')");
+        if (hasPublication) await scene.ExecuteAsync($"create publication {CaptureScene.Publication} for table users with (publish_via_partition_root = true); comment on publication {CaptureScene.Publication} is '{comment.Replace("'", "''", StringComparison.Ordinal)}'");
+
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+        await scene.ExecuteAsync("update users set val = 'later' where id = 3; delete from users where id = 5");
+        await scene.UntilCapturedAsync();
+
+        await scene.AssertEqualAsync();
+        Assert.Equal(1, await scene.EpochOfAsync("users"));
+    }
+
     [Fact]
     public async Task A_table_that_left_a_publication_of_somebody_else_says_the_SQL_that_brings_it_back_and_is_read_anew_then()
     {

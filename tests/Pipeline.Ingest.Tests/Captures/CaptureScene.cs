@@ -13,7 +13,7 @@ namespace Pipeline.Ingest.Tests.Captures;
 internal sealed class CaptureScene : IAsyncDisposable
 {
     private readonly ScratchDirectory _directory;
-    private readonly ScratchPostgres _server;
+    private ScratchPostgres _server;
     private readonly IReadOnlyList<string> _tables;
     private readonly IngestOptions _options;
     private readonly CancellationTokenSource _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -44,11 +44,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     public static async Task<CaptureScene> StartAsync(string create, IReadOnlyList<string> tables, IngestOptions? options = null)
     {
         var directory = new ScratchDirectory("pipeline-capture-");
-        var scene = new CaptureScene(directory, await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory)
-        {
-            // What was done must outlive a crash.
-            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on" },
-        }, TestContext.Current.CancellationToken), tables, options ?? IngestNode.Fast);
+        var scene = new CaptureScene(directory, await StartServerAsync(directory, TestContext.Current.CancellationToken), tables, options ?? IngestNode.Fast);
         await scene.ExecuteAsync(create);
         return scene;
     }
@@ -75,6 +71,20 @@ internal sealed class CaptureScene : IAsyncDisposable
         await _database.DisposeAsync();
         _database = NpgsqlDataSource.Create(_server.ConnectionString);
     }
+
+    /// <summary>Another server in the place of this one, with what is made of a dump: another identifier, numbers of its own, no slot. For a node that starts later.</summary>
+    public async Task ReplaceServerAsync(string dump)
+    {
+        await _database.DisposeAsync();
+        await _server.DisposeAsync();
+        _server = await StartServerAsync(Path.Combine(_directory, "another"), Cancel);
+        _database = NpgsqlDataSource.Create(_server.ConnectionString);
+        await ExecuteAsync(dump);
+    }
+
+    // What was done must outlive a crash.
+    private static Task<ScratchPostgres> StartServerAsync(string directory, CancellationToken cancellationToken) =>
+        ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on" } }, cancellationToken);
 
     public async Task ExecuteAsync(string sql)
     {
