@@ -26,6 +26,9 @@ internal sealed class TopicScene : IAsyncDisposable
         _postgres = NpgsqlDataSource.Create(sources.PostgresConnectionString);
     }
 
+    /// <summary>Sources beside the topics.</summary>
+    public string MoreSources { get; init; } = "";
+
     public string ConfigPath => _node!.ConfigPath;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -60,7 +63,7 @@ internal sealed class TopicScene : IAsyncDisposable
     public async Task StartAsync(string tables, string silver, params (string Name, string Sql)[] gold)
     {
         foreach (var (name, sql) in gold) await File.WriteAllTextAsync(Path.Combine(_directory, $"{name}.sql"), sql, Cancel);
-        _node = await RunningNode.StartAsync(_directory, $$"""events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", commit-group-offsets = false, tables { {{tables}} } }""", behind: $$"""
+        _node = await RunningNode.StartAsync(_directory, $$"""{{MoreSources}}{{Environment.NewLine}}events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", commit-group-offsets = false, tables { {{tables}} } }""", behind: $$"""
             silver { {{silver}} }
             gold { {{string.Join('\n', gold.Select(table => $$"""{{table.Name}} { sql = "{{table.Name}}.sql", materialization = full }"""))}} }
             """);
