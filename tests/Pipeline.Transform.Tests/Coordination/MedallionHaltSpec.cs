@@ -42,6 +42,31 @@ public sealed class MedallionHaltSpec : MedallionScene
     }
 
     [Fact]
+    public void What_is_made_of_a_table_waits_for_it_only_where_rows_break_a_rule_and_until_it_has_nothing_to_do()
+    {
+        Offer(1);
+        Tick();
+        Planned(Users, 1);
+        Failed(Users, isTransient: false);
+        Assert.False(State.Find(Users)!.IsRuleBroken);
+
+        Decide(new TriggerTable(Users));
+        Tick();
+        Planned(Users, 1);
+        Decide(JobEnded.Failed(Users, RunOf(Users), new PipelineException(FaultKind.Invalid, "Table silver/users", "rows break a rule", "Mend them.") { IsRuleBroken = true }));
+        Assert.True(State.Find(Users)!.IsRuleBroken);
+        Decide(new TriggerTable(Users));
+        Tick();
+        Planned(Users);
+        Assert.False(State.Find(Users)!.IsRuleBroken);
+        // Nothing has failed before what comes next.
+        Decide(new TriggerTable(Users));
+        Tick();
+        Planned(Users, 2);
+        Assert.Null(RunOf(Users)!.FailedBefore);
+    }
+
+    [Fact]
     public void Each_halt_in_a_row_is_longer_and_a_halted_table_is_looked_at_by_itself()
     {
         HaltUsers();

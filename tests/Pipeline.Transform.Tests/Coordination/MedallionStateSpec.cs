@@ -355,6 +355,25 @@ public sealed class MedallionStateSpec : MedallionScene
     }
 
     [Fact]
+    public void A_lower_version_is_news_when_it_was_committed_later_as_of_a_table_that_was_made_anew()
+    {
+        Settle();
+        Run(Users, 1, bronzeVersion: 10, rows: 5);
+        Decide(new InputSeen(AppUsers, 10, 0, Now));
+        var committed = Now;
+        Now += TimeSpan.FromMinutes(10);
+        Settle();
+
+        Decide(new InputSeen(AppUsers, 3, 1, committed));
+        Decide(new InputSeen(AppUsers, 3, 1, committed - TimeSpan.FromSeconds(1)));
+        Assert.DoesNotContain($"plan {Users}", Tick());
+        Decide(new InputSeen(AppUsers, 3, 1, committed + TimeSpan.FromSeconds(1)));
+
+        Now += Options.LagMax;
+        Assert.Contains($"plan {Users}", Tick());
+    }
+
+    [Fact]
     public void A_run_says_what_had_failed_before_it_since_the_last_that_did_not()
     {
         Settle();

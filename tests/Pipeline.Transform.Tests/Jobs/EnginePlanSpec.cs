@@ -1,7 +1,11 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
+using Pipeline.Testing;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
+using Pipeline.Transform.Jobs.Remote;
+using Pipeline.Transform.Tests.Jobs.Remote;
 
 namespace Pipeline.Transform.Tests.Jobs;
 
@@ -108,6 +112,23 @@ public sealed class EnginePlanSpec : IDisposable
         Assert.True(pins.IsSame(pins with { Engine = null, EngineWhy = null }));
         Assert.False(pins.IsSame(pins with { Rows = 99 }));
         Assert.Equal(("emr", pins.EngineWhy), (JobPins.FromJson(pins.ToJson()).Engine, JobPins.FromJson(pins.ToJson()).EngineWhy));
+    }
+
+    [Fact]
+    public async Task Whoever_plans_a_run_anew_that_is_executed_elsewhere_takes_part_in_it()
+    {
+        await AppendAsync(1);
+        using var directory = new ScratchDirectory("jobs-");
+        var store = new LocalObjectStore(directory);
+        var artifacts = new JobArtifacts(store);
+        var remote = new RemoteRuns("test", _lake.Lake, artifacts, [new EngineElsewhere(_lake.Engine, store, _lake.Time)]);
+        JobPlanner Planner() => new(new OpenTables(_lake.Lake), _lake.Graph, _lake.Options with { EngineAutoBytes = 1, SparkEngines = [EngineKind.Emr] }, _lake.Time, remote);
+        var planned = (await Planner().PlanAsync(Users, Cancel))!;
+        Assert.True(await artifacts.ClaimsOf(Users, planned.Run).TryPutAsync(new RunClaim(1, "e1", "", planned with { Rows = 77 }, _lake.Time.GetUtcNow(), ClaimFate.Open), Cancel));
+
+        Assert.Equal(77, (await Planner().PlanAsync(Users, Cancel))!.Rows);
+        await _lake.RunAsync("silver/users");
+        Assert.Null(await Planner().PlanAsync(Users, Cancel));
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -84,6 +84,60 @@ public sealed class JobPlannerSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_is_gone_was_missed_only_by_who_has_asked_for_nothing_for_longer_than_versions_are_kept()
+    {
+        await AppendTeamAsync(7);
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        await AppendUsersAsync(2);
+        var unread = (await OpenAsync(AppUsers)).Current.Files.Select(file => file.Path).ToList();
+        await AppendUsersAsync(3);
+        await _lake.CompactAsync(AppUsers.ToString());
+        var bronze = await OpenAsync(AppUsers);
+        foreach (var path in unread.Except(bronze.Current.Files.Select(file => file.Path))) await bronze.Store.DeleteAsync($"{bronze.Path}/{path}", Cancel);
+
+        Assert.Null(await NewPlanner().DroppedByAsync(Users, Cancel));
+        _lake.Time.Advance(TimeSpan.FromDays(40));
+        Assert.Equal(AppUsers, await NewPlanner().DroppedByAsync(Users, Cancel));
+        // It reads no Bronze table; this one has read all there is.
+        Assert.Null(await NewPlanner().DroppedByAsync(TableId.Gold("heads"), Cancel));
+        Assert.Null(await NewPlanner().DroppedByAsync(Teams, Cancel));
+    }
+
+    [Fact]
+    public async Task All_rows_of_a_quarantine_are_judged_again_when_somebody_says_so_and_of_none_there_is_nothing_to_do()
+    {
+        await AppendTeamAsync(7);
+        await AppendUsersAsync(1, -2);
+        await _lake.RunAllAsync();
+        await _lake.RunAllAsync();
+        Assert.Null(await PlanAsync(Users));
+
+        var judged = await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Users)!, Cancel);
+
+        Assert.Equal((Users, (await OpenAsync(Users)).Current.Position(JobPins.RunAppId) + 1), (judged!.Table, judged.Run));
+        Assert.True(judged is { JudgesAgain: true, Redrives: 1 });
+        await _lake.Jobs.RunAsync(await NewPlanner().ExpandAsync(judged, SqlDialect.DuckDb, Cancel), Cancel);
+        Assert.Null(await NewPlanner().PlanAsync(Users, Cancel));
+        Assert.Equal(2, (await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Users)!, Cancel))!.Redrives);
+        Assert.Null(await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Teams)!, Cancel));
+    }
+
+    [Fact]
+    public async Task A_run_is_expanded_to_what_it_is_a_switch_and_one_for_another_dialect_than_its_statements()
+    {
+        await AppendUsersAsync(1);
+        var pins = await PlannedAsync(Users);
+        Assert.Equal(SqlDialect.DuckDb, (await NewPlanner().ExpandAsync(pins, SqlDialect.DuckDb, Cancel)).Dialect);
+
+        var spark = await NewPlanner().ExpandAsync(pins, SqlDialect.Spark, Cancel);
+        var switched = await NewPlanner().ExpandAsync(pins with { RebuiltFrom = TableId.Silver("users__rebuild") }, SqlDialect.DuckDb, Cancel);
+
+        Assert.Equal((SqlDialect.Spark, JobKind.Silver), (spark.Dialect, spark.Kind));
+        Assert.Equal(JobKind.Switch, switched.Kind);
+    }
+
+    [Fact]
     public async Task What_has_piled_up_is_read_in_pieces_each_as_fresh_as_its_last_commit()
     {
         await AppendUsersAsync(1, 2);
