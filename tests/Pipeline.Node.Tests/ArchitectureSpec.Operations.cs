@@ -42,6 +42,8 @@ public sealed partial class ArchitectureSpec
         ["QuarantineCount.Rule"] = "a name",
         ["PlannedQuarantine.Rule"] = "a name",
         ["TooManyAreQuarantined.Rule"] = "a name",
+        ["MassQuarantine.Rule"] = "a name",
+        ["AddedColumn"] = "a name, a type, a column and a path",
         ["PlannedRemake.What"] = "names of the configuration",
         ["TestedModel"] = "names of a test and its file, and a fault",
         ["UnlikeRow"] = "values of a test and of the table's rows",

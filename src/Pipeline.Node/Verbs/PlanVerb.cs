@@ -32,6 +32,8 @@ internal sealed class PlanVerb : Verb
         foreach (var field in plan.Fields) listing.Add(field.Table.ToString(), "new field", field.Line, null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it");
         foreach (var mass in plan.Exceeding)
             listing.Add(mass.Table.ToString(), "too many quarantined", null, null, VerificationText.Quarantined(mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule));
+        foreach (var left in plan.Leftovers)
+            listing.Add(left.Table.ToString(), "not configured", null, null, $"it has left the configuration: its {(left.Rows is { } rows ? $"{rows:#,0} " : "")}rows stay as they are, and no run reads or writes them. Configured again, it goes on from there; to be rid of it, delete its directory");
         if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
         if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);

@@ -7,6 +7,7 @@ using Pipeline.Delta.Schemas;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
+using Pipeline.Operations.Verification;
 using Pipeline.Transform;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
@@ -60,6 +61,10 @@ public sealed record PlannedField(TableId Table, string Path, string Type, long 
 /// <param name="Rule">The rule that most of them break.</param>
 public sealed record PlannedQuarantine(TableId Table, long Rows, long Quarantined, int PercentMax, string Rule);
 
+/// <summary>A table of the lake that no configuration names any more: its rows stay, and nothing reads or writes them.</summary>
+/// <param name="Rows">Null: unknown.</param>
+public sealed record PlannedLeftover(TableId Table, long? Rows);
+
 /// <summary>What a change means for the rows that are there.</summary>
 public enum PlannedMeaning
 {
@@ -87,6 +92,9 @@ public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> 
 
     /// <summary>Tables of whose rows more were set aside than is expected: somebody has to mend something.</summary>
     public IReadOnlyList<PlannedQuarantine> Exceeding { get; init; } = [];
+
+    /// <summary>Tables that have left the configuration. A run changes nothing about them.</summary>
+    public IReadOnlyList<PlannedLeftover> Leftovers { get; init; } = [];
 
     /// <summary>What records have that no contract takes. A run changes nothing about it.</summary>
     public IReadOnlyList<PlannedField> Fields { get; init; } = [];
@@ -146,7 +154,8 @@ public static class PlanTables
             else (fields, exceeding) = ([.. fields, .. found!.Fields], [.. exceeding, .. found.Exceeding]);
         }
 
-        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields, Exceeding = exceeding };
+        var leftovers = lakeAway is null ? await LeftoversAsync(options, lake, failed, cancellationToken) : [];
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields, Exceeding = exceeding, Leftovers = leftovers };
 
         async Task AddAsync(TableId id, Schema wanted)
         {
@@ -171,6 +180,28 @@ public static class PlanTables
         return await lake.TryOpenAsync(contract.Table, cancellationToken) is { } table && MassQuarantine.Of(table.Current) is { } mass && mass.Exceeds(percentMax)
             ? [new PlannedQuarantine(contract.Table, mass.Rows, mass.Quarantined, percentMax, mass.Rule)] : [];
     }
+
+    /// <summary>Tables that a run makes only beside another are of that one.</summary>
+    private static async Task<IReadOnlyList<PlannedLeftover>> LeftoversAsync(PipelineOptions options, Lake lake, List<FailedTable> failed, CancellationToken cancellationToken)
+    {
+        var (wanted, leftovers) = (LakeTables.Of(options), new List<PlannedLeftover>());
+        await foreach (var id in LakeInventory.TablesAsync(lake, cancellationToken))
+        {
+            if (wanted.Has(id) || IsBeside(id)) continue;
+            var (table, unread) = await LakeInventory.TryAsync(id, () => LakeInventory.OpenAsync(lake, id, cancellationToken));
+            if (unread is not null) failed.Add(unread);
+            else leftovers.Add(new PlannedLeftover(id, table!.Current.RowCount));
+        }
+
+        return leftovers;
+    }
+
+    private static bool IsBeside(TableId id) => id.Layer switch
+    {
+        Layer.Bronze => id.Name == TableId.DeadLetterName,
+        Layer.Silver => id == QualityTable.Id || id.IsBeingBuilt || id.Name.EndsWith(TableId.QuarantineSuffix, StringComparison.Ordinal) || id.Name.EndsWith(TableId.DeletedSuffix, StringComparison.Ordinal),
+        _ => false,
+    };
 
     private static PlannedMeaning MeaningOf(ChangeMeaning meaning) => meaning switch
     {

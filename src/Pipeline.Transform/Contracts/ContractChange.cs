@@ -29,6 +29,10 @@ public enum ChangedPart
     Reference,
     Query,
     Release,
+    Materialization,
+
+    /// <summary>The columns that are about a person.</summary>
+    Personal,
 }
 
 public enum ChangeKind

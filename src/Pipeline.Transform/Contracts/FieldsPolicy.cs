@@ -6,6 +6,9 @@ public enum FieldsPolicy
     /// <summary>Each is told once, and stands in the plan with the line that would take it.</summary>
     Tell,
 
+    /// <summary>Each becomes a column that may be null: <see cref="Silver.AddedColumns"/>.</summary>
+    Add,
+
     /// <summary>Nobody looks for them.</summary>
     Ignore,
 }

@@ -47,6 +47,10 @@ internal static class SilverContractBinder
         foreach (var column in columns.Where(column => orderBy.Contains(column.Name) && column.Mask != Mask.None))
             settings.Report("order-by", $"'{column.Name}' is masked, so its order is lost. Order by another column");
 
+        var fields = settings.Choice<FieldsPolicy>("fields", FieldsPolicy.Tell);
+        if (fields == FieldsPolicy.Add && columns.Find(column => column.Mask != Mask.None) is { } masked)
+            settings.Report("fields", $"add makes columns that nobody has classified, and '{masked.Name}' has a mask: what it hides may stand in another field too. Write fields = tell, and the columns that are wanted");
+
         var contract = new SilverContract
         {
             Table = TableId.Silver(name),
@@ -58,7 +62,7 @@ internal static class SilverContractBinder
             OrderBy = orderBy,
             Rules = BindRules(settings),
             References = BindReferences(settings, names),
-            Fields = settings.Choice<FieldsPolicy>("fields", FieldsPolicy.Tell),
+            Fields = fields,
             QuarantinePercentMax = settings.Has("quarantine-percent-max") ? settings.Int("quarantine-percent-max", 20, 1, 100) : null,
             Description = settings.OptionalString("description"),
             Tags = settings.Tags(),

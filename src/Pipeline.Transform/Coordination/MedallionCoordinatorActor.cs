@@ -331,7 +331,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobSucceeded) _stoppedBy.Remove(happened.Table);
         if (happened is JobSucceeded succeeded) Report(succeeded);
         if (happened is JobSucceeded && message is JobEnded { Result.Fields: { } fields } && _graph.TrySilver(happened.Table) is { } contract) Report(contract, fields);
-        if (happened is JobSucceeded && message is JobEnded { Result: { } ended }) Report(happened.Table, ended.Exceeds, ended.Mended);
+        if (happened is JobSucceeded && message is JobEnded { Result: { } ended }) Report(happened.Table, ended.Exceeds, ended.Mended, ended.Added);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
     }
@@ -346,8 +346,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     }
 
     /// <summary>Once: the table's log has it until it is mended.</summary>
-    private void Report(TableId table, MassQuarantine? exceeds, MassQuarantine? mended)
+    private void Report(TableId table, MassQuarantine? exceeds, MassQuarantine? mended, AddedColumns? added)
     {
+        if (added is not null) _log.Info("Table {Table}: records have fields that no column reads. Since its contract has fields = add, columns take them: {Columns}. The table is made anew with them", table, string.Join(", ", added.Columns));
         if (exceeds is not null)
             _log.Warning("Table {Table}: {What}. See './pipeline quarantine show {Table} --rule {Rule}'; this ends when the rows are mended at their source, or the rule is", table, exceeds, table, exceeds.Rule);
         if (mended is not null) _log.Info("Table {Table} has no more rows in its quarantine than are expected: of {Rows} rows {Quarantined} had gone there", table, mended.Rows, mended.Quarantined);
@@ -356,7 +357,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private void Report(RebuiltTable rebuilt)
     {
         _log.Info("Table {Table} is made anew and up to date: version {Version}, {Rows} rows", rebuilt.Table, rebuilt.Version, rebuilt.Rows ?? 0);
-        Report(rebuilt.Table, rebuilt.Exceeds, rebuilt.Mended);
+        Report(rebuilt.Table, rebuilt.Exceeds, rebuilt.Mended, rebuilt.Added);
     }
 
     /// <summary>A run on another node has changed tables that are measured here. What cannot be read shows with the next run.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Gold;
@@ -32,8 +33,11 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         // A table of other types is one that was made anew: all its files go.
         var isRetyped = JobCommits.Retyped(gold.Before, _columns) is not null;
         return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
-            isRetyped ? new Apache.Arrow.Schema(_columns, null) : JobCommits.Evolved(gold.Before, _columns), cancellationToken, replacesSchema: isRetyped));
+            isRetyped ? new Apache.Arrow.Schema(_columns, null) : JobCommits.Evolved(gold.Before, _columns), cancellationToken, replacesSchema: isRetyped, properties: Properties(gold.Before)));
     }
+
+    private ImmutableDictionary<string, string?> Properties(Snapshot before) => spec.Contract is null || spec.Contract == before.Metadata.Configuration.GetValueOrDefault(ContractShape.Property)
+        ? ImmutableDictionary<string, string?>.Empty : ImmutableDictionary<string, string?>.Empty.Add(ContractShape.Property, spec.Contract);
 
     private JobResult Result(Snapshot snapshot) => new(spec.Pins.Table, spec.Pins.Run, snapshot.Version, snapshot.RowCount, null, default);
 

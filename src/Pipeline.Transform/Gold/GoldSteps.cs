@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Gold;
@@ -21,8 +22,10 @@ internal static class GoldSteps
     /// other types, because what it reads has them, its files cannot stay.
     /// </summary>
     public static MergeSql? MergeOf(JobSpec spec, Snapshot before) =>
-        spec.Kind == JobKind.Merge && spec.Pins.IsAnew != true && before.Position(JobPlanner.DefinitionAppId) == spec.Definition
+        spec.Kind == JobKind.Merge && spec.Pins.IsAnew != true && IsMadeBy(spec, before)
         && JobCommits.Retyped(before, spec.Columns.Select(column => column.ToField())) is null ? new MergeSql(spec.Dialect, "target", spec.Table, before, spec.Columns, spec.Key) : null;
+
+    private static bool IsMadeBy(JobSpec spec, Snapshot before) => GoldShape.TryRead(spec.Contract) is { } shape ? shape.ChangesSince(before, spec.Definition!.Value).Count == 0 : before.Position(JobPlanner.DefinitionAppId) == spec.Definition;
 
     /// <summary>All rows of the table are replaced.</summary>
     public static JobDocument Full(JobSpec spec, string root) => Document(spec, root) with

@@ -124,8 +124,13 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
     }
 
     private async ValueTask<JobStatements> OfTodayAsync(JobPins pins, SqlDialect dialect, CancellationToken cancellationToken) => graph.TrySilver(pins.Table) is { } contract
-        ? await OfSilverAsync(await options.KeyedAsync(contract, cancellationToken), pins, dialect, cancellationToken)
+        ? await OfSilverAsync(await ExtendedAsync(await options.KeyedAsync(contract, cancellationToken), pins, cancellationToken), pins, dialect, cancellationToken)
         : OfGold(graph.TryGold(pins.Table)!, pins, dialect);
+
+    /// <summary>With the columns that had come by themselves before the run.</summary>
+    private async ValueTask<SilverContract> ExtendedAsync(SilverContract contract, JobPins pins, CancellationToken cancellationToken) =>
+        contract.Fields == FieldsPolicy.Add && !contract.Table.IsBeingBuilt && pins.TargetVersion(contract.Table) is { } version && await tables.TryOpenAsync(contract.Table, cancellationToken) is { } table
+            ? AddedColumns.Of(await table.AtVersionAsync(version, cancellationToken)).Extend(contract) : contract;
 
     private StatedInput Stated(TableId input, JobPins pins) => new(input, pins.Input(input) is null ? JobColumn.Of(graph.ColumnsOf(input)) : []);
 
@@ -137,6 +142,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
 
         var silver = await tables.TryOpenAsync(contract.Table, cancellationToken);
         if (silver is not null && await RunHistory.UnfinishedAsync(tables, contract.Table, silver, cancellationToken) is { } unfinished) return unfinished;
+        // What is built for a table's place has the columns that this one had when it was begun.
+        if (!contract.Table.IsBeingBuilt) contract = AddedColumns.Of(silver?.Current).Extend(contract);
 
         if (await DroppedByAsync(contract.Table, cancellationToken) is { } from)
             throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"what has come to {from} since it was read last can no longer be read: it has asked for nothing for longer than versions are kept",
@@ -200,7 +207,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var run = gold?.Current.Position(JobPins.RunAppId) ?? 0;
         var inputs = await InputsAsync(node.Table, gold, cancellationToken);
         if (node.Inputs.Count > 0 && inputs.Count == 0) return null;
-        if (!isWhole && run > 0 && !inputs.Exists(Advanced) && gold!.Current.Position(DefinitionAppId) == Fingerprint(node.Gold)) return null;
+        if (!isWhole && run > 0 && !inputs.Exists(Advanced) && GoldShape.Of(node.Gold).ChangesSince(gold!.Current, Fingerprint(node.Gold)).Count == 0) return null;
         var engine = EngineRule.Choose(node.Gold.Engine, EngineRule.Weighs(node.Gold.Engine, options) ? await BytesAsync(inputs, cancellationToken) : 0, options);
         return await StatedAsync(new JobPins
         {
@@ -279,7 +286,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
                 Rules(contract).ToImmutableSortedDictionary(rule => rule, contract.DimensionOf, StringComparer.Ordinal), checking.Apart, checking.Releasable, checking.Truncates, checking.IsTruncated, epoch,
                 checking.Settled, ContractFingerprint.OfJudging(contract, pins.Redrives ?? 0), contract.Masks ? true : null, ContractShape.Of(contract).ToJson(), checking.Lacking,
                 UnreadFieldsSql.Of(contract, SilverSql.BronzeFields(snapshot.Schema), BronzeShape.Of(snapshot.Schema).Document, dialect),
-                options.QuarantinePercentMaxOf(contract), contract.Stops ? checking.Mended(aheadEpoch) : null),
+                options.QuarantinePercentMaxOf(contract), contract.Stops ? checking.Mended(aheadEpoch) : null, contract.Fields == FieldsPolicy.Add ? true : null),
             TimelyWithin = options.LagMax,
             Words = graph.WordsOf(contract.Table),
         };
@@ -302,6 +309,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Key = statements.Key,
             Sql = statements.Sql,
             Definition = statements.Definition,
+            Contract = statements.Contract,
             Silver = statements.Silver,
             TimelyWithin = statements.TimelyWithin,
             Words = statements.Words,
@@ -346,6 +354,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         Sql = dialect.Render(node.Gold.Sql),
         Definition = Fingerprint(node.Gold),
         Words = graph.WordsOf(node.Table),
+        Contract = GoldShape.Of(node.Gold).ToJson(),
     };
 
     /// <summary>A whole table at its pinned version; empty when it did not exist.</summary>

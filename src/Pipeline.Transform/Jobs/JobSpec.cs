@@ -58,10 +58,11 @@ public enum JobKind
 /// <param name="Fields">Finds members of documents that no column reads; empty: there are none to find; null: nobody looks.</param>
 /// <param name="QuarantinePercentMax">So many of a hundred rows may be set aside before it is told; null: of a release that did not look.</param>
 /// <param name="Mended">Finds, of the rows that break a rule which stops the run, those that the source has mended in what the run does not read yet; null: none can stop it, or of a release that did not look.</param>
+/// <param name="AddsFields">Members that no column reads become columns: <see cref="AddedColumns"/>. Null: they are told, or nobody looks.</param>
 /// <param name="SnapshotEpoch">Rows of earlier epochs are gone: of this one Bronze has a finished snapshot; null: of none but the first.</param>
 public sealed record SilverStatements(string Checked, string Latest, ImmutableArray<JobColumn> Quarantine, ImmutableSortedDictionary<string, Dimension> Dimensions,
     RulesApart Apart, string Releasable, string Truncates, string IsTruncated, int? SnapshotEpoch = null, string? Settled = null, long? Judging = null, bool? Masks = null, string? Contract = null, string? Lacking = null,
-    string? Fields = null, int? QuarantinePercentMax = null, string? Mended = null);
+    string? Fields = null, int? QuarantinePercentMax = null, string? Mended = null, bool? AddsFields = null);
 
 /// <summary>A Silver job's rules one by one; see SilverSql.</summary>
 /// <param name="Rows">The rows that have rules.</param>
@@ -111,6 +112,9 @@ public sealed record JobSpec
     /// <summary>Fingerprint of what says what a Gold table holds: it is made again when that changes.</summary>
     public long? Definition { get; init; }
 
+    /// <summary>As of <see cref="JobStatements"/>.</summary>
+    public string? Contract { get; init; }
+
     public SilverStatements? Silver { get; init; }
 
     /// <summary>Rows count as timely that reach Silver within this time of being ingested.</summary>
@@ -126,23 +130,24 @@ public sealed record JobSpec
 /// <param name="Version">The table's version that holds the result.</param>
 /// <param name="Rows">The table's rows after the run; null when unknown.</param>
 /// <param name="Quality">For Silver.</param>
-/// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come.</param>
+/// <param name="IsBehind">It left rows of the quarantine for the next run, though their parents have come; or the table is to be made anew before it.</param>
 /// <param name="Fields">Members of JSON documents that it is the first to have met, and that no column reads; null: none.</param>
+/// <param name="Added">Columns that have come by themselves, or become wider: the table is to be made anew with them; null: none.</param>
 /// <param name="Exceeds">It is the first to have set more rows aside than is expected; null: it has not, or others have.</param>
 /// <param name="Mended">It has found that mended; null: nothing was to be mended, or still is.</param>
 /// <param name="Cost">In the currency of the configured prices; null: there are none, or its engine does not say what it bills.</param>
 public sealed record JobResult(TableId Table, long Run, long Version, long? Rows, RunQuality? Quality, TimeSpan Took, bool IsBehind = false, decimal? Cost = null, UnreadFields? Fields = null,
-    MassQuarantine? Exceeds = null, MassQuarantine? Mended = null)
+    MassQuarantine? Exceeds = null, MassQuarantine? Mended = null, AddedColumns? Added = null)
 {
     public string ToJson() => JsonSerializer.Serialize(this, Json.Options);
 
-    /// <summary>With what became of rows that are set aside, by the table's log before and after.</summary>
-    internal JobResult WithMass(Snapshot before, Snapshot after) => (MassQuarantine.Of(before), MassQuarantine.Of(after)) switch
+    /// <summary>With what is to be told once, by the table's log before and after.</summary>
+    internal JobResult WithNews(Snapshot before, Snapshot after)
     {
-        (null, { } exceeds) => this with { Exceeds = exceeds },
-        ({ } mended, null) => this with { Mended = mended },
-        _ => this,
-    };
+        var (was, stands) = (MassQuarantine.Of(before), MassQuarantine.Of(after));
+        var added = AddedColumns.Of(after).Since(AddedColumns.Of(before));
+        return this with { Exceeds = was is null ? stands : null, Mended = stands is null ? was : null, Added = added, IsBehind = IsBehind || added is not null };
+    }
 }
 
 /// <summary>

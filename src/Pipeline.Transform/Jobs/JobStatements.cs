@@ -37,6 +37,9 @@ internal sealed record JobStatements
 
     public long? Definition { get; init; }
 
+    /// <summary>A Gold table's <see cref="Contracts.GoldShape"/> in JSON; null: of a release that did not keep it, or Silver's, which is among its statements.</summary>
+    public string? Contract { get; init; }
+
     public SilverStatements? Silver { get; init; }
 
     public TimeSpan TimelyWithin { get; init; }

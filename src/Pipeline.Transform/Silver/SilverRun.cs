@@ -72,7 +72,7 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         }
 
         await CommitQualityAsync(tables, commits, Pins, quality, dataFiles, cancellationToken);
-        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before))).WithMass(silver.Before, snapshot);
+        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before))).WithNews(silver.Before, snapshot);
     }
 
     private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, long? quarantined, bool isBehind,
@@ -103,6 +103,8 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         if (MadeBy(before) is { } contract) properties = properties.Add(ContractShape.Property, contract);
         if (spec.Silver!.QuarantinePercentMax is not null)
             properties = With(properties, before, MassQuarantine.Property, QualityMeasures.MassOf(spec, answer, quality, IsAnew ? null : MassQuarantine.Of(before), quarantined)?.ToJson());
+        if (spec.Silver.AddsFields == true && steps.AddedAfter(answer, quality) is var (added, unread))
+            return With(With(properties, before, AddedColumns.Property, added), before, UnreadFields.Property, unread);
         return spec.Silver.Fields is null ? properties : With(properties, before, UnreadFields.Property, steps.FieldsAfter(answer));
     }
 

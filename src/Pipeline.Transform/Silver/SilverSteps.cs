@@ -2,6 +2,7 @@ using System.Globalization;
 using Apache.Arrow.Types;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
+using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
@@ -70,6 +71,15 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         if (!LooksForFields) return null;
         var found = UnreadFields.Of(table).With(answer.Rows(FieldsFigures));
         return found.Count == 0 ? null : found.ToJson();
+    }
+
+    /// <summary>Where members become columns: what the table's log says, after the run, of these, and of members that cannot.</summary>
+    public (string? Added, string? Unread) AddedAfter(CheckedAnswer answer, RunQuality quality)
+    {
+        var found = LooksForFields ? UnreadFields.Of(table).With(answer.Rows(FieldsFigures)) : UnreadFields.None;
+        var named = ContractShape.TryRead(_silver.Contract)!.Columns.Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
+        var added = AddedColumns.Of(table).With(found.Told, named.Contains).Widened([.. quality.QuarantinedByRule.Keys]);
+        return (added.ToJson(), found.More == 0 ? null : new UnreadFields([], found.More).ToJson());
     }
 
     private IEnumerable<JobRelation> Inputs =>

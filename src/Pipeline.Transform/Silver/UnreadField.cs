@@ -24,11 +24,19 @@ public sealed record UnreadField(string Document, bool IsRecord, string Path, st
     public string LineFor(SilverContract contract)
     {
         ArgumentNullException.ThrowIfNull(contract);
-        var wanted = NameOf(JsonPath.TryParse(Member.Path)?.Steps[^1] ?? "");
-        var name = wanted;
-        for (var next = 2; LakeName.FaultOfColumn(name) is not null || contract.Columns.Any(column => column.Name == name); next++) name = $"{wanted}_{next}";
+        var name = NameFor(taken => contract.Columns.Any(column => column.Name == taken));
         var type = Type.All(char.IsAsciiLetter) ? Type : $"\"{Type}\"";
         return $"{name} {{ type = {type}, {(IsRecord ? "" : $"from = {(Document.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? Document : $"\"{Document}\"")}, ")}path = \"{Path}\" }}";
+    }
+
+    /// <summary>The name of a column that takes it.</summary>
+    /// <param name="isTaken">Whether a column has that name.</param>
+    internal string NameFor(Func<string, bool> isTaken)
+    {
+        var wanted = NameOf(JsonPath.TryParse(Member.Path)?.Steps[^1] ?? "");
+        var name = wanted;
+        for (var next = 2; LakeName.FaultOfColumn(name) is not null || isTaken(name); next++) name = $"{wanted}_{next}";
+        return name;
     }
 
     /// <summary>Whether a column of the contract reads it, what holds it, or what is in it.</summary>

@@ -52,8 +52,33 @@ public sealed class MassQuarantineVerbsSpec : IDisposable
             var verify = await NodeRun.OfAsync("verify", "--lake", node.LakeDirectory, "-o", "json");
 
             Assert.True(plan.ExitCode == ExitCode.Done, plan.Data + plan.Messages);
+            Assert.DoesNotContain("not configured", plan.Data, StringComparison.Ordinal);
             Assert.True(verify.ExitCode == ExitCode.Done, verify.Data + verify.Messages);
         }
+    }
+
+    [Fact]
+    public async Task A_table_that_has_left_the_configuration_stands_in_the_plan_with_what_becomes_of_its_rows()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, hasTopicIds: true, ("people", 1));
+        using (var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build())
+        {
+            producer.Produce(new TopicPartition("people", 0), new Message<Null, string> { Value = """{"id":1,"email":"x"}""" });
+            producer.Flush(Cancel);
+        }
+
+        var sources = $$"""app { type = kafka, bootstrap = "{{kafka.Bootstrap}}", tables { people { topic = people } } }""";
+        await using (await StartAsync("with", sources, "email { type = string }", rows: 1))
+        {
+        }
+
+        await using var without = await RunningNode.StartAsync(Sub("without"), sources, Lake, "silver { }");
+        var plan = await NodeRun.OfAsync("plan", "--config", without.ConfigPath, "--lake", without.LakeDirectory, "-o", "json");
+
+        Assert.True(plan.ExitCode == ExitCode.Done, plan.Data + plan.Messages);
+        var row = Assert.Single(JsonNode.Parse(plan.Data)!.AsArray());
+        Assert.Equal((Silver, "not configured"), ((string)row!["table"]!, (string)row["change"]!));
+        Assert.StartsWith("it has left the configuration: its 1 rows stay as they are, and no run reads or writes them. ", (string)row["why"]!, StringComparison.Ordinal);
     }
 
     private async Task<RunningNode> StartAsync(string name, string sources, string column, int rows)

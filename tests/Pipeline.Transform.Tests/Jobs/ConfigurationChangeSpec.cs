@@ -114,6 +114,52 @@ public sealed class ConfigurationChangeSpec
             """));
     }
 
+    /// <summary>Of a Gold table, by the same mechanism: its configuration, then as it is changed; and what is said.</summary>
+    public static TheoryData<string, string, string> GoldChanges => new()
+    {
+        { "materialization = full", "materialization = merge, key = [team_id]", $"gold/per_team materialization changed {Anew}, gold/per_team key changed {Anew}" },
+        { "materialization = merge, key = [team_id]", "materialization = merge, key = [team_id, users]", $"gold/per_team key changed {Anew}" },
+        { "materialization = merge, key = [team_id]", "materialization = full, key = [team_id]", $"gold/per_team materialization changed {Anew}" },
+        { "materialization = full", "materialization = full, personal = [team_id]", $"gold/per_team personal changed {Anew}" },
+        { "materialization = full", "materialization = full, engine = duckdb", "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(GoldChanges))]
+    public async Task A_change_of_a_Gold_table_is_said_done_by_its_next_run_and_said_no_more(string before, string after, string said)
+    {
+        using var lake = new TestLake(GraphOf(Contracts, Query, before));
+        await FillAsync(lake);
+        await lake.RunAllAsync();
+        using var changed = lake.With(GraphOf(Contracts, Query, after));
+
+        Assert.Equal(said, string.Join(", ", await SaidAsync(changed)));
+        await RunAsync(changed);
+        Assert.Empty(await SaidAsync(changed));
+
+        using var anew = new TestLake(changed.Graph);
+        await FillAsync(anew);
+        await RunAsync(anew);
+        Assert.Equal(await anew.RowsAsync("SELECT * FROM gold.per_team ORDER BY ALL"), await changed.RowsAsync("SELECT * FROM gold.per_team ORDER BY ALL"));
+        Assert.Equal(await anew.BoundsAsync(TableId.Gold("per_team")), await changed.BoundsAsync(TableId.Gold("per_team")));
+    }
+
+    [Fact]
+    public async Task A_Gold_table_whose_log_says_less_is_made_anew_only_when_its_fingerprint_is_another()
+    {
+        using var lake = new TestLake(GraphOf(Contracts, Query));
+        await FillAsync(lake);
+        await lake.RunAllAsync();
+        var gold = (await lake.Lake.TryOpenAsync(TableId.Gold("per_team"), Cancel))!;
+        await gold.CommitAsync(new Delta.Log.Transaction("WRITE", Delta.Log.Isolation.BlindAppend) { Properties = ImmutableDictionary<string, string?>.Empty.Add(ContractShape.Property, null) }, Cancel);
+
+        using var same = lake.With(lake.Graph);
+        using var other = lake.With(GraphOf(Contracts, Query, "materialization = full, personal = [team_id]"));
+
+        Assert.Empty(await SaidAsync(same));
+        Assert.Equal([$"gold/per_team query changed {Anew}"], await SaidAsync(other));
+    }
+
     [Fact]
     public async Task Another_key_of_masks_hashes_all_rows_anew_and_says_so()
     {
@@ -146,7 +192,7 @@ public sealed class ConfigurationChangeSpec
         Assert.Empty(await SaidAsync(changed));
     }
 
-    private static TransformGraph GraphOf(string silver, string query) => TestGraph.Of(silver, "per_team { sql = \"per_team.sql\", materialization = full }", ("per_team.sql", query));
+    private static TransformGraph GraphOf(string silver, string query, string gold = "materialization = full") => TestGraph.Of(silver, $"per_team {{ sql = \"per_team.sql\", {gold} }}", ("per_team.sql", query));
 
     private static string Changed(string text, string from, string to)
     {

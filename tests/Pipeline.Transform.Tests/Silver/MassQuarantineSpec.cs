@@ -52,7 +52,7 @@ public sealed class MassQuarantineSpec : IDisposable
         var all = await RunAsync(61, 40, 0, later);
         var after = await RunAsync(3001, 100, 0, later);
 
-        Assert.Equal((200L, 100L, "50"), (first.Exceeds!.Rows, first.Exceeds.Quarantined, first.Exceeds.Percent));
+        Assert.Equal((200L, 100L, 0.5), (first.Exceeds!.Rows, first.Exceeds.Quarantined, first.Exceeds.Share));
         Assert.Equal([null, null, null], new[] { good, second, some }.Select(run => run.Exceeds ?? run.Mended));
         // Fifty of three hundred are left, which is less than a fifth.
         Assert.Equal((300L, 150L), (all.Mended!.Rows, all.Mended.Quarantined));
@@ -82,7 +82,7 @@ public sealed class MassQuarantineSpec : IDisposable
 
         Assert.True(await new ChangedTables(_lake.Tables, _lake.Graph, _lake.Options).RebuildAsync(TableId.Parse(Table), _lake.Time, _ => { }, table => rebuilt = table, Cancel));
 
-        Assert.Equal("25", rebuilt!.Exceeds!.Percent);
+        Assert.Equal(0.25, rebuilt!.Exceeds!.Share);
         Assert.Equal(rebuilt.Exceeds with { Run = 1 }, (await StandsAsync(_lake))! with { Run = 1 });
     }
 

@@ -1,6 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Graph;
+using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Jobs.Rebuild;
 
@@ -17,9 +18,9 @@ public sealed class ChangedTables(OpenTables tables, TransformGraph graph, Trans
     {
         if (await tables.TryOpenAsync(table, cancellationToken) is not { } made || made.Current.Position(JobPins.RunAppId) is null) return [];
         if (graph.TryGold(table) is { } node)
-            return made.Current.Position(JobPlanner.DefinitionAppId) == JobPlanner.Fingerprint(node.Gold) ? [] : [new ContractChange(ChangedPart.Query, "", ChangeKind.Changed, ChangeMeaning.Rebuild)];
+            return GoldShape.Of(node.Gold).ChangesSince(made.Current, JobPlanner.Fingerprint(node.Gold));
         if (graph.TrySilver(table) is not { } contract) return [];
-        var now = ContractShape.Of(await options.KeyedAsync(contract, cancellationToken));
+        var now = ContractShape.Of(AddedColumns.Of(made.Current).Extend(await options.KeyedAsync(contract, cancellationToken)));
         var changes = now.ChangesSince(made.Current.Metadata.Configuration.GetValueOrDefault(ContractShape.Property));
         if (changes.All(change => change.Meaning != ChangeMeaning.JudgeQuarantine)) return changes;
         var isEmpty = (await tables.TryOpenAsync(TableId.Quarantine(table.Name), cancellationToken))?.Current.RowCount is null or 0;

@@ -27,7 +27,7 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         await SwitchAsync(TableId.Quarantine(pins.Table.Name), TableId.Quarantine(built.Name), cancellationToken);
         await SwitchAsync(SilverTables.Deleted(pins.Table), SilverTables.Deleted(built), cancellationToken);
         await SilverRun.CommitQualityAsync(tables, commits, pins, quality, dataFiles, cancellationToken);
-        return new JobResult(pins.Table, pins.Run, snapshot.Version, snapshot.RowCount, quality, default).WithMass(before, snapshot);
+        return new JobResult(pins.Table, pins.Run, snapshot.Version, snapshot.RowCount, quality, default).WithNews(before, snapshot);
     }
 
     private async ValueTask<(Snapshot Before, Snapshot Snapshot, RunQuality Quality)> SwitchTableAsync(TableId builtId, CancellationToken cancellationToken)
@@ -86,7 +86,8 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
             if (value != before.Metadata.Configuration.GetValueOrDefault(name)) properties = properties.Add(name, value);
         }
 
-        return properties;
+        var added = AddedColumns.Of(before).And(AddedColumns.Of(built)).ToJson();
+        return added == before.Metadata.Configuration.GetValueOrDefault(AddedColumns.Property) ? properties : properties.Add(AddedColumns.Property, added);
     }
 
     /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>

@@ -14,7 +14,8 @@ namespace Pipeline.Transform.Jobs.Rebuild;
 /// <param name="Rows">Of the table after it; null: unknown.</param>
 /// <param name="Exceeds">As of <see cref="JobResult"/>.</param>
 /// <param name="Mended">As of <see cref="JobResult"/>.</param>
-public sealed record RebuiltTable(TableId Table, long Version, long? Rows, MassQuarantine? Exceeds = null, MassQuarantine? Mended = null);
+/// <param name="Added">As of <see cref="JobResult"/>.</param>
+public sealed record RebuiltTable(TableId Table, long Version, long? Rows, MassQuarantine? Exceeds = null, MassQuarantine? Mended = null, AddedColumns? Added = null);
 
 /// <summary>
 /// Makes Silver and Gold tables anew from what their inputs hold now. A Silver table is built beside the live one, in runs of bounded
@@ -99,7 +100,7 @@ public sealed class TableRebuild
             }
 
             var current = (await _tables.TryOpenAsync(next, cancellationToken))!.Current;
-            onRebuilt(new RebuiltTable(next, current.Version, current.RowCount, switched?.Exceeds, switched?.Mended));
+            onRebuilt(new RebuiltTable(next, current.Version, current.RowCount, switched?.Exceeds, switched?.Mended, switched?.Added));
         }
 
         await progress.EndAsync(_lake.Store, cancellationToken);
@@ -125,7 +126,7 @@ public sealed class TableRebuild
 
     private async ValueTask<JobResult> SilverAsync(SilverContract contract, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
     {
-        contract = await _options.KeyedAsync(contract, cancellationToken);
+        contract = AddedColumns.Of((await _tables.TryOpenAsync(contract.Table, cancellationToken))?.Current).Extend(await _options.KeyedAsync(contract, cancellationToken));
         var beside = BesideOf(contract.Table);
         await FinishAsync(contract.Table, cancellationToken);
         // What was begun by another contract, of another Bronze table, or before the tables that it refers to were made anew, is of no use.
