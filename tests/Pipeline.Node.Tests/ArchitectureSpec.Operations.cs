@@ -45,6 +45,7 @@ public sealed partial class ArchitectureSpec
         ["MassQuarantine.Rule"] = "a name",
         ["AddedColumn"] = "a name, a type, a column and a path",
         ["PlannedRemake.What"] = "names of the configuration",
+        ["MassQuarantine"] = "a rule's name, and a share",
         ["TestedModel"] = "names of a test and its file, and a fault",
         ["UnlikeRow"] = "values of a test and of the table's rows",
         ["CompileTableResult"] = "an engine's name, and its SQL",

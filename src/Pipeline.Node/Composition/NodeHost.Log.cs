@@ -34,6 +34,7 @@ internal static partial class NodeHostLog
     {
         log.Starts(options.Name, Version, configuration, options.Lake.Location, string.Join(", ", options.Cluster.Roles), options.Sources.Count, options.Graph.Silver.Count, options.Graph.Gold.Count);
         foreach (var source in options.Sources) log.Reads(source.Name, source.Kind, source.Tables.Count, string.Join(", ", source.Tables.Select(table => table.Name)));
+        if (options.KeptInProcess is { Count: > 0 } kept) log.KeptInProcess(string.Join(", ", kept));
     }
 
     private static string Version => typeof(NodeHostLog).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
@@ -44,6 +45,9 @@ internal static partial class NodeHostLog
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} ({Kind}): {Count} tables, {Names}")]
     private static partial void Reads(this ILogger log, string source, string kind, int count, string names);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Made in process though Spark is set up, since they mask and the key does not leave the node: {Tables}")]
+    private static partial void KeptInProcess(this ILogger log, string tables);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The log tells from level {Level} on: {Configuration} says so")]
     public static partial void LevelIs(this ILogger log, string level, string configuration);

@@ -43,6 +43,9 @@ public sealed record PipelineOptions
     /// <summary>The tables that sources fill.</summary>
     public IReadOnlyCollection<TableId> BronzeTables => BronzeTablesOf(Sources);
 
+    /// <summary>Tables that mask and so are made in the node's process, though Spark is set up for them.</summary>
+    public IReadOnlyList<TableId> KeptInProcess => EngineRule.KeptByMasks(Graph, Transform);
+
     /// <summary>Finds the tables that somebody means.</summary>
     public TableSelector Selector => new(Graph, [.. Sources.SelectMany(source => source.Tables.Select(table => (TableId.Bronze(source.Name, table.Name), table.Tags)))]);
 
@@ -106,7 +109,7 @@ public sealed record PipelineOptions
         if (options.Cluster.SeedNodes.Count > 0 && options.Lake.IsRelative)
             yield return new ConfigProblem(lake.LocationOf("location"), $"{lake.Path}.location",
                 $"'{options.Lake.Location}' is relative, and each node of a cluster would have a lake of its own. Write an absolute path or s3://bucket/prefix");
-        foreach (var table in options.Graph.Tables.Where(table => EngineRule.MayBeSpark(options.Graph.EngineOf(table), options.Transform)))
+        foreach (var table in options.Graph.Tables.Where(table => EngineRule.MayBeSpark(options.Graph, table, options.Transform)))
             foreach (var problem in options.Graph.UnportableOf(table))
                 yield return problem with { Message = $"{problem.Message.TrimEnd('.')}: the table may come to Spark, which gives another answer. Write it as told, or write engine = duckdb for {table}" };
         // Where the coordinator moves, it must find what was remembered.

@@ -40,8 +40,11 @@ public static class CheckPipeline
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
         var fits = await TablesAsync(sources, options.Graph, lakeFault is null ? lake : null, cancellationToken);
         var stands = lakeFault is null ? await StandingsAsync(sources, lake, cancellationToken) : [];
-        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits, .. stands]);
+        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits, .. stands, .. options.KeptInProcess.Select(InProcess)]);
     }
+
+    private static Finding InProcess(TableId table) =>
+        new($"Engine of {table}", Ok: true, "it masks, so that it is made in the node's process whatever engine is configured: the key of masks does not leave it", NextStep: null);
 
     /// <summary>
     /// What sources' tables are now, beside the lake's that are there already and the contracts that read them. A source that does not say has been told by its own check.

@@ -1,3 +1,6 @@
+using Pipeline.Core;
+using Pipeline.Transform.Graph;
+
 namespace Pipeline.Transform.Jobs;
 
 /// <summary>The engine of a run.</summary>
@@ -16,6 +19,16 @@ public static class EngineRule
 
     /// <summary>Whether Spark may execute a run of the table.</summary>
     public static bool MayBeSpark(EngineKind? ofTable, TransformOptions options) => Wanted(ofTable, options).IsSpark() || Weighs(ofTable, options);
+
+    /// <summary>Why a table that masks is made in this process, whatever is configured.</summary>
+    public const string OfMasks = "it masks, and the key stays in this process";
+
+    /// <summary>Whether Spark may execute a run of a table of the graph.</summary>
+    public static bool MayBeSpark(TransformGraph graph, TableId table, TransformOptions options) => graph.TrySilver(table) is not { Masks: true } && MayBeSpark(graph.EngineOf(table), options);
+
+    /// <summary>The tables that mask and are made in this process, though Spark is set up and executes others.</summary>
+    public static IReadOnlyList<TableId> KeptByMasks(TransformGraph graph, TransformOptions options) =>
+        [.. graph.Silver.Where(contract => contract.Masks && MayBeSpark(contract.Engine, options)).Select(contract => contract.Table)];
 
     /// <param name="bytes">Of Parquet to be read in one run.</param>
     public static EngineChoice Choose(EngineKind? ofTable, long bytes, TransformOptions options)

@@ -160,7 +160,7 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         if (redrives ? !judgesAgain : !isNew && !mayRelease && !judgesAgain) return null;
 
         var bytes = EngineRule.Weighs(contract.Engine, options) ? await BronzeRange.BytesAsync(bronze, inputs[0].After, inputs[0].Version, cancellationToken) : 0;
-        var engine = contract.Masks ? new EngineChoice(EngineKind.Duckdb, options.SparkEngines.IsEmpty ? null : "it masks, and the key stays in this process") : EngineRule.Choose(contract.Engine, bytes, options);
+        var engine = contract.Masks ? new EngineChoice(EngineKind.Duckdb, options.SparkEngines.IsEmpty ? null : EngineRule.OfMasks) : EngineRule.Choose(contract.Engine, bytes, options);
         rowsMax = RowsMax(engine.Engine, rowsMax);
         var (upTo, rows) = await BronzeRange.EndAsync(bronze, inputs[0].After, inputs[0].Version, rowsMax, engine.Engine.IsSpark() ? long.MaxValue : options.RunBytesMax, cancellationToken);
         var read = await bronze.AtVersionAsync(upTo, cancellationToken);
