@@ -41,10 +41,7 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     /// <summary>Of a split that feeds several tables with histories of their own: the identity for each; null: <see cref="Identity"/> is that of all.</summary>
     public IReadOnlyDictionary<string, string>? Identities { get; init; }
 
-    /// <summary>
-    /// Where it begins for a table that has not read it in this history: all that lies before is in the table's snapshot, and may not be
-    /// readable any more. Null: at <see cref="Beginning"/>.
-    /// </summary>
+    /// <summary>Where it begins for a table that read it in another history: all that lies before is in the table's snapshot. Null: at <see cref="Beginning"/>.</summary>
     public long? BeginningAnew { get; init; }
 
     /// <summary>What the source's rows of its table are; null: it does not say.</summary>

@@ -88,7 +88,7 @@ public sealed class BeginningsSpec : IDisposable
     {
         var table = await OpenAsync();
         var slot = new Split(Slot, ["users"], Beginning: 7) { Identity = "a", BeginningAnew = 50 };
-        await RecordAsync(table, slot with { BeginningAnew = null });
+        await RecordAsync(table, slot);
 
         await Beginnings.RecordAsync(table, [slot], _time, Cancel, isLeftBehind: snapshot => snapshot.Position(Slot) < 50);
 
@@ -117,7 +117,7 @@ public sealed class BeginningsSpec : IDisposable
         await ListAsync("a", "a", 7, 50);
         await ListAsync("a", "b", 8, 60);
 
-        Assert.Equal((new SplitHistory(0, "a"), 50L), (users.Delta.Current.Histories.Find(Slot), users.Delta.Current.Position(Slot)));
+        Assert.Equal((new SplitHistory(0, "a"), 7L), (users.Delta.Current.Histories.Find(Slot), users.Delta.Current.Position(Slot)));
         Assert.Equal((new SplitHistory(1, "b"), 60L), (orders.Delta.Current.Histories.Find(Slot), orders.Delta.Current.Position(Slot)));
 
         async Task ListAsync(string ofUsers, string ofOrders, long beginning, long anew)

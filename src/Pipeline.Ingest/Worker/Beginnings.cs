@@ -91,7 +91,7 @@ internal static class Beginnings
             if (snapshot.Position(SplitHistory.AppIdOf(split.Id, epoch)) is not null) continue;
             // One history that goes on in a new epoch goes on where it is, or behind all that its snapshots will have, which are read again.
             var reached = known is not null && known.Identity == history!.Identity && !split.IsSnapshot ? snapshot.Position(split.Id) : null;
-            if ((reached is not null && !(split.BeginningAnew > reached) ? reached : split.BeginningAnew ?? split.Beginning) is not { } at) continue;
+            if ((known is null ? split.Beginning : reached is not null && !(split.BeginningAnew > reached) ? reached : split.BeginningAnew ?? split.Beginning) is not { } at) continue;
             moves.Add(new TxnMove(split.Id, epoch, from: null, at));
             if (reached is not null) marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, snapshot.Marks(split.Id)));
             named.Add((split.Id, at));

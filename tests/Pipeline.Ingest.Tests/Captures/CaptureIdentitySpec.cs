@@ -69,24 +69,6 @@ public sealed class CaptureIdentitySpec
         await scene.AssertEqualAsync();
     }
 
-    [Fact]
-    public async Task A_publication_that_was_dropped_before_a_table_was_ever_read_keeps_nobody_from_reading_it()
-    {
-        await using var scene = await CaptureScene.StartAsync($"create table users {Columns}; create table orders {Columns}; insert into users values (1, 'a')", ["users", "orders"]);
-        // As a node does that is killed before the lake has a table.
-        await using (var source = scene.Open()) await source.ListSplitsAsync("users", scene.Cancel);
-        await scene.ExecuteAsync("insert into users values (2, 'published')");
-        await scene.ExecuteAsync($"drop publication {CaptureScene.Publication}");
-        await scene.ExecuteAsync("delete from users where id = 1; insert into users values (3, 'unpublished'); insert into orders values (1, 'unpublished')");
-
-        await scene.StartNodeAsync();
-        await scene.UntilCapturedAsync();
-        await scene.ExecuteAsync("update users set val = 'later' where id = 2; insert into orders values (2, 'later')");
-        await scene.UntilCapturedAsync();
-
-        await scene.AssertEqualAsync();
-    }
-
     /// <summary>As after a dump and its restore, or pg_upgrade: identifiers are others, the slot is gone, and positions may be lower than the lake's.</summary>
     /// <param name="hasPublication">Dumps have publications, and what they say of whose they are.</param>
     [Theory]
