@@ -46,8 +46,8 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Source {Source} ({Kind}): {Count} tables, {Names}")]
     private static partial void Reads(this ILogger log, string source, string kind, int count, string names);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Made in process though Spark is set up, since they mask and the key does not leave the node: {Tables}")]
-    private static partial void KeptInProcess(this ILogger log, string tables);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Made in process though Spark is set up, since they mask and the key does not leave the node: {Names}")]
+    private static partial void KeptInProcess(this ILogger log, string names);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The log tells from level {Level} on: {Configuration} says so")]
     public static partial void LevelIs(this ILogger log, string level, string configuration);

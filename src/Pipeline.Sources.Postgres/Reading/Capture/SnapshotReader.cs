@@ -18,7 +18,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
 /// a row that moved to a block already read, or behind the last one known then. The stream leaves out what is stored out of line
 /// and did not change: where anything is, the last range, which is begun when all others have been read, also has the rows
-/// that were written since the first was known. When that was is the <see cref="SplitMarks.Note"/> of the split.
+/// that were written since the first was known, all of one moment. When that was is the <see cref="SplitMarks.Note"/> of the split.
 /// </remarks>
 internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
 {
@@ -26,6 +26,9 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
     /// <summary>The size of a range in full chunks, and how many chunks a reader may be ahead of those before it.</summary>
     private const int RangeChunks = 4;
+
+    /// <summary>Ranges that are looked through in one statement for rows that have moved: their large values are not read.</summary>
+    private const int MovedRanges = 16;
 
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
@@ -149,11 +152,12 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         if (next == 0) _since = relation.OldestTransaction;
         var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
         _progress.Found(next, relation.Blocks, relation.Rows);
-        var end = Math.Min(next + Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1), relation.Blocks);
+        var size = Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1);
+        var end = Math.Min(next + size, relation.Blocks);
         var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
         var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before)
         {
-            Since = _since, HasMoved = reached == SnapshotSplit.Complete && next > 0 && relation.HasOutOfLine,
+            Since = _since, HasMoved = reached == SnapshotSplit.Complete && next > 0 && relation.HasOutOfLine, MovedBlocks = size * MovedRanges,
         };
         (_position, _before) = (reached, range.HandedOn);
         return range;
@@ -164,7 +168,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         // What moves from now on has been read where it was.
         if (range.HasMoved) range.Before.Wait(cancellationToken);
         // Touched, the table keeps its definition, its name and its file for the length of the transaction.
-        wire.Execute($"begin read only; select from only {range.Relation} limit 0");
+        wire.Execute($"begin{(range.HasMoved ? " isolation level repeatable read" : "")} read only; select from only {range.Relation} limit 0");
         var isSame = wire.QueryRow($"select ({CatalogReader.ShapeSql(Sql.Integer(range.Table.Oid))}), pg_relation_filenode({Sql.Integer(split.RelationOid)})::bigint, {CatalogReader.OidSql(range.Relation)}") is [var shape, var file, var oid]
             && shape == range.Table.Shape && file == Sql.Integer(range.File) && oid == Sql.Integer(split.RelationOid);
         if (!isSame)
@@ -175,12 +179,15 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
         using var ahead = new ChunksAhead(queue, range.Before, RangeChunks);
         using var chunk = new RowChunkBuilder(range.Table, isCapture: true);
-        var rows = new CopyRows(wire, range.CopySql, range.Table.Columns.Count);
         var piece = new PositionRange(range.Positions.From, range.Positions.From);
-        while (rows.TryRead(out var fields))
+        foreach (var sql in range.Copies)
         {
-            if (chunk.RowBytes >= _options.ChunkBytesMax) Hand(piece);
-            chunk.Append(fields, range.WalPosition);
+            var rows = new CopyRows(wire, sql, range.Table.Columns.Count);
+            while (rows.TryRead(out var fields))
+            {
+                if (chunk.RowBytes >= _options.ChunkBytesMax) Hand(piece);
+                chunk.Append(fields, range.WalPosition);
+            }
         }
 
         wire.Execute("commit");
@@ -230,23 +237,33 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         /// <summary>Whether it also has the rows before it that have moved.</summary>
         public bool HasMoved { get; init; }
 
+        /// <summary>So many of them are looked through in one statement.</summary>
+        public long MovedBlocks { get; init; }
+
         public bool IsLast => Positions.To == SnapshotSplit.Complete;
 
         public Task HandedOn => _handedOn.Task;
 
-        public string CopySql =>
-            $"copy (select {Table.SelectList} from only {Relation} where ({Rows}){(Filter is null ? "" : $" and ({Filter})")}) to stdout (format binary)";
-
-        /// <summary>Ages are compared, since transactions are numbered in a circle: one that is older than half of it looks new, and its row is read twice.</summary>
-        private string Rows
+        /// <summary>
+        /// What moved is few rows of many blocks: asked for in one statement, a server would say nothing for as long as it reads them all.
+        /// </summary>
+        public IEnumerable<string> Copies
         {
             get
             {
-                var from = $"ctid >= '({Sql.Integer(Start)},0)'";
+                // Ages are compared, since transactions are numbered in a circle: one that is older than half of it looks new, and its row is read twice.
+                var moved = Since is { } since ? $" and age(xmin) <= age('{since & uint.MaxValue}'::xid)" : "";
+                for (var from = 0L; HasMoved && from < Start; from += MovedBlocks) yield return Copy($"{Below(Math.Min(from + MovedBlocks, Start))} and {From(from)}{moved}");
                 // Nothing is behind the last one.
-                return !IsLast ? $"{from} and ctid < '({Sql.Integer(End)},0)'" : !HasMoved ? from : Since is { } since ? $"{from} or age(xmin) <= age('{since & uint.MaxValue}'::xid)" : "true";
+                yield return Copy(IsLast ? From(Start) : $"{From(Start)} and {Below(End)}");
             }
         }
+
+        private static string From(long block) => $"ctid >= '({Sql.Integer(block)},0)'";
+
+        private static string Below(long block) => $"ctid < '({Sql.Integer(block)},0)'";
+
+        private string Copy(string rows) => $"copy (select {Table.SelectList} from only {Relation} where {rows}{(Filter is null ? "" : $" and ({Filter})")}) to stdout (format binary)";
 
         public void HandOn() => _handedOn.SetResult();
     }
