@@ -10,13 +10,16 @@ public sealed partial class SourceColumnsSpec
     /// <summary>Files to which the word "value" means something else: parts of DuckDB's syntax trees, the bytes of a dead letter, a setting.</summary>
     private static readonly string[] SayValue = ["PredicateBounds.cs", "SqlNames.cs", "SqlReferences.cs", "SqlTree.cs", "SqlTypes.cs", "DlqShowVerb.cs", "SilverContractBinder.cs"];
 
+    /// <summary>Makes the rows of a model's test as a source would: it writes Bronze, and reads none.</summary>
+    private const string Writer = "ModelBronze.cs";
+
     public static TheoryData<string> Sources => [.. Readers.Where(room => Directory.Exists(Path.Combine(Repository.Root, "src", room)))];
 
     [Theory, MemberData(nameof(Sources))]
     public void No_reader_of_Bronze_names_a_column_of_a_source(string room)
     {
         var named = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", room), "*.cs", SearchOption.AllDirectories)
-            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal))
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && Path.GetFileName(path) != Writer)
             .SelectMany(path => Literals(File.ReadAllText(path)).Where(literal => Column().IsMatch(literal) && !(literal == "value" && SayValue.Contains(Path.GetFileName(path), StringComparer.Ordinal)))
                 .Select(literal => $"{Path.GetFileName(path)}: {literal}"));
 

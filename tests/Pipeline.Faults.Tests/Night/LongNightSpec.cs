@@ -37,7 +37,7 @@ public sealed class LongNightSpec
         foreach (var outage in choose(scene.Outages()))
         {
             met++;
-            var begun = (Line: scene.Log.Count, At: Stopwatch.GetTimestamp());
+            var begun = (Line: scene.Log.BeginOutage(), At: Stopwatch.GetTimestamp());
             await outage.Begin(deadline.Token);
             await Within(scene.Log.LineAsync(begun.Line, line => Regex.IsMatch(line, outage.Told, RegexOptions.None, Patience), deadline.Token), $"{outage}: it is not told");
             var told = Stopwatch.GetElapsedTime(begun.At);

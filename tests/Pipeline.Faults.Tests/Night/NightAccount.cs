@@ -20,14 +20,18 @@ internal sealed partial class NightAccount
         (" cannot be written into the lake: ", " can be written into the lake again"),
     ];
 
-    private readonly Dictionary<(string Begun, string Thing), string> _open = [];
+    private readonly Dictionary<(string Begun, string Thing), (string Line, int Outage)> _open = [];
     private readonly List<string> _troubles = [];
+    private int _outage;
 
     /// <summary>What was said to be so, and not to have ended.</summary>
-    public IReadOnlyCollection<string> Open => _open.Values;
+    public IReadOnlyCollection<string> Open => [.. _open.Values.Select(told => told.Line)];
 
     /// <summary>Lines that should not be.</summary>
     public IReadOnlyList<string> Troubles => _troubles;
+
+    /// <summary>Another outage begins. What has not got over the one before yet may be told again, with the reason of now.</summary>
+    public void BeginOutage() => _outage++;
 
     public void Read(string line)
     {
@@ -38,9 +42,10 @@ internal sealed partial class NightAccount
         foreach (var begun in Forms.Select(form => form.Begun).Distinct(StringComparer.Ordinal))
         {
             if (ThingOf(text, begun) is not { } thing) continue;
+            _open.TryGetValue((begun, thing), out var before);
             // What is away is said again every minute.
-            if (_open.TryAdd((begun, thing), line) || Minutes().IsMatch(text)) return;
-            _troubles.Add($"told again: {line} after: {_open[(begun, thing)]}");
+            if (before.Line is null || before.Outage < _outage) _open[(begun, thing)] = (line, _outage);
+            else if (!Minutes().IsMatch(text)) _troubles.Add($"told again: {line} after: {before.Line}");
             return;
         }
 

@@ -28,6 +28,20 @@ public sealed class NightAccountSpec
     public void What_is_told_twice_is_a_trouble(string once, string twice) => Assert.StartsWith("told again", Assert.Single(Read(once, twice).Troubles), StringComparison.Ordinal);
 
     [Theory]
+    [InlineData(Halted, Halted, HaltedNoMore)]
+    [InlineData(Stopped, StoppedAgain, GoesOn)]
+    public void What_has_not_got_over_an_outage_may_be_told_again_in_the_next(string once, string again, string end)
+    {
+        var account = Read(once);
+        account.BeginOutage();
+        account.Read(again);
+        account.Read(end);
+
+        Assert.Empty(account.Troubles);
+        Assert.Empty(account.Open);
+    }
+
+    [Theory]
     [InlineData(Back)]
     [InlineData(HaltedNoMore)]
     [InlineData(GoesOn)]

@@ -59,6 +59,17 @@ internal sealed class NightLog : TextWriter
         said.SetResult();
     }
 
+    /// <inheritdoc cref="NightAccount.BeginOutage"/>
+    /// <returns>How many lines there were before.</returns>
+    public int BeginOutage()
+    {
+        lock (_lock)
+        {
+            _account.BeginOutage();
+            return _lines.Count;
+        }
+    }
+
     /// <summary>The lines from a number on.</summary>
     public IReadOnlyList<string> From(int line)
     {

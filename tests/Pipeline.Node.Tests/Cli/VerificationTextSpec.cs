@@ -87,6 +87,7 @@ public sealed class VerificationTextSpec
         new(Silver, Key, new KeysAreUnique(Earlier: 1200)),
         new(Silver, Key, new KeyOccursAgain([7L, "x"], 1000)),
         new(TableId.Gold("dim_users"), Query, new QueryReturnsTheSame(12345)),
+        new(Silver, new TableCheck.Quarantined(), new TooManyAreQuarantined(1000, 612, 20, "type:email")),
         new(TableId.Gold("dim_users"), Query, new DefinitionHasChanged()),
         new(TableId.Gold("dim_users"), Query, new InputIsNotKept(Silver, 12)),
         new(TableId.Gold("dim_users"), Query, new QueryReturnsOthers(1001, 1000, 2, 3, 4)),

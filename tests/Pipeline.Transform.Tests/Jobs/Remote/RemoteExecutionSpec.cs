@@ -190,7 +190,7 @@ public sealed class RemoteExecutionSpec : IDisposable
         await PumpAsync(() => both.All(task => task.IsCompleted));
 
         // The table takes the run once; the other finds it done.
-        Assert.Contains(both, task => task.IsCompletedSuccessfully);
+        Assert.True(both.Any(task => task.IsCompletedSuccessfully), string.Join('\n', both.Select(task => task.Exception)));
         Assert.Equal((1, 0), (_engine.Submitted, _engine.Doubled));
         await HasRunAsync();
     }
