@@ -226,6 +226,19 @@ public sealed class CheckAgreesSpec(PostgresServer server) : PostgresSpec
         await AssertAllOkAsync(patient);
     }
 
+    /// <summary>The server shows 63 characters of it.</summary>
+    [Fact]
+    public async Task Our_own_reader_is_nobody_else_however_long_its_name_is()
+    {
+        await using var database = await CreateAsync(Items);
+        var options = database.CaptureOptions("items") with { Name = new string('s', 60) };
+        await using var reading = await CaptureReading.StartAsync(options, from: null, Cancel);
+        await database.ExecuteAsync("insert into items values (1, 'a')", Cancel);
+        await reading.TakeAsync(1);
+
+        await AssertAllOkAsync(options);
+    }
+
     [Fact]
     public async Task An_unlogged_table_is_told_with_the_SQL_after_which_it_is_captured()
     {

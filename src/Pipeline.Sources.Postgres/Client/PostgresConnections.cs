@@ -15,6 +15,9 @@ internal sealed class PostgresConnections : IAsyncDisposable
     private readonly SemaphoreSlim _turns;
     private readonly ConcurrentBag<WireConnection> _idle = [];
     private readonly ISecretStore _secrets;
+    /// <summary>Characters of a name at the server.</summary>
+    private const int NameMax = 63;
+
     private readonly WaitWatch _waits;
     private readonly KnownCertificates _certificates;
 
@@ -27,11 +30,14 @@ internal sealed class PostgresConnections : IAsyncDisposable
         Options = options;
         _waits = waits;
         _certificates = certificates;
-        _applicationName = $"pipeline/{pipeline}/{options.Name}";
+        _applicationName = AsShown($"pipeline/{pipeline}/{options.Name}");
         _secrets = secrets;
         _turns = new SemaphoreSlim(options.ConnectionsMax);
         _dataSource = Build(SessionSettings.AtStart);
     }
+
+    /// <summary>A name as the server shows it: ASCII, of 63 characters at most (manual 20.8, <c>application_name</c>).</summary>
+    private static string AsShown(string name) => string.Concat(name.Take(NameMax).Select(c => char.IsBetween(c, ' ', '~') ? c : '?'));
 
     public PostgresSourceOptions Options { get; }
 
