@@ -88,7 +88,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
             [quarantineId.ToString()] = (waiting, await AfterAsync(quarantine, waiting, pins.Run, cancellationToken)),
             [deletedId.ToString()] = (gone, deletes is null ? null : await AfterAsync(deletes, gone, pins.Run, cancellationToken)),
         };
-        ImmutableArray<JobDocument> documents = [.. specs.Select(spec => new SilverSteps(spec, before, waiting, gone).Document(root, _ => false))];
+        ImmutableArray<JobDocument> documents = [.. specs.Select(spec => new SilverSteps(spec, before, waiting, gone) { IsDecided = true }.Document(root, _ => false))];
         return new PastRun(pins, documents, [.. documents[0].Outputs.Select(output => new PastOutput(output, JobFiles.Of(files[output.Name].Before), files[output.Name].After))]);
     }
 

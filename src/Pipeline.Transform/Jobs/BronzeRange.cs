@@ -86,4 +86,26 @@ internal static class BronzeRange
 
         return files.ToImmutable();
     }
+
+    /// <summary>What has come behind what a run reads. What is not kept any more is not looked at.</summary>
+    public static async ValueTask<ImmutableArray<JobFile>> AheadAsync(DeltaTable bronze, long after, long upTo, CancellationToken cancellationToken)
+    {
+        var (files, current) = (ImmutableArray.CreateBuilder<JobFile>(), bronze.Current);
+        try
+        {
+            await foreach (var (version, actions) in bronze.ChangesAsync(after, upTo, cancellationToken))
+            {
+                if (IsRestored(actions)) throw Restored(bronze, version);
+                foreach (var add in actions.OfType<AddFile>().Where(add => add.DataChange))
+                    if (current.FilesByPath.ContainsKey(add.Path) || await bronze.Store.TryStatAsync(TableFilePath.In(bronze.Store, bronze.Path, add.Path), cancellationToken) is not null) files.Add(JobFiles.Of(add));
+            }
+        }
+        catch (PipelineException e) when (!e.IsTransient)
+        {
+            // What is wrong with it says the run that reads it.
+            return [];
+        }
+
+        return files.ToImmutable();
+    }
 }

@@ -304,7 +304,6 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             Kind = statements.Kind,
             Dialect = dialect,
             Inputs = [.. inputs],
-            Ahead = pins.BronzeAhead is { } ahead ? await AheadAsync(pins.Inputs[0], ahead, cancellationToken) : [],
             Columns = statements.Columns,
             Key = statements.Key,
             Sql = statements.Sql,
@@ -322,21 +321,6 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         var snapshot = await bronze.AtVersionAsync(pinned.Version, cancellationToken);
         var files = pinned.After is { } after ? await BronzeRange.FilesAsync(bronze, after, pinned.Version, cancellationToken) : JobFiles.Of(snapshot);
         return new JobInput(pinned.Table, JobColumn.Of(SilverSql.BronzeFields(snapshot.Schema)), files);
-    }
-
-    /// <summary>What has come to Bronze behind what a run reads. What is not kept any more is not looked at.</summary>
-    private async ValueTask<ImmutableArray<JobFile>> AheadAsync(PinnedInput read, long ahead, CancellationToken cancellationToken)
-    {
-        var bronze = (await tables.TryOpenAsync(read.Table, cancellationToken))!;
-        try
-        {
-            return await BronzeRange.IsGoneAsync(bronze, read.Version, cancellationToken) ? [] : await BronzeRange.FilesAsync(bronze, read.Version, ahead, cancellationToken);
-        }
-        catch (PipelineException e) when (!e.IsTransient)
-        {
-            // What is wrong with it says the run that reads it.
-            return [];
-        }
     }
 
     private static IEnumerable<string> Rules(SilverContract contract) =>

@@ -98,9 +98,6 @@ public sealed record JobSpec
 
     public required ImmutableArray<JobInput> Inputs { get; init; }
 
-    /// <summary>Files of Bronze behind those that it reads: <see cref="JobPins.BronzeAhead"/>.</summary>
-    public ImmutableArray<JobFile> Ahead { get; init; } = [];
-
     /// <summary>The output table's columns.</summary>
     public required ImmutableArray<JobColumn> Columns { get; init; }
 

@@ -42,14 +42,35 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         var pins = targets.Values.Select(target => target.Table.Pin(target.Before)).ToList();
         try
         {
-            var steps = IsAnew ? new SilverSteps(spec, silver.Before, quarantine: null, deleted: null) : new SilverSteps(spec, silver.Before, quarantine.Before, deletes?.Before);
-            var document = steps.Document(execution.Store.Location, id => targets.GetValueOrDefault(id)?.IsDone == true);
-            var answer = await execution.RunAsync(document, document.Outputs.ToDictionary(output => output.Name, output => targets.GetValueOrDefault(TableId.Parse(output.Name))?.Table.Current), cancellationToken);
+            var steps = new SilverSteps(spec, silver.Before, IsAnew ? null : quarantine.Before, IsAnew ? null : deletes?.Before) { IsDecided = silver.IsDone };
+            var answer = await AnswerAsync(steps, targets, cancellationToken);
             return await CommitAsync(steps, answer, silver, quarantine, deletes, cancellationToken);
         }
         finally
         {
             foreach (var pin in pins) pin.Dispose();
+        }
+    }
+
+    /// <summary>Where rows stop the run it is executed once more, with what Bronze has behind it: as long as none does, that is not looked at.</summary>
+    private async Task<CheckedAnswer> AnswerAsync(SilverSteps steps, Dictionary<TableId, JobTarget> targets, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ExecuteAsync([]);
+        }
+        catch (PipelineException stop) when (stop.IsRuleBroken && spec.Silver!.Mended is not null && Pins.BronzeAhead is not null)
+        {
+            var read = Pins.Inputs[0];
+            var ahead = await BronzeRange.AheadAsync((await tables.TryOpenAsync(read.Table, cancellationToken))!, read.Version, Pins.BronzeAhead.Value, cancellationToken);
+            if (ahead.IsEmpty) throw;
+            return await ExecuteAsync(ahead);
+        }
+
+        Task<CheckedAnswer> ExecuteAsync(ImmutableArray<JobFile> ahead)
+        {
+            var document = steps.Document(execution.Store.Location, id => targets.GetValueOrDefault(id)?.IsDone == true, ahead);
+            return execution.RunAsync(document, document.Outputs.ToDictionary(output => output.Name, output => targets.GetValueOrDefault(TableId.Parse(output.Name))?.Table.Current), cancellationToken);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -40,8 +41,12 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
 
     public MergeSql Deleted { get; } = new(spec.Dialect, "deleted", SilverTables.Deleted(spec.Table), deleted, spec.Columns, spec.Key);
 
+    /// <summary>The table has the run: no row stops it any more, and what would have mended it may be gone.</summary>
+    public bool IsDecided { get; init; }
+
     /// <param name="isDone">Whether a table has the run already: it is not written again.</param>
-    public JobDocument Document(string root, Func<TableId, bool> isDone)
+    /// <param name="ahead">Files of Bronze behind those that the run reads, where it looks for what mends its rows.</param>
+    public JobDocument Document(string root, Func<TableId, bool> isDone, params ImmutableArray<JobFile> ahead)
     {
         (MergeSql Merge, TableId Id, IEnumerable<JobStep> Steps)[] written =
         [
@@ -57,7 +62,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             Run = new DocumentRun(spec.Table, spec.Pins.Run),
             Root = root,
             Masks = _silver.Masks,
-            Relations = [.. Inputs, .. written.SelectMany(one => one.Merge.Relations)],
+            Relations = [.. Inputs, .. Mended is null ? [] : (JobRelation[])[new JobRelation("bronze_ahead", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, ahead) { Origin = true, NeededWhen = "failing" }], .. written.SelectMany(one => one.Merge.Relations)],
             Outputs = [.. toDo.Select(one => one.Merge.Output)],
             Steps = [.. CheckSteps, .. LatestSteps, .. toDo.SelectMany(one => one.Steps), .. LooksForFields ? [new FiguresStep(FieldsFigures, _silver.Fields!, [.. UnreadFieldsSql.Columns])] : (JobStep[])[]],
         };
@@ -89,8 +94,9 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
         new JobRelation("quarantine_rows", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)),
         new JobRelation("quarantine_all", TableId.Quarantine(spec.Table.Name).ToString(), _silver.Quarantine, JobFiles.Of(quarantine)) { NeededWhen = "last_truncate" },
         new JobRelation("table_rows", spec.Table.ToString(), spec.Columns, JobFiles.Of(table)) { NeededWhen = "last_truncate" },
-        .. _silver.Mended is null ? [] : (JobRelation[])[new JobRelation("bronze_ahead", spec.Inputs[0].Table.ToString(), spec.Inputs[0].Columns, spec.Ahead) { Origin = true, NeededWhen = "failing" }],
     ];
+
+    private string? Mended => IsDecided ? null : _silver.Mended;
 
     /// <summary>Make <c>checked</c>, or <c>judged</c>: every row typed, with the rules that it breaks.</summary>
     private IEnumerable<JobStep> CheckSteps
@@ -116,7 +122,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
                     new DefineStep(Judged, _silver.Apart.Checked) { Keep = true },
                 ],
             };
-            if (_silver.Mended is null) yield return Stops($"SELECT * FROM {Judged} WHERE _failures <> ''");
+            if (_silver.Mended is null && !IsDecided) yield return Stops($"SELECT * FROM {Judged} WHERE _failures <> ''");
         }
     }
 
@@ -165,7 +171,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
             }
 
             yield return new DefineStep("settled", _silver.Settled ?? $"SELECT _file, _file_row, false AS _was, false AS _waited, 0 AS _gone FROM checked WHERE false") { Keep = true };
-            if (_silver.Mended is { } mended)
+            if (Mended is { } mended)
             {
                 yield return new DefineStep("failing", "SELECT * FROM checked ANTI JOIN settled USING (_file, _file_row) WHERE _failures <> ''") { Keep = true };
                 // Where a rule fails on a row that is not the run's, nobody knows of any that it is mended.

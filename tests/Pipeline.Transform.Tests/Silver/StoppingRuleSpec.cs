@@ -1,5 +1,6 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Delta;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Silver;
@@ -15,6 +16,8 @@ public sealed class StoppingRuleSpec
     private const string Dirt = "('1', 'dirt', NULL, 'c', 5, NULL)";
 
     private static readonly IReadOnlyList<Field> Columns = TestLake.BronzeColumns("user_id string", "email string", "team_id long", "_changed string");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>What comes after a row that stops its table, and whether it goes on.</summary>
     public static TheoryData<string, bool> Sequels => new()
@@ -69,6 +72,47 @@ public sealed class StoppingRuleSpec
         Assert.Equal(2, first!.Quality!.RowsIn);
         Assert.Equal(["11"], await lake.RowsAsync("SELECT count(*) FROM silver.users"));
         Assert.Empty(await lake.RowsAsync("SELECT user_id FROM silver.users__quarantine"));
+    }
+
+    [Fact]
+    public async Task A_run_that_no_row_stops_asks_for_nothing_of_what_comes_after_it()
+    {
+        var asked = new List<long>();
+        foreach (var commits in (int[])[1, 8])
+        {
+            using var lake = new TestLake(TestGraph.Of(Users(Mails)), runRowsMax: 1, isRemote: true);
+            for (var id = 0; id <= commits; id++) await AppendAsync(lake, $"('{id}', 'x@{id}', NULL, 'c', {id}, NULL)");
+            var pins = await lake.Planner.PlanAsync(TableId.Silver("users"), Cancel);
+            Assert.Equal(commits, pins!.BronzeAhead - pins.Inputs[0].Version);
+            var store = Assert.IsType<RemoteStore>(lake.Lake.Store);
+            var before = store.Requests;
+            Assert.Equal(1, (await lake.RunAsync(pins)).Quality!.RowsIn);
+            asked.Add(store.Requests - before);
+        }
+
+        Assert.Equal(asked[0], asked[1]);
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_ends_though_what_mends_its_row_is_gone()
+    {
+        using var lake = new TestLake(TestGraph.Of(Users(Mails)), runRowsMax: 1);
+        await AppendAsync(lake, Dirt);
+        await AppendAsync(lake, "('1', 'a@x', NULL, 'u', 6, NULL)");
+        lake.Jobs.BeforeCommit = table => _ = table == TableId.Quarantine("users") ? throw new IOException("killed") : 0;
+        await Assert.ThrowsAsync<IOException>(() => lake.RunAsync("silver/users"));
+        lake.Jobs.BeforeCommit = null;
+        await lake.CompactAsync("bronze/app/users");
+        var bronze = await BronzeAsync();
+        var mends = (await bronze.AtVersionAsync(2, Cancel)).Files.ExceptBy((await bronze.AtVersionAsync(1, Cancel)).Files.Select(file => file.Path), file => file.Path).Single();
+        await lake.Lake.Store.DeleteAsync($"{bronze.Path}/{mends.Path}", Cancel);
+
+        var ended = await lake.RunAsync("silver/users");
+
+        Assert.Equal(1, ended!.Run);
+        Assert.Equal(["1"], await lake.RowsAsync("SELECT user_id FROM silver.users__quarantine"));
+
+        async Task<DeltaTable> BronzeAsync() => Assert.IsType<DeltaTable>(await lake.Lake.TryOpenAsync(TableId.Parse("bronze/app/users"), Cancel));
     }
 
     [Theory]

@@ -123,7 +123,11 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
             {
                 var state = await interpreter.ObserveAsync(inside, CancellationToken.None);
                 if (state is JobState.Running) continue;
-                await store.PutIfAbsentAsync(JobArtifacts.AnswerOf(entry.Job.Name), Assert.IsType<JobState.Answered>(state).Answer.ToUtf8(), CancellationToken.None);
+                var stop = state is JobState.Failed { Cause: PipelineException { IsRuleBroken: true } cause } ? cause : null;
+                if (stop is not null) stage = ExecutionStage.Failed;
+                var answer = stop is null ? Assert.IsType<JobState.Answered>(state).Answer
+                    : new JobAnswer { Format = JobDocument.CurrentFormat, Document = entry.Job.Sha256, Execution = entry.Job.Name.Execution, Failure = new AnsweredFailure(AnsweredFailure.RuleBroken, stop.Thing, stop.Cause, stop.NextStep) };
+                await store.PutIfAbsentAsync(JobArtifacts.AnswerOf(entry.Job.Name), answer.ToUtf8(), CancellationToken.None);
                 break;
             }
         }

@@ -14,7 +14,7 @@ public sealed class RemoteExecutionSpec : IDisposable
 {
     private static readonly IReadOnlyList<Field> Columns = TestLake.BronzeColumns("user_id long", "email string");
 
-    private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, email { type = string, required = true } }, key = [user_id] }"));
+    private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long }, email { type = string, required = true } }, key = [user_id], rules = [ { name = stops, check = \"email <> 'stop'\", severity = fail } ] }"));
     private readonly ScratchDirectory _directory = new("jobs-");
     private readonly LocalObjectStore _store;
     private readonly EngineElsewhere _engine;
@@ -299,6 +299,21 @@ public sealed class RemoteExecutionSpec : IDisposable
 
         Assert.Equal(["submitted 1", "failed 1", "submitted 2", "succeeded 2"], _engine.Told);
         await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_a_row_stops_is_executed_once_more_with_what_comes_after_it()
+    {
+        await _lake.AppendAsync("bronze/app/users", Columns, "SELECT 1 AS user_id, 'a@x' AS email, 'r' AS _op, 1 AS _position");
+        await _lake.RunAllAsync();
+        foreach (var (email, position) in new[] { ("stop", 2), ("b@x", 3) })
+            await _lake.AppendAsync("bronze/app/users", Columns, $"SELECT 1 AS user_id, '{email}' AS email, 'u' AS _op, {position} AS _position");
+        var pins = await Planner.PlanAsync(TableId.Silver("users"), rowsMax: 1, Cancel);
+
+        await RunAsync(await ExpandAsync(pins!));
+
+        Assert.Equal(["submitted 1", "failed 1", "submitted 2", "succeeded 2"], _engine.Told);
+        Assert.Equal(["1"], await _lake.RowsAsync("SELECT user_id FROM silver.users__quarantine"));
     }
 
     [Fact]
