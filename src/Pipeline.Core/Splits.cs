@@ -44,6 +44,12 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     /// <summary>Where it begins for a table that read it in another history: all that lies before is in the table's snapshot. Null: at <see cref="Beginning"/>.</summary>
     public long? BeginningAnew { get; init; }
 
+    /// <summary>
+    /// Of a split that feeds several tables: where it begins for those that hold no position for it and of which it does not have all
+    /// changes since <see cref="Beginning"/>: their snapshots have what lies before. Null: it has them of all.
+    /// </summary>
+    public IReadOnlyDictionary<string, long>? Beginnings { get; init; }
+
     /// <summary>What the source's rows of its table are; null: it does not say.</summary>
     public SplitForm? Form { get; init; }
 
@@ -51,7 +57,9 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
 
     /// <summary>The split as one of its tables reads it.</summary>
-    public Split For(string table) => Identities?.GetValueOrDefault(table) is { } identity ? this with { Identity = identity, Identities = null, Form = Forms?.GetValueOrDefault(table) ?? Form, Forms = null } : this;
+    public Split For(string table) => Identities?.GetValueOrDefault(table) is { } identity
+        ? this with { Identity = identity, Identities = null, Form = Forms?.GetValueOrDefault(table) ?? Form, Forms = null, Beginning = Beginnings is not null && Beginnings.TryGetValue(table, out var later) ? later : Beginning, Beginnings = null }
+        : this;
 
     /// <summary>It holds all rows that a table had at one moment, and is read to its end, where it stands at <see cref="long.MaxValue"/>.</summary>
     public bool IsSnapshot { get; init; }

@@ -16,6 +16,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: nothing on the server says whose slot {Slot} is, so that another pipeline could use it too; better, as the publication's owner: {Statement}")]
     public static partial void SlotUnclaimed(this ILogger log, string thing, string slot, string statement);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: {Tables} came into publication {Publication} when slot {Slot} was there already; those that were not read yet begin behind that, with a snapshot")]
+    public static partial void PublishedLate(this ILogger log, string thing, string tables, string publication, string slot);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: publication {Publication} leaves out {Operations}, which therefore do not come into the lake")]
     public static partial void OperationsLeftOut(this ILogger log, string thing, string publication, string operations);
 

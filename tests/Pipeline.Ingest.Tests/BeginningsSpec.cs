@@ -131,6 +131,22 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_of_which_a_split_lacks_changes_begins_behind_these_and_the_others_where_it_begins()
+    {
+        var (users, orders) = (await OpenAsync(), await OpenAsync("orders"));
+        var slot = new Split(Slot, ["users", "orders"], Beginning: 7)
+        {
+            Identity = "a", Identities = new Dictionary<string, string>(StringComparer.Ordinal) { ["users"] = "a", ["orders"] = "b" },
+            BeginningAnew = 80, Beginnings = new Dictionary<string, long>(StringComparer.Ordinal) { ["orders"] = 60 },
+        };
+
+        foreach (var table in new[] { users, orders }) await RecordAsync(table, slot);
+
+        Assert.Equal((7L, 60L), (users.Delta.Current.Position(Slot), orders.Delta.Current.Position(Slot)));
+        Assert.Equal((0, 0), (users.Delta.Current.Histories.EpochOf(Slot), orders.Delta.Current.Histories.EpochOf(Slot)));
+    }
+
+    [Fact]
     public async Task Who_reads_a_split_for_other_tables_too_begins_no_history_of_theirs()
     {
         var (table, asItWas) = (await OpenAsync(), await OpenAsync());

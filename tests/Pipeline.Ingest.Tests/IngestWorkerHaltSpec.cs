@@ -274,16 +274,16 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
     }
 
     [Fact]
-    public void A_table_that_has_to_begin_anew_does_so_before_reading_is_tried_again()
+    public void Tables_that_have_to_begin_anew_do_so_before_reading_is_tried_again()
     {
-        var anew = new TableAnew("users", 12);
+        TableAnew[] anew = [new TableAnew("users", 12), new TableAnew("orders", 12)];
         GivenReading(Single, 10);
 
         When(new WorkerEvent.GraphEnded(1, Outage with { Anew = anew }));
 
         Assert.Equal(anew, When(new WorkerEvent.RetryDue()).OfType<WorkerEffect.Locate>().Single().Anew);
         When(new WorkerEvent.Located(2, [Single]));
-        Assert.Null(State.Anew);
+        Assert.Empty(State.Anew);
     }
 
     [Theory]

@@ -68,6 +68,27 @@ public sealed class PublicationSpec(PostgresServer server) : PostgresSpec
         Assert.Equal([("app.other: table", false)], (await source.CheckAsync(Cancel)).Where(finding => finding.Detail.Contains("captured as", StringComparison.Ordinal)).Select(finding => (finding.Thing, finding.Ok)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Tables_that_come_into_a_publication_when_its_slot_is_there_say_from_where_on_the_slot_has_their_changes(bool isSnapshot)
+    {
+        await using var database = await CreateAsync(Good);
+        var options = database.CaptureOptions("good");
+        options = options with { Capture = options.Capture with { Snapshot = isSnapshot } };
+        await using (var first = TestDatabase.Open(options)) Assert.Null((await first.ListSplitsAsync("good", Cancel))[0].Beginnings);
+        await database.ExecuteAsync($"drop publication {options.Capture.Publication}", Cancel);
+        await database.ExecuteAsync("insert into good values (2, 'b')", Cancel);
+        var end = await database.ScalarAsync<long>("select (pg_current_wal_insert_lsn() - '0/0')::bigint", Cancel);
+
+        await using var source = TestDatabase.Open(options);
+        var slot = (await source.ListSplitsAsync("good", Cancel))[0];
+
+        Assert.True(slot.Beginning < end);
+        Assert.Equal(isSnapshot, slot.For("good").Beginning >= end);
+        Assert.Equal(isSnapshot, slot.Beginnings is not null);
+    }
+
     [Fact]
     public async Task A_column_that_cannot_be_kept_is_left_out_or_renamed_by_configuration()
     {

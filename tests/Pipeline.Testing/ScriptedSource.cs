@@ -67,9 +67,10 @@ public sealed class ScriptedSystem(string name)
     }
 
     /// <summary>Has the split begin at a position that tables must record.</summary>
-    public void BeginAt(SplitId split, long position)
+    /// <param name="anew">Where it begins for tables that begin anew; null: it does not say.</param>
+    public void BeginAt(SplitId split, long position, long? anew = null)
     {
-        lock (_lock) _splits[split] = _splits[split] with { Split = _splits[split].Split with { Beginning = position } };
+        lock (_lock) _splits[split] = _splits[split] with { Split = _splits[split].Split with { Beginning = position, BeginningAnew = anew } };
     }
 
     /// <summary>What the splits are told apart by from those that had their names before; null, as at first, says nothing.</summary>

@@ -36,7 +36,7 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
 
     /// <inheritdoc cref="PipelineException.Anew"/>
     [JsonIgnore]
-    public TableAnew? Anew { get; init; }
+    public IReadOnlyList<TableAnew> Anew { get; init; } = [];
 
     /// <inheritdoc cref="PipelineException.IsOfTable"/>
     [JsonIgnore]

@@ -45,8 +45,8 @@ public sealed class PipelineException : Exception
     /// </summary>
     public long? ReadAgainFrom { get; init; }
 
-    /// <summary>Transient: a table of the reading has to begin anew before it is tried again.</summary>
-    public TableAnew? Anew { get; init; }
+    /// <summary>Transient: these tables of the reading have to begin anew before it is tried again.</summary>
+    public IReadOnlyList<TableAnew> Anew { get; init; } = [];
 
     /// <summary>
     /// It is about one table alone, and that table cannot be read as it is: whoever reads it ends that, and what else he reads is not hindered.

@@ -55,7 +55,7 @@ internal sealed class FedTables(IngestWorkerSetup setup, int worker)
         return LeftBehind.Is(own.Delta.Current, shared, others) ? snapshot => LeftBehind.Is(snapshot, shared, others) : null;
     }
 
-    /// <summary>Has a table begin anew behind a position; whether that is recorded. One that cannot be read at all is left to its own worker.</summary>
+    /// <summary>Has a table begin anew behind a position; whether it had to and that is recorded. One that cannot be read at all is left to its own worker.</summary>
     public async ValueTask<bool> TryBeginAnewAsync(TableAnew anew, CancellationToken cancellationToken)
     {
         try
@@ -63,8 +63,11 @@ internal sealed class FedTables(IngestWorkerSetup setup, int worker)
             // Behind it at least, or it would be met again.
             var listed = (await setup.Source.ListSplitsAsync(anew.Table, cancellationToken)).Select(split => split.BeginningAnew is { } end ? split with { BeginningAnew = Math.Max(end, anew.At + 1) } : split).ToList();
             var table = await BronzeTable.OpenAsync(setup.Lake, IdOf(anew.Table), await setup.Source.DescribeAsync(anew.Table, cancellationToken), cancellationToken);
-            await Beginnings.RecordAsync(table, listed, setup.Time, cancellationToken, isLeftBehind: snapshot => listed.Exists(split => !split.IsSnapshot && snapshot.Position(split.Id) <= anew.At));
+            if (!IsBehind(table.Delta.Current)) return false;
+            await Beginnings.RecordAsync(table, listed, setup.Time, cancellationToken, isLeftBehind: IsBehind);
             return true;
+
+            bool IsBehind(Snapshot snapshot) => listed.Exists(split => !split.IsSnapshot && snapshot.Position(split.Id) <= anew.At);
         }
         catch (PipelineException e) when (!e.Kind.IsTriedAgain())
         {

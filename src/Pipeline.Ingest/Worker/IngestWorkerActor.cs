@@ -266,7 +266,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     {
         if (readsLogs)
             foreach (var known in locate.Known.ByName.Values) await known.Delta.RefreshAsync(cancel);
-        if (locate.Anew is { } anew && await _fed.TryBeginAnewAsync(anew, cancel)) _log.Warning("{Table} begins anew, with a snapshot: the source's changes of it cannot be read at {At}.", TableId.Bronze(_setup.Source.Name, anew.Table), anew.At);
+        foreach (var anew in locate.Anew)
+            if (await _fed.TryBeginAnewAsync(anew, cancel)) _log.Warning("{Table} begins anew, with a snapshot: the source's changes of it cannot be read at {At}.", TableId.Bronze(_setup.Source.Name, anew.Table), anew.At);
         var listed = await _setup.Source.ListSplitsAsync(_setup.Table.Name, cancel);
         var (tables, mine, unfit) = await _fed.OpenAsync(listed, locate.Known.ByName, cancel);
         if (unfit is not null && mine.IsEmpty) return new WorkerEvent.LocateFailed(locate.Epoch, unfit);

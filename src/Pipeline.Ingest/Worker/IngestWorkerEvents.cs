@@ -163,8 +163,8 @@ public abstract record WorkerEffect
     /// </summary>
     public sealed record Locate(long Epoch, OpenedTables Known) : WorkerEffect
     {
-        /// <summary>The table that begins anew first; null: none has to.</summary>
-        public TableAnew? Anew { get; init; }
+        /// <summary>The tables that begin anew first.</summary>
+        public IReadOnlyList<TableAnew> Anew { get; init; } = [];
     }
 
     /// <summary>Ask a table's committer; answer with PositionsKnown or PositionsFailed.</summary>

@@ -115,8 +115,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>Why the worker's own table takes no rows, while other tables of its splits are fed; null: it does.</summary>
     public Fault? Unfit { get; init; }
 
-    /// <summary>The table that has to begin anew before reading can go on; null: none.</summary>
-    public TableAnew? Anew { get; init; }
+    /// <summary>The tables that have to begin anew before reading can go on.</summary>
+    public IReadOnlyList<TableAnew> Anew { get; init; } = [];
 
     public Fault? LastFault { get; init; }
 
@@ -196,7 +196,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
         if (Unfit is { } unfit && located.Unfit is null) effects.Add(new WorkerEffect.TellHaltEnded(unfit));
         if (located.Unfit is { } other && (other.Kind, other.Cause) != (Unfit?.Kind, Unfit?.Cause)) effects.Add(new WorkerEffect.TellHalt(other));
-        return (this with { Halts = halts, ListFault = null, Unfit = located.Unfit, Anew = null }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
+        return (this with { Halts = halts, ListFault = null, Unfit = located.Unfit, Anew = [] }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
     }
 
     private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableDictionary<TableId, LoggedEpochs> logged, ImmutableList<WorkerEffect>.Builder effects)
@@ -368,7 +368,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         if (Phase is not (WorkerPhase.Reading or WorkerPhase.Stopping)) return this;
         var cause = fault ?? (Phase == WorkerPhase.Stopping ? LastFault : null);
-        var next = this with { InHand = null, Anew = cause?.Anew };
+        var next = this with { InHand = null, Anew = cause?.Anew ?? [] };
         return After switch
         {
             AfterGraph.Rest => next.EnterDrained(effects),

@@ -20,6 +20,9 @@ internal sealed record CaptureListed(string System, long Confirmed, long End, IR
 {
     /// <summary>What the rows of each table that is captured are; null where that does not matter: without snapshots, or where new columns are not taken.</summary>
     public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
+
+    /// <summary>From where on the slot has all changes of those tables of which it does not from <see cref="Confirmed"/> on; null: it has, of all.</summary>
+    public IReadOnlyDictionary<string, long>? Beginnings { get; init; }
 }
 
 /// <summary>
@@ -42,6 +45,10 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private HashSet<(string Identity, SplitForm? Form, uint Relation)> _seen = [];
 
     private long _end;
+
+    /// <summary>Tables that were put into the publication when the slot was there already: the server, and where its log ended then.</summary>
+    private readonly Dictionary<string, (string System, long End)> _late = new(StringComparer.Ordinal);
+
     private volatile int _asked;
     private int _taken;
     private bool _hasAdvised;
@@ -82,16 +89,17 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
 
     private async ValueTask<CaptureListed> LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        if (await ListAsync(connection, cancellationToken) is { } listed) return listed;
+        if (await ListAsync(connection, late: [], cancellationToken) is { } listed) return listed;
         var (found, refused) = await JudgeAsync(connection, await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken), cancellationToken);
         if (found.Count == 0) throw refused.Values.First();
-        await CaptureSetup.EnsureAsync(connection, _options, ownership, _options.Thing, found.Values, Advise, cancellationToken);
-        return await ListAsync(connection, cancellationToken)
+        var late = await CaptureSetup.EnsureAsync(connection, _options, ownership, _options.Thing, found.Values, Advise, cancellationToken);
+        return await ListAsync(connection, [.. found.Where(pair => late.Contains(pair.Value)).Select(pair => pair.Key)], cancellationToken)
             ?? throw new PipelineException(FaultKind.Unreachable, _options.Thing, "its publication or its slot was taken away as soon as it was made", "Nothing to do unless it lasts.");
     }
 
     /// <summary>One transaction, which changes nothing; null when something is missing.</summary>
-    private async ValueTask<CaptureListed?> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <param name="late">Tables that were just put into the publication, with the slot there already.</param>
+    private async ValueTask<CaptureListed?> ListAsync(NpgsqlConnection connection, IReadOnlyList<string> late, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         if (!await CaptureSetup.HasOurSettingsAsync(connection, cancellationToken)) throw PostgresFaults.Pooler(_options, _options.Thing, SessionSettings.DoNotLast);
@@ -115,12 +123,24 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, forms?[pair.Key], relation))).ToHashSet();
             var asked = _asked;
             if (asked != _taken || !_seen.SetEquals(seen)) (_end, _seen, _taken) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen, asked);
-            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Forms = forms };
+            TakeLate(late, system);
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Forms = forms, Beginnings = BeginningsOn(system, begins) };
         }
 
         await transaction.CommitAsync(cancellationToken);
         return listed;
     }
+
+    /// <summary>What lies before is in the tables' snapshots; without these, it is in the stream or nowhere.</summary>
+    private void TakeLate(IReadOnlyList<string> late, string system)
+    {
+        if (late.Count == 0 || !_options.Capture.Snapshot) return;
+        foreach (var table in late) _late[table] = (system, _end);
+        _log.PublishedLate(_options.Thing, string.Join(", ", late), _options.Capture.Publication, _options.Capture.Slot);
+    }
+
+    private Dictionary<string, long>? BeginningsOn(string system, long begins) => _late.Count == 0 ? null
+        : _late.Where(pair => pair.Value.System == system).ToDictionary(pair => pair.Key, pair => Math.Max(begins, pair.Value.End), StringComparer.Ordinal);
 
     /// <summary>The tables that can be captured, and why the others cannot: one bad table keeps no other.</summary>
     private async ValueTask<(IReadOnlyDictionary<string, PostgresTable> Tables, IReadOnlyDictionary<string, PipelineException> Refused)> JudgeAsync(NpgsqlConnection connection, PublicationState? publication,

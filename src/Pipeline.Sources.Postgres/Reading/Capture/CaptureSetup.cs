@@ -47,15 +47,16 @@ internal static class CaptureSetup
 
     /// <summary>Makes what is missing and checks what is there. One at a time: workers of a source start together.</summary>
     /// <param name="advise">Takes a statement of which nobody but the publication's owner may make use.</param>
+    /// <returns>The tables that came into the publication when the slot was there already: of them it does not have every change.</returns>
     /// <exception cref="PipelineException">What is there belongs to somebody else; it stays as it is.</exception>
-    public static async ValueTask EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IEnumerable<PostgresTable> tables,
+    public static async ValueTask<IReadOnlyList<PostgresTable>> EnsureAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IEnumerable<PostgresTable> tables,
         Action<string> advise, CancellationToken cancellationToken)
     {
         var turn = $"(hashtext({Sql.Text("pipeline " + options.Capture.Slot)}))";
         await ExecuteAsync(connection, $"select pg_advisory_lock{turn}", cancellationToken);
         try
         {
-            await EnsureInTurnAsync(connection, options, ownership, thing, [.. tables], advise, cancellationToken);
+            return await EnsureInTurnAsync(connection, options, ownership, thing, [.. tables], advise, cancellationToken);
         }
         finally
         {
@@ -84,14 +85,14 @@ internal static class CaptureSetup
         ? slot.Confirmed
         : throw new PipelineException(FaultKind.Unreachable, thing, $"slot {options.Capture.Slot} is just being made: the server waits for open transactions to end", "Nothing to do unless it lasts.");
 
-    private static async ValueTask EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IReadOnlyList<PostgresTable> tables,
+    private static async ValueTask<IReadOnlyList<PostgresTable>> EnsureInTurnAsync(NpgsqlConnection connection, PostgresSourceOptions options, CaptureOwnership ownership, string thing, IReadOnlyList<PostgresTable> tables,
         Action<string> advise, CancellationToken cancellationToken)
     {
         var publication = await FindPublicationAsync(connection, options, cancellationToken);
         var (found, slot, missing, verdict) = await FindAsync(connection, options, ownership, thing, publication, tables, cancellationToken);
 
         // The publication first: a slot decodes only what was published when it happened.
-        if (found is null && tables.Count == 0) return;
+        if (found is null && tables.Count == 0) return [];
         var isStandby = await IsStandbyAsync(connection, cancellationToken);
         var changes = new List<string>();
         if (found is null)
@@ -103,7 +104,9 @@ internal static class CaptureSetup
         foreach (var change in changes) await ExecuteAsync(connection, change, cancellationToken);
 
         if (verdict.Advice is { } advice) advise(advice);
-        if (slot is null) await CreateSlotAsync(connection, options, thing, isStandby, cancellationToken);
+        if (slot is not null) return missing;
+        await CreateSlotAsync(connection, options, thing, isStandby, cancellationToken);
+        return [];
     }
 
     /// <summary>A standby has the primary's publications, and makes none.</summary>

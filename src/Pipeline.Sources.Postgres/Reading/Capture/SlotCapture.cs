@@ -33,6 +33,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
 
     private bool _isBinary;
     private int? _timeline;
+    private long _reached;
     private volatile Exception? _seen;
     private volatile Exception? _unreported;
 
@@ -45,7 +46,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         var watch = new SlotWatch(connections, from.Split, _end, looks, metrics, services);
         var slot = watch.Accept(await WaitWhileAsync(watch, state => state.IsActive, cancellationToken));
         var start = StartOf(slot);
-        _timeline = slot.Timeline;
+        (_timeline, _reached) = (slot.Timeline, start);
         confirmed.Raise(start);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -78,14 +79,14 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     }
 
     /// <summary>
-    /// The server reads its log with the publication as it was when each change was made. With snapshots the tables begin anew behind
-    /// all that; without, what lies between is lost.
+    /// The server reads its log with the publication as it was when each change was made. With snapshots all tables that stand there begin
+    /// anew behind all that, also those of which nobody knows another history; without, what lies between is lost.
     /// </summary>
     private PipelineException PublicationDropped(PipelineException cause)
     {
-        var said = $"publication {_options.Capture.Publication} was dropped, and the server cannot decode what was changed until it was made again";
+        var said = $"publication {_options.Capture.Publication} was not there for a while, and the server cannot decode what was changed until it was made";
         return _options.Capture.Snapshot
-            ? new PipelineException(FaultKind.Unreachable, Thing, said, "It is made again, and the tables begin anew with a snapshot; where the role may not make it, 'pipeline check' prints the SQL.", cause)
+            ? new PipelineException(FaultKind.Unreachable, Thing, said, "It is made again, and the tables begin anew with a snapshot; where the role may not make it, 'pipeline check' prints the SQL.", cause) { Anew = [.. captured.Select(table => new TableAnew(table.Name, _reached))] }
             : new PipelineException(FaultKind.Gap, Thing, said,
                 $"Make the publication again ('pipeline check' prints the SQL) and the slot too, which goes on behind it: {CaptureSetup.DropSlotSql(_options)} Then accept what is missing: ./pipeline resume TABLE --accept-gap, for each table.", cause) { Split = from.Split };
     }
@@ -127,6 +128,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             }
             finally
             {
+                _reached = reader.Reached;
                 await stop.CancelAsync();
                 await reporting;
             }
@@ -184,7 +186,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
             // Described anew, the table has the type that the column has now; whether the lake takes that is for the lake to say.
             if (!isBefore && !await HasTypeAgainAsync(name, known, cancellationToken)) throw DescribedTables.Changed(thing, $"column {streamed.Name} is of type {streamed.TypeText}, and was {known.TypeText}");
             var again = $"column {streamed.Name} was {streamed.TypeText} for a while, and is {known.TypeText} again";
-            if (!isBefore && _options.Capture.Snapshot) throw new PipelineException(FaultKind.Unreachable, thing, again, "The table begins anew, with a snapshot.") { Anew = new TableAnew(name, position) };
+            if (!isBefore && _options.Capture.Snapshot) throw new PipelineException(FaultKind.Unreachable, thing, again, "The table begins anew, with a snapshot.") { Anew = [new TableAnew(name, position)] };
             if (!isBefore && key.Contains(known.Name, StringComparer.Ordinal))
                 throw new PipelineException(FaultKind.Invalid, thing, $"{again}: rows from between have no key", "Read the table under another name, or capture it with snapshots.") { Split = from.Split };
             if (!isBefore) _log.ValuesLeftOut(name, known.Name, streamed.TypeText);

@@ -42,6 +42,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
         }
     }
 
+    /// <summary>How far whole transactions have been read.</summary>
+    public long Reached => _reached;
+
     /// <inheritdoc cref="ChangeDecoder.CommitPosition"/>
     public long CommitPosition => _changes.CommitPosition;
 
