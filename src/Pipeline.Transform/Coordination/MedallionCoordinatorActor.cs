@@ -60,6 +60,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <summary>Tables of which it was said that they wait, and not yet that they go on.</summary>
     private readonly HashSet<TableId> _saidToWait = [];
 
+    /// <summary>Tables of which it was said that a run failed and is tried again, and not yet that they go on.</summary>
+    private readonly HashSet<TableId> _saidToFail = [];
+
     /// <summary>Tables of which it was said that they are made anew, by the tasks that do so.</summary>
     private readonly ConcurrentDictionary<TableId, byte> _saidToBeRebuilt = [];
 
@@ -245,7 +248,14 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _meter.GoesOn(table, _time.GetUtcNow());
         _stoppedBy.Remove(table);
         // New input may have made it try again before: then it has stopped no more, and nobody has said so.
-        if (_saidToWait.Remove(table) || _state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);
+        if (IsSaidToGoOn(table) || _state.Find(table) is { IsStopped: true }) _log.Info("Table {Table} goes on: nothing is left to be done", table);
+    }
+
+    /// <summary>Whether it was said that it waits or fails, which has an end now.</summary>
+    private bool IsSaidToGoOn(TableId table)
+    {
+        var hasWaited = _saidToWait.Remove(table);
+        return _saidToFail.Remove(table) || hasWaited;
     }
 
     private OutageWaiter RunsOf(TableId table)
@@ -321,10 +331,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     private void Report(MedallionEvent happened, object message)
     {
-        var isKnown = happened is JobFailed { IsFinal: true } again && IsTold(again, (message as JobEnded)?.Fault);
-        if (happened is JobFailed { IsFinal: true }) _saidToWait.Add(happened.Table);
-        if (happened is JobFailed failed && !isKnown && (failed.IsFinal || message is not JobEnded { Fault.IsTransient: true }))
-            _log.Error("Table {Table}: run {Run} failed{Final}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? ", and the table waits until that is mended" : "", failed.Message);
+        if (happened is JobFailed failed) Report(failed, (message as JobEnded)?.Fault);
         if (happened is JobFailed { IsRuleBroken: true } && _state.Find(happened.Table) is { IsRuleBroken: false } && _state.Apply(happened) is var stopped
             && stopped.Tables.Where(table => stopped.StopOf(table)?.Table == happened.Table).Select(table => table.Table).ToList() is { Count: > 0 } behind)
             _log.Warning("{Tables} stand behind {Table}, and go on with it", string.Join(", ", behind), happened.Table);
@@ -334,6 +341,16 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         if (happened is JobSucceeded && message is JobEnded { Result: { } ended }) Report(happened.Table, ended.Exceeds, ended.Mended, ended.Added);
         if (happened is JobTooLarge tooLarge)
             _log.Warning("Table {Table}: run {Run} is too large, the next one reads at most {RowsMax} rows: {Reason}", tooLarge.Table, tooLarge.Run, tooLarge.RowsMax, tooLarge.Reason);
+    }
+
+    /// <summary>What is away is said by the node's watch, for as long as the table does not wait for somebody.</summary>
+    private void Report(JobFailed failed, Fault? fault)
+    {
+        var isKnown = (failed.IsFinal || fault is { Kind: FaultKind.TooLarge }) && IsTold(failed, fault);
+        if (failed.IsFinal) _saidToWait.Add(failed.Table);
+        if (isKnown || (!failed.IsFinal && fault is { IsTransient: true })) return;
+        if (!failed.IsFinal) _saidToFail.Add(failed.Table);
+        _log.Error("Table {Table}: run {Run} failed, and {Next}: {Reason}", failed.Table, failed.Run, failed.IsFinal ? "the table waits until that is mended" : "is tried again", failed.Message);
     }
 
     /// <summary>Once: the table's log has them from now on.</summary>
@@ -370,19 +387,19 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <summary>The first of a table, and the first after it had stopped: others are its daily bread.</summary>
     private void Report(JobSucceeded run)
     {
-        if (_saidToWait.Remove(run.Table) || _state.Find(run.Table) is { Halts: > 0 }) _log.Info("Table {Table} goes on: run {Run} has ended well", run.Table, run.Run);
+        if (IsSaidToGoOn(run.Table) || _state.Find(run.Table) is { Halts: > 0 }) _log.Info("Table {Table} goes on: run {Run} has ended well", run.Table, run.Run);
         else if (!_saidToRun.Contains(run.Table)) _log.Info("Table {Table}: run {Run} has ended, the first here: {Rows} rows in {Seconds} s, version {Version}", run.Table, run.Run, run.Rows, Math.Round(run.Took.TotalSeconds, 1), run.Version);
         else _log.Debug("Table {Table}: run {Run} has ended: {Rows} rows in {Seconds} s, version {Version}", run.Table, run.Run, run.Rows, Math.Round(run.Took.TotalSeconds, 1), run.Version);
         _saidToRun.Add(run.Table);
     }
 
-    /// <summary>A table that has stopped says why once, however often it is tried, and whatever object shows it this time.</summary>
+    /// <summary>A table that has stopped, or whose runs are too large, says why once, however often it is tried, and whatever object shows it this time.</summary>
     private bool IsTold(JobFailed failed, Fault? fault)
     {
-        var isStopped = _saidToWait.Contains(failed.Table) || _state.Find(failed.Table) is { IsStopped: true };
+        var isSaid = _saidToWait.Contains(failed.Table) || _state.Find(failed.Table) is { IsStopped: true } || (!failed.IsFinal && _saidToFail.Contains(failed.Table));
         var isSame = fault is not null && _stoppedBy.TryGetValue(failed.Table, out var told) && told == ReasonOf(fault);
         if (fault is not null) _stoppedBy[failed.Table] = ReasonOf(fault);
-        return isStopped && (isSame || _state.Find(failed.Table)!.Error == failed.Message);
+        return isSaid && (isSame || _state.Find(failed.Table)!.Error == failed.Message);
     }
 
     private static (FaultKind Kind, string Thing, string NextStep) ReasonOf(Fault fault) => (fault.Kind, fault.Outage, fault.NextStep);

@@ -166,6 +166,31 @@ public sealed class MedallionCoordinatorSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_job_that_takes_too_long_is_told_once_however_often_it_is_tried_and_that_its_table_goes_on()
+    {
+        var lake = _lake;
+        await lake.AppendAsync("bronze/app/users", Users, "SELECT 4 AS user_id, 'FR' AS country, 'r' AS _op, 4 AS _position");
+        var engine = new RecordingEngine(lake.Jobs) { EndlessFor = Countries };
+        await using var node = await CoordinatorNode.StartAsync(lake, engine);
+
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            await node.UntilAsync(_ => engine.Specs.Count(spec => spec.Pins.Table == Countries) == attempt);
+            lake.Time.Advance(lake.Options.JobTimeMax);
+            await node.UntilAsync(tables => tables.Single(table => table.Table == Countries).FailedAttempts == attempt);
+            if (attempt == 3) engine.EndlessFor = null;
+            lake.Time.Advance(lake.Options.Retry.BackoffMax);
+        }
+
+        await node.UntilAsync(Countries, run: 1);
+        Assert.Equal(
+        [
+            "Table gold/countries: run 1 failed, and is tried again: Table gold/countries: run 1 has taken more than 1,800 s and was cancelled. If it needs longer, raise transform.job-time-max; if it has no end, correct the SQL.",
+            "Table gold/countries goes on: run 1 has ended well",
+        ], (await node.SaidAsync()).Where(line => line.StartsWith("Table gold/countries", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_backlog_that_does_not_fit_into_memory_is_read_in_smaller_pieces_to_its_end()
     {
         using var lake = new TestLake(TestGraph.Of("""
