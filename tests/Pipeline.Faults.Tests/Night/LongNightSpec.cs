@@ -10,19 +10,22 @@ namespace Pipeline.Faults.Tests.Night;
 public sealed class LongNightSpec
 {
     /// <summary>How long something that is told may take to be.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>Those outages of the long night whose names are like this, for who works on them; all where nothing is said.</summary>
+    private static readonly string Chosen = Environment.GetEnvironmentVariable("PIPELINE_NIGHT") ?? "";
 
     [Fact]
     public async Task A_node_outlives_a_night_of_outages_of_a_minute_tells_each_once_with_its_end_and_loses_nothing()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "It takes half an hour: PIPELINE_NIGHTLY=1.");
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "It takes three quarters of an hour: PIPELINE_NIGHTLY=1.");
 
-        await LiveThroughAsync(NightPace.True, outages => outages, TimeSpan.FromMinutes(1));
+        await LiveThroughAsync(NightPace.True, outages => outages.Where(outage => Regex.IsMatch(outage.Name, Chosen, RegexOptions.None, Patience)), TimeSpan.FromMinutes(1));
     }
 
-    /// <summary>The same night, in which every outage ends as soon as it was told, and one of each kind has to do.</summary>
+    /// <summary>The same night, in which every outage ends as soon as it was told, and one or two of each thing that is asked have to do.</summary>
     [Fact]
-    public async Task A_node_outlives_one_outage_of_each_kind_tells_each_once_with_its_end_and_loses_nothing() =>
+    public async Task A_node_outlives_an_outage_of_all_that_it_asks_tells_each_once_with_its_end_and_loses_nothing() =>
         await LiveThroughAsync(NightPace.Hurried, outages => outages.Where(outage => outage.IsOfEveryDay), TimeSpan.Zero);
 
     /// <param name="least">How long each outage lasts, if it is told sooner.</param>

@@ -15,6 +15,7 @@ internal sealed partial class NightAccount
         (" has been full or read-only for ", ": nobody here waits for it any more"),
         (" is halted: ", " is halted no more. "),
         (", and the table waits until that is mended: ", " goes on: "),
+        (", and is tried again: ", " goes on: "),
         (": what is new at the source is not found any more", ": what is new at the source is found again"),
         (" cannot be read for what it has to bring", " can be read again for what it has to bring"),
         (" cannot be written into the lake: ", " can be written into the lake again"),
@@ -50,7 +51,8 @@ internal sealed partial class NightAccount
         }
 
         var ended = Forms.Where(form => ThingOf(text, form.Ended) is not null).ToList();
-        if (ended.Count > 0 && !ended.Exists(form => _open.Remove((form.Begun, ThingOf(text, form.Ended)!)))) _troubles.Add($"the end of what was not told: {line}");
+        // What is tried again may have come to wait meanwhile: both have one end.
+        if (ended.Count > 0 && ended.Count(form => _open.Remove((form.Begun, ThingOf(text, form.Ended)!))) == 0) _troubles.Add($"the end of what was not told: {line}");
     }
 
     /// <summary>What stands before these words, without the number of a run; null: the line is another.</summary>

@@ -10,12 +10,13 @@ public sealed class NightAccountSpec
     private const string HaltedNoMore = "2026-01-31 21:01:01Z INF events/users/0 is halted no more. It was: it may not be read";
     private const string Stopped = "2026-01-31 21:00:01Z ERR Table silver/users: run 4 failed, and the table waits until that is mended: Object s3://lake/a: AccessDenied. Check the rights.";
     private const string StoppedAgain = "2026-01-31 21:00:11Z ERR Table silver/users: run 5 failed, and the table waits until that is mended: Object s3://lake/b: AccessDenied. Check the rights.";
+    private const string TriedAgain = "2026-01-31 21:00:01Z ERR Table silver/users: run 4 failed, and is tried again: Table silver/users: run 4 has taken more than 40 s and was cancelled. Correct the SQL.";
     private const string GoesOn = "2026-01-31 21:01:01Z INF Table silver/users goes on: run 6 has ended well";
 
     [Fact]
     public void What_is_told_once_with_its_end_is_as_it_should_be()
     {
-        var account = Read(Away, Halted, Stopped, AwayStill, GoesOn, Back, HaltedNoMore, Away, Back);
+        var account = Read(Away, Halted, Stopped, AwayStill, GoesOn, Back, HaltedNoMore, Away, Back, TriedAgain, Stopped, GoesOn);
 
         Assert.Empty(account.Troubles);
         Assert.Empty(account.Open);
@@ -25,6 +26,7 @@ public sealed class NightAccountSpec
     [InlineData(Away, Away)]
     [InlineData(Halted, Halted)]
     [InlineData(Stopped, StoppedAgain)]
+    [InlineData(TriedAgain, TriedAgain)]
     public void What_is_told_twice_is_a_trouble(string once, string twice) => Assert.StartsWith("told again", Assert.Single(Read(once, twice).Troubles), StringComparison.Ordinal);
 
     [Theory]
@@ -51,6 +53,7 @@ public sealed class NightAccountSpec
     [InlineData(Away, HaltedNoMore)]
     [InlineData(Halted, Back)]
     [InlineData(Stopped, Back)]
+    [InlineData(TriedAgain, Back)]
     public void What_has_another_end_stays_open(string begun, string end) => Assert.Equal([begun], Read(begun, end).Open);
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -16,8 +17,8 @@ using Pipeline.Testing.Kafka;
 namespace Pipeline.Faults.Tests.Night;
 
 /// <summary>
-/// A demo whose every road can be closed: the lake is a bucket behind a proxy, so are the broker, Snowflake and PostgreSQL,
-/// the journal is on a disk that fills, passwords are files. One node runs through all of it.
+/// A demo whose every road can be closed: the lake is a bucket behind a proxy, so are the broker, Snowflake, PostgreSQL and a
+/// registry, the journal is on a disk that fills, passwords are files. One node runs through all of it.
 /// </summary>
 internal sealed class NightScene : IAsyncDisposable
 {
@@ -29,6 +30,9 @@ internal sealed class NightScene : IAsyncDisposable
     private const string App = @"\bapp\b";
     private const string Crm = @"\bcrm\b";
     private const string Events = @"\bevents\b";
+    private const string Meters = @"\bmeters\b";
+
+    private const string OfApp = "bronze/app/";
 
     private readonly ScratchDirectory _root = new("pipeline-night-");
     private readonly CancellationTokenSource _morning = new();
@@ -37,6 +41,8 @@ internal sealed class NightScene : IAsyncDisposable
     private readonly NightPace _pace;
     private SmallDisk? _disk;
     private Lake _lake = null!;
+    private CutCheckpoints _checkpoints = null!;
+    private MeterReadings _readings = null!;
     private DemoDriver _driver = null!;
     private Task<Expectation> _feeding = null!;
     private PipelineOptions _options = null!;
@@ -82,6 +88,10 @@ internal sealed class NightScene : IAsyncDisposable
         }
     }
 
+    /// <remarks>
+    /// A node has one journal, and this one's is a file: one on a server that is restarted is in CoordinatorJournalSpec,
+    /// A_server_that_is_restarted_costs_nothing_and_is_told_everything_when_it_is_back.
+    /// </remarks>
     public IEnumerable<NightOutage> Outages()
     {
         if (_disk is { } disk) yield return Away("the disk is full", "Journal|Temp directory", _ => Do(disk.Fill), _ => Do(disk.Free));
@@ -107,11 +117,20 @@ internal sealed class NightScene : IAsyncDisposable
         yield return Refused("a topic is missing", "user_events", _ => Do(() => RefuseTopic(KafkaError.UnknownTopicOrPartition)), _ => Do(() => RefuseTopic(KafkaError.None)));
         yield return Refused("the broker's password is changed before the file", Events, _ => Do(() => ChangeKafkaPassword("tomorrow")), _ => Do(() => File.WriteAllText(KafkaPassword, "tomorrow")), isOfEveryDay: true);
 
+        yield return Away("the registry answers HTML", Meters, AnswerHtmlAsync, _ => Do(_readings.AnswerWell), isOfEveryDay: true);
+
         yield return Away("Snowflake's token is refused", Crm, _ => Do(() => Snowflake(401, """{"code":"390112","message":"Your session has expired."}""", "application/json")), _ => Do(SnowflakeIsWell), isOfEveryDay: true);
-        yield return Away("a firewall stands before Snowflake", Crm, _ => Do(() => Snowflake(403, "<html><body>Blocked by policy</body></html>", "text/html")), _ => Do(SnowflakeIsWell), isOfEveryDay: true);
-        yield return Refused("Snowflake's warehouse is suspended", Crm, _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: false)),
+        foreach (var (code, words) in ((string, string)[])[("390111", "Session no longer exists.  New login required to access the service."), ("390114", "Authentication token has expired.  The user must authenticate again.")])
+            yield return Refused($"Snowflake says 401 and {code}", Crm, _ => Do(() => Snowflake(401, $$"""{"code":"{{code}}","message":"{{words}}"}""", "application/json", ofStatements: true)), _ => Do(SnowflakeIsWell));
+        yield return Away("a firewall stands before Snowflake", Crm, _ => Do(() => Snowflake(403, "<html><body>Blocked by policy</body></html>", "text/html")), _ => Do(SnowflakeIsWell));
+        yield return Refused("Snowflake's warehouse is suspended, which is a 422", Crm, _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: false)),
             _ => Do(() => _driver.Sources.Snowflake.SetWarehouse(isAvailable: true)), isOfEveryDay: true);
         yield return Away("Snowflake is away", Crm, _ => Do(() => _snowflake.Use(_ => new ProxyFault.Drop())), _ => Do(SnowflakeIsWell));
+
+        yield return new("a job does not end", @"ERR Table gold/combinations: run \d+ failed, and is tried again: .* has taken more than ", "INF Table gold/combinations goes on: ",
+            token => _readings.WriteAsync(isEndless: true, token), token => _readings.WriteAsync(isEndless: false, token));
+        const string cut = $@"WRN Object s3://.*/{OfApp}.*\.checkpoint\.parquet: .* The table is whole without it";
+        yield return new("checkpoints are cut", cut, cut, CutCheckpointsAsync, token => _checkpoints.RestoreAsync(token));
     }
 
     private static string HangUp => $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{Reader}'";
@@ -122,7 +141,7 @@ internal sealed class NightScene : IAsyncDisposable
         await _morning.CancelAsync();
         var expectation = await _feeding;
         DemoReport report;
-        while (!(report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation)).IsBalanced)
+        while (!(report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation)).IsBalanced || !await _readings.AreInAsync(_lake, cancellationToken))
             await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         await _node.StopAsync();
         return (report, (await VerifyLake.RunAsync(new VerifyLakeRequest(), () => _options, _lake, cancellationToken)).Checks);
@@ -135,6 +154,7 @@ internal sealed class NightScene : IAsyncDisposable
         await _morning.CancelAsync();
         if (_feeding is not null) await Background.FailureAsync(async _ => await _feeding, CancellationToken.None);
         if (_journalLock is not null) await _journalLock.DisposeAsync();
+        if (_readings is not null) await _readings.DisposeAsync();
         if (_driver is not null) await _driver.DisposeAsync();
         _servers.Reverse();
         foreach (var server in _servers) await server.DisposeAsync();
@@ -161,12 +181,14 @@ internal sealed class NightScene : IAsyncDisposable
 
         // Around the proxy: the generator and the judge do not suffer.
         _lake = Lakes.Open(new LakeOptions { Location = $"s3://{Bucket}/tables", S3 = S3(moto.Url) }, TimeProvider.System);
+        _checkpoints = new CutCheckpoints(_lake);
         _driver = await DemoDriver.StartAsync(new DemoOptions(Path.Combine(_root, "servers")) { RowsPerSecond = _pace.RowsPerSecond, Patience = TimeSpan.FromMinutes(30), End = _morning.Token },
             new LakeProgress(_lake), TimeProvider.System, cancellationToken);
         await SqlAsync($"CREATE ROLE {Reader} LOGIN PASSWORD 'today'; GRANT pg_read_all_stats TO {Reader}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {Reader}", cancellationToken);
         await File.WriteAllTextAsync(PostgresPassword, "today", cancellationToken);
         await File.WriteAllTextAsync(KafkaPassword, "today", cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(DiskRoot, "mask.key"), "a key of thirty-two letters or more", cancellationToken);
+        _readings = await MeterReadings.StartAsync(_driver.Sources.Kafka, cancellationToken);
         _postgres = Add(new TcpProxy(_driver.Sources.Postgres.Port));
         _kafka = Add(KafkaProxy.Start(_driver.Sources.Kafka.Bootstrap, KafkaUser, "today"));
         _snowflake = Add(await FaultProxy.StartAsync(_driver.Sources.Snowflake.Url, cancellationToken));
@@ -190,12 +212,14 @@ internal sealed class NightScene : IAsyncDisposable
             File.Copy(file, copy);
         }
 
+        await File.WriteAllTextAsync(Path.Combine(directory, "combinations.sql"), MeterReadings.Query, cancellationToken);
         var night = Path.Combine(directory, "night.conf");
         await File.WriteAllTextAsync(night, $$"""
             include "demo.conf"
             pipeline {
               lake { location = "s3://{{Bucket}}/tables", s3 { endpoint = "{{_bucket.Url}}", region = us-east-1, path-style = true } }
               sources.events.security { mechanism = plain, username = {{KafkaUser}} }
+              {{_readings.Settings}}
               {{_pace.Settings}}
             }
             """, cancellationToken);
@@ -280,7 +304,30 @@ internal sealed class NightScene : IAsyncDisposable
         _kafka.CloseConnections();
     }
 
-    private void Snowflake(int status, string body, string contentType) => _snowflake.Use(_ => new ProxyFault.AnswerWith(status, body, contentType));
+    /// <summary>Records of a schema that nobody knows yet come while it does.</summary>
+    private async Task AnswerHtmlAsync(CancellationToken cancellationToken)
+    {
+        _readings.AnswerHtml();
+        await _readings.WriteAsync(isEndless: false, cancellationToken);
+    }
+
+    /// <summary>
+    /// Read by who begins anew: the workers of a source that comes back. While it is away its tables have no commits, nor other
+    /// checkpoints.
+    /// </summary>
+    private async Task CutCheckpointsAsync(CancellationToken cancellationToken)
+    {
+        await _checkpoints.UntilAnyAsync(OfApp, cancellationToken);
+        var line = Log.Count;
+        _postgres.Cut();
+        await Log.LineAsync(line, text => Regex.IsMatch(text, $"WRN .*{App}.* has been away for ", RegexOptions.None, TimeSpan.FromMinutes(1)), cancellationToken);
+        await _checkpoints.CutAsync(OfApp, cancellationToken);
+        _postgres.Restore();
+    }
+
+    /// <param name="ofStatements">Not where tokens are asked for.</param>
+    private void Snowflake(int status, string body, string contentType, bool ofStatements = false) =>
+        _snowflake.Use(request => !ofStatements || request.Target.StartsWith("/api/", StringComparison.Ordinal) ? new ProxyFault.AnswerWith(status, body, contentType) : null);
 
     private void SnowflakeIsWell() => _snowflake.Use(_ => null);
 
