@@ -19,7 +19,7 @@ public sealed record IngestOptions
     /// <summary>
     /// Age at which a data file with committable rows is closed. Default 2 s, 20 ms to 1 h. Smaller is fresher and makes
     /// more, smaller files. The first of a reading is closed after a twentieth of it, the next after twice as long, and so on:
-    /// so a process that never lives long gets forward.
+    /// so a process that never lives long gets forward. What is open when a reading first has all that its splits held is closed at once.
     /// </summary>
     public TimeSpan FileAgeMax { get; init; } = TimeSpan.FromSeconds(2);
 
@@ -162,6 +162,6 @@ public enum IngestProfile
     /// <summary>In Bronze within half a second; many small files, put together every minute.</summary>
     LowLatency,
 
-    /// <summary>Few large files and few commits; in Bronze after half a minute. For backlogs and for sources that nobody waits for.</summary>
+    /// <summary>Few large files and few commits; in Bronze after half a minute, or at a backlog's end. For backlogs and for sources that nobody waits for.</summary>
     Bulk,
 }

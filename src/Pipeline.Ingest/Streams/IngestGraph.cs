@@ -53,7 +53,7 @@ internal sealed class IngestGraph
         var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => setup.Source.ReadAsync(from, cancel), share, cancel => LookBackAsync(setup.Source, from, cancel)))
             .Via(kill.Flow<Chunk>())
             .Async()
-            .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options))), Keep.Both)
+            .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options, new ReadingEnd(setup.Source.LastLook, setup.Starts, setup.Time)))), Keep.Both)
             .Via(OnWriters(Flow.Create<ClosingRoll>().SelectAsync(setup.Options.PipelineDepth, commits.CompleteAndCommit)))
             .ToMaterialized(Sink.Ignore<bool>(), Keep.Both)
             .WithAttributes(Attributes.CreateInputBuffer(1, 1))

@@ -5,13 +5,13 @@ using Pipeline.Core;
 namespace Pipeline.Ingest.Streams;
 
 /// <summary>
-/// Writes chunks into open data files and closes them by bytes or age. Age does not wait for the next chunk. While the
-/// stages behind are busy, files grow up to their limit in bytes; then chunks wait.
+/// Writes chunks into open data files and closes them by bytes or age, and once at the reading's end. Age does not wait for the next chunk.
+/// While the stages behind are busy, files grow up to their limit in bytes; then chunks wait.
 /// </summary>
 /// <remarks>
 /// Writing blocks: run it on the writers' dispatcher. Materialises to a task that completes when nothing is written any more.
 /// </remarks>
-internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : GraphStageWithMaterializedValue<FlowShape<Chunk, ClosingRoll>, Task>
+internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, ReadingEnd end) : GraphStageWithMaterializedValue<FlowShape<Chunk, ClosingRoll>, Task>
 {
     private readonly Inlet<Chunk> _in = new("roll.in");
     private readonly Outlet<ClosingRoll> _out = new("roll.out");
@@ -28,6 +28,10 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
     {
         private const string RowsAge = "rows";
         private const string PositionsAge = "positions";
+        private const string End = "end";
+
+        /// <summary>How often it is looked whether the end is reached, while something is open and it was not.</summary>
+        private static readonly TimeSpan LookForEndEvery = TimeSpan.FromMilliseconds(100);
 
         private readonly RollByBytesOrAge _stage;
         private readonly FileAge _age;
@@ -38,6 +42,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         private bool _isWriting;
         private bool _areRowsDue;
         private bool _arePositionsDue;
+        private (SplitId Split, long To)? _advanced;
 
         public Logic(RollByBytesOrAge stage) : base(stage.Shape)
         {
@@ -64,13 +69,16 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
         protected override void OnTimer(object timerKey)
         {
             if (Equals(timerKey, RowsAge)) _areRowsDue = true;
-            else _arePositionsDue = true;
+            else if (Equals(timerKey, PositionsAge) || (!_isWriting && Roller.HasProgress && _stage.End.Meet())) _arePositionsDue = true;
+            else LookForEnd();
             Next();
         }
 
         private void OnPush()
         {
-            var written = Roller.AddAsync(Grab(_stage._in), _stopped.Token);
+            var chunk = Grab(_stage._in);
+            if (chunk.Range.IsAdvancing) _advanced = (chunk.Split, chunk.Range.To);
+            var written = Roller.AddAsync(chunk, _stopped.Token);
             if (written.IsCompletedSuccessfully)
             {
                 AfterWrite();
@@ -91,9 +99,17 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
 
         private void AfterWrite()
         {
+            if (_advanced is var (split, to)) _stage.End.Reach(split, to);
+            _advanced = null;
+            LookForEnd();
             if (Roller.HasRows && !_areRowsDue && !IsTimerActive(RowsAge)) ScheduleOnce(RowsAge, _age.Current);
             if (Roller.HasProgress && !_arePositionsDue && !IsTimerActive(PositionsAge)) ScheduleOnce(PositionsAge, _stage.Options.PositionAgeMax);
             Next();
+        }
+
+        private void LookForEnd()
+        {
+            if (!_isWriting && !_stage.End.IsMet && Roller.HasProgress && !IsTimerActive(End)) ScheduleOnce(End, LookForEndEvery);
         }
 
         /// <summary>Closes what is due when somebody takes it, and reads on unless the files are full.</summary>
@@ -134,4 +150,6 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options) : G
     private Roller Roller => roller;
 
     private IngestOptions Options => options;
+
+    private ReadingEnd End => end;
 }

@@ -97,6 +97,24 @@ public sealed class IngestGraphSpec : TestKit
     }
 
     [Fact]
+    public async Task What_is_open_when_a_reading_reaches_its_end_is_committed_at_once_however_young_it_is()
+    {
+        var committed = new TaskCompletionSource<Roll>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var source = Chunks(3, isEndless: true, seesEnd: true);
+        var graph = await RunAsync(new IngestOptions { FileAgeMax = TimeSpan.FromHours(1), PositionAgeMax = TimeSpan.FromHours(1) }, source, (roll, _) =>
+        {
+            committed.TrySetResult(roll);
+            return Task.CompletedTask;
+        });
+
+        var stage = Assert.Single((await committed.Task.WaitAsync(Deadline, Cancel)).Stages);
+
+        Assert.Equal((3, 3), (stage.Rows, stage.Ranges.Single().To));
+        graph.Abort();
+        await graph.Completion.WaitAsync(Deadline, Cancel);
+    }
+
+    [Fact]
     public async Task Drained_it_commits_what_is_open_and_lets_go_of_the_source()
     {
         var source = Chunks(3, isEndless: true);
@@ -192,10 +210,10 @@ public sealed class IngestGraphSpec : TestKit
         return IngestGraph.Run(setup, Sys.Materializer());
     }
 
-    private static FakeSource Chunks(int count, bool isEndless = false, int rows = 1, Exception? failure = null) => new(count, isEndless, rows, failure);
+    private static FakeSource Chunks(int count, bool isEndless = false, int rows = 1, Exception? failure = null, bool seesEnd = false) => new(count, isEndless, rows, failure, seesEnd);
 
     /// <summary>Gives chunks of one position each, then waits, fails or ends.</summary>
-    private sealed class FakeSource(int count, bool isEndless, int rows, Exception? failure) : ISource
+    private sealed class FakeSource(int count, bool isEndless, int rows, Exception? failure, bool seesEnd) : ISource
     {
         private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -246,7 +264,7 @@ public sealed class IngestGraphSpec : TestKit
 
         public ValueTask AcknowledgeAsync(SplitId split, long position, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public SplitLook? LastLook(SplitId split) => null;
+        public SplitLook? LastLook(SplitId split) => seesEnd && Idle.IsCompleted ? new SplitLook(count, TimeProvider.System.GetTimestamp()) : null;
 
         public ValueTask<IReadOnlyList<Finding>> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
