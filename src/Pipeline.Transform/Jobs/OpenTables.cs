@@ -39,7 +39,11 @@ public sealed class OpenTables(Lake lake)
     }
 
     /// <summary>The table, up to date, made if there is none yet.</summary>
-    public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId id, IEnumerable<Field> columns, CancellationToken cancellationToken) =>
-        await TryOpenAsync(id, cancellationToken) ?? _open.GetOrAdd(id, await Lake.OpenOrCreateAsync(id, new Schema(columns, null), [],
-            ImmutableDictionary<string, string>.Empty, cancellationToken));
+    public ValueTask<DeltaTable> OpenOrCreateAsync(TableId id, IEnumerable<Field> columns, CancellationToken cancellationToken) =>
+        OpenOrCreateAsync(id, columns, ImmutableDictionary<string, string>.Empty, cancellationToken);
+
+    /// <inheritdoc cref="OpenOrCreateAsync(TableId, IEnumerable{Field}, CancellationToken)"/>
+    /// <param name="properties">Of one that is made.</param>
+    public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId id, IEnumerable<Field> columns, IReadOnlyDictionary<string, string> properties, CancellationToken cancellationToken) =>
+        await TryOpenAsync(id, cancellationToken) ?? _open.GetOrAdd(id, await Lake.OpenOrCreateAsync(id, new Schema(columns, null), [], properties, cancellationToken));
 }

@@ -77,14 +77,18 @@ public sealed record AddedColumns(ImmutableArray<AddedColumn> Columns)
         return new AddedColumns(columns);
     }
 
-    /// <summary>With those of another table of the same contract, as many as a table may have.</summary>
-    internal AddedColumns And(AddedColumns other) => new([.. Columns.Concat(other.Columns.Where(column => Columns.All(known => known.Name != column.Name))).Take(UnreadFields.ToldMax)]);
+    /// <summary>With those of another table of the same contract, as many as a table may have, each as wide as either has it.</summary>
+    internal AddedColumns And(AddedColumns other) => new([.. AsWideAs(other).Columns.Concat(other.Columns.Where(column => Columns.All(known => known.Name != column.Name))).Take(UnreadFields.ToldMax)]);
+
+    /// <summary>The same ones: where another table of the same contract has one by another type, it takes all values.</summary>
+    internal AddedColumns AsWideAs(AddedColumns other) => new([.. Columns.Select(column => other.Columns.Any(known => known.Type != column.Type && known with { Type = column.Type } == column) ? Widest(column) : column)]);
 
     /// <summary>Those in which rows had a value that is none of the type take all values from now on.</summary>
     /// <param name="brokenRules">The rules that rows of a run break.</param>
-    internal AddedColumns Widened(IReadOnlyCollection<string> brokenRules) => new([.. Columns.Select(column => !brokenRules.Contains(SilverContract.TypeRule(column.Name)) ? column
-        : column with { Type = column.Type.StartsWith("array<", StringComparison.Ordinal) ? "array<string>" : "string" })]);
+    internal AddedColumns Widened(IReadOnlyCollection<string> brokenRules) => new([.. Columns.Select(column => brokenRules.Contains(SilverContract.TypeRule(column.Name)) ? Widest(column) : column)]);
 
     /// <summary>What has come, or become wider, since the table's log had others; null: nothing.</summary>
     internal AddedColumns? Since(AddedColumns before) => Columns.Except(before.Columns).ToImmutableArray() is { IsEmpty: false } news ? new AddedColumns(news) : null;
+
+    private static AddedColumn Widest(AddedColumn column) => column with { Type = column.Type.StartsWith("array<", StringComparison.Ordinal) ? "array<string>" : "string" };
 }

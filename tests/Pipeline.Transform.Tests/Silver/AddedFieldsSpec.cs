@@ -114,6 +114,54 @@ public sealed class AddedFieldsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_value_behind_the_look_that_is_none_of_the_type_makes_it_wider_before_the_table_takes_its_place()
+    {
+        using var lake = await WithOtherTypesBehindTheLookAsync();
+        await lake.RunAsync(Table);
+
+        Assert.Equal(["2005|many|[free]"], await RebuiltOnceAsync(lake));
+        Assert.Empty(await SaidAsync(lake));
+        Assert.False(await FollowAsync(lake));
+        Assert.Null(await lake.RunAsync(Table));
+    }
+
+    [Fact]
+    public async Task Cut_off_while_a_type_becomes_wider_it_goes_on_with_the_wider_one()
+    {
+        using var lake = await WithOtherTypesBehindTheLookAsync();
+        await lake.RunAsync(Table);
+        var (left, commits) = (0, 0);
+        do
+        {
+            commits = left++;
+            var rebuild = new TableRebuild(lake.Lake, lake.Graph, lake.Options, lake.Time) { BeforeCommit = _ => Assert.True(commits-- > 0, "cut off") };
+            if (await Record.ExceptionAsync(() => rebuild.RunAsync(TableId.Parse(Table), withDependents: false, _ => { }, Cancel)) is { } cut) Assert.Equal("cut off", cut.Message);
+            else break;
+            // Whatever is there already, no row has left for a type.
+            Assert.Empty(await lake.RowsAsync("SELECT id FROM silver.events__quarantine"));
+        }
+        while (left < 100);
+
+        Assert.Equal(["2005|many|[free]"], await RebuiltOnceAsync(lake, isRebuilt: true));
+        Assert.Empty(await SaidAsync(lake));
+    }
+
+    [Theory]
+    [InlineData("long", "string", "string")]
+    [InlineData("string", "long", "string")]
+    [InlineData("long", "double", "string")]
+    [InlineData("array<long>", "array<string>", "array<string>")]
+    [InlineData("double", "double", "double")]
+    public void Of_two_tables_of_a_contract_the_wider_type_stays(string one, string other, string wider)
+    {
+        var column = new AddedColumn("n", one, "value", IsRecord: true, "$.n");
+
+        Assert.Equal(column with { Type = wider }, Assert.Single(new AddedColumns([column]).And(new AddedColumns([column with { Type = other }])).Columns));
+        // Under its name another member is another column.
+        Assert.Equal(column, Assert.Single(new AddedColumns([column]).And(new AddedColumns([column with { Type = other, Path = "$.m" }])).Columns));
+    }
+
+    [Fact]
     public async Task Names_that_are_data_become_a_bounded_number_of_columns()
     {
         await AppendAsync($$"""{"id":1,{{string.Join(",", Enumerable.Range(0, 70).Select(i => $"\"user{i}\":1"))}}}""");
@@ -162,6 +210,27 @@ public sealed class AddedFieldsSpec : IDisposable
         Assert.Single(said, line => line.Contains($"Table {Table}: records have fields that no column reads. Since its contract has fields = add, columns take them: city_name string ($.cityName). ", StringComparison.Ordinal));
         Assert.Single(said, line => line.Contains("(column city_name added)", StringComparison.Ordinal));
         Assert.DoesNotContain(said, line => line.Contains("planted", StringComparison.Ordinal));
+    }
+
+    /// <summary>All that a run looks at are numbers; behind it there is a text for one, and one among the items of an array.</summary>
+    private async Task<TestLake> WithOtherTypesBehindTheLookAsync()
+    {
+        await _lake.AppendAsync("bronze/app/events", Columns, $$"""
+            SELECT '{"id":' || i || ',"n":' || CASE WHEN i = {{UnreadFieldsSql.RowsMax + 5}} THEN '"many"' ELSE '1' END || ',"lines":[{"sku":"a","price":' || CASE WHEN i = {{UnreadFieldsSql.RowsMax + 5}} THEN '"free"' ELSE '2' END || '}]}' AS value,
+              'c' AS _op, CAST(i AS BIGINT) AS _position FROM range({{UnreadFieldsSql.RowsMax + 10}}) AS r(i)
+            """);
+        return _lake.With(Graph("add", "skus { type = \"array<string>\", path = \"$.lines[*].sku\" }"));
+    }
+
+    /// <summary>The row that has other types, once the table was made anew.</summary>
+    private static async Task<IReadOnlyList<string>> RebuiltOnceAsync(TestLake lake, bool isRebuilt = false)
+    {
+        if (!isRebuilt) Assert.True(await FollowAsync(lake));
+        Assert.Empty(await lake.RowsAsync("SELECT id FROM silver.events__quarantine"));
+        Assert.Equal([$"{UnreadFieldsSql.RowsMax + 10}"], await lake.RowsAsync("SELECT count(*) FROM silver.events"));
+        Assert.Equal(["n string ($.n)", "price array<string> ($.lines[*].price)"],
+            AddedColumns.Of((await lake.Lake.TryOpenAsync(TableId.Parse(Table), Cancel))!.Current).Columns.Select(column => column.ToString()).Order(StringComparer.Ordinal));
+        return await lake.RowsAsync("SELECT id, n, CAST(price AS VARCHAR) FROM silver.events WHERE n <> '1'");
     }
 
     private static TransformGraph Graph(string fields = "add", string columns = "") => TestGraph.Of(

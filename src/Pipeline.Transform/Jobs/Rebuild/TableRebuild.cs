@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Dialects;
@@ -126,21 +128,15 @@ public sealed class TableRebuild
 
     private async ValueTask<JobResult> SilverAsync(SilverContract contract, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
     {
-        contract = AddedColumns.Of((await _tables.TryOpenAsync(contract.Table, cancellationToken))?.Current).Extend(await _options.KeyedAsync(contract, cancellationToken));
+        contract = await _options.KeyedAsync(contract, cancellationToken);
         var beside = BesideOf(contract.Table);
         await FinishAsync(contract.Table, cancellationToken);
-        // What was begun by another contract, of another Bronze table, or before the tables that it refers to were made anew, is of no use.
-        var fingerprint = $"{progress.Id}/{await FingerprintAsync(contract, cancellationToken)}";
-        if (claim.Building != fingerprint)
-        {
-            await RemoveAsync(beside, claim, cancellationToken);
-            await claim.BuildAsync(fingerprint, cancellationToken);
-        }
-
-        var built = contract with { Table = beside, Engine = EngineKind.Duckdb };
-        var planner = new JobPlanner(_tables, new TransformGraph([built, .. _graph.Silver], []), _options, _time);
-        while (await _limit.RunAsync($"Table {beside}", "planning a run", cancel => planner.PlanAsync(beside, claim.RowsMax ?? _options.RunRowsMax, cancel), cancellationToken, isDivisible: false) is { } pins)
-            await BuildAsync(planner, pins, claim, cancellationToken);
+        // What was begun beside it may have met values already for which a column has to be wider.
+        var added = contract.Fields == FieldsPolicy.Add ? (await AddedAsync(contract.Table, cancellationToken)).AsWideAs(await AddedAsync(beside, cancellationToken)) : AddedColumns.None;
+        await BuildAsync(contract, added, claim, progress, cancellationToken);
+        // The types are of a look at some rows, and all were judged by them: what the live table has does not leave it because of a look.
+        while (added.AsWideAs(await AddedAsync(beside, cancellationToken)) is var wider && wider.Since(added) is not null)
+            await BuildAsync(contract, added = wider, claim, progress, cancellationToken);
 
         for (var races = 0; ; races++)
         {
@@ -157,6 +153,29 @@ public sealed class TableRebuild
                 await FinishAsync(contract.Table, cancellationToken);
             }
         }
+    }
+
+    private async ValueTask<AddedColumns> AddedAsync(TableId table, CancellationToken cancellationToken) => AddedColumns.Of((await _tables.TryOpenAsync(table, cancellationToken))?.Current);
+
+    /// <summary>Builds the table beside, or goes on with it, by a contract with columns that had come by themselves.</summary>
+    private async ValueTask BuildAsync(SilverContract contract, AddedColumns added, RebuildClaim claim, RebuildProgress progress, CancellationToken cancellationToken)
+    {
+        var beside = BesideOf(contract.Table);
+        var built = added.Extend(contract) with { Table = beside, Engine = EngineKind.Duckdb };
+        var bronze = await BronzeAsync(contract, cancellationToken);
+        // What was begun by another contract, of another Bronze table, or before the tables that it refers to were made anew, is of no use.
+        var fingerprint = $"{progress.Id}/{Fingerprint(added.Extend(contract), bronze)}";
+        if (claim.Building != fingerprint)
+        {
+            await RemoveAsync(beside, claim, cancellationToken);
+            await claim.BuildAsync(fingerprint, cancellationToken);
+        }
+
+        if (added.ToJson() is { } columns)
+            await _tables.OpenOrCreateAsync(beside, SilverTables.Columns(built, bronze.Schema), ImmutableDictionary<string, string>.Empty.Add(AddedColumns.Property, columns), cancellationToken);
+        var planner = new JobPlanner(_tables, new TransformGraph([built, .. _graph.Silver], []), _options, _time);
+        while (await _limit.RunAsync($"Table {beside}", "planning a run", cancel => planner.PlanAsync(beside, claim.RowsMax ?? _options.RunRowsMax, cancel), cancellationToken, isDivisible: false) is { } pins)
+            await BuildAsync(planner, pins, claim, cancellationToken);
     }
 
     /// <summary>A run that was cut off between the commits of its tables, an earlier switch among them, comes first.</summary>
@@ -217,10 +236,11 @@ public sealed class TableRebuild
     private async ValueTask RunAsync(JobPlanner planner, JobPins pins, CancellationToken cancellationToken) =>
         await _limit.RunAsync($"Table {pins.Table}", $"run {pins.Run}", async cancel => await _runner.RunAsync(await planner.ExpandAsync(pins, SqlDialect.DuckDb, cancel), cancel), cancellationToken);
 
-    private async ValueTask<string> FingerprintAsync(SilverContract contract, CancellationToken cancellationToken)
+    private async ValueTask<Snapshot> BronzeAsync(SilverContract contract, CancellationToken cancellationToken) => (await _tables.TryOpenAsync(contract.From, cancellationToken))?.Current
+        ?? throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"{contract.From}, which it is made from, is not there", "Run the pipeline until its source has brought something.");
+
+    private static string Fingerprint(SilverContract contract, Snapshot bronze)
     {
-        var bronze = (await _tables.TryOpenAsync(contract.From, cancellationToken))?.Current
-            ?? throw new PipelineException(FaultKind.Missing, $"Table {contract.Table}", $"{contract.From}, which it is made from, is not there", "Run the pipeline until its source has brought something.");
         var sql = new SilverSql(contract, bronze.Schema, SqlDialect.DuckDb);
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', bronze.Metadata.Id, ContractShape.Of(contract).ToJson(), sql.Checked, new LatestSql(contract, bronze.Schema, SqlDialect.DuckDb).Query))));
     }
