@@ -52,19 +52,19 @@ public sealed record GoldShape
     }
 
     /// <summary>What has changed since a table's rows were made.</summary>
-    /// <param name="fingerprint">Of what it is now: all that the log of a release before says.</param>
+    /// <param name="fingerprint">Of what it is now: all that a release before says, and moves without what else the log has.</param>
     public IReadOnlyList<ContractChange> ChangesSince(Snapshot table, long fingerprint)
     {
         ArgumentNullException.ThrowIfNull(table);
-        if (TryRead(table.Metadata.Configuration.GetValueOrDefault(ContractShape.Property)) is not { } before)
-            return table.Position(JobPlanner.DefinitionAppId) == fingerprint ? [] : [Changed(ChangedPart.Query)];
+        var isByIt = table.Position(JobPlanner.DefinitionAppId) == fingerprint;
+        if (TryRead(table.Metadata.Configuration.GetValueOrDefault(ContractShape.Property)) is not { } before) return isByIt ? [] : [Changed(ChangedPart.Query)];
         var changes = new List<ContractChange>();
         if (Release != before.Release) changes.Add(Changed(ChangedPart.Release));
         if (Sql != before.Sql) changes.Add(Changed(ChangedPart.Query));
         if (Materialization != before.Materialization) changes.Add(Changed(ChangedPart.Materialization));
         if (!Key.SequenceEqual(before.Key)) changes.Add(Changed(ChangedPart.Key));
         if (!Personal.SequenceEqual(before.Personal)) changes.Add(Changed(ChangedPart.Personal));
-        return changes;
+        return changes.Count == 0 && !isByIt ? [Changed(ChangedPart.Query)] : changes;
     }
 
     private static ContractChange Changed(ChangedPart part) => new(part, "", ChangeKind.Changed, ChangeMeaning.Rebuild);

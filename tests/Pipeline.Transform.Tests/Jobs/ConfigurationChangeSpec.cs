@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Dialects;
+using Pipeline.Transform.Gold;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs.Rebuild;
 
@@ -158,6 +160,39 @@ public sealed class ConfigurationChangeSpec
 
         Assert.Empty(await SaidAsync(same));
         Assert.Equal([$"gold/per_team query changed {Anew}"], await SaidAsync(other));
+    }
+
+    [Theory]
+    [InlineData("materialization = full")]
+    [InlineData("materialization = merge, key = [team_id]")]
+    public async Task A_Gold_table_that_a_release_made_which_leaves_the_shape_as_it_is_is_made_anew(string materialization)
+    {
+        using var lake = new TestLake(GraphOf(Contracts, Query, materialization));
+        await FillAsync(lake);
+        await lake.RunAllAsync();
+        var gold = TableId.Gold("per_team");
+        var (made, shape) = (await RowsAsync(lake, gold), await ShapeAsync());
+        // Back at the release before, with another query: it moves the fingerprint and knows of no shape.
+        using (var before = lake.With(GraphOf(Contracts, Query.Replace("COUNT(*)", "MAX(user_id)", StringComparison.Ordinal), materialization)))
+        {
+            var planned = await before.Planner.PlanAsync(gold, Cancel);
+            await before.Jobs.RunAsync(await before.Planner.ExpandAsync(planned! with { Statements = null }, SqlDialect.DuckDb, Cancel) with { Contract = null }, Cancel);
+            Assert.NotEqual(made, await RowsAsync(before, gold));
+            Assert.Equal(shape, await ShapeAsync());
+        }
+
+        using var today = lake.With(lake.Graph);
+        Assert.Equal([$"gold/per_team query changed {Anew}"], await SaidAsync(today));
+        var table = (await today.Tables.TryOpenAsync(gold, Cancel))!;
+        var spec = await today.Planner.ExpandAsync((await today.Planner.PlanAsync(gold, Cancel))!, SqlDialect.DuckDb, Cancel);
+        Assert.Null(GoldSteps.MergeOf(spec, table.Current));
+        await today.Jobs.RunAsync(spec, Cancel);
+
+        Assert.Equal(made, await RowsAsync(today, gold));
+        Assert.Empty(await SaidAsync(today));
+        Assert.Null(await today.Planner.PlanAsync(gold, Cancel));
+
+        async Task<string?> ShapeAsync() => (await lake.Lake.TryOpenAsync(gold, Cancel))!.Current.Metadata.Configuration.GetValueOrDefault(ContractShape.Property);
     }
 
     [Fact]
