@@ -58,6 +58,45 @@ public sealed class SplitEpochsSpec
     }
 
     [Fact]
+    public void What_is_no_snapshot_of_the_newest_epoch_may_be_listed_no_more()
+    {
+        var stream = new SplitId("events", "orders@a/2");
+        var gone = SplitOf(Other, "a") with { IsSnapshot = true };
+        Split[] left = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }];
+        var first = SplitEpochs.Learn(SplitHistories.None, [.. left, SplitOf(stream, "a"), gone], _ => false, isRead: false);
+        var second = SplitEpochs.Learn(Histories(first), left, _ => false, isRead: true);
+        Assert.Equal([(One, 1), (Two, 1)], second.Select(pair => (pair.Key, pair.Value.Epoch)));
+
+        // What is gone was of the epoch before; a stream is no part of what a table is.
+        var known = first.ToDictionary();
+        foreach (var (split, history) in second) known[split] = history;
+        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => false, isRead: true));
+        known.Remove(Other);
+        known[stream] = new SplitHistory(1, "a");
+        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => false, isRead: true));
+    }
+
+    [Fact]
+    public void A_form_of_an_epoch_before_says_nothing_of_rows_of_the_newest()
+    {
+        var known = Histories([new(One, new SplitHistory(0, "a") { Form = FormOf("val") }), new(Two, new SplitHistory(1, "a", IsSnapshot: true))]);
+
+        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("other") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => false, isRead: true);
+
+        Assert.Equal([(One, 1, FormOf("other"))], learned.Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Form)));
+    }
+
+    [Fact]
+    public void Splits_are_of_another_history_when_one_of_them_says_so_and_the_table_knows_one()
+    {
+        var known = Known(2, "a/1", One);
+
+        Assert.False(SplitEpochs.IsAnother(SplitHistories.None, [SplitOf(One, "b")]));
+        Assert.False(SplitEpochs.IsAnother(known, [SplitOf(One, "a/1/2"), new Split(Two, ["orders"])]));
+        Assert.True(SplitEpochs.IsAnother(known, [new Split(Two, ["orders"]), SplitOf(One, "a/2")]));
+    }
+
+    [Fact]
     public void Rows_that_a_definition_changed_begin_the_next_epoch_where_a_snapshot_can_say_what_they_are()
     {
         Split[] Listed(string name) => [SplitOf(One, "a") with { Form = FormOf(name) }, SplitOf(Two, "a") with { IsSnapshot = true, Form = FormOf(name) }];

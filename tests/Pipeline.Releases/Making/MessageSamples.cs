@@ -74,6 +74,7 @@ public static class MessageSamples
         if (type.IsArray) return Items(type.GetElementType()!, name, choice);
         if (type.IsGenericType && type.GetGenericTypeDefinition() is var generic)
         {
+            if (generic == typeof(IReadOnlyList<>)) return Items(type.GetGenericArguments()[0], name, choice);
             if (generic == typeof(ImmutableArray<>)) return ToImmutableArray.MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Items(type.GetGenericArguments()[0], name, choice)])!;
             if (generic == typeof(ImmutableDictionary<,>) || generic == typeof(ImmutableSortedDictionary<,>))
             {
