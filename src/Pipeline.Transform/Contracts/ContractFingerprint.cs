@@ -7,7 +7,7 @@ namespace Pipeline.Transform.Contracts;
 public static class ContractFingerprint
 {
     /// <summary>Raised when a release judges rows otherwise by the same contract.</summary>
-    private const int Generation = 1;
+    private const int Generation = 2;
 
     /// <summary>
     /// Of all that says which rows are good: columns, their types and sources, rules, references. A row of the quarantine that was judged by

@@ -372,7 +372,7 @@ CREATE TEMP VIEW quarantined AS
 SELECT _key_order_id AS "order_id", _key_line_number AS "line_number", _rules, _held, _row, _op, _position,
   _file AS _bronze_file, _file_row AS _bronze_row,
   COALESCE(_held_version, 0) AS _bronze_version,
-  COALESCE(_held_at, TIMESTAMPTZ '1970-01-01 00:00:00.000000+00') AS _quarantined_at, CAST(6799672536847009609 AS BIGINT) AS _judging
+  COALESCE(_held_at, TIMESTAMPTZ '1970-01-01 00:00:00.000000+00') AS _quarantined_at, CAST(7170470137691307806 AS BIGINT) AS _judging
 FROM checked ANTI JOIN settled USING (_file, _file_row) WHERE _rules <> '' AND (_held_rules IS NULL OR _rules <> _held_rules)
 ;
 
