@@ -1,0 +1,31 @@
+using Pipeline.Core;
+using Pipeline.Configuration;
+using Pipeline.Operations.Options;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>The tables and sources that a pipeline is configured with.</summary>
+public sealed record ControlScope(IReadOnlyCollection<TableId> Tables, IReadOnlyCollection<string> Sources)
+{
+    public static ControlScope Of(PipelineOptions options) =>
+        new([.. options.BronzeTables, .. options.Graph.Tables], [.. options.Sources.Select(source => source.Name)]);
+
+    /// <exception cref="PipelineException">It is not configured, or the verb is not for such.</exception>
+    internal void Require(ControlCommand command)
+    {
+        var target = command.Target;
+        if (target.Kind == ControlTargetKind.Table && !Tables.Contains(target.Table!)) throw Missing("Table", Tables.Select(table => table.ToString()));
+        if (target.Kind == ControlTargetKind.Source && !Sources.Contains(target.Name)) throw Missing("Source", Sources);
+        var needed = command.Verb switch
+        {
+            ControlVerb.Trigger or ControlVerb.Rebuild when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
+            ControlVerb.AcceptGap or ControlVerb.Redrive when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
+            ControlVerb.Backfill or ControlVerb.Schedule or ControlVerb.Unschedule when target.Table is null => "it is for tables",
+            _ => null,
+        };
+        if (needed is not null) throw new PipelineException(FaultKind.Invalid, $"{command.Verb} of {target}", needed, "Name another target, or see './pipeline status' for what there is.");
+
+        PipelineException Missing(string kind, IEnumerable<string> known) =>
+            new(FaultKind.Missing, $"{kind} {target}", "it is not configured", $"Name one of the configuration{SettingsReader.Nearest(target.Name, known)}");
+    }
+}

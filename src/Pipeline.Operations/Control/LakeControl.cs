@@ -1,0 +1,148 @@
+using System.Security.Cryptography;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>
+/// Plans over the lake alone and records in it, whether a pipeline runs or not: one that does finds it there.
+/// </summary>
+/// <param name="findGaps">What a table and its source do not have in common.</param>
+public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, CancellationToken, Task<IReadOnlyList<SplitGap>>> findGaps, TimeProvider time) : IPipelineControl, IDisposable
+{
+    private readonly ControlTable _table = new(lake, time);
+
+    public void Dispose() => _table.Dispose();
+
+    public Task<ControlState> StateAsync(CancellationToken cancellationToken) => _table.ReadAsync(cancellationToken);
+
+    public async Task<Planned> PlanAsync(ControlCommand command, CancellationToken cancellationToken)
+    {
+        scope.Require(command);
+        if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        try
+        {
+            var state = await StateAsync(cancellationToken);
+            var (aim, changes) = await LookAsync(command, state, cancellationToken);
+            return new Planned(new ControlPlan(id, command, StandingOf(command, state), aim).Write(), command, changes, IsRecordable: true);
+        }
+        catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(command.Verb))
+        {
+            return new Planned(new ControlPlan(id, command, Standing: null, Aim: null) { IsBlind = true }.Write(), command, ChangesOf(command, ControlState.None), IsRecordable: false);
+        }
+    }
+
+    public async Task<Applied> ApplyAsync(string planId, string who, string why, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(who);
+        if (ControlPlan.TryRead(planId) is not { } plan) return Refuse(ControlRefusal.UnknownPlan, "Plan", "there is none of that id", "Plan what is to be done, and apply the id that this gives.");
+        if (string.IsNullOrWhiteSpace(why)) return Refuse(ControlRefusal.NoReason, NameOf(plan.Command), "nobody has said why", "Give a reason: others read it in the list of events.");
+        try
+        {
+            var at = Now();
+            return await _table.AppendAsync((state, cancel) => DecideAsync(plan, state, who, why, at, cancel), cancellationToken);
+        }
+        catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(plan.Command.Verb))
+        {
+            return Refuse(ControlRefusal.LakeAway, e.Thing, e.Cause, "Ask a node that runs: it acts at once, and records it when the lake is back.");
+        }
+    }
+
+    /// <summary>What an applied plan is, said at a time.</summary>
+    internal static Wish? WishOf(ControlPlan plan, string who, string why, DateTimeOffset at)
+    {
+        return plan.Command.Verb switch
+        {
+            ControlVerb.Pause => Of(WishKind.Paused, holds: true),
+            ControlVerb.Drain => Of(WishKind.Drained, holds: true),
+            ControlVerb.Resume => Of(WishKind.Paused, holds: false),
+            ControlVerb.Schedule => Of(WishKind.Schedule, holds: true),
+            ControlVerb.Unschedule => Of(WishKind.Schedule, holds: false),
+            _ => null,
+        };
+
+        Wish Of(WishKind kind, bool holds) => new(plan.Id, kind, plan.Command.Target, holds, plan.Command.Value, who, at, why);
+    }
+
+    /// <summary>Records what acted while the lake was away; nothing where it is recorded already.</summary>
+    /// <exception cref="PipelineException">The lake is still away.</exception>
+    internal Task RecordAsync(Wish wish, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
+        ValueTask.FromResult((true, state.Knows(wish.Id) ? null : ControlEntry.Of(state.Number + 1, wish))), cancellationToken);
+
+    /// <summary>Records that an order is over; its first end counts.</summary>
+    internal Task EndAsync(Order order, OrderOutcome outcome, string? detail, string who, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
+        ValueTask.FromResult((true, state.Waiting.Any(waiting => waiting.Id == order.Id) ? ControlEntry.Of(state.Number + 1, new OrderEnd(order.Id, outcome, detail, who, Now()), order.Target) : null)), cancellationToken);
+
+    private static bool ActsUnrecorded(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Restart;
+
+    private async ValueTask<(Applied, ControlEntry?)> DecideAsync(ControlPlan plan, ControlState state, string who, string why, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (state.Knows(plan.Id)) return (new Applied.Repeated(plan.Id), null);
+        if (!plan.IsBlind && StandingOf(plan.Command, state) != plan.Standing) return (Moved("somebody else has said something about it since it was planned"), null);
+        var number = state.Number + 1;
+        if (WishOf(plan, who, why, at) is { } wish) return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(number, wish));
+        var snapshot = await SnapshotAsync(plan.Command.Target, cancellationToken);
+        if (OrderAims.MovedSince(plan.Aim, snapshot) is { } moved) return (Moved($"{moved} since it was planned"), null);
+        // A table remembers the last order that was done, also when the record of orders was restored from before.
+        number = Math.Max(number, (snapshot?.Position(Order.DoneAppId) ?? 0) + 1);
+        return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(new Order(plan.Id, number, OrderOf(plan.Command.Verb), plan.Command.Target, plan.Aim, plan.Command.Value, who, at, why)));
+
+        Applied Moved(string cause) => Refuse(ControlRefusal.Moved, NameOf(plan.Command), cause, "Look at it again, and plan anew if it is still to be done.");
+    }
+
+    private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, ControlState state, CancellationToken cancellationToken)
+    {
+        if (command.Verb < ControlVerb.Trigger || await SnapshotAsync(command.Target, cancellationToken) is not { } snapshot) return (null, ChangesOf(command, state));
+        if (command.Verb != ControlVerb.AcceptGap) return (OrderAims.Of(snapshot, []), ChangesOf(command, state));
+        var gaps = await findGaps(command.Target.Table!, cancellationToken);
+        return (OrderAims.Of(snapshot, gaps), [.. gaps.Select(gap => new ControlChange(gap.Split.ToString(), gap.IsBehind ? "is-read-again" : "gives-up", $"{gap.Range.From}..{gap.Range.To}"))]);
+    }
+
+    private async ValueTask<Snapshot?> SnapshotAsync(ControlTarget target, CancellationToken cancellationToken) =>
+        target.Table is { } table ? (await lake.TryOpenAsync(table, cancellationToken))?.Current : null;
+
+    /// <summary>The last that was said or ordered about the same.</summary>
+    private static string? StandingOf(ControlCommand command, ControlState state) => command.Verb switch
+    {
+        ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume => state.LastWordOn(WishKind.Paused, command.Target)?.Id,
+        ControlVerb.Schedule or ControlVerb.Unschedule => state.LastWordOn(WishKind.Schedule, command.Target)?.Id,
+        _ => state.Orders.LastOrDefault(order => order.Kind == OrderOf(command.Verb) && order.Target == command.Target)?.Id,
+    };
+
+    private IReadOnlyList<ControlChange> ChangesOf(ControlCommand command, ControlState state)
+    {
+        var change = command.Verb switch
+        {
+            ControlVerb.Pause or ControlVerb.Drain => "pauses",
+            ControlVerb.Resume => "resumes",
+            ControlVerb.Schedule => "is-scheduled",
+            ControlVerb.Unschedule => "is-not-scheduled",
+            ControlVerb.Trigger => "runs",
+            ControlVerb.Rebuild => "is-rebuilt",
+            ControlVerb.Restart => "restarts",
+            _ => "is-read-again",
+        };
+        var things = command.Target.Kind != ControlTargetKind.Source ? [command.Target.Name]
+            : scope.Tables.Where(table => table.Source == command.Target.Name).Select(table => table.ToString()).ToList();
+        return [.. things.Select(thing => command.Verb == ControlVerb.Resume && HeldBy(thing, command.Target, state) is { } by ? new ControlChange(thing, "stays-paused", by) : new ControlChange(thing, change))];
+    }
+
+    /// <summary>Another target whose wish holds the thing as well.</summary>
+    private static string? HeldBy(string thing, ControlTarget resumed, ControlState state) => state.Wishes
+        .Where(wish => wish.Kind != WishKind.Schedule && wish.Target != resumed)
+        .FirstOrDefault(wish => wish.Target.Name == thing || (wish.Target.Kind == ControlTargetKind.Source && thing.StartsWith($"bronze/{wish.Target.Name}/", StringComparison.Ordinal)))?.Target.Name;
+
+    private DateTimeOffset Now()
+    {
+        var now = time.GetUtcNow();
+        return new DateTimeOffset(now.UtcTicks - (now.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+    }
+
+    private static OrderKind OrderOf(ControlVerb verb) => Enum.Parse<OrderKind>(verb.ToString());
+
+    private static string NameOf(ControlCommand command) => $"{ControlWords.Of(command.Verb)} {command.Target}";
+
+    private static Applied.Refused Refuse(ControlRefusal reason, string thing, string cause, string nextStep) => new(reason, new Fault(FaultKind.Invalid, thing, cause, nextStep));
+}
