@@ -38,6 +38,7 @@ public sealed partial class OneRetrySpec
         ["BronzeRange.cs"] = "leaves what is wrong with what comes later to the run that reads it",
         ["Committer.cs"] = "looks whether the write has arrived all the same",
         ["JobPlanner.cs"] = "leaves what is wrong with a run's statements to the run, which says it",
+        ["LakeControl.cs"] = "says that the lake is away: some of what operators want acts without it",
         ["LogReader.cs"] = "keeps what has been read, and throws on",
         ["LogReaders.cs"] = "counts a table that cannot be read for good as a reader that has read nothing",
         ["LogWalk.cs"] = "names a commit that cannot be read for good, and goes on with the next",

@@ -1,0 +1,199 @@
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Storage;
+using Pipeline.Ingest.Tests;
+using Pipeline.Operations.Control;
+using Pipeline.Testing;
+
+namespace Pipeline.Operations.Tests.Control;
+
+public sealed class LakeControlSpec : IDisposable
+{
+    private static readonly TableId Users = TableId.Silver("users");
+    private static readonly ControlScope Scope = new([TableId.Bronze("app", "users"), TableId.Bronze("app", "subscriptions"), Users], ["app"]);
+
+    private readonly ScratchDirectory _directory = new("pipeline-control-");
+    private readonly HeldClock _time = new(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero)) { AutoAdvanceAmount = TimeSpan.Zero };
+    private readonly AwayStore _store;
+    private readonly Lake _lake;
+    private readonly LakeControl _control;
+
+    public LakeControlSpec()
+    {
+        _store = new AwayStore(new LocalObjectStore(_directory.Path));
+        _lake = new Lake(_store, _time);
+        _control = Door();
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _control.Dispose();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task A_word_is_kept_with_who_when_and_why_and_any_door_reads_it()
+    {
+        var applied = await SayAsync(ControlVerb.Pause, "silver/users", "its source is being moved");
+
+        using var other = Door();
+        var wish = Assert.Single((await other.StateAsync(Cancel)).Wishes);
+        Assert.Equal((((Applied.Recorded)applied).Id, WishKind.Paused, ControlTarget.Of(Users), "anna", _time.GetUtcNow(), "its source is being moved"), (wish.Id, wish.Kind, wish.Target, wish.Who, wish.At, wish.Why));
+    }
+
+    [Fact]
+    public async Task A_plan_that_is_applied_again_changes_nothing_whichever_door_it_comes_through()
+    {
+        var plan = await _control.PlanAsync(Command(ControlVerb.Pause, "app"), Cancel);
+        Assert.IsType<Applied.Recorded>(await _control.ApplyAsync(plan.Id, "anna", "a", Cancel));
+        await SayAsync(ControlVerb.Resume, "app", "b");
+
+        using var other = Door();
+        var again = await other.ApplyAsync(plan.Id, "anna", "a", Cancel);
+
+        Assert.IsType<Applied.Repeated>(again);
+        Assert.Empty((await _control.StateAsync(Cancel)).Wishes);
+    }
+
+    [Fact]
+    public async Task A_plan_over_a_state_that_has_moved_is_refused_and_one_about_something_else_is_not()
+    {
+        var (late, beside) = (await _control.PlanAsync(Command(ControlVerb.Pause, "silver/users"), Cancel), await _control.PlanAsync(Command(ControlVerb.Pause, "app"), Cancel));
+        await SayAsync(ControlVerb.Drain, "silver/users", "first");
+
+        var refused = Assert.IsType<Applied.Refused>(await _control.ApplyAsync(late.Id, "ben", "second", Cancel));
+
+        Assert.Equal(ControlRefusal.Moved, refused.Reason);
+        Assert.IsType<Applied.Recorded>(await _control.ApplyAsync(beside.Id, "ben", "second", Cancel));
+        Assert.Equal(["app", "silver/users"], (await _control.StateAsync(Cancel)).Wishes.Select(wish => wish.Target.Name).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Of_two_words_the_one_that_was_said_later_counts_whichever_was_recorded_first_and_both_are_kept()
+    {
+        var early = new Wish(new string('a', 32), WishKind.Paused, ControlTarget.Source("app"), Holds: true, Value: null, "ben", _time.GetUtcNow() - TimeSpan.FromMinutes(5), "while the lake was away");
+        await SayAsync(ControlVerb.Pause, "app", "x");
+        await SayAsync(ControlVerb.Resume, "app", "it is back");
+
+        await _control.RecordAsync(early, Cancel);
+        await _control.RecordAsync(early, Cancel);
+
+        var state = await _control.StateAsync(Cancel);
+        Assert.Empty(state.Wishes);
+        Assert.Equal(3, state.Words.Length);
+        Assert.Contains(early, state.Words);
+    }
+
+    [Fact]
+    public async Task Doors_that_speak_at_once_lose_no_word()
+    {
+        var doors = Enumerable.Range(0, 6).Select(_ => Door()).ToList();
+
+        var applied = await Task.WhenAll(doors.Select(async (door, i) =>
+        {
+            var plan = await door.PlanAsync(Command(ControlVerb.Pause, $"node{i}:4053"), Cancel);
+            return await door.ApplyAsync(plan.Id, "anna", "all at once", Cancel);
+        }));
+
+        Assert.Equal([1, 2, 3, 4, 5, 6], applied.Cast<Applied.Recorded>().Select(one => one.Number).Order());
+        Assert.Equal(6, (await _control.StateAsync(Cancel)).Wishes.Count());
+        doors.ForEach(door => door.Dispose());
+    }
+
+    [Fact]
+    public async Task An_order_about_a_table_that_has_run_since_is_refused()
+    {
+        await RunAsync(1);
+        var plan = await _control.PlanAsync(Command(ControlVerb.Rebuild, "silver/users"), Cancel);
+        await RunAsync(2);
+
+        var refused = Assert.IsType<Applied.Refused>(await _control.ApplyAsync(plan.Id, "anna", "why not", Cancel));
+
+        Assert.Equal(ControlRefusal.Moved, refused.Reason);
+        Assert.Contains("run 2 has ended meanwhile", refused.Fault.Cause, StringComparison.Ordinal);
+        Assert.Empty((await _control.StateAsync(Cancel)).Orders);
+    }
+
+    [Fact]
+    public async Task An_order_is_numbered_after_the_last_that_its_table_shows_as_done_though_the_record_was_restored_from_before()
+    {
+        await RunAsync(1);
+        var table = (await _lake.TryOpenAsync(Users, Cancel))!;
+        await OrderAims.MarkAsync(table, new Order("x", 41, OrderKind.Trigger, ControlTarget.Of(Users), Aim: null, Value: null, "anna", _time.GetUtcNow(), "before"), _time, Cancel);
+
+        var applied = await SayAsync(ControlVerb.Trigger, "silver/users", "after");
+
+        Assert.Equal(42, ((Applied.Recorded)applied).Number);
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Waiting);
+        Assert.False(OrderAims.IsDone(order, await table.RefreshAsync(Cancel)));
+    }
+
+    [Fact]
+    public async Task The_first_end_of_an_order_counts()
+    {
+        await RunAsync(1);
+        await SayAsync(ControlVerb.Trigger, "silver/users", "now");
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Waiting);
+
+        await _control.EndAsync(order, OrderOutcome.Done, detail: null, "a node", Cancel);
+        await _control.EndAsync(order, OrderOutcome.Refused, "late", "another", Cancel);
+
+        var ended = Assert.Single((await _control.StateAsync(Cancel)).Orders);
+        Assert.Equal((OrderOutcome.Done, null, _time.GetUtcNow()), (ended.Outcome, ended.Detail, ended.DoneAt));
+    }
+
+    [Fact]
+    public async Task With_the_lake_away_what_holds_work_can_be_planned_and_nothing_can_be_recorded()
+    {
+        _store.IsAway = true;
+
+        var plan = await _control.PlanAsync(Command(ControlVerb.Pause, "app"), Cancel);
+        var refused = Assert.IsType<Applied.Refused>(await _control.ApplyAsync(plan.Id, "anna", "the bucket burns", Cancel));
+
+        Assert.False(plan.IsRecordable);
+        Assert.Equal(ControlRefusal.LakeAway, refused.Reason);
+        await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(Command(ControlVerb.Rebuild, "silver/users"), Cancel));
+        _store.IsAway = false;
+        Assert.IsType<Applied.Recorded>(await _control.ApplyAsync(plan.Id, "anna", "the bucket burns", Cancel));
+    }
+
+    [Theory]
+    [InlineData(ControlVerb.Pause, "silver/user", "silver/users")]
+    [InlineData(ControlVerb.Pause, "ap", "app")]
+    [InlineData(ControlVerb.Trigger, "bronze/app/users", "read all the time")]
+    [InlineData(ControlVerb.AcceptGap, "silver/users", "only a source has gaps")]
+    public async Task What_is_not_configured_or_not_for_such_is_not_planned(ControlVerb verb, string target, string told)
+    {
+        var error = await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(Command(verb, target), Cancel));
+
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_reason_nothing_is_applied_nor_is_what_is_no_plan()
+    {
+        var plan = await _control.PlanAsync(Command(ControlVerb.Pause, "app"), Cancel);
+
+        Assert.Equal(ControlRefusal.NoReason, ((Applied.Refused)await _control.ApplyAsync(plan.Id, "anna", " ", Cancel)).Reason);
+        foreach (var text in (string[])["", "x", plan.Id[..^2], plan.Id + "AA", new string('A', 100_000)])
+            Assert.Equal(ControlRefusal.UnknownPlan, ((Applied.Refused)await _control.ApplyAsync(text, "anna", "why", Cancel)).Reason);
+        Assert.Equal(ControlState.None, await _control.StateAsync(Cancel));
+    }
+
+    private static ControlCommand Command(ControlVerb verb, string target) => new(verb, ControlTarget.Parse(target));
+
+    private async Task<Applied> SayAsync(ControlVerb verb, string target, string why) =>
+        await _control.ApplyAsync((await _control.PlanAsync(Command(verb, target), Cancel)).Id, "anna", why, Cancel);
+
+    private LakeControl Door() => new(_lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time);
+
+    private async Task RunAsync(long run)
+    {
+        var schema = new Apache.Arrow.Schema([new Apache.Arrow.Field("id", Apache.Arrow.Types.Int64Type.Default, nullable: true)], null);
+        var table = await _lake.OpenOrCreateAsync(Users, schema, [], System.Collections.Immutable.ImmutableDictionary<string, string>.Empty, Cancel);
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.BlindAppend) { Moves = [new TxnMove("run", run == 1 ? null : run - 1, run)] }, Cancel));
+    }
+}
