@@ -45,7 +45,7 @@ internal sealed class KafkaSource : IRedriveSource
         _clients = new KafkaClients(Name, _options, services.Secrets, services.Certificates);
         _connections = new KafkaConnections(_clients, _options, services.Owner, services.Time, _log);
         _waits = new PartitionWaits(_options, services.Waits);
-        _topics = new KafkaTopics(_clients, _options.RequestTimeout, services.Time);
+        _topics = new KafkaTopics(_clients, new BrokerCertificates(Name, _options, services.Certificates, services.Time), _options.RequestTimeout, services.Time);
         _metrics = new KafkaMetrics(Name);
         _schemas = _options.Registry is { } registry ? new SourceSchemas(new SchemaRegistry(Name, registry, services.Secrets, services.Certificates, services.Time), services.Time) : null;
     }

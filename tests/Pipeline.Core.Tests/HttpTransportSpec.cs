@@ -25,6 +25,26 @@ public sealed class HttpTransportSpec
         Assert.Equal([("aws/monitoring", new DateTimeOffset(certificate.NotAfter.ToUniversalTime()))], known.All);
     }
 
+    [Fact]
+    public async Task Of_several_servers_of_one_client_the_certificate_that_expires_first_is_told()
+    {
+        var known = new KnownCertificates();
+        using var client = new HttpClient(HttpTransport.Create("source/crm/server", known));
+        foreach (var (host, days) in ((string, int)[])[("localhost", 5), ("127.0.0.1", 50)])
+        {
+            using var certificate = Certificate(days);
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            var serving = ServeAsync(listener, certificate);
+            await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(new Uri($"https://{host}:{((IPEndPoint)listener.LocalEndpoint).Port}/"), TestContext.Current.CancellationToken));
+            await serving;
+        }
+
+        var (name, expires) = Assert.Single(known.All);
+        Assert.Equal("source/crm/server", name);
+        Assert.InRange(expires, TimeProvider.System.GetUtcNow().AddDays(4), TimeProvider.System.GetUtcNow().AddDays(6));
+    }
+
     private static async Task ServeAsync(TcpListener listener, X509Certificate2 certificate)
     {
         using var client = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);

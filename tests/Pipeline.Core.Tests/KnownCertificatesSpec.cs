@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Testing;
 
 namespace Pipeline.Core.Tests;
@@ -25,6 +26,37 @@ public sealed class KnownCertificatesSpec
         _known.SawPem("source/app/client", Pem(days: 400));
 
         Assert.Equal(From.AddDays(400), _known.All.Single().Expires);
+    }
+
+    [Fact]
+    public void Of_several_servers_behind_one_name_the_first_to_expire_counts_until_it_is_renewed_or_used_no_more()
+    {
+        var time = new FakeTimeProvider();
+        var known = new KnownCertificates(time);
+        Meet("a", days: 10);
+        Meet("b", days: 300);
+        Assert.Equal([("source/crm/server", From.AddDays(10))], known.All);
+
+        Meet("a", days: 200);
+        Meet("b", days: 300);
+        Assert.Equal([("source/crm/server", From.AddDays(200))], known.All);
+
+        time.Advance(TimeSpan.FromHours(23));
+        Meet("b", days: 300);
+        Assert.Equal([("source/crm/server", From.AddDays(200))], known.All);
+        time.Advance(TimeSpan.FromHours(1));
+        Meet("b", days: 300);
+        Assert.Equal([("source/crm/server", From.AddDays(300))], known.All);
+
+        // The only one there is is not forgotten, however long nobody is met.
+        time.Advance(TimeSpan.FromDays(30));
+        Assert.Equal([("source/crm/server", From.AddDays(300))], known.All);
+
+        void Meet(string server, int days)
+        {
+            using var certificate = X509Certificate2.CreateFromPem(Pem(days));
+            known.Saw("source/crm/server", certificate, server);
+        }
     }
 
     [Fact]

@@ -39,8 +39,8 @@ internal sealed class KafkaFixture : SourceFixture
 
     public override ISource OpenAlone() => Open(Options(Kafka.Bootstrap) with { Name = $"events_{Guid.NewGuid():N}" });
 
-    public ISource Open(KafkaSourceOptions options, TimeProvider? time = null, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null) =>
-        new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner()) { Waits = waits ?? WaitWatch.Silent(TimeProvider.System) });
+    public ISource Open(KafkaSourceOptions options, TimeProvider? time = null, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null, KnownCertificates? certificates = null) =>
+        new KafkaSource(new KafkaSourceDefinition(options), new SourceServices(time ?? TimeProvider.System, (ILoggerFactory?)logs ?? NullLoggerFactory.Instance, new LocalSecretStore(), owner ?? new TestOwner()) { Waits = waits ?? WaitWatch.Silent(TimeProvider.System), Certificates = certificates ?? new KnownCertificates() });
 
     /// <summary>Nothing listens on port 1.</summary>
     public override ISource OpenBroken() => Open(Options("127.0.0.1:1") with

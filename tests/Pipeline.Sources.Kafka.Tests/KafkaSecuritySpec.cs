@@ -65,6 +65,33 @@ public sealed class KafkaSecuritySpec : KafkaSpec
         Assert.All(known.All, met => Assert.InRange((met.Expires - TimeProvider.System.GetUtcNow()).TotalDays, 1, 31));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_brokers_show_is_known_with_the_moment_of_its_end_also_where_they_ask_for_one_of_ours(bool isMutual)
+    {
+        using var authority = X509Certificate2.CreateFromPem(Certificates.AuthorityPem);
+        await using var secured = await SecuredAsync("", new KafkaGatewayOptions { Certificate = ServerCertificate, ClientAuthority = isMutual ? authority : null });
+        var (certificate, key) = Certificates.IssueClient("pipeline");
+        var known = new KnownCertificates();
+        var security = new KafkaSecurityOptions { Protocol = KafkaProtocol.Ssl, CaPem = new Secret(Certificates.AuthorityPem) };
+        if (isMutual) security = security with { CertificatePem = new Secret(certificate), KeyPem = new Secret(key) };
+        await using var source = secured.Open(security, known);
+
+        await source.ListSplitsAsync("user_events", Deadline);
+        while (!known.All.Any(met => met.Name == "source/events/server")) await Task.Delay(10, Deadline);
+
+        using var shown = ServerCertificate;
+        Assert.Equal(new DateTimeOffset(shown.NotAfter.ToUniversalTime()), known.All.Single(met => met.Name == "source/events/server").Expires);
+    }
+
+    [Theory]
+    [InlineData("kafka-1:9093", "kafka-1", 9093)]
+    [InlineData("kafka-1", "kafka-1", 9092)]
+    [InlineData("SASL_SSL://kafka-1.example.com:19093", "kafka-1.example.com", 19_093)]
+    [InlineData("[::1]:9094", "::1", 9_094)]
+    public void A_broker_is_asked_where_the_client_library_finds_it(string broker, string host, int port) => Assert.Equal((host, port), BrokerCertificates.AddressOf(broker));
+
     [Fact]
     public async Task A_password_that_is_rotated_while_reading_needs_no_restart()
     {
@@ -176,7 +203,7 @@ public sealed class KafkaSecuritySpec : KafkaSpec
 
     private sealed record Secured(KafkaFixture Fixture, KafkaGateway Gateway) : IAsyncDisposable
     {
-        public ISource Open(KafkaSecurityOptions security) => Fixture.Open(KafkaFixture.Options(Gateway.Bootstrap) with { Security = security });
+        public ISource Open(KafkaSecurityOptions security, KnownCertificates? certificates = null) => Fixture.Open(KafkaFixture.Options(Gateway.Bootstrap) with { Security = security }, certificates: certificates);
 
         public ValueTask AppendAsync(int count, CancellationToken cancellationToken) => Fixture.AppendAsync(count, cancellationToken);
 

@@ -85,7 +85,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var waits = outages.Watch.Waits;
         lake = lake.Telling(logs, waits);
         var telemetry = new NodeTelemetry(options.Telemetry, MetricSinks.Open(options.Telemetry, new MetricSinkServices(options.Name, time, logs, secrets)), time);
-        var certificatesMet = new KnownCertificates();
+        var certificatesMet = new KnownCertificates(time);
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits, Certificates = certificatesMet });
         var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
         var standing = new StandingTables(time);

@@ -14,10 +14,14 @@ internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error
 
     /// <summary>Partitions that nobody leads: they cannot be read for now.</summary>
     public IReadOnlyList<int> Leaderless { get; init; } = [];
+
+    /// <summary>The brokers that lead the others, as <c>host:port</c>.</summary>
+    public IReadOnlyCollection<string> Leaders { get; init; } = [];
 }
 
 /// <summary>Asks the cluster about topics. Safe to use from several threads.</summary>
-internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout, TimeProvider time) : IAsyncDisposable
+/// <param name="certificates">Told of the brokers that are met.</param>
+internal sealed class KafkaTopics(KafkaClients clients, BrokerCertificates certificates, TimeSpan requestTimeout, TimeProvider time) : IAsyncDisposable
 {
     /// <summary>The longest that the client takes for an answer.</summary>
     private static readonly TimeSpan AskingMax = TimeSpan.FromHours(1);
@@ -49,7 +53,11 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
             var answering = Blocking.RunAsync(() => TopicQuestion.Ask(lease, names, requestTimeout < AskingMax ? requestTimeout : AskingMax, asking.Token), CancellationToken.None);
             await Task.WhenAny(answering, FailureAsync(asking.Token));
             await asking.CancelAsync();
-            if (await answering is { } topics) return topics;
+            if (await answering is { } topics)
+            {
+                certificates.Look(_config!, topics.SelectMany(topic => topic.Leaders));
+                return topics;
+            }
 
             cancellationToken.ThrowIfCancellationRequested();
             ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
@@ -89,6 +97,7 @@ internal sealed class KafkaTopics(KafkaClients clients, TimeSpan requestTimeout,
         await _stopping.CancelAsync();
         await _gate.WaitAsync(CancellationToken.None);
         Disconnect();
+        await certificates.DisposeAsync();
         _gate.Dispose();
         _stopping.Dispose();
     }

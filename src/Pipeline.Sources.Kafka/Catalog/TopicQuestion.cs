@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 using Pipeline.Sources.Kafka.Client;
@@ -59,12 +60,17 @@ internal static unsafe partial class TopicQuestion
         var (most, least) = id == 0 ? (0, 0) : (MostBits(id), LeastBits(id));
         var partitions = PartitionsOf(topic, out var count);
         var leaderless = new List<int>();
+        var leaders = new HashSet<string>(StringComparer.Ordinal);
         for (nint i = 0; i < count; i++)
+        {
             if (LeaderOf(partitions[i]) is var leader && (leader == 0 || NodeOf(leader) < 0)) leaderless.Add(PartitionOf(partitions[i]));
+            else leaders.Add(string.Create(CultureInfo.InvariantCulture, $"{Marshal.PtrToStringUTF8(HostOf(leader))}:{PortOf(leader)}"));
+        }
+
         var error = TopicErrorOf(topic);
         var code = error == 0 ? ErrorCode.NoError : CodeOf(error);
         return new KafkaTopic(Marshal.PtrToStringUTF8(NameOf(topic))!, (most | least) == 0 ? null : new Uuid(most, least).ToString(), (int)count,
-            code == ErrorCode.NoError ? null : new Error(code, Marshal.PtrToStringUTF8(TextOf(error)))) { Leaderless = leaderless };
+            code == ErrorCode.NoError ? null : new Error(code, Marshal.PtrToStringUTF8(TextOf(error)))) { Leaderless = leaderless, Leaders = leaders };
     }
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_queue_new")]
@@ -129,6 +135,12 @@ internal static unsafe partial class TopicQuestion
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_Node_id")]
     private static partial int NodeOf(nint node);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_Node_host")]
+    private static partial nint HostOf(nint node);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_Node_port")]
+    private static partial ushort PortOf(nint node);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_Uuid_most_significant_bits")]
     private static partial long MostBits(nint id);

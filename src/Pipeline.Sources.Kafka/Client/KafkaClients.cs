@@ -74,7 +74,7 @@ internal sealed class KafkaClients(string source, KafkaSourceOptions options, IS
         }
     }
 
-    /// <summary>The client library does not show what brokers show it; when what it is given expires can be known.</summary>
+    /// <summary>What the client library is given; what brokers show it, <see cref="BrokerCertificates"/> looks for.</summary>
     private void See(string whose, string? file, string? pem)
     {
         if (pem is not null) certificates.SawPem($"source/{source}/{whose}", pem);
