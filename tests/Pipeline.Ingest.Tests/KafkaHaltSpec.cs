@@ -62,7 +62,7 @@ public sealed class KafkaHaltSpec : IDisposable
         Assert.InRange(new IngestOptions().SplitsInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1));
         proxy.Fail(KafkaApi.Metadata, KafkaError.UnknownTopicOrPartition, Early);
         proxy.Fail(KafkaApi.Fetch, KafkaError.UnknownTopicOrPartition, Early);
-        var deleted = Of(await node.UntilAsync(status => Of(status, Early)?.LastFault is { Kind: FaultKind.Missing }), Early)!.LastFault!;
+        var deleted = Of(await node.UntilAsync(status => Of(status, Early) is { State: IngestState.Retrying, LastFault.Kind: FaultKind.Missing }), Early)!.LastFault!;
         Assert.Contains($"topic {Early}", deleted.Thing, StringComparison.Ordinal);
         proxy.Fail(KafkaApi.Metadata, KafkaError.None, Early);
         proxy.Fail(KafkaApi.Fetch, KafkaError.None, Early);

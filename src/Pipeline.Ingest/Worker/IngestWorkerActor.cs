@@ -469,7 +469,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         WorkerPhase.Drained => IngestState.Paused,
         WorkerPhase.Stopping when state.After == AfterGraph.Rest => IngestState.Draining,
         _ when state.Halts.IsWaiting => IngestState.Halted,
-        _ when state.LastFault is not null || state.InHand?.Sends > SendsExpected => IngestState.Retrying,
+        // What is known may be read on without a word, from a topic that is gone too: the listing alone says it.
+        _ when state.LastFault is not null || state.ListFault is not null || state.InHand?.Sends > SendsExpected => IngestState.Retrying,
         WorkerPhase.Locating or WorkerPhase.Asking => IngestState.Starting,
         _ => IngestState.Running,
     };
