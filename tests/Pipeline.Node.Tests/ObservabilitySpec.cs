@@ -78,6 +78,30 @@ public sealed partial class ObservabilitySpec
         }
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void Each_alarm_says_where_it_is_written_what_to_do_and_tells_those_of_its_urgency_when_it_begins_and_ends(bool isPromQl)
+    {
+        string[] Topics(string name) => [$"arn:aws:sns:eu-central-1:123456789012:{name}"];
+        var options = new AlertOptions { Runbook = "https://wiki/pipeline", PageTopics = Topics("page"), TicketTopics = Topics("ticket"), OkTopics = Topics("ok"), IsPromQl = isPromQl };
+
+        var alarms = new CloudWatchAlarms("shop", Metrics, options).Of([TableId.Bronze("app", "users"), TableId.Silver("users")]);
+
+        foreach (var alert in Alerts.All)
+        {
+            var mine = alarms.Metric.Where(alarm => alarm.AlarmName == $"pipeline-shop-{alert.Name}" || alarm.AlarmName.StartsWith($"pipeline-shop-{alert.Name}-", StringComparison.Ordinal)).ToList();
+            Assert.NotEmpty(mine);
+            Assert.All(mine, alarm => Assert.EndsWith($" https://wiki/pipeline#{alert.Name.ToLowerInvariant()}", alarm.AlarmDescription, StringComparison.Ordinal));
+            // Pages go out from the one that is made of them all.
+            Assert.All(mine, alarm => Assert.Equal(alert.Urgency == Urgency.Page ? [] : Topics("ticket"), alarm.AlarmActions!));
+            Assert.All(mine, alarm => Assert.Equal(alert.Urgency == Urgency.Page ? [] : Topics("ok"), alarm.OKActions!));
+        }
+
+        var page = alarms.Composite[^1];
+        Assert.Equal(Topics("page"), page.AlarmActions!);
+        Assert.Equal(Topics("ok"), page.OKActions!);
+        Assert.EndsWith(" https://wiki/pipeline", page.AlarmDescription, StringComparison.Ordinal);
+    }
+
     private static IReadOnlyList<JsonNode> Widgets() =>
         [.. JsonNode.Parse(new CloudWatchDashboard("shop", Metrics, "eu-central-1", new AlertOptions()).Body())!["widgets"]!.AsArray().Select(widget => widget!)];
 

@@ -86,6 +86,29 @@ public sealed class AlarmsSpec : IDisposable
     }
 
     [Fact]
+    public async Task Where_the_region_has_queries_an_alarm_of_each_kind_watches_all_tables_those_of_tomorrow_too()
+    {
+        var (moto, missing) = await MotoServer.TryStartAsync(Cancel);
+        Assert.SkipWhen(moto is null, missing);
+        await using var server = moto;
+        await using var cloudWatch = new CompositeAlarmServer(moto.Url);
+        var (check, noCheck) = await AwsWireCheck.TryStartAsync(cloudWatch.Url, Cancel);
+        Assert.SkipWhen(check is null, noCheck);
+        await using var wire = check;
+        string Of(string tables, bool isPromQl) => Write("queried", check.Url, tables, isPromQl ? "alarms { promql = true, page-topics = [\"arn:aws:sns:eu-central-1:123456789012:page\"] }" : "");
+        await ExpectAsync(ExitCode.Done, "alarms", "put", "-c", Of("users { topic = users }", isPromQl: false));
+
+        var changed = await NodeRun.OfAsync("alarms", "put", "-o", "json", "-c", Of("users { topic = users }", isPromQl: true));
+        Assert.True(changed.ExitCode == ExitCode.Done, changed.Messages);
+        Assert.Equal(["pipeline-queried-TableLate-bronze/events/users", "pipeline-queried-TableSilent-bronze/events/users"], Alarms(changed).Where(alarm => alarm.Change == "delete").Select(alarm => alarm.Name));
+        // A table more is nothing new: nor would be one that nobody has told the alarms of.
+        Assert.Contains("as they should be", await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", Of("users { topic = users }, orders { topic = orders }", isPromQl: true)), StringComparison.Ordinal);
+
+        var verdicts = await check.EndAsync();
+        Assert.All(verdicts, verdict => Assert.True(verdict.Request.Count == 0, verdict.ToString()));
+    }
+
+    [Fact]
     public async Task Without_CloudWatch_there_are_rules_for_Prometheus_and_a_word_on_what_is_missing()
     {
         var config = Write("shop", null, "users { topic = users }");

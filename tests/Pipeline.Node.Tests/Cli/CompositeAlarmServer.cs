@@ -4,7 +4,7 @@ using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 
-/// <summary>A CloudWatch with composite alarms: <c>moto_server</c> has none, and is passed everything else.</summary>
+/// <summary>A CloudWatch with composite alarms and alarms on queries: <c>moto_server</c> has neither, and is passed everything else.</summary>
 internal sealed class CompositeAlarmServer : IAsyncDisposable
 {
     private readonly HttpListener _listener = new();
@@ -58,19 +58,22 @@ internal sealed class CompositeAlarmServer : IAsyncDisposable
     {
         switch (operation)
         {
-            case "PutCompositeAlarm":
+            case "PutCompositeAlarm" or "PutMetricAlarm" when operation == "PutCompositeAlarm" || IsOnQuery(body):
                 var name = (string)body["AlarmName"]!;
                 body["AlarmArn"] = ArnOf(name);
                 body.Remove("Tags", out var tags);
                 _alarms[name] = (body, tags ?? (_alarms.TryGetValue(name, out var before) ? before.Tags : null));
                 return (200, "{}");
-            case "ListTagsForResource" when _alarms.TryGetValue(((string)body["ResourceARN"]!).Split(':')[^1], out var found):
-                return (200, new JsonObject { ["Tags"] = found.Tags?.DeepClone() ?? new JsonArray() }.ToJsonString());
-            // As CloudWatch has it, a composite alarm is deleted by itself.
-            case "DeleteAlarms" when body["AlarmNames"]!.AsArray().Any(alarm => _alarms.ContainsKey((string)alarm!)):
-                if (body["AlarmNames"]!.AsArray().Count > 1) return (400, """{"__type":"ValidationError","message":"Only one composite alarm can be deleted at a time"}""");
-                _alarms.Remove((string)body["AlarmNames"]![0]!);
-                return (200, "{}");
+            // One that was changed into one on a query has the tags that it was made with.
+            case "ListTagsForResource" when _alarms.TryGetValue(((string)body["ResourceARN"]!).Split(':')[^1], out var found) && found.Tags is not null:
+                return (200, new JsonObject { ["Tags"] = found.Tags.DeepClone() }.ToJsonString());
+            case "DeleteAlarms":
+                var names = body["AlarmNames"]!.AsArray().Select(alarm => (string)alarm!).ToList();
+                // As CloudWatch has it, a composite alarm is deleted by itself.
+                if (names.Count > 1 && names.Any(alarm => _alarms.TryGetValue(alarm, out var kept) && !IsOnQuery(kept.Alarm))) return (400, """{"__type":"ValidationError","message":"Only one composite alarm can be deleted at a time"}""");
+                body["AlarmNames"] = new JsonArray([.. names.Where(alarm => !_alarms.Remove(alarm, out var kept) || IsOnQuery(kept.Alarm)).Select(alarm => (JsonNode)alarm)]);
+                if (body["AlarmNames"]!.AsArray().Count == 0) return (200, "{}");
+                break;
         }
 
         using var passed = new HttpRequestMessage(HttpMethod.Post, "/") { Content = new StringContent(body.ToJsonString()) };
@@ -80,9 +83,15 @@ internal sealed class CompositeAlarmServer : IAsyncDisposable
         var text = await answer.Content.ReadAsStringAsync();
         if (operation != "DescribeAlarms") return ((int)answer.StatusCode, text);
         var described = JsonNode.Parse(text)!.AsObject();
-        described["CompositeAlarms"] = new JsonArray([.. _alarms.Where(alarm => alarm.Key.StartsWith((string)body["AlarmNamePrefix"]!, StringComparison.Ordinal)).Select(alarm => alarm.Value.Alarm.DeepClone())]);
+        var asked = _alarms.Where(alarm => alarm.Key.StartsWith((string)body["AlarmNamePrefix"]!, StringComparison.Ordinal)).Select(alarm => alarm.Value.Alarm.DeepClone().AsObject()).ToLookup(IsOnQuery);
+        described["CompositeAlarms"] = new JsonArray([.. asked[false]]);
+        foreach (var replaced in described["MetricAlarms"]!.AsArray().Where(alarm => _alarms.ContainsKey((string)alarm!["AlarmName"]!)).ToList()) described["MetricAlarms"]!.AsArray().Remove(replaced);
+        // On the last page that moto has.
+        if (described["NextToken"] is null) foreach (var onQuery in asked[true]) described["MetricAlarms"]!.AsArray().Add((JsonNode)onQuery);
         return ((int)answer.StatusCode, described.ToJsonString());
     }
+
+    private static bool IsOnQuery(JsonObject alarm) => alarm.ContainsKey("EvaluationCriteria");
 
     private static string ArnOf(string alarm) => $"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:{alarm}";
 }

@@ -52,6 +52,43 @@ public sealed class HealthSpec(HealthySources sources) : IDisposable
     }
 
     [Fact]
+    public async Task A_Silver_table_that_is_stopped_is_the_reason_until_it_goes_on()
+    {
+        await ExecuteAsync("create table if not exists rated (id bigint primary key, stars int not null, updated_at timestamptz not null default now()); insert into rated values (1, 3), (2, 9)");
+        await using var node = await RunningNode.StartAsync(_directory, sources.PostgresOf("""rated { table = "public.rated", watermark = updated_at, key = [id] }"""), behind: """
+            silver { rated { from = bronze/app/rated, columns { id { type = long }, stars { type = int } }, key = [id], rules = [ { name = at_most_five, check = "stars <= 5", severity = fail } ] } }
+            """);
+        using var answers = new HealthAnswers(node.HttpAddress);
+
+        var stopped = await answers.WaitUntilUnreadyAsync("transform");
+        Assert.True(stopped.Says("at_most_five"), stopped.Body);
+        Assert.StartsWith("Table silver/rated", (string?)Assert.Single(stopped.Reasons)["thing"], StringComparison.Ordinal);
+
+        await ExecuteAsync("update rated set stars = 5, updated_at = now() where id = 2");
+        await answers.WaitUntilReadyAsync();
+    }
+
+    [Fact]
+    public async Task An_engine_that_is_away_is_the_reason_why_tables_are_not_made()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "That an engine is away is known when several attempts have failed, each of which has its pauses: PIPELINE_NIGHTLY=1.");
+        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
+        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
+        await using var node = await RunningNode.StartAsync(_directory, sources.PostgresOf(HealthySources.UsersTable), behind: $$"""
+            silver { users { from = bronze/app/users, columns { user_id { type = long, required = true } }, key = [user_id], engine = emr-serverless } }
+            transform.emr-serverless {
+              region = eu-central-1, endpoint = "http://127.0.0.1:{{LoopbackPort.Free()}}", application-id = "00f5", execution-role = "arn:aws:iam::123456789012:role/jobs"
+              log-uri = "{{Path.Combine(_directory, "logs")}}", dialect = duckdb
+            }
+            """);
+        using var answers = new HealthAnswers(node.HttpAddress);
+
+        var away = await answers.WaitUntilUnreadyAsync("transform");
+
+        Assert.True(away.Says("EMR Serverless"), away.Body);
+    }
+
+    [Fact]
     public async Task A_journal_that_cannot_be_written_is_the_reason_until_it_can()
     {
         var stray = Directory.CreateDirectory(Path.Combine(_directory, "journal.db"));

@@ -76,6 +76,36 @@ public sealed class KpiKeeperActorSpec : IDisposable
         Assert.Equal(["2026-03-02 bronze/app/users"], await DaysAsync((await Lake().TryOpenAsync(KpiTable.Id, Cancel))!));
     }
 
+    [Fact]
+    public async Task A_node_keeps_soon_after_its_start_and_every_half_hour_also_after_a_failure()
+    {
+        using var system = ActorSystem.Create("timed", $"akka.scheduler.implementation = \"{typeof(VirtualScheduler).AssemblyQualifiedName}\", akka.loglevel = OFF, akka.stdout-loglevel = OFF");
+        var asked = Channel.CreateUnbounded<int>();
+        var times = 0;
+        var keeper = system.ActorOf(KpiKeeperActor.Props(cancel =>
+        {
+            asked.Writer.TryWrite(++times);
+            return times == 2 ? Task.FromException<KeptKpis>(new InvalidOperationException("a bug")) : Task.FromResult(new KeptKpis(0, []));
+        }));
+
+        await keeper.Ask<ActorIdentity>(new Identify(messageId: null), Timeout.InfiniteTimeSpan, Cancel);
+        Assert.Equal(2, await MinutesAsync());
+        Assert.True(await MinutesAsync() >= 30);
+        Assert.True(await MinutesAsync() >= 30);
+        await system.Terminate();
+
+        async Task<int> MinutesAsync()
+        {
+            for (var minutes = 1; ; minutes++)
+            {
+                Assert.True(minutes < 100_000, $"It was asked {times} times.");
+                ((VirtualScheduler)system.Scheduler).Advance(TimeSpan.FromMinutes(1));
+                await keeper.Ask<ActorIdentity>(new Identify(messageId: null), Timeout.InfiniteTimeSpan, Cancel);
+                if (asked.Reader.TryRead(out _)) return minutes;
+            }
+        }
+    }
+
     /// <summary>Who loses a race for a commit pauses, by a clock that goes.</summary>
     private Lake Lake() => new(new LocalObjectStore(_directory.Path), TimeProvider.System);
 
