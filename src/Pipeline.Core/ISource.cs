@@ -82,6 +82,9 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
 
     /// <summary>Words by which it is chosen, with others: <c>tag:WORD</c>.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>One split feeds it and its source's other tables that say so too: they are read together or not at all.</summary>
+    public bool IsReadWithOthers { get; init; }
 }
 
 /// <summary>One thing that a check looked at.</summary>

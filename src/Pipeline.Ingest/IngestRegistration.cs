@@ -21,9 +21,10 @@ public static class IngestRegistration
     /// sources on every such node. The node's <see cref="IngestMonitorActor"/> is in the actor registry.
     /// </summary>
     /// <param name="outages">The node's: says what is away.</param>
+    /// <param name="only">Nothing is read for other tables; null: there are none.</param>
     /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time)
+        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null)
     {
         var budget = new ByteBudget(options.BufferBytesMax);
         var meter = new IngestMeter(budget);
@@ -31,7 +32,7 @@ public static class IngestRegistration
             .AddIngestSerializer()
             .AddStartup((system, _) => system.RegisterOnTermination(meter.Dispose))
             .WithBronzeCommitters(lake, options, outages, meter, time, Role)
-            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time);
+            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time, only);
     }
 
     /// <summary>For a node that has not the role <see cref="Role"/>: it understands what the others announce.</summary>
@@ -39,7 +40,7 @@ public static class IngestRegistration
 
     /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
     internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time) =>
+        IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null) =>
         builder.WithActors((system, registry) =>
         {
             var monitor = system.ActorOf(IngestMonitorActor.Props(budget, meter), "ingest-monitor");
@@ -48,7 +49,7 @@ public static class IngestRegistration
 
             var committers = registry.Get<BronzeCommitters>();
             foreach (var source in sources)
-                foreach (var table in source.Tables)
+                foreach (var table in source.Tables.Where(table => only?.Contains(TableId.Bronze(source.Name, table.Name)) != false))
                     StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time));
         });
 

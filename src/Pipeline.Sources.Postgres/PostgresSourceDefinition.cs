@@ -18,6 +18,7 @@ public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : IS
     {
         TechnicalColumns = options.Mode == ReadMode.Cdc ? [ChangeColumns.SequenceField.Name] : [],
         Tags = table.Tags,
+        IsReadWithOthers = options.Mode == ReadMode.Cdc,
     })];
 
     public ISource Open(SourceServices services) => new PostgresSource(this, services);

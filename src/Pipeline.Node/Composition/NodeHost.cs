@@ -72,8 +72,9 @@ internal sealed class NodeHost : IAsyncDisposable
     public Task<string> EssentialGone { get; }
 
     /// <param name="watching">By what time it is said what is away; null: by <paramref name="time"/>.</param>
+    /// <param name="only">Other tables are neither read nor made, though they stay of the configuration; null: there are none.</param>
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
-    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null)
+    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null, IReadOnlySet<TableId>? only = null)
     {
         var secrets = new LocalSecretStore();
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
@@ -108,7 +109,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 registry.Register<MembershipActor>(system.ActorOf(Props.Create<MembershipActor>(), "membership"));
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
             })
-            .WithRoles(options, lake, sources, outages.Watch, standing, logs, time)
+            .WithRoles(options, lake, sources, outages.Watch, standing, logs, time, only)
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
@@ -119,7 +120,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         var actors = host.Services.GetRequiredService<ActorRegistry>();
-        var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience);
+        var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience, only);
         var web = new NodeHttp(options.Http, health, () => telemetry.Collector.Look(options.Name), options.Name, logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();
@@ -177,12 +178,12 @@ internal sealed class NodeHost : IAsyncDisposable
 internal static class ClusterConfiguration
 {
     /// <summary>What this node does; the others of the cluster do the rest.</summary>
-    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, StandingTables standing, ILoggerFactory logs, TimeProvider time)
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, StandingTables standing, ILoggerFactory logs, TimeProvider time, IReadOnlySet<TableId>? only)
     {
-        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time);
+        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time, only);
         else akka.WithIngestElsewhere();
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, options.Freshness, options.BronzeTables, outages, time,
-            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing)
+            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing, only)
             .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role })
             .WithSingleton<LakeMaintenanceActor>("lake-maintenance", MaintenanceOf(options, lake, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();

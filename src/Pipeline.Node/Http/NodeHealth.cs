@@ -9,13 +9,14 @@ using Pipeline.Transform.Coordination;
 namespace Pipeline.Node.Http;
 
 /// <summary>Asks the node's own actors how it is; every answer comes in bounded time, whatever they do.</summary>
+/// <param name="only">No other tables are read; null: there are none.</param>
 /// <param name="witness">An actor of the node: as long as it answers, the process makes progress.</param>
-internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry actors, IActorRef witness, OutageWatch outages, StandingTables standing, PipelineOptions options, TimeSpan patience)
+internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry actors, IActorRef witness, OutageWatch outages, StandingTables standing, PipelineOptions options, TimeSpan patience, IReadOnlySet<TableId>? only = null)
 {
     /// <summary>How long an actor may take to answer.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    private readonly IReadOnlyList<TableId> _tables = [.. options.Sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)))];
+    private readonly IReadOnlyList<TableId> _tables = [.. options.BronzeTables.Where(table => only?.Contains(table) != false)];
 
     /// <summary>Whether the process makes progress. One that does not is best started again.</summary>
     public async Task<HealthReport> LiveAsync(CancellationToken cancellationToken)

@@ -10,15 +10,30 @@ namespace Pipeline.Node.Verbs;
 
 internal sealed class RunVerb : Verb
 {
+    private readonly Argument<string[]> _selectors;
     private readonly Option<string[]> _roles;
+    private readonly Option<bool> _once;
 
     public RunVerb() : base("run", "Run a node of the service until it is told to stop (Ctrl-C, SIGTERM); it commits what is open first.")
     {
+        _selectors = Add(SelectorArgument.Create("With --once only; without any, all tables."));
+        _once = Add(new Option<bool>("--once")
+        {
+            Description = "Land what the sources have now, make Silver and Gold of it, and end; exit code 1 when a table is halted or stopped.",
+        });
         _roles = Add(new Option<string[]>("--role")
         {
             Description = "What this node does, instead of the configuration's roles; may be given twice.",
             AllowMultipleArgumentsPerToken = true,
         }.AcceptOnlyFromAmong([.. Enum.GetNames<NodeRole>().Select(name => name.ToLowerInvariant())]));
+        _selectors.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !result.GetValue(_once)) result.AddError("Only a run that ends is told which tables: write --once.");
+        });
+        _once.Validators.Add(result =>
+        {
+            if (result.GetValue(_roles) is { Length: > 0 }) result.AddError("A run that ends does all that there is to do: leave --role out.");
+        });
     }
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
@@ -26,12 +41,20 @@ internal sealed class RunVerb : Verb
         var options = invocation.Load();
         if (parsed.GetValue(_roles) is { Length: > 0 } roles)
             options = options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } };
+        var isOnce = parsed.GetValue(_once);
+        if (isOnce && options.Cluster.SeedNodes.Count > 0)
+            throw new PipelineException(FaultKind.Invalid, "run --once", "cluster.seed-nodes names the nodes of a service, which keeps all tables up to date as long as it runs",
+                "Leave cluster.seed-nodes out, or run the service without --once.");
+        if (isOnce) options = options with { Cluster = options.Cluster with { Roles = Enum.GetValues<NodeRole>() } };
+        var selected = isOnce ? SelectedTables.Of(options, parsed.GetRequiredValue(_selectors)) : null;
+        // Before anything is looked at.
+        var landed = new LandedTables(invocation.Context.Time);
 
         var level = new NodeLogLevel(invocation, options.Log.Level);
         using var logs = NodeLogs.Create(invocation.Context.Messages, level.Switch, invocation.LogFormat ?? options.Log.Format);
         var log = logs.CreateLogger<NodeHost>();
         log.TellStart(options, invocation.ConfigPath);
-        await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken);
+        await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
         level.Follow(node.System);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
@@ -43,7 +66,12 @@ internal sealed class RunVerb : Verb
             log.LooksAgain();
             node.LookAgain();
         });
-        var first = await Task.WhenAny(stop.Task, node.Refused, node.Terminated, node.EssentialGone);
+        using var breakingOff = new CancellationTokenSource();
+        var doing = selected is null ? null : Background.RunAsync(async cancel => await new OnceRun(node, selected.Wanted, landed, invocation.Context.Time).RunAsync(cancel), breakingOff.Token);
+        Task[] ends = [stop.Task, node.Refused, node.Terminated, node.EssentialGone, .. doing is null ? (Task[])[] : [doing]];
+        var first = await Task.WhenAny(ends);
+        await breakingOff.CancelAsync();
+        var done = doing is null ? null : await doing;
         if (first == node.Refused) throw await node.Refused;
         if (first == node.EssentialGone)
             throw new PipelineException(FaultKind.Defect, "This node", $"its actor {await node.EssentialGone} has ended, and without it the node does not do its work",
@@ -53,6 +81,18 @@ internal sealed class RunVerb : Verb
                 "The log says why; start it again and it continues where the lake says.");
 
         await node.StopAsync();
+        switch (done)
+        {
+            case Outcome<IReadOnlyList<string>>.Done { Value: var standing }:
+                foreach (var why in standing) invocation.Context.Messages.WriteLine(why);
+                return standing.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+            case Outcome<IReadOnlyList<string>>.Failed { Cause: var cause }:
+                Background.ThrowIfAny(cause);
+                break;
+            case Outcome<IReadOnlyList<string>>.Cancelled:
+                return ExitCode.Interrupted;
+        }
+
         // Stopping a service is not a failure; breaking off a command at a keyboard is.
         return invocation.Context.Interruption?.Signal == PosixSignal.SIGINT ? ExitCode.Interrupted : ExitCode.Done;
     }

@@ -41,6 +41,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly TransformGraph _graph;
     private readonly TransformOptions _options;
     private readonly TimeProvider _time;
+    private readonly IReadOnlySet<TableId>? _only;
     private readonly JobPlanner _planner;
     private readonly TableDescriptions _descriptions;
     private readonly OutageWatch _outages;
@@ -70,7 +71,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly HashSet<TableId> _saidToRun = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time)
+    public MedallionCoordinatorActor(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null)
     {
         _tables = tables;
         _graph = graph;
@@ -78,6 +79,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _outages = outages;
         _polls = outages.Waiter();
         _time = time;
+        _only = only;
         _planner = planner;
         _descriptions = new TableDescriptions(tables, graph);
         _limit = new TimeLimit(options.JobTimeMax, time);
@@ -96,8 +98,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <param name="journal">The keeper of what it remembers.</param>
     /// <param name="runners">Speaks with the nodes that run jobs.</param>
     /// <param name="freshness">Knows how fresh the tables are.</param>
-    public static Props Props(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, freshness, tables, graph, planner, options, outages, time));
+    /// <param name="only">No other table is run; null: there are none.</param>
+    public static Props Props(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null) =>
+        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, freshness, tables, graph, planner, options, outages, time, only));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -169,6 +172,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Receive<RunnerLost>(lost => Handle(lost));
         Receive<RunnersWaitedFor>(over => Handle(over));
         Receive<GetMedallionStatus>(_ => Sender.Tell(_state.ToStatus(_time.GetUtcNow())));
+        Receive<TellLake>(tell => _freshness.Forward(tell));
         Receive<TriggerTable>(trigger => Obey(trigger.Table, trigger));
         Receive<LookAgain>(OnLookAgain);
         Receive<PauseTable>(pause => Obey(pause.Table, pause));
@@ -181,7 +185,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     }
 
     private MedallionState Started() =>
-        MedallionState.Start(_graph.Tables.Select(table => (table, _graph.InputsOf(table).AsEnumerable())), _options, _time.GetUtcNow());
+        MedallionState.Start(_graph.Tables.Select(table => (table, _graph.InputsOf(table).AsEnumerable())), _options, _time.GetUtcNow()) with { Only = _only };
 
     private MedallionState StateOf(Recollection memory) =>
         memory.Events.Aggregate(memory.Snapshot is { } snapshot ? Started().Restore(snapshot) : Started(), (state, happened) => state.Apply(happened));

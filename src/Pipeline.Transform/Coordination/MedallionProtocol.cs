@@ -7,6 +7,14 @@ namespace Pipeline.Transform.Coordination;
 /// <summary>Asks the coordinator for <see cref="MedallionStatus"/>.</summary>
 public sealed record GetMedallionStatus;
 
+/// <summary>
+/// Asks the coordinator of this node to have written into the lake how its tables are, as otherwise once a minute. Answered with
+/// <see cref="LakeTold"/> when that has been tried.
+/// </summary>
+public sealed record TellLake : INoSerializationVerificationNeeded;
+
+public sealed record LakeTold : INoSerializationVerificationNeeded;
+
 /// <summary>Runs a table as soon as a job is free, even when it is stopped or waits after an error. Answer: <see cref="Accepted"/> or <see cref="UnknownTable"/>.</summary>
 public sealed record TriggerTable(TableId Table);
 
@@ -30,7 +38,7 @@ public enum TableActivity
     /// <summary>It reflects all of its inputs, as far as is known.</summary>
     Current,
 
-    /// <summary>Inputs have advanced; it waits for its turn.</summary>
+    /// <summary>Inputs have advanced; it waits for its turn, or it is looked what there is to do.</summary>
     Waiting,
 
     Running,

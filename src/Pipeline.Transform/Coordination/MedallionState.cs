@@ -120,6 +120,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     /// <summary>The nodes that run jobs.</summary>
     public RunnerAssignment Runners { get; init; } = RunnerAssignment.None;
 
+    /// <summary>No other table is run, though what is remembered of all stays; null: there are none.</summary>
+    public IReadOnlySet<TableId>? Only { get; init; }
+
     /// <summary>Nothing known: every table is looked at once.</summary>
     public static MedallionState Start(IEnumerable<(TableId Table, IEnumerable<TableId> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
         new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, InputHead>.Empty, options);
@@ -199,7 +202,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         : table.IsPaused ? TableActivity.Paused
         : table.IsStopped || StopOf(table) is not null ? TableActivity.Stopped
         : table.FailedAttempts > 0 && table.NotBefore > now ? TableActivity.BackingOff
-        : table.PendingSince is not null ? TableActivity.Waiting
+        : table.PendingSince is not null || table.IsPlanning ? TableActivity.Waiting
         : TableActivity.Current,
         table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error ?? (StopOf(table) is { } stop ? $"Table {table.Table}: it waits for {stop.Table}. {stop.Error}" : null)))]);
 
@@ -265,6 +268,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     private bool IsDue(TableState table, DateTimeOffset now)
     {
+        if (Only?.Contains(table.Table) == false) return false;
         if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
         if (StopOf(table) is not null) return false;
         if (table.IsTriggered) return true;

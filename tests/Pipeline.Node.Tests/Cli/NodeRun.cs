@@ -14,9 +14,11 @@ internal sealed record NodeRun(int ExitCode, string Data, string Messages)
     public static async Task<NodeRun> OfAsync(TimeProvider time, IReadOnlyDictionary<string, string> environment, params string[] args)
     {
         using var data = new StringWriter();
-        using var messages = new StringWriter();
+        using var heard = new StringWriter();
+        // A node's log is written behind the verb's back.
+        await using var messages = TextWriter.Synchronized(heard);
         ReadEnvironmentVariable variables = environment.GetValueOrDefault;
         var code = await CommandLine.RunAsync(args, new NodeContext(data, messages, variables, time, Interruption: null), new DemoVerb());
-        return new NodeRun(code, data.ToString(), messages.ToString());
+        return new NodeRun(code, data.ToString(), heard.ToString());
     }
 }

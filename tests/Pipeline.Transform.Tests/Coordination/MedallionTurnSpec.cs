@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 
@@ -22,6 +23,34 @@ public sealed class MedallionTurnSpec : MedallionScene
         Planned(Sales);
 
         Assert.Equal(["plan silver/orders"], Tick());
+    }
+
+    [Fact]
+    public void Tables_that_are_left_out_are_not_run_and_not_forgotten()
+    {
+        State = State.Apply(new TablePaused(Sales, Now)) with { Only = new HashSet<TableId> { Orders } };
+
+        Assert.Equal(["plan silver/orders"], Tick());
+        Planned(Orders);
+        Decide(new InputSeen(AppUsers, 1, 1, Now));
+        Decide(new TriggerTable(Users));
+
+        Assert.Empty(Tick());
+        Assert.Equal([(Users, false), (Orders, false), (Sales, true)], State.ToSnapshot().Tables.Select(table => (table.Table, table.IsPaused)));
+    }
+
+    [Fact]
+    public void A_table_of_which_it_is_looked_what_there_is_to_do_is_not_taken_to_have_nothing_to_do()
+    {
+        Settle();
+        Assert.Equal(TableActivity.Current, Status(Users).Activity);
+        Decide(new TriggerTable(Users));
+        Assert.Equal(["plan silver/users"], Tick());
+
+        Assert.Equal(TableActivity.Waiting, Status(Users).Activity);
+        Planned(Users);
+
+        Assert.Equal(TableActivity.Current, Status(Users).Activity);
     }
 
     [Fact]

@@ -38,6 +38,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private bool _isMadeMeanwhile;
     private bool _isWriting;
     private bool _hasSaidUnwritten;
+    private readonly List<IActorRef> _tellers = [];
 
     public FreshnessActor(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time)
     {
@@ -53,6 +54,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         Receive<TableRests>(rests => Say(rests.Table, fault: null));
         Receive<LookDue>(_ => Look());
         Receive<WriteDue>(_ => Write());
+        Receive<TellLake>(_ => OnTell());
         Receive<Outcome<Recollection>>(OnRecalled);
         Receive<Written>(OnWritten);
         Receive<SubscribeAck>(_ => { });
@@ -202,11 +204,26 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         _ = WriteAsync(status).PipeTo(Self);
     }
 
+    private void OnTell()
+    {
+        _tellers.Add(Sender);
+        Look();
+        Write();
+        if (!_isWriting) AnswerTellers();
+    }
+
+    private void AnswerTellers()
+    {
+        foreach (var teller in _tellers) teller.Tell(new LakeTold());
+        _tellers.Clear();
+    }
+
     private async Task<Written> WriteAsync(LakeStatus status) => new(await Background.FailureAsync(cancel => status.WriteAsync(_tables.Lake.Store, cancel), _stopping.Token));
 
     private void OnWritten(Written written)
     {
         _isWriting = false;
+        AnswerTellers();
         if (written.Failure is { } failure && !_hasSaidUnwritten) _log.Warning("How the tables are cannot be written into the lake: {Fault}", Fault.Of($"Object {LakeStatus.Path}", failure));
         else if (written.Failure is null && _hasSaidUnwritten) _log.Info("How the tables are can be written into the lake again");
         _hasSaidUnwritten = written.Failure is not null;
