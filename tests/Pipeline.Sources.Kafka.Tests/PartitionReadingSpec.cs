@@ -232,6 +232,46 @@ public sealed class PartitionReadingSpec
         Assert.Equal(TimeSpan.FromMinutes(90), part.Time.GetElapsedTime(part.Reading.LastLook.At));
     }
 
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData(7L, null)]
+    [InlineData(5L, 7L)]
+    public void Its_first_end_is_looked_at_without_anybody_being_asked(long? position, long? look)
+    {
+        using var part = new Part(position);
+        var beganAt = part.Time.GetTimestamp();
+        part.Time.Advance(TimeSpan.FromSeconds(3));
+        for (var offset = position ?? 7; offset < 7; offset++) part.Take(offset, "a");
+        part.Reading.ReachEnd(7);
+        part.Reading.SeeEnd(7, isTaking: false);
+        part.Reading.Look();
+        Assert.Equal(new SplitLook(look, beganAt), part.Reading.LastLook);
+
+        // What the client remembers says nothing later than that.
+        part.Time.Advance(TimeSpan.FromSeconds(3));
+        part.Reading.SeeEnd(7, isTaking: false);
+        part.Reading.Look();
+        Assert.Equal(beganAt, part.Reading.LastLook!.At);
+    }
+
+    [Fact]
+    public void An_end_behind_which_an_open_transaction_holds_records_is_none()
+    {
+        using var part = new Part(position: 5);
+        part.Take(5, "a");
+        part.Reading.ReachEnd(6);
+        part.Reading.SeeEnd(8, isTaking: false);
+        part.Reading.Look();
+        Assert.Null(part.Reading.LastLook);
+
+        part.Take(6, "b");
+        part.Reading.ReachEnd(8);
+        part.Reading.SeeEnd(8, isTaking: false);
+        part.Reading.Look();
+
+        Assert.Equal(8, part.Reading.LastLook!.Position);
+    }
+
     /// <summary>A partition that reads from nowhere.</summary>
     private sealed class Part : IDisposable
     {

@@ -12,7 +12,11 @@ namespace Pipeline.Ingest.Streams;
 /// <param name="CommitAsync">Completes when the roll is committed and acknowledged; it is called for one roll at a time, in order.</param>
 internal sealed record GraphSetup(ISource Source, ImmutableArray<SplitStart> Starts, IReadOnlyDictionary<string, BronzeTable> Tables,
     Func<CancellationToken, ValueTask<BronzeTable>> OpenDeadLetters, IngestOptions Options, ByteBudget Budget, IngestMeter Meter,
-    TimeProvider Time, Func<Roll, CancellationToken, Task> CommitAsync);
+    TimeProvider Time, Func<Roll, CancellationToken, Task> CommitAsync)
+{
+    /// <summary>Called once, from any thread, when everything that the splits held when reading began has been read; what is open is being closed then.</summary>
+    public Action OnEnd { get; init; } = () => { };
+}
 
 /// <summary>The path of a worker's records from its splits to commits, running.</summary>
 internal sealed class IngestGraph
@@ -53,7 +57,7 @@ internal sealed class IngestGraph
         var ((reading, written), done) = Source.FromGraph(new ReadChunks(cancel => setup.Source.ReadAsync(from, cancel), share, cancel => LookBackAsync(setup.Source, from, cancel)))
             .Via(kill.Flow<Chunk>())
             .Async()
-            .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options, new ReadingEnd(setup.Source.LastLook, setup.Starts, setup.Time)))), Keep.Both)
+            .ViaMaterialized(OnWriters(Flow.FromGraph(new RollByBytesOrAge(roller, setup.Options, new ReadingEnd(setup.Source.LastLook, setup.Starts, setup.Time), setup.OnEnd))), Keep.Both)
             .Via(OnWriters(Flow.Create<ClosingRoll>().SelectAsync(setup.Options.PipelineDepth, commits.CompleteAndCommit)))
             .ToMaterialized(Sink.Ignore<bool>(), Keep.Both)
             .WithAttributes(Attributes.CreateInputBuffer(1, 1))

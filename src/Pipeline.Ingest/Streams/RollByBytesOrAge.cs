@@ -11,7 +11,8 @@ namespace Pipeline.Ingest.Streams;
 /// <remarks>
 /// Writing blocks: run it on the writers' dispatcher. Materialises to a task that completes when nothing is written any more.
 /// </remarks>
-internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, ReadingEnd end) : GraphStageWithMaterializedValue<FlowShape<Chunk, ClosingRoll>, Task>
+/// <param name="onEnd">Called once, when what the reading's splits held when it began has come this far.</param>
+internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, ReadingEnd end, Action onEnd) : GraphStageWithMaterializedValue<FlowShape<Chunk, ClosingRoll>, Task>
 {
     private readonly Inlet<Chunk> _in = new("roll.in");
     private readonly Outlet<ClosingRoll> _out = new("roll.out");
@@ -30,7 +31,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
         private const string PositionsAge = "positions";
         private const string End = "end";
 
-        /// <summary>How often it is looked whether the end is reached, while something is open and it was not.</summary>
+        /// <summary>How often it is looked whether the end is reached, while it was not.</summary>
         private static readonly TimeSpan LookForEndEvery = TimeSpan.FromMilliseconds(100);
 
         private readonly RollByBytesOrAge _stage;
@@ -57,7 +58,11 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
 
         private Roller Roller => _stage.Roller;
 
-        public override void PreStart() => Pull(_stage._in);
+        public override void PreStart()
+        {
+            LookForEnd();
+            Pull(_stage._in);
+        }
 
         public override void PostStop()
         {
@@ -69,9 +74,16 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
         protected override void OnTimer(object timerKey)
         {
             if (Equals(timerKey, RowsAge)) _areRowsDue = true;
-            else if (Equals(timerKey, PositionsAge) || (!_isWriting && Roller.HasProgress && _stage.End.Meet())) _arePositionsDue = true;
+            else if (Equals(timerKey, PositionsAge)) _arePositionsDue = true;
+            else if (!_isWriting && _stage.End.Meet()) OnEnd();
             else LookForEnd();
             Next();
+        }
+
+        private void OnEnd()
+        {
+            if (Roller.HasProgress) _arePositionsDue = true;
+            _stage.TellEnd();
         }
 
         private void OnPush()
@@ -109,7 +121,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
 
         private void LookForEnd()
         {
-            if (!_isWriting && !_stage.End.IsMet && Roller.HasProgress && !IsTimerActive(End)) ScheduleOnce(End, LookForEndEvery);
+            if (!_isWriting && !_stage.End.IsMet && !IsTimerActive(End)) ScheduleOnce(End, LookForEndEvery);
         }
 
         /// <summary>Closes what is due when somebody takes it, and reads on unless the files are full.</summary>
@@ -152,4 +164,6 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
     private IngestOptions Options => options;
 
     private ReadingEnd End => end;
+
+    private Action TellEnd => onEnd;
 }

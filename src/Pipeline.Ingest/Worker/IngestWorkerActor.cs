@@ -46,6 +46,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private readonly WorkerOutages _outages;
     private readonly WorkerRecovery _recovery;
     private readonly WorkerLooks _looks;
+    private bool _isAtEnd;
     private readonly FedTables _fed;
     private IngestWorkerState _state;
     private IngestGraph? _graph;
@@ -80,7 +81,16 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         Receive<PositionsFound>(OnAnswer);
         Receive<PositionsUnavailable>(OnAnswer);
         Receive<FilesDeleted>(OnDeleted);
-        Receive<TellLooks>(_ => Announce());
+        Receive<TellLooks>(_ =>
+        {
+            _isAtEnd = false;
+            Announce();
+        });
+        Receive<AtEnd>(_ =>
+        {
+            _isAtEnd = true;
+            Announce();
+        });
         Receive<ManifestWritten>(OnManifest);
         Receive<DrainWorker>(_ => OnDrain());
         Receive<StopWorker>(_ => Apply(new WorkerEvent.StopAsked()));
@@ -180,6 +190,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
             case WorkerEffect.ReleaseRoll:
                 _release?.TrySetResult();
                 _release = null;
+                if (_isAtEnd) Announce();
                 break;
             case WorkerEffect.DeleteFiles delete:
                 _ = DeleteAsync(delete).PipeTo(Self);
@@ -342,7 +353,10 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
                 var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 self.Tell(new RollHandedOver(epoch, roll, release));
                 return release.Task.WaitAsync(cancel);
-            });
+            })
+        {
+            OnEnd = () => self.Tell(AtEnd.Instance),
+        };
         _graph = IngestGraph.Run(setup, _materializer);
         var running = _graph;
         _ = Guarded(async _ =>
@@ -485,6 +499,12 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     private sealed record RollHandedOver(long Epoch, Roll Roll, TaskCompletionSource Release);
 
     private sealed record ManifestWritten(Guid Stage, Outcome<StageReference> Outcome);
+
+    /// <summary>A reading has come to the end of what there was: whoever waits for it need not wait until looks are told as always.</summary>
+    private sealed record AtEnd : INoSerializationVerificationNeeded
+    {
+        public static readonly AtEnd Instance = new();
+    }
 
     private sealed record TellLooks : INoSerializationVerificationNeeded
     {

@@ -36,6 +36,7 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
     private int _isDisposed;
     private long _openBytes;
     private long _watermarksAt;
+    private bool _hasReachedEnd;
     private Task<IReadOnlyDictionary<TopicPartition, long>>? _ends;
     private long? _endsAskedAt;
     private bool _isBehind;
@@ -197,7 +198,9 @@ internal sealed class KafkaReader : IReadingFigures, IAsyncDisposable
 
     private void SeeWatermarks()
     {
-        if (_time.GetElapsedTime(_watermarksAt) < WatermarksEvery) return;
+        var isAtEnd = !_hasReachedEnd && Partitions.All(partition => partition.HasReachedEnd);
+        if (!isAtEnd && _time.GetElapsedTime(_watermarksAt) < WatermarksEvery) return;
+        _hasReachedEnd |= isAtEnd;
         _watermarksAt = _time.GetTimestamp();
         var isTaking = _records.HasMore;
         foreach (var partition in Partitions)

@@ -44,7 +44,10 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     // The offset that reading began with, the end that was asked for and is waited for, and what is known by that.
     private long? _first = position;
     private (long End, long AskedAt)? _end;
+    private bool _hasBeenAtEnd;
     private SplitLook? _look;
+
+    private readonly long _beganAt = time.GetTimestamp();
 
     public SplitId Split { get; } = split;
 
@@ -61,6 +64,9 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
     /// <summary>The last record below the position; null: nothing is known of it.</summary>
     public LastRecord? LastRecord { get; private set; } = Reading.LastRecord.Of(marks.Note, position);
+
+    /// <summary>The client has told at least once that it has everything that may be read.</summary>
+    public bool HasReachedEnd => _readableEnd >= 0;
 
     public bool HasOpenChunk => _next > _from;
 
@@ -143,6 +149,13 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         // A fetch tells of records a moment before it brings them: twice the same is no chance.
         var isStanding = next < endOffset && next == _lookedAt && !isTaking;
         _lookedAt = next;
+        // Whatever the client has heard, it has asked since reading began, so that nobody else need be asked where the partition ended then.
+        if (!_hasBeenAtEnd && next == _readableEnd && next == endOffset)
+        {
+            _hasBeenAtEnd = true;
+            EndedAt(endOffset, _beganAt);
+        }
+
         Volatile.Write(ref _endOffset, endOffset);
         Volatile.Write(ref _lag, Math.Max(0, endOffset - next));
         var isHeld = isStanding && next == _readableEnd;

@@ -114,6 +114,20 @@ public sealed class IngestGraphSpec : TestKit
         await graph.Completion.WaitAsync(Deadline, Cancel);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task That_a_reading_has_reached_its_end_is_told_also_when_there_was_nothing_new(int chunks)
+    {
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var graph = await RunAsync(new IngestOptions(), Chunks(chunks, isEndless: true, seesEnd: true), (_, _) => Task.CompletedTask, onEnd: told.SetResult);
+
+        await told.Task.WaitAsync(Deadline, Cancel);
+
+        graph.Abort();
+        await graph.Completion.WaitAsync(Deadline, Cancel);
+    }
+
     [Fact]
     public async Task Drained_it_commits_what_is_open_and_lets_go_of_the_source()
     {
@@ -196,7 +210,7 @@ public sealed class IngestGraphSpec : TestKit
     private string[] DataFiles() =>
         [.. Directory.EnumerateFiles(_oracle.Root, "*.parquet", SearchOption.AllDirectories).Select(file => Path.GetFileName(file)!).Where(name => !name.Contains("checkpoint", StringComparison.Ordinal))];
 
-    private async Task<IngestGraph> RunAsync(IngestOptions options, FakeSource source, Func<Roll, CancellationToken, Task> commit, UnreliableStore? store = null)
+    private async Task<IngestGraph> RunAsync(IngestOptions options, FakeSource source, Func<Roll, CancellationToken, Task> commit, UnreliableStore? store = null, Action? onEnd = null)
     {
         var lake = store is null ? _oracle.Lake : new Pipeline.Delta.Lake(store, TimeProvider.System);
         var orders = await BronzeTable.OpenAsync(lake, TableId.Bronze("test", "orders"), RollScene.Rows(0).Schema, Cancel);
@@ -206,7 +220,10 @@ public sealed class IngestGraphSpec : TestKit
             {
                 _commits.Enqueue(roll);
                 return commit(roll, cancel);
-            });
+            })
+        {
+            OnEnd = onEnd ?? (() => { }),
+        };
         return IngestGraph.Run(setup, Sys.Materializer());
     }
 

@@ -34,7 +34,7 @@ public sealed partial class OnceVerbSpec : IAsyncDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private string Topic => $$"""events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", commit-group-offsets = false, tables { people { topic = people } } }""";
+    private string Topic => $$"""events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", commit-group-offsets = false, ends-interval = 10m, tables { people { topic = people } } }""";
 
     public async ValueTask DisposeAsync()
     {
