@@ -17,6 +17,13 @@ public interface ISource : IAsyncDisposable
     /// <summary>The schema of a table's chunks: its own columns, then <c>_op</c> and <c>_position</c>.</summary>
     ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// What the documents in a table's columns hold by schemas that are kept elsewhere, of each column the newest first. Nothing for documents
+    /// of which no schema is known.
+    /// </summary>
+    /// <exception cref="PipelineException">They cannot be asked for.</exception>
+    ValueTask<IReadOnlyList<SourceDocument>> DescribeDocumentsAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult<IReadOnlyList<SourceDocument>>([]);
+
     /// <summary>All splits that exist now. Called again now and then, so that new ones are found.</summary>
     ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken);
 

@@ -61,6 +61,9 @@ internal sealed class KafkaSource : IRedriveSource
 
     public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => ValueTask.FromResult(KafkaSchemas.Of(Table(table)));
 
+    public async ValueTask<IReadOnlyList<SourceDocument>> DescribeDocumentsAsync(string table, CancellationToken cancellationToken) =>
+        _schemas is null ? [] : await Blocking.RunAsync(() => _schemas.DocumentsOf(Table(table), cancellationToken), cancellationToken);
+
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
     {
         var topic = await TopicAsync(Table(table), cancellationToken);

@@ -17,7 +17,18 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients 
     {
         if (schemas is null) return [];
         var fault = await Blocking.RunAsync(() => schemas.Try(cancellationToken), cancellationToken);
-        return [new Finding(schemas.Thing, Ok: fault is null, fault?.Cause ?? "answers", fault?.NextStep)];
+        // Any schema may be one that we must not read, and subjects are asked for here only.
+        if (fault is { Kind: not FaultKind.NotAuthorised }) return [new Finding(schemas.Thing, Ok: false, fault.Cause, fault.NextStep)];
+        try
+        {
+            var missing = await Blocking.RunAsync(() => options.Tables.SelectMany(table => schemas.MissingOf(table, cancellationToken)).Distinct(StringComparer.Ordinal).ToList(), cancellationToken);
+            return [new Finding(schemas.Thing, Ok: true, missing.Count == 0 ? "answers" : $"answers; it has no {string.Join(" or ", missing)}: what contracts read of these documents is not compared with a schema")];
+        }
+        catch (PipelineException refused)
+        {
+            return [fault is null ? new Finding(schemas.Thing, Ok: true, $"answers; which schemas its subjects have cannot be asked for, so that contracts are not compared with them: {refused.Cause}")
+                : new Finding(schemas.Thing, Ok: false, fault.Cause, fault.NextStep)];
+        }
     }
 
     private async ValueTask<IReadOnlyList<Finding>> CheckBrokersAsync(CancellationToken cancellationToken)

@@ -111,6 +111,13 @@ public sealed class DecoderFuzzSpec
     ]).RunAsync(input => RegisteredSchema.Read(input), e => e is FormatException);
 
     [Fact]
+    public Task Json_schemas() => new Fuzz(
+    [
+        """{"type":["object","null"],"properties":{"a":{"$ref":"#/definitions/b"},"c":{"type":"array","items":{"type":"string","format":"date"}}},"definitions":{"b":{"anyOf":[{"type":"integer"},{"$ref":"#"}]}}}""",
+        """{"allOf":[{"properties":{"a":{"enum":[1]}}},{"additionalProperties":false,"type":"object"}]}""",
+    ]).RunAsync(input => Look(JsonSchemaShapes.Parse([new SchemaText("", Encoding.UTF8.GetString(input))]), depth: 0), e => e is FormatException);
+
+    [Fact]
     public Task Json_records_and_headers()
     {
         var table = new KafkaTableOptions { Name = "user_events", Topic = "user_events", RecordBytesMax = 200 };
@@ -210,6 +217,12 @@ public sealed class DecoderFuzzSpec
             _rest = _rest[part.Length..];
             return part;
         }
+    }
+
+    private static void Look(DocumentShape shape, int depth)
+    {
+        if (depth > 4) return;
+        foreach (var member in shape.Members.Values.Append(shape.Others).Append(shape.Items).OfType<DocumentShape>().Take(4)) Look(member, depth + 1);
     }
 
     /// <summary>Writes a value, which is JSON or refused.</summary>

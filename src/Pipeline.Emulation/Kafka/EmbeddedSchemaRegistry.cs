@@ -16,6 +16,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
     private readonly WebApplication _web;
     private readonly ConcurrentDictionary<string, string> _answers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _versions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _requests = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<(int Status, string Form, string Body)> _failures = new();
     private readonly string? _authorization;
@@ -39,8 +40,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         return registry;
     }
 
-    /// <summary>Registers a schema as version 1 of a subject.</summary>
-    /// <param name="references">Names of types and the subjects that define them.</param>
+    /// <summary>Registers a schema as a subject's next version, from 1 on.</summary>
+    /// <param name="references">Names of types and the subjects whose first versions define them.</param>
     public void Register(int id, string subject, string schema, string? schemaType = null, params ReadOnlySpan<(string Name, string Subject)> references)
     {
         var answer = new Dictionary<string, object> { ["schema"] = schema };
@@ -50,8 +51,10 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         _answers[string.Create(CultureInfo.InvariantCulture, $"/schemas/ids/{id}")] = JsonSerializer.Serialize(answer);
         answer["subject"] = subject;
         answer["id"] = id;
-        answer["version"] = 1;
-        _answers[$"/subjects/{subject}/versions/1"] = JsonSerializer.Serialize(answer);
+        var version = _versions.AddOrUpdate(subject, 1, (_, last) => last + 1);
+        answer["version"] = version;
+        _answers[string.Create(CultureInfo.InvariantCulture, $"/subjects/{subject}/versions/{version}")] = JsonSerializer.Serialize(answer);
+        _answers[$"/subjects/{subject}/versions"] = JsonSerializer.Serialize(Enumerable.Range(1, version));
     }
 
     /// <summary>The next requests get these status codes, one each.</summary>

@@ -55,6 +55,7 @@ public static class CheckPipeline
         var found = new List<Finding>();
         foreach (var source in sources)
         {
+            var documents = new SourceDocuments(source);
             foreach (var table in source.Tables)
             {
                 var id = TableId.Bronze(source.Name, table.Name);
@@ -73,8 +74,9 @@ public static class CheckPipeline
                 if (lake is not null && await BronzeTable.FaultOfAsync(lake, id, described, cancellationToken) is { IsOfTable: true } unfit)
                     found.Add(new Finding($"{id}: columns", Ok: false, unfit.Cause, unfit.NextStep));
                 var schema = BronzeColumns.TableSchema(described);
+                var known = await documents.OfAsync(table, cancellationToken);
                 found.AddRange(graph.Silver.Where(contract => contract.From == id).SelectMany(contract => ContractFit.Of(contract, schema, table.DeletesCarry,
-                    [.. graph.Silver.SelectMany(other => other.References).Where(reference => reference.Table == contract.Table).Select(reference => reference.To)])));
+                    [.. graph.Silver.SelectMany(other => other.References).Where(reference => reference.Table == contract.Table).Select(reference => reference.To)], known)));
             }
         }
 
@@ -113,6 +115,26 @@ public static class CheckPipeline
     /// <summary>What a run gets over by itself keeps nobody from it.</summary>
     private static Finding FindingOf(PipelineException what) =>
         what.IsTransient ? new Finding(what.Thing, Ok: true, $"{what.Cause}. {what.NextStep}") : new Finding(what.Thing, Ok: false, what.Cause, what.NextStep);
+
+    /// <summary>What a source's documents hold. That it cannot be asked for is told by the source's own check, and asked once.</summary>
+    private sealed class SourceDocuments(ISource source)
+    {
+        private bool _isRefused;
+
+        public async Task<IReadOnlyList<SourceDocument>> OfAsync(SourceTable table, CancellationToken cancellationToken)
+        {
+            if (_isRefused) return [];
+            try
+            {
+                return await source.DescribeDocumentsAsync(table.Name, cancellationToken);
+            }
+            catch (PipelineException)
+            {
+                _isRefused = true;
+                return [];
+            }
+        }
+    }
 
     /// <param name="Table">Null: there is none yet.</param>
     private sealed record Opened(DeltaTable? Table);

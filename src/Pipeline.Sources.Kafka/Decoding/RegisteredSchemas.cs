@@ -33,9 +33,7 @@ internal sealed class RegisteredSchemas<TSchema>(SchemaRegistry registry, string
 
         try
         {
-            var texts = new List<SchemaText>();
-            Gather("", Require(registry.Get($"schemas/ids/{id}", cancellationToken)), texts, depth: 0, cancellationToken);
-            return _schemas[id] = parse(texts);
+            return _schemas[id] = Read($"schemas/ids/{id}", cancellationToken);
         }
         catch (FormatException e)
         {
@@ -43,6 +41,27 @@ internal sealed class RegisteredSchemas<TSchema>(SchemaRegistry registry, string
             _absent[id] = (time.GetTimestamp(), reason);
             return null;
         }
+    }
+
+    /// <summary>A version of a subject; null when it is of no use here.</summary>
+    /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
+    public TSchema? TryRead(string subject, int version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Read($"{SchemaRegistry.PathOf(subject)}/versions/{version}", cancellationToken);
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
+    private TSchema Read(string path, CancellationToken cancellationToken)
+    {
+        var texts = new List<SchemaText>();
+        Gather("", Require(registry.Get(path, cancellationToken)), texts, depth: 0, cancellationToken);
+        return parse(texts);
     }
 
     /// <summary>Adds a schema after those it refers to, each once.</summary>

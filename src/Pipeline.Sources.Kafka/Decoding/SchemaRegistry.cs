@@ -36,10 +36,23 @@ internal sealed class SchemaRegistry : IDisposable
 
     /// <summary>Null when there is no such schema. Blocks: the reading thread has nothing else to do.</summary>
     /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
-    public RegisteredSchema? Get(string path, CancellationToken cancellationToken) =>
-        _options.Retry.RunAsync(_time, cancel => AskAsync(path, cancel), cancellationToken).GetAwaiter().GetResult();
+    public RegisteredSchema? Get(string path, CancellationToken cancellationToken) => Ask(path, RegisteredSchema.Read, cancellationToken);
 
-    private async ValueTask<RegisteredSchema?> AskAsync(string path, CancellationToken cancellationToken)
+    /// <summary>The versions of a subject, the newest first; null when there is no such subject. Blocks.</summary>
+    /// <exception cref="PipelineException">The registry does not answer or refuses us.</exception>
+    public IReadOnlyList<int>? VersionsOf(string subject, CancellationToken cancellationToken) => Ask($"{PathOf(subject)}/versions", ReadVersions, cancellationToken);
+
+    /// <summary>Where a subject is.</summary>
+    public static string PathOf(string subject) => $"subjects/{Uri.EscapeDataString(subject)}";
+
+    private T? Ask<T>(string path, Func<ReadOnlyMemory<byte>, T> read, CancellationToken cancellationToken)
+        where T : class =>
+        _options.Retry.RunAsync(_time, cancel => AskAsync(path, read, cancel), cancellationToken).GetAwaiter().GetResult();
+
+    private static int[] ReadVersions(ReadOnlyMemory<byte> answer) => [.. (JsonSerializer.Deserialize<int[]>(answer.Span) ?? throw new FormatException("it is null")).OrderDescending()];
+
+    private async ValueTask<T?> AskAsync<T>(string path, Func<ReadOnlyMemory<byte>, T> read, CancellationToken cancellationToken)
+        where T : class
     {
         try
         {
@@ -48,7 +61,7 @@ internal sealed class SchemaRegistry : IDisposable
             var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             return response.StatusCode switch
             {
-                HttpStatusCode.OK => RegisteredSchema.Read(body),
+                HttpStatusCode.OK => read(body),
                 // Whoever stands in front of a registry says the same while it is away, without the registry's own number.
                 HttpStatusCode.NotFound when IsRegistrysOwn(body) => null,
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden when response.StatusCode == HttpStatusCode.Unauthorized || IsRegistrysOwn(body) => throw new PipelineException(FaultKind.NotAuthorised, Thing,
@@ -112,7 +125,7 @@ internal sealed record RegisteredSchema(string Type, string Text, IReadOnlyList<
     }
 
     private static (string Name, string Path) Reference(JsonElement reference) => (RequiredText(reference, "name"),
-        $"subjects/{Uri.EscapeDataString(RequiredText(reference, "subject"))}/versions/{reference.GetProperty("version").GetInt32()}");
+        $"{SchemaRegistry.PathOf(RequiredText(reference, "subject"))}/versions/{reference.GetProperty("version").GetInt32()}");
 
     private static string RequiredText(JsonElement body, string name) => body.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
 }

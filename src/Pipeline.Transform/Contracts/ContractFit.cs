@@ -17,14 +17,15 @@ public static class ContractFit
     /// <param name="bronze">The source's table, as it is described now.</param>
     /// <param name="deletesCarry">As of <see cref="SourceTable"/>.</param>
     /// <param name="referred">The contract's columns that other contracts refer to.</param>
-    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze, IReadOnlyList<string>? deletesCarry = null, IReadOnlyList<string>? referred = null)
+    /// <param name="documents">As of <see cref="ISource.DescribeDocumentsAsync"/>.</param>
+    public static IReadOnlyList<Finding> Of(SilverContract contract, Schema bronze, IReadOnlyList<string>? deletesCarry = null, IReadOnlyList<string>? referred = null, IReadOnlyList<SourceDocument>? documents = null)
     {
         ArgumentNullException.ThrowIfNull(contract);
         var fields = SilverSql.BronzeFields(bronze);
         var shape = BronzeShape.Of(bronze);
         return
         [
-            .. contract.Columns.Select(column => OfColumn(contract, column, fields, shape)).OfType<Finding>(),
+            .. contract.Columns.Select(column => OfColumn(contract, column, fields, shape, documents ?? [])).OfType<Finding>(),
             .. deletesCarry is null ? [] : contract.KeyColumns.Select(column => OfDeletes(contract, column, deletesCarry, shape)).OfType<Finding>(),
             .. contract.References.Select(reference => reference.Column).Concat(referred ?? []).Distinct(StringComparer.Ordinal)
                 .Select(name => contract.Columns.FirstOrDefault(column => column.Name == name)).OfType<SilverColumn>().Select(column => OfReferred(contract, column, bronze, fields)).OfType<Finding>(),
@@ -60,10 +61,10 @@ public static class ContractFit
     private static bool Calls(ColumnExpression? value, ColumnFunction function) =>
         value is ColumnExpression.Call call && (call.Function == function || call.Arguments.Any(argument => Calls(argument, function)));
 
-    private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape) =>
-        column.Sources.Select(source => OfSource(contract, column, source, fields, shape)).FirstOrDefault(finding => finding is not null);
+    private static Finding? OfColumn(SilverContract contract, SilverColumn column, IReadOnlyList<Field> fields, BronzeShape shape, IReadOnlyList<SourceDocument> documents) =>
+        column.Sources.Select(source => OfSource(contract, column, source, fields, shape, documents)).FirstOrDefault(finding => finding is not null);
 
-    private static Finding? OfSource(SilverContract contract, SilverColumn column, ColumnExpression.Source source, IReadOnlyList<Field> fields, BronzeShape shape)
+    private static Finding? OfSource(SilverContract contract, SilverColumn column, ColumnExpression.Source source, IReadOnlyList<Field> fields, BronzeShape shape, IReadOnlyList<SourceDocument> documents)
     {
         var thing = $"{contract.Table}.{column.Name} ({column.Location ?? contract.Location})";
         if ((source.Column ?? shape.Document) is not { } from)
@@ -71,7 +72,7 @@ public static class ContractFit
         if (SilverTables.TryBronze(fields, from) is not { } field)
             return new Finding(thing, Ok: false, $"{contract.From} has no column '{from}'", $"Correct {(column.Value is null ? "from" : "value")}{SettingsReader.Nearest(from, fields.Select(one => one.Name))} It has: {Names(fields)}.");
         if (source.Path is not null)
-            return field.DataType is StringType ? null
+            return field.DataType is StringType ? DocumentFit.Of(contract, column, source.Path, [.. documents.Where(document => document.Column == field.Name)])
                 : new Finding(thing, Ok: false, $"{from} is {ColumnType.Format(field.DataType)}, and {source.Path} is a path into JSON text", "Remove path, or read the column that has the document.");
         if (column.Value is not null) return null;
 
