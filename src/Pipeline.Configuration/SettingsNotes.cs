@@ -24,7 +24,11 @@ public sealed record ConfigNotice(SourceLocation Location, string Path, string M
 /// <param name="Default">As it would be written; null when it is required or absent by default.</param>
 /// <param name="Min">The smallest value that is allowed, or all choices; null without a limit.</param>
 /// <param name="Max">The largest.</param>
-public sealed record AskedSetting(string Path, SettingKind Kind, string? Default, string? Min, string? Max);
+public sealed record AskedSetting(string Path, SettingKind Kind, string? Default, string? Min, string? Max)
+{
+    /// <summary>The path with NAME for each name that whoever writes the configuration chooses, and without the numbers of a list's items.</summary>
+    public string Form { get; init; } = Path;
+}
 
 /// <summary>What is written after a setting's name.</summary>
 public enum SettingKind

@@ -9,18 +9,23 @@ namespace Pipeline.Configuration;
 /// </summary>
 public sealed class SettingsReader
 {
+    /// <summary>Stands in a form for a name that is free.</summary>
+    private const string FreeName = "NAME";
+
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
+    private readonly string _form;
     private ConfigObject _section;
 
     public SettingsReader(ConfigObject section, string path, List<ConfigProblem> problems)
-        : this(section, path, problems, new SettingsNotes())
+        : this(section, path, path, problems, new SettingsNotes())
     {
     }
 
-    private SettingsReader(ConfigObject section, string path, List<ConfigProblem> problems, SettingsNotes notes)
+    private SettingsReader(ConfigObject section, string path, string form, List<ConfigProblem> problems, SettingsNotes notes)
     {
         _section = section;
+        _form = form;
         Path = path;
         Problems = problems;
         Notes = notes;
@@ -104,14 +109,11 @@ public sealed class SettingsReader
     public int Port(string key, int byDefault) => (int)Number(key, SettingKind.Port, byDefault, min: 1, max: 65_535);
 
     /// <summary>A duration with its unit: <c>250ms</c>, <c>5s</c>, <c>10 minutes</c>; at most <see cref="ConfigUnits.DurationMax"/>.</summary>
-    public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) =>
-        Scalar(key, SettingKind.Duration, ConfigUnits.Format(byDefault), ConfigUnits.Format(min ?? TimeSpan.Zero), max is { } most ? ConfigUnits.Format(most) : null) switch
-    {
-        null => byDefault,
-        var scalar when ConfigUnits.TryDuration(scalar.Text, out var value) =>
-            InRange(scalar, key, value, min ?? TimeSpan.Zero, max ?? ConfigUnits.DurationMax, scalar.Text, ConfigUnits.Format),
-        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a duration. Write a number with a unit: ms, s, m, h, d", byDefault),
-    };
+    public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) => Duration(key, byDefault, min, max, FormOf(key));
+
+    /// <summary>All settings directly below, by name, as durations, where the names are free.</summary>
+    public IEnumerable<(string Name, TimeSpan Value)> Durations(TimeSpan byDefault, TimeSpan? min = null, TimeSpan? max = null) =>
+        _section.Fields.Keys.Select(name => (name, Duration(name, byDefault, min, max, FormOf(FreeName))));
 
     /// <summary>A size in bytes with its unit: <c>64 MiB</c>, <c>512KiB</c>, <c>1g</c>.</summary>
     public long Bytes(string key, long byDefault, long min = 0, long max = long.MaxValue) =>
@@ -154,26 +156,19 @@ public sealed class SettingsReader
         {
             case null: return [];
             case ConfigList list when list.Items.All(item => item is ConfigObject):
-                return [.. list.Items.Select((item, i) => new SettingsReader((ConfigObject)item, $"{PathOf(key)}[{i}]", Problems, Notes))];
+                return [.. list.Items.Select((item, i) => new SettingsReader((ConfigObject)item, $"{PathOf(key)}[{i}]", $"{FormOf(key)}[]", Problems, Notes))];
             case var other: return Wrong<IReadOnlyList<SettingsReader>>(other, key, "expected a list of { ... }", []);
         }
     }
 
     /// <summary>The section below <paramref name="key"/>; an empty one when absent.</summary>
-    public SettingsReader Section(string key)
-    {
-        Ask(key, SettingKind.Section);
-        var value = _section.Fields.GetValueOrDefault(key);
-        if (value is null or ConfigObject)
-            return new SettingsReader(value as ConfigObject ?? Empty, PathOf(key), Problems, Notes);
-        return Wrong(value, key, "expected a section { ... }", new SettingsReader(Empty, PathOf(key), Problems, Notes));
-    }
+    public SettingsReader Section(string key) => Section(key, FormOf(key));
 
     /// <summary>All sections directly below, by name, where the names are free: sources, tables, columns.</summary>
     public IEnumerable<(string Name, SettingsReader Settings)> Children()
     {
         foreach (var name in _section.Fields.Keys)
-            yield return (name, Section(name));
+            yield return (name, Section(name, FormOf(FreeName)));
     }
 
     /// <summary>All settings directly below, by name, with their text, where the names are free.</summary>
@@ -181,7 +176,7 @@ public sealed class SettingsReader
     {
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in _section.Fields.Keys)
-            if (OptionalString(name) is { } text) texts[name] = text;
+            if (Scalar(name, SettingKind.Text, form: FormOf(FreeName))?.Text is { } text) texts[name] = text;
         return texts;
     }
 
@@ -191,9 +186,9 @@ public sealed class SettingsReader
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in _section.Fields)
         {
-            if (value is not ConfigObject && OptionalString(name) is { } text) texts[name] = text;
+            if (value is not ConfigObject && Scalar(name, SettingKind.Text, form: FormOf(FreeName))?.Text is { } text) texts[name] = text;
             if (value is not ConfigObject) continue;
-            foreach (var (path, below) in Section(name).TextsBelow()) texts[$"{name}.{path}"] = below;
+            foreach (var (path, below) in Section(name, _form).TextsBelow()) texts[$"{name}.{path}"] = below;
         }
 
         return texts;
@@ -222,6 +217,15 @@ public sealed class SettingsReader
         return ConfigUnits.NearestOf(key, names.Keys) is { } nearest ? $". Did you mean '{names[nearest]}'?" : ".";
     }
 
+    private TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan? min, TimeSpan? max, string form) =>
+        Scalar(key, SettingKind.Duration, ConfigUnits.Format(byDefault), ConfigUnits.Format(min ?? TimeSpan.Zero), max is { } most ? ConfigUnits.Format(most) : null, form) switch
+    {
+        null => byDefault,
+        var scalar when ConfigUnits.TryDuration(scalar.Text, out var value) =>
+            InRange(scalar, key, value, min ?? TimeSpan.Zero, max ?? ConfigUnits.DurationMax, scalar.Text, ConfigUnits.Format),
+        var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a duration. Write a number with a unit: ms, s, m, h, d", byDefault),
+    };
+
     private long Number(string key, SettingKind kind, long byDefault, long min, long max) => Scalar(key, kind, byDefault.ToString(),
         min is > int.MinValue ? min.ToString() : null, max < int.MaxValue ? max.ToString() : null) switch
     {
@@ -230,21 +234,32 @@ public sealed class SettingsReader
         var scalar => Wrong(scalar, key, $"'{scalar.Text}' is not a whole number", byDefault),
     };
 
-    private void Ask(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null)
+    private SettingsReader Section(string key, string form)
+    {
+        Ask(key, SettingKind.Section, form: form);
+        var value = _section.Fields.GetValueOrDefault(key);
+        if (value is null or ConfigObject)
+            return new SettingsReader(value as ConfigObject ?? Empty, PathOf(key), form, Problems, Notes);
+        return Wrong(value, key, "expected a section { ... }", new SettingsReader(Empty, PathOf(key), form, Problems, Notes));
+    }
+
+    private void Ask(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null, string? form = null)
     {
         _known.Add(key);
-        Notes.Asked.Add(new AskedSetting(PathOf(key), kind, byDefault, min, max));
+        Notes.Asked.Add(new AskedSetting(PathOf(key), kind, byDefault, min, max) { Form = form ?? FormOf(key) });
     }
 
     private ConfigObject Empty => new(new Dictionary<string, ConfigValue>(StringComparer.Ordinal), Location);
 
     private string PathOf(string key) => Path.Length == 0 ? key : $"{Path}.{key}";
 
+    private string FormOf(string key) => _form.Length == 0 ? key : $"{_form}.{key}";
+
     private static string Choices<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>().Select(ConfigUnits.Kebab));
 
-    private ConfigScalar? Scalar(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null)
+    private ConfigScalar? Scalar(string key, SettingKind kind, string? byDefault = null, string? min = null, string? max = null, string? form = null)
     {
-        Ask(key, kind, byDefault, min, max);
+        Ask(key, kind, byDefault, min, max, form);
         return _section.Fields.GetValueOrDefault(key) switch
         {
             null => null,

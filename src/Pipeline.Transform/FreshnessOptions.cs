@@ -28,9 +28,8 @@ public sealed record FreshnessOptions
         var byDefault = new FreshnessOptions();
         var sla = settings.Duration("sla", byDefault.Sla, SlaMin, SlaMax);
         var (section, tables) = (settings.Section("tables"), byDefault.Tables);
-        foreach (var name in section.Texts().Keys)
+        foreach (var (name, promised) in section.Durations(sla, SlaMin, SlaMax))
         {
-            var promised = section.Duration(name, sla, SlaMin, SlaMax);
             if (Find(name, known) is { } table) tables = tables.SetItem(table, promised);
             else section.Report(name, $"is not a table of this pipeline{SettingsReader.Nearest(name, (known ?? []).Select(one => one.ToString()))} Write bronze/SOURCE/TABLE, silver/TABLE or gold/TABLE, in quotes");
         }

@@ -103,7 +103,7 @@ public sealed class RenamedSettingSpec
         settings.Section("tables").Children().Single().Settings.Strings("key");
 
         Assert.Contains(new AskedSetting("source.size", SettingKind.Size, "4 MiB", "1 KiB", "1 GiB"), settings.Notes.Asked);
-        Assert.Contains(settings.Notes.Asked, asked => asked is { Path: "source.tables.users.key", Kind: SettingKind.Texts });
+        Assert.Contains(settings.Notes.Asked, asked => asked is { Path: "source.tables.users.key", Form: "source.tables.NAME.key", Kind: SettingKind.Texts });
     }
 
     private static SettingsReader Reader(string text) =>
