@@ -1,0 +1,14 @@
+namespace Pipeline.Aws.Tests;
+
+internal static class Repository
+{
+    /// <summary>The directory that holds <c>Pipeline.sln</c>.</summary>
+    public static string Root { get; } = Find();
+
+    private static string Find()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Pipeline.sln"))) directory = directory.Parent;
+        return directory?.FullName ?? throw new InvalidOperationException($"{AppContext.BaseDirectory} is not inside a checkout.");
+    }
+}
