@@ -30,7 +30,10 @@ public sealed class SplitLooks
     private readonly ConcurrentDictionary<SplitId, SplitLook> _looks = [];
     private readonly ConcurrentDictionary<SplitId, long> _ends = [];
     private readonly ConcurrentDictionary<SplitId, PipelineException> _doubts = [];
-    private readonly ConcurrentDictionary<SplitId, byte> _doubted = [];
+    private readonly Dictionary<SplitId, ToldDoubts> _told = [];
+
+    /// <summary>How often the doubts about a split are told at most: a table whose newest row is deleted every minute has as many.</summary>
+    public static readonly TimeSpan DoubtEvery = TimeSpan.FromHours(1);
 
     /// <summary>Null: it is not being read, or has not been looked at.</summary>
     public SplitLook? Find(SplitId split) => _looks.GetValueOrDefault(split);
@@ -56,18 +59,22 @@ public sealed class SplitLooks
 
     /// <summary>It has been looked whether rows of a split may be passed by.</summary>
     /// <param name="doubt">Null: they are not.</param>
-    /// <returns>Whether that they may is news, whichever readings have begun since it was first seen.</returns>
-    public bool Doubt(SplitId split, PipelineException? doubt)
+    /// <returns>
+    /// What is to be told now, whichever readings have begun since it was first seen: a split's first doubt at once, others as long after the last one
+    /// that was told as <see cref="DoubtEvery"/> says, though they be over by then. Null: nothing.
+    /// </returns>
+    public PipelineException? Doubt(SplitId split, PipelineException? doubt, TimeProvider time)
     {
-        if (doubt is null)
+        if (doubt is null) _doubts.TryRemove(split, out _);
+        else _doubts[split] = doubt;
+        lock (_told)
         {
-            _doubts.TryRemove(split, out _);
-            _doubted.TryRemove(split, out _);
-            return false;
+            var known = _told.GetValueOrDefault(split);
+            var untold = doubt is not null && (!known.IsStanding || known.Untold is not null) ? doubt : known.Untold;
+            var isDue = untold is not null && (known.At is not { } at || time.GetElapsedTime(at) >= DoubtEvery);
+            _told[split] = new ToldDoubts(IsStanding: doubt is not null, isDue ? null : untold, isDue ? time.GetTimestamp() : known.At);
+            return isDue ? untold : null;
         }
-
-        _doubts[split] = doubt;
-        return _doubted.TryAdd(split, 0);
     }
 
     /// <summary>It is no longer read.</summary>
@@ -77,4 +84,9 @@ public sealed class SplitLooks
         _ends.TryRemove(split, out _);
         _doubts.TryRemove(split, out _);
     }
+
+    /// <param name="IsStanding">There was one at the last look.</param>
+    /// <param name="Untold">The last that is still to be told.</param>
+    /// <param name="At">When one was told last; null: none was.</param>
+    private readonly record struct ToldDoubts(bool IsStanding, PipelineException? Untold, long? At);
 }

@@ -45,7 +45,7 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
         : options.NodeHourPrice is { } price ? price * (decimal)took.TotalHours / options.JobsMax : null;
 
     private async ValueTask<JobExecution> ExecutionAsync(JobPins pins, JobSubmission submission, CancellationToken cancellationToken) => ElsewhereOf(pins) is { } elsewhere
-        ? new ElsewhereExecution(await remote!.ExecutionAsync(elsewhere, pins, submission, time, cancellationToken), tables.Lake.Store, time)
+        ? new ElsewhereExecution(await remote!.ExecutionAsync(elsewhere, pins, submission, time, cancellationToken), tables, time)
         : new InProcessExecution(engine, tables.Lake.Store, time);
 
     /// <summary>The engine elsewhere that a run was planned for; null: it runs in this process.</summary>

@@ -79,7 +79,8 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
     }
 
     /// <summary>Returns the stretch from the first to the last record: connecting is not what is compared.</summary>
-    internal static unsafe Usage.Stretch ConsumeBare(KafkaBroker broker, int partitions, CancellationToken cancellationToken)
+    /// <param name="checksCrcs">As the source does: librdkafka does not by itself.</param>
+    internal static unsafe Usage.Stretch ConsumeBare(KafkaBroker broker, int partitions, CancellationToken cancellationToken, bool checksCrcs = false)
     {
         var config = new ConsumerConfig
         {
@@ -91,6 +92,7 @@ public sealed class KafkaConsumerBenchmark : IBenchmark
             QueuedMaxMessagesKbytes = 32 << 10,
             FetchQueueBackoffMs = 10,
             FetchWaitMaxMs = 100,
+            CheckCrcs = checksCrcs,
         };
         using var consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
         using var lease = new ClientLease(consumer);

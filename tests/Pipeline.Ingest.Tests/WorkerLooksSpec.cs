@@ -35,13 +35,13 @@ public sealed class WorkerLooksSpec : WorkerScene
     {
         GivenReading(Single, 10);
         See(Single, 10);
-        Assert.True(_system.Looks.Doubt(Single.Id, new PipelineException(FaultKind.Gap, "Source test", "its times fell", "Look.") { Split = Single.Id, ReadAgainFrom = 0 }));
+        Assert.NotNull(_system.Looks.Doubt(Single.Id, new PipelineException(FaultKind.Gap, "Source test", "its times fell", "Look.") { Split = Single.Id, ReadAgainFrom = 0 }, _time));
 
         var told = Assert.Single(_looks.Tell(State), looked => looked.Table == Orders);
 
         Assert.Null(told.Fault);
         Assert.Equal((FaultKind.Gap, "its times fell", "Look."), (told.Doubt!.Kind, told.Doubt.Cause, told.Doubt.NextStep));
-        Assert.False(_system.Looks.Doubt(Single.Id, doubt: null));
+        Assert.Null(_system.Looks.Doubt(Single.Id, doubt: null, _time));
         Assert.Null(Assert.Single(_looks.Tell(State), looked => looked.Table == Orders).Doubt);
     }
 

@@ -28,7 +28,7 @@ internal sealed record MutationTarget(string Assembly, string[] Files, string Te
         ["Coordination/MedallionState.cs", "Coordination/RunnerAssignment.cs", "Coordination/Runners/NodeJobs.cs", "Coordination/RunSize.cs", "Jobs/PendingReads.cs", "Jobs/JobPlanner.cs", "Jobs/StatementsChoice.cs", "Jobs/EngineRule.cs", "Silver/SourceEnd.cs"],
         "Pipeline.Transform.Tests",
         [
-            "MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "EnginePlanSpec", "SourceEndSpec",
+            "MedallionStateSpec", "MedallionTurnSpec", "MedallionOutcomeSpec", "MedallionHaltSpec", "RunnerAssignmentSpec", "NodeJobsSpec", "RunSizeSpec", "StatementsChoiceSpec", "EngineRuleSpec", "PendingReadsSpec", "JobPlannerSpec", "PlannedRunSpec", "EnginePlanSpec", "SourceEndSpec", "ReflectedSpec.A_lower_version_that_was_committed_later_is_of_another_history_and_news",
             "ContractChangeSpec.Statements_that_are_gone_are_said_and_others_are_not_taken", "ContractChangeSpec.A_run_that_another_of_its_number_was_faster_than_is_planned_anew_and_no_statements_are_missed",
             "ContractChangeSpec.A_run_that_others_have_followed_needs_no_statements_any_more",
         ]);

@@ -147,6 +147,11 @@ public sealed partial class WatermarkReachSpec
         next = chunks.MoveNextAsync();
         await LooksAsync(table.Server, 2, deadline.Token);
         Assert.Null(source.DoubtOf(Orders));
+        // A table that loses its newest row again and again is known, and not told each time.
+        table.Server.Database.Execute(change);
+        await LooksAsync(table.Server, 2, deadline.Token);
+        Assert.NotNull(source.DoubtOf(Orders));
+        Assert.Single(logs.At(LogLevel.Warning), line => line.Contains("rows below that time are not read", StringComparison.Ordinal));
         await deadline.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
     }

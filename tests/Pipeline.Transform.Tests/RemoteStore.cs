@@ -12,6 +12,12 @@ internal sealed class RemoteStore(IObjectStore inner) : IObjectStore
     /// <summary>Awaited before an object is put if there is none; null: nothing is.</summary>
     public Func<string, CancellationToken, Task>? BeforePutIfAbsent { get; set; }
 
+    /// <summary>Called before an object is looked for; null: nothing is.</summary>
+    public Action<string>? BeforeStat { get; set; }
+
+    /// <summary>Called before an object is begun to be uploaded; null: nothing is.</summary>
+    public Action<string>? BeforeUpload { get; set; }
+
     /// <summary>What has been asked of it.</summary>
     public long Requests => Interlocked.Read(ref _requests);
 
@@ -25,11 +31,19 @@ internal sealed class RemoteStore(IObjectStore inner) : IObjectStore
 
     public ValueTask PutAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => Counted.PutAsync(path, content, cancellationToken);
 
-    public ValueTask<ObjectUpload> OpenUploadAsync(string path, CancellationToken cancellationToken) => Counted.OpenUploadAsync(path, cancellationToken);
+    public ValueTask<ObjectUpload> OpenUploadAsync(string path, CancellationToken cancellationToken)
+    {
+        BeforeUpload?.Invoke(path);
+        return Counted.OpenUploadAsync(path, cancellationToken);
+    }
 
     public ValueTask<byte[]?> TryGetAsync(string path, CancellationToken cancellationToken) => Counted.TryGetAsync(path, cancellationToken);
 
-    public ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken) => Counted.TryStatAsync(path, cancellationToken);
+    public ValueTask<ObjectInfo?> TryStatAsync(string path, CancellationToken cancellationToken)
+    {
+        BeforeStat?.Invoke(path);
+        return Counted.TryStatAsync(path, cancellationToken);
+    }
 
     public ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken) => Counted.GetRangeAsync(path, offset, length, cancellationToken);
 

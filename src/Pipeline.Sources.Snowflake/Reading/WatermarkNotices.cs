@@ -5,7 +5,7 @@ using Pipeline.Sources.Snowflake.Catalog;
 namespace Pipeline.Sources.Snowflake.Reading;
 
 /// <summary>Tells what keeps rows of a table from being read though no statement fails: once, and again when it has ended in between.</summary>
-internal sealed class WatermarkNotices(string source, SnowflakeTableOptions table, TableShape shape, SplitLooks looks, SplitId split, ILogger log)
+internal sealed class WatermarkNotices(string source, SnowflakeTableOptions table, TableShape shape, SplitLooks looks, SplitId split, TimeProvider time, ILogger log)
 {
     private string? _beyond;
     private bool _isAtEnd;
@@ -19,7 +19,7 @@ internal sealed class WatermarkNotices(string source, SnowflakeTableOptions tabl
 
         if (from is not { } reached) return;
         var doubt = DoubtOf(source, table, shape, split, bound.Seen, reached);
-        if (looks.Doubt(split, doubt)) log.RowsMayBePassedBy(doubt!.Thing, doubt.Cause, doubt.NextStep);
+        if (looks.Doubt(split, doubt, time) is { } told) log.RowsMayBePassedBy(told.Thing, told.Cause, told.NextStep);
         if (reached == long.MaxValue && !_isAtEnd) log.WatermarkIsAtItsEnd(source, table.Name, table.Watermark);
         _isAtEnd = reached == long.MaxValue;
     }

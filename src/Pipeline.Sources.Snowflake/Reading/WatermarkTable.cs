@@ -116,7 +116,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
             log.RowsWithoutWatermark(source, table.Name, rows, table.Watermark);
         var bound = BoundOf(shape);
         var changes = ChangesOf(shape);
-        var notices = new WatermarkNotices(source, table, shape, looks, Split, log);
+        var notices = new WatermarkNotices(source, table, shape, looks, Split, time, log);
         var from = position ?? shape.Beginning;
         long? lookedTo = null;
         var repeated = new RepeatedTime();

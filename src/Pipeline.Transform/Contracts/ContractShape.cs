@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Contracts;
 
@@ -23,6 +25,9 @@ public sealed record ContractShape
 {
     /// <summary>The table's property.</summary>
     public const string Property = "pipeline.contract";
+
+    /// <summary>The <c>txn</c> of a Silver table that has the property: its last run of a release that knows of it.</summary>
+    public const string RunAppId = "contract";
 
     /// <summary>Raised when a release makes other rows by the same contract.</summary>
     public const int CurrentRelease = 1;
@@ -62,6 +67,13 @@ public sealed record ContractShape
     };
 
     public string ToJson() => JsonSerializer.Serialize(this, Options);
+
+    /// <summary>Whether runs came behind the property that knew nothing of it, of a release before: nobody says by what contract they were.</summary>
+    public static bool IsLeftBehind(Snapshot table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        return table.Position(RunAppId) is { } known && known != table.Position(JobPins.RunAppId);
+    }
 
     /// <summary>Null for what no release has written that this one reads.</summary>
     public static ContractShape? TryRead(string? json)

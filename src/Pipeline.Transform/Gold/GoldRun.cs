@@ -32,8 +32,10 @@ internal sealed class GoldRun(JobExecution execution, JobCommits commits, JobSpe
         var metrics = ImmutableDictionary<string, string>.Empty.Add("numRowsAdded", files.RowsAdded.ToString()).AddRange(answer.Metrics);
         // A table of other types is one that was made anew: all its files go.
         var isRetyped = JobCommits.Retyped(gold.Before, _columns) is not null;
-        return Result(await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
-            isRetyped ? new Apache.Arrow.Schema(_columns, null) : JobCommits.Evolved(gold.Before, _columns), cancellationToken, replacesSchema: isRetyped, properties: Properties(gold.Before)));
+        var made = await commits.CommitAsync(gold, files, moves, merge is null ? "WRITE" : "MERGE", metrics,
+            isRetyped ? new Apache.Arrow.Schema(_columns, null) : JobCommits.Evolved(gold.Before, _columns), cancellationToken, replacesSchema: isRetyped, properties: Properties(gold.Before));
+        await execution.TidyAsync(cancellationToken);
+        return Result(made);
     }
 
     private ImmutableDictionary<string, string?> Properties(Snapshot before) => spec.Contract is null || spec.Contract == before.Metadata.Configuration.GetValueOrDefault(ContractShape.Property)

@@ -33,6 +33,13 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
         var silver = await commits.OpenAsync(spec.Table, _columns, everyRun: true, cancellationToken);
+        // Whoever else has the same run has come to its end.
+        if (silver.IsDone && (await tables.TryOpenAsync(QualityTable.Id, cancellationToken))?.Current.Position(spec.Table) >= Pins.Run)
+        {
+            var (over, told) = await MadeAsync(silver, cancellationToken);
+            return ResultOf(silver, over, told, isBehind: false);
+        }
+
         var quarantine = await commits.OpenAsync(TableId.Quarantine(spec.Table.Name), _quarantineColumns, everyRun: false, cancellationToken);
         var deletes = await tables.TryOpenAsync(DeletedId, cancellationToken) is null ? null : await commits.OpenAsync(DeletedId, _columns, everyRun: false, cancellationToken);
         commits.RequireTypes(silver, _columns);
@@ -44,7 +51,9 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         {
             var steps = new SilverSteps(spec, silver.Before, IsAnew ? null : quarantine.Before, IsAnew ? null : deletes?.Before) { IsDecided = silver.IsDone };
             var answer = await AnswerAsync(steps, targets, cancellationToken);
-            return await CommitAsync(steps, answer, silver, quarantine, deletes, cancellationToken);
+            var result = await CommitAsync(steps, answer, silver, quarantine, deletes, cancellationToken);
+            await execution.TidyAsync(cancellationToken);
+            return result;
         }
         finally
         {
@@ -93,25 +102,30 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
         }
 
         await CommitQualityAsync(tables, commits, Pins, quality, dataFiles, cancellationToken);
-        return new JobResult(Pins.Table, Pins.Run, snapshot.Version, snapshot.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(snapshot).Since(UnreadFields.Of(silver.Before))).WithNews(silver.Before, snapshot);
+        return ResultOf(silver, snapshot, quality, isBehind);
+    }
+
+    private JobResult ResultOf(JobTarget silver, Snapshot made, RunQuality quality, bool isBehind) =>
+        new JobResult(Pins.Table, Pins.Run, made.Version, made.RowCount, quality, default, isBehind, Fields: UnreadFields.Of(made).Since(UnreadFields.Of(silver.Before))).WithNews(silver.Before, made);
+
+    /// <summary>What the run has made of the table, which has its commit.</summary>
+    private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> MadeAsync(JobTarget silver, CancellationToken cancellationToken)
+    {
+        var (version, _, info) = await RunHistory.FindAsync(silver.Table, Pins.Run, cancellationToken)
+            ?? throw new JobSupersededException($"{Pins.Id} is over and its commit is no longer in the log.");
+        return (await silver.Table.AtVersionAsync(version, cancellationToken), RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
     }
 
     private async ValueTask<(Snapshot Snapshot, RunQuality Quality)> CommitTableAsync(SilverSteps steps, CheckedAnswer answer, JobTarget silver, long? quarantined, bool isBehind,
         CancellationToken cancellationToken)
     {
-        if (silver.IsDone)
-        {
-            var (version, _, info) = await RunHistory.FindAsync(silver.Table, Pins.Run, cancellationToken)
-                ?? throw new JobSupersededException($"{Pins.Id} is over and its commit is no longer in the log.");
-            return (await silver.Table.AtVersionAsync(version, cancellationToken),
-                RunQuality.FromJson(info.OperationMetrics![RunQuality.Metric]));
-        }
-
+        if (silver.IsDone) return await MadeAsync(silver, cancellationToken);
         var files = steps.Table.Files(answer, commits.Now);
         var quality = QualityMeasures.Of(spec, answer, steps.Table);
         // Parents whose children have not all left the quarantine are news for the next run too.
         var read = isBehind || Pins.JudgesAgain == true ? Pins.Inputs.Take(1) : Pins.Inputs;
         var moves = JobCommits.Reads(read, silver.Before).Concat(steps.Moves(answer)).Concat(Judged(silver.Before, isBehind));
+        if (IsByContract(silver.Before)) moves = moves.Append(new TxnMove(ContractShape.RunAppId, silver.Before.Position(ContractShape.RunAppId), Pins.Run));
         if (IsAnew) moves = moves.Append(new TxnMove(JobPlanner.FirstRunAppId, silver.Before.Position(JobPlanner.FirstRunAppId), Pins.Run));
         var metrics = Rows(files).Add(RunQuality.Metric, quality.ToJson()).AddRange(answer.Metrics);
         return (await commits.CommitAsync(silver, files, moves, "MERGE", metrics, JobCommits.Evolved(silver.Before, _columns), cancellationToken, properties: Properties(steps, answer, quality, quarantined, silver.Before)), quality);
@@ -137,9 +151,13 @@ internal sealed class SilverRun(OpenTables tables, JobExecution execution, JobCo
     {
         var said = before.Metadata.Configuration.GetValueOrDefault(ContractShape.Property);
         if (spec.Silver!.Contract is not { } contract || contract == said) return null;
-        var isNew = IsAnew || before.Position(JobPins.RunAppId) is null;
-        return isNew || ContractShape.TryRead(contract)!.ChangesSince(said).All(change => change.Meaning < ChangeMeaning.FillColumns) ? contract : null;
+        return IsFirst(before) || ContractShape.TryRead(contract)!.ChangesSince(said).All(change => change.Meaning < ChangeMeaning.FillColumns) ? contract : null;
     }
+
+    private bool IsFirst(Snapshot before) => IsAnew || before.Position(JobPins.RunAppId) is null;
+
+    /// <summary>Whether all runs up to this one are by what the property says, or are behind it by what it is compared with.</summary>
+    private bool IsByContract(Snapshot before) => spec.Silver!.Contract is not null && (IsFirst(before) || !ContractShape.IsLeftBehind(before));
 
     /// <summary>By what rules all rows of the quarantine have been judged.</summary>
     private IEnumerable<TxnMove> Judged(Snapshot before, bool isBehind)

@@ -56,6 +56,25 @@ public sealed class SchemaSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_a_table_and_its_columns_say_comes_with_a_commit_and_what_they_say_already_changes_nothing()
+    {
+        await TestTables.OpenAsync(_scratch.Store());
+        // As another program may have written it.
+        var first = Path.Combine(_scratch.Root, "t", "_delta_log", $"{0:D20}.json");
+        await File.WriteAllTextAsync(first, (await File.ReadAllTextAsync(first, Cancel)).Replace("\"schemaString\":\"{", "\"schemaString\":\"{ ", StringComparison.Ordinal), Cancel);
+        var table = await TestTables.OpenAsync(_scratch.Store());
+        Assert.StartsWith("{ ", table.Current.Metadata.SchemaString, StringComparison.Ordinal);
+
+        var named = await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Words = TableWords.Of("Who is known.", []) });
+        var said = await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Schema = WithCity, Words = TableWords.Of(null, [new("key", "Given out once."), new("city", "Where.")]) });
+
+        Assert.Equal(("Who is known.", table.Current.Version - 1), (named.Metadata.Description, named.Version));
+        Assert.StartsWith("{ ", named.Metadata.SchemaString, StringComparison.Ordinal);
+        Assert.Equal("Who is known.", said.Metadata.Description);
+        Assert.Equal([("key", "Given out once."), ("text", null), ("city", "Where.")], said.Schema.FieldsList.Select(field => (field.Name, TableWords.CommentOf(field))));
+    }
+
+    [Fact]
     public async Task A_column_that_is_said_to_have_no_statistics_has_none_from_then_on()
     {
         var table = await TestTables.OpenAsync(_scratch.Store());

@@ -175,7 +175,7 @@ internal sealed class EmrSimulation
             var utf8 = document.ToUtf8();
             var submission = new JobSubmission(kept.Handle, async (handle, _) => await KeepAsync(kept with { Handle = handle }));
             var execution = await remote.ExecutionAsync(engine, kept.Pins, submission, _time, CancellationToken.None);
-            var accepted = await execution.RunAsync(document, utf8, (answer, found) => answer.Document == JobDocument.Sha256Of(utf8) && answer.Execution == found.Handle.Execution
+            var accepted = await execution.RunAsync(document, utf8, _ => ValueTask.CompletedTask, (answer, found) => answer.Document == JobDocument.Sha256Of(utf8) && answer.Execution == found.Handle.Execution
                 ? Task.FromResult(answer.Execution)
                 : throw new PipelineException(FaultKind.Damaged, "Answer", "it is another's", "Look."), CancellationToken.None);
             await process.DoAsync(() => Task.FromResult(Commit(table, kept.Pins.Run, accepted)));

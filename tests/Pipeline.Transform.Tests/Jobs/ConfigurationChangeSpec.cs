@@ -196,6 +196,46 @@ public sealed class ConfigurationChangeSpec
     }
 
     [Fact]
+    public async Task A_Silver_table_that_a_release_went_on_with_which_knows_nothing_of_its_contract_is_made_anew()
+    {
+        using var lake = new TestLake(GraphOf(Contracts, Query));
+        await FillAsync(lake);
+        await lake.RunAllAsync();
+        var users = TableId.Silver("users");
+        var contract = await ContractAsync();
+        // Back at the release before, with another rule: it leaves what the log says.
+        using (var before = lake.With(GraphOf(Changed(Contracts, "regexp_like(email, '@')", "email <> ''"), Query)))
+        {
+            await AppendAsync(before, "users", Users, "9, 'dirt', '555-0009', '40', 1, 5, 'Rome', 'c', 20");
+            var spec = await before.Planner.ExpandAsync((await before.Planner.PlanAsync(users, Cancel))! with { Statements = null }, SqlDialect.DuckDb, Cancel);
+            await before.Jobs.RunAsync(spec with { Silver = spec.Silver! with { Contract = null } }, Cancel);
+            Assert.Contains(await RowsAsync(before, users), row => row.StartsWith("9|dirt|", StringComparison.Ordinal));
+            Assert.Equal(contract, await ContractAsync());
+        }
+
+        using var today = lake.With(lake.Graph);
+        Assert.Equal([$"silver/users release changed {Anew}"], await SaidAsync(today));
+        // A run that comes before it is made anew forgets nothing.
+        await AppendAsync(today, "users", Users, "10, 'j@x', '555-0010', '40', 1, 5, 'Rome', 'c', 21");
+        await today.RunAsync(users.ToString());
+        Assert.Equal([$"silver/users release changed {Anew}"], await SaidAsync(today));
+        await RunAsync(today);
+
+        Assert.Empty(await SaidAsync(today));
+        using var anew = new TestLake(lake.Graph);
+        await FillAsync(anew);
+        await AppendAsync(anew, "users", Users, "9, 'dirt', '555-0009', '40', 1, 5, 'Rome', 'c', 20");
+        await AppendAsync(anew, "users", Users, "10, 'j@x', '555-0010', '40', 1, 5, 'Rome', 'c', 21");
+        await RunAsync(anew);
+        foreach (var table in lake.Graph.Tables) Assert.Equal(await RowsAsync(anew, table), await RowsAsync(today, table));
+        // And is known from then on.
+        await AppendAsync(today, "users", Users, "11, 'k@x', '555-0011', '40', 1, 5, 'Rome', 'c', 22");
+        await RunAsync(today, () => Assert.Fail("It is made anew again."));
+
+        async Task<string?> ContractAsync() => (await lake.Lake.TryOpenAsync(users, Cancel))!.Current.Metadata.Configuration.GetValueOrDefault(ContractShape.Property);
+    }
+
+    [Fact]
     public async Task Another_key_of_masks_hashes_all_rows_anew_and_says_so()
     {
         using var lake = new TestLake(GraphOf(Contracts, Query));

@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Testing;
+using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -45,7 +46,44 @@ public sealed class EnginePlanSpec : IDisposable
         var bytes = (await _lake.Tables.TryOpenAsync(TableId.Bronze("app", "users"), Cancel))!.Current.Files.Max(file => file.Size);
 
         Assert.Null((await PlanAsync(Users, bytes + 1)).Engine);
-        Assert.Equal("emr", (await PlanAsync(Users, bytes / 2)).Engine);
+        var onSpark = await PlanAsync(Users, bytes / 2);
+        // However much it reads of Bronze, of the rows that wait it takes no more than a job's memory bears.
+        Assert.Equal(("emr", _lake.Options.MemoryBytesMax / _lake.Options.JobsMax / 32), (onSpark.Engine, onSpark.HeldBytesMax));
+    }
+
+    [Fact]
+    public async Task Bytes_of_a_run_are_bounded_in_process_and_not_on_Spark()
+    {
+        await AppendAsync(1, 2, 3);
+        var bytes = (await _lake.Tables.TryOpenAsync(TableId.Bronze("app", "users"), Cancel))!.Current.Files.Max(file => file.Size);
+        JobPlanner Planner(long autoBytes) => new(_lake.Tables, _lake.Graph, _lake.Options with { RunBytesMax = bytes, EngineAutoBytes = autoBytes, SparkEngines = [EngineKind.Emr] }, _lake.Time);
+
+        Assert.Equal(3, (await Planner(1).PlanAsync(Users, Cancel))!.Rows);
+        Assert.Equal(1, (await Planner(long.MaxValue).PlanAsync(Users, Cancel))!.Rows);
+    }
+
+    [Fact]
+    public async Task A_run_on_Spark_is_planned_with_statements_for_Spark()
+    {
+        await AppendAsync(1);
+        var pins = await PlanAsync(Users, 1);
+        await PlannerOf(_lake.Graph, 1).ExpandAsync(pins, SqlDialect.Spark, Cancel);
+
+        var kept = await _lake.Lake.Store.TryGetAsync(JobStatements.PathOf(Users, pins.Statements!), Cancel);
+        Assert.Equal(SqlDialect.Spark.Engine, JobStatements.Read("Statements", pins.Statements!, kept).Dialect);
+    }
+
+    [Fact]
+    public async Task A_table_that_masks_is_made_in_process_and_says_why_where_there_is_another_engine()
+    {
+        await AppendAsync(1);
+        var graph = TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long, mask = hash } }, key = [user_id] }");
+
+        var pins = (await PlannerOf(graph, 1).PlanAsync(Users, Cancel))!;
+        var alone = (await new JobPlanner(_lake.Tables, graph, _lake.Options, _lake.Time).PlanAsync(Users, Cancel))!;
+
+        Assert.Equal((null, EngineRule.OfMasks, null), (pins.Engine, pins.EngineWhy, alone.EngineWhy));
+        Assert.True((await PlannerOf(graph, 1).ExpandAsync(pins, SqlDialect.DuckDb, Cancel)).Silver!.Masks);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Transform.Tests.Jobs;
@@ -64,5 +65,21 @@ public sealed class EngineRuleSpec
         Assert.True(EngineRule.MayBeSpark(EngineKind.Emr, Both with { Engine = EngineKind.Duckdb }));
         Assert.False(EngineRule.MayBeSpark(EngineKind.Duckdb, Both));
         Assert.False(EngineRule.Weighs(EngineKind.Emr, Both));
+    }
+
+    [Fact]
+    public void A_table_that_masks_is_never_Sparks_and_is_named_where_it_would_be()
+    {
+        var graph = TestGraph.Of("""
+            masked { from = bronze/app/masked, columns { id { type = long }, email { type = string, mask = hash } }, key = [id] }
+            here { from = bronze/app/masked, engine = duckdb, columns { id { type = long }, email { type = string, mask = hash } }, key = [id] }
+            plain { from = bronze/app/plain, columns { id { type = long } }, key = [id] }
+            """, "heads { sql = \"heads.sql\" }", ("heads.sql", "SELECT COUNT(*) AS heads FROM silver.plain"));
+        IEnumerable<bool> Of(TransformOptions options) => graph.Tables.Select(table => EngineRule.MayBeSpark(graph, table, options));
+
+        Assert.Equal([false, false, true, true], Of(Both));
+        Assert.Equal([false, false, false, false], Of(Nothing));
+        Assert.Equal([TableId.Silver("masked")], EngineRule.KeptByMasks(graph, Both));
+        Assert.Empty(EngineRule.KeptByMasks(graph, Nothing));
     }
 }

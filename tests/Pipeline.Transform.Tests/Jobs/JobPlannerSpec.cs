@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using Apache.Arrow;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
@@ -58,6 +60,7 @@ public sealed class JobPlannerSpec : IDisposable
 
         Assert.Equal((Users, 1, _lake.Time.GetUtcNow(), 2, TestLake.Start), (pins.Table, pins.Run, pins.RequestedAt, pins.Rows, pins.ReflectsUntil!.Value.AddTicks(-(pins.ReflectsUntil.Value.Ticks % TimeSpan.TicksPerSecond))));
         Assert.Equal((null, null), (pins.HeldRowsMax, pins.HeldBytesMax));
+        Assert.True(pins is { IsAnew: null, JudgesAgain: null, Redrives: null, BronzeAhead: null });
         Assert.Equal([new PinnedInput(AppUsers, After: null, version)], pins.Inputs.Select(Version));
         Assert.Equal(((await OpenAsync(AppUsers)).Current.Metadata.Id, (await OpenAsync(AppUsers)).Current.CommitId), (pins.Inputs[0].Id, pins.Inputs[0].Commit));
         Assert.Equal([new PinnedTarget(Users, null), new PinnedTarget(Held, null), new PinnedTarget(Deleted, null)], pins.Targets);
@@ -99,6 +102,8 @@ public sealed class JobPlannerSpec : IDisposable
         Assert.Null(await NewPlanner().DroppedByAsync(Users, Cancel));
         _lake.Time.Advance(TimeSpan.FromDays(40));
         Assert.Equal(AppUsers, await NewPlanner().DroppedByAsync(Users, Cancel));
+        var fault = await Assert.ThrowsAsync<PipelineException>(async () => await NewPlanner().PlanAsync(Users, Cancel));
+        Assert.Equal((FaultKind.Missing, "what has come to bronze/app/users since it was read last can no longer be read: it has asked for nothing for longer than versions are kept"), (fault.Kind, fault.Cause));
         // It reads no Bronze table; this one has read all there is.
         Assert.Null(await NewPlanner().DroppedByAsync(TableId.Gold("heads"), Cancel));
         Assert.Null(await NewPlanner().DroppedByAsync(Teams, Cancel));
@@ -121,20 +126,77 @@ public sealed class JobPlannerSpec : IDisposable
         Assert.Null(await NewPlanner().PlanAsync(Users, Cancel));
         Assert.Equal(2, (await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Users)!, Cancel))!.Redrives);
         Assert.Null(await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Teams)!, Cancel));
+        // New rows are no reason to judge any again.
+        await AppendTeamAsync(8);
+        Assert.Null(await NewPlanner().PlanRedriveAsync(_lake.Graph.TrySilver(Teams)!, Cancel));
+    }
+
+    [Fact]
+    public async Task Rows_that_other_rules_have_judged_are_judged_again_by_themselves_and_of_none_there_is_nothing_to_do()
+    {
+        await AppendTeamAsync(7);
+        await AppendUsersAsync(1, -2);
+        await _lake.RunAllAsync();
+        Assert.Equal((1, 0), ((await OpenAsync(Held)).Current.RowCount, (await OpenAsync(TableId.Quarantine("teams"))).Current.RowCount));
+        var other = TestGraph.Of(Contracts.Replace("user_id > 0", "user_id > -9", StringComparison.Ordinal)
+            .Replace("key = [team_id] }", "key = [team_id], rules = [ { name = is_positive, check = \"team_id > 0\" } ] }", StringComparison.Ordinal));
+        var planner = new JobPlanner(new OpenTables(_lake.Lake), other, _lake.Options, _lake.Time);
+
+        Assert.True(await planner.PlanAsync(Users, Cancel) is { JudgesAgain: true, Redrives: null, Rows: 0 });
+        Assert.Null(await planner.PlanAsync(Teams, Cancel));
+    }
+
+    [Fact]
+    public async Task A_table_that_was_removed_is_made_anew_under_the_next_number_though_rows_wait_beside_it()
+    {
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        Assert.Equal(1, (await OpenAsync(Held)).Current.RowCount);
+        var run = (await OpenAsync(Users)).Current.Position(JobPins.RunAppId);
+        await RemoveAsync(Users);
+
+        var pins = (await NewPlanner().PlanAsync(Users, Cancel))!;
+
+        Assert.Equal(run + 1, pins.Run);
+        Assert.True(pins is { IsAnew: true, JudgesAgain: null, HeldRowsMax: 1 });
+        Assert.Equal([new PinnedInput(AppUsers, After: null, 1)], pins.Inputs.Select(Version));
+    }
+
+    [Fact]
+    public async Task What_a_run_read_last_is_known_by_its_commit_where_a_checkpoint_tells_the_version()
+    {
+        await AppendUsersAsync(1);
+        var bronze = await OpenAsync(AppUsers);
+        var made = Assert.IsType<CommitResult.Committed>(await bronze.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
+        {
+            Properties = ImmutableDictionary<string, string?>.Empty.Add("delta.checkpointInterval", "2"),
+        }, Cancel)).Snapshot;
+        await bronze.PendingCheckpoint;
+        Assert.Equal((2, null), ((await OpenAsync(AppUsers)).Current.Version, (await OpenAsync(AppUsers)).Current.CommitId));
+
+        Assert.Equal((made.Version, made.CommitId), ((await NewPlanner().PlanAsync(Users, Cancel))!.Inputs[0].Version, (await NewPlanner().PlanAsync(Users, Cancel))!.Inputs[0].Commit));
     }
 
     [Fact]
     public async Task A_run_is_expanded_to_what_it_is_a_switch_and_one_for_another_dialect_than_its_statements()
     {
+        await AppendTeamAsync(7);
+        await _lake.RunAsync("silver/teams");
         await AppendUsersAsync(1);
         var pins = await PlannedAsync(Users);
-        Assert.Equal(SqlDialect.DuckDb, (await NewPlanner().ExpandAsync(pins, SqlDialect.DuckDb, Cancel)).Dialect);
+        var duck = await NewPlanner().ExpandAsync(pins, SqlDialect.DuckDb, Cancel);
 
         var spark = await NewPlanner().ExpandAsync(pins, SqlDialect.Spark, Cancel);
         var switched = await NewPlanner().ExpandAsync(pins with { RebuiltFrom = TableId.Silver("users__rebuild") }, SqlDialect.DuckDb, Cancel);
 
-        Assert.Equal((SqlDialect.Spark, JobKind.Silver), (spark.Dialect, spark.Kind));
+        Assert.Equal((SqlDialect.DuckDb, SqlDialect.Spark, JobKind.Silver), (duck.Dialect, spark.Dialect, spark.Kind));
+        Assert.NotEqual(duck.Silver!.Checked, spark.Silver!.Checked);
         Assert.Equal(JobKind.Switch, switched.Kind);
+        // Those that it was planned with are kept before anything of it is committed. What the tables that it reads have, their versions say.
+        var kept = JobStatements.Read("Statements", pins.Statements!, await _lake.Lake.Store.TryGetAsync(JobStatements.PathOf(Users, pins.Statements!), Cancel));
+        Assert.Equal(duck.Silver.Checked, kept.Silver!.Checked);
+        Assert.Equal([AppUsers, Teams], kept.Inputs.Select(input => input.Table));
+        Assert.All(kept.Inputs, input => Assert.Empty(input.Columns));
     }
 
     [Fact]
@@ -146,7 +208,7 @@ public sealed class JobPlannerSpec : IDisposable
 
         var pins = await PlannedAsync(Users);
 
-        Assert.Equal((1, 2), (pins.Inputs[0].Version, pins.Rows));
+        Assert.Equal((1, 2, null), (pins.Inputs[0].Version, pins.Rows, pins.BronzeAhead));
         Assert.InRange(pins.ReflectsUntil!.Value, TestLake.Start, TestLake.Start.AddSeconds(30));
         Assert.Equal(2, (await new JobPlanner(_lake.Tables, _lake.Graph, _lake.Options with { RunRowsMax = 4 }, _lake.Time).PlanAsync(Users, Cancel))!.Inputs[0].Version);
     }
@@ -237,6 +299,43 @@ public sealed class JobPlannerSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_that_was_made_from_a_version_which_is_gone_or_is_another_now_is_damaged()
+    {
+        await AppendUsersAsync(1);
+        await AppendUsersAsync(2);
+        await _lake.RunAllAsync();
+        await RemoveLastCommitAsync(AppUsers);
+
+        var gone = await Assert.ThrowsAsync<PipelineException>(async () => await NewPlanner().PlanAsync(Users, Cancel));
+        await AppendUsersAsync(3);
+        var other = await Assert.ThrowsAsync<PipelineException>(async () => await NewPlanner().PlanAsync(Users, Cancel));
+
+        Assert.Equal("it was made from version 2 of bronze/app/users, which is now at version 1: it was made anew, or restored from an older copy", gone.Cause);
+        Assert.Equal("it was made from version 2 of bronze/app/users, which is another one now: it was restored from an older copy, and rows have come since", other.Cause);
+    }
+
+    [Fact]
+    public async Task What_is_read_as_a_whole_may_be_older_than_it_was_or_another_table()
+    {
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        await AppendUsersAsync(2);
+        await _lake.RunAllAsync();
+        var heads = TableId.Gold("heads");
+        Assert.Null(await PlanAsync(heads));
+        var version = (await OpenAsync(Users)).Current.Version;
+
+        await RemoveLastCommitAsync(Users);
+        var older = (await NewPlanner().PlanAsync(heads, Cancel))!;
+        await RemoveAsync(Users);
+        await _lake.RunAsync("silver/users");
+        var anew = (await NewPlanner().PlanAsync(heads, Cancel))!;
+
+        Assert.Equal(new PinnedInput(Users, After: null, version - 1), Version(older.Inputs[0]));
+        Assert.Equal(new PinnedInput(Users, After: null, (await OpenAsync(Users)).Current.Version), Version(anew.Inputs[0]));
+    }
+
+    [Fact]
     public async Task The_document_of_a_first_run_names_all_files_and_that_of_a_later_one_the_new_ones()
     {
         await AppendTeamAsync(7);
@@ -260,6 +359,7 @@ public sealed class JobPlannerSpec : IDisposable
         Assert.Equal(["error:is_positive", "is_positive", "malformed_json", "required:team_id", "required:user_id", "team_exists", "type:team_id", "type:user_id"], later.Silver.Dimensions.Keys.Order(StringComparer.Ordinal));
         Assert.Equal((Dimension.Completeness, Dimension.Consistency), (later.Silver.Dimensions["required:team_id"], later.Silver.Dimensions["team_exists"]));
         Assert.Contains("_rules", later.Silver.Quarantine.Select(column => column.Name));
+        Assert.True(later.Silver is { Masks: null, AddsFields: null, SnapshotEpoch: null, Mended: null });
     }
 
     [Fact]
@@ -307,10 +407,23 @@ public sealed class JobPlannerSpec : IDisposable
         var second = await PlannedAsync(TableId.Gold("members"));
 
         Assert.Equal((TableId.Gold("members"), 1, null, _lake.Time.GetUtcNow()), (first.Table, first.Run, first.Rows, first.RequestedAt));
+        Assert.Null(first.IsAnew);
         Assert.Equal([new PinnedInput(Users, null, (await OpenAsync(Users)).Current.Version)], first.Inputs.Select(Version));
         Assert.Equal([new PinnedTarget(TableId.Gold("members"), null)], first.Targets);
         Assert.Equal(2, second.Run);
         Assert.Equal([new PinnedTarget(TableId.Gold("members"), (await OpenAsync(TableId.Gold("members"))).Current.Version)], second.Targets);
+    }
+
+    [Fact]
+    public async Task A_Gold_table_is_made_whole_when_somebody_says_so_though_it_reflects_its_inputs()
+    {
+        var heads = TableId.Gold("heads");
+        Assert.Null(await _lake.Planner.PlanWholeAsync(heads, Cancel));
+        await AppendUsersAsync(1);
+        await _lake.RunAllAsync();
+        Assert.Null(await PlanAsync(heads));
+
+        Assert.True(await _lake.Planner.PlanWholeAsync(heads, Cancel) is { Run: 2, IsAnew: true });
     }
 
     [Fact]
@@ -392,11 +505,19 @@ public sealed class JobPlannerSpec : IDisposable
     /// <summary>The Bronze table with fewer commits than before, as a new look at the lake finds it.</summary>
     private async Task<JobPlanner> AfterBronzeIsMadeAnewAsync()
     {
-        var bronze = await OpenAsync(AppUsers);
-        foreach (var file in await bronze.Store.ListAsync($"{bronze.Path}/", startAt: null, Cancel).ToListAsync(Cancel)) await bronze.Store.DeleteAsync(file.Path, Cancel);
+        await RemoveAsync(AppUsers);
         await AppendUsersAsync(1);
         return NewPlanner();
     }
+
+    private async Task RemoveAsync(TableId table)
+    {
+        foreach (var file in await _lake.Lake.Store.ListAsync($"{table}/", startAt: null, Cancel).ToListAsync(Cancel)) await _lake.Lake.Store.DeleteAsync(file.Path, Cancel);
+    }
+
+    /// <summary>As a table is that was restored from a copy made before it.</summary>
+    private async Task RemoveLastCommitAsync(TableId table) =>
+        await _lake.Lake.Store.DeleteAsync($"{table}/_delta_log/{(await OpenAsync(table)).Current.Version:D20}.json", Cancel);
 
     private JobPlanner NewPlanner() => new(new OpenTables(_lake.Lake), _lake.Graph, _lake.Options, _lake.Time);
 }

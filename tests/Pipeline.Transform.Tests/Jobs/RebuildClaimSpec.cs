@@ -118,6 +118,38 @@ public sealed class RebuildClaimSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_was_built_is_copied_once_however_long_it_takes_and_whatever_is_committed_before_the_switch()
+    {
+        using var lake = new TestLake(GraphOf("< 9"), runRowsMax: 2, isRemote: true);
+        await FillAsync(lake);
+        var copied = new List<string>();
+        var store = (RemoteStore)lake.Lake.Store;
+        store.BeforeUpload = Copying;
+        // Killed when all is copied; then the pipeline has a run, so that the next switch is another run.
+        var first = new TableRebuild(lake.Lake, GraphOf("< 4"), lake.Options, lake.Time) { BeforeCommit = table => { if (table == Users) throw new IOException("killed"); } };
+        await Assert.ThrowsAsync<IOException>(() => first.RunAsync(Users, withDependents: false, _ => { }, Cancel));
+        Assert.True(copied.Distinct().Count() > 2, string.Join('\n', copied));
+        store.BeforeUpload = null;
+        await AppendUserAsync(lake, 9);
+        Assert.NotNull(await lake.RunAsync("silver/users"));
+        copied.Clear();
+        store.BeforeUpload = Copying;
+
+        await new TableRebuild(lake.Lake, GraphOf("< 4"), lake.Options, lake.Time).RunAsync(Users, withDependents: false, _ => { }, Cancel);
+
+        Assert.Single(copied);
+        Assert.Equal(Enumerable.Range(1, 9).Select(user => $"{user}|u{user}"), await lake.RowsAsync(Rows));
+
+        void Copying(string path)
+        {
+            if (!path.StartsWith("silver/users/x-", StringComparison.Ordinal)) return;
+            copied.Add(path);
+            // Two of them take longer than a job may.
+            lake.Time.Advance(0.7 * lake.Options.JobTimeMax);
+        }
+    }
+
+    [Fact]
     public async Task A_claim_of_a_process_that_is_gone_is_taken_over_and_one_of_another_machine_when_it_is_silent()
     {
         await FillAsync();
@@ -162,14 +194,17 @@ public sealed class RebuildClaimSpec : IDisposable
         };
     }
 
-    private async Task FillAsync()
+    private async Task FillAsync(TestLake? other = null)
     {
-        await _lake.AppendAsync("bronze/app/teams", TestLake.BronzeColumns("team_id long", "title string"), "SELECT * FROM (VALUES (1::BIGINT, 'red', 'c', 1), (2, 'crimson', 'c', 2)) AS v(team_id, title, _op, _position)");
-        for (var user = 1; user <= 8; user++)
-            await _lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long", "name string", "team_id long"), $"SELECT {user}::BIGINT AS user_id, 'u{user}' AS name, {user % 2 + 1}::BIGINT AS team_id, 'c' AS _op, {user} AS _position");
-        await _lake.RunAllAsync();
-        Assert.Equal(8, (await _lake.RowsAsync(Rows)).Count);
+        var lake = other ?? _lake;
+        await lake.AppendAsync("bronze/app/teams", TestLake.BronzeColumns("team_id long", "title string"), "SELECT * FROM (VALUES (1::BIGINT, 'red', 'c', 1), (2, 'crimson', 'c', 2)) AS v(team_id, title, _op, _position)");
+        for (var user = 1; user <= 8; user++) await AppendUserAsync(lake, user);
+        await lake.RunAllAsync();
+        Assert.Equal(8, (await lake.RowsAsync(Rows)).Count);
     }
+
+    private static Task<long> AppendUserAsync(TestLake lake, int user) => lake.AppendAsync("bronze/app/users", TestLake.BronzeColumns("user_id long", "name string", "team_id long"),
+        $"SELECT {user}::BIGINT AS user_id, 'u{user}' AS name, {user % 2 + 1}::BIGINT AS team_id, 'c' AS _op, {user} AS _position");
 
     /// <summary>As of titles of less than four letters.</summary>
     private async Task AssertAsync()

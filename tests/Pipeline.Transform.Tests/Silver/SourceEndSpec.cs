@@ -14,7 +14,15 @@ public sealed class SourceEndSpec
         for (var i = 0; i < inOrder.Length; i++)
             for (var j = 0; j < inOrder.Length; j++) Assert.Equal(i > j, inOrder[i].IsAfter(inOrder[j]));
         Assert.Equal(new SourceEnd(2, null), SourceEnd.Last([null, new SourceEnd(2, null), new SourceEnd(1, 5)]));
+        Assert.Equal(new SourceEnd(2, null), SourceEnd.Last([new SourceEnd(1, 5), null, new SourceEnd(2, null)]));
         Assert.Null(SourceEnd.Last([null]));
+    }
+
+    [Fact]
+    public void Is_told_from_everything_else_that_a_table_remembers()
+    {
+        Assert.All((string[])["truncated", "truncated#3", SourceEnd.SnapshotAppId], appId => Assert.True(SourceEnd.Is(appId)));
+        Assert.All((string[])["run", "truncated#", "truncated#x", "truncated 3", "snapshot"], appId => Assert.False(SourceEnd.Is(appId)));
     }
 
     [Fact]
@@ -56,6 +64,9 @@ public sealed class SourceEndSpec
         Assert.Equal(1, await MoveAsync(one, 1, isSnapshot: true, long.MaxValue));
         Assert.Equal(1, await MoveAsync(stream, 2, isSnapshot: false, 5));
         Assert.Null(await MoveAsync(two, 2, isSnapshot: true, 5));
+        // What was left behind of an epoch before is never finished.
+        Assert.Null(await MoveAsync(new SplitId("app", "snapshot/3"), 1, isSnapshot: true, 7));
+        Assert.Equal(2, await MoveAsync(two, 2, isSnapshot: true, long.MaxValue));
 
         async Task<int?> MoveAsync(SplitId split, int epoch, bool isSnapshot, long to)
         {

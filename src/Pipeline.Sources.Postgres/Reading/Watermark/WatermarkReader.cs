@@ -232,7 +232,7 @@ internal sealed class WatermarkReader(
         if (!isDue && !(_quietLooks > 0 && await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken))) return;
         _lookedForFallenAt = services.Time.GetTimestamp();
         var doubt = await FallenTimes.FindAsync(connection, described, watermark, _split, _newest, _thing, cancellationToken);
-        if (looks.Doubt(_split.Id, doubt)) _log.RowsMayBePassedBy(doubt!.Thing, doubt.Cause, doubt.NextStep);
+        if (looks.Doubt(_split.Id, doubt, services.Time) is { } told) _log.RowsMayBePassedBy(told.Thing, told.Cause, told.NextStep);
     }
 
     /// <summary>A table that was truncated, or restored, numbers its changes with numbers that have been read.</summary>

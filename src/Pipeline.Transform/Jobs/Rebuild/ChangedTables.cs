@@ -22,6 +22,8 @@ public sealed class ChangedTables(OpenTables tables, TransformGraph graph, Trans
         if (graph.TrySilver(table) is not { } contract) return [];
         var now = ContractShape.Of(AddedColumns.Of(made.Current).Extend(await options.KeyedAsync(contract, cancellationToken)));
         var changes = now.ChangesSince(made.Current.Metadata.Configuration.GetValueOrDefault(ContractShape.Property));
+        if (ContractShape.IsLeftBehind(made.Current) && changes.All(change => change.Part != ChangedPart.Release))
+            changes = [new ContractChange(ChangedPart.Release, "", ChangeKind.Changed, ChangeMeaning.Rebuild), .. changes];
         if (changes.All(change => change.Meaning != ChangeMeaning.JudgeQuarantine)) return changes;
         var isEmpty = (await tables.TryOpenAsync(TableId.Quarantine(table.Name), cancellationToken))?.Current.RowCount is null or 0;
         return isEmpty ? [.. changes.Select(change => change.Meaning == ChangeMeaning.JudgeQuarantine ? change with { Meaning = ChangeMeaning.Nothing } : change)] : changes;

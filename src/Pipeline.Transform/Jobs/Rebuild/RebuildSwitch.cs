@@ -1,11 +1,7 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
-using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
-using Pipeline.Delta.Storage;
-using Pipeline.Delta.Table;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Silver;
@@ -18,7 +14,7 @@ namespace Pipeline.Transform.Jobs.Rebuild;
 /// </summary>
 internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPins pins, DataFileOptions dataFiles)
 {
-    private const int CopyBytes = 8 << 20;
+    private RebuildCopies _copies = null!;
 
     public async Task<JobResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -34,6 +30,7 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
     {
         var built = await BuiltAsync(builtId, cancellationToken) ?? throw new PipelineException(FaultKind.Damaged, $"Table {pins.Table}", $"what was rebuilt for it in {builtId} is gone", $"Run './pipeline rebuild {pins.Table}' again.");
         var target = await commits.OpenAsync(pins.Table, built.Schema.FieldsList, everyRun: true, cancellationToken);
+        _copies = new RebuildCopies(tables.Lake.Store, target.Before.Position(JobPlanner.FirstRunAppId));
         if (target.IsDone)
         {
             var (version, _, info) = await RunHistory.FindAsync(target.Table, pins.Run, cancellationToken)
@@ -45,7 +42,8 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
         var reflected = Reflected.AllOf(built).Where(read => read.Id is not null).Select(read => Reflected.AppId(read.Table, read.Id!)).ToHashSet(StringComparer.Ordinal);
         var moves = built.Txns.Values.Where(txn => reflected.Contains(txn.AppId) || SourceEnd.Is(txn.AppId) || txn.AppId == JobPlanner.JudgingAppId).Select(txn => new TxnMove(txn.AppId, target.Before.Position(txn.AppId), txn.Version))
             .Concat(target.Before.Position(JobPlanner.RedrivesAppId) is { } redrives and > 0 ? [new TxnMove(JobPlanner.RedrivesAppId, redrives, 0)] : [])
-            .Append(new TxnMove(JobPlanner.FirstRunAppId, target.Before.Position(JobPlanner.FirstRunAppId), pins.Run)).Where(move => move.From != move.To);
+            .Append(new TxnMove(JobPlanner.FirstRunAppId, target.Before.Position(JobPlanner.FirstRunAppId), pins.Run))
+            .Append(new TxnMove(ContractShape.RunAppId, target.Before.Position(ContractShape.RunAppId), pins.Run)).Where(move => move.From != move.To);
         return (target.Before, await CommitAsync(target, builtId, built, moves, ImmutableDictionary<string, string>.Empty.Add(RunQuality.Metric, quality.ToJson()), cancellationToken), quality);
     }
 
@@ -70,7 +68,8 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
     private async ValueTask<Snapshot> CommitAsync(JobTarget target, TableId builtId, Snapshot? built, IEnumerable<TxnMove> moves, ImmutableDictionary<string, string> metrics, CancellationToken cancellationToken)
     {
         var adds = new List<AddFile>();
-        foreach (var file in built?.Files ?? []) adds.Add(await CopyAsync(target.Id, builtId, file, cancellationToken));
+        foreach (var file in built?.Files ?? [])
+            adds.Add(file with { Path = await _copies.EnsureAsync(target.Id, builtId, built!.Metadata.Id, file, cancellationToken), ModifiedAt = commits.Now, DataChange = true });
         var files = target.Replaced(new MergeFiles(adds, [], built?.RowCount ?? 0), commits.Now);
         return await commits.CommitAsync(target, files, moves, "REBUILD", metrics.Add("numRowsAdded", $"{built?.RowCount ?? 0}"), built?.Schema, cancellationToken, replacesSchema: true, properties: PropertiesOf(built, target.Before));
     }
@@ -88,25 +87,6 @@ internal sealed class RebuildSwitch(OpenTables tables, JobCommits commits, JobPi
 
         var added = AddedColumns.Of(before).And(AddedColumns.Of(built)).ToJson();
         return added == before.Metadata.Configuration.GetValueOrDefault(AddedColumns.Property) ? properties : properties.Add(AddedColumns.Property, added);
-    }
-
-    /// <summary>A file of the table itself: what was built goes when the run is over. Where it was copied before, it is left.</summary>
-    private async ValueTask<AddFile> CopyAsync(TableId to, TableId from, AddFile file, CancellationToken cancellationToken)
-    {
-        var store = tables.Lake.Store;
-        var directory = ExecutionDirectory.Of(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pins.Id}\0{file.Path}")))[..32]);
-        var path = $"{directory}/{file.Path[(file.Path.LastIndexOf('/') + 1)..]}";
-        var (source, target) = (TableFilePath.In(store, from.ToString(), file.Path), $"{to}/{path}");
-        if ((await store.TryStatAsync(target, cancellationToken))?.Size != file.Size) await CopyAsync(store, source, target, file.Size, cancellationToken);
-        return file with { Path = path, ModifiedAt = commits.Now, DataChange = true };
-    }
-
-    private static async ValueTask CopyAsync(IObjectStore store, string from, string to, long size, CancellationToken cancellationToken)
-    {
-        await using var upload = await store.OpenUploadAsync(to, cancellationToken);
-        for (long at = 0; at < size; at += CopyBytes)
-            await upload.Content.WriteAsync(await store.GetRangeAsync(from, at, (int)Math.Min(CopyBytes, size - at), cancellationToken), cancellationToken);
-        await upload.CompleteAsync(cancellationToken);
     }
 
     /// <summary>Of all runs that have built it, as if they had been one.</summary>

@@ -137,6 +137,7 @@ public sealed class TableRebuild
         // The types are of a look at some rows, and all were judged by them: what the live table has does not leave it because of a look.
         while (added.AsWideAs(await AddedAsync(beside, cancellationToken)) is var wider && wider.Since(added) is not null)
             await BuildAsync(contract, added = wider, claim, progress, cancellationToken);
+        await CopyAsync(contract.Table, beside, cancellationToken);
 
         for (var races = 0; ; races++)
         {
@@ -152,6 +153,18 @@ public sealed class TableRebuild
                 // A run of the pipeline came first; what it began is finished before.
                 await FinishAsync(contract.Table, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Before the switch, a file at a time: a table takes as long as it takes, and the switch, which others' commits begin again, has little to do.</summary>
+    private async ValueTask CopyAsync(TableId table, TableId beside, CancellationToken cancellationToken)
+    {
+        var copies = new RebuildCopies(_lake.Store, (await _tables.TryOpenAsync(table, cancellationToken))?.Current.Position(JobPlanner.FirstRunAppId));
+        foreach (var (to, from) in TablesBeside(table).Zip(TablesBeside(beside)))
+        {
+            if (await _tables.TryOpenAsync(from, cancellationToken) is not { } built) continue;
+            foreach (var file in built.Current.Files)
+                await _limit.RunAsync($"Table {to}", $"copying {file.Path} of {from}", cancel => copies.EnsureAsync(to, from, built.Current.Metadata.Id, file, cancel), cancellationToken, isDivisible: false);
         }
     }
 

@@ -27,9 +27,10 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
 
     private TimeSpan Now => time.GetElapsedTime(_startedAt);
 
+    /// <param name="require">Asked before an execution is drawn, and where an answer is not as it was: throws where the run is not wanted any more.</param>
     /// <param name="accept">Looks whether an answer is so.</param>
     /// <exception cref="PipelineException">The run has failed, or its answer is wrong.</exception>
-    public async Task<T> RunAsync<T>(JobDocument document, byte[] utf8, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
+    public async Task<T> RunAsync<T>(JobDocument document, byte[] utf8, Func<CancellationToken, ValueTask> require, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
     {
         var sha256 = JobDocument.Sha256Of(utf8);
         var path = await artifacts.PutDocumentAsync(pins.Table, pins.Run, utf8, cancellationToken);
@@ -45,6 +46,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
                         await LookAsync(cancellationToken);
                         break;
                     case RunStep.Claim claim:
+                        await require(cancellationToken);
                         await ClaimAsync(claim.Number, cancellationToken);
                         break;
                     case RunStep.TakeAway taken:
@@ -62,11 +64,11 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
                         await WaitAsync(LookAgain, cancellationToken);
                         break;
                     case RunStep.Submit submit:
-                        if (await SubmitAsync(submit.Number, document, path, sha256, cancellationToken) is { } submitted && await EndAsync(new FoundExecution(submitted, ExecutionStage.Pending, sha256, time.GetUtcNow()), isOurs: true, accept, cancellationToken) is { } answered)
+                        if (await SubmitAsync(submit.Number, document, path, sha256, cancellationToken) is { } submitted && await EndAsync(new FoundExecution(submitted, ExecutionStage.Pending, sha256, time.GetUtcNow()), isOurs: true, require, accept, cancellationToken) is { } answered)
                             return answered;
                         break;
                     case RunStep.Adopt adopt:
-                        if (await EndAsync(adopt.Execution, isOurs: false, accept, cancellationToken) is { } adopted) return adopted;
+                        if (await EndAsync(adopt.Execution, isOurs: false, require, accept, cancellationToken) is { } adopted) return adopted;
                         break;
                     case var other:
                         throw new InvalidOperationException($"Unknown step {other}.");
@@ -170,7 +172,7 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
     }
 
     /// <summary>Waits for the end of an execution and takes its answer; null: it is of no use, and another has to be submitted.</summary>
-    private async Task<T?> EndAsync<T>(FoundExecution execution, bool isOurs, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
+    private async Task<T?> EndAsync<T>(FoundExecution execution, bool isOurs, Func<CancellationToken, ValueTask> require, Func<JobAnswer, FoundExecution, Task<T>> accept, CancellationToken cancellationToken) where T : class
     {
         TimeSpan? cancelledAt = null;
         var isTooLong = false;
@@ -195,9 +197,11 @@ internal sealed class RemoteExecution(IRemoteEngine engine, JobArtifacts artifac
             {
                 return await accept(answer, execution);
             }
-            catch (PipelineException e) when (e.Kind == FaultKind.Damaged && !isOurs)
+            catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
             {
-                // Not all of it is there any more: it was begun to be used once before.
+                // Not all of it is there any more: another may have taken it over and used it.
+                await require(cancellationToken);
+                if (isOurs) throw;
                 Spoil(name.Execution);
                 return null;
             }

@@ -17,6 +17,7 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
 
     private readonly List<Entry> _entries = [];
     private readonly List<string> _told = [];
+    private readonly Dictionary<JobHandle, Task> _endings = [];
 
     public string Name => Named;
 
@@ -48,6 +49,12 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
     /// <summary>Told before a submission is looked at.</summary>
     public Action<RemoteJob>? Submitting { get; set; }
 
+    /// <summary>Told of each search, by whoever makes it.</summary>
+    public Action? Searching { get; set; }
+
+    /// <summary>Awaited by whoever observes an execution, before he sees anything.</summary>
+    public Func<Task>? Observing { get; set; }
+
     public int Searches { get; private set; }
 
     public int Submitted => Told.Count(told => told.StartsWith("submitted", StringComparison.Ordinal));
@@ -57,6 +64,7 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
 
     public ValueTask<ImmutableArray<FoundExecution>> FindAsync(JobName run, DateTimeOffset since, CancellationToken cancellationToken)
     {
+        Searching?.Invoke();
         lock (_entries)
         {
             Searches++;
@@ -89,6 +97,7 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
     public async ValueTask<FoundExecution> ObserveAsync(JobHandle handle, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (Observing is { } observing) await observing();
         Entry entry;
         lock (_entries) entry = Find(handle);
         if (entry.Found.Stage is ExecutionStage.Pending or ExecutionStage.Running && EndsAs is { } end) await EndAsync(handle, end);
@@ -110,8 +119,13 @@ internal sealed class EngineElsewhere(IJobEngine interpreter, IObjectStore store
     public ValueTask<PipelineException> ExplainAsync(FoundExecution failed, AnsweredFailure? said, CancellationToken cancellationToken) =>
         ValueTask.FromResult(said?.ToException() ?? new PipelineException(FaultKind.Unreachable, "Step", $"it is {failed.Stage}", "Look."));
 
-    /// <summary>Ends an execution; one that succeeds has done its work.</summary>
-    public async Task EndAsync(JobHandle handle, ExecutionStage stage)
+    /// <summary>Ends an execution, once, whoever sees it; one that succeeds has done its work.</summary>
+    public Task EndAsync(JobHandle handle, ExecutionStage stage)
+    {
+        lock (_entries) return _endings.TryGetValue(handle, out var ending) ? ending : _endings[handle] = Task.Run(() => FinishAsync(handle, stage), CancellationToken.None);
+    }
+
+    private async Task FinishAsync(JobHandle handle, ExecutionStage stage)
     {
         Entry entry;
         lock (_entries) entry = Find(handle);

@@ -20,6 +20,8 @@ public sealed class RemoteExecutionSpec : IDisposable
     private readonly EngineElsewhere _engine;
     private readonly RemoteRuns _remote;
     private readonly List<string> _intended = [];
+    private readonly AsyncLocal<int> _who = new();
+    private int _runs;
 
     public RemoteExecutionSpec()
     {
@@ -180,18 +182,58 @@ public sealed class RemoteExecutionSpec : IDisposable
     [Fact]
     public async Task Two_who_run_the_same_run_have_one_execution()
     {
-        var spec = await SpecAsync();
-        _engine.EndsAs = null;
+        var both = await BothAsync(await SpecAsync());
 
-        Task[] both = [RunAsync(spec, isPumped: false), RunAsync(spec, isPumped: false)];
-        await PumpAsync(() => _engine.Active.Count == 1);
-        await PumpAsync(() => _engine.Searches > 1);
         _engine.EndsAs = ExecutionStage.Succeeded;
         await PumpAsync(() => both.All(task => task.IsCompleted));
 
         // The table takes the run once; the other finds it done.
         Assert.True(both.Any(task => task.IsCompletedSuccessfully), string.Join('\n', both.Select(task => task.Exception)));
+        Assert.All(both, task => Assert.True(task.IsCompletedSuccessfully || task.Exception!.InnerException is JobSupersededException, $"{task.Exception}"));
         Assert.Equal((1, 0), (_engine.Submitted, _engine.Doubled));
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task Who_sees_the_end_of_an_execution_when_another_has_committed_it_executes_nothing()
+    {
+        var wakes = new TaskCompletionSource();
+        _engine.Observing = () => _who.Value == 2 ? wakes.Task : Task.CompletedTask;
+        var both = await BothAsync(await SpecAsync());
+        _engine.EndsAs = ExecutionStage.Succeeded;
+        await PumpAsync(() => both[0].IsCompleted);
+
+        wakes.SetResult();
+        await PumpAsync(() => both[1].IsCompleted);
+
+        await both[0];
+        await Assert.ThrowsAsync<JobSupersededException>(() => both[1]);
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_is_over_is_not_executed_again()
+    {
+        var spec = await SpecAsync();
+        await RunAsync(spec);
+
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        await HasRunAsync();
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_before_its_commit_takes_the_answer_that_is_there()
+    {
+        var spec = await SpecAsync();
+        await CutOffAsync(spec);
+
+        await RunAsync(spec);
+
+        Assert.Equal(["submitted 1", "succeeded 1"], _engine.Told);
+        Assert.Empty(await MarksAsync());
         await HasRunAsync();
     }
 
@@ -320,10 +362,8 @@ public sealed class RemoteExecutionSpec : IDisposable
     public async Task An_answer_of_which_something_is_gone_is_computed_again()
     {
         var spec = await SpecAsync();
-        // Cut off after its answer was looked at: what says which rows are replaced is gone then.
-        var cutOff = Runner;
-        cutOff.BeforeCommit = _ => throw new IOException("killed");
-        await Assert.ThrowsAsync<IOException>(() => cutOff.RunAsync(spec, Submission, Cancel));
+        await CutOffAsync(spec);
+        await _lake.Lake.Store.DeleteAsync(Assert.Single(await MarksAsync()), Cancel);
 
         await RunAsync(spec);
 
@@ -384,6 +424,8 @@ public sealed class RemoteExecutionSpec : IDisposable
 
     private async Task RunAsync(JobSpec spec, bool isPumped = true, CancellationToken? cancel = null, JobHandle? before = null)
     {
+        // Known to everything that is done for it, and to nobody else.
+        _who.Value = Interlocked.Increment(ref _runs);
         var run = Task.Run(() => Runner.RunAsync(spec, SubmissionAfter(before), cancel ?? Cancel), Cancel);
         if (isPumped) await PumpAsync(() => run.IsCompleted);
         await run;
@@ -398,6 +440,40 @@ public sealed class RemoteExecutionSpec : IDisposable
             await Task.Delay(1, Cancel);
             if (i % 2 == 1) _lake.Time.Advance(TimeSpan.FromSeconds(2));
         }
+    }
+
+    /// <summary>Two run the same run, neither knowing of the other: both have looked for executions, and one goes on.</summary>
+    private async Task<Task[]> BothAsync(JobSpec spec)
+    {
+        _engine.EndsAs = null;
+        var looked = new ConcurrentDictionary<int, bool>();
+        _engine.Searching = () => looked[_who.Value] = true;
+        Task[] both = [RunAsync(spec, isPumped: false), RunAsync(spec, isPumped: false)];
+        // No time passes meanwhile: whoever has the claim waits for nobody.
+        while (looked.Count < 2 || _engine.Active.Count < 1)
+        {
+            Assert.False(both.Any(task => task.IsCompleted), string.Join('\n', both.Select(task => task.Exception)));
+            await Task.Delay(1, Cancel);
+        }
+
+        return both;
+    }
+
+    /// <summary>A node is killed when it has looked at the answer, before it commits anything.</summary>
+    private async Task CutOffAsync(JobSpec spec)
+    {
+        var cutOff = Runner;
+        cutOff.BeforeCommit = _ => throw new IOException("killed");
+        await Assert.ThrowsAsync<IOException>(() => cutOff.RunAsync(spec, Submission, Cancel));
+    }
+
+    /// <summary>What says which rows are replaced.</summary>
+    private async Task<IReadOnlyList<string>> MarksAsync()
+    {
+        var found = new List<string>();
+        await foreach (var one in _lake.Lake.Store.ListAsync("silver/users/", startAt: null, Cancel))
+            if (one.Path.EndsWith("marks.parquet", StringComparison.Ordinal)) found.Add(one.Path);
+        return found;
     }
 
     /// <summary>A node submits the run and stops while it is executed.</summary>
