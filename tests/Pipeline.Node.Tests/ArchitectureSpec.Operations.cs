@@ -15,6 +15,7 @@ public sealed partial class ArchitectureSpec
         ["SplitId"] = "an id",
         ["CheckPipelineResult.Lake"] = "a place",
         ["ListTablesResult.Lake"] = "a place",
+        ["DescribedColumn"] = "a column and its type",
         ["StatusOfLakeResult.Lake"] = "a place",
         ["StatusOfLakeResult.DeadLetters"] = "sources, by their names",
         ["KpiResult.Lake"] = "a place",

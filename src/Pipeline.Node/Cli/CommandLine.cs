@@ -45,12 +45,13 @@ internal static class CommandLine
         foreach (var verb in (IEnumerable<Verb>)
             [
                 .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new CompileVerb(), new StatusVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new ResumeVerb(), new RebuildVerb(),
-                new CompactVerb(), new VacuumVerb(), new ExportJobsVerb(),
+                new CompactVerb(), new VacuumVerb(), new ExportJobsVerb(), new AskVerb(),
             ])
             root.Add(verb.ToCommand(context));
         root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));
         root.Add(Group("quarantine", "Rows that break a rule of their contract.", context, new QuarantineListVerb(), new QuarantineShowVerb(), new QuarantineRedriveVerb()));
         root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
+        root.Add(Group("token", "Tokens by which operators ask nodes over the network.", context, new TokenListVerb(), new TokenIssueVerb(), new TokenRotateVerb(), new TokenRevokeVerb()));
         root.Add(Group("metrics", "What is measured, and what it costs.", context, new MetricsListVerb(), new MetricsEstimateVerb()));
         root.Add(Group("dashboard", "The pipeline's dashboard in CloudWatch.", context, new DashboardShowVerb(), new DashboardPutVerb()));
         root.Add(Group("alarms", "The pipeline's alarms in CloudWatch, and the same as rules for Prometheus.", context, new AlarmsShowVerb(), new AlarmsPutVerb()));

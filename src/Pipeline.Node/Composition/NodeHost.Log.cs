@@ -60,4 +60,14 @@ internal static partial class NodeHostLog
 
     [LoggerMessage(Level = LogLevel.Information, Message = "This node says how it is at {Address}: /healthz/live, /healthz/ready, /metrics")]
     public static partial void SaysHowItIs(this ILogger log, string address);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Programs of this machine's user ask by {Socket}")]
+    public static partial void AnswersBySocket(this ILogger log, string socket);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Nobody can ask this node by a socket: none can be made in {Directory} ({Cause}). Let this process make that directory, or name another with http.socket-directory")]
+    public static partial void NoSocket(this ILogger log, string directory, string cause);
+
+    /// <summary>Where it stands, and never what it is.</summary>
+    [LoggerMessage(Level = LogLevel.Information, Message = "There was no token: one that is an admin's stands in {File}, which only this process's user may read")]
+    public static partial void FirstTokenMade(this ILogger log, string file);
 }

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Hosting;
 using Akka.Remote.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,6 +12,10 @@ using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Node.Http;
+using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Api;
+using Pipeline.Node.Http.Events;
+using Pipeline.Operations.Access;
 using Pipeline.Operations.Kpis;
 using Pipeline.Operations.Maintenance;
 using Pipeline.Operations.Options;
@@ -57,8 +62,20 @@ internal sealed class NodeHost : IAsyncDisposable
 
     public ActorSystem System => _host.Services.GetRequiredService<ActorSystem>();
 
-    /// <summary>Where the node says how it is.</summary>
+    /// <summary>Where the node is asked.</summary>
     public Uri HttpAddress => _http.Address;
+
+    /// <summary>By which programs of this machine ask it; null: there is no socket.</summary>
+    public string? SocketPath => _http.SocketPath;
+
+    /// <summary>What is answered at all, as the server has it.</summary>
+    internal IReadOnlyList<RouteEndpoint> Routes => _http.Routes;
+
+    /// <summary>What happens to the tables, for who listens.</summary>
+    internal EventFeed Events => _http.Events;
+
+    /// <summary>The token that was made, as there was none; null: there were some, or nobody is to ask over the network.</summary>
+    public FirstToken? FirstToken { get; private init; }
 
     public IReadOnlyActorRegistry Actors => _host.Services.GetRequiredService<ActorRegistry>();
 
@@ -78,7 +95,11 @@ internal sealed class NodeHost : IAsyncDisposable
     {
         var secrets = new LocalSecretStore();
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
+        var certificate = await NodeStart.ServerCertificateAsync(options, secrets, time, cancellationToken);
         var log = logs.CreateLogger<NodeHost>();
+        var isWeb = options.Cluster.Roles.Contains(NodeRole.Web);
+        var tokens = new AccessTokens(options.Http.Access, time);
+        var first = isWeb ? tokens.IssueFirst() : null;
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         // It goes on, as it did before anybody asked for another engine.
         foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
@@ -90,6 +111,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var sources = OpenSources.Open(options.Sources, new SourceServices(time, logs, secrets, new LakeOwner(options.Name, lake)) { Waits = waits, Certificates = certificatesMet });
         var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
         var standing = new StandingTables(time);
+        var events = new EventFeed(time);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
@@ -108,6 +130,7 @@ internal sealed class NodeHost : IAsyncDisposable
             {
                 registry.Register<MembershipActor>(system.ActorOf(Props.Create<MembershipActor>(), "membership"));
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
+                system.ActorOf(EventFeedActor.Props(events, time), "event-feed");
             })
             .WithRoles(options, lake, sources, outages.Watch, standing, logs, time, only)
             .WithTelemetry(telemetry, outages.Watch)
@@ -121,10 +144,12 @@ internal sealed class NodeHost : IAsyncDisposable
         await host.StartAsync(cancellationToken);
         var actors = host.Services.GetRequiredService<ActorRegistry>();
         var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience, only);
-        var web = new NodeHttp(options.Http, health, () => telemetry.Collector.Look(options.Name), options.Name, logs);
+        var sessions = new BrowserSessions(options.Http.Access.SessionLifetime, time);
+        var services = new ApiServices(options, lake, health, () => telemetry.Collector.Look(options.Name), events, new AccessGate(options.Http, isWeb, tokens, sessions, time), sessions, time);
+        var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();
-        var node = new NodeHost(host, sources, outages, joining, record, telemetry, web);
+        var node = new NodeHost(host, sources, outages, joining, record, telemetry, web) { FirstToken = first is null ? null : new FirstToken(first, sessions) };
         try
         {
             await web.StartAsync(cancellationToken);
@@ -136,7 +161,22 @@ internal sealed class NodeHost : IAsyncDisposable
         }
 
         log.SaysHowItIs(node.HttpAddress.GetLeftPart(UriPartial.Authority));
+        if (node.SocketPath is { } socket) log.AnswersBySocket(socket);
         return node;
+    }
+
+    /// <summary>Null: none can be made here, which keeps the node from no other work.</summary>
+    private static string? SocketOf(PipelineOptions options, ILogger log)
+    {
+        try
+        {
+            return SocketPlace.Prepare(options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.NoSocket(SocketPlace.DirectoryOf(options.Http), e.Message.ReplaceLineEndings(" ").TrimEnd('.'));
+            return null;
+        }
     }
 
     /// <summary>Directories of this machine that a node fills.</summary>

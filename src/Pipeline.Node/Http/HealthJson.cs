@@ -8,12 +8,13 @@ namespace Pipeline.Node.Http;
 internal static class HealthJson
 {
     /// <param name="what">What is asked for: <c>live</c>, <c>ready</c>.</param>
-    public static async Task WriteAsync(HttpContext http, string what, HealthReport report)
+    /// <param name="tellsWhy">Whether reasons are told, which name tables and sources.</param>
+    public static async Task WriteAsync(HttpContext http, string what, HealthReport report, bool tellsWhy)
     {
         var json = new JsonObject
         {
             ["status"] = report.IsWell ? what : $"not {what}",
-            ["checks"] = new JsonArray([.. report.Checks.Select(Of)]),
+            ["checks"] = new JsonArray([.. report.Checks.Select(check => Of(check, tellsWhy))]),
         };
         http.Response.StatusCode = report.IsWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.ContentType = "application/json";
@@ -21,11 +22,11 @@ internal static class HealthJson
         await http.Response.WriteAsync(json.ToJsonString(Listing.Json) + "\n", http.RequestAborted);
     }
 
-    private static JsonNode Of(HealthCheck check) => new JsonObject
+    private static JsonNode Of(HealthCheck check, bool tellsWhy) => new JsonObject
     {
         ["check"] = check.Name,
         ["ok"] = check.IsWell,
-        ["reasons"] = new JsonArray([.. check.Reasons.Select(Of)]),
+        ["reasons"] = new JsonArray([.. check.Reasons.Where(_ => tellsWhy).Select(Of)]),
     };
 
     private static JsonNode Of(HealthReason reason) => new JsonObject

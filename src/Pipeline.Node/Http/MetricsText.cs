@@ -10,8 +10,14 @@ internal static class MetricsText
 {
     private const string OpenMetrics = "application/openmetrics-text";
 
-    public static Task WriteAsync(HttpContext http, MetricInterval interval, string pipeline)
+    /// <summary>Tags whose values are words of ours, and never a name that somebody has given.</summary>
+    private static readonly HashSet<string> Nameless = new(["kind", "layer", "after"], StringComparer.Ordinal);
+
+    /// <param name="namesTables">Whether series of single tables, sources and the like are told.</param>
+    public static Task WriteAsync(HttpContext http, MetricInterval interval, string pipeline, bool namesTables)
     {
+        if (!namesTables) interval = interval with { Series = [.. interval.Series.Where(series => series.Instrument.Tags.All(Nameless.Contains))] };
+
         var format = FormatOf(http.Request.GetTypedHeaders().Accept);
         http.Response.ContentType = format == PrometheusFormat.OpenMetrics ? $"{OpenMetrics}; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
         http.Response.Headers.CacheControl = "no-store";

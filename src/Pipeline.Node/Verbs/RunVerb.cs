@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
+using Pipeline.Node.Http.Api;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Verbs;
@@ -55,6 +56,7 @@ internal sealed class RunVerb : Verb
         var log = logs.CreateLogger<NodeHost>();
         log.TellStart(options, invocation.ConfigPath);
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
+        if (node.FirstToken is { } token) Tell(token, node.HttpAddress, invocation.Context, log);
         level.Follow(node.System);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(stop.SetResult);
@@ -95,5 +97,12 @@ internal sealed class RunVerb : Verb
 
         // Stopping a service is not a failure; breaking off a command at a keyboard is.
         return invocation.Context.Interruption?.Signal == PosixSignal.SIGINT ? ExitCode.Interrupted : ExitCode.Done;
+    }
+
+    /// <summary>Somebody who sits at a terminal gets a link, which no log keeps.</summary>
+    private static void Tell(FirstToken token, Uri node, NodeContext context, ILogger log)
+    {
+        if (context.IsTerminal) context.Messages.WriteLine($"Open once, within {FirstToken.LinkLifetime.TotalMinutes:0} minutes, in a browser of this machine: {token.OfferLink(node)}");
+        else log.FirstTokenMade(token.File);
     }
 }

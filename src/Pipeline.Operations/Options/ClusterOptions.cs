@@ -12,6 +12,9 @@ public enum NodeRole
 
     /// <summary>Makes Silver and Gold.</summary>
     Transform,
+
+    /// <summary>Answers operators over the network.</summary>
+    Web,
 }
 
 /// <summary>How nodes find each other: the section <c>cluster</c>. Akka's finer settings are in <c>akka.conf</c>.</summary>
@@ -32,8 +35,8 @@ public sealed record ClusterOptions
     /// <summary>Whether this node can be reached from its own machine only.</summary>
     public bool IsLoopback => Hostname == "localhost" || (IPAddress.TryParse(Hostname, out var address) && IPAddress.IsLoopback(address));
 
-    /// <summary>Default: all.</summary>
-    public IReadOnlyList<NodeRole> Roles { get; init; } = Enum.GetValues<NodeRole>();
+    /// <summary>Default: <c>ingest</c> and <c>transform</c>. Who is to answer operators over the network says so.</summary>
+    public IReadOnlyList<NodeRole> Roles { get; init; } = [NodeRole.Ingest, NodeRole.Transform];
 
     internal static ClusterOptions Bind(SettingsReader settings)
     {

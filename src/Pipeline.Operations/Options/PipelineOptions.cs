@@ -106,6 +106,13 @@ public sealed record PipelineOptions
         if (!options.Cluster.IsLoopback && options.Cluster.Tls is null)
             yield return new ConfigProblem(cluster.LocationOf("hostname"), $"{cluster.Path}.tls",
                 $"is required: whoever reaches {options.Cluster.Hostname} could give this node orders. Give ca-file, certificate-file and key-file, or set hostname to 127.0.0.1");
+        if (options.Cluster.Roles.Contains(NodeRole.Web) && !options.Http.IsLoopback && options.Http.Tls is null)
+        {
+            var http = pipeline.Section("http");
+            yield return new ConfigProblem(http.LocationOf("host"), $"{http.Path}.tls",
+                $"is required: tokens would go to {options.Http.Host} in plain text. Give certificate-file and key-file, set host to 127.0.0.1, or take 'web' out of cluster.roles");
+        }
+
         if (options.Cluster.SeedNodes.Count > 0 && options.Lake.IsRelative)
             yield return new ConfigProblem(lake.LocationOf("location"), $"{lake.Path}.location",
                 $"'{options.Lake.Location}' is relative, and each node of a cluster would have a lake of its own. Write an absolute path or s3://bucket/prefix");

@@ -14,12 +14,18 @@ public static class NodeStart
     public static ValueTask<NodeCertificates?> RequireAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken) =>
         options.RunProblems is { Count: > 0 } problems ? throw new ConfigurationException(problems) : CertificatesAsync(options, secrets, time, cancellationToken);
 
-    /// <summary>What <see cref="RequireAsync"/> says of the certificates; null: nothing.</summary>
+    /// <returns>What the node shows who asks it over the network; null where it speaks plain text.</returns>
+    /// <exception cref="PipelineException">A certificate cannot be read, or has expired.</exception>
+    public static async ValueTask<ServerCertificate?> ServerCertificateAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken) =>
+        options.Http.Tls is { } tls ? await ServerCertificate.LoadAsync(tls, secrets, time, cancellationToken) : null;
+
+    /// <summary>What a start says of the certificates; null: nothing.</summary>
     internal static async ValueTask<PipelineException?> CertificateFaultAsync(PipelineOptions options, ISecretStore secrets, TimeProvider time, CancellationToken cancellationToken)
     {
         try
         {
             await CertificatesAsync(options, secrets, time, cancellationToken);
+            using var shown = await ServerCertificateAsync(options, secrets, time, cancellationToken);
             return null;
         }
         catch (PipelineException fault)

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Log;
 using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Operations.Tables;
@@ -9,7 +10,11 @@ public sealed record ListTablesRequest;
 /// <summary>A table as its log says it is.</summary>
 /// <param name="Rows">Null when a file does not say how many it has.</param>
 /// <param name="Age">Since the last commit.</param>
-public sealed record TableState(TableId Table, long Version, long? Rows, int Files, long Bytes, DateTimeOffset CommittedAt, TimeSpan Age);
+public sealed record TableState(TableId Table, long Version, long? Rows, int Files, long Bytes, DateTimeOffset CommittedAt, TimeSpan Age)
+{
+    internal static TableState Of(TableId id, Snapshot snapshot, DateTimeOffset now) =>
+        new(id, snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size), snapshot.CommittedAt, now.Since(snapshot.CommittedAt));
+}
 
 /// <param name="Lake">Where it is.</param>
 /// <param name="Tables">By layer, then by name.</param>
@@ -33,9 +38,7 @@ public static class ListTables
                 continue;
             }
 
-            var snapshot = table.Current;
-            tables.Add(new TableState(id, snapshot.Version, snapshot.RowCount, snapshot.FilesByPath.Count, snapshot.Files.Sum(file => file.Size),
-                snapshot.CommittedAt, now.Since(snapshot.CommittedAt)));
+            tables.Add(TableState.Of(id, table.Current, now));
         }
 
         return new ListTablesResult(lake.Store.Location, tables, failed);

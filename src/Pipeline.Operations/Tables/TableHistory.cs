@@ -7,7 +7,8 @@ using Pipeline.Transform.Jobs;
 namespace Pipeline.Operations.Tables;
 
 /// <param name="CommitsMax">At most so many, the newest first.</param>
-public sealed record TableHistoryRequest(TableId Table, int CommitsMax);
+/// <param name="Before">Only commits before this version; null: from the newest on.</param>
+public sealed record TableHistoryRequest(TableId Table, int CommitsMax, long? Before = null);
 
 /// <summary>A commit as its writer described it; what it did not say is null or empty.</summary>
 public sealed record TableCommit(long Version, DateTimeOffset? CommittedAt, string? Operation, IReadOnlyDictionary<string, string> Parameters,
@@ -35,6 +36,7 @@ public static class TableHistory
         await foreach (var (version, info) in table.HistoryAsync(cancellationToken))
         {
             if (commits.Count == request.CommitsMax) break;
+            if (version >= request.Before) continue;
             var pins = PinsOf(info?.OperationParameters);
             commits.Add(new TableCommit(version, info?.Timestamp, info?.Operation, info?.OperationParameters ?? Nothing, info?.OperationMetrics ?? Nothing)
             {

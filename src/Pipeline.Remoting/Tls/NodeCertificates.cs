@@ -1,5 +1,4 @@
 using System.Formats.Asn1;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Pipeline.Core;
 
@@ -12,6 +11,7 @@ namespace Pipeline.Remoting.Tls;
 public sealed class NodeCertificates
 {
     private const string AlternativeNames = "2.5.29.17";
+    private const string Section = "cluster.tls";
 
     // GeneralName: uniformResourceIdentifier [6] IA5String.
     private static readonly Asn1Tag UriTag = new(TagClass.ContextSpecific, 6);
@@ -45,12 +45,10 @@ public sealed class NodeCertificates
     {
         var password = options.KeyPassword is { } secret ? await secrets.RevealAsync(secret, cancellationToken) : null;
         var authorities = new X509Certificate2Collection();
-        Read(options.CaFile, file => authorities.ImportFromPemFile(file));
-        if (authorities.Count == 0) throw Unreadable(options.CaFile, "it holds no certificate", null);
-        X509Certificate2? own = null;
-        Read(options.CertificateFile, file => own = password is null
-            ? X509Certificate2.CreateFromPemFile(file, options.KeyFile) : X509Certificate2.CreateFromEncryptedPemFile(file, password, options.KeyFile));
-        var certificates = new NodeCertificates(own!, authorities, pipeline, time);
+        PemFiles.Read(options.CaFile, Section, authorities.ImportFromPemFile);
+        if (authorities.Count == 0) throw PemFiles.Unreadable(options.CaFile, Section, "it holds no certificate", null);
+        var own = PemFiles.ReadOwn(options.CertificateFile, options.KeyFile, password, Section);
+        var certificates = new NodeCertificates(own, authorities, pipeline, time);
         return certificates.Refusal(own, between: null) is not { } refusal ? certificates
             : throw new PipelineException(FaultKind.Invalid, $"Certificate {options.CertificateFile}", $"the other nodes would refuse it: {refusal}",
                 $"Have {options.CaFile} sign one that is valid and has the alternative name URI:{certificates._uri}.");
@@ -102,19 +100,4 @@ public sealed class NodeCertificates
 
         return uris;
     }
-
-    private static void Read(string file, Action<string> read)
-    {
-        try
-        {
-            read(file);
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw Unreadable(file, e.Message.ReplaceLineEndings(" ").TrimEnd('.'), e);
-        }
-    }
-
-    private static PipelineException Unreadable(string file, string cause, Exception? e) =>
-        new(FaultKind.Invalid, $"Certificate {file}", $"it cannot be read: {cause}", "Check cluster.tls: PEM files that this process may read.", e);
 }

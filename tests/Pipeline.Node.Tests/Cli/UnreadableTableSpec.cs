@@ -62,6 +62,11 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["quarantine redrive"] = OneTable,
         ["source list"] = NoTable,
         ["source remove"] = NoTable,
+        ["ask"] = Node,
+        ["token list"] = NoTable,
+        ["token issue"] = NoTable,
+        ["token rotate"] = NoTable,
+        ["token revoke"] = NoTable,
     };
 
     /// <summary>How a verb that looks at many is called, and at which of <see cref="All"/> it looks then.</summary>

@@ -1,11 +1,15 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Akka.Actor;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
 using Pipeline.Node.Composition;
+using Pipeline.Node.Http.Api;
+using Pipeline.Node.Http.Events;
 using Pipeline.Operations.Options;
 using Pipeline.Transform.Coordination;
 
@@ -44,6 +48,26 @@ internal sealed class RunningNode : IAsyncDisposable
 
     /// <summary>Where it says how it is.</summary>
     public Uri HttpAddress => _host!.HttpAddress;
+
+    /// <summary>By which its own user asks it; null: there is none.</summary>
+    public string? SocketPath => _host!.SocketPath;
+
+    /// <summary>What its server answers at all.</summary>
+    public IReadOnlyList<RouteEndpoint> Routes => _host!.Routes;
+
+    /// <summary>The token that it has made; null: none.</summary>
+    public FirstToken? FirstToken => _host!.FirstToken;
+
+    /// <summary>Lets something have happened on it.</summary>
+    public void Say(NodeEvent happened) => _host!.Events.Say(happened);
+
+    /// <summary>Announces something to all nodes as whoever has done it, until it was heard: a subscription takes a moment to be known.</summary>
+    public async Task AnnounceUntilAsync(BronzeCommitted committed, Task heard)
+    {
+        using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        do DistributedPubSub.Get(System).Mediator.Tell(new Publish(LakeEvents.Topic, committed));
+        while (!heard.IsCompleted && await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken));
+    }
 
     /// <summary>Why it must not go on.</summary>
     public Task<PipelineException> Refused => _host!.Refused;

@@ -1,0 +1,11 @@
+using Pipeline.Delta;
+using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Events;
+using Pipeline.Operations.Options;
+using Pipeline.Telemetry;
+
+namespace Pipeline.Node.Http.Api;
+
+/// <summary>What endpoints answer from.</summary>
+/// <param name="Measured">What the node has measured until now.</param>
+internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, TimeProvider Time);

@@ -1,0 +1,78 @@
+using System.Globalization;
+using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Api.Documents;
+using Pipeline.Operations.DeadLetters;
+using Pipeline.Operations.Kpis;
+using Pipeline.Operations.Quarantines;
+using Pipeline.Operations.Tables;
+
+namespace Pipeline.Node.Http.Api;
+
+/// <summary>How the lake and its tables are: the same operations as on the command line.</summary>
+internal static class LakeEndpoints
+{
+    private static readonly ApiParameter InPath = new("table", "string", "bronze/SOURCE/TABLE, silver/TABLE or gold/TABLE, with %2F for /.") { IsInPath = true };
+    private static readonly ApiParameter OfTable = new("table", "string", "Only those of this table.");
+    private static readonly ApiParameter Source = new("source", "string", "Only those of this source.");
+    private static readonly ApiParameter Days = new("days", "integer", "Of so many days, today among them.") { Min = 1, Max = 3_660, Default = 7 };
+
+    public static IReadOnlyList<ApiEndpoint> All { get; } =
+    [
+        ApiEndpoint.Get("/v1/status", ApiAccess.Viewer, "How each table is: its state, its age against its SLA, and what was last said to be wrong.", StatusAsync, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/tables", ApiAccess.Viewer, "The lake's tables: version, rows, files, bytes.", TablesAsync, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/tables/{table}", ApiAccess.Viewer, "One table.", TableAsync, InPath),
+        ApiEndpoint.Get("/v1/tables/{table}/history", ApiAccess.Viewer, "A table's commits, newest first.", HistoryAsync, InPath, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/kpi", ApiAccess.Viewer, "How fresh, right, reliable and efficient each table was on each day.", KpiAsync, Days, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/quarantine", ApiAccess.Viewer, "Rows that break a rule, counted by table and rule.", QuarantineAsync, OfTable, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/dlq", ApiAccess.Viewer, "Dead letters, counted by table, code and epoch.", DeadLettersAsync, Source, OfTable, Pages.Limit, Pages.Cursor),
+    ];
+
+    private static async Task<StatusDocument> StatusAsync(ApiCall call)
+    {
+        var status = await StatusOfLake.RunAsync(new StatusOfLakeRequest(), call.Node.Lake, call.Node.Time, call.Ended);
+        var page = Pages.Of(call, status.Tables.Select(StatusItem.Of), item => item.Table.ToString(), status.Failed);
+        return new StatusDocument(ApiJson.SchemaVersion, call.Node.Options.Name, status.Lake, status.ToldAt, [.. status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => new SourceLetters(pair.Key, pair.Value))],
+            status.Maintained?.CompactedAt, status.Maintained?.VacuumedAt, page.Items, page.Next, page.Failed);
+    }
+
+    private static async Task<PageDocument<TableItem>> TablesAsync(ApiCall call)
+    {
+        var found = await ListTables.RunAsync(new ListTablesRequest(), call.Node.Lake, call.Node.Time, call.Ended);
+        return Pages.Of(call, found.Tables.Select(TableItem.Of), item => item.Table.ToString(), found.Failed);
+    }
+
+    private static async Task<TableDocument> TableAsync(ApiCall call)
+    {
+        var shown = await DescribeTable.RunAsync(new DescribeTableRequest(call.Table(InPath)!), call.Node.Lake, call.Node.Time, call.Ended);
+        return new TableDocument(ApiJson.SchemaVersion, TableItem.Of(shown.State), [.. shown.Columns.Select(column => new ColumnItem(column.Name, column.Type, column.IsNullable))]);
+    }
+
+    private static async Task<PageDocument<CommitItem>> HistoryAsync(ApiCall call)
+    {
+        var (limit, before) = ((int)call.Number(Pages.Limit), Before(call));
+        var history = await TableHistory.RunAsync(new TableHistoryRequest(call.Table(InPath)!, limit + 1, before), call.Node.Lake, call.Ended);
+        var items = history.Commits.Take(limit).Select(CommitItem.Of).ToList();
+        return new PageDocument<CommitItem>(ApiJson.SchemaVersion, items, history.Commits.Count > limit ? Pages.CursorOf(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null, []);
+    }
+
+    private static long? Before(ApiCall call) => Pages.After(call) is not { } after ? null
+        : long.TryParse(after, CultureInfo.InvariantCulture, out var version) ? version : throw Pages.NotGivenOut(inner: null);
+
+    private static async Task<PageDocument<KpiItem>> KpiAsync(ApiCall call)
+    {
+        var found = await ComputeKpis.RunAsync(new KpiRequest((int)call.Number(Days), call.Node.Options.Freshness.SlaOf), call.Node.Lake, call.Node.Time, call.Ended);
+        return Pages.Of(call, found.Days.Select(KpiItem.Of), item => $"{item.Day} {item.Table}", found.Failed);
+    }
+
+    private static async Task<PageDocument<QuarantineItem>> QuarantineAsync(ApiCall call)
+    {
+        var found = await ListQuarantine.RunAsync(new ListQuarantineRequest(call.Table(OfTable)), call.Node.Lake, call.Ended);
+        return Pages.Of(call, found.Counts.Select(QuarantineItem.Of), item => $"{item.Table} {item.Rule}", found.Failed);
+    }
+
+    private static async Task<PageDocument<DeadLetterItem>> DeadLettersAsync(ApiCall call)
+    {
+        var found = await ListDeadLetters.RunAsync(new ListDeadLettersRequest(call.Text(Source), call.Table(OfTable)), call.Node.Lake, call.Ended);
+        return Pages.Of(call, found.Counts.Select(DeadLetterItem.Of), item => $"{item.Table} {item.Code} {item.Epoch:D10}", found.Failed);
+    }
+}
