@@ -133,7 +133,7 @@ internal sealed record ControlEntry(long Number, string Entry, string Id, string
         Of("target", StringType.Default, entry => entry.Target),
         Of("target_kind", StringType.Default, entry => entry.TargetKind),
         Of("holds", BooleanType.Default, entry => entry.Holds),
-        Of("value", StringType.Default, entry => entry.Value),
+        Of("parameter", StringType.Default, entry => entry.Value),
         Of("aim", StringType.Default, entry => entry.Aim),
         Of("who", StringType.Default, entry => entry.Who),
         Of("at", BronzeColumns.Timestamp, entry => entry.At),
@@ -170,7 +170,7 @@ internal sealed record ControlEntry(long Number, string Entry, string Id, string
         for (var row = 0; row < batch.Length; row++)
         {
             var at = row;
-            yield return new ControlEntry((long)Value("number")!, Text("entry")!, Text("id")!, Text("kind")!, Text("target")!, Text("target_kind"), (bool?)Value("holds"), Text("value"), Text("aim"),
+            yield return new ControlEntry((long)Value("number")!, Text("entry")!, Text("id")!, Text("kind")!, Text("target")!, Text("target_kind"), (bool?)Value("holds"), Text("parameter"), Text("aim"),
                 Text("who")!, DateTimeOffset.UnixEpoch.AddTicks(((LakeTimestamp)Value("at")!).Microseconds * TimeSpan.TicksPerMicrosecond), Text("why"), Text("detail"));
 
             object? Value(string name) => batch.Schema.GetFieldIndex(name) is >= 0 and var index ? ArrowValue.Of(batch.Column(index), at) : null;
