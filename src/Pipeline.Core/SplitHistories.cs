@@ -47,11 +47,15 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
     /// <summary>The <c>appId</c> that carries <see cref="SplitMarks.Note"/>, or -1 for none any more.</summary>
     public static string NoteIdOf(SplitId split, int epoch) => $"pipeline.note/{AppIdOf(split, epoch)}";
 
+    /// <summary>The <c>appId</c> that carries <see cref="SplitMarks.Last"/>.</summary>
+    public static string LastIdOf(SplitId split, int epoch) => $"pipeline.last/{AppIdOf(split, epoch)}";
+
     /// <summary>The numbers that a commit sets beside a split's position.</summary>
     public static IEnumerable<(string AppId, long Value)> MarksOf(SplitId split, int epoch, SplitMarks marks)
     {
         if (marks.OrderTime is { } time) yield return (OrderTimeIdOf(split, epoch), time);
         if (marks.Note is { } note) yield return (NoteIdOf(split, epoch), note);
+        if (marks.Last is { } last) yield return (LastIdOf(split, epoch), last);
     }
 
     /// <summary>Reads an <c>appId</c> that carries a split's position.</summary>

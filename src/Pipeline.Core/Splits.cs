@@ -76,12 +76,27 @@ public readonly record struct SplitPosition(SplitId Split, long? Position)
 
     /// <summary>Of a split that feeds several tables: those that are to be fed, and where each stands; null: all of them.</summary>
     public IReadOnlyDictionary<string, long?>? Tables { get; init; }
+
+    /// <summary>Of a split that feeds several tables: what each of them holds beside its place; null: <see cref="Marks"/> is that of all.</summary>
+    public IReadOnlyDictionary<string, SplitMarks>? TableMarks { get; init; }
+
+    /// <summary>The places at which its tables stand, and what they hold there.</summary>
+    public IEnumerable<(long Position, SplitMarks Marks)> Places
+    {
+        get
+        {
+            var (tables, marks) = (Tables, TableMarks);
+            if (tables is not null && marks is not null) return tables.Where(table => table.Value is not null).Select(table => (table.Value!.Value, marks.GetValueOrDefault(table.Key)));
+            return Position is { } position ? [(position, Marks)] : [];
+        }
+    }
 }
 
 /// <summary>What goes with a split's position, kept where it is: what a reader has to know to go on as if it had never stopped.</summary>
-/// <param name="OrderTime">The greatest time of a record below the position, in microseconds since the epoch; null where time decides nothing, or it is not known.</param>
+/// <param name="OrderTime">The greatest time of a record below the position, with <paramref name="Last"/> that of this one, in microseconds since the epoch; null where time decides nothing, or it is not known.</param>
 /// <param name="Note">A number whose meaning is the source's own, not negative; null: it has none.</param>
-public readonly record struct SplitMarks(long? OrderTime = null, long? Note = null);
+/// <param name="Last">Where the last record below the position is, by which a source knows its log again; null: it does not, or there was none.</param>
+public readonly record struct SplitMarks(long? OrderTime = null, long? Note = null, long? Last = null);
 
 /// <summary>
 /// A half-open range <c>[From, To)</c> of positions. A position is always the next one to read, so a range's

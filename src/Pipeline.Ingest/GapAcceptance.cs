@@ -133,7 +133,7 @@ public static class GapAcceptance
             Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
             Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : pair.Value.IsSnapshot ? 0 : snapshot.Position(pair.Key)!.Value))],
             // Time goes on; a note of the source is of the records that are there no more.
-            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null } : snapshot.Marks(pair.Key)))],
+            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null, Last = null } : snapshot.Marks(pair.Key)))],
             Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
                 .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
             Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),

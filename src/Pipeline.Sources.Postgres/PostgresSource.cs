@@ -122,7 +122,7 @@ internal sealed class PostgresSource : IRemovableSource
             }
 
             var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split.Split);
-            var fault = split.Position is { } position ? await SlotHistory.FaultOfAsync(_connections, split.Split, position, split.Marks.Note, slot, cancellationToken) : null;
+            var fault = split.Position is null ? null : await SlotHistory.FaultOfAsync(_connections, split, slot, cancellationToken);
             standings.Add(new SplitStanding(split.Split, slot.Confirmed, fault));
         }
 

@@ -26,6 +26,51 @@ public sealed class ServerHistorySpec : PostgresSpec
         Assert.Equal(confirmed, await ConfirmedAsync(restored));
     }
 
+    /// <summary>It stands on the same timeline, and its numbers are greater than the lake's: only the last transaction that was read is not in its log.</summary>
+    /// <param name="hasOthers">Whether there are other transactions of captured tables where that one was.</param>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_disk_that_was_put_back_and_has_written_more_than_was_read_is_noticed_and_nothing_is_confirmed(bool hasOthers)
+    {
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        var (backup, options, left) = await BackUpAndGoOnAsync(directory);
+        await using var restored = await StartAsync(backup);
+        var confirmed = await ConfirmedAsync(restored);
+        if (hasOthers) await ExecuteAsync(restored, "insert into items values (2, 'another')");
+        await ExecuteAsync(restored, "create table others (id bigint)");
+        while (Lsn.Parse(await ScalarAsync<string>(restored, "select pg_current_wal_insert_lsn()::text")) <= left.Position) await ExecuteAsync(restored, "insert into others select generate_series(1, 1000)");
+        await using var source = TestDatabase.Open(At(options, restored));
+
+        Assert.Null(Assert.Single(await source.LookBackAsync([left], Cancel)).Fault);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => ReadAsync(source, left));
+
+        Assert.Contains("and has read a transaction of", failure.Cause, StringComparison.Ordinal);
+        Assert.Equal((FaultKind.Gap, (long?)confirmed, left.Split), (failure.Kind, failure.ReadAgainFrom, failure.Split!.Value));
+        Assert.Equal(confirmed, await ConfirmedAsync(restored));
+    }
+
+    /// <summary>Tables of one slot stand where each has been committed: the one that is furthest has read what the others have not.</summary>
+    [Fact]
+    public async Task What_one_table_alone_has_read_of_the_future_is_noticed()
+    {
+        using var directory = new ScratchDirectory("pipeline-postgres-");
+        var (backup, options, left) = await BackUpAndGoOnAsync(directory);
+        await using var promoted = await PromoteAsync(backup);
+        await ExecuteAsync(promoted, "insert into items select i, repeat('z', 1000) from generate_series(1000, 3000) i");
+        await using var source = TestDatabase.Open(At(options, promoted));
+        var confirmed = await ConfirmedAsync(promoted);
+        var behind = new SplitPosition(left.Split, confirmed)
+        {
+            Tables = new Dictionary<string, long?>(StringComparer.Ordinal) { ["items"] = confirmed, ["others"] = left.Position },
+            TableMarks = new Dictionary<string, SplitMarks>(StringComparer.Ordinal) { ["others"] = left.Marks },
+        };
+
+        var standing = Assert.Single(await source.LookBackAsync([behind], Cancel));
+
+        Assert.Equal((FaultKind.Gap, (long?)confirmed), (standing.Fault!.Kind, standing.Fault.ReadAgainFrom));
+    }
+
     [Fact]
     public async Task A_server_that_took_over_behind_is_noticed_also_when_it_has_written_more_since()
     {

@@ -62,7 +62,7 @@ public sealed class Snapshot
     public SplitMarks Marks(SplitId split)
     {
         var epoch = Histories.EpochOf(split);
-        return new SplitMarks(Position(SplitHistory.OrderTimeIdOf(split, epoch)), Position(SplitHistory.NoteIdOf(split, epoch)) is >= 0 and var note ? note : null);
+        return new SplitMarks(Position(SplitHistory.OrderTimeIdOf(split, epoch)), Position(SplitHistory.NoteIdOf(split, epoch)) is >= 0 and var note ? note : null, Position(SplitHistory.LastIdOf(split, epoch)));
     }
 
     /// <summary>The version that this table reflects of another; null if never seen.</summary>

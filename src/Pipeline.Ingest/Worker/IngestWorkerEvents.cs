@@ -27,6 +27,9 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <summary>What goes with <see cref="From"/>.</summary>
     public SplitMarks Marks { get; init; }
 
+    /// <summary>What each table that the split feeds holds beside its place, by its name.</summary>
+    public ImmutableDictionary<string, SplitMarks>? TableMarks { get; init; }
+
     /// <summary>Where each table stands that the split feeds, by its name.</summary>
     internal IReadOnlyDictionary<string, long?> Places => Split.Tables.ToDictionary(name => name, name => Tables.GetValueOrDefault(TableId.Bronze(Split.Id.Source, name)), StringComparer.Ordinal);
 

@@ -276,6 +276,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     {
         Marks = split.Tables.Select(name => (BronzeOf(split, name), split.Id)).Where(key => Positions.TryGetValue(key, out var position) && position == Durable(split))
             .Select(key => Marks.GetValueOrDefault(key)).FirstOrDefault(),
+        TableMarks = split.Tables.ToImmutableDictionary(name => name, name => Marks.GetValueOrDefault((BronzeOf(split, name), split.Id)), StringComparer.Ordinal),
         Epochs = TablesOf(split).Where(table => Epochs.ContainsKey((table, split.Id))).ToImmutableDictionary(table => table, table => Epochs[(table, split.Id)]),
     };
 

@@ -31,11 +31,20 @@ public sealed class CaptureHistorySpec
         await using var scene = await CaptureScene.StartAsync(string.Join("; ", tables.Select(table => table.Create())), [.. tables.Select(table => table.Name)], Calm);
         await scene.StartNodeAsync();
         if (random.Next(2) == 0) await scene.UntilCapturedAsync();
+        Func<Task>? loss = null;
         for (var phase = 0; phase < Phases; phase++)
         {
-            var isNodeUp = await BeginAsync(random.Next(6));
+            var isNodeUp = await BeginAsync(random.Next(8));
             foreach (var table in tables)
                 for (var step = random.Next(1, 4); step > 0; step--) await ExecuteAsync(table.Next(), table);
+            if (loss is not null)
+            {
+                // What is lost with the server may be in the lake by then.
+                if (isNodeUp && random.Next(2) == 0) await scene.UntilCapturedAsync();
+                await loss();
+                loss = null;
+            }
+
             if (!isNodeUp) await scene.StartNodeAsync();
             if (random.Next(2) == 0) await scene.UntilCapturedAsync();
         }
@@ -44,6 +53,7 @@ public sealed class CaptureHistorySpec
         var differences = new List<string>();
         foreach (var table in tables)
             if (await scene.DifferenceAsync(table.Name) is { } difference) differences.Add($"{difference}\n  {string.Join("\n  ", log.Where(line => line.StartsWith(table.Name + ":", StringComparison.Ordinal) || line[0] == '*'))}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{string.Join("\n", log.Where(line => line.StartsWith("* the", StringComparison.Ordinal)))}\ngaps told: {scene.GapsTold}");
         Assert.True(differences.Count == 0, $"PIPELINE_SEED={seed}: {differences.Count} of {histories} differ\n{string.Join("\n", differences)}");
 
         async Task<bool> BeginAsync(int what)
@@ -71,9 +81,41 @@ public sealed class CaptureHistorySpec
                     foreach (var table in tables) await ExecuteAsync(table.Next(), table);
                     await ExecuteAsync($"alter publication {CaptureScene.Publication} set (publish = 'insert, update, delete, truncate')");
                     break;
+                case 6:
+                    var (isOfDisk, onNewTimeline) = (random.Next(2) == 0, random.Next(2) == 0);
+                    var (backup, then) = (await scene.BackUpServerAsync(isOfDisk), Save());
+                    log.Add($"* a backup ({(isOfDisk ? "the disk of a stopped server" : "pg_basebackup")})");
+                    loss = async () =>
+                    {
+                        log.Add($"* the backup is put back{(onNewTimeline ? " and begins a timeline" : "")}");
+                        await scene.PutBackAsync(backup, onNewTimeline);
+                        then();
+                    };
+                    break;
+                case 7:
+                    var standby = await scene.StartStandbyAsync();
+                    await scene.UntilReplayedAsync(standby);
+                    var isBehind = random.Next(2) == 0;
+                    var back = isBehind ? Save() : null;
+                    log.Add($"* a standby follows{(isBehind ? " no further" : "")}");
+                    if (isBehind) await standby.StopAsync(scene.Cancel);
+                    loss = async () =>
+                    {
+                        if (!isBehind) await scene.UntilReplayedAsync(standby);
+                        log.Add("* the standby takes over");
+                        await scene.PromoteAsync(standby, isBehind);
+                        back?.Invoke();
+                    };
+                    break;
             }
 
             return true;
+        }
+
+        Action Save()
+        {
+            var states = tables.Select(table => (Table: table, State: table.Save())).ToList();
+            return () => states.ForEach(saved => saved.Table.GoBackTo(saved.State));
         }
 
         async Task ExecuteAsync(string sql, TableHistory? table = null)

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Akka.Actor;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pipeline.Configuration;
@@ -20,6 +20,10 @@ internal sealed class CaptureScene : IAsyncDisposable
     private readonly LakeOracle _oracle = new();
     private NpgsqlDataSource _database;
     private (IngestNode Node, ISource Source)? _running;
+    private int _copies;
+
+    /// <summary>The server that is there has not all that one before it had, up to here; null: it has.</summary>
+    private long? _mayLackUntil;
 
     private CaptureScene(ScratchDirectory directory, ScratchPostgres server, IReadOnlyList<string> tables, IngestOptions options)
     {
@@ -67,9 +71,110 @@ internal sealed class CaptureScene : IAsyncDisposable
     public async Task CrashServerAsync()
     {
         ProcessSignals.Send(_server.ServerProcessId!.Value, ProcessSignals.Quit);
+        await RestartServerAsync();
+    }
+
+    /// <summary>A backup of the server.</summary>
+    /// <param name="isOfDisk">Of the disk of a server that is stopped, slots and all; or as <c>pg_basebackup</c> makes one, without slots.</param>
+    /// <returns>Its directory.</returns>
+    public async Task<string> BackUpServerAsync(bool isOfDisk)
+    {
+        var backup = Path.Combine(_directory, $"backup-{++_copies}");
+        if (isOfDisk)
+        {
+            await _server.StopAsync(Cancel);
+            await RunAsync("cp", "-a", _server.DataDirectory, backup);
+            await RestartServerAsync();
+            return backup;
+        }
+
+        var connection = $"host={_server.Host} port={_server.Port} user={_server.User} password={_server.Password} sslmode=require";
+        await RunAsync(Path.Combine(_server.BinDirectory, "pg_basebackup"), "-D", backup, "-d", connection, "-c", "fast", "-X", "fetch", "--no-sync");
+        await RunAsync("chown", "-R", $"--reference={_server.DataDirectory}", backup);
+        return backup;
+    }
+
+    /// <summary>The server is lost, and a backup of it takes its place and its address.</summary>
+    /// <param name="onNewTimeline">As a recovery ends, or as a disk that was put back.</param>
+    public async Task PutBackAsync(string backup, bool onNewTimeline)
+    {
+        await LoseServerAsync();
+        var copy = Path.Combine(_directory, $"copy-{++_copies}");
+        await RunAsync("cp", "-a", backup, copy);
+        if (onNewTimeline) await RunAsync("cp", "-a", Path.Combine(copy, "PG_VERSION"), Path.Combine(copy, "recovery.signal"));
+        await TakePlaceAsync(copy);
+    }
+
+    /// <summary>A standby that follows the server.</summary>
+    public async Task<ScratchPostgres> StartStandbyAsync()
+    {
+        var directory = Path.Combine(_directory, $"standby-{++_copies}");
+        Directory.CreateDirectory(directory);
+        await RunAsync("cp", "-a", Path.Combine(_directory, "password"), directory);
+        Directory.Move(await BackUpServerAsync(isOfDisk: false), Path.Combine(directory, "data"));
+        await RunAsync("cp", "-a", Path.Combine(directory, "data", "PG_VERSION"), Path.Combine(directory, "data", "standby.signal"));
+        return await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["primary_conninfo"] = $"host={_server.Host} port={_server.Port} user={_server.User} password={_server.Password} sslmode=require",
+        } }, Cancel);
+    }
+
+    /// <summary>Waits until a standby has all that the server has written.</summary>
+    public async Task UntilReplayedAsync(ScratchPostgres standby)
+    {
+        var end = await EndAsync();
+        await using var database = NpgsqlDataSource.Create(standby.ConnectionString);
+        await using var replayed = database.CreateCommand("select coalesce(pg_last_wal_replay_lsn() - '0/0', 0)::bigint");
+        await UntilAsync(async () => (long)(await replayed.ExecuteScalarAsync(Cancel))! >= end);
+    }
+
+    /// <summary>The server is lost, and a standby takes over, at its address.</summary>
+    /// <param name="isStopped">It has followed no further for a while, and then there was no server to follow.</param>
+    public async Task PromoteAsync(ScratchPostgres standby, bool isStopped)
+    {
+        await LoseServerAsync();
+        if (isStopped) await standby.RestartAsync(Cancel);
+        await using (var database = NpgsqlDataSource.Create(standby.ConnectionString))
+        await using (var promote = database.CreateCommand("select pg_promote()"))
+            Assert.Equal(true, await promote.ExecuteScalarAsync(Cancel));
+        await standby.StopAsync(Cancel);
+        foreach (var file in new[] { "ca.crt", "server.crt", "server.key" }) await RunAsync("cp", "-a", Path.Combine(_server.DataDirectory, file), standby.DataDirectory);
+        await TakePlaceAsync(standby.DataDirectory);
+    }
+
+    /// <summary>How often the pipeline said that the lake and the server have not the same, and somebody decided that the server is right.</summary>
+    public int GapsTold { get; private set; }
+
+    private async Task LoseServerAsync()
+    {
+        // Whatever the lake still commits is of before.
+        _mayLackUntil = await EndAsync() + (1 << 20);
+        ProcessSignals.Send(_server.ServerProcessId!.Value, ProcessSignals.Quit);
+        await _server.StopAsync(Cancel);
+    }
+
+    private async Task TakePlaceAsync(string data)
+    {
+        Directory.Move(_server.DataDirectory, Path.Combine(_directory, $"lost-{++_copies}"));
+        Directory.Move(data, _server.DataDirectory);
+        await RestartServerAsync();
+        await UntilAsync(async () => !await ScalarAsync<bool>("select pg_is_in_recovery()"));
+    }
+
+    private async Task RestartServerAsync()
+    {
         await _server.RestartAsync(Cancel);
         await _database.DisposeAsync();
         _database = NpgsqlDataSource.Create(_server.ConnectionString);
+    }
+
+    private Task<long> EndAsync() => ScalarAsync<long>("select (pg_current_wal_insert_lsn() - '0/0')::bigint");
+
+    private async Task RunAsync(string program, params string[] arguments)
+    {
+        await using var run = OutsideProgram.TryStart(program, arguments)!;
+        var (code, lines) = await run.WaitForExitAsync(Cancel);
+        Assert.True(code == 0, string.Join("\n", lines));
     }
 
     /// <summary>Another server in the place of this one, with what is made of a dump: another identifier, numbers of its own, no slot. For a node that starts later.</summary>
@@ -84,7 +189,7 @@ internal sealed class CaptureScene : IAsyncDisposable
 
     // What was done must outlive a crash.
     private static Task<ScratchPostgres> StartServerAsync(string directory, CancellationToken cancellationToken) =>
-        ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on" } }, cancellationToken);
+        ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on", ["restore_command"] = "false" } }, cancellationToken);
 
     public async Task ExecuteAsync(string sql)
     {
@@ -107,7 +212,9 @@ internal sealed class CaptureScene : IAsyncDisposable
     /// <param name="tables">Null: all.</param>
     public async Task UntilCapturedAsync(IReadOnlyCollection<string>? tables = null)
     {
-        var end = long.Parse(await ScalarAsync<string>("select (pg_current_wal_insert_lsn() - '0/0')::text"), CultureInfo.InvariantCulture);
+        // Where the lake stands says something only when the server's numbers are greater than those that were lost.
+        while (await EndAsync() < _mayLackUntil) await ExecuteAsync("select pg_logical_emit_message(true, 'test', 'on'), pg_switch_wal()");
+        var end = await EndAsync();
         await using var source = Open();
         var waited = (tables ?? _tables).ToHashSet(StringComparer.Ordinal);
         var missing = "";
@@ -121,8 +228,12 @@ internal sealed class CaptureScene : IAsyncDisposable
                     else waited.Remove(table);
                 }
 
-                if (waited.Count > 0) await Task.Delay(100, Cancel);
+                if (waited.Count == 0) break;
+                await AcceptGapsAsync(source);
+                await Task.Delay(100, Cancel);
             }
+
+            if (tables is null) _mayLackUntil = null;
         }
         catch (OperationCanceledException)
         {
@@ -169,6 +280,31 @@ internal sealed class CaptureScene : IAsyncDisposable
         _oracle.Dispose();
         _deadline.Dispose();
         _directory.Dispose();
+    }
+
+    /// <summary>What the pipeline says that it cannot join is decided, as its advice says; where nothing was lost it says no such thing.</summary>
+    private async Task AcceptGapsAsync(ISource source)
+    {
+        if (_running is null) return;
+        var halted = (await Node.StatusAsync()).Tables.Where(table => table is { State: IngestState.Halted, LastFault.Kind: FaultKind.Gap }).ToList();
+        if (halted.Count == 0) return;
+        Assert.True(_mayLackUntil is not null, $"Nothing was lost, but: {halted[0].LastFault}");
+        foreach (var table in _tables.Select(table => TableId.Bronze("app", table)))
+        {
+            try
+            {
+                var gaps = await GapAcceptance.FindAsync(_oracle.Lake, source, table, Cancel);
+                if (gaps.Count == 0) continue;
+                await GapAcceptance.AcceptAsync(_oracle.Lake, table, gaps, TimeProvider.System, Cancel);
+                GapsTold++;
+            }
+            catch (PipelineException)
+            {
+                // It moved meanwhile, or cannot be asked just now: looked at again.
+            }
+        }
+
+        Node.Monitor.Tell(new ResumeIngest(Table: null), ActorRefs.NoSender);
     }
 
     /// <summary>What the lake does not have yet of a table; null: it has all.</summary>

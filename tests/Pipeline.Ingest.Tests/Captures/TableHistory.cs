@@ -19,6 +19,19 @@ internal sealed class TableHistory(string name, int seed)
 
     public string Create() => Create(name);
 
+    /// <summary>The table as it is now, for <see cref="GoBackTo"/>.</summary>
+    public TableState Save() => new([.. _partitions], [.. _added], _key);
+
+    /// <summary>The server has the table as it was.</summary>
+    public void GoBackTo(TableState state)
+    {
+        _partitions.Clear();
+        foreach (var (number, partition) in state.Partitions) _partitions.Add(number, partition);
+        _added.Clear();
+        _added.AddRange(state.Added);
+        _key = state.Key;
+    }
+
     /// <summary>One transaction.</summary>
     public string Next() => _random.Next(24) switch
     {

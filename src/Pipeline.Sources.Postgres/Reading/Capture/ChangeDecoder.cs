@@ -19,7 +19,13 @@ internal sealed class ChangeDecoder : IDisposable
     /// <summary>When the transaction was committed that is being sent, or was sent last.</summary>
     public DateTimeOffset CommittedAt { get; private set; }
 
+    /// <summary>The same in microseconds since the epoch.</summary>
+    public long CommitTime => (CommittedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
     public bool IsInTransaction { get; private set; }
+
+    /// <summary>Whether nothing of the transaction that is being sent becomes a row.</summary>
+    public bool IsPassedOver { get; set; }
 
     /// <summary>The position of the rows of the transaction that is being sent, or was sent last.</summary>
     public long CommitPosition => _commitPosition;
@@ -86,6 +92,7 @@ internal sealed class ChangeDecoder : IDisposable
                 CommittedAt = Moments.OfMicroseconds(Epoch, BinaryPrimitives.ReadInt64BigEndian(content[8..]));
                 _sequence = 0;
                 IsInTransaction = true;
+                IsPassedOver = false;
                 return false;
             case (byte)'C':
                 Require(IsInTransaction && content.Length == CommitBytes && BinaryPrimitives.ReadInt64BigEndian(content[1..]) == _commitPosition);
@@ -94,7 +101,7 @@ internal sealed class ChangeDecoder : IDisposable
                 return false;
             case (byte)'I' or (byte)'U' or (byte)'D':
                 Require(IsInTransaction);
-                if (Known(BinaryPrimitives.ReadUInt32BigEndian(content)) is not { } table) return false;
+                if (Known(BinaryPrimitives.ReadUInt32BigEndian(content)) is not { } table || IsPassedOver) return false;
                 content = content[sizeof(uint)..];
                 if (type == (byte)'I') table.Insert(content, _commitPosition, ref _sequence);
                 else if (type == (byte)'U') table.Update(content, _commitPosition, ref _sequence);
@@ -103,6 +110,7 @@ internal sealed class ChangeDecoder : IDisposable
             case (byte)'T':
                 var truncated = BinaryPrimitives.ReadInt32BigEndian(content);
                 Require(IsInTransaction && truncated > 0 && content.Length == 1 + ((1L + truncated) * sizeof(uint)));
+                if (IsPassedOver) return false;
                 for (var i = truncated; i > 0; i--) Known(BinaryPrimitives.ReadUInt32BigEndian(content[(1 + i * sizeof(uint))..]))?.Truncate(_commitPosition, ref _sequence);
                 return true;
             // Of another server, a type of its own, a message of an application.

@@ -38,9 +38,11 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
 
     public bool Poll(TimeSpan wait) => connection.Poll(wait);
 
-    public void Start(string slot, string publication, long from, bool isBinary)
+    /// <param name="from">The first transaction that is sent is committed there or behind.</param>
+    /// <param name="confirmed">What the server is told of until <see cref="Confirm"/>; null: all before <paramref name="from"/>.</param>
+    public void Start(string slot, string publication, long from, bool isBinary, long? confirmed = null)
     {
-        _received = _confirmed = from;
+        _received = _confirmed = confirmed ?? from;
         connection.SendQuery($"START_REPLICATION SLOT {Sql.Identifier(slot)} LOGICAL {Lsn.Format(from)} "
             + $"(proto_version '1', publication_names {Sql.Text(Sql.Identifier(publication))}{(isBinary ? ", binary 'true'" : "")})");
         while (connection.Read(out _) != (byte)'W')

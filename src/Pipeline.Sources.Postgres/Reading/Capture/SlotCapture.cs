@@ -47,13 +47,12 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         var slot = watch.Accept(await WaitWhileAsync(watch, state => state.IsActive, cancellationToken));
         var start = StartOf(slot);
         (_timeline, _reached) = (slot.Timeline, start);
-        confirmed.Raise(start);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watching = WatchAsync(watch, stop);
         try
         {
-            await ReadAsync(start, stop.Token);
+            await ReadAsync(start, slot, stop.Token);
         }
         catch (Exception) when (_seen is not null)
         {
@@ -98,28 +97,30 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         if (_seen is not null) await stop.CancelAsync();
     }
 
-    private async Task ReadAsync(long start, CancellationToken cancellationToken)
+    private async Task ReadAsync(long start, SlotState slot, CancellationToken cancellationToken)
     {
         WireConnection? opened = null;
         await connections.TranslateAsync(Thing, async () => opened = await connections.OpenWireAsync(replication: true, cancellationToken), cancellationToken);
         using var wire = opened!;
         using var wait = connections.WatchSilence(Thing, wire);
         var stream = new ReplicationStream(wire, services.Time);
-        using var reader = new SlotReader(stream, from.Split, start, _options with { Tables = captured }, queue, looks, _end, services.Time, _timeline);
+        var proof = new LogProof(_options, from, slot);
+        using var reader = new SlotReader(stream, from.Split, start, _options with { Tables = captured }, queue, looks, _end, services.Time, from.Marks with { Note = _timeline }, proof);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var cancellation = stop.Token.Register(wire.Abort);
         await connections.TranslateAsync(Thing, async () =>
         {
             _isBinary = !described.IsTextNeeded && _told.Values.SelectMany(table => table.Columns).All(column => ColumnType.Of(column).IsBinary);
-            await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, start, _isBinary));
-            var reporting = ReportAsync(stream, stop);
+            await OnThreadAsync(() => stream.Start(_options.Capture.Slot, _options.Capture.Publication, Math.Min(proof.From ?? start, start), _isBinary, proof.IsOpen ? slot.Confirmed : start));
+            var reporting = ReportAsync(stream, proof, start, stop);
             try
             {
                 while (true)
                 {
                     RelationMessage? relation = null;
                     await OnThreadAsync(() => relation = reader.ReadToRelation(stop.Token));
-                    reader.Use(relation!.Oid, await TableOfAsync(relation, reader.CommitPosition, cancellationToken), stop.Token);
+                    var place = PlaceOf(relation!, start);
+                    reader.UseUntil(relation!, await TableOfAsync(relation!, reader.CommitPosition, place, cancellationToken), place > reader.CommitPosition ? place : null, stop.Token);
                 }
             }
             catch (Exception reading) when (_unreported is not null && reading is not PostgresException)
@@ -142,21 +143,27 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// <exception cref="PipelineException">Changes between the position and what the slot still has are gone.</exception>
     private long StartOf(SlotState slot)
     {
-        if (from.Position is { } position && SlotHistory.FaultOf(_options, from.Split, position, slot) is { } fault) throw fault;
+        if (SlotHistory.FaultOf(_options, from, slot) is { } fault) throw fault;
         return from.Position ?? slot.Confirmed;
     }
+
+    private PostgresTableOptions? CapturedOf(RelationMessage relation) => captured.FirstOrDefault(candidate => _told[candidate.Name].Oid == relation.Oid);
+
+    /// <summary>Before it no row of the table enters the lake.</summary>
+    private long PlaceOf(RelationMessage relation, long start) => Math.Max(start, CapturedOf(relation) is { } table ? from.Tables?.GetValueOrDefault(table.Name) ?? start : start);
 
     /// <summary>
     /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row
     /// was written, the catalog of now: names and types are the stream's.
     /// </summary>
     /// <param name="position">Of the rows that follow.</param>
-    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, long position, CancellationToken cancellationToken)
+    /// <param name="place">Where the table stands.</param>
+    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, long position, long place, CancellationToken cancellationToken)
     {
-        if (captured.FirstOrDefault(candidate => _told[candidate.Name].Oid == relation.Oid) is not { } options) return null;
+        if (CapturedOf(relation) is not { } options) return null;
         var (name, table) = (options.Name, _told[options.Name]);
         // Rows from before a table's beginning do not enter it, whatever their columns were.
-        var isBefore = from.Tables?.GetValueOrDefault(name) > position;
+        var isBefore = place > position;
         var thing = $"Source {_options.Name}, table {name}";
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
         var key = options.Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
@@ -240,22 +247,24 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     };
 
     /// <summary>Tells the server how far the lake is. When that is no longer possible the reading ends too: the server keeps what it is not told of.</summary>
-    private async Task ReportAsync(ReplicationStream stream, CancellationTokenSource stop)
+    private async Task ReportAsync(ReplicationStream stream, LogProof proof, long start, CancellationTokenSource stop)
     {
-        _unreported = await Background.FailureAsync(cancel => ReportAsync(stream, cancel), stop.Token);
+        _unreported = await Background.FailureAsync(cancel => ReportAsync(stream, proof, start, cancel), stop.Token);
         if (_unreported is null) return;
         // Of a connection that is gone the reading side usually knows the reason.
         await Task.Delay(ReadsOn, services.Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await stop.CancelAsync();
     }
 
-    private async ValueTask ReportAsync(ReplicationStream stream, CancellationToken cancellationToken)
+    private async ValueTask ReportAsync(ReplicationStream stream, LogProof proof, long start, CancellationToken cancellationToken)
     {
         var reported = services.Time.GetTimestamp();
         using var timer = new PeriodicTimer(ConfirmInterval, services.Time);
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            if (!stream.Confirm(confirmed.Value) && services.Time.GetElapsedTime(reported) < _reportInterval) continue;
+            // A server whose log may be another one's is told of nothing that it has not confirmed.
+            if (!proof.IsOpen) confirmed.Raise(start);
+            if (!stream.Confirm(proof.IsOpen ? 0 : confirmed.Value) && services.Time.GetElapsedTime(reported) < _reportInterval) continue;
             stream.Report(asksForReply: true);
             reported = services.Time.GetTimestamp();
         }

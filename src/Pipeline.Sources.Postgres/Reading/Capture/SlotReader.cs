@@ -8,12 +8,17 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// Turns the stream of a slot into chunks, on the calling thread. Only whole transactions advance: what of a long one
 /// does not fit into a chunk goes out in pieces that wait for its end.
 /// </summary>
-internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, SplitLooks looks, AskedEnd end, TimeProvider time, int? timeline = null) : IDisposable
+internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from, PostgresSourceOptions options, ChunkQueue queue, SplitLooks looks, AskedEnd end, TimeProvider time, SplitMarks marks = default, LogProof? proof = null) : IDisposable
 {
     private readonly ChangeDecoder _changes = new();
 
-    /// <summary>The timeline goes with a position: another server may have other changes at the same one.</summary>
-    private readonly SplitMarks _marks = new(Note: timeline);
+    /// <summary>What was described for rows of which none enters the lake: not as the rows behind them need it.</summary>
+    private readonly Queue<(RelationMessage Relation, long Until)> _passed = new();
+
+    private readonly long _start = from;
+
+    /// <summary>The timeline and the last transaction go with a position: another server may have other changes at the same one.</summary>
+    private SplitMarks _marks = marks;
 
     /// <summary>Where the next advancing chunk begins, and how far whole transactions have been read.</summary>
     private long _from = from;
@@ -28,14 +33,16 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
 
-    /// <summary>Reads until the stream describes a table; <see cref="Use"/> says what to do with it.</summary>
+    /// <summary>Reads until the stream describes a table, or what it described is needed anew; <see cref="Use"/> says what to do with it.</summary>
     public RelationMessage ReadToRelation(CancellationToken cancellationToken)
     {
         while (true)
         {
+            if (_changes.IsInTransaction && _passed.TryPeek(out var passed) && passed.Until <= _changes.CommitPosition) return _passed.Dequeue().Relation;
             if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
             else if (change[0] == (byte)'R') return RelationMessage.Parse(change[1..]);
             else if (_changes.Take(change[0], change[1..])) OnRow(cancellationToken);
+            else if (change[0] == (byte)'B') OnBegin();
             else if (change[0] == (byte)'C') OnCommit(serverPosition);
 
             if (!_changes.IsInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
@@ -55,15 +62,34 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
         _changes.Use(relation, table);
     }
 
+    /// <summary>As <see cref="Use"/>, of a table of which no row enters the lake before a position: from there on it is asked for again.</summary>
+    public void UseUntil(RelationMessage relation, CapturedTable? table, long? until, CancellationToken cancellationToken)
+    {
+        Use(relation.Oid, table, cancellationToken);
+        var others = _passed.Where(passed => passed.Relation.Oid != relation.Oid).ToList();
+        if (until is { } position) others.Add((relation, position));
+        _passed.Clear();
+        foreach (var other in others.OrderBy(other => other.Until)) _passed.Enqueue(other);
+    }
+
     public void Dispose() => _changes.Dispose();
+
+    private void OnBegin()
+    {
+        proof?.Reach(_changes.CommitPosition);
+        _changes.IsPassedOver = proof is { IsOpen: true } && _changes.CommitPosition < _start;
+    }
 
     /// <param name="serverPosition">Of the message: where the transaction ends.</param>
     private void OnCommit(long serverPosition)
     {
         if (_changes.Reached != serverPosition) throw WireFault.Of($"a transaction ends at {Lsn.Format(_changes.Reached)} in a message of {Lsn.Format(serverPosition)}");
+        proof?.Saw(_changes.CommitPosition, _changes.CommitTime);
+        if (_changes.IsPassedOver) return;
         // What is passed is not read again: a position that does not grow is of no stream that goes on here.
         if (_changes.Reached <= _reached) throw WireFault.Of($"a transaction ends at {Lsn.Format(_changes.Reached)}, not behind {Lsn.Format(_reached)}");
         _reached = _changes.Reached;
+        _marks = _marks with { Last = _changes.CommitPosition, OrderTime = _changes.CommitTime };
         // A transaction without rows of ours need not be told on its own.
         if (_hasUnfinishedPieces) _waitingSince ??= time.GetTimestamp();
     }
@@ -81,6 +107,7 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     private void OnKeepalive(long serverPosition, bool isWaiting, CancellationToken cancellationToken)
     {
         if (_changes.IsInTransaction || _waitingSince is not null) return;
+        proof?.Reach(serverPosition);
         See(serverPosition);
         if (serverPosition <= _from) return;
         if (isWaiting || time.GetElapsedTime(_advancedAt) >= options.Capture.HeartbeatInterval) Flush(serverPosition, cancellationToken);
