@@ -19,6 +19,7 @@ internal sealed class PostgresMetrics : IDisposable
     private readonly Counter<long> _bytes;
     private readonly Counter<long> _gaps;
     private readonly Counter<long> _nulled;
+    private readonly Counter<long> _unknown;
     private volatile SlotState? _slot;
 
     /// <param name="lags">How long ago the moment was up to which each table has been read.</param>
@@ -29,6 +30,7 @@ internal sealed class PostgresMetrics : IDisposable
         _bytes = _meter.Counter(Instruments.PostgresBytes);
         _meter.Gauge<long>(Instruments.PostgresInFlightBytes, () => [(_queues.Keys.Sum(queue => queue.Bytes), [_source])]);
         _nulled = _meter.Counter(Instruments.PostgresNulled);
+        _unknown = _meter.Counter(Instruments.PostgresUnknown);
         _gaps = _meter.Counter(Instruments.PostgresGaps);
         _meter.Gauge(Instruments.SlotRetainedBytes, () => Slot(slot => slot.RetainedBytes));
         _meter.Gauge(Instruments.SlotSafeBytes, () => Slot(slot => slot.SafeBytes));
@@ -50,6 +52,9 @@ internal sealed class PostgresMetrics : IDisposable
         _bytes.Add(chunk.SourceBytes, Instruments.PostgresBytes.Tagged(_source, chunk.Table));
         foreach (var (column, values) in chunk.Nulled ?? ImmutableDictionary<string, long>.Empty) _nulled.Add(values, Instruments.PostgresNulled.Tagged(_source, chunk.Table, column));
     }
+
+    /// <param name="values">Of rows that have another key, which the server did not send and which could not be read.</param>
+    public void Unknown(string table, long values) => _unknown.Add(values, Instruments.PostgresUnknown.Tagged(_source, table));
 
     public void Stopped(ChunkQueue queue) => _queues.TryRemove(queue, out _);
 

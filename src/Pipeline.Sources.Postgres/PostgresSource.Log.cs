@@ -58,6 +58,9 @@ internal static partial class PostgresSourceLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Table {Table}: column {Column} has its type again; its values of the time when it was {Type} are left out")]
     public static partial void ValuesLeftOut(this ILogger log, string table, string column, string type);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: a row's key has changed, and values that are stored out of line and did not change are not known under the new one: {Cause}. They stay null until an update writes them; pipeline.source.values.unknown counts them. {Statement} has the server send them")]
+    public static partial void ValuesUnknown(this ILogger log, string thing, string cause, string statement);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Snapshot of {Table}: {Rows} rows of about {RowsExpected}, {Percent} %, {RemainingSeconds} s left")]
     public static partial void SnapshotProgress(this ILogger log, string table, long rows, long? rowsExpected, long percent, long remainingSeconds);
 

@@ -57,13 +57,15 @@ public sealed class GapAcceptanceSpec
         var (users, slot, snapshot) = (TableId.Bronze("app", "users"), new SplitId("app", "slot"), new SplitId("app", "snapshot"));
         var table = await BronzeTable.OpenAsync(lake, users, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), Cancel);
         await Worker.Beginnings.RecordAsync(table, [new Split(slot, ["users"], Beginning: 7) { Identity = "a" }, new Split(snapshot, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }], TimeProvider.System, Cancel);
-        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(slot, 7, 40), new TxnMove(snapshot, 0, long.MaxValue)] }, Cancel));
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(slot, 7, 40), new TxnMove(snapshot, 0, long.MaxValue)], Marks = [.. SplitHistory.MarksOf(slot, 0, new SplitMarks(OrderTime: 5, Note: 1, Last: 39))] }, Cancel));
 
         await GapAcceptance.AcceptAsync(lake, users, [new SplitGap(slot, new PositionRange(20, 40), IsBehind: true)], TimeProvider.System, Cancel);
 
         // A finished one would say that the source has none of the rows from before.
         var accepted = await table.Delta.RefreshAsync(Cancel);
         Assert.Equal((1, 20, 0), (accepted.Histories.EpochOf(snapshot), accepted.Position(slot), accepted.Position(snapshot)));
+        // Time goes on; what was last and whose it was is of the records that are there no more.
+        Assert.Equal(new SplitMarks(OrderTime: 5), accepted.Marks(slot));
     }
 
     private static async Task StandAtAsync(Lake lake, ISource source, params (string Split, long Position)[] positions)

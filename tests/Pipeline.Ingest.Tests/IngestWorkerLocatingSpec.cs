@@ -233,7 +233,9 @@ public sealed class IngestWorkerLocatingSpec : WorkerScene
 
         var started = When(Known(Dead));
 
-        Assert.Equal(7, started.OfType<WorkerEffect.StartGraph>().Single().Starts[0].Marks.Note);
+        var start = started.OfType<WorkerEffect.StartGraph>().Single().Starts[0];
+        Assert.Equal(7, start.Marks.Note);
+        Assert.Equal([KeyValuePair.Create(Single.Tables[0], new SplitMarks(Note: 7))], start.TableMarks!);
     }
 
     [Fact]

@@ -166,7 +166,7 @@ public sealed class ChangedMessagesSpec(PostgresServer server) : PostgresSpec
             {
                 while (true)
                 {
-                    var oid = reader.ReadToRelation(Cancel).Oid;
+                    var oid = reader.ReadToRelation(Cancel)!.Oid;
                     reader.Use(oid, oid == oids.Changed ? Captured("changed", Columns) : oid == oids.Steady ? Captured("steady", Columns[..2]) : null, Cancel);
                 }
             }

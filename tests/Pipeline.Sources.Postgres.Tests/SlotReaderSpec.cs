@@ -158,7 +158,7 @@ public sealed class SlotReaderSpec
             reader.Use(Other, table: null, Cancel);
             try
             {
-                while (true) reader.Use(reader.ReadToRelation(Cancel).Oid, Table("orders"), Cancel);
+                while (true) reader.Use(reader.ReadToRelation(Cancel)!.Oid, Table("orders"), Cancel);
             }
             catch (EndOfStreamException)
             {

@@ -33,6 +33,9 @@ public static partial class Instruments
     public static readonly InstrumentInfo PostgresNulled = new(PostgresMeter, "pipeline.source.values.nulled", InstrumentKind.Counter, "{value}",
         ["source", "table", "column"], "Values that the lake's type does not hold (infinity, before the year 1 or after 9999, NaN of a decimal): they are null there", "a source has such values");
 
+    public static readonly InstrumentInfo PostgresUnknown = new(PostgresMeter, "pipeline.source.values.unknown", InstrumentKind.Counter, "{value}",
+        ["source", "table"], "Values of rows whose key has changed that the server did not send and that could not be read: they are null until an update writes them", "a row gets another key, and its table cannot be asked");
+
     public static readonly InstrumentInfo SlotRetainedBytes = new(PostgresMeter, "pipeline.source.slot.retained.bytes", InstrumentKind.Gauge, "By",
         ["source"], "WAL that the server keeps for the slot", Captured);
 
@@ -76,7 +79,7 @@ public static partial class Instruments
     private static IReadOnlyList<InstrumentInfo> Sources =>
     [
         KafkaRecords, KafkaBytes, KafkaInFlightBytes, KafkaGaps, LagRecords, LagSeconds, LagUnreadable,
-        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, PostgresNulled, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, PostgresLagSeconds, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
+        PostgresRecords, PostgresBytes, PostgresInFlightBytes, PostgresGaps, PostgresNulled, PostgresUnknown, SlotRetainedBytes, SlotSafeBytes, SlotStatus, LagBytes, PostgresLagSeconds, SnapshotRows, SnapshotRowsExpected, SnapshotPercent, SnapshotRemaining,
         SnowflakeRecords, SnowflakeBytes, SnowflakeInFlightBytes, SnowflakeLagSeconds, StatementDuration, WarehouseSeconds,
     ];
 

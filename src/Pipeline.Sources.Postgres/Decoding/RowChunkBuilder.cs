@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Core.Columns;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Client;
+using Pipeline.Sources.Postgres.Reading.Capture;
 using Tuple = Pipeline.Sources.Postgres.Reading.Capture.Tuple;
 
 namespace Pipeline.Sources.Postgres.Decoding;
@@ -139,6 +140,38 @@ internal sealed class RowChunkBuilder : IDisposable
         if (isComplete) _changed!.AppendNull();
         else AppendChanged(tuple.Rewind(), columnOf);
         EndChange(op, position, sequence, tuple.Bytes);
+    }
+
+    /// <summary>What is known by now of a row that was appended without it.</summary>
+    /// <param name="values">The server's text for each of the columns that it lacks.</param>
+    public void AppendKnown(MovedRow row, IReadOnlyList<string?> values, ReadOnlySpan<byte> op, long position, long sequence)
+    {
+        if (_memory is null) Begin();
+        var bytes = 0;
+        foreach (var (column, kind, value) in row.Key)
+        {
+            if (kind == Tuple.Text) _decoders[column].AppendText(value);
+            else _decoders[column].Append(value);
+            bytes += value.Length;
+        }
+
+        for (var i = 0; i < values.Count; i++)
+        {
+            if (values[i] is not { } text)
+            {
+                _decoders[row.Missing[i]].AppendNull();
+                continue;
+            }
+
+            var value = Encoding.UTF8.GetBytes(text);
+            _decoders[row.Missing[i]].AppendText(value);
+            bytes += value.Length;
+        }
+
+        foreach (var decoder in _decoders)
+            if (decoder.Column.Length == RowCount) decoder.AppendNull();
+        _changed!.Append(Encoding.UTF8.GetBytes(string.Join(',', row.Key.Select(part => part.Column).Concat(row.Missing).Select(column => _schema.GetFieldByIndex(column).Name))));
+        EndChange(op, position, sequence, bytes);
     }
 
     /// <summary>A row of which nothing is known but that something happened to the table.</summary>

@@ -161,6 +161,29 @@ public sealed class CaptureIdentitySpec
         Assert.Equal(1, await scene.EpochOfAsync("users"));
     }
 
+    /// <summary>Numbers of tables and databases, publications and their comments are the same; only the server is another.</summary>
+    [Fact]
+    public async Task A_server_that_pg_upgrade_has_made_is_read_from_a_snapshot_and_what_changed_while_nobody_read_is_in_the_lake()
+    {
+        await using var scene = await CaptureScene.StartAsync($"create table users {Columns}; insert into users values (1, 'a'), (2, 'b'), (3, 'c')", ["users"]);
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.ExecuteAsync("update users set val = 'old' where id = 2");
+        await scene.UntilCapturedAsync();
+        await scene.KillNodeAsync();
+        await scene.ExecuteAsync("update users set val = 'unseen' where id = 2; delete from users where id = 3; insert into users values (4, 'unseen')");
+        await scene.UpgradeServerAsync();
+
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.AssertEqualAsync();
+        await scene.ExecuteAsync("update users set val = 'later' where id = 1; delete from users where id = 4");
+        await scene.UntilCapturedAsync();
+
+        await scene.AssertEqualAsync();
+        Assert.Equal(1, await scene.EpochOfAsync("users"));
+    }
+
     [Fact]
     public async Task A_table_that_left_a_publication_of_somebody_else_says_the_SQL_that_brings_it_back_and_is_read_anew_then()
     {

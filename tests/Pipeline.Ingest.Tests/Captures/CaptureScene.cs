@@ -138,12 +138,42 @@ internal sealed class CaptureScene : IAsyncDisposable
         await using (var promote = database.CreateCommand("select pg_promote()"))
             Assert.Equal(true, await promote.ExecuteScalarAsync(Cancel));
         await standby.StopAsync(Cancel);
-        foreach (var file in new[] { "ca.crt", "server.crt", "server.key" }) await RunAsync("cp", "-a", Path.Combine(_server.DataDirectory, file), standby.DataDirectory);
+        await TakeCertificatesAsync(standby.DataDirectory);
         await TakePlaceAsync(standby.DataDirectory);
+    }
+
+    /// <summary>As <c>pg_upgrade</c> leaves it: a new server, with another identifier and without slots, that has the tables and their numbers.</summary>
+    public async Task UpgradeServerAsync()
+    {
+        await _server.StopAsync(Cancel);
+        var directory = Path.Combine(_directory, $"upgraded-{++_copies}");
+        Directory.CreateDirectory(directory);
+        await RunAsync("cp", "-a", Path.Combine(_directory, "password"), directory);
+        string data;
+        await using (var made = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(directory) { Database = "postgres" }, Cancel)) data = made.DataDirectory;
+
+        // It lets itself in by a socket of its own.
+        foreach (var cluster in new[] { _server.DataDirectory, data })
+        {
+            await RunAsync("cp", "-a", Path.Combine(cluster, "pg_hba.conf"), Path.Combine(cluster, "pg_hba.mine"));
+            await File.WriteAllTextAsync(Path.Combine(cluster, "pg_hba.conf"), "local all all trust\n", Cancel);
+        }
+
+        var account = (await RunAsync("stat", "-c", "--reuid=%u --regid=%g --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override", data))[0].Split(' ');
+        string[] upgrade = [Path.Combine(_server.BinDirectory, "pg_upgrade"), "-b", _server.BinDirectory, "-B", _server.BinDirectory, "-d", _server.DataDirectory, "-D", data, "-U", _server.User, "-o", "-c wal_level=logical"];
+        await RunAsync("env", ["-C", data, .. Environment.IsPrivilegedProcess ? ["setpriv", .. account, .. upgrade] : upgrade]);
+        await RunAsync("cp", "-a", Path.Combine(data, "pg_hba.mine"), Path.Combine(data, "pg_hba.conf"));
+        await TakeCertificatesAsync(data);
+        await TakePlaceAsync(data);
     }
 
     /// <summary>How often the pipeline said that the lake and the server have not the same, and somebody decided that the server is right.</summary>
     public int GapsTold { get; private set; }
+
+    private async Task TakeCertificatesAsync(string data)
+    {
+        foreach (var file in new[] { "ca.crt", "server.crt", "server.key" }) await RunAsync("cp", "-a", Path.Combine(_server.DataDirectory, file), data);
+    }
 
     private async Task LoseServerAsync()
     {
@@ -170,11 +200,12 @@ internal sealed class CaptureScene : IAsyncDisposable
 
     private Task<long> EndAsync() => ScalarAsync<long>("select (pg_current_wal_insert_lsn() - '0/0')::bigint");
 
-    private async Task RunAsync(string program, params string[] arguments)
+    private async Task<IReadOnlyList<string>> RunAsync(string program, params string[] arguments)
     {
         await using var run = OutsideProgram.TryStart(program, arguments)!;
         var (code, lines) = await run.WaitForExitAsync(Cancel);
-        Assert.True(code == 0, string.Join("\n", lines));
+        Assert.True(code == 0, $"{program}: {string.Join("\n", lines)}");
+        return lines;
     }
 
     /// <summary>Another server in the place of this one, with what is made of a dump: another identifier, numbers of its own, no slot. For a node that starts later.</summary>

@@ -46,6 +46,23 @@ internal sealed class ChangeDecoder : IDisposable
         }
     }
 
+    /// <summary>Rows that wait for values that the stream does not have.</summary>
+    public int MovedRows
+    {
+        get
+        {
+            var rows = 0;
+            foreach (var table in _tables.Values) rows += table?.Moved.Count ?? 0;
+            return rows;
+        }
+    }
+
+    /// <summary>Tables with such rows.</summary>
+    public IEnumerable<CapturedTable> Moved => _tables.Values.OfType<CapturedTable>().Where(table => table.Moved.Count > 0);
+
+    /// <inheritdoc cref="CapturedTable.Fill"/>
+    public void Fill(CapturedTable table, int rows, IReadOnlyList<IReadOnlyList<string?>?>? values) => table.Fill(rows, values, _commitPosition, ref _sequence);
+
     public CapturedTable? Find(uint relation) => _tables.GetValueOrDefault(relation);
 
     /// <param name="table">Null for a table that is not captured.</param>

@@ -31,6 +31,9 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// <summary>As whoever reads was told of them: others may have asked since.</summary>
     private readonly Dictionary<string, PostgresTable> _told = new(StringComparer.Ordinal);
 
+    /// <summary>Tables of which values are missing, told once.</summary>
+    private readonly HashSet<string> _lacking = new(StringComparer.Ordinal);
+
     private bool _isBinary;
     private int? _timeline;
     private long _reached;
@@ -119,8 +122,14 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                 {
                     RelationMessage? relation = null;
                     await OnThreadAsync(() => relation = reader.ReadToRelation(stop.Token));
-                    var place = PlaceOf(relation!, start);
-                    reader.UseUntil(relation!, await TableOfAsync(relation!, reader.CommitPosition, place, cancellationToken), place > reader.CommitPosition ? place : null, stop.Token);
+                    if (relation is null)
+                    {
+                        foreach (var table in reader.Moved.ToList()) await FillAsync(reader, table, stop.Token);
+                        continue;
+                    }
+
+                    var place = PlaceOf(relation, start);
+                    reader.UseUntil(relation, await TableOfAsync(relation, reader.CommitPosition, place, cancellationToken), place > reader.CommitPosition ? place : null, stop.Token);
                 }
             }
             catch (Exception reading) when (_unreported is not null && reading is not PostgresException)
@@ -203,6 +212,28 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         if (!isBefore && _options.Capture.SchemaChanges == SchemaChanges.Fail && table.Columns.FirstOrDefault(column => !column.IsGenerated && relation.Columns.All(streamed => streamed.Name != column.Name)) is { } dropped)
             throw SchemaChanged(thing, $"column {dropped.Name} is not in the stream");
         return new CapturedTable(name, table.WithColumns(written), columnOf, [.. relation.Columns.Select(column => key.Contains(column.Name, StringComparer.Ordinal))]);
+    }
+
+    /// <summary>What rows under another key lack is asked of the table.</summary>
+    private async ValueTask FillAsync(SlotReader reader, CapturedTable table, CancellationToken cancellationToken)
+    {
+        var thing = $"Source {_options.Name}, table {table.Name}";
+        while (table.Moved.Count > 0)
+        {
+            List<MovedRow> rows = [.. table.Moved.Take(MovedRows.AtATime)];
+            IReadOnlyList<IReadOnlyList<string?>?>? values = null;
+            try
+            {
+                values = await connections.UseBesideAsync(thing, (connection, cancel) => MovedRows.ReadAsync(connection, table.Definition, rows, cancel), cancellationToken);
+            }
+            catch (Exception e) when (e is InvalidDataException || (e is PipelineException { IsTransient: false } && !cancellationToken.IsCancellationRequested))
+            {
+                metrics.Unknown(table.Name, rows.Sum(row => row.Missing.Count));
+                if (_lacking.Add(table.Name)) _log.ValuesUnknown(thing, (e as PipelineException)?.Cause ?? e.Message, $"ALTER TABLE {table.Definition.QualifiedName} REPLICA IDENTITY FULL;");
+            }
+
+            reader.Fill(table, rows.Count, values, cancellationToken);
+        }
     }
 
     /// <summary>A stream sends all types in one form, chosen when it starts.</summary>

@@ -17,6 +17,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
 
     private readonly long _start = from;
 
+    /// <summary>What the stream has described, while it waits to be told.</summary>
+    private RelationMessage? _described;
+
     /// <summary>The timeline and the last transaction go with a position: another server may have other changes at the same one.</summary>
     private SplitMarks _marks = marks;
 
@@ -33,20 +36,39 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <summary>Where the chunks of this reading end; null: there were none.</summary>
     private long? _handed;
 
-    /// <summary>Reads until the stream describes a table, or what it described is needed anew; <see cref="Use"/> says what to do with it.</summary>
-    public RelationMessage ReadToRelation(CancellationToken cancellationToken)
+    /// <summary>
+    /// Reads until the stream describes a table, or what it described is needed anew; <see cref="Use"/> says what to do with it. Or until
+    /// rows of <see cref="Moved"/> lack values: null.
+    /// </summary>
+    public RelationMessage? ReadToRelation(CancellationToken cancellationToken)
     {
         while (true)
         {
-            if (_changes.IsInTransaction && _passed.TryPeek(out var passed) && passed.Until <= _changes.CommitPosition) return _passed.Dequeue().Relation;
-            if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
-            else if (change[0] == (byte)'R') return RelationMessage.Parse(change[1..]);
+            if (_changes.MovedRows > (_changes.IsInTransaction && _described is null ? MovedRows.AtATime : 0)) return null;
+            if (_described is { } described)
+            {
+                _described = null;
+                return described;
+            }
+
+            if (!_changes.IsInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
+            if (_changes.IsInTransaction && _passed.TryPeek(out var passed) && passed.Until <= _changes.CommitPosition) _described = _passed.Dequeue().Relation;
+            else if (!stream.Read(out var change, out var serverPosition, out var isWaiting)) OnKeepalive(serverPosition, isWaiting, cancellationToken);
+            else if (change[0] == (byte)'R') _described = RelationMessage.Parse(change[1..]);
             else if (_changes.Take(change[0], change[1..])) OnRow(cancellationToken);
             else if (change[0] == (byte)'B') OnBegin();
             else if (change[0] == (byte)'C') OnCommit(serverPosition);
-
-            if (!_changes.IsInTransaction && _waitingSince is { } since && IsDue(since)) Flush(_reached, cancellationToken);
         }
+    }
+
+    /// <summary>Tables with rows that wait for values that the stream does not have.</summary>
+    public IEnumerable<CapturedTable> Moved => _changes.Moved;
+
+    /// <inheritdoc cref="CapturedTable.Fill"/>
+    public void Fill(CapturedTable table, int rows, IReadOnlyList<IReadOnlyList<string?>?>? values, CancellationToken cancellationToken)
+    {
+        _changes.Fill(table, rows, values);
+        if (_changes.WaitingBytes >= options.ChunkBytesMax) EmitPieces(cancellationToken);
     }
 
     /// <summary>How far whole transactions have been read.</summary>
