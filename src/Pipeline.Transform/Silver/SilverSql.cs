@@ -276,7 +276,8 @@ public sealed class SilverSql
     /// <c>held</c>, which are in <c>checked</c>; <c>quarantine_all</c>, which has the same rows where <c>last_truncate</c> has one.
     /// The result: <c>_file</c>, <c>_file_row</c>; <c>_was</c>, the row was in the quarantine before; <c>_waited</c>, it only misses a
     /// reference; <c>_gone</c>, 1 where it was removed with others. Newer means later at the source, whatever the contract orders by; of
-    /// rows at one place there the good one is the newer.
+    /// rows at one place there the good one is the newer, but for one that waits: when its parent comes the values decide, as if it had been
+    /// there from the start.
     /// </remarks>
     public string Settled
     {
@@ -331,7 +332,7 @@ public sealed class SilverSql
                   SELECT _file, _file_row, true, _waited, {columns}, false, true FROM waiting_rows
                 ),
                 ranked AS (
-                  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", _order.OwnTerms)}, _settles ASC NULLS FIRST) AS _n
+                  SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {string.Join(", ", _order.OwnTerms)}, CASE WHEN _settles THEN 1 WHEN _open AND _waited THEN 2 ELSE 0 END ASC NULLS FIRST) AS _n
                   FROM places SEMI JOIN opened USING ({key})
                 ),
                 passed AS (

@@ -279,7 +279,7 @@ places AS (
   SELECT _file, _file_row, true, _waited, "order_id", "line_number", "_order_time", "_partition", "_offset", false, true FROM waiting_rows
 ),
 ranked AS (
-  SELECT *, row_number() OVER (PARTITION BY "order_id", "line_number" ORDER BY "_order_time" ASC NULLS FIRST, "_partition" ASC NULLS FIRST, "_offset" ASC NULLS FIRST, _settles ASC NULLS FIRST) AS _n
+  SELECT *, row_number() OVER (PARTITION BY "order_id", "line_number" ORDER BY "_order_time" ASC NULLS FIRST, "_partition" ASC NULLS FIRST, "_offset" ASC NULLS FIRST, CASE WHEN _settles THEN 1 WHEN _open AND _waited THEN 2 ELSE 0 END ASC NULLS FIRST) AS _n
   FROM places SEMI JOIN opened USING ("order_id", "line_number")
 ),
 passed AS (
