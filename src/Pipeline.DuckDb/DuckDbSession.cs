@@ -104,14 +104,15 @@ public sealed class DuckDbSession : IDisposable
     /// Adds a function of a text that gives a text, and null for null. What it throws ends the statement that calls it; a
     /// <see cref="PipelineException"/> is then what the statement throws.
     /// </summary>
+    /// <remarks>DuckDB asks for more than rows: where a column comes with a dictionary, for each of its entries, and one of them is null.</remarks>
     public void Register(string name, Func<string, string> function)
     {
         using var use = _gate.Enter();
-        _connection.RegisterScalarFunction<string, string>(name, text =>
+        _connection.RegisterScalarFunction<string?, string?>(name, text =>
         {
             try
             {
-                return function(text);
+                return text is null ? null : function(text);
             }
             catch (PipelineException e)
             {

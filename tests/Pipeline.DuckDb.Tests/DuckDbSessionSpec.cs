@@ -52,6 +52,21 @@ public sealed class DuckDbSessionSpec : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("SELECT unnest(['a', NULL, 'b']) AS word, true AS is_asked")]
+    [InlineData("SELECT NULL::VARCHAR AS word, true AS is_asked FROM range(3)")]
+    [InlineData("SELECT CASE WHEN i % 5 = 0 THEN NULL ELSE 'word ' || i % 3 END AS word, i % 2 = 0 AS is_asked FROM range(5000) AS r(i)")]
+    public void A_function_gives_null_for_null_in_rows_and_in_dictionaries_of_files(string rows)
+    {
+        using var session = Open(Cancel);
+        session.Register("shouted", text => text.ToUpperInvariant());
+        var file = Path.Combine(_scratch.Root, "words.parquet");
+        session.Execute($"COPY ({rows}) TO '{file}' (FORMAT parquet)");
+
+        foreach (var from in (string[])[$"({rows})", $"'{file}'"])
+            Assert.Equal(0, session.Count($"SELECT count(*) FROM {from} WHERE is_asked AND shouted(word) IS DISTINCT FROM upper(word)"));
+    }
+
     [Fact]
     public void A_cancellation_behind_the_end_reaches_nobody()
     {

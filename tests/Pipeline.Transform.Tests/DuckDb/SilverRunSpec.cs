@@ -61,6 +61,23 @@ public sealed class SilverRunSpec
             await lake.RowsAsync("SELECT rows_in, released, accepted, quarantined, superseded, deleted, replaced, quarantined_by_rule, warned_by_rule FROM silver._quality WHERE table_name = 'silver/users'"));
     }
 
+    [Fact]
+    public async Task Sealed_rows_that_wait_are_found_again_when_their_files_were_put_together()
+    {
+        using var lake = new TestLake(TestGraph.Of(Contracts));
+        await lake.AppendAsync("bronze/app/teams", Teams, TeamRows("1, 'first', 'r', 1"));
+        await lake.AppendAsync("bronze/app/users", Users, UserRows("1, 'a@x', 7, '1', '123', 'r', 10", "2, 'nobody', 7, '1', NULL, 'r', 11"));
+        await lake.RunAllAsync();
+        await lake.AppendAsync("bronze/app/users", Users, UserRows("3, 'c@x', 7, '1', '456', 'r', 12", "4, 'd@x', 8, '1', '123', 'r', 13"));
+        await lake.RunAllAsync();
+        await lake.CompactAsync("silver/users__quarantine");
+        await lake.AppendAsync("bronze/app/teams", Teams, TeamRows("7, 'seventh', 'r', 2"));
+        await lake.RunAllAsync();
+
+        Assert.Equal(["1", "3"], await lake.RowsAsync("SELECT user_id FROM silver.users ORDER BY user_id"));
+        Assert.Equal(["2|email_valid|false", "4|team_exists|true"], await lake.RowsAsync("SELECT user_id, _rules, _held FROM silver.users__quarantine ORDER BY user_id"));
+    }
+
     [Theory]
     [InlineData("CAST(text AS INTEGER) > 0", "x")]
     [InlineData("regexp_like('abc', text)", "(")]
