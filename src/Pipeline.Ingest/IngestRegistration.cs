@@ -22,9 +22,10 @@ public static class IngestRegistration
     /// </summary>
     /// <param name="outages">The node's: says what is away.</param>
     /// <param name="only">Nothing is read for other tables; null: there are none.</param>
+    /// <param name="holds">The node's: what operators want held; null: nobody wants anything.</param>
     /// <remarks>Coordinated shutdown drains the node's workers before it leaves the cluster.</remarks>
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null)
+        IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null, Holds? holds = null)
     {
         var budget = new ByteBudget(options.BufferBytesMax);
         var meter = new IngestMeter(budget);
@@ -32,7 +33,7 @@ public static class IngestRegistration
             .AddIngestSerializer()
             .AddStartup((system, _) => system.RegisterOnTermination(meter.Dispose))
             .WithBronzeCommitters(lake, options, outages, meter, time, Role)
-            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time, only);
+            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time, only, holds ?? new Holds());
     }
 
     /// <summary>For a node that has not the role <see cref="Role"/>: it understands what the others announce.</summary>
@@ -40,17 +41,17 @@ public static class IngestRegistration
 
     /// <summary>The workers alone; they speak to whatever is registered as <see cref="BronzeCommitters"/>.</summary>
     internal static AkkaConfigurationBuilder WithIngestWorkers(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
-        IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null) =>
+        IReadOnlyList<ISource> sources, ByteBudget budget, IngestMeter meter, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only, Holds holds) =>
         builder.WithActors((system, registry) =>
         {
-            var monitor = system.ActorOf(IngestMonitorActor.Props(budget, meter), "ingest-monitor");
+            var monitor = system.ActorOf(IngestMonitorActor.Props(budget, meter, holds), "ingest-monitor");
             registry.Register<IngestMonitorActor>(monitor);
             DrainBeforeLeaving(system, monitor, options.DrainTimeout);
 
             var committers = registry.Get<BronzeCommitters>();
             foreach (var source in sources)
                 foreach (var table in source.Tables.Where(table => only?.Contains(TableId.Bronze(source.Name, table.Name)) != false))
-                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time));
+                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time) { Holds = holds });
         });
 
     private static void StartWorkers(ActorSystem system, IngestWorkerSetup setup) =>

@@ -58,7 +58,11 @@ public sealed record TableStatus(TableId Table, IngestState State, long Rows, lo
 public sealed record GetIngestStatus : INoSerializationVerificationNeeded;
 
 /// <summary>The tables whose workers run on this node, by name, and the memory their chunks hold.</summary>
-public sealed record IngestStatus(ImmutableArray<TableStatus> Tables, long BufferBytes) : INoSerializationVerificationNeeded;
+public sealed record IngestStatus(ImmutableArray<TableStatus> Tables, long BufferBytes) : INoSerializationVerificationNeeded
+{
+    /// <summary>The same, a worker and table each.</summary>
+    public ImmutableArray<WorkerStatus> Workers { get; init; } = [];
+}
 
 /// <summary>Drains all workers of this node; answered with <see cref="NodeDrained"/>.</summary>
 public sealed record DrainNode : INoSerializationVerificationNeeded;
@@ -67,6 +71,12 @@ public sealed record NodeDrained : INoSerializationVerificationNeeded;
 
 /// <summary>Lets halted or paused workers go on: of one table, or of all when <paramref name="Table"/> is null.</summary>
 public sealed record ResumeIngest(TableId? Table) : INoSerializationVerificationNeeded;
+
+/// <summary>Commits what is open and begins anew from what the tables say: the workers of one table, or all when <paramref name="Table"/> is null.</summary>
+public sealed record RestartIngest(TableId? Table) : INoSerializationVerificationNeeded;
+
+/// <summary>Operators want something else held: see <see cref="Holds"/>.</summary>
+public sealed record HoldsChanged : INoSerializationVerificationNeeded;
 
 /// <summary>Commits what is open and pauses: one table, or all when <paramref name="Table"/> is null.</summary>
 public sealed record PauseIngest(TableId? Table) : INoSerializationVerificationNeeded;

@@ -39,28 +39,29 @@ public static class TransformRegistration
     /// <param name="elsewhere">Engines elsewhere; disposed of with the actor system. Null: there are none.</param>
     /// <param name="standing">Told of the tables whose runs fail, where the coordinator runs; null: nobody asks.</param>
     /// <param name="only">No other table is run, though all are known; null: there are none.</param>
+    /// <param name="board">What the node and the coordinator let each other know; null: nothing.</param>
     /// <exception cref="PipelineException">Another node has the journal's file.</exception>
     public static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, Lake lake, TransformGraph graph, FreshnessOptions freshness,
-        IReadOnlyCollection<TableId> bronze, OutageWatch outages, TimeProvider time, RemoteEngines? elsewhere = null, StandingTables? standing = null, IReadOnlySet<TableId>? only = null)
+        IReadOnlyCollection<TableId> bronze, OutageWatch outages, TimeProvider time, RemoteEngines? elsewhere = null, StandingTables? standing = null, IReadOnlySet<TableId>? only = null, CoordinatorBoard? board = null)
     {
         DuckDbSession.RemoveLeftovers(options.TempDirectory, time);
         var tables = new OpenTables(lake);
         return builder
             .AddStartup((system, _) => system.RegisterOnTermination(() => elsewhere?.Dispose()))
-            .WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time, elsewhere?.Runs), outages, time, elsewhere?.Runs, freshness, bronze, standing, only);
+            .WithTransform(pipeline, options, tables, graph, new JobRunner(tables, new DuckDbEngine(lake.Store, options), options, time, elsewhere?.Runs), outages, time, elsewhere?.Runs, freshness, bronze, standing, only, board);
     }
 
     /// <param name="remote">Engines elsewhere, which the runner has too; null: there are none.</param>
     internal static AkkaConfigurationBuilder WithTransform(this AkkaConfigurationBuilder builder, string pipeline, TransformOptions options, OpenTables tables, TransformGraph graph,
         IJobRunner runner, OutageWatch outages, TimeProvider time, RemoteRuns? remote = null, FreshnessOptions? freshness = null, IReadOnlyCollection<TableId>? bronze = null,
-        StandingTables? standing = null, IReadOnlySet<TableId>? only = null)
+        StandingTables? standing = null, IReadOnlySet<TableId>? only = null, CoordinatorBoard? board = null)
     {
         var journalLock = JournalFile.Lock(options);
         var watched = new WatchedRunner(runner, outages.Waits);
         var journal = JournalKeeperActor.Props(pipeline, tables.Lake, options, new JournalPlugins(options), outages, time);
         var (planner, limit) = (new JobPlanner(tables, graph, options, time, remote), new TimeLimit(options.JobTimeMax, time));
         var coordinator = MedallionCoordinatorActor.Props(journal, RunnerDirectoryActor.Props(Role),
-            FreshnessActor.Props(tables, graph, bronze ?? [], freshness ?? new FreshnessOptions(), standing ?? new StandingTables(time), time), tables, graph, planner, options, outages, time, only);
+            FreshnessActor.Props(tables, graph, bronze ?? [], freshness ?? new FreshnessOptions(), standing ?? new StandingTables(time), time, board), tables, graph, planner, options, outages, time, only, board);
         return builder
             .AddTransformSerializer()
             .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append)

@@ -70,7 +70,7 @@ internal static class BronzeRun
                 .WithRemoting("127.0.0.1", 0)
                 .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] });
             if (withPositions) akka.WithIngest(options, lake, [source], outages, TimeProvider.System);
-            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], budget, new IngestMeter(budget), outages, TimeProvider.System);
+            else akka.WithPositionlessCommitter(lake, options.CommitInterval).WithIngestWorkers(options, lake, [source], budget, new IngestMeter(budget), outages, TimeProvider.System, only: null, new Holds());
             if (telemetry is not null) akka.WithTelemetry(telemetry, outages);
         });
         var host = builder.Build();

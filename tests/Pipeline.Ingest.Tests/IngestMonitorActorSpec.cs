@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.TestKit.Xunit;
+using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
 
@@ -15,7 +16,7 @@ public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akk
         var cancel = TestContext.Current.CancellationToken;
         using var meter = new IngestMeter(new ByteBudget(1));
         var (worker, broken) = (CreateTestProbe(), CreateTestProbe());
-        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1), meter));
+        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1), meter, new Holds()));
         monitor.Tell(new WorkerReport([]), worker);
         monitor.Tell(new WorkerReport(default(ImmutableArray<WorkerStatus>)), broken);
         // What the report holds cannot be added up: the monitor starts anew.
@@ -30,4 +31,37 @@ public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akk
 
         ExpectMsg<NodeDrained>(Deadline, cancellationToken: cancel);
     }
+
+    [Fact]
+    public void What_operators_want_held_rests_until_they_do_not_whatever_else_tells_it_to_go_on()
+    {
+        var (cancel, orders, lines) = (TestContext.Current.CancellationToken, TableId.Bronze("shop", "orders"), TableId.Bronze("shop", "lines"));
+        using var meter = new IngestMeter(new ByteBudget(1));
+        var (holds, held, free) = (new Holds(), CreateTestProbe(), CreateTestProbe());
+        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1), meter, holds));
+        monitor.Tell(Reports(orders, IngestState.Running), held);
+        monitor.Tell(Reports(lines, IngestState.Running), free);
+
+        holds.Set(HeldWork.None with { Tables = [orders] }, "here:1");
+        monitor.Tell(new HoldsChanged(), TestActor);
+        held.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
+        monitor.Tell(Reports(orders, IngestState.Paused), held);
+        monitor.Tell(new ResumeIngest(Table: null), TestActor);
+        free.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+        // One that has started anew does not know.
+        monitor.Tell(Reports(orders, IngestState.Starting), held);
+        held.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
+        holds.Set(HeldWork.None with { Nodes = ["here:1"] }, "here:1");
+        monitor.Tell(new HoldsChanged(), TestActor);
+        free.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
+        holds.Set(HeldWork.None, "here:1");
+        monitor.Tell(new HoldsChanged(), TestActor);
+
+        held.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
+        held.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+        free.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+    }
+
+    private static WorkerReport Reports(TableId table, IngestState state) =>
+        new([new WorkerStatus(table, Worker: 0, state, Rows: 0, DeadLetters: 0, Version: -1, LastFault: null, ImmutableDictionary<SplitId, long>.Empty, NewestEventAt: null, LastCommitAt: null)]);
 }

@@ -64,6 +64,12 @@ public sealed partial class ArchitectureSpec
         ["DashboardPlan"] = "a name, a document, and what CloudWatch says of it",
         ["InstrumentInfo"] = "what is measured, from its list",
         ["TableAnew"] = "names of the configuration",
+        ["ControlTarget"] = "a name of the configuration, or a node's address",
+        ["Hindrance"] = "what a node or an operator said, and the arguments of a command",
+        ["PipelineEvent"] = "an id, and what a node or an operator said",
+        ["Order"] = "an id, and what an operator said",
+        ["OrderAim.Identity"] = "an id",
+        ["AimedPosition.AppId"] = "a name in a table's log",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",
     };

@@ -19,6 +19,9 @@ namespace Pipeline.Ingest.Worker;
 public sealed record IngestWorkerSetup(ISource Source, SourceTable Table, Lake Lake, IActorRef Committers, IActorRef? Monitor, IngestOptions Options,
     ByteBudget Budget, IngestMeter Meter, OutageWatch Outages, TimeProvider Time)
 {
+    /// <summary>What operators want held: a worker whose table is begins with a rest.</summary>
+    public Holds Holds { get; init; } = new();
+
     internal TableId Bronze => TableId.Bronze(Source.Name, Table.Name);
 
     internal TableId DeadLetters => TableId.DeadLetter(Source.Name);
@@ -105,7 +108,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
     protected override void PreStart()
     {
         Timers.StartPeriodicTimer(nameof(TellLooks), TellLooks.Instance, WorkerLooks.TellEvery, WorkerLooks.TellEvery);
-        Apply(new WorkerEvent.Started());
+        Apply(_setup.Holds.Has(_table) ? new WorkerEvent.DrainAsked() : new WorkerEvent.Started());
     }
 
     protected override void PostStop()

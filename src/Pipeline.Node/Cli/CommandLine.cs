@@ -44,12 +44,13 @@ internal static class CommandLine
             """);
         foreach (var verb in (IEnumerable<Verb>)
             [
-                .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new CompileVerb(), new StatusVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new ResumeVerb(), new RebuildVerb(),
+                .. others, new RunVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new CompileVerb(), new StatusVerb(), new WhyVerb(), new EventsVerb(), new TablesVerb(), new ShowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new PauseVerb(), new DrainVerb(), new ResumeVerb(), new RestartVerb(), new TriggerVerb(), new ScheduleVerb(), new RebuildVerb(),
                 new CompactVerb(), new VacuumVerb(), new ExportJobsVerb(), new AskVerb(),
             ])
             root.Add(verb.ToCommand(context));
         root.Add(Group("dlq", "Dead letters: records that could not be decoded.", context, new DlqListVerb(), new DlqShowVerb(), new DlqRedriveVerb()));
         root.Add(Group("quarantine", "Rows that break a rule of their contract.", context, new QuarantineListVerb(), new QuarantineShowVerb(), new QuarantineRedriveVerb()));
+        root.Add(Group("control", "What operators want: what holds, what is done once, who said so and why.", context, new ControlShowVerb(), new ControlApplyVerb()));
         root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
         root.Add(Group("token", "Tokens by which operators ask nodes over the network.", context, new TokenListVerb(), new TokenIssueVerb(), new TokenRotateVerb(), new TokenRevokeVerb()));
         root.Add(Group("metrics", "What is measured, and what it costs.", context, new MetricsListVerb(), new MetricsEstimateVerb()));

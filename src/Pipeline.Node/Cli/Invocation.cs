@@ -4,6 +4,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Operations.Tables;
@@ -38,6 +39,12 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
 
     /// <summary>What sources of this command get.</summary>
     public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore(), new LakeOwner(Load().Name, OpenLake()));
+
+    /// <summary>What operators want, in the lake: a running pipeline finds it there.</summary>
+    public LakeControl OpenControl() => LakeControl.Of(Load(), OpenLake(), sources: [], Context.Time);
+
+    /// <summary>Who uses the command line, for those who read later what he wanted.</summary>
+    public static string Operator => $"{System.Environment.UserName}@{System.Environment.MachineName}";
 
     /// <summary>A bucket needs the settings of lake.s3, a directory needs none. Null: none was named.</summary>
     private string? NamedDirectory => LakeLocation is { } location && !S3Location.IsS3(location) ? location : null;

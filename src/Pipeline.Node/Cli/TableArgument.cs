@@ -12,6 +12,14 @@ internal static class TableArgument
         CustomParser = result => Parse(result, result.Tokens[0].Value),
     };
 
+    public static Argument<TableId?> CreateOptional(string description) => new("TABLE")
+    {
+        Description = description,
+        Arity = ArgumentArity.ZeroOrOne,
+        CustomParser = result => Parse(result, result.Tokens[0].Value),
+        DefaultValueFactory = _ => null,
+    };
+
     /// <summary>Any number of tables; none means all of the lake.</summary>
     public static Argument<TableId[]> CreateMany() => new("TABLE")
     {

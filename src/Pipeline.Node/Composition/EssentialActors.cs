@@ -11,7 +11,7 @@ internal static class EssentialActors
 {
     private static readonly TimeSpan LeavingIsKnownAfter = TimeSpan.FromSeconds(3);
 
-    private static readonly string[] Names = ["membership", "dead-nodes", "ingest-monitor", "medallion-coordinator", "job-runners"];
+    private static readonly string[] Names = ["membership", "dead-nodes", "ingest-monitor", "medallion-coordinator", "job-runners", "control-monitor", "pipeline-control"];
 
     /// <summary>Done, with its path, when one is gone though nobody stops the node.</summary>
     public static async Task<string> FirstGoneAsync(ActorSystem system)

@@ -23,6 +23,9 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Error, Message = "No node joins another: which lake {Location} is cannot be found out.")]
     public static partial void LakeUnknown(this ILogger log, Exception failure, string location);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "The configuration is not one to run a node with, and the node goes on with the one that it had: {Reason}")]
+    public static partial void KeepsConfiguration(this ILogger log, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The lake does not say which tables it shall hold, so that 'verify' must be told by a configuration: {Fault}")]
     public static partial void NotRecorded(this ILogger log, Fault fault);
 
@@ -37,7 +40,8 @@ internal static partial class NodeHostLog
         if (options.KeptInProcess is { Count: > 0 } kept) log.KeptInProcess(string.Join(", ", kept));
     }
 
-    private static string Version => typeof(NodeHostLog).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    /// <summary>Of this program.</summary>
+    public static string Version => typeof(NodeHostLog).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     [LoggerMessage(Level = LogLevel.Information,
         Message = "Pipeline {Pipeline} starts: version {Version}, configuration {Configuration}, lake {Lake}, roles {Roles}, {Sources} sources, {Silver} Silver and {Gold} Gold tables")]

@@ -16,6 +16,7 @@ using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Api;
 using Pipeline.Node.Http.Events;
 using Pipeline.Operations.Access;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.Kpis;
 using Pipeline.Operations.Maintenance;
 using Pipeline.Operations.Options;
@@ -47,8 +48,10 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly LakeRecord _record;
     private readonly NodeTelemetry _telemetry;
     private readonly NodeHttp _http;
+    private readonly LakeControl _lakeControl;
+    private readonly TaskCompletionSource _restart;
 
-    private NodeHost(IHost host, OpenSources sources, NodeOutages outages, ClusterJoining joining, LakeRecord record, NodeTelemetry telemetry, NodeHttp http)
+    private NodeHost(IHost host, TimeProvider time, OpenSources sources, NodeOutages outages, ClusterJoining joining, LakeRecord record, NodeTelemetry telemetry, NodeHttp http, LakeControl lakeControl, TaskCompletionSource restart)
     {
         _host = host;
         _sources = sources;
@@ -57,6 +60,9 @@ internal sealed class NodeHost : IAsyncDisposable
         _record = record;
         _telemetry = telemetry;
         _http = http;
+        _lakeControl = lakeControl;
+        _restart = restart;
+        Control = ControlRegistration.DoorOf(Actors, lakeControl, time);
         EssentialGone = EssentialActors.FirstGoneAsync(System);
     }
 
@@ -85,6 +91,12 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <summary>Why it must not go on although its actor system does: what it was to join is another pipeline's.</summary>
     public Task<PipelineException> Refused => _joining.Identity.Refused;
 
+    /// <summary>What operators want of the pipeline, through this node.</summary>
+    public RunningControl Control { get; }
+
+    /// <summary>Done when an operator wants the node to stop and start again.</summary>
+    public Task RestartAsked => _restart.Task;
+
     /// <inheritdoc cref="EssentialActors.FirstGoneAsync"/>
     public Task<string> EssentialGone { get; }
 
@@ -112,7 +124,11 @@ internal sealed class NodeHost : IAsyncDisposable
         var joining = new ClusterJoining(options, lake, outages.Watch, time, log);
         var standing = new StandingTables(time);
         var events = new EventFeed(time);
+        var (holds, restart) = (new Holds(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var board = new CoordinatorBoard(holds);
+        var control = LakeControl.Of(options, lake, sources, time);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
+        await holds.HoldAtStartAsync(control, $"{options.Cluster.Hostname}:{options.Cluster.Port}", time, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
@@ -132,7 +148,8 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(Props.Create<DeadNodeActor>(), "dead-nodes");
                 system.ActorOf(EventFeedActor.Props(events, time), "event-feed");
             })
-            .WithRoles(options, lake, sources, outages.Watch, standing, logs, time, only)
+            .WithRoles(options, lake, sources, outages.Watch, standing, board, holds, logs, time, only)
+            .WithControl(new ControlServices(options, lake, control, sources, holds, board, standing, outages.Watch, NodeHostLog.Version, restart.SetResult, time))
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
@@ -149,7 +166,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();
-        var node = new NodeHost(host, sources, outages, joining, record, telemetry, web) { FirstToken = first is null ? null : new FirstToken(first, sessions) };
+        var node = new NodeHost(host, time, sources, outages, joining, record, telemetry, web, control, restart) { FirstToken = first is null ? null : new FirstToken(first, sessions) };
         try
         {
             await web.StartAsync(cancellationToken);
@@ -212,18 +229,19 @@ internal sealed class NodeHost : IAsyncDisposable
         await _sources.DisposeAsync();
         _telemetry.Dispose();
         _outages.Dispose();
+        _lakeControl.Dispose();
     }
 }
 
 internal static class ClusterConfiguration
 {
     /// <summary>What this node does; the others of the cluster do the rest.</summary>
-    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, StandingTables standing, ILoggerFactory logs, TimeProvider time, IReadOnlySet<TableId>? only)
+    public static AkkaConfigurationBuilder WithRoles(this AkkaConfigurationBuilder akka, PipelineOptions options, Lake lake, OpenSources sources, OutageWatch outages, StandingTables standing, CoordinatorBoard board, Holds holds, ILoggerFactory logs, TimeProvider time, IReadOnlySet<TableId>? only)
     {
-        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time, only);
+        if (options.Cluster.Roles.Contains(NodeRole.Ingest)) akka.WithIngest(options.Ingest, lake, sources, outages, time, only, holds);
         else akka.WithIngestElsewhere();
         if (options.Cluster.Roles.Contains(NodeRole.Transform)) akka.WithTransform(options.Name, options.Transform, lake, options.Graph, options.Freshness, options.BronzeTables, outages, time,
-            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing, only)
+            RemoteEngines.Open(options.Name, options.Transform, lake, location => ObjectStores.Open(location, options.Lake.S3, time), logs, time), standing, only, board)
             .WithSingleton<KpiKeeperActor>("kpi-keeper", KpiKeeperActor.Props(lake, options.Freshness.SlaOf, time), new ClusterSingletonOptions { Role = TransformRegistration.Role })
             .WithSingleton<LakeMaintenanceActor>("lake-maintenance", MaintenanceOf(options, lake, time), new ClusterSingletonOptions { Role = TransformRegistration.Role });
         else akka.WithTransformElsewhere();

@@ -53,7 +53,7 @@ internal static partial class NodeLogs
     private static bool IsOfJournal(LogEvent entry) =>
         entry.Properties.GetValueOrDefault("LogSource") is ScalarValue { Value: string path } && path.Contains("/system/pipeline.transform.", StringComparison.Ordinal);
 
-    [GeneratedRegex("^akka://[^/]+/(user/(?!(medallion-coordinator|kpi-keeper|lake-maintenance)$|medallion-coordinator/medallion-coordinator$|[^/]*[Pp]roxy)|system/sharding/[^/]+(?<!Coordinator)/[^/]+/[^/]+)")]
+    [GeneratedRegex("^akka://[^/]+/(user/(?!(medallion-coordinator|kpi-keeper|lake-maintenance|pipeline-control)$|medallion-coordinator/medallion-coordinator$|pipeline-control/pipeline-control$|[^/]*[Pp]roxy)|system/sharding/[^/]+(?<!Coordinator)/[^/]+/[^/]+)")]
     private static partial Regex OurActorPath();
 
     /// <summary>What strangers try is told in one line each: a stack says nothing of them.</summary>

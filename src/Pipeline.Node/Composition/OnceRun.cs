@@ -42,7 +42,7 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
         while (true)
         {
             var status = await AnswerAsync<IngestStatus>(Monitor, new GetIngestStatus(), cancellationToken);
-            var halted = status.Tables.Where(table => table.State == IngestState.Halted && bronze.Contains(table.Table)).ToDictionary(table => table.Table);
+            var halted = status.Tables.Where(table => table.State is IngestState.Halted or IngestState.Paused && bronze.Contains(table.Table)).ToDictionary(table => table.Table);
             if (bronze.TrueForAll(table => landed.Has(table) || halted.ContainsKey(table))) return halted.Values.Select(WordsOf);
             await pulse.WaitForNextTickAsync(cancellationToken);
         }
@@ -81,8 +81,9 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
         }
     }
 
-    private static string WordsOf(IngestStatusOfTable table) =>
-        (table.LastFault ?? new Fault(FaultKind.Invalid, $"Table {table.Table}", "it is halted", "Look in the log for why.")).ToString();
+    private static string WordsOf(IngestStatusOfTable table) => table.State == IngestState.Paused
+        ? $"Table {table.Table}: it is paused. Let it go on, and run again."
+        : (table.LastFault ?? new Fault(FaultKind.Invalid, $"Table {table.Table}", "it is halted", "Look in the log for why.")).ToString();
 
     private static string? WordsOf(TableStatus table) => table.Activity switch
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
@@ -39,9 +40,7 @@ internal sealed class RunVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = invocation.Load();
-        if (parsed.GetValue(_roles) is { Length: > 0 } roles)
-            options = options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } };
+        var options = Load(invocation, parsed);
         var isOnce = parsed.GetValue(_once);
         if (isOnce && options.Cluster.SeedNodes.Count > 0)
             throw new PipelineException(FaultKind.Invalid, "run --once", "cluster.seed-nodes names the nodes of a service, which keeps all tables up to date as long as it runs",
@@ -54,12 +53,44 @@ internal sealed class RunVerb : Verb
         var level = new NodeLogLevel(invocation, options.Log.Level);
         using var logs = NodeLogs.Create(invocation.Context.Messages, level.Switch, invocation.LogFormat ?? options.Log.Format);
         var log = logs.CreateLogger<NodeHost>();
+        while (true)
+        {
+            if (await RunNodeAsync(invocation, options, level, logs, log, selected, landed, cancellationToken) is { } code) return code;
+            options = LoadAgain(invocation, parsed, options, log);
+        }
+    }
+
+    private PipelineOptions Load(Invocation invocation, ParseResult parsed)
+    {
+        var options = invocation.Load();
+        return parsed.GetValue(_roles) is { Length: > 0 } roles
+            ? options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } } : options;
+    }
+
+    /// <summary>Who wants a node started again does not want it gone: a configuration that is wrong now is not taken.</summary>
+    private PipelineOptions LoadAgain(Invocation invocation, ParseResult parsed, PipelineOptions before, ILogger log)
+    {
+        try
+        {
+            return Load(invocation, parsed);
+        }
+        catch (ConfigurationException e)
+        {
+            log.KeepsConfiguration(e.Message);
+            return before;
+        }
+    }
+
+    /// <returns>Null: it is to start again, which one that ends by itself is not told.</returns>
+    private static async Task<int?> RunNodeAsync(Invocation invocation, PipelineOptions options, NodeLogLevel level, ILoggerFactory logs, ILogger<NodeHost> log, SelectedTables? selected, LandedTables landed,
+        CancellationToken cancellationToken)
+    {
         log.TellStart(options, invocation.ConfigPath);
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
         if (node.FirstToken is { } token) Tell(token, node.HttpAddress, invocation.Context, log);
         level.Follow(node.System);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = cancellationToken.Register(stop.SetResult);
+        await using var registration = cancellationToken.Register(() => stop.TrySetResult());
         // At a terminal it says that the terminal has gone, and ends the node as it ends everything there.
         using var hangup = invocation.Context.IsTerminal ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
@@ -70,7 +101,7 @@ internal sealed class RunVerb : Verb
         });
         using var breakingOff = new CancellationTokenSource();
         var doing = selected is null ? null : Background.RunAsync(async cancel => await new OnceRun(node, selected.Wanted, landed, invocation.Context.Time).RunAsync(cancel), breakingOff.Token);
-        Task[] ends = [stop.Task, node.Refused, node.Terminated, node.EssentialGone, .. doing is null ? (Task[])[] : [doing]];
+        Task[] ends = [stop.Task, node.Refused, doing ?? node.RestartAsked, node.Terminated, node.EssentialGone];
         var first = await Task.WhenAny(ends);
         await breakingOff.CancelAsync();
         var done = doing is null ? null : await doing;
@@ -95,6 +126,7 @@ internal sealed class RunVerb : Verb
                 return ExitCode.Interrupted;
         }
 
+        if (first == node.RestartAsked) return null;
         // Stopping a service is not a failure; breaking off a command at a keyboard is.
         return invocation.Context.Interruption?.Signal == PosixSignal.SIGINT ? ExitCode.Interrupted : ExitCode.Done;
     }

@@ -19,8 +19,10 @@ public sealed record ControlScope(IReadOnlyCollection<TableId> Tables, IReadOnly
         var needed = command.Verb switch
         {
             ControlVerb.Trigger or ControlVerb.Rebuild when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
-            ControlVerb.AcceptGap or ControlVerb.Redrive when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
-            ControlVerb.Backfill or ControlVerb.Schedule or ControlVerb.Unschedule when target.Table is null => "it is for tables",
+            ControlVerb.AcceptGap when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
+            ControlVerb.Schedule or ControlVerb.Unschedule when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
+            ControlVerb.Restart when target.Table?.Layer is Layer.Silver or Layer.Gold => "a Silver or Gold table has nothing that could start again: trigger it",
+            ControlVerb.Redrive or ControlVerb.Backfill => "a running pipeline does not do it: './pipeline dlq redrive' and './pipeline quarantine redrive' do the first beside one",
             _ => null,
         };
         if (needed is not null) throw new PipelineException(FaultKind.Invalid, $"{command.Verb} of {target}", needed, "Name another target, or see './pipeline status' for what there is.");

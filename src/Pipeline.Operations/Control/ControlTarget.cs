@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Pipeline.Core;
 
 namespace Pipeline.Operations.Control;
@@ -18,6 +19,7 @@ public enum ControlTargetKind
 public sealed record ControlTarget(ControlTargetKind Kind, string Name)
 {
     /// <summary>The table; null: it is none.</summary>
+    [JsonIgnore]
     public TableId? Table => Kind == ControlTargetKind.Table ? TableId.Parse(Name) : null;
 
     public static ControlTarget Of(TableId table) => new(ControlTargetKind.Table, table.ToString());

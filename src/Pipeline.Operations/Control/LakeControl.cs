@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Operations.Control;
 
@@ -15,13 +16,17 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     public void Dispose() => _table.Dispose();
 
+    /// <param name="sources">Asked for gaps, and for nothing else.</param>
+    public static LakeControl Of(PipelineOptions options, Lake lake, IReadOnlyList<ISource> sources, TimeProvider time) =>
+        new(lake, ControlScope.Of(options), (table, cancellationToken) => PipelineOrderWork.GapsAsync(lake, sources, table, cancellationToken), time);
+
     public Task<ControlState> StateAsync(CancellationToken cancellationToken) => _table.ReadAsync(cancellationToken);
 
     public async Task<Planned> PlanAsync(ControlCommand command, CancellationToken cancellationToken)
     {
         scope.Require(command);
         if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
-        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var id = NewId();
         try
         {
             var state = await StateAsync(cancellationToken);
@@ -71,9 +76,24 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     internal Task RecordAsync(Wish wish, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
         ValueTask.FromResult((true, state.Knows(wish.Id) ? null : ControlEntry.Of(state.Number + 1, wish))), cancellationToken);
 
+    /// <summary>The same of an order, which is done.</summary>
+    /// <exception cref="PipelineException">The lake is still away.</exception>
+    internal async Task RecordAsync(Order order, string who, CancellationToken cancellationToken)
+    {
+        await _table.AppendAsync((state, _) => ValueTask.FromResult((true, state.Knows(order.Id) ? null : ControlEntry.Of(order with { Number = state.Number + 1 }))), cancellationToken);
+        await EndAsync(order, OrderOutcome.Done, detail: null, who, cancellationToken);
+    }
+
+    /// <summary>Records that somebody has accepted a table's gaps by himself.</summary>
+    internal Task RecordGapAsync(TableId table, string who, string why, CancellationToken cancellationToken) =>
+        RecordAsync(new Order(NewId(), Number: 0, OrderKind.AcceptGap, ControlTarget.Of(table), Aim: null, Value: null, who, Now(), why), who, cancellationToken);
+
     /// <summary>Records that an order is over; its first end counts.</summary>
     internal Task EndAsync(Order order, OrderOutcome outcome, string? detail, string who, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
         ValueTask.FromResult((true, state.Waiting.Any(waiting => waiting.Id == order.Id) ? ControlEntry.Of(state.Number + 1, new OrderEnd(order.Id, outcome, detail, who, Now()), order.Target) : null)), cancellationToken);
+
+    /// <summary>Whoever has seen a word speaks after it, whatever his clock says.</summary>
+    private static Wish After(Wish? seen, Wish wish) => seen is null || seen.At < wish.At ? wish : wish with { At = seen.At.AddMicroseconds(1) };
 
     private static bool ActsUnrecorded(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Restart;
 
@@ -82,7 +102,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         if (state.Knows(plan.Id)) return (new Applied.Repeated(plan.Id), null);
         if (!plan.IsBlind && StandingOf(plan.Command, state) != plan.Standing) return (Moved("somebody else has said something about it since it was planned"), null);
         var number = state.Number + 1;
-        if (WishOf(plan, who, why, at) is { } wish) return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(number, wish));
+        if (WishOf(plan, who, why, at) is { } wish) return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(number, plan.IsBlind ? wish : After(state.LastWordOn(wish.Kind, wish.Target), wish)));
         var snapshot = await SnapshotAsync(plan.Command.Target, cancellationToken);
         if (OrderAims.MovedSince(plan.Aim, snapshot) is { } moved) return (Moved($"{moved} since it was planned"), null);
         // A table remembers the last order that was done, also when the record of orders was restored from before.
@@ -134,11 +154,12 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         .Where(wish => wish.Kind != WishKind.Schedule && wish.Target != resumed)
         .FirstOrDefault(wish => wish.Target.Name == thing || (wish.Target.Kind == ControlTargetKind.Source && thing.StartsWith($"bronze/{wish.Target.Name}/", StringComparison.Ordinal)))?.Target.Name;
 
-    private DateTimeOffset Now()
-    {
-        var now = time.GetUtcNow();
-        return new DateTimeOffset(now.UtcTicks - (now.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
-    }
+    private DateTimeOffset Now() => Whole(time.GetUtcNow());
+
+    /// <summary>Cut to whole microseconds, as it will be read again.</summary>
+    internal static DateTimeOffset Whole(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+
+    private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     private static OrderKind OrderOf(ControlVerb verb) => Enum.Parse<OrderKind>(verb.ToString());
 

@@ -1,5 +1,4 @@
 using Pipeline.Core;
-using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Transform.Jobs;
 
@@ -33,18 +32,4 @@ internal static class OrderAims
 
     /// <summary>Whether the table's own log says that the order is done, whatever the record of orders says.</summary>
     public static bool IsDone(Order order, Snapshot? snapshot) => snapshot?.Position(Order.DoneAppId) >= order.Number;
-
-    /// <summary>Has the table's log say that it is done.</summary>
-    /// <exception cref="PipelineException">The log cannot be written.</exception>
-    public static async Task MarkAsync(DeltaTable table, Order order, TimeProvider time, CancellationToken cancellationToken) => await Races.RunAsync(time, async cancel =>
-    {
-        var snapshot = await table.RefreshAsync(cancel);
-        if (IsDone(order, snapshot)) return true;
-        return await table.CommitAsync(new Transaction("ORDER", Isolation.BlindAppend) { Moves = [new TxnMove(Order.DoneAppId, snapshot.Position(Order.DoneAppId), order.Number)] }, cancel) is CommitResult.Committed;
-    }, cancellationToken, isAgain: marked => !marked, isTransient: _ => false);
-
-    private static readonly RetryPolicy Races = new()
-    {
-        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
-    };
 }

@@ -1,13 +1,21 @@
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Operations.Sources;
 
 /// <param name="Table">A table of Bronze.</param>
 /// <param name="AcceptsGaps">Gives the lost records up; otherwise they are only looked at.</param>
-public sealed record ResumeTableRequest(TableId Table, bool AcceptsGaps);
+public sealed record ResumeTableRequest(TableId Table, bool AcceptsGaps)
+{
+    /// <summary>Who decides.</summary>
+    public string Who { get; init; } = "";
+
+    /// <summary>Why; null: nobody has said.</summary>
+    public string? Why { get; init; }
+}
 
 /// <param name="Gaps">What the table and its source do not have in common.</param>
 /// <param name="AreAccepted">Whether the table goes on all the same: behind what is lost, or with what is there now in a new epoch.</param>
@@ -25,7 +33,14 @@ public static class ResumeTable
                 "Name a table of a configured source: bronze/SOURCE/TABLE.");
 
         var gaps = await GapAcceptance.FindAsync(lake, source, request.Table, cancellationToken);
-        if (request.AcceptsGaps) await GapAcceptance.AcceptAsync(lake, request.Table, gaps, services.Time, cancellationToken);
+        if (request.AcceptsGaps)
+        {
+            await GapAcceptance.AcceptAsync(lake, request.Table, gaps, services.Time, cancellationToken);
+            // A pipeline that runs looks again at what was halted when it finds this.
+            using var control = LakeControl.Of(options, lake, sources, services.Time);
+            if (gaps.Count > 0) await control.RecordGapAsync(request.Table, request.Who, request.Why ?? "its gaps were looked at and accepted", cancellationToken);
+        }
+
         return new ResumeTableResult(gaps, request.AcceptsGaps);
     }
 }

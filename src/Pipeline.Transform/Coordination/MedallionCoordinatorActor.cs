@@ -33,6 +33,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <summary>How often it is looked at what is due: the resolution of all intervals.</summary>
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Of these, how often it is said how the tables are.</summary>
+    private const int TicksPerWord = 10;
+
     /// <summary>The keeper answers sooner; if it does not, it is broken.</summary>
     private static readonly TimeSpan AnswerMax = TimeSpan.FromMinutes(1);
 
@@ -54,6 +57,8 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly IActorRef _freshness;
     private readonly TimeLimit _limit;
     private readonly TransformMeter _meter;
+    private readonly CoordinatorBoard _board;
+    private int _ticks;
     private volatile MedallionState _state;
     private bool _isPolling;
     private readonly Dictionary<TableId, (FaultKind Kind, string Thing, string NextStep)> _stoppedBy = [];
@@ -71,9 +76,10 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     private readonly HashSet<TableId> _saidToRun = [];
     private ImmutableDictionary<string, Fault> _unreadable = ImmutableDictionary<string, Fault>.Empty;
 
-    public MedallionCoordinatorActor(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null)
+    public MedallionCoordinatorActor(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null, CoordinatorBoard? board = null)
     {
         _tables = tables;
+        _board = board ?? new CoordinatorBoard(new Holds());
         _graph = graph;
         _options = options;
         _outages = outages;
@@ -99,8 +105,9 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
     /// <param name="runners">Speaks with the nodes that run jobs.</param>
     /// <param name="freshness">Knows how fresh the tables are.</param>
     /// <param name="only">No other table is run; null: there are none.</param>
-    public static Props Props(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null) =>
-        Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, freshness, tables, graph, planner, options, outages, time, only));
+    /// <param name="board">The node's; null: nobody reads or writes it.</param>
+    public static Props Props(Props journal, Props runners, Props freshness, OpenTables tables, TransformGraph graph, JobPlanner planner, TransformOptions options, OutageWatch outages, TimeProvider time,
+        IReadOnlySet<TableId>? only = null, CoordinatorBoard? board = null) => Akka.Actor.Props.Create(() => new MedallionCoordinatorActor(journal, runners, freshness, tables, graph, planner, options, outages, time, only, board));
 
     protected override void PreStart() => Timers.StartSingleTimer(nameof(Unanswered), Unanswered.Instance, AnswerMax);
 
@@ -110,6 +117,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         _stopping.Dispose();
         _polls.Dispose();
         _meter.Dispose();
+        _board.Say(status: null);
         foreach (var run in _runs.Values) run.Dispose();
         base.PostStop();
     }
@@ -140,7 +148,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
 
     private void Coordinating()
     {
-        Receive<Tick>(tick => Handle(tick));
+        Receive<Tick>(OnTick);
         Receive<PollDue>(_ => Poll());
         Receive<InputsPolled>(polled =>
         {
@@ -306,8 +314,15 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Handle(again);
     }
 
+    private void OnTick(Tick tick)
+    {
+        if (_ticks++ % TicksPerWord == 0) _board.Say(_state.ToStatus(_time.GetUtcNow()));
+        Handle(tick);
+    }
+
     private void Handle(object message, Action? then = null)
     {
+        _state = _state with { Held = _board.Held };
         var decision = MedallionState.Decide(_state, message, _time.GetUtcNow());
         _state = decision.State;
         if (decision.Events.IsEmpty)

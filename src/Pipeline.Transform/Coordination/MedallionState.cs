@@ -123,6 +123,9 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     /// <summary>No other table is run, though what is remembered of all stays; null: there are none.</summary>
     public IReadOnlySet<TableId>? Only { get; init; }
 
+    /// <summary>What operators want held: known on this node, and not remembered here.</summary>
+    public HeldWork Held { get; init; } = HeldWork.None;
+
     /// <summary>Nothing known: every table is looked at once.</summary>
     public static MedallionState Start(IEnumerable<(TableId Table, IEnumerable<TableId> Inputs)> tables, TransformOptions options, DateTimeOffset now) =>
         new([.. tables.Select(table => new TableState(table.Table, [.. table.Inputs]) { PendingSince = now })], ImmutableDictionary<TableId, InputHead>.Empty, options);
@@ -199,7 +202,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
 
     public MedallionStatus ToStatus(DateTimeOffset now) => new([.. Tables.Select(table => new TableStatus(table.Table,
         table.Running is not null ? TableActivity.Running
-        : table.IsPaused ? TableActivity.Paused
+        : table.IsPaused || Held.Has(table.Table) ? TableActivity.Paused
         : table.IsStopped || StopOf(table) is not null ? TableActivity.Stopped
         : table.FailedAttempts > 0 && table.NotBefore > now ? TableActivity.BackingOff
         : table.PendingSince is not null || table.IsPlanning ? TableActivity.Waiting
@@ -269,9 +272,10 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
     private bool IsDue(TableState table, DateTimeOffset now)
     {
         if (Only?.Contains(table.Table) == false) return false;
-        if (table.IsBusy || table.IsPaused || table.PendingSince is not { } since) return false;
+        if (table.IsBusy || table.IsPaused || Held.Has(table.Table) || table.PendingSince is not { } since) return false;
         if (StopOf(table) is not null) return false;
         if (table.IsTriggered) return true;
+        if (Held.Scheduled.Contains(table.Table)) return false;
         // A moment further ahead than anything is put off was written before the clock was set back: it is no reason to wait.
         if (now < table.NotBefore && table.NotBefore - now <= (table.IsStopped ? Options.HaltRetry : Options.Retry).BackoffMax) return false;
         if (table.LastRunAt is { } last && last <= now && now < last.Plus(Interval(table)) && table.PendingRows < Options.RowsThreshold && !table.IsBehind) return false;

@@ -37,7 +37,7 @@ public sealed class CommandLineSpec
         var run = await NodeRun.OfAsync("--help");
 
         Assert.Equal(ExitCode.Done, run.ExitCode);
-        foreach (var verb in (string[])["demo", "run", "check", "resume", "dlq", "plan", "tables", "show", "history", "verify", "compact", "vacuum", "source"])
+        foreach (var verb in (string[])["demo", "run", "check", "pause", "drain", "resume", "restart", "trigger", "schedule", "control", "dlq", "plan", "tables", "show", "history", "verify", "compact", "vacuum", "source"])
             Assert.Matches($@"(?m)^  {verb}\b.*\w", run.Data);
         Assert.Contains("64 usage", run.Data);
     }

@@ -10,6 +10,7 @@ using Pipeline.Ingest;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Http.Api;
 using Pipeline.Node.Http.Events;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.Options;
 using Pipeline.Transform.Coordination;
 
@@ -43,6 +44,12 @@ internal sealed class RunningNode : IAsyncDisposable
         .Where(line => !line.Contains("heartbeat", StringComparison.OrdinalIgnoreCase))];
 
     public ActorSystem System => _host!.System;
+
+    /// <summary>Its door for operators.</summary>
+    public RunningControl Control => _host!.Control;
+
+    /// <summary>Done when an operator wants it to start again.</summary>
+    public Task RestartAsked => _host!.RestartAsked;
 
     public Task<string> EssentialGone => _host!.EssentialGone;
 
@@ -80,11 +87,12 @@ internal sealed class RunningNode : IAsyncDisposable
 
     /// <param name="sources">The section <c>sources</c>.</param>
     /// <param name="behind">Sections that say what is made of Bronze.</param>
-    public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null, string behind = "")
+    /// <param name="through">What the node has instead of the lake; null: the lake.</param>
+    public static async Task<RunningNode> StartAsync(string directory, string sources, string? lake = null, string behind = "", Func<Lake, Lake>? through = null)
     {
         var node = new RunningNode(await ConfigureAsync(directory, sources, behind), lake ?? Path.Combine(directory, "lake"));
         var options = PipelineOptions.Load(node.ConfigPath, SourceKinds.All, node.LakeDirectory, _ => null);
-        node._host = await NodeHost.StartAsync(options, node.Lake, node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
+        node._host = await NodeHost.StartAsync(options, through is null ? node.Lake : through(node.Lake), node._logs, TimeProvider.System, TestContext.Current.CancellationToken);
         return node;
     }
 
@@ -121,6 +129,19 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public static Task WaitForRowsAsync(Lake lake, TableId table, long rows, Func<string>? log = null) =>
         WaitAsync(async () => (await lake.TryOpenAsync(table, TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}", log);
+
+    /// <summary>Waits until the pipeline's nodes together say so of a table.</summary>
+    public Task<TableLine?> WaitForTableAsync(string table, Func<TableLine, bool> isReached) =>
+        WaitAsync(async () => (await Control.StatusAsync(TestContext.Current.CancellationToken))?.Tables.FirstOrDefault(line => line.Table == TableId.Parse(table)),
+            line => line is not null && isReached(line), $"{table} in the pipeline's status", () => _log.ToString());
+
+    /// <summary>Waits until every node acts by an entry of the record of what operators want.</summary>
+    public Task WaitForNodesAsync(long number) =>
+        WaitAsync(async () => (await Control.StatusAsync(TestContext.Current.CancellationToken))?.Nodes ?? [], nodes => nodes.Count > 0 && nodes.All(known => known.Number >= number), $"nodes that act by entry {number}", () => _log.ToString());
+
+    /// <summary>Waits until the record of what operators want is so.</summary>
+    public Task<ControlState> WaitForControlAsync(Func<ControlState, bool> isReached) =>
+        WaitAsync(() => Control.StateAsync(TestContext.Current.CancellationToken), isReached, "the record of what operators want", () => _log.ToString());
 
     /// <inheritdoc cref="NodeHost.LookAgain"/>
     public void LookAgain() => _host!.LookAgain();

@@ -5,6 +5,7 @@ using Akka.Serialization;
 using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Control;
 using Pipeline.Remoting.Wire;
 using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
@@ -14,7 +15,7 @@ namespace Pipeline.Node.Tests.Remoting;
 /// <summary>Every message that one actor sends another has a manifest, or stays within its node.</summary>
 public sealed class MessagesSpec : IAsyncLifetime
 {
-    private static readonly Assembly[] Rooms = [typeof(IngestMessageSerializer).Assembly, typeof(TransformMessageSerializer).Assembly, typeof(Composition.NodeHost).Assembly];
+    private static readonly Assembly[] Rooms = [typeof(IngestMessageSerializer).Assembly, typeof(TransformMessageSerializer).Assembly, typeof(ControlMessageSerializer).Assembly, typeof(Composition.NodeHost).Assembly];
 
     private readonly ScratchDirectory _directory = new("pipeline-messages-");
     private RunningNode _node = null!;
@@ -40,7 +41,7 @@ public sealed class MessagesSpec : IAsyncLifetime
         {
             var serializer = Serialization.FindSerializerForType(type);
             if (serializer is RefusingSerializer) Assert.True(StaysInNode(type), $"{type} has no manifest and does not say that it stays within its node (INoSerializationVerificationNeeded).");
-            else Assert.True(serializer is IngestMessageSerializer or TransformMessageSerializer && !StaysInNode(type), $"{type} is written by {serializer}.");
+            else Assert.True(serializer is IngestMessageSerializer or TransformMessageSerializer or ControlMessageSerializer && !StaysInNode(type), $"{type} is written by {serializer}.");
         }
     }
 
@@ -59,7 +60,8 @@ public sealed class MessagesSpec : IAsyncLifetime
     public void No_manifest_of_ours_names_a_type_and_each_has_a_version()
     {
         var manifests = ManifestsOf(new IngestMessageSerializer((ExtendedActorSystem)_node.System), IngestMessageSerializer.Types)
-            .Concat(ManifestsOf(new TransformMessageSerializer((ExtendedActorSystem)_node.System), TransformMessageSerializer.Types)).ToList();
+            .Concat(ManifestsOf(new TransformMessageSerializer((ExtendedActorSystem)_node.System), TransformMessageSerializer.Types))
+            .Concat(ManifestsOf(new ControlMessageSerializer((ExtendedActorSystem)_node.System), ControlMessageSerializer.Types)).ToList();
 
         Assert.All(manifests, manifest => Assert.Matches("^[a-z][a-z-]*-[1-9][0-9]*$", manifest));
         Assert.Distinct(manifests);

@@ -43,7 +43,7 @@ public sealed class StrangersSpec : IAsyncLifetime
         var table = await TableAsync();
         await using var stranger = new Stranger();
         var attempts = Attempts().ToList();
-        Assert.Equal(60, attempts.Count);
+        Assert.Equal(68, attempts.Count);
         Assert.Distinct(attempts);
 
         foreach (var (path, serializer, manifest, text, said) in attempts)
@@ -173,6 +173,19 @@ public sealed class StrangersSpec : IAsyncLifetime
         foreach (var order in (string[])["pause", "resume", "trigger"])
             yield return (coordinator, 4202, $"{order}-table-1", """{"table":"silver/orders"}""", $"{char.ToUpperInvariant(order[0])}{order[1..]}Table");
         yield return (coordinator, 4202, "look-again-1", "{}", "LookAgain");
+        const string control = "/user/pipeline-control/pipeline-control";
+        const string wish = """{"id":"a","kind":"paused","target":{"kind":"table","name":"bronze/shop/orders"},"holds":true,"who":"x","at":"2026-03-01T12:00:00Z","why":"y"}""";
+        foreach (var (path, manifest, text, order) in ((string, string, string, string)[])
+        [
+            ("/user/control-monitor", "desired-work-1", """{"singleton":"x","number":9,"tables":["bronze/shop/orders"],"sources":["shop"],"nodes":[],"scheduled":[],"unrecorded":[]}""", "DesiredWork"),
+            ("/user/control-monitor", "restart-work-1", """{"orderId":"o","target":{"kind":"source","name":"shop"},"at":"9999-01-01T00:00:00Z"}""", "RestartWork"),
+            ("/user/control-monitor", "look-again-at-1", """{"table":"bronze/shop/orders"}""", "LookAgainAt"),
+            (control, "take-unrecorded-1", $$"""{"wish":{{wish}} }""", "TakeUnrecorded"),
+            (control, "restart-unrecorded-1", """{"order":{"id":"o","number":0,"kind":"restart","target":{"kind":"source","name":"shop"},"who":"x","at":"9999-01-01T00:00:00Z","why":"y"}}""", "RestartUnrecorded"),
+            (control, "node-report-1", """{"facts":{"node":"x:1","incarnation":"i","release":"1","startedAt":"2026-03-01T12:00:00Z","roles":[],"configuration":""},"isHeld":false,"bufferBytes":0,"tables":[],"gone":[]}""", "NodeReport"),
+            (control, "control-recorded-1", "{}", "ControlRecorded"),
+            (control, "get-pipeline-1", "{}", "GetPipeline"),
+        ]) yield return (path, 4204, manifest, text, order);
 
         // What a journal holds, and what is said to one.
         const string journal = $"{coordinator}/coordinator/journal";

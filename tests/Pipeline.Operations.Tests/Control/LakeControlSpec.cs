@@ -122,7 +122,7 @@ public sealed class LakeControlSpec : IDisposable
     {
         await RunAsync(1);
         var table = (await _lake.TryOpenAsync(Users, Cancel))!;
-        await OrderAims.MarkAsync(table, new Order("x", 41, OrderKind.Trigger, ControlTarget.Of(Users), Aim: null, Value: null, "anna", _time.GetUtcNow(), "before"), _time, Cancel);
+        await OrderMarks.EndAsync(table, new Order("x", 41, OrderKind.Trigger, ControlTarget.Of(Users), Aim: null, Value: null, "anna", _time.GetUtcNow(), "before"), _time, Cancel);
 
         var applied = await SayAsync(ControlVerb.Trigger, "silver/users", "after");
 

@@ -342,6 +342,23 @@ public sealed class MedallionStateSpec : MedallionScene
     }
 
     [Fact]
+    public void Starts_nothing_that_operators_want_held_and_a_table_with_a_schedule_only_when_told()
+    {
+        Settle();
+        Decide(new InputSeen(AppUsers, 5, 1, Now));
+        State = State with { Held = HeldWork.None with { Tables = [Users] } };
+        Assert.Empty(Tick());
+        Assert.Equal(TableActivity.Paused, Status(Users).Activity);
+
+        State = State with { Held = HeldWork.None with { Scheduled = [Users] } };
+        Assert.Empty(Tick());
+        Assert.Equal(TableActivity.Waiting, Status(Users).Activity);
+        Decide(new TriggerTable(Users));
+
+        Assert.Equal(["plan silver/users"], Tick());
+    }
+
+    [Fact]
     public void Knows_how_fresh_each_table_is()
     {
         Settle();

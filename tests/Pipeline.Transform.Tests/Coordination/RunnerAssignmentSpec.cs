@@ -377,6 +377,19 @@ public sealed class RunnerAssignmentSpec : MedallionScene
     }
 
     [Fact]
+    public void A_node_that_operators_want_held_is_given_no_run()
+    {
+        const string held = "akka.tcp://pipeline@10.0.0.5:4053";
+        State = Alone(Options, Now) with { Held = HeldWork.None with { Nodes = ["10.0.0.5:4053"] } };
+        Decide(new RunnerAnswered(held, []));
+        Assert.Null(State.Runners.Choose(State, Pins(Sales, 1)));
+        Answered(Node, Pins(Orders, 1));
+
+        Assert.Equal(Node, State.Runners.Choose(State, Pins(Sales, 1)));
+        Assert.Equal(held, State.Runners.Choose(State with { Held = HeldWork.None }, Pins(Sales, 1)));
+    }
+
+    [Fact]
     public void A_run_of_an_engine_that_is_configured_no_more_is_planned_anew_unless_a_node_still_runs_it()
     {
         var pins = Pins(Users, 3) with { Engine = "emr" };

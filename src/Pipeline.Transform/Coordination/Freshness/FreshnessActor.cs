@@ -32,6 +32,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private readonly Dictionary<TableId, BreachForecast> _forecasts;
     private readonly FreshnessMeter _meter;
     private readonly StandingTables _standing;
+    private readonly CoordinatorBoard? _board;
     private ImmutableArray<MeasuredFreshness> _measured = [];
     private bool _isRecalling;
     private bool _isRecalled;
@@ -40,8 +41,9 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
     private bool _hasSaidUnwritten;
     private readonly List<IActorRef> _tellers = [];
 
-    public FreshnessActor(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time)
+    public FreshnessActor(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time, CoordinatorBoard? board = null)
     {
+        _board = board;
         (_tables, _graph, _options, _standing, _time) = (tables, graph, options, standing, time);
         _origin = time.GetTimestamp();
         _freshness = new LakeFreshness(bronze, graph.Tables.Select(table => (table, InputsOf(table))), Now);
@@ -67,8 +69,9 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
 
     /// <param name="bronze">The tables that sources fill.</param>
     /// <param name="standing">Told of the tables whose runs fail.</param>
-    public static Props Props(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time) =>
-        Akka.Actor.Props.Create(() => new FreshnessActor(tables, graph, bronze, options, standing, time));
+    /// <param name="board">Told how fresh the tables are; null: nobody reads it.</param>
+    public static Props Props(OpenTables tables, TransformGraph graph, IReadOnlyCollection<TableId> bronze, FreshnessOptions options, StandingTables standing, TimeProvider time, CoordinatorBoard? board = null) =>
+        Akka.Actor.Props.Create(() => new FreshnessActor(tables, graph, bronze, options, standing, time, board));
 
     protected override void PreStart()
     {
@@ -83,6 +86,7 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
         _stopping.Cancel();
         _meter.Dispose();
         _standing.Forget();
+        _board?.Say(reflected: null);
     }
 
     /// <summary>A Silver table waits for its Bronze table; rows that wait for other tables do so in its quarantine.</summary>
@@ -128,6 +132,8 @@ public sealed class FreshnessActor : ReceiveActor, IWithTimers
             var sla = _options.SlaOf(table);
             return new MeasuredFreshness(table, _freshness.UntilOf(table), sla, _forecasts[table].Observe(now, _freshness.SignalsOf(table, now, sla)));
         })];
+        var clock = _time.GetUtcNow();
+        _board?.Say(_measured.ToDictionary(measured => measured.Table, measured => clock.Minus(now - measured.Until)));
     }
 
     private void Recall()

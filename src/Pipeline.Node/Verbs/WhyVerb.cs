@@ -1,0 +1,56 @@
+using System.CommandLine;
+using Pipeline.Core;
+using Pipeline.Node.Cli;
+using Pipeline.Operations.Control;
+
+namespace Pipeline.Node.Verbs;
+
+internal sealed class WhyVerb : Verb
+{
+    private readonly Argument<TableId> _table;
+
+    public WhyVerb() : base("why", "What keeps a table, or what it is made from: since when, what is waited for, and the command that helps. By the lake and what its nodes last said in it.") => _table = Add(TableArgument.Create());
+
+    protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        using var control = invocation.OpenControl();
+        var why = await WhyTable.RunAsync(new WhyTableRequest(parsed.GetRequiredValue(_table)), invocation.Load(), invocation.OpenLake(), control, invocation.Context.Time, cancellationToken);
+        if (invocation.Format == OutputFormat.Json) invocation.Print(InFull(why));
+        else Print(invocation, why);
+        return why.Hindrances.FirstOrDefault(hindrance => hindrance.Kind is HindranceKind.Mend or HindranceKind.Gap) is not null ? ExitCode.Failed
+            : why.Table.Age > why.Table.Sla ? ExitCode.Breached : ExitCode.Done;
+    }
+
+    private static Listing InFull(WhyTableResult why)
+    {
+        var listing = new Listing("table", "kind", "thing", "cause", "next step", "since", "help");
+        foreach (var hindrance in why.Hindrances)
+            listing.Add(hindrance.Table.ToString(), ControlWords.Of(hindrance.Kind), hindrance.Thing, hindrance.Cause, hindrance.NextStep, hindrance.Since, string.Join(' ', hindrance.Help));
+        return listing;
+    }
+
+    private static void Print(Invocation invocation, WhyTableResult why)
+    {
+        var (screen, now, table) = (invocation.Context.Data, invocation.Context.Time.GetUtcNow(), why.Table);
+        screen.WriteLine($"{table.Table}: {(why.IsHindered ? "is kept" : "does what it should")}. It reflects its sources as of {Listing.Format(table.Age)} ago, and {Listing.Format(table.Sla)} is promised.");
+        foreach (var hindrance in why.Hindrances)
+        {
+            var which = hindrance.Table == table.Table ? "" : $"{hindrance.Table}, which it is made from: ";
+            screen.WriteLine($"  {which}{Word(hindrance)} {hindrance.Thing}{(hindrance.Since is { } since ? $", for {Listing.Format(now.Since(since))}" : "")}: {hindrance.Cause.TrimEnd('.')}. {hindrance.NextStep}");
+            if (!hindrance.Help.IsEmpty) screen.WriteLine($"    ./pipeline {string.Join(' ', hindrance.Help)}");
+        }
+
+        if (why.NextAt is { } next) screen.WriteLine($"  It runs next at {Listing.Format(next)}.");
+        foreach (var order in why.Orders) screen.WriteLine($"  Waits to be done: {ControlWords.Of(order.Kind)}, ordered by {order.Who} {Listing.Format(now.Since(order.At))} ago: {order.Why}");
+    }
+
+    private static string Word(Hindrance hindrance) => hindrance.Kind switch
+    {
+        HindranceKind.Wish => "rests, because of",
+        HindranceKind.Mend => "waits until somebody mends",
+        HindranceKind.Away => "tries again, because of",
+        HindranceKind.Gap => "waits for a decision about",
+        HindranceKind.Schedule => "runs by schedule",
+        _ => "has nothing:",
+    };
+}

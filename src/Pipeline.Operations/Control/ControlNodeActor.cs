@@ -1,0 +1,115 @@
+using Akka.Actor;
+using Akka.Event;
+using Pipeline.Core;
+using Pipeline.Ingest;
+using Pipeline.Remoting.Joining;
+using Pipeline.Transform.Coordination;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>What a node's monitor is given.</summary>
+/// <param name="Control">The singleton, wherever it is.</param>
+/// <param name="Ingest">The node's watch over its workers; null: it has none.</param>
+/// <param name="Restart">Called when an operator wants this node started again.</param>
+internal sealed record ControlNodeSetup(NodeFacts Facts, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, TimeProvider Time);
+
+/// <summary>
+/// A node's part in what operators want: tells the singleton once a second how the tables are that are worked on here, and has done
+/// here what it answers. One that the singleton does not reach goes on by what it heard last.
+/// </summary>
+internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
+{
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Said again to be sure, though nothing has changed.</summary>
+    private const int ReportsPerWhole = 30;
+
+    /// <summary>Orders that are remembered as heard.</summary>
+    private const int HeardMax = 1_000;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ControlNodeSetup _setup;
+    private readonly Dictionary<TableId, TableReport> _said = [];
+    private readonly WorkReports _reports;
+    private readonly Queue<string> _heard = new();
+    private DesiredWork? _desired;
+    private int _sent;
+
+    public ControlNodeActor(ControlNodeSetup setup)
+    {
+        _setup = setup;
+        _reports = new WorkReports(setup.Time);
+        Receive<ReportDue>(_ => OnReportDue());
+        Receive<IngestStatus>(Report);
+        Receive<DesiredWork>(OnDesired);
+        Receive<RestartWork>(OnRestart);
+        Receive<LookAgainAt>(OnLookAgain);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(ControlNodeSetup setup) => Akka.Actor.Props.Create(() => new ControlNodeActor(setup));
+
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ReportDue), ReportDue.Instance, TimeSpan.Zero, ReportEvery);
+
+    private void OnReportDue()
+    {
+        if (_setup.Ingest is { } ingest) ingest.Tell(new GetIngestStatus());
+        else Report(new IngestStatus([], 0));
+    }
+
+    private void Report(IngestStatus ingest)
+    {
+        if (_sent++ % ReportsPerWhole == 0) _said.Clear();
+        var now = _reports.Of(ingest, _setup.Board, _setup.Standing);
+        var news = now.Values.Where(table => !_said.TryGetValue(table.Table, out var said) || !said.IsSameAs(table)).ToArray();
+        TableId[] gone = [.. _said.Keys.Where(table => !now.ContainsKey(table))];
+        foreach (var table in gone) _said.Remove(table);
+        foreach (var table in news) _said[table.Table] = table;
+        foreach (var part in news.Chunk(NodeReport.TablesMax).DefaultIfEmpty([]))
+            _setup.Control.Tell(new NodeReport(_setup.Facts, _desired, _setup.Holds.IsNode, ingest.BufferBytes, part, gone)
+            {
+                Away = [.. _setup.Outages.Away.Select(away => away.Fault.Outage)],
+            });
+    }
+
+    private void OnDesired(DesiredWork desired)
+    {
+        if (!Context.IsFromCluster(_log, desired, "what operators want")) return;
+        if (desired.Singleton != _desired?.Singleton) _said.Clear();
+        _desired = desired;
+        _setup.Holds.Set(desired.ToWork(), _setup.Facts.Node);
+        // It knows whose work that is, and does nothing twice.
+        _setup.Ingest?.Tell(new HoldsChanged());
+    }
+
+    private void OnRestart(RestartWork restart)
+    {
+        if (!Context.IsFromCluster(_log, restart, restart.Target) || restart.At <= _setup.Facts.StartedAt || _heard.Contains(restart.OrderId)) return;
+        _heard.Enqueue(restart.OrderId);
+        if (_heard.Count > HeardMax) _heard.Dequeue();
+        switch (restart.Target.Kind)
+        {
+            case ControlTargetKind.Table:
+                _setup.Ingest?.Tell(new RestartIngest(restart.Target.Table));
+                break;
+            case ControlTargetKind.Source:
+                foreach (var table in _said.Keys.Where(table => table.Source == restart.Target.Name)) _setup.Ingest?.Tell(new RestartIngest(table));
+                break;
+            case ControlTargetKind.Node when restart.Target.Name == _setup.Facts.Node:
+                _log.Warning("This node stops and starts again: an operator wants it");
+                _setup.Restart();
+                break;
+        }
+    }
+
+    private void OnLookAgain(LookAgainAt again)
+    {
+        if (Context.IsFromCluster(_log, again, again.Table)) _setup.Ingest?.Tell(new ResumeIngest(again.Table));
+    }
+
+    private sealed record ReportDue : INoSerializationVerificationNeeded
+    {
+        public static readonly ReportDue Instance = new();
+    }
+}

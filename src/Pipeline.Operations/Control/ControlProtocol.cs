@@ -1,0 +1,175 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using Akka.Actor;
+using Pipeline.Core;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>What a table, or a worker of it, is doing.</summary>
+public enum WorkState
+{
+    /// <summary>It reflects all that it is made from, as far as is known.</summary>
+    Current,
+
+    /// <summary>Reads its source.</summary>
+    Reading,
+
+    /// <summary>Looks where to go on.</summary>
+    Starting,
+
+    /// <summary>Its inputs have advanced, or it was told to run; it waits for its turn.</summary>
+    Waiting,
+
+    /// <summary>A run of it goes on.</summary>
+    Running,
+
+    /// <summary>Something it needs does not answer; it is tried again.</summary>
+    Retrying,
+
+    /// <summary>Commits what is open before it rests.</summary>
+    Draining,
+
+    /// <summary>Rests because an operator wants it to.</summary>
+    Paused,
+
+    /// <summary>Waits for somebody to mend something.</summary>
+    Halted,
+}
+
+/// <summary>What is wrong, as one node says it.</summary>
+public sealed record ReportedFault(FaultKind Kind, string Thing, string Cause, string NextStep)
+{
+    /// <summary>Records at the source that are gone: an operator has to say that they are given up.</summary>
+    [JsonIgnore]
+    public bool IsGap => Kind == FaultKind.Gap;
+
+    internal static ReportedFault? Of(Fault? fault) => fault is null ? null : new ReportedFault(fault.Kind, fault.Thing, fault.Cause, fault.NextStep);
+}
+
+/// <summary>One worker of a Bronze table, on the node that reports it.</summary>
+/// <param name="Splits">How many it reads.</param>
+public sealed record WorkerLine(int Worker, WorkState State, int Splits);
+
+/// <summary>A table, as one node sees it.</summary>
+/// <param name="Since">When it came into that state, as far as this node knows.</param>
+/// <param name="Rows">Of a Bronze table those that this node has committed since it started; of others those of its version.</param>
+/// <param name="RowsPerSecond">Over the last seconds; null: it is not known.</param>
+/// <param name="Pending">Rows that are announced and not reflected, as far as is known.</param>
+public sealed record TableReport(TableId Table, WorkState State, DateTimeOffset Since, long? Version, long? Rows, double? RowsPerSecond, long Pending)
+{
+    public DateTimeOffset? PendingSince { get; init; }
+
+    /// <summary>When it last committed, or its last run began.</summary>
+    public DateTimeOffset? LastAt { get; init; }
+
+    /// <summary>The number of its last run, or of the one that goes on; null: it is of Bronze.</summary>
+    public long? Run { get; init; }
+
+    /// <summary>The moment of its sources that it reflects; null: this node does not know.</summary>
+    public DateTimeOffset? ReflectsUntil { get; init; }
+
+    public ReportedFault? Fault { get; init; }
+
+    public ImmutableArray<WorkerLine> Workers { get; init; } = [];
+
+    internal bool IsSameAs(TableReport other) => this with { Workers = [] } == other with { Workers = [] } && Workers.SequenceEqual(other.Workers);
+}
+
+/// <summary>What a node is.</summary>
+/// <param name="Node">Its host name and port.</param>
+/// <param name="Incarnation">Tells it from one of the same address before.</param>
+/// <param name="Release">Of its program.</param>
+/// <param name="Configuration">A fingerprint: nodes of one configuration have the same.</param>
+public sealed record NodeFacts(string Node, string Incarnation, string Release, DateTimeOffset StartedAt, ImmutableArray<string> Roles, string Configuration)
+{
+    public bool Equals(NodeFacts? other) => other is not null && Incarnation == other.Incarnation && Node == other.Node;
+
+    public override int GetHashCode() => HashCode.Combine(Node, Incarnation);
+}
+
+/// <summary>From a node's monitor to the singleton, once a second and more often where much has changed. Answer: <see cref="DesiredWork"/>.</summary>
+/// <param name="By">What it acts by; null: nobody has told it anything.</param>
+/// <param name="Tables">Those of which something has changed; at most <see cref="TablesMax"/>.</param>
+/// <param name="Gone">Tables of which it knows no more.</param>
+public sealed record NodeReport(NodeFacts Facts, DesiredWork? By, bool IsHeld, long BufferBytes, TableReport[] Tables, TableId[] Gone)
+{
+    /// <summary>So that no message is too large.</summary>
+    public const int TablesMax = 100;
+
+    /// <summary>Things that do not answer this node.</summary>
+    public string[] Away { get; init; } = [];
+}
+
+/// <summary>From the singleton to a node: all that operators want.</summary>
+/// <param name="Singleton">Tells it from the one before: a node says everything to a new one.</param>
+/// <param name="Number">Of the last entry of the lake's record that is in it.</param>
+/// <param name="Unrecorded">Wishes that are in it and that the lake does not have yet: nodes remember them for a singleton that moves.</param>
+public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables, string[] Sources, string[] Nodes, TableId[] Scheduled, Wish[] Unrecorded)
+{
+    internal static DesiredWork Of(string singleton, ControlState state, IEnumerable<Wish> unrecorded)
+    {
+        var work = HeldWishes.Of(state);
+        return new DesiredWork(singleton, state.Number, [.. work.Tables], [.. work.Sources], [.. work.Nodes], [.. work.Scheduled], [.. unrecorded]);
+    }
+
+    /// <summary>As if it had been said before everything: for a singleton that cannot read the lake.</summary>
+    internal ControlState ToState()
+    {
+        return new ControlState(Identity: null, Number,
+        [
+            .. Tables.Select(table => Of(WishKind.Paused, ControlTarget.Of(table))), .. Sources.Select(source => Of(WishKind.Paused, ControlTarget.Source(source))),
+            .. Nodes.Select(node => Of(WishKind.Paused, ControlTarget.Node(node))), .. Scheduled.Select(table => Of(WishKind.Schedule, ControlTarget.Of(table))),
+        ], []);
+
+        static Wish Of(WishKind kind, ControlTarget target) => new($"{ControlWords.Of(kind)} {target}", kind, target, Holds: true, Value: null, "", DateTimeOffset.MinValue, "");
+    }
+
+    internal HeldWork ToWork() => new([.. Tables], [.. Sources], [.. Nodes], [.. Scheduled]);
+}
+
+/// <summary>From the singleton to every node: a table, a source or a node starts again. No answer.</summary>
+/// <param name="OrderId">A node that has heard it does nothing more.</param>
+/// <param name="At">When it was ordered: what has started since has started again.</param>
+public sealed record RestartWork(string OrderId, ControlTarget Target, DateTimeOffset At);
+
+/// <summary>From the singleton to every node: what halts a table was decided about. No answer.</summary>
+public sealed record LookAgainAt(TableId Table);
+
+/// <summary>From a door to the singleton: something new stands in the lake. No answer.</summary>
+public sealed record ControlRecorded;
+
+/// <summary>From a door to the singleton: a wish that cannot be recorded, since the lake is away. Answer: <see cref="UnrecordedTaken"/>.</summary>
+public sealed record TakeUnrecorded(Wish Wish);
+
+public sealed record UnrecordedTaken(string Id);
+
+/// <summary>From a door to the singleton: an order to start something again, that cannot be recorded. Answer: <see cref="UnrecordedTaken"/>.</summary>
+public sealed record RestartUnrecorded(Order Order);
+
+/// <summary>Asks the singleton how the pipeline is. Answer: <see cref="PipelinePage"/>.</summary>
+/// <param name="After">Tables behind this one, in the order of their names; null: from the first.</param>
+public sealed record GetPipeline(TableId? After);
+
+/// <summary>A node, as the singleton last heard of it.</summary>
+/// <param name="HeardAt">When.</param>
+/// <param name="IsHeld">It rests, because an operator wants it to.</param>
+/// <param name="BufferBytes">Of records that are read and not committed.</param>
+/// <param name="Away">Things that do not answer it.</param>
+public sealed record NodeLine(NodeFacts Facts, DateTimeOffset HeardAt, long Number, bool IsHeld, long BufferBytes, string[] Away);
+
+/// <summary>A table, as all nodes together see it.</summary>
+/// <param name="Report">The worst state, the sum of rows, the newest times.</param>
+/// <param name="Nodes">Those that work on it, and how many of its workers each has.</param>
+public sealed record TableLine(TableReport Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>> Nodes)
+{
+    [JsonIgnore]
+    public TableId Table => Report.Table;
+}
+
+/// <param name="Nodes">All of them, on each page.</param>
+/// <param name="Next">What to ask for next; null: these were the last.</param>
+/// <param name="LakeAway">Since when the record of what operators want cannot be read; null: it can.</param>
+public sealed record PipelinePage(DateTimeOffset At, NodeLine[] Nodes, TableLine[] Tables, TableId? Next, DateTimeOffset? LakeAway, string[] Unrecorded);
+
+/// <summary>Within a node: it is to be stopped and started again.</summary>
+internal sealed record NodeRestartAsked : INoSerializationVerificationNeeded;

@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>How far an order has come, in the log of the table that it is about.</summary>
+internal static class OrderMarks
+{
+    /// <summary>The operation of the commits that say so.</summary>
+    public const string Operation = "ORDER";
+
+    /// <summary>The appId of the number of the last order that was begun.</summary>
+    private const string BegunAppId = "pipeline.order.begun";
+
+    private const string IdParameter = "order";
+
+    private static readonly RetryPolicy Races = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
+    };
+
+    public static async ValueTask<bool> IsBegunAsync(DeltaTable table, Order order, CancellationToken cancellationToken) =>
+        (await table.RefreshAsync(cancellationToken)).Position(BegunAppId) == order.Number;
+
+    /// <exception cref="PipelineException">The log cannot be written.</exception>
+    public static Task BeginAsync(DeltaTable table, Order order, TimeProvider time, CancellationToken cancellationToken) => MoveAsync(table, order, BegunAppId, time, cancellationToken);
+
+    /// <inheritdoc cref="BeginAsync"/>
+    public static Task EndAsync(DeltaTable table, Order order, TimeProvider time, CancellationToken cancellationToken) => MoveAsync(table, order, Order.DoneAppId, time, cancellationToken);
+
+    /// <summary>Whether the table was made anew after the order was begun.</summary>
+    public static async ValueTask<bool> IsRebuiltSinceAsync(DeltaTable table, Order order, CancellationToken cancellationToken)
+    {
+        await foreach (var (_, info) in table.HistoryAsync(cancellationToken))
+        {
+            if (info?.Operation == "REBUILD") return true;
+            if (info?.Operation == Operation && info.OperationParameters.GetValueOrDefault(IdParameter) == order.Id) return false;
+        }
+
+        return false;
+    }
+
+    private static async Task MoveAsync(DeltaTable table, Order order, string appId, TimeProvider time, CancellationToken cancellationToken) => await Races.RunAsync(time, async cancel =>
+    {
+        var snapshot = await table.RefreshAsync(cancel);
+        if (snapshot.Position(appId) >= order.Number) return true;
+        return await table.CommitAsync(new Transaction(Operation, Isolation.BlindAppend)
+        {
+            Moves = [new TxnMove(appId, snapshot.Position(appId), order.Number)],
+            Parameters = ImmutableDictionary<string, string>.Empty.Add(IdParameter, order.Id).Add("kind", ControlWords.Of(order.Kind)),
+        }, cancel) is CommitResult.Committed;
+    }, cancellationToken, isAgain: marked => !marked, isTransient: _ => false);
+}

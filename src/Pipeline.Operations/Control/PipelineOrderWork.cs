@@ -1,0 +1,52 @@
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Ingest;
+using Pipeline.Operations.Tables;
+using Pipeline.Transform;
+using Pipeline.Transform.Coordination;
+using Pipeline.Transform.Graph;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>Does orders in a running pipeline.</summary>
+/// <param name="coordinator">Of Silver and Gold, wherever it is.</param>
+internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISource> sources, Lake lake, TransformGraph graph, TransformOptions options, TimeProvider time) : IOrderWork
+{
+    /// <summary>The coordinator answers sooner, but for one that is on its way to another node.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public async ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken)
+    {
+        var answer = await AskAsync(new TriggerTable(table), cancellationToken);
+        if (answer is UnknownTable) throw new PipelineException(FaultKind.Missing, $"Table {table}", "the node that coordinates does not have it in its configuration", "Start all nodes with the same configuration.");
+    }
+
+    public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) =>
+        await RebuildTable.RunAsync(new RebuildTableRequest([table]), graph, options, lake, time, _ => { }, cancellationToken);
+
+    public async ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken)
+    {
+        var (gaps, snapshot) = (await GapsAsync(lake, sources, table, cancellationToken), (await lake.TryOpenAsync(table, cancellationToken))?.Current);
+        // Of the splits that somebody has looked at: another that has lost something since is another decision.
+        var meant = gaps.Where(gap => snapshot is not null && aim.Positions.Any(position => position.AppId == SplitHistory.AppIdOf(gap.Split, snapshot.Histories.EpochOf(gap.Split)))).ToList();
+        await GapAcceptance.AcceptAsync(lake, table, meant, time, cancellationToken);
+    }
+
+    /// <summary>What a Bronze table and its source do not have in common.</summary>
+    public static async Task<IReadOnlyList<SplitGap>> GapsAsync(Lake lake, IReadOnlyList<ISource> sources, TableId table, CancellationToken cancellationToken) =>
+        sources.FirstOrDefault(source => source.Name == table.Source) is { } source ? await GapAcceptance.FindAsync(lake, source, table, cancellationToken) : [];
+
+    private async Task<object> AskAsync(object question, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await coordinator.Ask<object>(question, Patience, cancellationToken);
+        }
+        // Akka says in either way that the time is up; who asked may have gone before.
+        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            throw new PipelineException(FaultKind.Unreachable, "The coordinator of Silver and Gold", $"it has not answered within {Patience.TotalSeconds} s", "Look whether a node with the role transform runs.", e);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Akka.Actor;
+using Pipeline.Core;
+
+namespace Pipeline.Operations.Control;
+
+/// <summary>The door of a running pipeline: as that of the lake, and what can act without the lake does.</summary>
+/// <param name="singleton">Wherever it is.</param>
+/// <param name="voice">An actor of this node that speaks for it: only who is of the cluster is obeyed.</param>
+public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActorRef voice, TimeProvider time) : IPipelineControl
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    public Task<ControlState> StateAsync(CancellationToken cancellationToken) => lake.StateAsync(cancellationToken);
+
+    public Task<Planned> PlanAsync(ControlCommand command, CancellationToken cancellationToken) => lake.PlanAsync(command, cancellationToken);
+
+    public async Task<Applied> ApplyAsync(string planId, string who, string why, CancellationToken cancellationToken)
+    {
+        var applied = await lake.ApplyAsync(planId, who, why, cancellationToken);
+        if (applied is Applied.Recorded) singleton.Tell(new ControlRecorded(), voice);
+        if (applied is not Applied.Refused { Reason: ControlRefusal.LakeAway } || ControlPlan.TryRead(planId) is not { } plan) return applied;
+        var at = LakeControl.Whole(time.GetUtcNow());
+        object word = LakeControl.WishOf(plan, who, why, at) is { } wish ? new TakeUnrecorded(wish)
+            : new RestartUnrecorded(new Order(plan.Id, Number: 0, OrderKind.Restart, plan.Command.Target, Aim: null, plan.Command.Value, who, at, why));
+        return await AskAsync<UnrecordedTaken>(word, cancellationToken) is { } taken ? new Applied.NotRecordedYet(taken.Id) : applied;
+    }
+
+    /// <summary>How the pipeline is, as its nodes last said: nothing is read from the lake.</summary>
+    /// <returns>Null: the singleton does not answer; it may be on its way from one node to another.</returns>
+    public async Task<PipelineStatus?> StatusAsync(CancellationToken cancellationToken)
+    {
+        var tables = new List<TableLine>();
+        for (TableId? after = null; ;)
+        {
+            if (await AskAsync<PipelinePage>(new GetPipeline(after), cancellationToken) is not { } page) return null;
+            tables.AddRange(page.Tables);
+            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded);
+            after = page.Next;
+        }
+    }
+
+    private async Task<T?> AskAsync<T>(object question, CancellationToken cancellationToken)
+        where T : class
+    {
+        try
+        {
+            return await singleton.Ask<T>(question, Patience, cancellationToken);
+        }
+        // Akka says in either way that the time is up; who asked may have gone before.
+        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>A running pipeline.</summary>
+/// <param name="Tables">By their names.</param>
+/// <param name="LakeAway">Since when the record of what operators want cannot be read; null: it can.</param>
+/// <param name="Unrecorded">Ids of wishes that act and are not recorded yet.</param>
+public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> Nodes, IReadOnlyList<TableLine> Tables, DateTimeOffset? LakeAway, IReadOnlyList<string> Unrecorded);

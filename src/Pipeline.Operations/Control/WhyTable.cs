@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Operations.Inspection;
+using Pipeline.Operations.Options;
+using Pipeline.Operations.Tables;
+using Pipeline.Transform.Coordination.Freshness;
+using Pipeline.Transform.Graph;
+
+namespace Pipeline.Operations.Control;
+
+public sealed record WhyTableRequest(TableId Table);
+
+/// <summary>What kind of thing keeps a table.</summary>
+public enum HindranceKind
+{
+    /// <summary>An operator wants it to rest.</summary>
+    Wish,
+
+    /// <summary>Somebody has to mend something.</summary>
+    Mend,
+
+    /// <summary>Something does not answer, and is asked again.</summary>
+    Away,
+
+    /// <summary>Records are lost at the source: an operator has to decide.</summary>
+    Gap,
+
+    /// <summary>It runs at certain times only.</summary>
+    Schedule,
+
+    /// <summary>It was made, and nothing has come for it yet, or it was not made.</summary>
+    Nothing,
+}
+
+/// <summary>What keeps a table, or one that it is made from.</summary>
+/// <param name="Table">The table that is kept by it.</param>
+/// <param name="Thing">What is waited for.</param>
+/// <param name="Since">Null: it is not known.</param>
+/// <param name="Help">The arguments of the command that ends it, where one does; a word in capitals is to be replaced. Empty: none does.</param>
+public sealed record Hindrance(TableId Table, HindranceKind Kind, string Thing, string Cause, string NextStep, DateTimeOffset? Since, ImmutableArray<string> Help);
+
+/// <param name="Inputs">The tables that it is made from, its own source's behind it.</param>
+/// <param name="Hindrances">Its own first, then those of what it is made from; none: it does what it should.</param>
+/// <param name="Orders">About it, and not done yet.</param>
+/// <param name="NextAt">Of a table that runs at certain times, the next; null: it runs by its inputs.</param>
+public sealed record WhyTableResult(TableSummary Table, IReadOnlyList<TableId> Inputs, IReadOnlyList<Hindrance> Hindrances, IReadOnlyList<Order> Orders, DateTimeOffset? NextAt)
+{
+    public bool IsHindered => Hindrances.Count > 0;
+}
+
+/// <summary>What a table is doing, since when, what it waits for and what would help: by the lake, so that no node need run.</summary>
+public static class WhyTable
+{
+    /// <exception cref="PipelineException">It is not configured, or the lake cannot be read.</exception>
+    public static async Task<WhyTableResult> RunAsync(WhyTableRequest request, PipelineOptions options, Lake lake, LakeControl control, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var (table, now) = (request.Table, time.GetUtcNow());
+        ControlScope.Of(options).Require(new ControlCommand(ControlVerb.Pause, ControlTarget.Of(table)));
+        var told = (await LakeStatus.TryReadAsync(lake.Store, cancellationToken))?.Tables.DistinctBy(one => one.Table).ToDictionary(one => one.Table) ?? [];
+        var state = await control.StateAsync(cancellationToken);
+        var summaries = new Dictionary<TableId, TableSummary>();
+        var chain = Chain(table, options.Graph);
+        foreach (var id in chain) summaries[id] = await SummarizeAsync(id, lake, told.GetValueOrDefault(id), options, now, cancellationToken);
+        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table))],
+            [.. state.Waiting.Where(order => order.Target == ControlTarget.Of(table))], NextOf(table, state, now));
+    }
+
+    /// <summary>What keeps a table by itself, whatever keeps those that it is made from.</summary>
+    internal static IEnumerable<Hindrance> HindrancesOf(TableSummary table, ControlState state, DateTimeOffset now, bool isAsked)
+    {
+        var id = table.Table;
+        if (HeldWishes.On(id, nodes: [], state) is { } wish)
+            yield return new Hindrance(id, HindranceKind.Wish, wish.Who, wish.Why, "Resume it when that is over.", wish.At, ["resume", wish.Target.Name, "--reason", "WHY"]);
+        foreach (var node in state.Wishes.Where(held => held.Kind != WishKind.Schedule && held.Target.Kind == ControlTargetKind.Node && id.Layer == Layer.Bronze && isAsked))
+            yield return new Hindrance(id, HindranceKind.Wish, node.Target.Name, $"what this node reads rests: {node.Why}", "Resume it when that is over, or let it leave the cluster, so that others read on.", node.At, ["resume", node.Target.Name, "--reason", "WHY"]);
+        if (table.Fault is { EndedAt: null } fault)
+            yield return fault.Kind == FaultKind.Gap
+                ? new Hindrance(id, HindranceKind.Gap, fault.Thing, fault.Cause, fault.NextStep, fault.At, ["resume", id.ToString(), "--accept-gap"])
+                : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.NextStep, fault.At, HelpOf(id, fault.Kind));
+        else if (table.Version is null)
+            yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
+        if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
+            yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);
+    }
+
+    /// <summary>What has failed is tried at once when it is told to: whoever has mended it need not wait.</summary>
+    private static ImmutableArray<string> HelpOf(TableId table, FaultKind kind) => kind.IsTriedAgain() ? []
+        : table.Layer == Layer.Bronze ? ["restart", table.ToString(), "--reason", "WHY"] : ["trigger", table.ToString(), "--reason", "WHY"];
+
+    private static DateTimeOffset? NextOf(TableId table, ControlState state, DateTimeOffset now) =>
+        state.LastWordOn(WishKind.Schedule, ControlTarget.Of(table)) is { Holds: true, Value: { } times } ? CronSchedule.Parse(times).Next(now) : null;
+
+    /// <summary>A table, and what it is made from, the nearest first.</summary>
+    private static List<TableId> Chain(TableId table, TransformGraph graph)
+    {
+        var (chain, at) = (new List<TableId> { table }, 0);
+        for (; at < chain.Count; at++)
+            if (graph.Tables.Contains(chain[at])) chain.AddRange(graph.InputsOf(chain[at]).Except(chain).ToList());
+        return chain;
+    }
+
+    private static async ValueTask<TableSummary> SummarizeAsync(TableId id, Lake lake, ToldTable? told, PipelineOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var (current, unread) = await LakeInventory.TryAsync(id, async () => new Found((await lake.TryOpenAsync(id, cancellationToken))?.Current));
+        var age = now.Since(told?.ReflectsUntil ?? current?.Snapshot?.CommittedAt ?? now);
+        var fault = unread is null ? told?.Fault : new ToldFault(now, unread.Fault.Kind, unread.Fault.Thing, unread.Fault.Cause, unread.Fault.NextStep);
+        return new TableSummary(id, current?.Snapshot?.Version, current?.Snapshot?.RowCount, Quarantine: null, age, options.Freshness.SlaOf(id), Quality: null, fault) { Doubt = told?.Doubt };
+    }
+
+    private sealed record Found(Snapshot? Snapshot);
+}

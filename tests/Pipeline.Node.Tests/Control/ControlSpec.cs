@@ -1,0 +1,180 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Confluent.Kafka;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Emulation.Kafka;
+using Pipeline.Ingest.Tests;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Cli;
+using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Control;
+using Pipeline.Testing;
+
+namespace Pipeline.Node.Tests.Control;
+
+/// <summary>What operators want of a running pipeline, said on the command line or at a node's door.</summary>
+public sealed class ControlSpec : IAsyncLifetime
+{
+    private const string Clicks = "bronze/events/clicks";
+    private const string Silver = "silver/clicks";
+
+    private const string Contract = """
+        silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id] } }
+        transform { interval-min = 100ms, poll-interval = 1s }
+        """;
+
+    private readonly ScratchDirectory _directory = new("pipeline-control-");
+    private EmbeddedKafka _kafka = null!;
+    private IProducer<Null, byte[]> _producer = null!;
+    private int _produced;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private string Sources => $$"""
+        events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
+        """;
+
+    public ValueTask InitializeAsync()
+    {
+        _kafka = EmbeddedKafka.Start(brokers: 1, ("clicks", 1));
+        _producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = _kafka.Bootstrap }).Build();
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _producer.Dispose();
+        await _kafka.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task What_is_paused_rests_over_a_restart_and_goes_on_when_it_is_resumed()
+    {
+        string lake;
+        await using (var first = await RunningNode.StartAsync(Sub("first"), Sources, behind: Contract))
+        {
+            lake = first.LakeDirectory;
+            await ProduceAsync(10);
+            await first.WaitForRowsAsync(Silver, 10);
+            Assert.Equal(ExitCode.Done, (await SayAsync(first, "pause", "events")).ExitCode);
+            Assert.Equal(ExitCode.Done, (await SayAsync(first, "pause", Silver)).ExitCode);
+            await first.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+            await first.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Paused);
+        }
+
+        await ProduceAsync(5);
+        await using var node = await RunningNode.StartAsync(Sub("second"), Sources, lake, Contract);
+        await node.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+        await node.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Paused);
+        Assert.Equal(10, await RowsAsync(node, Clicks));
+
+        var shown = JsonNode.Parse((await RunAsync(node, "control", "show")).Data)!.AsArray();
+        Assert.Equal(["events", Silver], shown.Select(row => (string)row!["target"]!));
+        Assert.All(shown, row => Assert.Equal("a test", (string)row!["why"]!));
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "resume", "events")).ExitCode);
+        await node.WaitForRowsAsync(Clicks, 15);
+        await node.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Paused);
+        Assert.Equal(10, await RowsAsync(node, Silver));
+        // It rests, and runs when it is resumed: not for being told meanwhile.
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "trigger", Silver)).ExitCode);
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "resume", Silver)).ExitCode);
+        await node.WaitForRowsAsync(Silver, 15);
+        var done = await node.WaitForControlAsync(state => state.Orders is [{ DoneAt: not null }]);
+        Assert.Contains(done.Orders[0].Outcome!.Value, (OrderOutcome[])[OrderOutcome.Done, OrderOutcome.Refused]);
+    }
+
+    [Fact]
+    public async Task A_schedule_and_orders_are_done_once_by_the_node_that_runs()
+    {
+        await using var node = await RunningNode.StartAsync(Sub("node"), Sources, behind: Contract);
+        await ProduceAsync(10);
+        await node.WaitForRowsAsync(Silver, 10);
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "schedule", Silver, "0 4 1 1 * Europe/Berlin")).ExitCode);
+        await node.WaitForNodesAsync(1);
+        await ProduceAsync(5);
+        await node.WaitForRowsAsync(Clicks, 15);
+        await node.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Waiting);
+        Assert.Equal(10, await RowsAsync(node, Silver));
+
+        var planned = JsonNode.Parse((await RunAsync(node, "trigger", Silver, "--plan")).Data)!.AsArray();
+        var plan = (string)planned[0]!["id"]!;
+        var applied = await RunAsync(node, "control", "apply", plan, "--reason", "a test");
+        await node.WaitForRowsAsync(Silver, 15);
+        await node.WaitForControlAsync(state => state.Orders is [{ Outcome: OrderOutcome.Done }]);
+        var again = await RunAsync(node, "control", "apply", plan, "--reason", "a test");
+        Assert.Equal((ExitCode.Done, ExitCode.Done), (applied.ExitCode, again.ExitCode));
+        Assert.Equal("recorded before", (string)JsonNode.Parse(again.Data)!.AsArray()[0]!["state"]!);
+
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "restart", Clicks)).ExitCode);
+        await node.WaitForControlAsync(state => state.Orders is [_, { Outcome: OrderOutcome.Done }]);
+        await ProduceAsync(1);
+        await node.WaitForRowsAsync(Clicks, 16);
+        Assert.Equal(16, await RowsAsync(node, Clicks));
+        Assert.False(node.RestartAsked.IsCompleted);
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "restart", node.Address)).ExitCode);
+        await node.RestartAsked.WaitAsync(TimeSpan.FromMinutes(4), Cancel);
+        Assert.All((await node.Control.StateAsync(Cancel)).Orders, order => Assert.Equal(OrderOutcome.Done, order.Outcome));
+    }
+
+    [Fact]
+    public async Task With_the_lake_away_a_pause_acts_and_is_recorded_when_it_is_back()
+    {
+        AwayStore store = null!;
+        await using var node = await RunningNode.StartAsync(Sub("node"), Sources, through: lake => new Lake(store = new AwayStore(lake.Store), TimeProvider.System));
+        await ProduceAsync(10);
+        await node.WaitForRowsAsync(Clicks, 10);
+        await node.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Reading);
+        store.IsAway = true;
+
+        var planned = await node.Control.PlanAsync(new ControlCommand(ControlVerb.Pause, ControlTarget.Source("events")), Cancel);
+        var applied = Assert.IsType<Applied.NotRecordedYet>(await node.Control.ApplyAsync(planned.Id, "anna", "the bucket burns", Cancel));
+        Assert.False(planned.IsRecordable);
+        await node.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+        Assert.Equal([applied.Id], (await node.Control.StatusAsync(Cancel))!.Unrecorded);
+        Assert.False(Directory.Exists(Path.Combine(node.LakeDirectory, "gold", "_pipeline_control")));
+
+        store.IsAway = false;
+        var state = await node.WaitForControlAsync(state => state.Knows(applied.Id));
+        Assert.Equal(("anna", "the bucket burns"), (state.Words[0].Who, state.Words[0].Why));
+        await ProduceAsync(5);
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "resume", "events")).ExitCode);
+        await node.WaitForRowsAsync(Clicks, 15);
+    }
+
+    [Fact]
+    public async Task What_is_paused_rests_when_the_node_that_had_it_so_is_gone()
+    {
+        const string roles = "cluster.roles = [ingest]";
+        await using var first = await RunningNode.StartAsync(Sub("first"), Sources, behind: roles);
+        await using var second = await RunningNode.StartAsync(Sub("second"), Sources, first.LakeDirectory, $"{roles}\ncluster.seed-nodes = [\"{first.Address}\"]");
+        await first.WaitForMembersAsync(2);
+        await ProduceAsync(10);
+        await first.WaitForRowsAsync(Clicks, 10);
+        Assert.Equal(ExitCode.Done, (await SayAsync(second, "pause", Clicks)).ExitCode);
+        await second.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+        Assert.Equal(2, (await second.Control.StatusAsync(Cancel))!.Nodes.Count);
+
+        await first.DisposeAsync();
+
+        await second.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused && line.Nodes.ContainsKey(second.Address) && line.Nodes.Count == 1);
+        await ProduceAsync(5);
+        Assert.Equal(10, await RowsAsync(second, Clicks));
+        Assert.Equal(ExitCode.Done, (await SayAsync(second, "resume", Clicks)).ExitCode);
+        await second.WaitForRowsAsync(Clicks, 15);
+    }
+
+    private static Task<NodeRun> RunAsync(RunningNode node, params string[] args) => NodeRun.OfAsync([.. args, "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json"]);
+
+    private static Task<NodeRun> SayAsync(RunningNode node, params string[] args) => RunAsync(node, [.. args, "--reason", "a test"]);
+
+    private static async Task<long?> RowsAsync(RunningNode node, string table) => (await node.Lake.TryOpenAsync(TableId.Parse(table), Cancel))?.Current.RowCount;
+
+    private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
+
+    private async Task ProduceAsync(int records)
+    {
+        for (var i = 0; i < records; i++) await _producer.ProduceAsync("clicks", new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes($$"""{"id":{{_produced++}}}""") }, Cancel);
+    }
+}
