@@ -29,7 +29,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     {
         (_directory, _server, _tables, _options) = (directory, server, tables, options);
         _database = NpgsqlDataSource.Create(server.ConnectionString);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 4));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 8));
     }
 
     public const string Publication = "pipeline_app";

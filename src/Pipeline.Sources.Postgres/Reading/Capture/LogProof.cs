@@ -22,7 +22,8 @@ internal sealed class LogProof
     public LogProof(PostgresSourceOptions options, SplitPosition from, SlotState slot)
     {
         (_options, _split, _slot) = (options, from.Split, slot);
-        _left = new(from.Places.Where(place => place.Marks is { Last: not null, OrderTime: not null })
+        // Where the slot stands, nothing has been read that it has not confirmed.
+        _left = new(from.Places.Where(place => place.Position > slot.Confirmed && place.Marks is { Last: not null, OrderTime: not null })
             .Select(place => (place.Position, place.Marks.Last!.Value, place.Marks.OrderTime!.Value)).Distinct().OrderBy(place => place.Position));
         _isOpen = _left.Count > 0;
         if (_isOpen) From = Math.Max(_left.Min(place => place.Last), slot.Confirmed);
