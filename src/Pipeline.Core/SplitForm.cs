@@ -21,6 +21,13 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
     [JsonIgnore]
     public ImmutableHashSet<int> Filled { get; init; } = [];
 
+    /// <summary>Of a table that is kept in parts: what holds the rows of each, by its number; null: it is in one, or it is not known.</summary>
+    public ImmutableSortedDictionary<uint, long>? Parts { get; init; }
+
+    /// <summary>Parts of which nothing was left when what holds their rows was made.</summary>
+    [JsonIgnore]
+    public ImmutableHashSet<uint> Emptied { get; init; } = [];
+
     /// <summary>Whether rows that were read in another form have other values now, or values under other names.</summary>
     public bool HasOtherRows(SplitForm known)
     {
@@ -37,10 +44,12 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
             }
         }
 
-        return false;
+        // A part that is emptied by itself takes its rows with it, and no change of a row says so.
+        return known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
     }
 
-    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && Columns.SequenceEqual(other.Columns);
+    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && Columns.SequenceEqual(other.Columns)
+        && (Parts is null ? other.Parts is null : other.Parts is not null && Parts.SequenceEqual(other.Parts));
 
     public override int GetHashCode() => HashCode.Combine(Storage, Last, Columns.Count);
 }

@@ -35,6 +35,35 @@ public sealed class SplitFormSpec
     [Fact]
     public void A_column_that_is_gone_changes_no_other() => Assert.False((Known with { Columns = Known.Columns.Remove(2) }).HasOtherRows(Known));
 
+    [Theory]
+    [InlineData(71, true, true)]
+    [InlineData(70, true, false)]
+    // Written anew with all its rows.
+    [InlineData(71, false, false)]
+    public void Rows_are_gone_with_a_part_that_was_emptied_by_itself(long file, bool isEmptied, bool isOther)
+    {
+        var known = Known with { Parts = Parts((7, 70), (8, 80)) };
+        var now = Known with { Parts = Parts((7, file), (8, 80), (9, 90)), Emptied = isEmptied ? [7, 9] : [9] };
+
+        Assert.Equal(isOther, now.HasOtherRows(known));
+        Assert.False(now.HasOtherRows(Known));
+        Assert.False(Known.HasOtherRows(known));
+    }
+
+    [Fact]
+    public void Parts_are_kept_and_tell_forms_apart()
+    {
+        var form = Known with { Parts = Parts((7, 70), (8, 80)) };
+
+        Assert.Contains("\"last\":5,\"parts\":{\"7\":70,\"8\":80}", new SplitHistory(0, "a") { Form = form }.Write(), StringComparison.Ordinal);
+        Assert.Equal(form, SplitHistory.Read("key", new SplitHistory(0, "a") { Form = form }.Write()).Form);
+        Assert.NotEqual(form, Known);
+        Assert.NotEqual(Known, form);
+        Assert.NotEqual(form, form with { Parts = Parts((7, 71), (8, 80)) });
+    }
+
+    private static ImmutableSortedDictionary<uint, long> Parts(params (uint Part, long File)[] parts) => parts.ToImmutableSortedDictionary(part => part.Part, part => part.File);
+
     [Fact]
     public void A_history_keeps_the_form()
     {

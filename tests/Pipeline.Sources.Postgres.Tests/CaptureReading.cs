@@ -32,15 +32,18 @@ internal sealed class CaptureReading : IAsyncDisposable
 
     public long? Position { get; private set; }
 
+    /// <summary>What a lake would keep beside the position.</summary>
+    public SplitMarks Marks { get; private set; }
+
     /// <summary>Chunks so far, and how many of them advanced behind changes.</summary>
     public (int All, int Advancing) Chunks { get; private set; }
 
-    public static async ValueTask<CaptureReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null)
+    public static async ValueTask<CaptureReading> StartAsync(PostgresSourceOptions options, long? from, CancellationToken cancellationToken, LogLines? logs = null, ISourceOwner? owner = null, WaitWatch? waits = null, SplitMarks marks = default)
     {
         var source = TestDatabase.Open(options, logs, owner, waits);
         var splits = await source.ListSplitsAsync(source.Tables[0].Name, cancellationToken);
         foreach (var table in source.Tables) await source.DescribeAsync(table.Name, cancellationToken);
-        return new CaptureReading(source, splits[0].Id, source.ReadAsync([new SplitPosition(splits[0].Id, from)], cancellationToken).GetAsyncEnumerator(cancellationToken));
+        return new CaptureReading(source, splits[0].Id, source.ReadAsync([new SplitPosition(splits[0].Id, from) { Marks = marks }], cancellationToken).GetAsyncEnumerator(cancellationToken));
     }
 
     public async ValueTask TakeAsync(int changes)
@@ -59,7 +62,7 @@ internal sealed class CaptureReading : IAsyncDisposable
         Assert.All(_pending, change => Assert.InRange(change.Position, chunk.Range.From, chunk.Range.To - 1));
         _changes.AddRange(_pending);
         _pending.Clear();
-        Position = chunk.Range.To;
+        (Position, Marks) = (chunk.Range.To, chunk.Marks);
     }
 
     /// <summary>Takes what comes until the reading fails.</summary>

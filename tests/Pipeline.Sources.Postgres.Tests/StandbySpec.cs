@@ -73,12 +73,13 @@ public sealed class StandbySpec : PostgresSpec
         while (!(await StandbysAsync(options)).Detail.Contains("a takeover loses nothing", StringComparison.Ordinal)) await Task.Delay(20, Cancel);
 
         long position;
+        SplitMarks marks;
         await using (var reading = await CaptureReading.StartAsync(options, from: null, Cancel))
         {
             await ExecuteAsync(pair.Primary, "insert into items values (1, 'a')");
             await reading.TakeAsync(1);
             await reading.AcknowledgeAsync(Cancel);
-            position = reading.Position!.Value;
+            (position, marks) = (reading.Position!.Value, reading.Marks);
             // In step means that the standby has the slot for good, and not for as long as it copies it.
             var seen = new List<string>();
             while (!await ScalarAsync<bool>(pair.Standby, "select exists (select from pg_replication_slots where slot_name = 'pipeline_app' and synced and not temporary)"))
@@ -118,7 +119,7 @@ public sealed class StandbySpec : PostgresSpec
         // Of a server that lets nobody follow it, nothing is held back.
         await ExecuteAsync(pair.Standby, "alter system reset synchronized_standby_slots");
         await ExecuteAsync(pair.Standby, "select pg_reload_conf()");
-        await using var after = await CaptureReading.StartAsync(standby, position, Cancel);
+        await using var after = await CaptureReading.StartAsync(standby, position, Cancel, marks: marks);
         await ExecuteAsync(pair.Standby, "insert into items values (3, 'c')");
         await after.TakeAsync(2);
 

@@ -5,7 +5,7 @@ namespace Pipeline.Ingest.Tests.Captures;
 /// <summary>Another table behind a name, a part of it that is gone, another time in a publication: a new epoch with its own snapshot.</summary>
 public sealed class CaptureIdentitySpec
 {
-    private static readonly string[] Tables = ["recreated", "swapped", "detached", "dropped", "outside", "same"];
+    private static readonly string[] Tables = ["recreated", "swapped", "detached", "dropped", "emptied", "refilled", "outside", "same", "rewritten"];
 
     private const string Columns = "(id bigint primary key, val text)";
 
@@ -21,7 +21,7 @@ public sealed class CaptureIdentitySpec
     {
         await using var scene = await CaptureScene.StartAsync($"""
             create table recreated {Columns}; create table swapped {Columns}; create table outside {Columns}; create table same {Columns};
-            {string.Format(null, Partitioned, "detached")} {string.Format(null, Partitioned, "dropped")}
+            {string.Join(' ', new[] { "detached", "dropped", "emptied", "refilled", "rewritten" }.Select(table => string.Format(null, Partitioned, table)))}
             {string.Concat(Tables.Select(table => $"insert into {table} values (1, 'a'), (2, 'b'), (101, 'c'), (102, 'd');"))}
             """, Tables);
         await scene.StartNodeAsync();
@@ -35,9 +35,11 @@ public sealed class CaptureIdentitySpec
             drop table recreated; create table recreated {Columns}; insert into recreated values (1, 'new'), (3, 'new');
             create table swapped_new (like swapped including all); insert into swapped_new values (1, 'new'), (4, 'new');
             alter table swapped rename to swapped_old; alter table swapped_new rename to swapped; insert into swapped_old values (9, 'of the old one');
-            alter table detached detach partition detached_1; drop table dropped_1;
+            alter table detached detach partition detached_1; drop table dropped_1; truncate emptied_1; truncate refilled_1; insert into refilled values (5, 'new');
+            create table rewritten_3 partition of rewritten for values from (200) to (300);
             alter publication {CaptureScene.Publication} drop table outside
             """);
+        await scene.ExecuteAsync("vacuum full rewritten_1");
         await scene.ExecuteAsync("update outside set val = 'unseen' where id = 1; delete from outside where id = 101; insert into outside values (5, 'unseen')");
         if (!isRunning) await scene.StartNodeAsync();
         await scene.UntilCapturedAsync();
@@ -46,7 +48,7 @@ public sealed class CaptureIdentitySpec
         await scene.UntilCapturedAsync();
 
         await scene.AssertEqualAsync();
-        foreach (var table in Tables) Assert.Equal((table, table == "same" ? 0 : 1), (table, await scene.EpochOfAsync(table)));
+        foreach (var table in Tables) Assert.Equal((table, table is "same" or "rewritten" ? 0 : 1), (table, await scene.EpochOfAsync(table)));
     }
 
     [Theory]

@@ -44,6 +44,7 @@ internal sealed class TableHistory(string name, int seed)
         6 => Swap(),
         7 when _isPartitioned && _partitions.Count > 1 => Detach(),
         8 when _isPartitioned && _partitions.Count < PartitionsMax => Attach(),
+        11 when _isPartitioned => $"truncate {_partitions.ElementAt(_random.Next(_partitions.Count)).Value}",
         9 => $"alter publication {CaptureScene.Publication} drop table {name}",
         10 when !_isPartitioned => $"alter table {name} alter n set default {++_value}; alter table {name} set (fillfactor = {_random.Next(50, 100)}); cluster {name} using {_key}",
         _ => string.Join("; ", Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Change())),
