@@ -30,6 +30,15 @@ public sealed class SplitHistorySpec
         Assert.Equal("""{"epoch":2,"identity":"cdc/7123","snapshot":true}""", new SplitHistory(2, "cdc/7123", IsSnapshot: true).Write());
     }
 
+    [Theory]
+    [InlineData(0, "events/user_events@Kd3x/0")]
+    [InlineData(3, "events/user_events@Kd3x/0#3")]
+    public void What_goes_with_a_position_has_names_that_every_release_reads(int epoch, string appId)
+    {
+        Assert.Equal([($"pipeline.order-time/{appId}", 5L), ($"pipeline.note/{appId}", 1), ($"pipeline.last/{appId}", 39)], SplitHistory.MarksOf(Split, epoch, new SplitMarks(OrderTime: 5, Note: 1, Last: 39)));
+        Assert.Empty(SplitHistory.MarksOf(Split, epoch, default));
+    }
+
     [Fact]
     public void Histories_are_read_from_among_other_properties_with_what_later_releases_may_add()
     {

@@ -58,6 +58,19 @@ public sealed class DefinitionSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(["c id=1 other=1 val=a", "c extra=5 id=2 other=2 val=b"], reading.Rows);
     }
 
+    /// <summary>The stream begins with the last transaction that was read and describes the table once, for what is passed over as for what follows.</summary>
+    [Fact]
+    public async Task What_was_described_for_a_row_that_was_read_already_is_asked_for_again_with_the_first_that_was_not()
+    {
+        await using var reading = await StoppedAsync("insert into items values (1, 'a', 1)");
+        await reading.TakeAsync(1);
+        await reading.StopAsync("insert into items values (2, 'b', 2); alter table items drop val");
+
+        await reading.TakeAsync(2);
+
+        Assert.Equal(["c id=1 other=1 val=a", "c id=2 other=2 val=b"], reading.Rows);
+    }
+
     [Fact]
     public async Task A_snapshot_carries_the_columns_that_the_table_has_and_no_dropped_one()
     {
@@ -136,6 +149,7 @@ public sealed class DefinitionSpec(PostgresServer server) : PostgresSpec
         private readonly List<string> _rows = [];
         private readonly List<string> _pending = [];
         private long? _position;
+        private SplitMarks _marks;
         private IAsyncEnumerator<Chunk>? _chunks;
 
         private FollowedReading(PostgresSource source, SplitId slot, TestDatabase? database, CancellationToken cancellationToken) => (_source, _slot, _database, _cancel) = (source, slot, database, cancellationToken);
@@ -158,7 +172,7 @@ public sealed class DefinitionSpec(PostgresServer server) : PostgresSpec
                     if (_chunks is null)
                     {
                         await _source.DescribeAsync("items", _cancel);
-                        _chunks = _source.ReadAsync([new SplitPosition(_slot, _position)], _cancel).GetAsyncEnumerator(_cancel);
+                        _chunks = _source.ReadAsync([new SplitPosition(_slot, _position) { Marks = _marks }], _cancel).GetAsyncEnumerator(_cancel);
                     }
 
                     Assert.True(await _chunks.MoveNextAsync());
@@ -167,7 +181,7 @@ public sealed class DefinitionSpec(PostgresServer server) : PostgresSpec
                     if (!chunk.Range.IsAdvancing) continue;
                     _rows.AddRange(_pending);
                     _pending.Clear();
-                    _position = chunk.Range.To;
+                    (_position, _marks) = (chunk.Range.To, chunk.Marks);
                 }
                 catch (PipelineException e) when (e.IsTransient)
                 {
@@ -176,6 +190,15 @@ public sealed class DefinitionSpec(PostgresServer server) : PostgresSpec
                     _chunks = null;
                 }
             }
+        }
+
+        /// <summary>Reads no more, and has something happen.</summary>
+        public async Task StopAsync(string sql)
+        {
+            await _chunks!.DisposeAsync();
+            _chunks = null;
+            await _database!.UntilSlotsAreLeftAsync(_cancel);
+            await _database.ExecuteAsync(sql, _cancel);
         }
 
         /// <summary>What a snapshot that begins now has.</summary>
