@@ -50,6 +50,9 @@ public sealed record Split(SplitId Id, IReadOnlyList<string> Tables, long? Begin
     /// </summary>
     public IReadOnlyDictionary<string, long>? Beginnings { get; init; }
 
+    /// <summary>What goes with any place where it begins: of the history that was listed.</summary>
+    public SplitMarks BeginningMarks { get; init; }
+
     /// <summary>What the source's rows of its table are; null: it does not say.</summary>
     public SplitForm? Form { get; init; }
 

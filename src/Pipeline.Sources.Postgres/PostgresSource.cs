@@ -66,7 +66,7 @@ internal sealed class PostgresSource : IRemovableSource
         var identity = listed.Identities[table];
         var slot = new Split(SlotSplit.Of(Name, _options.Capture.Slot, listed.System), [.. _options.Tables.Select(captured => captured.Name).Where(listed.Relations.ContainsKey)], Beginning: listed.Confirmed)
         {
-            Identity = identity, Identities = listed.Identities, BeginningAnew = _options.Capture.Snapshot ? listed.End : null, Beginnings = listed.Beginnings, Forms = listed.Forms,
+            Identity = identity, Identities = listed.Identities, BeginningAnew = _options.Capture.Snapshot ? listed.End : null, Beginnings = listed.Beginnings, BeginningMarks = new SplitMarks(Note: listed.Timeline), Forms = listed.Forms,
         };
         return _options.Capture.Snapshot
             ? [slot, .. listed.Relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table], Beginning: 0) { Identity = identity, IsSnapshot = true, Form = listed.Forms?[table] })]

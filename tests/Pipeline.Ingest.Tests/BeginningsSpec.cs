@@ -175,12 +175,12 @@ public sealed class BeginningsSpec : IDisposable
             Moves = [new TxnMove(Slot, 7, 40), new TxnMove(Other, 0, long.MaxValue)], Marks = [.. SplitHistory.MarksOf(Slot, 0, new SplitMarks(Note: 3, Last: 39))],
         }, Cancel);
 
-        await RecordAsync(table, all[0] with { BeginningAnew = anew }, all[1]);
+        await RecordAsync(table, all[0] with { BeginningAnew = anew, BeginningMarks = new SplitMarks(Note: 4) }, all[1]);
 
         var snapshot = table.Delta.Current;
         Assert.Equal((expected, 0), (snapshot.Position(Slot), snapshot.Position(Other)));
         // What goes with where it was says nothing of another place.
-        Assert.Equal(expected == 40 ? new SplitMarks(Note: 3, Last: 39) : default, snapshot.Marks(Slot));
+        Assert.Equal(expected == 40 ? new SplitMarks(Note: 3, Last: 39) : new SplitMarks(Note: 4), snapshot.Marks(Slot));
         Assert.Equal((1, 1), (snapshot.Histories.EpochOf(Slot), snapshot.Histories.EpochOf(Other)));
     }
 

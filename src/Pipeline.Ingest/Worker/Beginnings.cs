@@ -93,8 +93,8 @@ internal static class Beginnings
             var reached = known is not null && known.Identity == history!.Identity && !split.IsSnapshot ? snapshot.Position(split.Id) : null;
             if ((known is null ? split.Beginning : reached is not null && !(split.BeginningAnew > reached) ? reached : split.BeginningAnew ?? split.Beginning) is not { } at) continue;
             moves.Add(new TxnMove(split.Id, epoch, from: null, at));
-            // What goes with a place goes with no other.
-            if (reached is not null) marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, at == reached ? snapshot.Marks(split.Id) : snapshot.Marks(split.Id) with { Note = null, Last = null }));
+            // What goes with a place goes with no other; time goes on.
+            marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, at == reached ? snapshot.Marks(split.Id) : split.BeginningMarks with { OrderTime = reached is null ? split.BeginningMarks.OrderTime : snapshot.Marks(split.Id).OrderTime }));
             named.Add((split.Id, at));
         }
 

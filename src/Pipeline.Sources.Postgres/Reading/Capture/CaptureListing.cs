@@ -18,6 +18,9 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// <param name="Refused">Why the other tables are not.</param>
 internal sealed record CaptureListed(string System, long Confirmed, long End, IReadOnlyDictionary<string, string> Identities, IReadOnlyDictionary<string, IReadOnlyList<uint>> Relations, IReadOnlyDictionary<string, PipelineException> Refused)
 {
+    /// <summary>The server's; null: not known.</summary>
+    public int? Timeline { get; init; }
+
     /// <summary>What the rows of each table that is captured are; null where that does not matter: without snapshots, or where new columns are not taken.</summary>
     public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
 
@@ -124,7 +127,7 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var asked = _asked;
             if (asked != _taken || !_seen.SetEquals(seen)) (_end, _seen, _taken) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen, asked);
             TakeLate(late, system);
-            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Forms = forms, Beginnings = BeginningsOn(system, begins) };
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Timeline = state.Slot!.Timeline, Forms = forms, Beginnings = BeginningsOn(system, begins) };
         }
 
         await transaction.CommitAsync(cancellationToken);
