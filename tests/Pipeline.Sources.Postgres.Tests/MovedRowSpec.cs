@@ -46,12 +46,13 @@ public sealed class MovedRowSpec(PostgresServer server) : PostgresSpec
         Assert.Equal(LargeLength, fields[2].Length);
     }
 
-    [Fact]
-    public async Task Of_many_rows_each_gets_its_own_value_and_one_that_is_gone_by_then_gets_none()
+    /// <param name="chunkBytesMax">The smaller holds few of the rows, so that the others are asked for again.</param>
+    [Theory, InlineData(4 << 20), InlineData(64 << 10)]
+    public async Task Of_many_rows_each_gets_its_own_value_and_one_that_is_gone_by_then_gets_none(long chunkBytesMax)
     {
         await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
         await database.ExecuteAsync("create table items (id bigint primary key, body text); alter table items alter body set storage external", Cancel);
-        var options = database.CaptureOptions("items");
+        var options = database.CaptureOptions("items") with { ChunkBytesMax = chunkBytesMax };
         long position;
         await using (var reading = await CaptureReading.StartAsync(options, from: null, Cancel))
         {

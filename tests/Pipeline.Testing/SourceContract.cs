@@ -372,7 +372,9 @@ public abstract class SourceContract
         await TakeAsync(chunks, ledger, rows);
         var reading = DrainAsync(chunks, ledger);
         List<SplitLook> looks;
-        while ((looks = [.. splits.Select(split => source.LastLook(split.Id)).OfType<SplitLook>()]).Count < splits.Count || looks.Exists(look => look.At < appendedAt))
+        while ((looks = [.. splits.Select(split => source.LastLook(split.Id)).OfType<SplitLook>()]).Count < splits.Count || looks.Exists(look => look.At < appendedAt)
+            // The first may have been before what was appended is old enough to be read.
+            || (rows > 0 && looks.TrueForAll(look => look.Position is null)))
         {
             Assert.False(reading.IsCompleted, "The source has ended; it should wait for more.");
             await Task.Delay(10, deadline.Token);
@@ -386,7 +388,6 @@ public abstract class SourceContract
         var reached = ledger.ResumeAt(splits).ToDictionary(split => split.Split, split => split.Position);
         Assert.Equal(rows, ledger.Rows.Count);
         Assert.All(looks.Zip(splits), pair => Assert.True(pair.First.Position is null || pair.First.Position <= reached[pair.Second.Id], $"{pair}"));
-        if (rows > 0) Assert.Contains(looks, look => look.Position is not null);
     }
 
     [Fact]

@@ -16,15 +16,16 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// </summary>
 internal static class MovedRows
 {
-    /// <summary>How many are asked for at a time: their values may be large.</summary>
+    /// <summary>How many are asked for at a time at most: their values may be large.</summary>
     public const int AtATime = 100;
 
     private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly int FirstDay = DateOnly.FromDateTime(Epoch.UtcDateTime).DayNumber;
 
-    /// <returns>For each row the values of its missing columns as the server's text; null for a row that is gone.</returns>
+    /// <param name="bytesMax">Of their text in memory: when it is reached, the others are left for the next time.</param>
+    /// <returns>For each of the first rows, and at least one, the values of its missing columns as the server's text; null for a row that is gone.</returns>
     /// <exception cref="InvalidDataException">They cannot be had; the message says why.</exception>
-    public static async ValueTask<IReadOnlyList<IReadOnlyList<string?>?>> ReadAsync(NpgsqlConnection connection, PostgresTable table, IReadOnlyList<MovedRow> rows, CancellationToken cancellationToken)
+    public static async ValueTask<IReadOnlyList<IReadOnlyList<string?>?>> ReadAsync(NpgsqlConnection connection, PostgresTable table, IReadOnlyList<MovedRow> rows, long bytesMax, CancellationToken cancellationToken)
     {
         var key = rows[0].Key.Select(part => table.Columns[part.Column]).ToList();
         var columns = rows.SelectMany(row => row.Missing).Distinct().Select(column => (Index: column, Column: table.Columns[column])).ToList();
@@ -35,19 +36,21 @@ internal static class MovedRows
             left join {table.QualifiedName} row on {string.Join(" and ", key.Select((column, k) => $"row.{Sql.Identifier(column.Name)} = asked.k{k}"))}
             where {CatalogReader.OidSql(table.QualifiedName)} = {Sql.Integer(table.Oid)}
               and not exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = {Sql.Integer(table.Oid)} and {string.Join(" or ", columns.Select(column => $"(a.attname = {Sql.Text(column.Column.Name)} and coalesce(nullif(t.typbasetype, 0), t.oid) <> {Sql.Integer(column.Column.TypeOid)})"))})
+            order by asked.i
             """, connection) { AllResultTypesAreUnknown = true };
-        var found = new IReadOnlyList<string?>?[rows.Count];
-        var answered = 0;
+        var found = new List<IReadOnlyList<string?>?>(rows.Count);
+        var bytes = 0L;
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        while (bytes < bytesMax && await reader.ReadAsync(cancellationToken))
         {
-            answered++;
-            var row = int.Parse(reader.GetString(0), NumberStyles.None, CultureInfo.InvariantCulture);
-            if (reader.GetString(1) != "t") continue;
-            found[row] = [.. rows[row].Missing.Select(missing => columns.FindIndex(column => column.Index == missing) + 2).Select(field => reader.IsDBNull(field) ? null : reader.GetString(field))];
+            var row = rows[int.Parse(reader.GetString(0), NumberStyles.None, CultureInfo.InvariantCulture)];
+            List<string?>? values = reader.GetString(1) != "t" ? null
+                : [.. row.Missing.Select(missing => columns.FindIndex(column => column.Index == missing) + 2).Select(field => reader.IsDBNull(field) ? null : reader.GetString(field))];
+            bytes += values?.Sum(value => sizeof(char) * (value?.Length ?? 0L)) ?? 0;
+            found.Add(values);
         }
 
-        return answered > 0 ? found : throw new InvalidDataException("the table is another one by now, or a column has another type");
+        return found.Count > 0 ? found : throw new InvalidDataException("the table is another one by now, or a column has another type");
     }
 
     private static string TextOf(PostgresColumn column, byte kind, byte[] value) => kind == Tuple.Text ? Encoding.UTF8.GetString(value) : column.TypeOid switch

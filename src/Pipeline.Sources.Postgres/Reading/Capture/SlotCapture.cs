@@ -218,13 +218,16 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private async ValueTask FillAsync(SlotReader reader, CapturedTable table, CancellationToken cancellationToken)
     {
         var thing = $"Source {_options.Name}, table {table.Name}";
+        // How large they are nobody knows: what the server has begun to send is waited for, so few are asked for at first.
+        var atATime = 1;
         while (table.Moved.Count > 0)
         {
-            List<MovedRow> rows = [.. table.Moved.Take(MovedRows.AtATime)];
+            List<MovedRow> rows = [.. table.Moved.Take(atATime)];
             IReadOnlyList<IReadOnlyList<string?>?>? values = null;
             try
             {
-                values = await connections.UseBesideAsync(thing, (connection, cancel) => MovedRows.ReadAsync(connection, table.Definition, rows, cancel), cancellationToken);
+                values = await connections.UseBesideAsync(thing, (connection, cancel) => MovedRows.ReadAsync(connection, table.Definition, rows, _options.ChunkBytesMax, cancel), cancellationToken);
+                atATime = values.Count < rows.Count ? values.Count : Math.Min(2 * atATime, MovedRows.AtATime);
             }
             catch (Exception e) when (e is InvalidDataException || (e is PipelineException { IsTransient: false } && !cancellationToken.IsCancellationRequested))
             {
@@ -232,7 +235,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                 if (_lacking.Add(table.Name)) _log.ValuesUnknown(thing, (e as PipelineException)?.Cause ?? e.Message, $"ALTER TABLE {table.Definition.QualifiedName} REPLICA IDENTITY FULL;");
             }
 
-            reader.Fill(table, rows.Count, values, cancellationToken);
+            reader.Fill(table, values?.Count ?? rows.Count, values, cancellationToken);
         }
     }
 
