@@ -9,6 +9,24 @@ public sealed class IngestWorkerLocatingSpec : WorkerScene
 {
     private static readonly TimeSpan SplitsInterval = new IngestOptions().SplitsInterval;
 
+    [Theory]
+    [InlineData(5, 1, true)]
+    [InlineData(4, 1, true)]
+    [InlineData(3, 1, false)]
+    [InlineData(5, 0, false)]
+    public void A_split_is_read_anew_when_a_log_that_is_not_older_has_it_in_another_epoch_than_it_is_read_in(long version, int epoch, bool isAnew)
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]));
+        foreach (var table in new[] { Orders, Dead }) When(new WorkerEvent.PositionsKnown(1, table, Positions((Single, 10))) { Version = 4 });
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
+        var epochs = ImmutableDictionary<SplitId, int>.Empty;
+
+        var effects = When(new WorkerEvent.Located(1, [Single]) { Logged = ImmutableDictionary<TableId, LoggedEpochs>.Empty.Add(Orders, new LoggedEpochs(version, epoch == 0 ? epochs : epochs.Add(Single.Id, epoch))) });
+
+        Assert.Equal((isAnew, !isAnew), (effects.OfType<WorkerEffect.DrainGraph>().Any(), effects.OfType<WorkerEffect.RelistAfter>().Any()));
+    }
+
     [Fact]
     public void Asks_each_table_for_those_splits_that_feed_it()
     {
