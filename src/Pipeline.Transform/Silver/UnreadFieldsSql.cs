@@ -32,12 +32,14 @@ internal static class UnreadFieldsSql
         if (sql != SqlDialect.DuckDb) return null;
         if (contract.Fields == FieldsPolicy.Ignore) return "";
         // A technical column is no record, and of a document that a column keeps as a whole nothing is missing.
-        var documents = contract.Columns.SelectMany(column => column.Sources)
+        var reads = contract.Columns.SelectMany(column => column.Sources)
             .Select(source => (Field: (source.Column ?? record) is { } name ? SilverTables.TryBronze(bronze, name) : null, source.Path))
             .Where(read => read.Field is { DataType: StringType } field && field.Name[0] != '_')
-            .GroupBy(read => read.Field!.Name, read => read.Path, StringComparer.Ordinal).Where(reads => reads.All(path => path is not null)).ToList();
+            .GroupBy(read => read.Field!.Name, read => read.Path, StringComparer.Ordinal).ToDictionary(read => read.Key, read => read.ToList(), StringComparer.Ordinal);
+        // A record of which no column reads anything is one that has nothing but such members.
+        if (contract.Format == RecordFormat.Json && record is not null && SilverTables.TryBronze(bronze, record) is { DataType: StringType } whole) reads.TryAdd(whole.Name, []);
         var (samples, parts) = (new List<string>(), new List<string>());
-        foreach (var document in documents)
+        foreach (var document in reads.Where(read => read.Value.TrueForAll(path => path is not null)))
         {
             var sample = $"sample_{samples.Count}";
             samples.Add($"""
@@ -49,8 +51,8 @@ internal static class UnreadFieldsSql
                 )
                 """);
             var isRecord = document.Key == record && contract.Format == RecordFormat.Json;
-            var paths = document.Select(path => JsonPath.TryParse(path!)!.Steps).ToList();
-            parts.AddRange(Parents(paths).Select(parent => Part(sample, sql, document.Key, isRecord, parent, paths)));
+            var paths = document.Value.Select(path => JsonPath.TryParse(path!)!.Steps).ToList();
+            parts.AddRange((paths.Count == 0 ? [new JsonPath([])] : Parents(paths)).Select(parent => Part(sample, sql, document.Key, isRecord, parent, paths)));
         }
 
         return parts.Count == 0 ? "" : $"""
@@ -72,12 +74,12 @@ internal static class UnreadFieldsSql
 
     private static string Part(string sample, SqlDialect sql, string document, bool isRecord, JsonPath parent, List<IReadOnlyList<string>> paths)
     {
-        var read = paths.Where(path => path.Count > parent.Steps.Count && IsWithin(parent.Steps, path)).Select(path => path[parent.Steps.Count]).Distinct(StringComparer.Ordinal);
+        var read = paths.Where(path => path.Count > parent.Steps.Count && IsWithin(parent.Steps, path)).Select(path => path[parent.Steps.Count]).Distinct(StringComparer.Ordinal).ToList();
         var at = sql.PathText(parent.First);
         return $"""
             SELECT {sql.Text(document)} AS document, {(isRecord ? "true" : "false")} AS is_record, {sql.Text(parent.ToString())} AS parent, member.key AS name, member.type AS type
               FROM (SELECT json_extract(document, {at}) AS part FROM {sample} WHERE json_type(document, {at}) = 'OBJECT') AS d, json_each(d.part) AS member
-              WHERE member.key NOT IN ({string.Join(", ", read.Select(sql.Text))})
+              WHERE {(read.Count == 0 ? "true" : $"member.key NOT IN ({string.Join(", ", read.Select(sql.Text))})")}
             """;
     }
 

@@ -57,6 +57,17 @@ public sealed class AddedFieldsSpec : IDisposable
     }
 
     [Fact]
+    public async Task Of_a_record_of_which_no_column_reads_anything_all_members_become_columns()
+    {
+        using var lake = new TestLake(TestGraph.Of("events { from = bronze/app/events, format = json, fields = add, key = [at], columns { at { type = long, from = _position } } }"));
+        await AppendAsync("{\"name\":\"Ada\",\"n\":1}", lake, 1);
+
+        await RunAsync(lake);
+
+        Assert.Equal(["1|1|Ada"], await lake.RowsAsync("SELECT \"at\", n, name FROM silver.events"));
+    }
+
+    [Fact]
     public async Task A_type_becomes_wider_when_a_value_needs_it_never_narrower_and_no_row_stays_aside()
     {
         await AppendAsync("""{"id":1,"n":1,"f":0.5}""");
