@@ -258,7 +258,7 @@ internal static class ClusterConfiguration
     public static AkkaConfigurationBuilder WithCluster(this AkkaConfigurationBuilder akka, Operations.Options.ClusterOptions options, ClusterJoining joining, NodeCertificates? certificates)
     {
         akka
-            .WithRemoting(options.Hostname, options.Port)
+            .WithRemoting(options.ListensAt, options.Port, options.Hostname)
             // With it, which is Akka's choice outside Windows, a second process would listen on the same port and get some of the connections.
             .AddHocon("akka.remote.dot-netty.tcp.tcp-reuse-addr = off", HoconAddMode.Prepend)
             .WithClustering(new Akka.Cluster.Hosting.ClusterOptions { Roles = [.. options.Roles.Select(role => role.ToString().ToLowerInvariant())] })

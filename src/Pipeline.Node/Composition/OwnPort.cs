@@ -13,7 +13,7 @@ internal static class OwnPort
     /// <exception cref="PipelineException">Another process listens there.</exception>
     public static async ValueTask CheckAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
-        if (options.Port == 0 || await AddressOfAsync(options.Hostname, cancellationToken) is not { } address) return;
+        if (options.Port == 0 || await AddressOfAsync(options.ListensAt, cancellationToken) is not { } address) return;
         using var probe = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -22,7 +22,7 @@ internal static class OwnPort
         }
         catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            throw new PipelineException(FaultKind.Invalid, "This node", $"another process listens at {options.Hostname}:{options.Port}",
+            throw new PipelineException(FaultKind.Invalid, "This node", $"another process listens at {options.ListensAt}:{options.Port}",
                 "Is this node running already? Stop that one, or give this one another cluster.port.", taken);
         }
     }

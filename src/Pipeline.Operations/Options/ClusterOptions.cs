@@ -23,6 +23,15 @@ public sealed record ClusterOptions
     /// <summary>The name or address under which other nodes reach this one. Default 127.0.0.1.</summary>
     public string Hostname { get; init; } = "127.0.0.1";
 
+    /// <summary>
+    /// The address at which this node listens for the others, where that is none of <see cref="Hostname"/>'s yet, or another: 0.0.0.0 is every one of this
+    /// machine. Empty: <see cref="Hostname"/>.
+    /// </summary>
+    public string BindHostname { get; init; } = "";
+
+    /// <summary>Where this node listens for the others.</summary>
+    public string ListensAt => BindHostname.Length > 0 ? BindHostname : Hostname;
+
     /// <summary>0 takes a free port, which only suits a cluster of one. Default 0.</summary>
     public int Port { get; init; }
 
@@ -33,7 +42,7 @@ public sealed record ClusterOptions
     public TlsOptions? Tls { get; init; }
 
     /// <summary>Whether this node can be reached from its own machine only.</summary>
-    public bool IsLoopback => Hostname == "localhost" || (IPAddress.TryParse(Hostname, out var address) && IPAddress.IsLoopback(address));
+    public bool IsLoopback => IsLoopbackName(Hostname) && IsLoopbackName(ListensAt);
 
     /// <summary>Default: <c>ingest</c> and <c>transform</c>. Who is to answer operators over the network says so.</summary>
     public IReadOnlyList<NodeRole> Roles { get; init; } = [NodeRole.Ingest, NodeRole.Transform];
@@ -44,6 +53,7 @@ public sealed record ClusterOptions
         var options = new ClusterOptions
         {
             Hostname = settings.String("hostname", defaults.Hostname),
+            BindHostname = settings.String("bind-hostname", defaults.BindHostname),
             Port = settings.Int("port", defaults.Port, 0, 65535),
             SeedNodes = settings.Strings("seed-nodes"),
             Tls = TlsOptions.Bind(settings.Section("tls")),
@@ -55,6 +65,8 @@ public sealed record ClusterOptions
         settings.Complete();
         return options;
     }
+
+    private static bool IsLoopbackName(string name) => name == "localhost" || (IPAddress.TryParse(name, out var address) && IPAddress.IsLoopback(address));
 
     private static List<NodeRole> BindRoles(SettingsReader settings)
     {

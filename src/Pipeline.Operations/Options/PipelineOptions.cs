@@ -105,7 +105,7 @@ public sealed record PipelineOptions
         var (lake, cluster) = (pipeline.Section("lake"), pipeline.Section("cluster"));
         if (!options.Cluster.IsLoopback && options.Cluster.Tls is null)
             yield return new ConfigProblem(cluster.LocationOf("hostname"), $"{cluster.Path}.tls",
-                $"is required: whoever reaches {options.Cluster.Hostname} could give this node orders. Give ca-file, certificate-file and key-file, or set hostname to 127.0.0.1");
+                $"is required: whoever reaches {options.Cluster.ListensAt} could give this node orders. Give ca-file, certificate-file and key-file, or set hostname to 127.0.0.1 and leave out bind-hostname");
         if (options.Cluster.Roles.Contains(NodeRole.Web) && !options.Http.IsLoopback && options.Http.Tls is null)
         {
             var http = pipeline.Section("http");

@@ -101,6 +101,26 @@ public sealed class JoiningSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_node_whose_name_leads_nowhere_yet_listens_at_an_address_of_its_own()
+    {
+        await using var node = await StartAsync("a", "sales", lake: "lake", hostname: "node-1.invalid", isTls: true, bindHostname: "0.0.0.0");
+
+        await node.WaitForMembersAsync(1);
+        var own = Cluster.Get(node.System).SelfAddress;
+        Assert.Equal("node-1.invalid", own.Host);
+        using var reached = new TcpClient();
+        await reached.ConnectAsync(IPAddress.Parse("127.0.0.2"), own.Port!.Value, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_node_that_listens_where_others_reach_it_starts_only_with_certificates_whatever_its_name_is()
+    {
+        var refused = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("a", "sales", lake: "lake", bindHostname: "0.0.0.0"));
+
+        Assert.Equal("pipeline.cluster.tls", Assert.Single(refused.Problems).Path);
+    }
+
+    [Fact]
     public async Task A_lake_that_depends_on_where_a_process_was_started_is_not_shared_by_a_cluster()
     {
         var refused = await Assert.ThrowsAsync<ConfigurationException>(() => StartAsync("a", "sales", lake: null, behind: """cluster.seed-nodes = ["127.0.0.1:4053"]"""));
@@ -180,7 +200,7 @@ public sealed class JoiningSpec : IDisposable
         Assert.Contains("belongs to the pipeline sales, and this node to marketing", run.Messages.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
     }
 
-    private Task<RunningNode> StartAsync(string at, string name, string? lake, bool isTls = false, RunningNode? seed = null, int port = 0, string hostname = "127.0.0.1", string behind = "")
+    private Task<RunningNode> StartAsync(string at, string name, string? lake, bool isTls = false, RunningNode? seed = null, int port = 0, string hostname = "127.0.0.1", string bindHostname = "", string behind = "")
     {
         var directory = Directory.CreateDirectory(Path.Combine(_root, at)).FullName;
         return RunningNode.StartAsync(directory, "", lake is null ? "./lake" : Path.Combine(_root, lake), $$"""
@@ -188,6 +208,7 @@ public sealed class JoiningSpec : IDisposable
             cluster {
               roles = [ingest]
               hostname = "{{hostname}}"
+              bind-hostname = "{{bindHostname}}"
               port = {{port}}
               seed-nodes = [{{(seed is null ? "" : $"\"{seed.Address}\"")}}]
               {{(isTls ? _authority.Section(directory, name) : "")}}
