@@ -13,7 +13,7 @@ public sealed partial class StackRightsSpec
         ["ExecutionRole"] =
         [
             "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
-            "secretsmanager:GetSecretValue",
+            "s3:GetBucketLocation", "s3:GetObject", "secretsmanager:GetSecretValue",
         ],
         // Spark with Hadoop's file system reads and writes tables, and asks for the bucket's region; it writes its logs.
         ["JobRole"] = [.. Spark],

@@ -2,6 +2,7 @@
 
     stacks.py read FOLDER                 every template of the folder as JSON, by its file's name
     stacks.py make FOLDER SETS            makes each set of stacks in an AWS of its own
+    stacks.py serve                       an AWS for who comes by HTTP, on a free port
 
 A set is {"stacks": ["storage", ...], "parameters": {...}}: the stacks are made in their order, and each gets those of the parameters, and of the
 outputs of those before it, that it asks for. Of each set what was made is said: by stack its resources and outputs, and what encrypts each bucket.
@@ -76,7 +77,26 @@ def encryption(s3):
     }
 
 
+def serve():
+    """moto_server, whose stacks that change sets make have outputs, as those of AWS do."""
+    from moto.cloudformation.models import CloudFormationBackend
+    from moto.server import main
+
+    execute = CloudFormationBackend.execute_change_set
+
+    def execute_with_outputs(self, change_set_name, stack_name=None):
+        execute(self, change_set_name, stack_name)
+        for stack in self.stacks.values():
+            stack._parse_template()
+            stack.output_map = stack._create_output_map()
+
+    CloudFormationBackend.execute_change_set = execute_with_outputs
+    main(["-H", "127.0.0.1", "-p", "0"])
+
+
 if __name__ == "__main__":
     os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="eu-central-1")
+    if sys.argv[1] == "serve":
+        sys.exit(serve())
     answer = read(sys.argv[2]) if sys.argv[1] == "read" else make(sys.argv[2], json.loads(sys.argv[3]))
     print(json.dumps(answer, default=str))
