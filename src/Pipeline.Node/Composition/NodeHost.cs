@@ -81,7 +81,7 @@ internal sealed class NodeHost : IAsyncDisposable
     internal EventFeed Events => _http.Events;
 
     /// <summary>The token that was made, as there was none; null: there were some, or nobody is to ask over the network.</summary>
-    public FirstToken? FirstToken { get; private init; }
+    public FirstToken? FirstToken { get; private set; }
 
     public IReadOnlyActorRegistry Actors => _host.Services.GetRequiredService<ActorRegistry>();
 
@@ -111,7 +111,6 @@ internal sealed class NodeHost : IAsyncDisposable
         var log = logs.CreateLogger<NodeHost>();
         var isWeb = options.Cluster.Roles.Contains(NodeRole.Web);
         var tokens = new AccessTokens(options.Http.Access, time);
-        var first = isWeb ? tokens.IssueFirst() : null;
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
         // It goes on, as it did before anybody asked for another engine.
         foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
@@ -166,10 +165,12 @@ internal sealed class NodeHost : IAsyncDisposable
         var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();
-        var node = new NodeHost(host, time, sources, outages, joining, record, telemetry, web, control, restart) { FirstToken = first is null ? null : new FirstToken(first, sessions) };
+        var node = new NodeHost(host, time, sources, outages, joining, record, telemetry, web, control, restart);
         try
         {
             await web.StartAsync(cancellationToken);
+            // Who starts it is told of the token once, so the start must have come this far.
+            if (isWeb && tokens.IssueFirst() is { } first) node.FirstToken = new FirstToken(first, sessions);
         }
         catch (PipelineException)
         {

@@ -29,7 +29,7 @@ namespace Pipeline.Node.Http;
 /// </summary>
 internal sealed class NodeHttp : IAsyncDisposable
 {
-    /// <summary>At the address and the socket together; more are closed at once.</summary>
+    /// <summary>At the address, and as many at the socket; more are closed at once.</summary>
     public const int ConnectionsMax = 500;
 
     public const int BodyBytesMax = 64 << 10;
@@ -56,7 +56,7 @@ internal sealed class NodeHttp : IAsyncDisposable
             kestrel.Limits.MaxConcurrentConnections = ConnectionsMax;
             kestrel.Limits.MaxRequestBodySize = BodyBytesMax;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(20);
             kestrel.Listen(_options.Address, _options.Port, listen =>
             {
                 // One request at a time on a connection, so that the limit of connections is one of requests.

@@ -72,7 +72,8 @@ internal sealed class RunningNode : IAsyncDisposable
     public async Task AnnounceUntilAsync(BronzeCommitted committed, Task heard)
     {
         using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        do DistributedPubSub.Get(System).Mediator.Tell(new Publish(LakeEvents.Topic, committed));
+        var mediator = DistributedPubSub.Get(System).Mediator;
+        do mediator.Tell(new Publish(LakeEvents.Topic, committed), mediator);
         while (!heard.IsCompleted && await pulse.WaitForNextTickAsync(TestContext.Current.CancellationToken));
     }
 

@@ -36,10 +36,13 @@ public sealed class LimitsSpec : IDisposable
         await using var node = await WebNode.StartAsync(_directory, http: "access.requests-per-second = 2");
         async Task<HttpResponseMessage> UntilRefusedAsync(string credential)
         {
-            HttpResponseMessage answer;
-            do answer = await node.GetAsync(credential, "/v1/whoami");
-            while (answer.StatusCode != HttpStatusCode.TooManyRequests);
-            return answer;
+            // Many at once: one after the other may be as slow as what is allowed.
+            while (true)
+                foreach (var answer in await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => node.GetAsync(credential, "/v1/whoami"))))
+                {
+                    if (answer.StatusCode == HttpStatusCode.TooManyRequests) return answer;
+                    answer.Dispose();
+                }
         }
 
         using var refused = await UntilRefusedAsync("viewer");

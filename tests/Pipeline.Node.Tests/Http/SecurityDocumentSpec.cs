@@ -28,7 +28,7 @@ public sealed class SecurityDocumentSpec : IDisposable
         ["beyond `http.access.requests-per-second`"] = ("too_many", null, nameof(LimitsSpec.Too_many_requests_are_refused_for_a_second_whatever_they_show)),
         ["for what is not in the list"] = ("missing", () => Get("/v1/nothing"), "admin"),
         ["over the network to a node that is not of role `web`"] = ("not_web", null, nameof(BeyondLoopbackSpec.Who_shows_nothing_is_told_no_name_and_a_token_is_not_taken_in_plain_text)),
-        ["on a connection beyond 500"] = ("closed", null, nameof(LimitsSpec.More_connections_than_there_may_be_are_closed_at_once)),
+        ["on a connection beyond 500 at the address, or at the socket"] = ("closed", null, nameof(LimitsSpec.More_connections_than_there_may_be_are_closed_at_once)),
         ["on a stream of events beyond 400"] = ("too_many", null, nameof(EventsSpec.More_listeners_than_there_may_be_are_told_so)),
     };
 

@@ -34,6 +34,9 @@ internal static partial class PeerCredentials
     /// <summary>The node's own user, and who may do everything on the machine.</summary>
     public static bool IsTrusted(uint uid) => uid == OwnUid || uid == Root;
 
+    /// <summary>Whether who is at the other end is such a user's process.</summary>
+    public static bool IsTrusted(Socket socket) => UidOf(socket) is { } uid && IsTrusted(uid);
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUid();
 }

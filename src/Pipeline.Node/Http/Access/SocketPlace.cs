@@ -45,24 +45,27 @@ internal static partial class SocketPlace
         // Only its owner, or root, may say whose it is: whoever else made it would have the sockets in it.
         if (OperatingSystem.IsLinux() && TakeOver(directory, PeerCredentials.OwnUid, SameGroup) != 0) throw new UnauthorizedAccessException($"{directory} is another user's");
         OwnFiles.CreateDirectory(directory);
-        foreach (var left in Find(options).Where(left => !Answers(left))) File.Delete(left);
+        foreach (var left in Find(options).Where(left => !Lives(left) && !Answers(left))) File.Delete(left);
         return path;
     }
 
-    /// <summary>Whether a process listens there.</summary>
+    /// <summary>Whether a process listens there that this user may believe.</summary>
     public static bool Answers(string path)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(path));
-            return true;
+            return PeerCredentials.IsTrusted(socket);
         }
         catch (SocketException)
         {
             return false;
         }
     }
+
+    /// <summary>Whether the process that made it is there: it may be about to listen.</summary>
+    private static bool Lives(string path) => Path.GetFileNameWithoutExtension(path).Split('-') is [.., var process, _] && Directory.Exists($"/proc/{process}");
 
     /// <summary>Tells this pipeline, in this lake, from others of the same user.</summary>
     private static string MarkOf(PipelineOptions options)

@@ -26,7 +26,8 @@ internal sealed record ApiEndpoint(string Method, string Path, ApiAccess Access,
     /// <summary>Of an answer that is no document.</summary>
     public string? MediaType { get; init; }
 
-    public string[] Methods => HttpMethods.IsGet(Method) ? [HttpMethods.Get, HttpMethods.Head] : [Method];
+    /// <remarks>Whoever only looks whether a link leads anywhere must not use it up.</remarks>
+    public string[] Methods => HttpMethods.IsGet(Method) && Access != ApiAccess.Code ? [HttpMethods.Get, HttpMethods.Head] : [Method];
 
     /// <summary>Answers with a document, or that it has not changed since the asker saw it.</summary>
     public static ApiEndpoint Get<T>(string path, ApiAccess access, string summary, Func<ApiCall, Task<T>> read, params IReadOnlyList<ApiParameter> parameters)

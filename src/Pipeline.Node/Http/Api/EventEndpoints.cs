@@ -61,7 +61,7 @@ internal static class EventEndpoints
             else if (!isFirst) await response.Body.WriteAsync(Nothing, ends.Token);
             await response.Body.FlushAsync(ends.Token);
             isFirst = false;
-            await more.WaitAsync(ends.Token);
+            if (place >= feed.Newest) await more.WaitAsync(ends.Token);
         }
     }
 }

@@ -133,6 +133,7 @@ internal sealed class NodeClient : IDisposable
             try
             {
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+                if (!PeerCredentials.IsTrusted(socket)) throw new IOException($"a process of another user listens at {path}");
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch

@@ -17,6 +17,9 @@ internal sealed class EventFeed : IDisposable
     /// <summary>Events that are kept; who has missed more is told so.</summary>
     public const int KeptMax = 4_096;
 
+    /// <summary>So many are written to a listener at once.</summary>
+    private const int PieceMax = 256;
+
     /// <summary>Who listens at one time.</summary>
     public const int ListenersMax = 400;
 
@@ -121,8 +124,9 @@ internal sealed class EventFeed : IDisposable
         {
             if (place < _next - KeptMax) return null;
             // Most listeners are at the same place.
-            if (_piece.From != place || _piece.To != _next) _piece = (place, _next, Join(place));
-            return (_piece.Frames, _next);
+            var to = Math.Min(_next, place + PieceMax);
+            if (_piece.From != place || _piece.To != to) _piece = (place, to, Join(place, to));
+            return (_piece.Frames, to);
         }
     }
 
@@ -140,10 +144,10 @@ internal sealed class EventFeed : IDisposable
         Wake();
     }
 
-    private byte[] Join(long place)
+    private byte[] Join(long place, long to)
     {
         var frames = new ArrayBufferWriter<byte>();
-        for (var at = place; at < _next; at++) frames.Write(_kept[at % KeptMax].Frame);
+        for (var at = place; at < to; at++) frames.Write(_kept[at % KeptMax].Frame);
         return frames.WrittenSpan.ToArray();
     }
 

@@ -1,6 +1,8 @@
 using Akka.Actor;
 using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Event;
 using Pipeline.Core;
+using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Node.Http.Events;
 
@@ -9,6 +11,7 @@ internal sealed class EventFeedActor : ReceiveActor
 {
     private readonly EventFeed _feed;
     private readonly TimeProvider _time;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
 
     /// <summary>What keeps readers of tables, by table and reader.</summary>
     private readonly Dictionary<(TableId Table, string Reader), Fault> _kept = [];
@@ -16,9 +19,9 @@ internal sealed class EventFeedActor : ReceiveActor
     public EventFeedActor(EventFeed feed, TimeProvider time)
     {
         (_feed, _time) = (feed, time);
-        Receive<BronzeCommitted>(committed => _feed.Say(new NodeEvent(NodeEventKind.Committed, committed.CommittedAt, committed.Table, committed.Version, committed.Rows)));
-        Receive<TableAdvanced>(advanced => _feed.Say(new NodeEvent(NodeEventKind.Advanced, advanced.CommittedAt, advanced.Table, advanced.Version, advanced.Rows)));
-        Receive<BronzeLooked>(OnLooked);
+        Hear<BronzeCommitted>(committed => committed.Table, committed => _feed.Say(new NodeEvent(NodeEventKind.Committed, committed.CommittedAt, committed.Table, committed.Version, committed.Rows)));
+        Hear<TableAdvanced>(advanced => advanced.Table, advanced => _feed.Say(new NodeEvent(NodeEventKind.Advanced, advanced.CommittedAt, advanced.Table, advanced.Version, advanced.Rows)));
+        Hear<BronzeLooked>(looked => looked.Table, OnLooked);
         Receive<SubscribeAck>(_ => { });
     }
 
@@ -29,6 +32,12 @@ internal sealed class EventFeedActor : ReceiveActor
         var mediator = DistributedPubSub.Get(Context.System).Mediator;
         foreach (var topic in (ReadOnlySpan<string>)[LakeEvents.Topic, LakeEvents.LooksTopic]) mediator.Tell(new Subscribe(topic, Self));
     }
+
+    private void Hear<T>(Func<T, TableId> tableOf, Action<T> hear)
+        where T : class => Receive<T>(said =>
+    {
+        if (Context.IsFromCluster(_log, said, tableOf(said))) hear(said);
+    });
 
     private void OnLooked(BronzeLooked looked)
     {
