@@ -51,15 +51,11 @@ public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akk
         // One that has started anew does not know.
         monitor.Tell(Reports(orders, IngestState.Starting), held);
         held.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
-        holds.Set(HeldWork.None with { Nodes = ["here:1"] }, "here:1");
-        monitor.Tell(new HoldsChanged(), TestActor);
-        free.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
+        // What is held is one object for both sides: it changes again only when everything before has been done.
         holds.Set(HeldWork.None, "here:1");
         monitor.Tell(new HoldsChanged(), TestActor);
 
-        held.ExpectMsg<DrainWorker>(Deadline, cancellationToken: cancel);
-        held.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
-        free.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+        held.FishForMessage<ResumeWorker>(_ => true, Deadline, cancellationToken: cancel);
     }
 
     private static WorkerReport Reports(TableId table, IngestState state) =>
