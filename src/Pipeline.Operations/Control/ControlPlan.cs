@@ -23,7 +23,7 @@ public sealed record ControlPlan(string Id, ControlCommand Command, string? Stan
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
     };
 
     /// <summary>What an id is a plan of; null: of nothing.</summary>
@@ -36,7 +36,7 @@ public sealed record ControlPlan(string Id, ControlCommand Command, string? Stan
         if (text.Length is 0 or > TextMax) return null;
         try
         {
-            return JsonSerializer.Deserialize<ControlPlan>(Base64Url.DecodeFromChars(text), Json) is { Id: { Length: 32 } id, Command: { Target.Name: { } } command } plan
+            return JsonSerializer.Deserialize<ControlPlan>(Base64Url.DecodeFromChars(text), Json) is { Id: { Length: 32 } id, Command: { Target.Name: { } } command } plan && plan.Aim is not { Positions.IsDefault: true }
                 && id.All(char.IsAsciiHexDigitLower) && ControlTarget.Parse(command.Target.Name) == command.Target ? plan : null;
         }
         catch (Exception e) when (e is FormatException or JsonException or DecoderFallbackException)

@@ -29,6 +29,8 @@ public sealed class CronSchedule
         var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var fields = words is [['@', ..], ..] ? 1 : 5;
         if (words.Length != fields && words.Length != fields + 1) throw Wrong("it has not five fields, and at most a time zone behind them");
+        // Where a system keeps zones as files, a name is a path to one.
+        if (words.Length > fields && (words[fields][0] == '/' || !words[fields].All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '/' or '_' or '+' or '-'))) throw Wrong($"there is no time zone {words[fields]}");
         try
         {
             var zone = words.Length > fields ? TimeZoneInfo.FindSystemTimeZoneById(words[fields]) : TimeZoneInfo.Utc;

@@ -24,8 +24,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     public async Task<Planned> PlanAsync(ControlCommand command, CancellationToken cancellationToken)
     {
-        scope.Require(command);
-        if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
+        Require(command);
         var id = NewId();
         try
         {
@@ -43,6 +42,9 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(who);
         if (ControlPlan.TryRead(planId) is not { } plan) return Refuse(ControlRefusal.UnknownPlan, "Plan", "there is none of that id", "Plan what is to be done, and apply the id that this gives.");
+        // It may be of another configuration, or made up.
+        Require(plan.Command);
+        if (plan.IsBlind && !ActsUnrecorded(plan.Command.Verb)) return Refuse(ControlRefusal.UnknownPlan, NameOf(plan.Command), "nobody knows what it was planned over", "Plan it again, and apply the id that this gives.");
         if (string.IsNullOrWhiteSpace(why)) return Refuse(ControlRefusal.NoReason, NameOf(plan.Command), "nobody has said why", "Give a reason: others read it in the list of events.");
         try
         {
@@ -94,6 +96,12 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     /// <summary>Whoever has seen a word speaks after it, whatever his clock says.</summary>
     private static Wish After(Wish? seen, Wish wish) => seen is null || seen.At < wish.At ? wish : wish with { At = seen.At.AddMicroseconds(1) };
+
+    private void Require(ControlCommand command)
+    {
+        scope.Require(command);
+        if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
+    }
 
     private static bool ActsUnrecorded(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Restart;
 

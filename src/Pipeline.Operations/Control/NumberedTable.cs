@@ -131,7 +131,8 @@ internal sealed class NumberedTable<T>(Lake lake, TableId id, RowForm<T> form, s
         if (_table is null) return _read;
         var snapshot = await _table.RefreshAsync(cancellationToken);
         if (snapshot.Metadata.Id == _read.Identity && snapshot.Position(LastEntry) == _read.Number) return _read;
-        if (snapshot.Metadata.Id != _read.Identity)
+        // Another table, or an older copy of it.
+        if (snapshot.Metadata.Id != _read.Identity || (snapshot.Position(LastEntry) ?? 0) < _read.Number)
         {
             _filesRead.Clear();
             _rows.Clear();

@@ -33,6 +33,8 @@ public sealed class CronScheduleSpec
     [InlineData("61 3 * * *")]
     [InlineData("30 3 * * * Europe/Berlin x")]
     [InlineData("30 3 * * * Europe/Nowhere")]
+    [InlineData("30 3 * * * /dev/zero")]
+    [InlineData("30 3 * * * ../../../etc/passwd")]
     [InlineData("@sometimes")]
     public void What_is_no_schedule_is_refused_with_an_example(string text) =>
         Assert.Contains("Europe/Berlin'.", Assert.Throws<PipelineException>(() => CronSchedule.Parse(text)).Message, StringComparison.Ordinal);

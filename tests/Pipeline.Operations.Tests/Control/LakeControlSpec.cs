@@ -183,6 +183,28 @@ public sealed class LakeControlSpec : IDisposable
         Assert.Equal(ControlState.None, await _control.StateAsync(Cancel));
     }
 
+    [Fact]
+    public async Task A_plan_that_nobody_could_have_made_here_is_not_believed()
+    {
+        var id = new string('a', 32);
+        foreach (var command in (ControlCommand[])
+                 [
+                     Command(ControlVerb.Pause, "silver/others"), Command(ControlVerb.Rebuild, "bronze/app/users"),
+                     Command(ControlVerb.Schedule, "silver/users") with { Value = "now and then" },
+                 ])
+            await Assert.ThrowsAsync<PipelineException>(() => _control.ApplyAsync(new ControlPlan(id, command, Standing: null, Aim: null).Write(), "anna", "why", Cancel));
+        var blind = new ControlPlan(id, Command(ControlVerb.Rebuild, "silver/users"), Standing: null, Aim: null) { IsBlind = true };
+
+        Assert.Equal(ControlRefusal.UnknownPlan, ((Applied.Refused)await _control.ApplyAsync(blind.Write(), "anna", "why", Cancel)).Reason);
+        foreach (var json in (string[])
+                 [
+                     $$$$"""{"id":"{{{{id}}}}","command":{"verb":99,"target":{"kind":"source","name":"app"}}}""",
+                     $$$$"""{"id":"{{{{id}}}}","command":{"verb":"rebuild","target":{"kind":"table","name":"silver/users"}},"aim":{"identity":"x","epoch":0}}""",
+                 ])
+            Assert.Equal(ControlRefusal.UnknownPlan, ((Applied.Refused)await _control.ApplyAsync(System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(json)), "anna", "why", Cancel)).Reason);
+        Assert.Equal(ControlState.None, await _control.StateAsync(Cancel));
+    }
+
     private static ControlCommand Command(ControlVerb verb, string target) => new(verb, ControlTarget.Parse(target));
 
     private async Task<Applied> SayAsync(ControlVerb verb, string target, string why) =>
