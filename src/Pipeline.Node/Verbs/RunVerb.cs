@@ -34,7 +34,7 @@ internal sealed class RunVerb : Verb
         });
         _once.Validators.Add(result =>
         {
-            if (result.GetValue(_roles) is { Length: > 0 }) result.AddError("A run that ends does all that there is to do: leave --role out.");
+            if (result.GetValue(_once) && result.GetValue(_roles) is { Length: > 0 }) result.AddError("A run that ends does all that there is to do: leave --role out.");
         });
     }
 
