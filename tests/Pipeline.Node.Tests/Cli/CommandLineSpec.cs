@@ -31,6 +31,20 @@ public sealed class CommandLineSpec
         Assert.Empty(run.Data);
     }
 
+    [Theory]
+    [InlineData("leave --role out", "run", "--once", "--role", "ingest")]
+    [InlineData("write --once", "run", "+fact_sales")]
+    [InlineData(null, "run", "--role", "ingest", "transform")]
+    [InlineData(null, "run", "--once", "+fact_sales")]
+    [InlineData(null, "run")]
+    public async Task What_a_run_may_be_told_depends_on_whether_it_ends(string? refusal, params string[] args)
+    {
+        var run = await NodeRun.OfAsync([.. args, "--config", "/nowhere/pipeline.conf"]);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Contains(refusal ?? "/nowhere/pipeline.conf:1: there is no such file", run.Messages, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Help_names_every_verb_and_the_exit_codes()
     {
