@@ -1,4 +1,3 @@
-using Akka.Actor;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -10,6 +9,7 @@ using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Verification;
+using Pipeline.Remoting;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Demo.Session;
@@ -204,8 +204,8 @@ internal sealed class DemoSession : IAsyncDisposable
     private async Task<IReadOnlyDictionary<TableId, string>> IngestStatesAsync(CancellationToken cancellationToken)
     {
         if (_node.Terminated.IsCompleted) return new Dictionary<TableId, string>();
-        var status = await _node.Actors.Get<IngestMonitorActor>().Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5), cancellationToken);
-        return status.Tables.ToDictionary(table => table.Table,
+        var status = await _node.Actors.Get<IngestMonitorActor>().TryAskAsync<IngestStatus>(new GetIngestStatus(), TimeSpan.FromSeconds(5), cancellationToken);
+        return (status?.Tables ?? []).ToDictionary(table => table.Table,
             table => table.State is IngestState.Retrying or IngestState.Halted && table.LastFault is { } fault
                 ? $"{table.State.ToString().ToLowerInvariant()}: {fault.Cause}"
                 : table.State.ToString().ToLowerInvariant());
@@ -213,26 +213,14 @@ internal sealed class DemoSession : IAsyncDisposable
 
     private async Task<IReadOnlyDictionary<TableId, string>> TransformStatesAsync(CancellationToken cancellationToken)
     {
-        var states = new Dictionary<TableId, string>();
-        if (_node.Terminated.IsCompleted) return states;
-        try
+        if (_node.Terminated.IsCompleted) return new Dictionary<TableId, string>();
+        // While the singleton is not up yet, or on its way to another node, the state is unknown.
+        var status = await _node.Actors.Get<MedallionCoordinatorActor>().TryAskAsync<MedallionStatus>(new GetMedallionStatus(), TimeSpan.FromSeconds(2), cancellationToken);
+        return (status?.Tables ?? []).ToDictionary(table => table.Table, table => table switch
         {
-            var status = await _node.Actors.Get<MedallionCoordinatorActor>().Ask<MedallionStatus>(new GetMedallionStatus(), TimeSpan.FromSeconds(2), cancellationToken);
-            foreach (var table in status.Tables)
-            {
-                states[table.Table] = table switch
-                {
-                    { Error: { } error } => $"{table.Activity.ToString().ToLowerInvariant()}: {error}",
-                    { Activity: TableActivity.Current } => "up to date",
-                    _ => table.Activity.ToString().ToLowerInvariant(),
-                };
-            }
-        }
-        catch (AskTimeoutException)
-        {
-            // The singleton is not up yet, or on its way to another node: the state is unknown for a moment.
-        }
-
-        return states;
+            { Error: { } error } => $"{table.Activity.ToString().ToLowerInvariant()}: {error}",
+            { Activity: TableActivity.Current } => "up to date",
+            _ => table.Activity.ToString().ToLowerInvariant(),
+        });
     }
 }

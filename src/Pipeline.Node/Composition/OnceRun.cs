@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest;
+using Pipeline.Remoting;
 using Pipeline.Transform.Coordination;
 using IngestStatusOfTable = Pipeline.Ingest.TableStatus;
 using TableStatus = Pipeline.Transform.Coordination.TableStatus;
@@ -93,17 +94,9 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
     };
 
     private static async Task<T> AnswerAsync<T>(IActorRef actor, object question, CancellationToken cancellationToken)
+        where T : class
     {
         while (true)
-        {
-            try
-            {
-                return await actor.Ask<T>(question, Patience, cancellationToken);
-            }
-            catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
-            {
-                // Akka says in either way that the time is up.
-            }
-        }
+            if (await actor.TryAskAsync<T>(question, Patience, cancellationToken) is { } answer) return answer;
     }
 }

@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Operations.Options;
+using Pipeline.Remoting;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Http;
@@ -38,16 +39,6 @@ internal sealed class NodeHealth(ActorSystem system, IReadOnlyActorRegistry acto
     }
 
     private async Task<Knowledge<T>> AskAsync<T>(IActorRef actor, object question, string who, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return new Knowledge<T>.Known(await actor.Ask<T>(question, patience, cancellationToken));
-        }
-        // Akka says in either way that the time is up; who asked may have gone before.
-        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
-        {
-            return new Knowledge<T>.Unknown(new Fault(FaultKind.Unreachable, "This node", $"{who} not answered within {patience.TotalSeconds:0.#} s",
-                "If it lasts, look at the machine's CPU and memory, and start the node again."));
-        }
-    }
+        where T : class => await actor.TryAskAsync<T>(question, patience, cancellationToken) is { } answer ? new Knowledge<T>.Known(answer)
+        : new Knowledge<T>.Unknown(new Fault(FaultKind.Unreachable, "This node", $"{who} not answered within {patience.TotalSeconds:0.#} s", "If it lasts, look at the machine's CPU and memory, and start the node again."));
 }

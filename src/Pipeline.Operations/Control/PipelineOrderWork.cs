@@ -2,6 +2,7 @@ using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Ingest;
+using Pipeline.Remoting;
 using Pipeline.Operations.Tables;
 using Pipeline.Transform;
 using Pipeline.Transform.Coordination;
@@ -18,7 +19,8 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
 
     public async ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken)
     {
-        var answer = await AskAsync(new TriggerTable(table), cancellationToken);
+        var answer = await coordinator.TryAskAsync<object>(new TriggerTable(table), Patience, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Unreachable, "The coordinator of Silver and Gold", $"it has not answered within {Patience.TotalSeconds} s", "Look whether a node with the role transform runs.");
         if (answer is UnknownTable) throw new PipelineException(FaultKind.Missing, $"Table {table}", "the node that coordinates does not have it in its configuration", "Start all nodes with the same configuration.");
     }
 
@@ -36,17 +38,4 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
     /// <summary>What a Bronze table and its source do not have in common.</summary>
     public static async Task<IReadOnlyList<SplitGap>> GapsAsync(Lake lake, IReadOnlyList<ISource> sources, TableId table, CancellationToken cancellationToken) =>
         sources.FirstOrDefault(source => source.Name == table.Source) is { } source ? await GapAcceptance.FindAsync(lake, source, table, cancellationToken) : [];
-
-    private async Task<object> AskAsync(object question, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await coordinator.Ask<object>(question, Patience, cancellationToken);
-        }
-        // Akka says in either way that the time is up; who asked may have gone before.
-        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
-        {
-            throw new PipelineException(FaultKind.Unreachable, "The coordinator of Silver and Gold", $"it has not answered within {Patience.TotalSeconds} s", "Look whether a node with the role transform runs.", e);
-        }
-    }
 }

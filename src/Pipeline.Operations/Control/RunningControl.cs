@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Remoting;
 
 namespace Pipeline.Operations.Control;
 
@@ -39,19 +40,8 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
         }
     }
 
-    private async Task<T?> AskAsync<T>(object question, CancellationToken cancellationToken)
-        where T : class
-    {
-        try
-        {
-            return await singleton.Ask<T>(question, Patience, cancellationToken);
-        }
-        // Akka says in either way that the time is up; who asked may have gone before.
-        catch (Exception e) when (e is AskTimeoutException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
-        {
-            return null;
-        }
-    }
+    private Task<T?> AskAsync<T>(object question, CancellationToken cancellationToken)
+        where T : class => singleton.TryAskAsync<T>(question, Patience, cancellationToken);
 }
 
 /// <summary>A running pipeline.</summary>
