@@ -12,13 +12,14 @@ namespace Pipeline.Operations.Control;
 internal sealed record ControlSetup(LakeControl Control, OrderRunner Orders, ScheduleWatch Schedules, EventRecord Events, string Node, OutageWatch Outages, TimeProvider Time);
 
 /// <summary>
-/// Has done what operators want: one in the cluster. It reads the lake's record of it once a second and whenever a door says that there is
-/// something new, tells all nodes what is to rest, and begins orders. What it forgets when it moves stands in the lake; what the lake
+/// Has done what operators want: one in the cluster. It reads the lake's record of it every five seconds, and at once when a door says that
+/// there is something new, tells all nodes what is to rest, and begins orders. What it forgets when it moves stands in the lake; what the lake
 /// does not have yet, because it is away, the nodes remember for it.
 /// </summary>
 internal sealed class ControlActor : ReceiveActor, IWithTimers
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    /// <summary>Each look is a request to the store; who says something to a running node waits for none.</summary>
+    internal static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
 
     /// <summary>How often what has happened is written: so that much that happens at once is one commit.</summary>
     private static readonly TimeSpan WriteEvery = TimeSpan.FromSeconds(3);
@@ -180,17 +181,17 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
                 break;
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Failed { Cause: var cause }:
                 OnOrderFailed(order, Fault.Of($"Order {ControlWords.Of(order.Kind)} of {order.Target}", cause));
-                break;
+                return;
         }
 
         Look();
     }
 
-    /// <summary>What may pass is begun again with the next look; what people have to mend ends the order.</summary>
+    /// <summary>What may pass is begun again with the next look, not at once; what people have to mend ends the order.</summary>
     private void OnOrderFailed(Order order, Fault fault)
     {
+        if (_told.Add(order.Id)) _log.Warning(fault.IsTransient ? "Order {Kind} of {Target} by {Who} waits, and is begun again: {Fault}" : "Order {Kind} of {Target} by {Who} has failed: {Fault}", ControlWords.Of(order.Kind), order.Target, order.Who, fault);
         if (fault.IsTransient) return;
-        if (_told.Add(order.Id)) _log.Warning("Order {Kind} of {Target} by {Who} has failed: {Fault}", ControlWords.Of(order.Kind), order.Target, order.Who, fault);
         _running[order.Id] = order.Target;
         _ = Background.RunAsync(async cancel =>
         {
@@ -237,6 +238,9 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
             foreach (var order in orders) _restarted.Remove(order.Id);
         // Wishes are removed when they are read: until then they hold as they did.
         if (outcome is Outcome<Recorded>.Done) Look();
+        // What is away is said by who reads what operators want.
+        else if (outcome is Outcome<Recorded>.Failed { Cause: var cause } && Fault.Of("What operators want", cause) is { IsTransient: false } fault && _told.Add(fault.Cause))
+            _log.Warning("What operators want holds, and cannot be recorded: {0}", fault);
     }
 
     private void OnReport(NodeReport report)

@@ -23,6 +23,9 @@ internal sealed class EventRecord(Lake lake, TimeProvider time) : IDisposable
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly HashSet<string> _halted = new(StringComparer.Ordinal);
 
+    /// <summary>How many of what waits are no reason to make the table.</summary>
+    private int _left;
+
     public void Dispose() => _table.Dispose();
 
     /// <summary>All that stands there.</summary>
@@ -49,7 +52,7 @@ internal sealed class EventRecord(Lake lake, TimeProvider time) : IDisposable
 
     /// <summary>Whether there is anything to write.</summary>
     /// <param name="isWell">Whether a table works.</param>
-    public bool IsDue(Func<string, bool> isWell) => _pending.Count > 0 || _halted.Any(isWell);
+    public bool IsDue(Func<string, bool> isWell) => _pending.Count > _left || _halted.Any(isWell);
 
     /// <summary>What is to be written, as of now.</summary>
     public ImmutableArray<PipelineEvent> Pending => [.. _pending.Values];
@@ -89,6 +92,7 @@ internal sealed class EventRecord(Lake lake, TimeProvider time) : IDisposable
     public void Written(EventsWritten written)
     {
         foreach (var id in written.Ids) _pending.Remove(id);
+        _left = written.Ids.IsEmpty ? _pending.Count : 0;
         _halted.Clear();
         _halted.UnionWith(written.Halted);
     }

@@ -62,6 +62,22 @@ public sealed class EventRecordSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_node_that_starts_is_written_with_what_happens_next_and_not_asked_about_until_then()
+    {
+        _record.Hear(ReportOf(Facts("a:1", "1", At, "x")), []);
+        Assert.True(_record.IsDue(_ => true));
+        await WriteAsync(_record);
+        Assert.False(_record.IsDue(_ => true));
+        Assert.Empty(await _record.ReadAsync(Cancel));
+
+        Hear(_record, At, "the role is missing");
+        Assert.True(_record.IsDue(_ => false));
+        await WriteAsync(_record);
+
+        Assert.Equal([PipelineEventKind.NodeStarted, PipelineEventKind.Halted], (await _record.ReadAsync(Cancel)).Select(happened => happened.Kind));
+    }
+
+    [Fact]
     public async Task What_happened_is_read_with_what_operators_wanted_in_the_order_of_time()
     {
         using var control = new LakeControl(_lake, new ControlScope([Users], ["app"]), (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time);

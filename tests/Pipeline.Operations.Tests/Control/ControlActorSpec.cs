@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Tests.Storage;
+using Pipeline.Operations.Control;
+
+namespace Pipeline.Operations.Tests.Control;
+
+/// <summary>The singleton over a lake in memory, in a cluster of one.</summary>
+public sealed class ControlActorSpec : IDisposable
+{
+    private const string Settings = """
+        akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = cluster, remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0 } }
+        """;
+
+    private static readonly TableId Users = TableId.Silver("users");
+
+    private readonly ActorSystem _system = ActorSystem.Create("control", Settings);
+    private readonly Lake _lake = new(new MemoryStore(), TimeProvider.System);
+    private readonly LakeControl _control;
+
+    public ControlActorSpec() => _control = new LakeControl(_lake, new ControlScope([Users], []), (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), TimeProvider.System);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _control.Dispose();
+        _system.Dispose();
+    }
+
+    [Fact]
+    public async Task An_order_that_cannot_be_done_for_the_moment_is_begun_again_with_a_look_and_not_at_once()
+    {
+        await _control.ApplyAsync((await _control.PlanAsync(new ControlCommand(ControlVerb.Trigger, ControlTarget.Of(Users)), Cancel)).Id, "anna", "to see", Cancel);
+        var work = new AwayWork();
+        using var events = new EventRecord(_lake, TimeProvider.System);
+        var started = Stopwatch.GetTimestamp();
+        var singleton = _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, TimeProvider.System), new ScheduleWatch(_lake, work, TimeProvider.System, (_, _) => { }), events,
+            "here:1", OutageWatch.Silent(TimeProvider.System), TimeProvider.System)));
+        await work.Tried.Reader.ReadAsync(Cancel);
+
+        for (var i = 0; i < 1_000; i++)
+        {
+            await _control.StateAsync(Cancel);
+            await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+        }
+
+        Assert.InRange(1 + work.Tried.Reader.Count, 1, 1 + (int)(Stopwatch.GetElapsedTime(started) / ControlActor.LookEvery));
+
+        work.IsAway = false;
+        singleton.Tell(new ControlRecorded(), _system.ActorOf(Props.Empty));
+        while ((await _control.StateAsync(Cancel)).Waiting.Any()) await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+    }
+
+    private sealed class AwayWork : IOrderWork
+    {
+        public Channel<TableId> Tried { get; } = Channel.CreateUnbounded<TableId>();
+
+        public bool IsAway { get; set; } = true;
+
+        public async ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken)
+        {
+            await Tried.Writer.WriteAsync(table, cancellationToken);
+            if (IsAway) throw new PipelineException(FaultKind.Unreachable, "The coordinator", "it has not answered", "Look whether it runs.");
+        }
+
+        public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
+        public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException();
+    }
+}
