@@ -3,8 +3,7 @@ using System.Text;
 using Pipeline.Configuration;
 using Pipeline.Demo;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Composition;
-using Pipeline.Operations.Options;
+using Pipeline.Node.Tests.Releases;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
@@ -70,11 +69,9 @@ public sealed class ReferenceSpec
 
     private static IEnumerable<(string Section, string Form, AskedSetting Setting)> Asked()
     {
-        using var directory = new ScratchDirectory("reference-");
-        foreach (var from in (string[])["hocon", "tests/Pipeline.Releases/configuration"]) Copy(new DirectoryInfo(Path.Combine(Repository.Root, from)), new DirectoryInfo(directory));
-        return [.. ((string[])["every-option.conf", "every-option-cluster.conf"]).SelectMany(file =>
+        return [.. KeptConfiguration.Files.SelectMany(file =>
             {
-                var options = PipelineOptions.Load(Path.Combine(directory, file), SourceKinds.All, lakeLocation: null, _ => null);
+                var options = KeptConfiguration.Load(file);
                 var kinds = options.Sources.ToDictionary(source => source.Name, source => source.Kind, StringComparer.Ordinal);
                 return options.Notes.Asked.Where(setting => !Sections.Contains(setting.Kind)).Select(setting => Placed(setting, kinds));
             })
@@ -140,10 +137,4 @@ public sealed class ReferenceSpec
     private static string Code(string? text) => text is null or "" ? "" : $"`{text}`";
 
     private static string Cell(string? text) => (text ?? "").ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal);
-
-    private static void Copy(DirectoryInfo from, DirectoryInfo to)
-    {
-        foreach (var file in from.EnumerateFiles()) file.CopyTo(Path.Combine(to.FullName, file.Name), overwrite: true);
-        foreach (var directory in from.EnumerateDirectories()) Copy(directory, to.CreateSubdirectory(directory.Name));
-    }
 }
