@@ -62,6 +62,9 @@ public sealed record KafkaSecurityOptions
 
     public bool HasTls => Protocol is KafkaProtocol.Ssl or KafkaProtocol.SaslSsl;
 
+    /// <summary>By its name in the configuration; null: there is no such mechanism.</summary>
+    internal static SaslMechanism? MechanismOf(string name) => Mechanisms.TryGetValue(name, out var mechanism) ? mechanism : null;
+
     internal static KafkaSecurityOptions Bind(SettingsReader settings)
     {
         var byDefault = new KafkaSecurityOptions();

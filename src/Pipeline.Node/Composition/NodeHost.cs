@@ -100,6 +100,18 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <inheritdoc cref="EssentialActors.FirstGoneAsync"/>
     public Task<string> EssentialGone { get; }
 
+    /// <summary>Why it does not do its work any more though nobody has told it to end.</summary>
+    public async Task<PipelineException> GoneAsync()
+    {
+        var first = await Task.WhenAny(Refused, EssentialGone, Terminated);
+        if (first == Refused) return await Refused;
+        return first == EssentialGone
+            ? new PipelineException(FaultKind.Defect, "This node", $"its actor {await EssentialGone} has ended, and without it the node does not do its work",
+                "The log says why; start it again and it continues where the lake says.")
+            : new PipelineException(FaultKind.Invalid, "This node", "it was taken out of the cluster by the others, or its actor system failed",
+                "The log says why; start it again and it continues where the lake says.");
+    }
+
     /// <param name="watching">By what time it is said what is away; null: by <paramref name="time"/>.</param>
     /// <param name="only">Other tables are neither read nor made, though they stay of the configuration; null: there are none.</param>
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>

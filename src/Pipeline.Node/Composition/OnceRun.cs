@@ -21,6 +21,9 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
     /// <summary>How long an actor may take to answer before it is asked again: one that was started anew has forgotten the question.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Told now and then what has landed.</summary>
+    public Action<IngestStatus> OnLook { get; init; } = _ => { };
+
     private IActorRef Monitor => node.Actors.Get<IngestMonitorActor>();
 
     private IActorRef Coordinator => node.Actors.Get<MedallionCoordinatorActor>();
@@ -43,6 +46,7 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
         while (true)
         {
             var status = await AnswerAsync<IngestStatus>(Monitor, new GetIngestStatus(), cancellationToken);
+            OnLook(status);
             var halted = status.Tables.Where(table => table.State is IngestState.Halted or IngestState.Paused && bronze.Contains(table.Table)).ToDictionary(table => table.Table);
             if (bronze.TrueForAll(table => landed.Has(table) || halted.ContainsKey(table))) return halted.Values.Select(WordsOf);
             await pulse.WaitForNextTickAsync(cancellationToken);

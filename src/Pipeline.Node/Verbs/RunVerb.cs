@@ -101,17 +101,12 @@ internal sealed class RunVerb : Verb
         });
         using var breakingOff = new CancellationTokenSource();
         var doing = selected is null ? null : Background.RunAsync(async cancel => await new OnceRun(node, selected.Wanted, landed, invocation.Context.Time).RunAsync(cancel), breakingOff.Token);
-        Task[] ends = [stop.Task, node.Refused, doing ?? node.RestartAsked, node.Terminated, node.EssentialGone];
+        var gone = node.GoneAsync();
+        Task[] ends = [stop.Task, gone, doing ?? node.RestartAsked];
         var first = await Task.WhenAny(ends);
         await breakingOff.CancelAsync();
         var done = doing is null ? null : await doing;
-        if (first == node.Refused) throw await node.Refused;
-        if (first == node.EssentialGone)
-            throw new PipelineException(FaultKind.Defect, "This node", $"its actor {await node.EssentialGone} has ended, and without it the node does not do its work",
-                "The log says why; start it again and it continues where the lake says.");
-        if (first == node.Terminated)
-            throw new PipelineException(FaultKind.Invalid, "This node", "it was taken out of the cluster by the others, or its actor system failed",
-                "The log says why; start it again and it continues where the lake says.");
+        if (first == gone) throw await gone;
 
         await node.StopAsync();
         switch (done)

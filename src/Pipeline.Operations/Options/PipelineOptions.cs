@@ -16,7 +16,7 @@ public sealed record PipelineOptions
     /// <summary>The pipeline's name, for logs and metrics.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>akka.conf</c> beside the configuration file: Akka's own settings, which it gets as text.</summary>
+    /// <summary><c>akka.conf</c> beside the configuration file, else the program's own: Akka's settings, which it gets as text.</summary>
     public required string AkkaFile { get; init; }
 
     public required LakeOptions Lake { get; init; }
@@ -61,17 +61,26 @@ public sealed record PipelineOptions
     /// <summary>Reads and validates; connects to nothing.</summary>
     /// <param name="kinds">The kinds of source that may be configured.</param>
     /// <param name="lakeLocation">Replaces the configured lake when given.</param>
+    /// <param name="text">What the file would say, of one that nobody has written; null: it is read.</param>
     /// <exception cref="ConfigurationException">Everything that is wrong, at once.</exception>
-    public static PipelineOptions Load(string path, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, ReadEnvironmentVariable environment)
+    public static PipelineOptions Load(string path, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, ReadEnvironmentVariable environment, string? text = null)
     {
-        var file = HoconReader.Read(path, ReadFile, environment);
+        var file = HoconReader.Read(path, asked => text is not null && asked == path ? text : ReadFile(asked), environment);
         var problems = new List<ConfigProblem>();
         var root = new SettingsReader(file, "", problems);
-        var akkaFile = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
+        var akkaFile = AkkaFileOf(path);
         if (!File.Exists(akkaFile)) problems.Add(new ConfigProblem(new SourceLocation(akkaFile, 1), "", "there is no such file; Akka's settings belong beside the configuration"));
         var options = Bind(root.Section(Root), kinds, lakeLocation, akkaFile);
         root.Complete();
         return problems.Count == 0 ? options with { Notes = root.Notes } : throw new ConfigurationException(problems);
+    }
+
+    /// <summary>Beside the configuration; else the one that came with the program.</summary>
+    private static string AkkaFileOf(string path)
+    {
+        var beside = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
+        var own = Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf");
+        return !File.Exists(beside) && File.Exists(own) ? own : beside;
     }
 
     private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string akkaFile)

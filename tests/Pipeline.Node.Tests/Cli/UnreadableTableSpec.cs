@@ -33,6 +33,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
     {
         ["demo"] = Node,
         ["run"] = Node,
+        ["sync"] = Node,
         ["check"] = Sources,
         ["plan"] = ManyTables,
         ["test-models"] = NoTable,
