@@ -65,6 +65,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>As the system has it.</summary>
+    public int Id => _process.Id;
+
     public bool HasEnded => _process.HasExited;
 
     /// <summary>Fails, with what it has said, when the process ends.</summary>

@@ -173,7 +173,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var actors = host.Services.GetRequiredService<ActorRegistry>();
         var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience, only);
         var sessions = new BrowserSessions(options.Http.Access.SessionLifetime, time);
-        var services = new ApiServices(options, lake, health, () => telemetry.Collector.Look(options.Name), events, new AccessGate(options.Http, isWeb, tokens, sessions, time), sessions, time);
+        var services = new ApiServices(options, lake, health, () => telemetry.Collector.Look(options.Name), events, new AccessGate(options.Http, isWeb, tokens, sessions, time), sessions, ControlRegistration.DoorOf(actors, control, time), control, time);
         var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();

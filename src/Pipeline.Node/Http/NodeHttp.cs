@@ -161,7 +161,19 @@ internal sealed class NodeHttp : IAsyncDisposable
             return;
         }
 
-        var caller = _services.Gate.CallerOf(http);
+        Caller? caller;
+        try
+        {
+            caller = _services.Gate.CallerOf(http);
+        }
+        catch (PipelineException e)
+        {
+            // Where the file is and what is wrong with it is nothing for who may be anybody.
+            _log.NoTokens(e.Thing, e.Cause, e.NextStep);
+            await new ApiProblem(StatusCodes.Status503ServiceUnavailable, "no_tokens", "This node", "it cannot look whether a token is good", "Its log says why; by its socket it answers without one.").WriteAsync(http);
+            return;
+        }
+
         if (_services.Gate.Refuse(http, endpoint.Access, caller) is { } refusal)
         {
             await ApiProblem.Of(refusal).WriteAsync(http);

@@ -17,6 +17,9 @@ public sealed partial class AccessTokens(HttpAccessOptions options, TimeProvider
     /// <summary>What <c>flock</c> gives where somebody else holds the lock.</summary>
     private const int WouldBlock = 11;
 
+    /// <summary>A file that was written twice within a tick of the file system's clock looks as if it were written once.</summary>
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Lock _lock = new();
@@ -155,8 +158,8 @@ public sealed partial class AccessTokens(HttpAccessOptions options, TimeProvider
         {
             var file = new FileInfo(File);
             if (!file.Exists) return _tokens = [];
-            if (_seen == (file.LastWriteTimeUtc, file.Length)) return _tokens;
             if (OwnFiles.IsOthersToWrite(File)) throw Unreadable("others may write it", $"chmod 600 {File}, and look who has made which token.", inner: null);
+            if (_seen == (file.LastWriteTimeUtc, file.Length) && time.GetUtcNow().UtcDateTime - file.LastWriteTimeUtc > Settled) return _tokens;
             var (changedAt, length) = (file.LastWriteTimeUtc, file.Length);
             var read = JsonSerializer.Deserialize<TokenFile>(System.IO.File.ReadAllText(File), Json);
             if (read is not { Tokens: { } tokens } || tokens.Any(token => token is not { Id: not null, Name: not null, Sha256: not null })) throw Unreadable("it names no tokens", "Restore it, or delete it and make tokens anew.", inner: null);

@@ -1,7 +1,10 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Text;
+using System.Text.Json.Nodes;
 using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Api;
+using Pipeline.Operations.Control;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Http;
@@ -70,6 +73,41 @@ public sealed class RefusalSpec : IDisposable
         Assert.True(passed > 50, $"Of {asked} requests only {passed} passed.");
     }
 
+    /// <summary>Beyond the endpoint's own rule: what is to be changed says who may have it. Nothing is changed here, since nobody says why.</summary>
+    [Fact]
+    public async Task No_change_is_planned_or_applied_for_who_may_not_have_it_in_whatever_way_he_asks()
+    {
+        await using var node = await WebNode.StartAsync(_directory, sources: """
+            app { type = kafka, bootstrap = "127.0.0.1:1", security { protocol = plaintext }, tables { people { topic = people, format = json } } }
+            """);
+        using var planned = await node.SendAsync("admin", Post("/v1/plans", new JsonObject { ["verb"] = "pause", ["target"] = "bronze/app/people" }));
+        var plan = (string)JsonNode.Parse(await planned.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["id"]!;
+        var (passed, wrong) = (0, new List<string>());
+
+        foreach (var verb in Enum.GetValues<ControlVerb>().Select(ControlWords.Of))
+            foreach (var credential in WebNode.Credentials)
+                foreach (var (way, shape) in Ways)
+                    foreach (var (path, body) in new (string, JsonObject)[]
+                    {
+                        ("/v1/plans", new JsonObject { ["verb"] = verb, ["target"] = "bronze/app/none" }),
+                        ("/v1/plans/apply", new JsonObject { ["id"] = Remade(plan, verb), ["reason"] = "" }),
+                    })
+                    {
+                        using var request = Post(path, body);
+                        shape(request, node.Http.BaseAddress!);
+                        using var answer = await node.SendAsync(credential, request);
+                        var passes = Passes(answer, ApiEndpoints.All.Single(row => row.Path == path));
+                        if (passes) passed++;
+                        if (passes != ShouldChange(verb, credential, way)) wrong.Add($"{path} of {verb} as {credential} by {way}: {(int)answer.StatusCode}");
+                    }
+
+        Assert.Empty(wrong);
+        Assert.True(passed > 50, $"Only {passed} passed.");
+        using var state = await node.GetAsync("viewer", "/v1/control");
+        var after = JsonNode.Parse(await state.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!;
+        Assert.Equal((0, 0), (after["wishes"]!.AsArray().Count, after["orders"]!.AsArray().Count));
+    }
+
     [Fact]
     public async Task The_server_answers_what_stands_in_the_list_and_nothing_else()
     {
@@ -109,6 +147,25 @@ public sealed class RefusalSpec : IDisposable
             _ => false,
         },
     };
+
+    private static bool ShouldChange(string verb, string credential, string way) => way switch
+    {
+        "a program" => credential == "admin" || (credential == "operator" && !IsForGood(verb)),
+        "a page of its own" => credential is "admin" or "session" || (credential == "operator" && !IsForGood(verb)),
+        _ => false,
+    };
+
+    private static bool IsForGood(string verb) => verb is "backfill" or "accept-gap" or "rebuild";
+
+    /// <summary>A plan that nobody has made: an id that was made up from another's.</summary>
+    private static string Remade(string plan, string verb)
+    {
+        var content = JsonNode.Parse(Base64Url.DecodeFromChars(plan))!;
+        content["command"]!["verb"] = verb;
+        return Base64Url.EncodeToString(Encoding.UTF8.GetBytes(content.ToJsonString()));
+    }
+
+    private static HttpRequestMessage Post(string path, JsonObject body) => new(HttpMethod.Post, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
 
     private static void Fetch(HttpRequestMessage request, string site, string? origin, string mode = "cors")
     {

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Api;
+using Pipeline.Operations.Control;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Http;
@@ -28,6 +29,9 @@ public sealed class SecurityDocumentSpec : IDisposable
         ["beyond `http.access.requests-per-second`"] = ("too_many", null, nameof(LimitsSpec.Too_many_requests_are_refused_for_a_second_whatever_they_show)),
         ["for what is not in the list"] = ("missing", () => Get("/v1/nothing"), "admin"),
         ["over the network to a node that is not of role `web`"] = ("not_web", null, nameof(BeyondLoopbackSpec.Who_shows_nothing_is_told_no_name_and_a_token_is_not_taken_in_plain_text)),
+        ["that applies a plan without a reason"] = ("no_reason", null, nameof(ControlApiSpec.A_plan_over_what_has_moved_one_without_a_reason_and_one_that_is_none_change_nothing)),
+        ["that applies a plan over what has moved"] = ("moved", null, nameof(ControlApiSpec.A_plan_over_what_has_moved_one_without_a_reason_and_one_that_is_none_change_nothing)),
+        ["that applies what is no plan"] = ("unknown_plan", null, nameof(ControlApiSpec.A_plan_over_what_has_moved_one_without_a_reason_and_one_that_is_none_change_nothing)),
         ["on a connection beyond 500 at the address, or at the socket"] = ("closed", null, nameof(LimitsSpec.More_connections_than_there_may_be_are_closed_at_once)),
         ["on a stream of events beyond 400"] = ("too_many", null, nameof(EventsSpec.More_listeners_than_there_may_be_are_told_so)),
     };
@@ -104,6 +108,16 @@ public sealed class SecurityDocumentSpec : IDisposable
             Assert.Equal(code, (string)problem["code"]!);
             Assert.Contains($"{(int)answer.StatusCode} `{code}`", line[1], StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>As <see cref="ControlApiSpec.What_cannot_be_changed_back_is_for_an_admin_planned_or_applied"/> has it of a running node.</summary>
+    [Fact]
+    public void Each_change_is_in_the_list_with_who_may_have_it()
+    {
+        var said = Rows("| change |").SelectMany(line => line[0].Split(", ").Select(verb => (Verb: verb.Trim('`'), Role: line[1]))).ToDictionary(line => line.Verb, line => line.Role, StringComparer.Ordinal);
+
+        foreach (var verb in Enum.GetValues<ControlVerb>()) Assert.Equal((verb, AccessRules.RoleOf(verb).ToString().ToLowerInvariant()), (verb, said.GetValueOrDefault(ControlWords.Of(verb), said["any other"])));
+        Assert.All(said.Keys.Where(verb => verb != "any other"), verb => Assert.NotNull(ControlWords.TryRead<ControlVerb>(verb)));
     }
 
     [Fact]

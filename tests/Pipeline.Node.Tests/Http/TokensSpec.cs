@@ -84,6 +84,21 @@ public sealed class TokensSpec : IDisposable
     }
 
     [Fact]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task What_is_wrong_with_the_file_of_tokens_is_for_the_log_and_not_for_who_asks()
+    {
+        await using var node = await WebNode.StartAsync(_directory);
+        File.SetUnixFileMode(Path.Combine(node.AccessDirectory, "tokens.json"), OfFile | UnixFileMode.OtherWrite);
+
+        using var answer = await node.GetAsync("admin", "/v1/whoami");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.DoesNotContain(node.AccessDirectory, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await node.Node.WaitForLogAsync("others may write it");
+        Assert.Equal(HttpStatusCode.OK, (await node.GetAsync("none", "/healthz/live")).StatusCode);
+    }
+
+    [Fact]
     public void The_first_token_is_made_once_and_only_where_somebody_may_use_it()
     {
         Assert.Equal(HttpAccessOptions.FirstToken, Tokens.IssueFirst()!.Token.Name);

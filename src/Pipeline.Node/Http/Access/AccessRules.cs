@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Http;
+using Pipeline.Operations.Control;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Http.Access;
 
@@ -21,13 +23,22 @@ internal static class AccessRules
         return RefuseRole(asked) ?? RefuseBody(asked);
     }
 
+    /// <summary>Who may have something changed: what cannot be changed back is an admin's, and so is what nobody has thought of.</summary>
+    public static AccessRole RoleOf(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Schedule or ControlVerb.Unschedule or ControlVerb.Trigger or ControlVerb.Redrive or ControlVerb.Restart
+        ? AccessRole.Operator : AccessRole.Admin;
+
+    /// <summary>Why somebody may not have it changed; null: he may.</summary>
+    public static AccessRefusal? Refuse(ControlVerb verb, Caller caller) => RefuseLess(RoleOf(verb), caller);
+
     private static AccessRefusal? RefuseRole(AccessQuestion asked)
     {
         if (asked.Needed.ToRole() is not { } needed) return null;
-        if (asked.Caller is not { } caller) return Unknown;
-        return caller.Role >= needed ? null : new AccessRefusal(StatusCodes.Status403Forbidden, "forbidden", $"it needs the role {asked.Needed.ToString().ToLowerInvariant()}, and {caller.Name} has {caller.Role?.ToString().ToLowerInvariant() ?? "none"}",
-            "Use a token that has it: http.access.roles says which may what.");
+        return asked.Caller is { } caller ? RefuseLess(needed, caller) : Unknown;
     }
+
+    private static AccessRefusal? RefuseLess(AccessRole needed, Caller caller) => caller.Role >= needed ? null
+        : new AccessRefusal(StatusCodes.Status403Forbidden, "forbidden", $"it needs the role {needed.ToString().ToLowerInvariant()}, and {caller.Name} has {caller.Role?.ToString().ToLowerInvariant() ?? "none"}",
+            "Use a token that has it: http.access.roles says which may what.");
 
     private static AccessRefusal? RefuseBody(AccessQuestion asked) => asked.BodyIsJson == false
         ? new AccessRefusal(StatusCodes.Status415UnsupportedMediaType, "not_json", "its body is not JSON", "Send it with Content-Type: application/json.") : null;

@@ -17,6 +17,7 @@ internal sealed class OwnHosts(HttpOptions options)
         if (_names.Contains(name)) return true;
         if (options.IsLoopback) return name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name == options.Host || (IPAddress.TryParse(name, out var loopback) && IPAddress.IsLoopback(loopback));
         // An address is no name: nobody can point one at another machine.
-        return IPAddress.TryParse(name, out var address) && (address.Equals(options.Address) || address.Equals(local) || address.Equals(local?.MapToIPv4()));
+        return IPAddress.TryParse(name, out var address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && local is not null
+            && (address.Equals(local) || (local.IsIPv4MappedToIPv6 && address.Equals(local.MapToIPv4())));
     }
 }

@@ -34,6 +34,9 @@ internal sealed record ApiCall(HttpContext Http, ApiEndpoint Endpoint, ApiServic
         : long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= parameter.Min && number <= parameter.Max ? number
         : throw Wrong(parameter.Name, $"'{text}' is no number between {parameter.Min} and {parameter.Max}", "Write one.");
 
+    public DateTimeOffset? Time(ApiParameter parameter) => Text(parameter) is not { } text ? null
+        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : throw Wrong(parameter.Name, $"'{text}' is no time", "Write one as 2026-03-01T06:00:00Z.");
+
     public TableId? Table(ApiParameter parameter)
     {
         if (Text(parameter) is not { } text) return null;

@@ -1,6 +1,7 @@
 using Pipeline.Delta;
 using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Events;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.Options;
 using Pipeline.Telemetry;
 
@@ -8,4 +9,6 @@ namespace Pipeline.Node.Http.Api;
 
 /// <summary>What endpoints answer from.</summary>
 /// <param name="Measured">What the node has measured until now.</param>
-internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, TimeProvider Time);
+/// <param name="Control">What operators want of the pipeline that runs.</param>
+/// <param name="Record">The same, as the lake has it.</param>
+internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, RunningControl Control, LakeControl Record, TimeProvider Time);

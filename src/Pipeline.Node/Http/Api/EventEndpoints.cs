@@ -1,7 +1,9 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Node.Http.Events;
+using Pipeline.Operations.Control;
 
 namespace Pipeline.Node.Http.Api;
 
@@ -14,20 +16,21 @@ internal static class EventEndpoints
     /// <summary>Nothing has happened: either side sees that the other is there.</summary>
     private static readonly byte[] Nothing = Encoding.ASCII.GetBytes(":\n\n");
 
-    private static readonly ApiParameter After = new("cursor", "string", "The next of the piece before, or an event's id; none for the oldest that is kept.");
+    private static readonly ApiParameter Since = new("since", "string", "The oldest that is wanted, as 2026-03-01T06:00:00Z; two hours ago where it is not said.");
+    private static readonly ApiParameter OfTable = new("table", "string", "Only what is about this table.");
 
     public static IReadOnlyList<ApiEndpoint> All { get; } =
     [
-        ApiEndpoint.Get("/v1/events", ApiAccess.Viewer, "What has happened to the tables since this node started, the oldest first, as far as it is kept.", ListAsync, Pages.Limit, After),
-        new(HttpMethods.Get, "/v1/events/stream", ApiAccess.Viewer, "The same as it happens: server-sent events, which go on behind Last-Event-ID.", StreamAsync) { MediaType = "text/event-stream" },
+        ApiEndpoint.Get("/v1/events", ApiAccess.Viewer, "What has happened, from the lake, the oldest first: each halt, each node that came and went, each word of an operator.", ListAsync, Since, OfTable, Pages.Limit, Pages.Cursor),
+        new(HttpMethods.Get, "/v1/events/stream", ApiAccess.Viewer, "What happens to the tables, as it happens: server-sent events, which go on behind Last-Event-ID.", StreamAsync) { MediaType = "text/event-stream" },
     ];
 
-    private static Task<EventsDocument> ListAsync(ApiCall call)
+    private static async Task<PageDocument<HappeningItem>> ListAsync(ApiCall call)
     {
-        var (feed, cursor) = (call.Node.Events, call.Text(After));
-        var place = cursor is null ? feed.Oldest : feed.PlaceBehind(cursor);
-        var items = feed.From(place ?? feed.Oldest, (int)call.Number(Pages.Limit));
-        return Task.FromResult(new EventsDocument(ApiJson.SchemaVersion, items, items is [.., var last] ? last.Id : cursor, place is null));
+        var since = call.Time(Since) ?? call.Node.Time.GetUtcNow().AddHours(-2);
+        var found = await EventsOfLake.RunAsync(new EventsOfLakeRequest(since, call.Table(OfTable)), call.Node.Lake, call.Node.Record, call.Node.Time, call.Ended);
+        // In the order in which it happened, which is that of the key.
+        return Pages.Of(call, found.Events.Select(HappeningItem.Of), item => $"{item.At.UtcTicks:D19} {item.Id}", []);
     }
 
     private static async Task StreamAsync(ApiCall call)
@@ -65,7 +68,3 @@ internal static class EventEndpoints
         }
     }
 }
-
-/// <param name="Next">The cursor of what comes after; null: nothing has happened yet.</param>
-/// <param name="IsGap">What came behind the cursor is not all kept any more.</param>
-internal sealed record EventsDocument(int SchemaVersion, IReadOnlyList<EventItem> Items, string? Next, bool IsGap);
