@@ -28,6 +28,9 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
     [JsonIgnore]
     public ImmutableHashSet<uint> Emptied { get; init; } = [];
 
+    /// <summary>Of a form that is remembered: rows left the table with a part of it, and it is to begin anew once all that came before is read.</summary>
+    public bool HasLostRows { get; init; }
+
     /// <summary>Whether rows that were read in another form have other values now, or values under other names.</summary>
     public bool HasOtherRows(SplitForm known)
     {
@@ -44,11 +47,13 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
             }
         }
 
-        // A part that is emptied by itself takes its rows with it, and no change of a row says so.
-        return known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
+        return false;
     }
 
-    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && Columns.SequenceEqual(other.Columns)
+    /// <summary>Whether a part was emptied since a form was read: it takes its rows with it, and if that was done to it by itself, no change of a row says so.</summary>
+    public bool HasEmptied(SplitForm known) => known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
+
+    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && HasLostRows == other.HasLostRows && Columns.SequenceEqual(other.Columns)
         && (Parts is null ? other.Parts is null : other.Parts is not null && Parts.SequenceEqual(other.Parts));
 
     public override int GetHashCode() => HashCode.Combine(Storage, Last, Columns.Count);

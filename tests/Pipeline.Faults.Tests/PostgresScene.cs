@@ -245,6 +245,8 @@ internal sealed class PostgresScene : IAsyncDisposable
         return SlotPosition(bronze) >= end && IsSnapshotOf(table, bronze.Positions);
     }
 
-    private static bool IsSnapshotOf(PostgresTable table, IReadOnlyDictionary<string, long> positions) =>
-        positions.Count(pair => pair.Key.Contains("/snapshot/", StringComparison.Ordinal) && pair.Value == long.MaxValue) == table.Relations;
+    /// <summary>The newest: a truncate of a root may begin its table anew.</summary>
+    private static bool IsSnapshotOf(PostgresTable table, IReadOnlyDictionary<string, long> positions) => positions
+        .Where(pair => pair.Key.Contains("/snapshot/", StringComparison.Ordinal)).GroupBy(pair => pair.Key.Split('#') is [_, var epoch] ? int.Parse(epoch, CultureInfo.InvariantCulture) : 0)
+        .MaxBy(epoch => epoch.Key)?.Count(pair => pair.Value == long.MaxValue) == table.Relations;
 }

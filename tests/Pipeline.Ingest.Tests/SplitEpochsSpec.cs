@@ -49,12 +49,42 @@ public sealed class SplitEpochsSpec
     public void A_snapshot_that_is_listed_no_more_begins_the_next_epoch_for_what_is_left()
     {
         Split[] all = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }, SplitOf(Other, "a") with { IsSnapshot = true }];
-        var known = Histories(SplitEpochs.Learn(SplitHistories.None, all, _ => false, isRead: false));
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, all, _ => null, isRead: false));
 
-        Assert.Empty(SplitEpochs.Learn(known, all, _ => false, isRead: true));
+        Assert.Empty(SplitEpochs.Learn(known, all, _ => null, isRead: true));
         // As it is listed for another table.
-        Assert.Empty(SplitEpochs.Learn(known, all[..1], _ => false, isRead: true));
-        Assert.Equal([(One, 1), (Two, 1)], SplitEpochs.Learn(known, all[..2], _ => false, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch)));
+        Assert.Empty(SplitEpochs.Learn(known, all[..1], _ => null, isRead: true));
+        Assert.Equal([(One, 1), (Two, 1)], SplitEpochs.Learn(known, all[..2], _ => null, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch)));
+    }
+
+    [Fact]
+    public void A_part_that_is_gone_begins_the_next_epoch_once_all_that_came_before_is_read()
+    {
+        var known = Learned(SplitHistories.None, InParts(first: 7, [Two, Other]), position: 1);
+
+        Assert.Equal(0, Learned(known, InParts(first: 7, [Two]), position: 69).Newest!.Epoch);
+        Assert.Equal(1, Learned(known, InParts(first: 7, [Two]), position: 70).Newest!.Epoch);
+    }
+
+    [Fact]
+    public void A_part_that_was_emptied_begins_the_next_epoch_once_all_that_came_before_is_read_though_it_is_filled_by_then()
+    {
+        var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
+
+        var waiting = Learned(known, InParts(first: 9, [Two], emptied: 1), position: 69);
+        Assert.Equal(0, waiting.Newest!.Epoch);
+        Assert.Empty(SplitEpochs.Learn(waiting, InParts(first: 9, [Two]), _ => 69, isRead: true));
+        var begun = Learned(waiting, InParts(first: 9, [Two]), position: 70);
+        Assert.Equal(1, begun.Newest!.Epoch);
+        Assert.Empty(SplitEpochs.Learn(begun, InParts(first: 9, [Two]), _ => 70, isRead: true));
+    }
+
+    [Fact]
+    public void Rows_that_a_definition_changed_wait_for_nothing_since_what_came_before_may_be_what_cannot_be_read()
+    {
+        var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
+
+        Assert.Equal(1, Learned(known, InParts(first: 9, [Two], emptied: 1, name: "other"), position: 69).Newest!.Epoch);
     }
 
     [Fact]
@@ -63,17 +93,17 @@ public sealed class SplitEpochsSpec
         var stream = new SplitId("events", "orders@a/2");
         var gone = SplitOf(Other, "a") with { IsSnapshot = true };
         Split[] left = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }];
-        var first = SplitEpochs.Learn(SplitHistories.None, [.. left, SplitOf(stream, "a"), gone], _ => false, isRead: false);
-        var second = SplitEpochs.Learn(Histories(first), left, _ => false, isRead: true);
+        var first = SplitEpochs.Learn(SplitHistories.None, [.. left, SplitOf(stream, "a"), gone], _ => null, isRead: false);
+        var second = SplitEpochs.Learn(Histories(first), left, _ => null, isRead: true);
         Assert.Equal([(One, 1), (Two, 1)], second.Select(pair => (pair.Key, pair.Value.Epoch)));
 
         // What is gone was of the epoch before; a stream is no part of what a table is.
         var known = first.ToDictionary();
         foreach (var (split, history) in second) known[split] = history;
-        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => false, isRead: true));
+        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => null, isRead: true));
         known.Remove(Other);
         known[stream] = new SplitHistory(1, "a");
-        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => false, isRead: true));
+        Assert.Empty(SplitEpochs.Learn(Histories(known), left, _ => null, isRead: true));
     }
 
     [Fact]
@@ -81,7 +111,7 @@ public sealed class SplitEpochsSpec
     {
         var known = Histories([new(One, new SplitHistory(0, "a") { Form = FormOf("val") }), new(Two, new SplitHistory(1, "a", IsSnapshot: true))]);
 
-        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("other") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => false, isRead: true);
+        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("other") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => null, isRead: true);
 
         Assert.Equal([(One, 1, FormOf("other"))], learned.Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Form)));
     }
@@ -100,21 +130,21 @@ public sealed class SplitEpochsSpec
     public void Rows_that_a_definition_changed_begin_the_next_epoch_where_a_snapshot_can_say_what_they_are()
     {
         Split[] Listed(string name) => [SplitOf(One, "a") with { Form = FormOf(name) }, SplitOf(Two, "a") with { IsSnapshot = true, Form = FormOf(name) }];
-        var known = Histories(SplitEpochs.Learn(SplitHistories.None, Listed("val"), _ => false, isRead: false));
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, Listed("val"), _ => null, isRead: false));
 
-        Assert.Empty(SplitEpochs.Learn(known, Listed("val"), _ => false, isRead: true));
+        Assert.Empty(SplitEpochs.Learn(known, Listed("val"), _ => null, isRead: true));
         Assert.Equal((FormOf("val"), null), (known.Find(One)!.Form, known.Find(Two)!.Form));
-        Assert.Equal([(One, 1, FormOf("other")), (Two, 1, null)], SplitEpochs.Learn(known, Listed("other"), _ => false, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Form)));
+        Assert.Equal([(One, 1, FormOf("other")), (Two, 1, null)], SplitEpochs.Learn(known, Listed("other"), _ => null, isRead: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Form)));
         // Who lists a split for another table does not decide about this one.
-        Assert.Empty(SplitEpochs.Learn(known, Listed("other")[..1], _ => false, isRead: true));
+        Assert.Empty(SplitEpochs.Learn(known, Listed("other")[..1], _ => null, isRead: true));
     }
 
     [Fact]
     public void A_form_that_nothing_was_known_of_is_learned_in_the_same_epoch()
     {
-        var known = Histories(SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a")], _ => false, isRead: false));
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a")], _ => null, isRead: false));
 
-        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("val") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => false, isRead: true);
+        var learned = SplitEpochs.Learn(known, [SplitOf(One, "a") with { Form = FormOf("val") }, SplitOf(Two, "a") with { IsSnapshot = true }], _ => null, isRead: true);
 
         Assert.Equal((0, FormOf("val")), (learned[One].Epoch, learned[One].Form));
     }
@@ -123,26 +153,26 @@ public sealed class SplitEpochsSpec
     public void A_table_that_was_left_behind_begins_the_next_epoch_of_the_same_history()
     {
         Split[] listed = [SplitOf(One, "a"), SplitOf(Two, "a") with { IsSnapshot = true }];
-        var known = Histories(SplitEpochs.Learn(SplitHistories.None, listed, _ => false, isRead: false));
+        var known = Histories(SplitEpochs.Learn(SplitHistories.None, listed, _ => null, isRead: false));
 
-        Assert.Equal([(One, 1, "a"), (Two, 1, "a")], SplitEpochs.Learn(known, listed, _ => false, isRead: true, isLeftBehind: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Identity)));
+        Assert.Equal([(One, 1, "a"), (Two, 1, "a")], SplitEpochs.Learn(known, listed, _ => null, isRead: true, isLeftBehind: true).Select(pair => (pair.Key, pair.Value.Epoch, pair.Value.Identity)));
     }
 
     [Fact]
     public void A_table_of_a_release_that_remembered_nothing_is_adopted_with_its_positions() =>
-        Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", [One, Two], hasPosition: split => split == One, isRead: true));
+        Assert.Equal(Of(0, "a", One, Two), Learn(SplitHistories.None, "a", [One, Two], position: split => split == One ? 1 : null, isRead: true));
 
     [Fact]
     public void A_table_that_was_read_by_a_release_that_remembered_nothing_is_at_epoch_1_with_other_splits() =>
-        Assert.Equal(Of(1, "b", Other), Learn(SplitHistories.None, "b", [Other], hasPosition: _ => false, isRead: true));
+        Assert.Equal(Of(1, "b", Other), Learn(SplitHistories.None, "b", [Other], position: _ => null, isRead: true));
 
     [Fact]
     public void Splits_that_say_nothing_of_a_history_are_not_remembered() =>
-        Assert.Empty(SplitEpochs.Learn(SplitHistories.None, [new Split(One, ["orders"])], _ => false, isRead: false));
+        Assert.Empty(SplitEpochs.Learn(SplitHistories.None, [new Split(One, ["orders"])], _ => null, isRead: false));
 
     [Fact]
     public void Splits_of_two_histories_are_a_defect_of_their_source() =>
-        Assert.Throws<ArgumentException>(() => SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a"), SplitOf(Two, "b")], _ => false, isRead: false));
+        Assert.Throws<ArgumentException>(() => SplitEpochs.Learn(SplitHistories.None, [SplitOf(One, "a"), SplitOf(Two, "b")], _ => null, isRead: false));
 
     [Fact]
     public void Dead_letters_begin_at_epoch_0_and_go_on_with_each_epoch_of_the_table_that_is_read()
@@ -157,10 +187,25 @@ public sealed class SplitEpochsSpec
     }
 
     private static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories known, string identity, params SplitId[] splits) =>
-        Learn(known, identity, splits, hasPosition: _ => false, isRead: false);
+        Learn(known, identity, splits, position: _ => null, isRead: false);
 
-    private static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories known, string identity, SplitId[] splits, Func<SplitId, bool> hasPosition, bool isRead) =>
-        SplitEpochs.Learn(known, [.. splits.Select(split => SplitOf(split, identity))], hasPosition, isRead);
+    private static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories known, string identity, SplitId[] splits, Func<SplitId, long?> position, bool isRead) =>
+        SplitEpochs.Learn(known, [.. splits.Select(split => SplitOf(split, identity))], position, isRead);
+
+    /// <summary>A table of two parts, listed when the source's log ended at 70.</summary>
+    private static Split[] InParts(long first, SplitId[] snapshots, uint? emptied = null, string name = "val")
+    {
+        var form = FormOf(name) with { Parts = ImmutableSortedDictionary<uint, long>.Empty.Add(1, first).Add(2, 8), Emptied = emptied is { } part ? [part] : [] };
+        return [SplitOf(One, "a") with { Form = form, BeginningAnew = 70 }, .. snapshots.Select(snapshot => SplitOf(snapshot, "a") with { IsSnapshot = true })];
+    }
+
+    /// <summary>What a table knows then.</summary>
+    private static SplitHistories Learned(SplitHistories known, Split[] listed, long position)
+    {
+        var histories = known.BySplit.ToDictionary();
+        foreach (var (split, history) in SplitEpochs.Learn(known, listed, _ => position, isRead: true)) histories[split] = history;
+        return Histories(histories);
+    }
 
     private static Split SplitOf(SplitId id, string identity) => new(id, ["orders"]) { Identity = identity };
 

@@ -47,7 +47,7 @@ internal static class Beginnings
     /// <summary>What a version of a table has to be told of its splits; null: it knows everything.</summary>
     /// <param name="listed">All splits of the table.</param>
     internal static Transaction? ToRecord(Snapshot snapshot, string source, IReadOnlyList<Split> listed, bool isLeftBehind = false) =>
-        TransactionOf(snapshot, listed, SplitEpochs.Learn(snapshot.Histories, listed, split => snapshot.Position(split.ToString()) is not null,
+        TransactionOf(snapshot, listed, SplitEpochs.Learn(snapshot.Histories, listed, snapshot.Position,
             snapshot.Txns.Keys.Any(appId => appId.StartsWith($"{source}/", StringComparison.Ordinal)), isLeftBehind));
 
     /// <summary>The same of the table of dead letters.</summary>

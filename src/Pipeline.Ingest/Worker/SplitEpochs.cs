@@ -6,31 +6,46 @@ namespace Pipeline.Ingest.Worker;
 /// Which epochs of a table its splits are read in, decided when they are listed. The identity of the table's newest history
 /// keeps its epoch, and splits that are found later share it; every other identity, also one from before that comes back,
 /// begins the next one: whatever its source holds now is newer than what the table has. So does a snapshot that is listed no
-/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it. So do rows that have other
-/// values by a change of their table's definition, and a stretch of a split in which the table was not fed.
+/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it; so does a part that was
+/// emptied by itself. These two wait until the changes of before are read, which belong to the epoch that they end. So do rows that
+/// have other values by a change of their table's definition, and a stretch of a split in which the table was not fed.
 /// </summary>
 internal static class SplitEpochs
 {
     /// <summary>The histories that the table has to learn; empty when it knows them.</summary>
     /// <param name="histories">What it remembers.</param>
     /// <param name="listed">All splits of the table that say whose they are; one identity.</param>
-    /// <param name="hasPosition">Whether it holds a position of a split from a release that remembered no histories.</param>
+    /// <param name="position">How far it has read a split in the split's newest epoch, or in a release that remembered no histories; null: it has not.</param>
     /// <param name="isRead">Whether it holds any position of its source.</param>
     /// <param name="isLeftBehind">Whether a split has gone on without the table: see <see cref="LeftBehind"/>.</param>
     /// <exception cref="ArgumentException">The splits are of several histories.</exception>
-    public static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories histories, IReadOnlyCollection<Split> listed, Func<SplitId, bool> hasPosition, bool isRead, bool isLeftBehind = false)
+    public static IReadOnlyDictionary<SplitId, SplitHistory> Learn(SplitHistories histories, IReadOnlyCollection<Split> listed, Func<SplitId, long?> position, bool isRead, bool isLeftBehind = false)
     {
         var identities = listed.Select(split => split.Identity).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
         if (identities.Count > 1) throw new ArgumentException($"Splits of one table are of {identities.Count} histories: {string.Join(", ", identities)}.", nameof(listed));
         if (identities is not [var identity]) return new Dictionary<SplitId, SplitHistory>();
 
-        var isAdopted = histories.Newest is null && (!isRead || listed.Any(split => hasPosition(split.Id)));
-        var epoch = histories.Newest is { } newest ? AreOne(newest.Identity, identity) && !isLeftBehind && !HasLostPart(histories, newest.Epoch, listed) && !HasOtherRows(histories, newest.Epoch, listed) ? newest.Epoch : newest.Epoch + 1 : isAdopted ? 0 : 1;
+        var isAdopted = histories.Newest is null && (!isRead || listed.Any(split => position(split.Id) is not null));
+        var epoch = isAdopted ? 0 : 1;
+        var waits = false;
+        if (histories.Newest is { } newest)
+        {
+            var isNext = !AreOne(newest.Identity, identity) || isLeftBehind || HasOtherRows(histories, newest.Epoch, listed);
+            var isLost = HasLostPart(histories, newest.Epoch, listed) || HasEmptiedPart(histories, newest.Epoch, listed);
+            waits = !isNext && isLost && listed.Any(split => !split.IsSnapshot && split.BeginningAnew > position(split.Id));
+            epoch = isNext || (isLost && !waits) ? newest.Epoch + 1 : newest.Epoch;
+        }
+
         // The form is for the table's own workers to say, who list all of its splits.
         var isWhole = HasSnapshot(listed);
-        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : isWhole ? split.Form : histories.Find(split.Id)?.Form }))
+        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : !isWhole ? FormOf(split.Id) : waits ? Waiting(FormOf(split.Id)) : split.Form }))
             .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
+
+        SplitForm? FormOf(SplitId split) => histories.Find(split)?.Form;
     }
+
+    /// <summary>What was seen may not be seen again: a part that was emptied is filled.</summary>
+    private static SplitForm? Waiting(SplitForm? known) => known is null ? null : known with { HasLostRows = true };
 
     /// <summary>One may say less of the same history than the other, an earlier release or other settings: the beginning of it.</summary>
     private static bool AreOne(string known, string listed) => $"{listed}/".StartsWith($"{known}/", StringComparison.Ordinal) || known.StartsWith($"{listed}/", StringComparison.Ordinal);
@@ -40,8 +55,12 @@ internal static class SplitEpochs
         && histories.BySplit.Any(known => known.Value.IsSnapshot && known.Value.Epoch == epoch && listed.All(split => split.Id != known.Key));
 
     /// <summary>Only a snapshot says what the rows are now.</summary>
-    private static bool HasOtherRows(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasSnapshot(listed)
-        && listed.Any(split => !split.IsSnapshot && split.Form is { } form && histories.Find(split.Id) is { Form: { } known } history && history.Epoch == epoch && form.HasOtherRows(known));
+    private static bool HasOtherRows(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasOtherForm(histories, epoch, listed, (form, known) => form.HasOtherRows(known));
+
+    private static bool HasEmptiedPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasOtherForm(histories, epoch, listed, (form, known) => known.HasLostRows || form.HasEmptied(known));
+
+    private static bool HasOtherForm(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed, Func<SplitForm, SplitForm, bool> isOther) => HasSnapshot(listed)
+        && listed.Any(split => !split.IsSnapshot && split.Form is { } form && histories.Find(split.Id) is { Form: { } known } history && history.Epoch == epoch && isOther(form, known));
 
     private static bool HasSnapshot(IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot);
 

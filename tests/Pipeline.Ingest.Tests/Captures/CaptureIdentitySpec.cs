@@ -31,6 +31,8 @@ public sealed class CaptureIdentitySpec
         await scene.AssertEqualAsync();
         if (!isRunning) await scene.KillNodeAsync();
 
+        string[] parted = ["detached", "dropped", "emptied", "refilled"];
+        await scene.ExecuteAsync(string.Concat(parted.Select(table => $"update {table} set val = 'last' where id = 1;")));
         await scene.ExecuteAsync($"""
             drop table recreated; create table recreated {Columns}; insert into recreated values (1, 'new'), (3, 'new');
             create table swapped_new (like swapped including all); insert into swapped_new values (1, 'new'), (4, 'new');
@@ -49,6 +51,8 @@ public sealed class CaptureIdentitySpec
 
         await scene.AssertEqualAsync();
         foreach (var table in Tables) Assert.Equal((table, table is "same" or "rewritten" ? 0 : 1), (table, await scene.EpochOfAsync(table)));
+        // What came before is of the epoch that ends, and nothing of it is left out.
+        foreach (var table in parted) Assert.Contains("last", await scene.ChangesOfAsync(table, "u", "val"));
     }
 
     [Theory]

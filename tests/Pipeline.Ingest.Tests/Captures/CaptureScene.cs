@@ -274,6 +274,9 @@ internal sealed class CaptureScene : IAsyncDisposable
 
     public async Task<int> EpochOfAsync(string table) => (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel))!.Current.Histories.Newest!.Epoch;
 
+    /// <summary>What the lake has of a column in a table's changes of one operation.</summary>
+    public Task<IReadOnlyList<string?>> ChangesOfAsync(string table, string op, string column) => CapturedRows.ValuesAsync(_oracle, TableId.Bronze("app", table), op, column);
+
     /// <summary>What tells a table of the lake and that of the server apart; null: nothing.</summary>
     /// <param name="select">Of the server's table, under the names that its columns have in the lake.</param>
     public async Task<string?> DifferenceAsync(string table, string select = "*")

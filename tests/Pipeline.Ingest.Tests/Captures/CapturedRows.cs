@@ -56,6 +56,10 @@ internal static class CapturedRows
         return lines;
     }
 
+    /// <summary>The values of a column in all changes of one operation.</summary>
+    public static async Task<IReadOnlyList<string?>> ValuesAsync(LakeOracle oracle, TableId table, string op, string column) =>
+        [.. (await ChangesAsync(oracle, table)).Where(change => change.Op == op).Select(change => change.Values[column])];
+
     private static async Task<IReadOnlyList<Change>> ChangesAsync(LakeOracle oracle, TableId table)
     {
         var files = await oracle.FilesAsync(table);
