@@ -12,6 +12,9 @@ internal sealed record GoldTableProgress(TableId Table, TableGlance Glance, stri
 /// <summary>All tables at a moment.</summary>
 internal sealed record DemoProgress(TimeSpan Elapsed, IReadOnlyList<SourceTableProgress> Sources, IReadOnlyList<GoldTableProgress> Gold)
 {
+    /// <summary>Whether the sources have all that the demo sends: what is missing is on its way.</summary>
+    public bool IsAllGenerated { get; init; }
+
     public long Generated => Sources.Sum(table => table.Generated ?? 0);
 
     public long InBronze => Sources.Sum(table => table.InBronze.Rows);

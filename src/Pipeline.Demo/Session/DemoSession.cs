@@ -158,7 +158,7 @@ internal sealed class DemoSession : IAsyncDisposable
         var movedAt = Elapsed;
         while (true)
         {
-            var progress = await LookAsync(cancellationToken);
+            var progress = await LookAsync(cancellationToken) with { IsAllGenerated = true };
             display.Show(progress);
             if (progress.Versions != versions) (versions, movedAt) = (progress.Versions, Elapsed);
 

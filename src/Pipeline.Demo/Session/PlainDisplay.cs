@@ -9,9 +9,16 @@ internal sealed class PlainDisplay(TextWriter messages) : IDemoDisplay
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     private TimeSpan _next;
+    private bool _hasSaidAll;
 
     public void Show(DemoProgress progress)
     {
+        if (progress.IsAllGenerated && !_hasSaidAll)
+        {
+            messages.WriteLine("All rows are generated; waiting for what is on its way to Gold");
+            _hasSaidAll = true;
+        }
+
         if (progress.Elapsed < _next) return;
         _next = progress.Elapsed + Interval;
         messages.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -27,6 +27,9 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
     public Lake OpenLake() => Lakes.Open(NamedDirectory is { } directory ? new LakeOptions { Location = directory } : Load().Lake, Context.Time);
 
+    /// <summary>Another location than the lake's: buckets are reached as lake.s3 says.</summary>
+    public IObjectStore OpenStore(string location) => ObjectStores.Open(location, S3Location.IsS3(location) ? Load().Lake.S3 : new S3Options(), Context.Time);
+
     /// <summary>How late tables may be, as the configuration says; for a directory that is named instead of one, as none says.</summary>
     public FreshnessOptions Freshness() => NamedDirectory is null ? Load().Freshness : new FreshnessOptions();
 

@@ -142,11 +142,13 @@ internal sealed class WholeLake : IDisposable
     /// <summary>Records of a topic: SELECTs of <c>_partition, _offset, value</c>; letters by their offsets; how far each partition goes.</summary>
     public async Task AppendEventsAsync(string rows, (int Partition, long? From, long To)[] moves, (int Partition, long Offset)[]? letters = null, long unused = 0)
     {
-        if (letters is { Length: > 0 })
+        // Letters are committed before the rows beside them: those that are there already are not written again.
+        var at = (await Lake.TryOpenAsync(Letters, Cancel))?.Current;
+        (int Partition, long Offset)[] unwritten = [.. (letters ?? []).Where(letter => !(at?.Position(Split(letter.Partition)) > letter.Offset))];
+        if (unwritten.Length > 0)
         {
-            var dead = string.Join(" UNION ALL ", letters.Select(letter => $"SELECT 'user_events', '{Split(letter.Partition)}', {letter.Offset}::BIGINT, 'too_large', 'it is too large', NULL::BLOB, NULL::BLOB, NULL::VARCHAR, NULL::TIMESTAMPTZ"));
-            var at = (await Lake.TryOpenAsync(Letters, Cancel))?.Current;
-            await StageAsync(Letters, DeadLetterColumns.SourceSchema.FieldsList, dead, [.. moves.Where(move => letters.Any(letter => letter.Partition == move.Partition))
+            var dead = string.Join(" UNION ALL ", unwritten.Select(letter => $"SELECT 'user_events', '{Split(letter.Partition)}', {letter.Offset}::BIGINT, 'too_large', 'it is too large', NULL::BLOB, NULL::BLOB, NULL::VARCHAR, NULL::TIMESTAMPTZ"));
+            await StageAsync(Letters, DeadLetterColumns.SourceSchema.FieldsList, dead, [.. moves.Where(move => unwritten.Any(letter => letter.Partition == move.Partition))
                 .Select(move => new StagedRange(Split(move.Partition), at?.Position(Split(move.Partition)), move.To))], letters: 0, unused: 0);
         }
 

@@ -1,0 +1,85 @@
+using System.Text;
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Operations.Inspection;
+
+namespace Pipeline.Operations.Backups;
+
+/// <param name="Number">Which backup; null: the newest.</param>
+public sealed record RestoreLakeRequest(int? Number = null);
+
+/// <param name="At">When the backup was begun: what came after that comes from the sources, as far as they still have it.</param>
+public sealed record RestoreLakeResult(int Number, DateTimeOffset At, IReadOnlyList<CopiedTable> Tables);
+
+/// <summary>Brings a lake back from a place of backups into an empty location, in which no node runs. Cut off, it goes on when it is called again.</summary>
+public static class RestoreLake
+{
+    private const string Marker = "_pipeline/restoring.json";
+
+    /// <param name="onCopied">Told of each table that is done.</param>
+    /// <exception cref="PipelineException">The location is not empty, there is no such backup, or it lacks something.</exception>
+    public static async Task<RestoreLakeResult> RunAsync(RestoreLakeRequest request, Lake lake, IObjectStore place, TimeProvider time, Action<CopiedTable> onCopied, CancellationToken cancellationToken)
+    {
+        var number = request.Number ?? ((await BackupManifest.NumbersAsync(place, cancellationToken)) is [var newest, ..] ? newest
+            : throw new PipelineException(FaultKind.Missing, $"Backups in {place.Location}", "there are none", "Name the place that './pipeline backup --to' was given."));
+        var backup = await BackupManifest.ReadAsync(place, number, cancellationToken);
+        await RequireEmptyAsync(lake, backup, cancellationToken);
+        await lake.Store.PutAsync(Marker, JsonSerializer.SerializeToUtf8Bytes(backup.At), cancellationToken);
+        var copied = new List<CopiedTable>();
+        foreach (var table in backup.Tables)
+        {
+            copied.Add(await CopyAsync(table, place, lake.Store, time, cancellationToken));
+            await MadeTables.RecordAsync(lake.Store, table.Table, table.Id, cancellationToken);
+            onCopied(copied[^1]);
+        }
+
+        foreach (var (path, text) in backup.Objects) await lake.Store.PutAsync(path, Encoding.UTF8.GetBytes(text), cancellationToken);
+        await lake.Store.DeleteAsync(Marker, cancellationToken);
+        return new RestoreLakeResult(number, backup.At, copied);
+    }
+
+    private static async Task RequireEmptyAsync(Lake lake, BackupManifest backup, CancellationToken cancellationToken)
+    {
+        if (await lake.Store.TryGetAsync(Marker, cancellationToken) is { } begun)
+        {
+            if (JsonSerializer.Deserialize<DateTimeOffset>(begun) == backup.At) return;
+            throw NotEmpty("another backup was begun to be restored there");
+        }
+
+        if (await LakeInventory.TablesAsync(lake, cancellationToken).AnyAsync(cancellationToken)) throw NotEmpty("it has tables");
+
+        PipelineException NotEmpty(string cause) => new(FaultKind.Invalid, $"Lake {lake.Store.Location}", cause, "Empty it, or restore into another location: nothing is restored over what is there.");
+    }
+
+    private static async Task<CopiedTable> CopyAsync(BackedUpTable table, IObjectStore place, IObjectStore to, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var (there, name) = (new BackedUpFiles(place, table.Directory), table.Table.ToString());
+        var (kept, done) = (await there.AllAsync(cancellationToken), await new BackedUpFiles(to, name).AllAsync(cancellationToken));
+        var made = await DeltaTable.TryOpenAsync(place, table.Directory, time, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Directory} in {place.Location}", "the backup names it, and it is not there", "Use the backup before it.");
+        var log = await there.LogAsync(table.Version, cancellationToken);
+        var files = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (path, file) in await BackedUpFiles.FilesAsync(made, table.Version, cancellationToken))
+        {
+            if (!kept.TryGetValue(path, out var size) || size != file.Size)
+                throw new PipelineException(FaultKind.Damaged, $"Object {table.Directory}/{path} in {place.Location}", kept.ContainsKey(path) ? $"it has {size} bytes, and the table's log says {file.Size}" : "the table's log names it, and it is not there", "Use the backup before it.");
+            files.Add(path);
+        }
+
+        foreach (var one in log)
+            files.UnionWith((await BackedUpFiles.AddedByAsync(made, one.Path, cancellationToken)).Select(add => add.Path).Where(kept.ContainsKey));
+        files.UnionWith(kept.Keys.Where(path => path.StartsWith("_statements/", StringComparison.Ordinal)));
+        var (objects, bytes) = (0, 0L);
+        // The log last: a table that is there has all its files.
+        foreach (var path in files.Concat(log.Select(one => one.Path)))
+        {
+            if (done.TryGetValue(path, out var size) && size == kept[path]) continue;
+            bytes += await there.CopyAsync(path, to, name, cancellationToken);
+            objects++;
+        }
+
+        return new CopiedTable(table.Table, table.Version, objects, bytes);
+    }
+}
