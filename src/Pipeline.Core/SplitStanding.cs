@@ -13,6 +13,12 @@ public sealed record SplitStanding(SplitId Split, long? Beginning, PipelineExcep
 {
     /// <inheritdoc cref="ISource.DoubtOf"/>
     public PipelineException? Doubt { get; init; }
+
+    /// <summary>
+    /// Where it begins for a table that reads it again together with new snapshots, as of this answer: all that lies before will be in them, and
+    /// some of it may be true no more without a word in the split. Null: it has none, and is read again from where it differs.
+    /// </summary>
+    public long? BeginningAnew { get; init; }
 }
 
 /// <summary>Records that a table and its source do not have in common.</summary>
@@ -21,7 +27,11 @@ public sealed record SplitStanding(SplitId Split, long? Beginning, PipelineExcep
 /// that is still there. With it those that were read and that the source has no more, or others in their place: up to the table's position.
 /// </param>
 /// <param name="IsBehind">The source is behind the table: its records are read again in a new epoch.</param>
-public readonly record struct SplitGap(SplitId Split, PositionRange Range, bool IsBehind = false);
+public readonly record struct SplitGap(SplitId Split, PositionRange Range, bool IsBehind = false)
+{
+    /// <summary>Where the new epoch of a source that is behind begins, with snapshots for what lies before; null: with the range.</summary>
+    public long? BeginsAt { get; init; }
+}
 
 /// <summary>
 /// A split that an operator has to decide about, recorded where positions are: whether the source looks well again later, because a

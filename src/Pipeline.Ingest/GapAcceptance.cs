@@ -47,18 +47,22 @@ public static class GapAcceptance
         if (await lake.TryOpenAsync(table, cancellationToken) is not { } bronze) return [];
         var snapshot = bronze.Current;
         var halts = SplitHalt.Of(snapshot.Metadata.Configuration);
-        var gaps = halts.Select(halt => new SplitGap(halt.Key, new PositionRange(halt.Value.From, snapshot.Position(halt.Key) ?? halt.Value.Position), IsBehind: true)).ToList();
-        var left = (await source.ListSplitsAsync(table.Name, cancellationToken)).Where(split => !halts.ContainsKey(split.Id) && snapshot.Position(split.Id) is not null)
+        var left = (await source.ListSplitsAsync(table.Name, cancellationToken)).Where(split => snapshot.Position(split.Id) is not null)
             .Select(split => new SplitPosition(split.Id, snapshot.Position(split.Id)) { Marks = snapshot.Marks(split.Id), Identity = split.Identity }).ToList();
-        if (left.Count == 0) return gaps;
-        var positions = left.ToDictionary(split => split.Split, split => split.Position!.Value);
-        foreach (var standing in await source.LookBackAsync(left, cancellationToken))
+        var standings = left.Count == 0 ? [] : (await source.LookBackAsync(left, cancellationToken)).ToDictionary(standing => standing.Split);
+        var gaps = halts.Select(halt => Behind(halt.Key, halt.Value.From, halt.Value.Position)).ToList();
+        foreach (var standing in left.Where(split => !halts.ContainsKey(split.Split)).Select(split => standings[split.Split]))
         {
             if (standing.Fault?.Gap is { } gone) gaps.Add(new SplitGap(standing.Split, gone));
-            else if ((standing.Fault ?? standing.Doubt)?.ReadAgainFrom is { } from) gaps.Add(new SplitGap(standing.Split, new PositionRange(from, positions[standing.Split]), IsBehind: true));
+            else if ((standing.Fault ?? standing.Doubt)?.ReadAgainFrom is { } from) gaps.Add(Behind(standing.Split, from, from));
         }
 
         return gaps;
+
+        SplitGap Behind(SplitId split, long from, long reached) => new(split, new PositionRange(from, snapshot.Position(split) ?? reached), IsBehind: true)
+        {
+            BeginsAt = standings.GetValueOrDefault(split)?.BeginningAnew is { } anew && anew > from ? anew : null,
+        };
     }
 
     /// <summary>Decides about each gap, in a commit of its own; what the source is behind with, in one.</summary>
@@ -125,7 +129,7 @@ public static class GapAcceptance
         var histories = snapshot.Histories;
         if (gaps.Any(gap => histories.Find(gap.Split) is null || snapshot.Position(gap.Split) != gap.Range.To)) return null;
         var epoch = histories.Newest!.Epoch + 1;
-        var from = gaps.ToDictionary(gap => gap.Split, gap => gap.Range.From);
+        var from = gaps.ToDictionary(gap => gap.Split, gap => gap.BeginsAt ?? gap.Range.From);
         var splits = histories.BySplit.Where(pair => pair.Value.Identity == histories.Find(gaps[0].Split)!.Identity && snapshot.Position(pair.Key) is not null).ToList();
         return new Transaction(Operation, Isolation.BlindAppend)
         {

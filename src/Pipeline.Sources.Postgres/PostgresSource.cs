@@ -123,7 +123,11 @@ internal sealed class PostgresSource : IRemovableSource
 
             var slot = SlotState.Require(await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.FindSlotAsync(connection, _options, cancel), cancellationToken), _options, split.Split);
             var fault = split.Position is null ? null : await SlotHistory.FaultOfAsync(_connections, split, slot, cancellationToken);
-            standings.Add(new SplitStanding(split.Split, slot.Confirmed, fault));
+            standings.Add(new SplitStanding(split.Split, slot.Confirmed, fault)
+            {
+                BeginningAnew = split.Position is null || !_options.Capture.Snapshot ? null
+                    : await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.WrittenAsync(connection, _services.Time, cancel), cancellationToken),
+            });
         }
 
         return standings;

@@ -68,6 +68,44 @@ public sealed class GapAcceptanceSpec
         Assert.Equal(new SplitMarks(OrderTime: 5), accepted.Marks(slot));
     }
 
+    /// <param name="isRecorded">Whether the table's log has it, and the source looks well again.</param>
+    /// <param name="anew">Where the source's answer has snapshots begin.</param>
+    [Theory]
+    [InlineData(true, 30, 30)]
+    [InlineData(false, 30, 30)]
+    [InlineData(true, 10, 20)]
+    [InlineData(false, 10, 20)]
+    [InlineData(false, 55, 55)]
+    public async Task What_lies_before_snapshots_that_are_read_again_is_read_with_them_alone(bool isRecorded, long anew, long expected)
+    {
+        using var directory = new ScratchDirectory("gap-");
+        var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
+        var (users, system) = (TableId.Bronze("app", "users"), new ScriptedSystem("app") { Identity = "a" });
+        system.WithTable("users");
+        var (slot, fault) = (system.AddSplit("slot", "users"), new PipelineException(FaultKind.Gap, "Slot", "others are there", "Accept it.") { Split = new SplitId("app", "slot"), ReadAgainFrom = 20 });
+        var table = await BronzeTable.OpenAsync(lake, users, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), Cancel);
+        await Worker.Beginnings.RecordAsync(table, [new Split(slot, ["users"], Beginning: 7) { Identity = "a" }], TimeProvider.System, Cancel);
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(slot, 7, 40)] }, Cancel));
+        system.BeginningsAnew[slot] = anew;
+        if (isRecorded) await GapAcceptance.RecordAsync(table.Delta, slot, Fault.Of("Slot", fault), 40, TimeProvider.System, Cancel);
+        else system.Standings[slot] = fault;
+        await using var source = system.Open();
+
+        var gaps = await GapAcceptance.FindAsync(lake, source, users, Cancel);
+        await GapAcceptance.AcceptAsync(lake, users, gaps, TimeProvider.System, Cancel);
+
+        Assert.Equal((slot, new PositionRange(20, 40), true), (gaps.Single().Split, gaps[0].Range, gaps[0].IsBehind));
+        var accepted = await table.Delta.RefreshAsync(Cancel);
+        Assert.Equal((1, expected), (accepted.Histories.EpochOf(slot), accepted.Position(slot)));
+        Assert.Empty(await GapsAfterAsync());
+
+        async Task<IReadOnlyList<SplitGap>> GapsAfterAsync()
+        {
+            system.Standings.Clear();
+            return await GapAcceptance.FindAsync(lake, source, users, Cancel);
+        }
+    }
+
     private static async Task StandAtAsync(Lake lake, ISource source, params (string Split, long Position)[] positions)
     {
         var table = await BronzeTable.OpenAsync(lake, TableId.Bronze(source.Name, "user_events"), await source.DescribeAsync("user_events", Cancel), Cancel);

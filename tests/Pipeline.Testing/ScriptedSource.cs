@@ -35,6 +35,9 @@ public sealed class ScriptedSystem(string name)
     /// <summary>Why a split cannot be read on where it was left.</summary>
     public ConcurrentDictionary<SplitId, PipelineException> Standings { get; } = [];
 
+    /// <summary>Where splits begin that are read again together with snapshots.</summary>
+    public ConcurrentDictionary<SplitId, long> BeginningsAnew { get; } = [];
+
     /// <summary>Why what was read must not be committed; null: it may.</summary>
     public PipelineException? Unconfirmed { get; set; }
 
@@ -188,7 +191,7 @@ public sealed class ScriptedSystem(string name)
         }
 
         public ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken) =>
-            new([.. left.Select(split => new SplitStanding(split.Split, Beginning: 0, split.Position is null ? null : system.Standings.GetValueOrDefault(split.Split)))]);
+            new([.. left.Select(split => new SplitStanding(split.Split, Beginning: 0, split.Position is null ? null : system.Standings.GetValueOrDefault(split.Split)) { BeginningAnew = system.BeginningsAnew.TryGetValue(split.Split, out var anew) ? anew : null })]);
 
         public ValueTask ConfirmAsync(IReadOnlyCollection<Split> read, CancellationToken cancellationToken) => system.Unconfirmed is { } fault ? throw fault : ValueTask.CompletedTask;
 

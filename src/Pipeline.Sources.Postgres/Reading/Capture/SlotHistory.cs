@@ -83,7 +83,8 @@ internal static class SlotHistory
 
     private static PipelineException Ahead(PostgresSourceOptions options, SplitId split, long readAgainFrom, string cause) => new(FaultKind.Gap, Thing(options),
         $"{cause}: a backup was put back, or a standby took over that was behind. The lake has changes that the server has not",
-        $"Bring the right server back. Or go on with this one by ./pipeline resume TABLE --accept-gap, for each table: it is read from {Lsn.Format(readAgainFrom)} on in a new epoch, which wins; {(options.Capture.Snapshot ? "a new snapshot deletes rows that only the lake has" : "rows that only the lake has stay")}.")
+        $"Bring the right server back. Or go on with this one by ./pipeline resume TABLE --accept-gap, for each table: {(options.Capture.Snapshot ? "what it has now is read in a new epoch, which wins, with a new snapshot, which deletes rows that only the lake has"
+            : $"it is read from {Lsn.Format(readAgainFrom)} on in a new epoch, which wins; rows that only the lake has stay")}.")
     {
         Split = split,
         ReadAgainFrom = readAgainFrom,
