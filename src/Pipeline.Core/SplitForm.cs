@@ -28,8 +28,8 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
     [JsonIgnore]
     public ImmutableHashSet<uint> Emptied { get; init; } = [];
 
-    /// <summary>Of a form that is remembered: rows left the table with a part of it, and it is to begin anew once all that came before is read.</summary>
-    public bool HasLostRows { get; init; }
+    /// <summary>Of a form that is remembered: another one was seen, and the table is to begin anew once all changes of before are read.</summary>
+    public bool IsOver { get; init; }
 
     /// <summary>Whether rows that were read in another form have other values now, or values under other names.</summary>
     public bool HasOtherRows(SplitForm known)
@@ -47,13 +47,11 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
             }
         }
 
-        return false;
+        // A part that is emptied by itself takes its rows with it, and no change of a row says so.
+        return known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
     }
 
-    /// <summary>Whether a part was emptied since a form was read: it takes its rows with it, and if that was done to it by itself, no change of a row says so.</summary>
-    public bool HasEmptied(SplitForm known) => known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
-
-    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && HasLostRows == other.HasLostRows && Columns.SequenceEqual(other.Columns)
+    public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && IsOver == other.IsOver && Columns.SequenceEqual(other.Columns)
         && (Parts is null ? other.Parts is null : other.Parts is not null && Parts.SequenceEqual(other.Parts));
 
     public override int GetHashCode() => HashCode.Combine(Storage, Last, Columns.Count);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -166,18 +165,17 @@ public sealed class BeginningsSpec : IDisposable
     [InlineData(null, 40)]
     [InlineData(30L, 40)]
     [InlineData(50L, 50)]
-    public async Task When_a_table_begins_anew_the_stream_goes_on_behind_what_is_read_again(long? anew, long expected)
+    public async Task When_a_table_that_was_left_behind_begins_anew_the_stream_goes_on_behind_what_is_read_again(long? anew, long expected)
     {
         var table = await OpenAsync();
-        SplitForm Of(string column) => new("7", ImmutableSortedDictionary<int, FormColumn>.Empty.Add(1, new FormColumn(column, "25")), Last: 1);
-        Split[] all = [new(Slot, ["users"], Beginning: 7) { Identity = "a", Form = Of("val") }, new(Other, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }];
+        Split[] all = [new(Slot, ["users"], Beginning: 7) { Identity = "a" }, new(Other, ["users"], Beginning: 0) { Identity = "a", IsSnapshot = true }];
         await RecordAsync(table, all);
         await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
         {
             Moves = [new TxnMove(Slot, 7, 40), new TxnMove(Other, 0, long.MaxValue)], Marks = [.. SplitHistory.MarksOf(Slot, 0, new SplitMarks(Note: 3, Last: 39))],
         }, Cancel);
 
-        await RecordAsync(table, all[0] with { Form = Of("other"), BeginningAnew = anew, BeginningMarks = new SplitMarks(Note: 4) }, all[1]);
+        await Beginnings.RecordAsync(table, [all[0] with { BeginningAnew = anew, BeginningMarks = new SplitMarks(Note: 4) }, all[1]], _time, Cancel, isLeftBehind: _ => table.Delta.Current.Histories.EpochOf(Slot) == 0);
 
         var snapshot = table.Delta.Current;
         Assert.Equal((expected, 0), (snapshot.Position(Slot), snapshot.Position(Other)));

@@ -80,11 +80,23 @@ public sealed class SplitEpochsSpec
     }
 
     [Fact]
-    public void Rows_that_a_definition_changed_wait_for_nothing_since_what_came_before_may_be_what_cannot_be_read()
+    public void Rows_that_a_definition_changed_begin_the_next_epoch_once_all_that_came_before_is_read()
     {
         var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
 
-        Assert.Equal(1, Learned(known, InParts(first: 9, [Two], emptied: 1, name: "other"), position: 69).Newest!.Epoch);
+        var waiting = Learned(known, InParts(first: 7, [Two], name: "other"), position: 69);
+        Assert.Equal(0, waiting.Newest!.Epoch);
+        Assert.Equal(1, Learned(waiting, InParts(first: 7, [Two], name: "other"), position: 70).Newest!.Epoch);
+    }
+
+    [Fact]
+    public void Another_history_and_a_stretch_that_the_table_was_not_fed_wait_for_nothing()
+    {
+        var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
+        var listed = InParts(first: 9, [Two], emptied: 1, name: "other");
+
+        Assert.Equal(1, SplitEpochs.Learn(known, listed, _ => 69, isRead: true, isLeftBehind: true)[One].Epoch);
+        Assert.Equal(1, SplitEpochs.Learn(known, [.. listed.Select(split => split with { Identity = "b" })], _ => 69, isRead: true)[One].Epoch);
     }
 
     [Fact]

@@ -6,9 +6,9 @@ namespace Pipeline.Ingest.Worker;
 /// Which epochs of a table its splits are read in, decided when they are listed. The identity of the table's newest history
 /// keeps its epoch, and splits that are found later share it; every other identity, also one from before that comes back,
 /// begins the next one: whatever its source holds now is newer than what the table has. So does a snapshot that is listed no
-/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it; so does a part that was
-/// emptied by itself. These two wait until the changes of before are read, which belong to the epoch that they end. So do rows that
-/// have other values by a change of their table's definition, and a stretch of a split in which the table was not fed.
+/// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it. So do rows that have other
+/// values by a change of their table's definition, or that went with a part that was emptied by itself; these three wait until the
+/// changes of before are read, which belong to the epoch that ends. So does a stretch of a split in which the table was not fed.
 /// </summary>
 internal static class SplitEpochs
 {
@@ -30,10 +30,10 @@ internal static class SplitEpochs
         var waits = false;
         if (histories.Newest is { } newest)
         {
-            var isNext = !AreOne(newest.Identity, identity) || isLeftBehind || HasOtherRows(histories, newest.Epoch, listed);
-            var isLost = HasLostPart(histories, newest.Epoch, listed) || HasEmptiedPart(histories, newest.Epoch, listed);
-            waits = !isNext && isLost && listed.Any(split => !split.IsSnapshot && split.BeginningAnew > position(split.Id));
-            epoch = isNext || (isLost && !waits) ? newest.Epoch + 1 : newest.Epoch;
+            var isNext = !AreOne(newest.Identity, identity) || isLeftBehind;
+            var isDue = !isNext && (HasLostPart(histories, newest.Epoch, listed) || HasOtherRows(histories, newest.Epoch, listed));
+            waits = isDue && listed.Any(split => !split.IsSnapshot && split.BeginningAnew > position(split.Id));
+            epoch = isNext || (isDue && !waits) ? newest.Epoch + 1 : newest.Epoch;
         }
 
         // The form is for the table's own workers to say, who list all of its splits.
@@ -45,7 +45,7 @@ internal static class SplitEpochs
     }
 
     /// <summary>What was seen may not be seen again: a part that was emptied is filled.</summary>
-    private static SplitForm? Waiting(SplitForm? known) => known is null ? null : known with { HasLostRows = true };
+    private static SplitForm? Waiting(SplitForm? known) => known is null ? null : known with { IsOver = true };
 
     /// <summary>One may say less of the same history than the other, an earlier release or other settings: the beginning of it.</summary>
     private static bool AreOne(string known, string listed) => $"{listed}/".StartsWith($"{known}/", StringComparison.Ordinal) || known.StartsWith($"{listed}/", StringComparison.Ordinal);
@@ -55,12 +55,8 @@ internal static class SplitEpochs
         && histories.BySplit.Any(known => known.Value.IsSnapshot && known.Value.Epoch == epoch && listed.All(split => split.Id != known.Key));
 
     /// <summary>Only a snapshot says what the rows are now.</summary>
-    private static bool HasOtherRows(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasOtherForm(histories, epoch, listed, (form, known) => form.HasOtherRows(known));
-
-    private static bool HasEmptiedPart(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasOtherForm(histories, epoch, listed, (form, known) => known.HasLostRows || form.HasEmptied(known));
-
-    private static bool HasOtherForm(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed, Func<SplitForm, SplitForm, bool> isOther) => HasSnapshot(listed)
-        && listed.Any(split => !split.IsSnapshot && split.Form is { } form && histories.Find(split.Id) is { Form: { } known } history && history.Epoch == epoch && isOther(form, known));
+    private static bool HasOtherRows(SplitHistories histories, int epoch, IReadOnlyCollection<Split> listed) => HasSnapshot(listed)
+        && listed.Any(split => !split.IsSnapshot && split.Form is { } form && histories.Find(split.Id) is { Form: { } known } history && history.Epoch == epoch && (known.IsOver || form.HasOtherRows(known)));
 
     private static bool HasSnapshot(IReadOnlyCollection<Split> listed) => listed.Any(split => split.IsSnapshot);
 

@@ -55,6 +55,8 @@ public sealed class CaptureFormSpec
             var columns = await scene.ScalarAsync<string>($"select string_agg(quote_ident(attname), ', ') from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped and attgenerated = ''");
             Assert.Null(await scene.DifferenceAsync(table, columns));
             Assert.Equal((table, isAnew), (table, await scene.EpochOfAsync(table) > 0));
+            // What came before is of the epoch that ends, and nothing of it is left out.
+            Assert.Contains("before", await scene.ChangesOfAsync(table, "u", "val"));
         }
     }
 }
