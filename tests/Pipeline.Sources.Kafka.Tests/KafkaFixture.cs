@@ -78,6 +78,8 @@ internal sealed class KafkaFixture : SourceFixture
         return ValueTask.CompletedTask;
     }
 
+    public override ValueTask<bool> SwapAsync(CancellationToken cancellationToken) => ValueTask.FromResult(false);
+
     public override ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 
     public override ValueTask<IReadOnlyList<string>> StateAsync(CancellationToken cancellationToken)

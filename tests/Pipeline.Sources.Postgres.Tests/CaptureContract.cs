@@ -50,6 +50,12 @@ public sealed class CaptureContract(PostgresServer server) : SourceContract
 
         public override ValueTask ReplaceAsync(CancellationToken cancellationToken) => database.ExecuteAsync($"drop table items; {Create}", cancellationToken);
 
+        public override async ValueTask<bool> SwapAsync(CancellationToken cancellationToken)
+        {
+            await database.ExecuteAsync("create table if not exists items_other (like items including all); alter table items rename to items_between; alter table items_other rename to items; alter table items_between rename to items_other", cancellationToken);
+            return true;
+        }
+
         public override async ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken)
         {
             await database.ExecuteAsync($"alter table items add column {name} text", cancellationToken);

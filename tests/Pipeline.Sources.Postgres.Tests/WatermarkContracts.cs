@@ -68,6 +68,12 @@ internal sealed class WatermarkFixture : SourceFixture
 
     public override ValueTask ReplaceAsync(CancellationToken cancellationToken) => _database.ExecuteAsync($"drop table items; {_create}", cancellationToken);
 
+    public override async ValueTask<bool> SwapAsync(CancellationToken cancellationToken)
+    {
+        await _database.ExecuteAsync("create table if not exists items_other (like items including all); alter table items rename to items_between; alter table items_other rename to items; alter table items_between rename to items_other", cancellationToken);
+        return true;
+    }
+
     public override async ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken)
     {
         await _database.ExecuteAsync($"alter table items add column {name} text", cancellationToken);

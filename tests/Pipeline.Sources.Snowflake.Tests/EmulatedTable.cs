@@ -20,6 +20,7 @@ internal sealed class EmulatedTable : SourceFixture
     private readonly string _create;
     private bool _isLocal;
     private bool _hasColumn;
+    private bool _hasOther;
     private long _next;
     private DateTimeOffset _lastWatermark = DateTimeOffset.UnixEpoch;
 
@@ -125,6 +126,14 @@ internal sealed class EmulatedTable : SourceFixture
         Server.Database.Execute("DROP TABLE ORDERS");
         Server.Database.Execute(_create);
         return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<bool> SwapAsync(CancellationToken cancellationToken)
+    {
+        if (!_hasOther) Server.Database.Execute(_create.Replace("TABLE ORDERS", "TABLE OTHERS", StringComparison.Ordinal));
+        _hasOther = true;
+        Server.Database.Execute("ALTER TABLE ORDERS SWAP WITH OTHERS");
+        return ValueTask.FromResult(true);
     }
 
     public override ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken)

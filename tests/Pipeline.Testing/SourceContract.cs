@@ -109,6 +109,62 @@ public abstract class SourceContract
         Assert.Equal(Numbers(20, 25), numbers.Order());
     }
 
+    /// <summary>Where names stay, what has the name is made anew twice.</summary>
+    /// <param name="isSeen">Whether somebody looks while another has the name.</param>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_table_whose_name_went_there_and_back_is_read_with_all_of_its_rows_and_none_of_the_others(bool isSeen)
+    {
+        using var deadline = StartDeadline();
+        await using var fixture = await StartAsync(deadline.Token);
+        await fixture.AppendAsync(20, deadline.Token);
+        var first = await ReadHistoryAsync(left: null, 20);
+        Assert.Equal(Numbers(0, 20), first.Rows.Order());
+
+        var isSwapped = await fixture.SwapAsync(deadline.Token);
+        if (!isSwapped) await fixture.ReplaceAsync(deadline.Token);
+        await fixture.AppendAsync(5, deadline.Token);
+        var between = isSeen ? await ReadHistoryAsync(first, 5) : first;
+        if (!await fixture.SwapAsync(deadline.Token)) await fixture.ReplaceAsync(deadline.Token);
+        await fixture.AppendAsync(5, deadline.Token);
+        var last = await ReadHistoryAsync(between, isSwapped ? 25 : 5);
+
+        if (isSeen) Assert.Equal(Numbers(20, 25), between.Rows.Order());
+        // One that comes back is the table that it was; one that was made anew never is.
+        Assert.Equal(isSwapped, first.Identity == last.Identity);
+        Assert.Equal(isSwapped ? Numbers(0, 20).Concat(Numbers(25, 30)) : Numbers(25, 30), last.Rows.Order());
+
+        async Task<(string Identity, IReadOnlyDictionary<SplitId, long> Positions, IReadOnlySet<long> Rows)> ReadHistoryAsync((string Identity, IReadOnlyDictionary<SplitId, long> Positions, IReadOnlySet<long> Rows)? left, int count)
+        {
+            await using var source = fixture.OpenOfHistory();
+            var splits = await source.ListSplitsAsync(fixture.Table, deadline.Token);
+            var identity = splits.Select(split => split.For(fixture.Table).Identity!).Distinct(StringComparer.Ordinal).Single();
+            await source.DescribeAsync(fixture.Table, deadline.Token);
+            // As a lake does: one history goes on, and another one has an epoch of its own.
+            var isOn = left?.Identity == identity;
+            var (positions, rows) = (isOn ? new Dictionary<SplitId, long>(left!.Value.Positions) : [], isOn ? left!.Value.Rows.ToHashSet() : []);
+            var pending = new Dictionary<SplitId, List<long>>();
+            if (rows.Count < count)
+            {
+                await foreach (var chunk in source.ReadAsync(SourceLedger.At(splits, positions), deadline.Token))
+                    using (chunk)
+                    {
+                        if (!pending.TryGetValue(chunk.Split, out var waiting)) pending[chunk.Split] = waiting = [];
+                        for (var row = 0; row < chunk.RowCount; row++) waiting.Add(fixture.NumberOf(chunk.Rows!, row));
+                        if (!chunk.Range.IsAdvancing) continue;
+                        await source.ConfirmAsync(splits, deadline.Token);
+                        rows.UnionWith(waiting);
+                        waiting.Clear();
+                        positions[chunk.Split] = chunk.Range.To;
+                        if (rows.Count >= count) break;
+                    }
+            }
+
+            return (identity, positions, rows);
+        }
+    }
+
     [Fact]
     public async Task Where_a_source_is_behind_what_was_read_it_says_so_or_what_comes_next_is_read()
     {

@@ -33,6 +33,10 @@ public abstract class SourceFixture : IAsyncDisposable
     /// <summary>Puts another table, without rows, in the place of this one. Numbers go on.</summary>
     public abstract ValueTask ReplaceAsync(CancellationToken cancellationToken);
 
+    /// <summary>Gives the table's name to another table with rows of its own, and at the next call back again. Numbers go on.</summary>
+    /// <returns>False: what has a name in this system keeps it.</returns>
+    public abstract ValueTask<bool> SwapAsync(CancellationToken cancellationToken);
+
     /// <summary>Gives the table a column of text in which the rows that are appended from now on have their number.</summary>
     /// <returns>False: rows of this system have no columns of their own.</returns>
     public abstract ValueTask<bool> AddColumnAsync(string name, CancellationToken cancellationToken);
