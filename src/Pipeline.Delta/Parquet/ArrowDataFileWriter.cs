@@ -103,7 +103,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
         catch (ParquetException e)
         {
             _output.Failure?.Throw();
-            throw new PipelineException(FaultKind.Invalid, $"Data file {_path}", $"the rows cannot be written: {ParquetSource.FirstLine(e).TrimEnd('.')}",
+            throw new PipelineException(FaultKind.Invalid, $"Data file {_path}", $"the rows cannot be written: {ParquetSource.CauseOf(e)}",
                 "Check the rows against the table's schema.", e);
         }
     }

@@ -27,11 +27,11 @@ internal static class ParquetSource
         try
         {
             return new ParquetObject(stream is null ? new FileReader(store.LocalPath(path)!, null, properties) : new FileReader(stream, null, properties),
-                e => stream?.Refusal ?? Damaged(store, path, what, FirstLine(e), e));
+                e => stream?.Refusal ?? Damaged(store, path, what, CauseOf(e), e));
         }
         catch (Exception e) when (IsDamage(e))
         {
-            throw stream?.Refusal ?? Damaged(store, path, what, FirstLine(e), e);
+            throw stream?.Refusal ?? Damaged(store, path, what, CauseOf(e), e);
         }
     }
 
@@ -41,10 +41,14 @@ internal static class ParquetSource
     public static PipelineException Damaged(IObjectStore store, string path, string what, string cause, Exception? inner = null) =>
         new(FaultKind.Damaged, $"Object {store.Location}/{path}", $"{what} cannot be read: {cause.TrimEnd('.')}", "Restore the object from a backup.", inner);
 
-    public static string FirstLine(Exception e)
+    /// <summary>What was wrong, in one line without a full stop. The native library says it within the name that its compiler gives to the type of the error.</summary>
+    public static string CauseOf(Exception e)
     {
-        var end = e.Message.IndexOf('\n');
-        return end < 0 ? e.Message : e.Message[..end];
+        const string Before = " (message: '", After = "')", Kind = "Invalid: ";
+        var said = e.Message;
+        if (e is ParquetException && said.IndexOf(Before, StringComparison.Ordinal) is >= 0 and var at && said.EndsWith(After, StringComparison.Ordinal)) said = said[(at + Before.Length)..^After.Length];
+        if (said.StartsWith(Kind, StringComparison.Ordinal)) said = said[Kind.Length..];
+        return said.Split('\n', 2)[0].TrimEnd('.', '\r');
     }
 }
 

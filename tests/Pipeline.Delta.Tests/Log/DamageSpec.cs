@@ -107,10 +107,10 @@ public sealed class DamageSpec : IDisposable
             var data = new TheoryData<string, string?, bool>();
             foreach (var isOlderOneThere in (bool[])[false, true])
             {
-                data.Add("no Parquet file", "cannot be read", isOlderOneThere);
-                data.Add("cut off", "cannot be read", isOlderOneThere);
+                data.Add("no Parquet file", "cannot be read: Parquet magic bytes not found in footer", isOlderOneThere);
+                data.Add("cut off", "cannot be read: Parquet magic bytes not found in footer", isOlderOneThere);
                 data.Add("another schema", "cannot be read: it has no column add", isOlderOneThere);
-                data.Add("empty", "cannot be read", isOlderOneThere);
+                data.Add("empty", "cannot be read: Parquet file size is 0 bytes", isOlderOneThere);
                 // What is no checkpoint at all is none that could be damaged.
                 data.Add("a directory", null, isOlderOneThere);
                 data.Add("one of two parts", null, isOlderOneThere);

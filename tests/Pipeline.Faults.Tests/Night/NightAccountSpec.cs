@@ -58,6 +58,7 @@ public sealed class NightAccountSpec
 
     [Theory]
     [InlineData("2026-01-31 21:00:01Z ERR Table silver/users: run 4 failed: Table silver/users: an error that should not happen: Oops (IOException). Report it.")]
+    [InlineData("2026-01-31 21:00:01Z WRN Object a.parquet: it cannot be read: N7parquet22ParquetStatusExceptionE (message: 'Invalid: no footer').")]
     [InlineData("   at Akka.Actor.ActorCell.Invoke(Envelope envelope)")]
     public void What_nobody_can_do_anything_with_is_a_trouble(string line) => Assert.Single(Read(line).Troubles);
 
