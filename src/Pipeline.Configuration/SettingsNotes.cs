@@ -8,6 +8,9 @@ public sealed class SettingsNotes
 
     /// <summary>Every setting that was asked for, whether or not it is written.</summary>
     public List<AskedSetting> Asked { get; } = [];
+
+    /// <summary>The paths of those that are secrets, or references to some.</summary>
+    public HashSet<string> Secrets { get; } = new(StringComparer.Ordinal);
 }
 
 /// <summary>A setting that is written under the name, or with a value of the meaning, that it had in the release before.</summary>

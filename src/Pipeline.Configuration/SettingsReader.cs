@@ -89,9 +89,17 @@ public sealed class SettingsReader
     public string String(string key, string byDefault) => Scalar(key, SettingKind.Text, byDefault)?.Text ?? byDefault;
 
     /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c> or <c>secret:aws:NAME</c>.</summary>
-    public Secret Secret(string key) => new(String(key));
+    public Secret Secret(string key)
+    {
+        Notes.Secrets.Add(PathOf(key));
+        return new Secret(String(key));
+    }
 
-    public Secret? OptionalSecret(string key) => OptionalString(key) is { } text ? new Secret(text) : null;
+    public Secret? OptionalSecret(string key)
+    {
+        Notes.Secrets.Add(PathOf(key));
+        return OptionalString(key) is { } text ? new Secret(text) : null;
+    }
 
     public bool Bool(string key, bool byDefault) => Scalar(key, SettingKind.Flag, byDefault ? "true" : "false") switch
     {

@@ -50,8 +50,9 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly NodeHttp _http;
     private readonly LakeControl _lakeControl;
     private readonly TaskCompletionSource _restart;
+    private readonly TaskCompletionSource _leave;
 
-    private NodeHost(IHost host, TimeProvider time, OpenSources sources, NodeOutages outages, ClusterJoining joining, LakeRecord record, NodeTelemetry telemetry, NodeHttp http, LakeControl lakeControl, TaskCompletionSource restart)
+    private NodeHost(IHost host, TimeProvider time, OpenSources sources, NodeOutages outages, ClusterJoining joining, LakeRecord record, NodeTelemetry telemetry, NodeHttp http, LakeControl lakeControl, TaskCompletionSource restart, TaskCompletionSource leave)
     {
         _host = host;
         _sources = sources;
@@ -62,6 +63,7 @@ internal sealed class NodeHost : IAsyncDisposable
         _http = http;
         _lakeControl = lakeControl;
         _restart = restart;
+        _leave = leave;
         Control = ControlRegistration.DoorOf(Actors, lakeControl, time);
         EssentialGone = EssentialActors.FirstGoneAsync(System);
     }
@@ -96,6 +98,9 @@ internal sealed class NodeHost : IAsyncDisposable
 
     /// <summary>Done when an operator wants the node to stop and start again.</summary>
     public Task RestartAsked => _restart.Task;
+
+    /// <summary>Done when an operator wants the node to end.</summary>
+    public Task LeaveAsked => _leave.Task;
 
     /// <inheritdoc cref="EssentialActors.FirstGoneAsync"/>
     public Task<string> EssentialGone { get; }
@@ -136,6 +141,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var standing = new StandingTables(time);
         var events = new EventFeed(time);
         var (holds, restart) = (new Holds(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var leave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var board = new CoordinatorBoard(holds);
         var control = LakeControl.Of(options, lake, sources, time);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
@@ -160,7 +166,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(EventFeedActor.Props(events, time), "event-feed");
             })
             .WithRoles(options, lake, sources, outages.Watch, standing, board, holds, logs, time, only)
-            .WithControl(new ControlServices(options, lake, control, sources, holds, board, standing, outages.Watch, NodeHostLog.Version, restart.SetResult, time))
+            .WithControl(new ControlServices(options, lake, control, sources, holds, board, standing, outages.Watch, NodeHostLog.Version, () => restart.TrySetResult(), () => leave.TrySetResult(), time))
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
@@ -177,7 +183,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();
-        var node = new NodeHost(host, time, sources, outages, joining, record, telemetry, web, control, restart);
+        var node = new NodeHost(host, time, sources, outages, joining, record, telemetry, web, control, restart, leave);
         try
         {
             await web.StartAsync(cancellationToken);

@@ -102,7 +102,7 @@ internal sealed class RunVerb : Verb
         using var breakingOff = new CancellationTokenSource();
         var doing = selected is null ? null : Background.RunAsync(async cancel => await new OnceRun(node, selected.Wanted, landed, invocation.Context.Time).RunAsync(cancel), breakingOff.Token);
         var gone = node.GoneAsync();
-        Task[] ends = [stop.Task, gone, doing ?? node.RestartAsked];
+        Task[] ends = [stop.Task, node.LeaveAsked, gone, doing ?? node.RestartAsked];
         var first = await Task.WhenAny(ends);
         await breakingOff.CancelAsync();
         var done = doing is null ? null : await doing;

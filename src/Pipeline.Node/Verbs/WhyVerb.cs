@@ -51,6 +51,8 @@ internal sealed class WhyVerb : Verb
         HindranceKind.Away => "tries again, because of",
         HindranceKind.Gap => "waits for a decision about",
         HindranceKind.Schedule => "runs by schedule",
+        HindranceKind.Doubt => "may lack rows, says",
+        HindranceKind.NoNode => "waits for",
         _ => "has nothing:",
     };
 }

@@ -148,7 +148,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         // It would run when it is resumed, whenever that is.
         if (order is { Kind: OrderKind.Trigger, Target.Table: { } held } && HeldWishes.Of(Wanted).Has(held)) return;
         _running[order.Id] = order.Target;
-        _ = Background.RunAsync(cancel => order.Kind == OrderKind.Restart ? RestartAsync(order, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
+        _ = Background.RunAsync(cancel => order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? OfNodesAsync(order, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
     }
 
     private async ValueTask<(OrderOutcome Outcome, string? Detail)> RunAsync(Order order, CancellationToken cancellationToken)
@@ -159,11 +159,14 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>Recorded as done before it is: the node that starts again may be this one, and would find it waiting each time.</summary>
-    private async ValueTask<(OrderOutcome Outcome, string? Detail)> RestartAsync(Order order, CancellationToken cancellationToken)
+    private async ValueTask<(OrderOutcome Outcome, string? Detail)> OfNodesAsync(Order order, CancellationToken cancellationToken)
     {
-        await _setup.Control.EndAsync(order, OrderOutcome.Done, detail: null, _setup.Node, cancellationToken);
-        return (OrderOutcome.Done, null);
+        var (outcome, detail) = order.Target.Kind == ControlTargetKind.Node && MemberOf(order.Target.Name) is null ? (OrderOutcome.Refused, "no node of the cluster is called so") : (OrderOutcome.Done, (string?)null);
+        await _setup.Control.EndAsync(order, outcome, detail, _setup.Node, cancellationToken);
+        return (outcome, detail);
     }
+
+    private Member? MemberOf(string node) => _cluster.State.Members.FirstOrDefault(member => NodeNames.Of(member.Address) == node);
 
     private void OnOrderEnded(OrderEnded ended)
     {
@@ -174,6 +177,8 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: { Outcome: OrderOutcome.Done } }:
                 _log.Info("Order {Kind} of {Target} by {Who} is done: {Why}", ControlWords.Of(order.Kind), order.Target, order.Who, order.Why);
                 if (order.Kind == OrderKind.Restart) Broadcast(new RestartWork(order.Id, order.Target, order.At));
+                if (order.Kind == OrderKind.Leave) Broadcast(new LeaveWork(order.Id, order.Target.Name, order.At));
+                if (order.Kind == OrderKind.Down && MemberOf(order.Target.Name) is { } gone) _cluster.Down(gone.Address);
                 if (order.Kind == OrderKind.AcceptGap) Broadcast(new LookAgainAt(order.Target.Table!));
                 break;
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: var (outcome, detail) }:

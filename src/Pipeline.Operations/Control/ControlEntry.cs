@@ -1,5 +1,6 @@
 using Apache.Arrow.Types;
 using Pipeline.Core;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Operations.Control;
 
@@ -26,8 +27,9 @@ internal sealed record ControlEntry(long Number, string Entry, string Id, string
         RowForm<ControlEntry>.Column("why", StringType.Default, entry => entry.Why),
         RowForm<ControlEntry>.Column("detail", StringType.Default, entry => entry.Detail),
     ],
-    value => new ControlEntry((long)value("number")!, (string)value("entry")!, (string)value("id")!, (string)value("kind")!, (string)value("target")!, (string?)value("target_kind"), (bool?)value("holds"), (string?)value("parameter"), (string?)value("aim"),
-        (string)value("who")!, RowMoment.Of(value("at")), (string?)value("why"), (string?)value("detail")), entry => entry.Number);
+    value => value("number") is long number && value("entry") is string entry && value("id") is string id && value("kind") is string kind && value("target") is string target && value("at") is LakeTimestamp at
+        ? new ControlEntry(number, entry, id, kind, target, value("target_kind") as string, value("holds") as bool?, value("parameter") as string, value("aim") as string, value("who") as string ?? "", RowMoment.Of(at), value("why") as string, value("detail") as string)
+        : null, entry => entry.Number);
 
     public static ControlEntry Of(long number, Wish wish) =>
         new(number, OfWish, wish.Id, Word(wish.Kind), wish.Target.Name, Word(wish.Target.Kind), wish.Holds, wish.Value, Aim: null, wish.Who, wish.At, wish.Why, Detail: null);
@@ -38,14 +40,14 @@ internal sealed record ControlEntry(long Number, string Entry, string Id, string
     public static ControlEntry Of(long number, OrderEnd end, ControlTarget target) =>
         new(number, OfEnd, end.Id, Word(end.Outcome), target.Name, Word(target.Kind), Holds: null, Value: null, Aim: null, end.Who, end.At, Why: null, end.Detail);
 
-    /// <summary>Of a kind that this release does not know: it is passed by, and stays.</summary>
+    /// <summary>Of a kind that this release does not know, or not as it is written here: it is passed by, and stays.</summary>
     public ControlState AddTo(ControlState state)
     {
         if (Entry == OfEnd && TryWord<OrderOutcome>(Kind) is { } outcome) return state.With(new OrderEnd(Id, outcome, Detail, Who, At));
-        if (TryWord<ControlTargetKind>(TargetKind) is not { } targetKind) return state;
-        var target = new ControlTarget(targetKind, Target);
-        if (Entry == OfWish && TryWord<WishKind>(Kind) is { } wish) return state.With(new Wish(Id, wish, target, Holds == true, Value, Who, At, Why ?? ""));
-        if (Entry == OfOrder && TryWord<OrderKind>(Kind) is { } order) return state.With(new Order(Id, Number, order, target, Aim is { } aim ? ControlPlan.ReadAim(aim) : null, Value, Who, At, Why ?? ""));
+        if (TryWord<ControlTargetKind>(TargetKind) is not { } targetKind || ControlTarget.TryOf(targetKind, Target) is not { } target) return state;
+        if (Entry == OfWish && TryWord<WishKind>(Kind) is { } wish && (wish != WishKind.Schedule || Holds != true || (target.Table is not null && CronSchedule.Is(Value)))) return state.With(new Wish(Id, wish, target, Holds == true, Value, Who, At, Why ?? ""));
+        if (Entry == OfOrder && TryWord<OrderKind>(Kind) is { } order && (Aim is null || ControlPlan.TryReadAim(Aim) is not null))
+            return state.With(new Order(Id, Number, order, target, Aim is { } aim ? ControlPlan.TryReadAim(aim) : null, Value, Who, At, Why ?? ""));
         return state;
     }
 

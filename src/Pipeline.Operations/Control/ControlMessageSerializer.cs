@@ -24,6 +24,7 @@ public sealed class ControlMessageSerializer(ExtendedActorSystem system) : Seria
         ["node-report-1"] = typeof(NodeReport),
         ["desired-work-1"] = typeof(DesiredWork),
         ["restart-work-1"] = typeof(RestartWork),
+        ["leave-work-1"] = typeof(LeaveWork),
         ["look-again-at-1"] = typeof(LookAgainAt),
         ["control-recorded-1"] = typeof(ControlRecorded),
         ["take-unrecorded-1"] = typeof(TakeUnrecorded),

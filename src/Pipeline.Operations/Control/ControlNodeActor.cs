@@ -11,7 +11,8 @@ namespace Pipeline.Operations.Control;
 /// <param name="Control">The singleton, wherever it is.</param>
 /// <param name="Ingest">The node's watch over its workers; null: it has none.</param>
 /// <param name="Restart">Called when an operator wants this node started again.</param>
-internal sealed record ControlNodeSetup(NodeFacts Facts, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, TimeProvider Time);
+/// <param name="Leave">Called when an operator wants it to end.</param>
+internal sealed record ControlNodeSetup(NodeFacts Facts, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time);
 
 /// <summary>
 /// A node's part in what operators want: tells the singleton once a second how the tables are that are worked on here, and has done
@@ -44,6 +45,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         Receive<DesiredWork>(OnDesired);
         Receive<RestartWork>(OnRestart);
         Receive<LookAgainAt>(OnLookAgain);
+        Receive<LeaveWork>(OnLeave);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -101,6 +103,13 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
                 _setup.Restart();
                 break;
         }
+    }
+
+    private void OnLeave(LeaveWork leave)
+    {
+        if (!Context.IsFromCluster(_log, leave, leave.Node) || leave.Node != _setup.Facts.Node || leave.At <= _setup.Facts.StartedAt) return;
+        _log.Warning("This node leaves the cluster and ends: an operator wants it");
+        _setup.Leave();
     }
 
     private void OnLookAgain(LookAgainAt again)

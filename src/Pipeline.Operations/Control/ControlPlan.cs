@@ -47,5 +47,16 @@ public sealed record ControlPlan(string Id, ControlCommand Command, string? Stan
 
     internal static string WriteAim(OrderAim aim) => JsonSerializer.Serialize(aim, Json);
 
-    internal static OrderAim ReadAim(string json) => JsonSerializer.Deserialize<OrderAim>(json, Json)!;
+    /// <summary>Null: it is none.</summary>
+    internal static OrderAim? TryReadAim(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<OrderAim>(json, Json) is { Identity: not null, Positions.IsDefault: false } aim ? aim : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 }

@@ -132,6 +132,10 @@ public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables
 /// <param name="At">When it was ordered: what has started since has started again.</param>
 public sealed record RestartWork(string OrderId, ControlTarget Target, DateTimeOffset At);
 
+/// <summary>From the singleton to every node: one of them commits what is open, leaves the cluster and ends. No answer.</summary>
+/// <param name="At">When it was ordered: a node that has started since is another.</param>
+public sealed record LeaveWork(string OrderId, string Node, DateTimeOffset At);
+
 /// <summary>From the singleton to every node: what halts a table was decided about. No answer.</summary>
 public sealed record LookAgainAt(TableId Table);
 

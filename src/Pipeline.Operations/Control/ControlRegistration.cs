@@ -15,8 +15,9 @@ namespace Pipeline.Operations.Control;
 /// <summary>What a node brings to what operators want of it.</summary>
 /// <param name="Release">Of its program.</param>
 /// <param name="Restart">Called when an operator wants the node started again.</param>
+/// <param name="Leave">Called when an operator wants it to end.</param>
 /// <param name="Control">Of the lake; the singleton reads and writes by it where it is on this node.</param>
-public sealed record ControlServices(PipelineOptions Options, Lake Lake, LakeControl Control, IReadOnlyList<ISource> Sources, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, string Release, Action Restart, TimeProvider Time);
+public sealed record ControlServices(PipelineOptions Options, Lake Lake, LakeControl Control, IReadOnlyList<ISource> Sources, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, string Release, Action Restart, Action Leave, TimeProvider Time);
 
 public static class ControlRegistration
 {
@@ -54,7 +55,7 @@ public static class ControlRegistration
                 var facts = new NodeFacts(node, Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()), services.Release, LakeControl.Whole(time.GetUtcNow()), [.. Cluster.Get(system).SelfRoles.Order(StringComparer.Ordinal)], ConfigurationPrint.Of(options));
                 registry.TryGet<IngestMonitorActor>(out var ingest);
                 var control = registry.Get<ControlActor>();
-                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, time)), MonitorName);
+                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, services.Leave, time)), MonitorName);
                 registry.Register<ControlNodeActor>(monitor);
             });
     }

@@ -18,7 +18,8 @@ public sealed record ControlScope(IReadOnlyCollection<TableId> Tables, IReadOnly
         if (target.Kind == ControlTargetKind.Source && !Sources.Contains(target.Name)) throw Missing("Source", Sources);
         var needed = command.Verb switch
         {
-            ControlVerb.Trigger or ControlVerb.Rebuild when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
+            ControlVerb.Trigger or ControlVerb.Rebuild or ControlVerb.Cancel when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
+            ControlVerb.Leave or ControlVerb.Down when target.Kind != ControlTargetKind.Node => "it is for nodes: host:port, as their log names them",
             ControlVerb.AcceptGap when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
             ControlVerb.Schedule or ControlVerb.Unschedule when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
             ControlVerb.Restart when target.Table?.Layer is Layer.Silver or Layer.Gold => "a Silver or Gold table has nothing that could start again: trigger it",

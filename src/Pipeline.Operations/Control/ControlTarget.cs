@@ -37,5 +37,18 @@ public sealed record ControlTarget(ControlTargetKind Kind, string Name)
         return text.Length > 0 ? Source(text) : throw new FormatException("'' is no target. Write a table (silver/users), a source (app) or a node (host:port).");
     }
 
+    /// <summary>One that was written down; null: it names none of its kind.</summary>
+    internal static ControlTarget? TryOf(ControlTargetKind kind, string name)
+    {
+        try
+        {
+            return Parse(name) is var target && target.Kind == kind ? target : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
     public override string ToString() => Name;
 }

@@ -49,6 +49,9 @@ public sealed class CronSchedule
             new(FaultKind.Invalid, $"Schedule '{text}'", cause, "Write minute, hour, day, month and day of the week, then a time zone: '30 3 * * * Europe/Berlin'.", inner);
     }
 
+    /// <summary>Whether a text is one.</summary>
+    internal static bool Is(string? text) => text is not null && Background.Failure(() => Parse(text)) is null;
+
     /// <summary>The first time after a moment; null: there is none.</summary>
     public DateTimeOffset? Next(DateTimeOffset after) => _times.GetNextOccurrence(after, Zone);
 

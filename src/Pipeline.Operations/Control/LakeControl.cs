@@ -12,6 +12,8 @@ namespace Pipeline.Operations.Control;
 /// <param name="findGaps">What a table and its source do not have in common.</param>
 public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, CancellationToken, Task<IReadOnlyList<SplitGap>>> findGaps, TimeProvider time) : IPipelineControl, IDisposable
 {
+    private static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(10);
+
     private readonly ControlTable _table = new(lake, time);
 
     public void Dispose() => _table.Dispose();
@@ -28,8 +30,12 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         var id = NewId();
         try
         {
-            var state = await StateAsync(cancellationToken);
-            var (aim, changes) = await LookAsync(command, state, cancellationToken);
+            var (state, aim, changes) = await SoonAsync(command.Verb, async cancel =>
+            {
+                var now = await StateAsync(cancel);
+                var (aimed, changed) = await LookAsync(command, now, cancel);
+                return (now, aimed, changed);
+            }, cancellationToken);
             return new Planned(new ControlPlan(id, command, StandingOf(command, state), aim).Write(), command, changes, IsRecordable: true);
         }
         catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(command.Verb))
@@ -49,7 +55,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         try
         {
             var at = Now();
-            return await _table.AppendAsync((state, cancel) => DecideAsync(plan, state, who, why, at, cancel), cancellationToken);
+            return await SoonAsync(plan.Command.Verb, cancel => _table.AppendAsync((state, inner) => DecideAsync(plan, state, who, why, at, inner), cancel), cancellationToken);
         }
         catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(plan.Command.Verb))
         {
@@ -93,6 +99,22 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     /// <summary>Records that an order is over; its first end counts.</summary>
     internal Task EndAsync(Order order, OrderOutcome outcome, string? detail, string who, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
         ValueTask.FromResult((true, state.Waiting.Any(waiting => waiting.Id == order.Id) ? ControlEntry.Of(state.Number + 1, new OrderEnd(order.Id, outcome, detail, who, Now()), order.Target) : null)), cancellationToken);
+
+    /// <summary>What can act without the lake does not wait for it as long as others do. What was written all the same has the id of what acts.</summary>
+    private async Task<T> SoonAsync<T>(ControlVerb verb, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        if (!ActsUnrecorded(verb)) return await work(cancellationToken);
+        using var limit = new CancellationTokenSource(AnswerMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await work(either.Token);
+        }
+        catch (OperationCanceledException e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new PipelineException(FaultKind.Unreachable, $"Lake {lake.Store.Location}", $"it has not answered within {AnswerMax.TotalSeconds} s", "Look whether it is there and what it is busy with.", e);
+        }
+    }
 
     /// <summary>Whoever has seen a word speaks after it, whatever his clock says.</summary>
     private static Wish After(Wish? seen, Wish wish) => seen is null || seen.At < wish.At ? wish : wish with { At = seen.At.AddMicroseconds(1) };
@@ -150,6 +172,9 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
             ControlVerb.Trigger => "runs",
             ControlVerb.Rebuild => "is-rebuilt",
             ControlVerb.Restart => "restarts",
+            ControlVerb.Leave => "leaves",
+            ControlVerb.Cancel => "is-cancelled",
+            ControlVerb.Down => "is-given-up",
             _ => "is-read-again",
         };
         var things = command.Target.Kind != ControlTargetKind.Source ? [command.Target.Name]

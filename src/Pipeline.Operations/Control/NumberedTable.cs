@@ -12,8 +12,9 @@ namespace Pipeline.Operations.Control;
 
 /// <summary>What rows look like in the lake.</summary>
 /// <param name="Columns">By name: how each is written.</param>
-/// <param name="Read">A row, by what its columns hold; a column that the table lacks holds null.</param>
-internal sealed record RowForm<T>((Field Field, Func<T, object?> Value)[] Columns, Func<Func<string, object?>, T> Read, Func<T, long> NumberOf)
+/// <param name="Read">A row, by what its columns hold; a column that the table lacks holds null. Null: it is not as these rows are, and is passed by.</param>
+internal sealed record RowForm<T>((Field Field, Func<T, object?> Value)[] Columns, Func<Func<string, object?>, T?> Read, Func<T, long> NumberOf)
+    where T : class
 {
     public Schema Schema { get; } = new([.. Columns.Select(column => column.Field)], null);
 
@@ -26,7 +27,7 @@ internal sealed record RowForm<T>((Field Field, Func<T, object?> Value)[] Column
         for (var row = 0; row < batch.Length; row++)
         {
             var at = row;
-            yield return Read(name => batch.Schema.GetFieldIndex(name) is >= 0 and var index ? ArrowValue.Of(batch.Column(index), at) : null);
+            if (Read(name => batch.Schema.GetFieldIndex(name) is >= 0 and var index ? ArrowValue.Of(batch.Column(index), at) : null) is { } read) yield return read;
         }
     }
 
@@ -42,7 +43,7 @@ internal sealed record RowForm<T>((Field Field, Func<T, object?> Value)[] Column
 /// <summary>A moment of a row.</summary>
 internal static class RowMoment
 {
-    public static DateTimeOffset Of(object? value) => DateTimeOffset.UnixEpoch.AddTicks(((LakeTimestamp)value!).Microseconds * TimeSpan.TicksPerMicrosecond);
+    public static DateTimeOffset Of(LakeTimestamp value) => Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, value.Microseconds);
 }
 
 /// <summary>

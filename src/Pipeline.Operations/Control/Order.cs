@@ -11,6 +11,15 @@ public enum OrderKind
     Redrive,
     Rebuild,
     Restart,
+
+    /// <summary>A node commits what is open, leaves the cluster and ends.</summary>
+    Leave,
+
+    /// <summary>A node that does not answer is given up.</summary>
+    Down,
+
+    /// <summary>The run of a table that goes on is interrupted and planned anew.</summary>
+    Cancel,
 }
 
 /// <summary>How an order ended.</summary>

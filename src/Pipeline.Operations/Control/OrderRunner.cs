@@ -9,6 +9,9 @@ internal interface IOrderWork
     /// <summary>Has a Silver or Gold table run.</summary>
     ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken);
 
+    /// <summary>Interrupts the run of a Silver or Gold table that goes on; it is planned anew.</summary>
+    ValueTask CancelAsync(TableId table, CancellationToken cancellationToken);
+
     /// <summary>Makes a Silver or Gold table anew; cut off and begun again it goes on.</summary>
     ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken);
 
@@ -36,11 +39,16 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
             if (order.Kind != OrderKind.Rebuild || await OrderMarks.IsRebuiltSinceAsync(table!, order, cancellationToken)) return await EndAsync();
         }
 
+        // Begun again it might meet another run.
+        if (isBegun && order.Kind == OrderKind.Cancel) return await EndAsync();
         if (table is not null && !isBegun) await OrderMarks.BeginAsync(table, order, time, cancellationToken);
         switch (order.Kind)
         {
             case OrderKind.Trigger:
                 await work.TriggerAsync(id, cancellationToken);
+                break;
+            case OrderKind.Cancel:
+                await work.CancelAsync(id, cancellationToken);
                 break;
             case OrderKind.Rebuild:
                 await work.RebuildAsync(id, cancellationToken);

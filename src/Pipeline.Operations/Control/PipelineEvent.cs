@@ -1,5 +1,6 @@
 using Apache.Arrow.Types;
 using Pipeline.Core;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Operations.Control;
 
@@ -54,6 +55,6 @@ public sealed record PipelineEvent(long Number, string Id, DateTimeOffset At, Pi
         RowForm<PipelineEvent>.Column("next_step", StringType.Default, happened => happened.NextStep),
     ],
     // Of a kind that this release does not know: who is called reads the rest.
-    value => new PipelineEvent((long)value("number")!, (string)value("id")!, RowMoment.Of(value("at")), ControlWords.TryRead<PipelineEventKind>((string?)value("kind")) ?? PipelineEventKind.Halted, (string)value("thing")!,
-        (string)value("who")!, (string)value("what")!, (string?)value("next_step")), happened => happened.Number);
+    value => value("number") is long number && value("id") is string id && value("at") is LakeTimestamp at && value("thing") is string thing && ControlWords.TryRead<PipelineEventKind>(value("kind") as string) is { } kind
+        ? new PipelineEvent(number, id, RowMoment.Of(at), kind, thing, value("who") as string ?? "", value("what") as string ?? "", value("next_step") as string) : null, happened => happened.Number);
 }

@@ -17,12 +17,9 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
     /// <summary>The coordinator answers sooner, but for one that is on its way to another node.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public async ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken)
-    {
-        var answer = await coordinator.TryAskAsync<object>(new TriggerTable(table), Patience, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Unreachable, "The coordinator of Silver and Gold", $"it has not answered within {Patience.TotalSeconds} s", "Look whether a node with the role transform runs.");
-        if (answer is UnknownTable) throw new PipelineException(FaultKind.Missing, $"Table {table}", "the node that coordinates does not have it in its configuration", "Start all nodes with the same configuration.");
-    }
+    public ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken) => TellAsync(table, new TriggerTable(table), cancellationToken);
+
+    public ValueTask CancelAsync(TableId table, CancellationToken cancellationToken) => TellAsync(table, new CancelTable(table), cancellationToken);
 
     public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) =>
         await RebuildTable.RunAsync(new RebuildTableRequest([table]), graph, options, lake, time, _ => { }, cancellationToken);
@@ -38,4 +35,11 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
     /// <summary>What a Bronze table and its source do not have in common.</summary>
     public static async Task<IReadOnlyList<SplitGap>> GapsAsync(Lake lake, IReadOnlyList<ISource> sources, TableId table, CancellationToken cancellationToken) =>
         sources.FirstOrDefault(source => source.Name == table.Source) is { } source ? await GapAcceptance.FindAsync(lake, source, table, cancellationToken) : [];
+
+    private async ValueTask TellAsync(TableId table, object order, CancellationToken cancellationToken)
+    {
+        var answer = await coordinator.TryAskAsync<object>(order, Patience, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Unreachable, "The coordinator of Silver and Gold", $"it has not answered within {Patience.TotalSeconds} s", "Look whether a node with the role transform runs.");
+        if (answer is UnknownTable) throw new PipelineException(FaultKind.Missing, $"Table {table}", "the node that coordinates does not have it in its configuration", "Start all nodes with the same configuration.");
+    }
 }

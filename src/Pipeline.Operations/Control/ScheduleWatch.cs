@@ -13,6 +13,7 @@ internal sealed class ScheduleWatch(Lake lake, IOrderWork work, TimeProvider tim
 {
     private readonly ConcurrentDictionary<TableId, DateTimeOffset> _begun = [];
     private readonly ConcurrentDictionary<TableId, byte> _looking = [];
+    private readonly ConcurrentDictionary<TableId, string> _failures = [];
 
     /// <summary>Looks whether a table's time has come, and has it run if so. Returns at once.</summary>
     public void Follow(Wish wish, CancellationToken stopping)
@@ -22,7 +23,9 @@ internal sealed class ScheduleWatch(Lake lake, IOrderWork work, TimeProvider tim
         Background.Start(cancel => FollowAsync(wish, table, cancel), failure =>
         {
             _looking.TryRemove(table, out _);
-            if (failure is not null) failed(table, failure);
+            // Once for each reason: it is looked at again with each look.
+            if (failure is null) _failures.TryRemove(table, out _);
+            else if (_failures.GetValueOrDefault(table) is var told && (_failures[table] = failure.Message) != told) failed(table, failure);
         }, stopping);
     }
 

@@ -30,6 +30,12 @@ public enum HindranceKind
     /// <summary>It runs at certain times only.</summary>
     Schedule,
 
+    /// <summary>Its source may have rows that are passed by, though it is read on.</summary>
+    Doubt,
+
+    /// <summary>No node says anything.</summary>
+    NoNode,
+
     /// <summary>It was made, and nothing has come for it yet, or it was not made.</summary>
     Nothing,
 }
@@ -53,17 +59,23 @@ public sealed record WhyTableResult(TableSummary Table, IReadOnlyList<TableId> I
 /// <summary>What a table is doing, since when, what it waits for and what would help: by the lake, so that no node need run.</summary>
 public static class WhyTable
 {
+    /// <summary>Nodes say it once a minute.</summary>
+    private static readonly TimeSpan SilentAfter = TimeSpan.FromMinutes(5);
+
     /// <exception cref="PipelineException">It is not configured, or the lake cannot be read.</exception>
     public static async Task<WhyTableResult> RunAsync(WhyTableRequest request, PipelineOptions options, Lake lake, LakeControl control, TimeProvider time, CancellationToken cancellationToken)
     {
         var (table, now) = (request.Table, time.GetUtcNow());
         ControlScope.Of(options).Require(new ControlCommand(ControlVerb.Pause, ControlTarget.Of(table)));
-        var told = (await LakeStatus.TryReadAsync(lake.Store, cancellationToken))?.Tables.DistinctBy(one => one.Table).ToDictionary(one => one.Table) ?? [];
+        var status = await LakeStatus.TryReadAsync(lake.Store, cancellationToken);
+        var told = status?.Tables.DistinctBy(one => one.Table).ToDictionary(one => one.Table) ?? [];
         var state = await control.StateAsync(cancellationToken);
         var summaries = new Dictionary<TableId, TableSummary>();
         var chain = Chain(table, options.Graph);
         foreach (var id in chain) summaries[id] = await SummarizeAsync(id, lake, told.GetValueOrDefault(id), options, now, cancellationToken);
-        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table))],
+        Hindrance[] silent = status is not null && now.Since(status.At) < SilentAfter ? []
+            : [new Hindrance(table, HindranceKind.NoNode, "the pipeline's nodes", "none has said how the tables are for long", "Look whether a node with the role transform runs and reaches the lake, and start one if none does.", status?.At, ["run"])];
+        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table))],
             [.. state.Waiting.Where(order => order.Target == ControlTarget.Of(table))], NextOf(table, state, now));
     }
 
@@ -81,6 +93,7 @@ public static class WhyTable
                 : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.NextStep, fault.At, HelpOf(id, fault.Kind));
         else if (table.Version is null)
             yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
+        if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
         if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
             yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);
     }

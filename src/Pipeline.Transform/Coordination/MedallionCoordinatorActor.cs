@@ -185,6 +185,7 @@ public sealed class MedallionCoordinatorActor : ReceiveActor, IWithTimers, IWith
         Receive<LookAgain>(OnLookAgain);
         Receive<PauseTable>(pause => Obey(pause.Table, pause));
         Receive<ResumeTable>(resume => Obey(resume.Table, resume));
+        Receive<CancelTable>(cancel => Obey(cancel.Table, cancel));
         Receive<Status.Failure>(failure => Background.ThrowIfAny(failure.Cause));
         Receive<SubscribeAck>(_ => { });
         Receive<GetEverything>(_ => Sender.Tell(_state.ToSnapshot()));

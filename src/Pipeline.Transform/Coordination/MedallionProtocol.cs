@@ -28,6 +28,9 @@ public sealed record PauseTable(TableId Table);
 
 public sealed record ResumeTable(TableId Table);
 
+/// <summary>Interrupts the run of a table that goes on, if one does; it is planned anew. Answer: <see cref="Accepted"/> or <see cref="UnknownTable"/>.</summary>
+public sealed record CancelTable(TableId Table);
+
 public sealed record Accepted(TableId Table);
 
 public sealed record UnknownTable(TableId Table, TableId[] Known);

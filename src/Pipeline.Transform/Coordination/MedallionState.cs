@@ -148,6 +148,7 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         LookAgain => Decision.Of(state.TryFailed(now)),
         PauseTable pause => new Decision(state, [new TablePaused(pause.Table, now)], []),
         ResumeTable resume => new Decision(state, [new TableResumed(resume.Table, now)], []),
+        CancelTable cancel => state.OnCancel(cancel, now),
         _ => throw new ArgumentException($"Unknown message {message.GetType().Name}.", nameof(message)),
     };
 
@@ -337,6 +338,14 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         var isTriedAgain = fault.IsTriedAgain || fault.Kind == FaultKind.TooLarge;
         var isFinal = !isTriedAgain || Options.Retry.Next(table.FailedAttempts + 1) is null;
         return new Decision(free, [new JobFailed(ended.Table, now, run, fault.ToString(), isFinal, ended.IsRuleBroken)], []);
+    }
+
+    /// <summary>What its node still tells of it is of a run that nobody waits for.</summary>
+    private Decision OnCancel(CancelTable cancel, DateTimeOffset now)
+    {
+        if (Find(cancel.Table) is not { Running: { } pins }) return Decision.Of(this);
+        return new Decision(Free(cancel.Table), [new JobDropped(cancel.Table, now, pins.Run, "an operator has cancelled it")],
+            Runners.Assigned.TryGetValue(cancel.Table, out var runner) ? [new MedallionEffect.Cancel(pins, runner)] : []);
     }
 
     /// <summary>Not one that has been told before, nor of a run that was given up.</summary>

@@ -24,6 +24,7 @@ public sealed class TransformMessageSerializer(ExtendedActorSystem system) : Ser
         ["look-again-1"] = typeof(LookAgain),
         ["pause-table-1"] = typeof(PauseTable),
         ["resume-table-1"] = typeof(ResumeTable),
+        ["cancel-table-1"] = typeof(CancelTable),
         ["accepted-1"] = typeof(Accepted),
         ["unknown-table-1"] = typeof(UnknownTable),
         ["job-requested-1"] = typeof(JobRequested),

@@ -155,7 +155,10 @@ public sealed class ControlSpec : IAsyncLifetime
         Assert.Equal(ExitCode.Done, (await SayAsync(second, "pause", Clicks)).ExitCode);
         await second.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
         Assert.Equal(2, (await second.Control.StatusAsync(Cancel))!.Nodes.Count);
+        var address = first.Address;
 
+        Assert.Equal(ExitCode.Done, (await SayAsync(second, "cluster", "leave", address)).ExitCode);
+        await first.LeaveAsked.WaitAsync(TimeSpan.FromMinutes(4), Cancel);
         await first.DisposeAsync();
 
         await second.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused && line.Nodes.ContainsKey(second.Address) && line.Nodes.Count == 1);
@@ -163,6 +166,9 @@ public sealed class ControlSpec : IAsyncLifetime
         Assert.Equal(10, await RowsAsync(second, Clicks));
         Assert.Equal(ExitCode.Done, (await SayAsync(second, "resume", Clicks)).ExitCode);
         await second.WaitForRowsAsync(Clicks, 15);
+        // Nobody is left of that name.
+        Assert.Equal(ExitCode.Done, (await SayAsync(second, "cluster", "down", address)).ExitCode);
+        await second.WaitForControlAsync(state => state.Orders is [{ Outcome: OrderOutcome.Done }, { Outcome: OrderOutcome.Refused }]);
     }
 
     private static Task<NodeRun> RunAsync(RunningNode node, params string[] args) => NodeRun.OfAsync([.. args, "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json"]);

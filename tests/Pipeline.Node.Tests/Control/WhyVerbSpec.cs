@@ -59,6 +59,19 @@ public sealed class WhyVerbSpec : IDisposable
     }
 
     [Fact]
+    public async Task That_no_node_says_anything_is_told_and_what_a_source_may_lack()
+    {
+        await _lake.AppendAsync(Silver, "a");
+        await _lake.AppendAsync(People, "a");
+        var said = _lake.Time.GetUtcNow() - TimeSpan.FromMinutes(6);
+        await new LakeStatus(said, [new ToldTable(People, 0, said, 7_200, Fault: null) { Doubt = new ToldFault(said, FaultKind.Gap, "Topic people", "it is shorter than it was", "Look at the topic.") }]).WriteAsync(_lake.Lake.Store, Cancel);
+
+        var rows = JsonNode.Parse((await RunAsync("why", Silver.ToString(), "-o", "json")).Data)!.AsArray();
+
+        Assert.Equal([("no-node", "run"), ("doubt", $"resume {People}")], rows.Select(row => ((string)row!["kind"]!, (string)row["help"]!)));
+    }
+
+    [Fact]
     public async Task A_schedule_is_told_with_its_next_time()
     {
         await _lake.AppendAsync(Silver, "a");

@@ -48,6 +48,9 @@ internal sealed class RunningNode : IAsyncDisposable
     /// <summary>Its door for operators.</summary>
     public RunningControl Control => _host!.Control;
 
+    /// <summary>Done when an operator wants it to end.</summary>
+    public Task LeaveAsked => _host!.LeaveAsked;
+
     /// <summary>Done when an operator wants it to start again.</summary>
     public Task RestartAsked => _host!.RestartAsked;
 

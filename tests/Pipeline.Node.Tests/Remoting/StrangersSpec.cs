@@ -43,7 +43,7 @@ public sealed class StrangersSpec : IAsyncLifetime
         var table = await TableAsync();
         await using var stranger = new Stranger();
         var attempts = Attempts().ToList();
-        Assert.Equal(68, attempts.Count);
+        Assert.Equal(70, attempts.Count);
         Assert.Distinct(attempts);
 
         foreach (var (path, serializer, manifest, text, said) in attempts)
@@ -170,7 +170,7 @@ public sealed class StrangersSpec : IAsyncLifetime
         yield return (coordinator, 4202, "job-ended-1", ended, "JobEnded");
         yield return ($"{coordinator}/coordinator/runners", 4202, "job-ended-1", ended, "JobEnded");
         yield return ($"{coordinator}/coordinator/runners", 4202, "running-jobs-1", $$"""{"jobs":[{{pins}}]}""", "RunningJobs");
-        foreach (var order in (string[])["pause", "resume", "trigger"])
+        foreach (var order in (string[])["pause", "resume", "trigger", "cancel"])
             yield return (coordinator, 4202, $"{order}-table-1", """{"table":"silver/orders"}""", $"{char.ToUpperInvariant(order[0])}{order[1..]}Table");
         yield return (coordinator, 4202, "look-again-1", "{}", "LookAgain");
         const string control = "/user/pipeline-control/pipeline-control";
@@ -179,6 +179,7 @@ public sealed class StrangersSpec : IAsyncLifetime
         [
             ("/user/control-monitor", "desired-work-1", """{"singleton":"x","number":9,"tables":["bronze/shop/orders"],"sources":["shop"],"nodes":[],"scheduled":[],"unrecorded":[]}""", "DesiredWork"),
             ("/user/control-monitor", "restart-work-1", """{"orderId":"o","target":{"kind":"source","name":"shop"},"at":"9999-01-01T00:00:00Z"}""", "RestartWork"),
+            ("/user/control-monitor", "leave-work-1", """{"orderId":"o","node":"127.0.0.1:1","at":"9999-01-01T00:00:00Z"}""", "LeaveWork"),
             ("/user/control-monitor", "look-again-at-1", """{"table":"bronze/shop/orders"}""", "LookAgainAt"),
             (control, "take-unrecorded-1", $$"""{"wish":{{wish}} }""", "TakeUnrecorded"),
             (control, "restart-unrecorded-1", """{"order":{"id":"o","number":0,"kind":"restart","target":{"kind":"source","name":"shop"},"who":"x","at":"9999-01-01T00:00:00Z","why":"y"}}""", "RestartUnrecorded"),

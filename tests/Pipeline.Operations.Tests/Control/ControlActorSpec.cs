@@ -67,6 +67,8 @@ public sealed class ControlActorSpec : IDisposable
             if (IsAway) throw new PipelineException(FaultKind.Unreachable, "The coordinator", "it has not answered", "Look whether it runs.");
         }
 
+        public ValueTask CancelAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
         public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
         public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException();

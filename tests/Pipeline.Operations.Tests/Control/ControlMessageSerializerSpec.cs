@@ -27,6 +27,7 @@ public sealed class ControlMessageSerializerSpec
         new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"] },
         Desired,
         new RestartWork("o1", ControlTarget.Node("10.0.0.5:4053"), At),
+        new LeaveWork("o1", "10.0.0.5:4053", At),
         new LookAgainAt(Users), new ControlRecorded(), new TakeUnrecorded(Said),
         new RestartUnrecorded(new Order("o1", 0, OrderKind.Restart, ControlTarget.Of(Users), Aim: null, Value: null, "anna", At, "it hangs")),
         new UnrecordedTaken("a1"), new GetPipeline(Users),

@@ -205,6 +205,28 @@ public sealed class LakeControlSpec : IDisposable
         Assert.Equal(ControlState.None, await _control.StateAsync(Cancel));
     }
 
+    [Fact]
+    public async Task What_others_wrote_into_the_record_is_passed_by_and_keeps_nothing_that_was_said()
+    {
+        await SayAsync(ControlVerb.Pause, "app", "first");
+        using (var table = new NumberedTable<ControlEntry>(_lake, ControlTable.Id, ControlEntry.Form, "CONTROL", _time))
+        {
+            var entry = new ControlEntry(0, "wish", "x", "paused", "app", "source", Holds: true, Value: null, Aim: null, "mallory", _time.GetUtcNow().AddYears(1), "y", Detail: null);
+            ControlEntry[] strange =
+            [
+                entry with { Target = "no/such/kind/of/table", TargetKind = "table" }, entry with { TargetKind = "galaxy" }, entry with { Kind = "forgotten" }, entry with { Entry = "song" }, entry with { Kind = "schedule", Target = "silver/users", TargetKind = "table", Value = "whenever" },
+                entry with { Entry = "order", Kind = "trigger", Target = "silver/users", TargetKind = "table", Aim = "{" }, entry with { Entry = "end", Id = "nobody's", Kind = "done" }, entry with { Kind = "schedule", Value = "0 0 * * *" },
+            ];
+            foreach (var one in strange) await table.AppendAsync((read, _) => ValueTask.FromResult((true, System.Collections.Immutable.ImmutableArray.Create(one with { Number = read.Number + 1 }))), Cancel);
+        }
+
+        using var other = Door();
+        Assert.Equal("first", Assert.Single((await other.StateAsync(Cancel)).Wishes).Why);
+        Assert.Empty((await other.StateAsync(Cancel)).Orders);
+        Assert.IsType<Applied.Recorded>(await SayAsync(ControlVerb.Resume, "app", "over"));
+        Assert.Empty((await other.StateAsync(Cancel)).Wishes);
+    }
+
     private static ControlCommand Command(ControlVerb verb, string target) => new(verb, ControlTarget.Parse(target));
 
     private async Task<Applied> SayAsync(ControlVerb verb, string target, string why) =>

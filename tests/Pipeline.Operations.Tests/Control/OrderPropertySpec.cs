@@ -101,6 +101,8 @@ public sealed class OrderPropertySpec
 
         public async ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken) => await DoAsync(table, "MERGE", cancellationToken);
 
+        public ValueTask CancelAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing runs.");
+
         public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => await DoAsync(table, "REBUILD", cancellationToken);
 
         public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException("There are no gaps.");

@@ -377,6 +377,24 @@ public sealed class RunnerAssignmentSpec : MedallionScene
     }
 
     [Fact]
+    public void A_run_that_is_cancelled_is_interrupted_and_planned_anew_and_its_end_is_nothing_to_anybody()
+    {
+        State = Alone(Options, Now);
+        Answered(Node);
+        Tick();
+        Planned(Users, 1);
+        var pins = RunOf(Users)!;
+
+        Assert.Equal(["cancel silver/users#1 on " + Node], Decide(new CancelTable(Users)));
+        Assert.Empty(Decide(new CancelTable(Users)));
+        Assert.Empty(Decide(new JobEnded(Users, pins, new JobResult(Users, 1, 7, 1, null, TimeSpan.Zero), null)));
+
+        Assert.Equal(TableActivity.Waiting, Status(Users).Activity);
+        Now += Options.IntervalMin;
+        Assert.Contains("plan silver/users", Tick());
+    }
+
+    [Fact]
     public void A_node_that_operators_want_held_is_given_no_run()
     {
         const string held = "akka.tcp://pipeline@10.0.0.5:4053";

@@ -33,7 +33,7 @@ public sealed class TransformMessageSerializerSpec
         new TableAdvanced(Users, 7, 100, At),
         new GetMedallionStatus(),
         new MedallionStatus([new TableStatus(Users, TableActivity.BackingOff, 3, 7, 100, At, TimeSpan.FromSeconds(1.5), At, 5, At, 2, "no space is left")]),
-        new TriggerTable(Users), new LookAgain(), new PauseTable(Users), new ResumeTable(Users),
+        new TriggerTable(Users), new LookAgain(), new PauseTable(Users), new ResumeTable(Users), new CancelTable(Users),
         new Accepted(Users), new UnknownTable(TableId.Silver("user"), [Users]),
         new JobRequested(Users, At, Pins),
         new JobSucceeded(Users, At, 3, 8, 101, TimeSpan.FromMilliseconds(250)),
