@@ -33,7 +33,7 @@ internal sealed class DemoVerb : Verb
         _rate = Add(new Option<int?>("--rate") { Description = "Rows and events a second, of all tables together.", HelpName = "N" });
         _rate.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int?>() is < 1) result.AddError("--rate must be at least 1.");
+            if (TypedValue.Is(result.GetValueOrDefault<int?>, rate => rate is < 1)) result.AddError("--rate must be at least 1.");
         });
         _engine = Add(new Option<string>("--engine")
         {
@@ -43,6 +43,8 @@ internal sealed class DemoVerb : Verb
     }
 
     protected override string DefaultConfig(SymbolResult asked) => DemoEngine.Of(asked.GetValue(_engine) ?? DemoEngine.DuckDb.Name).ConfigFile;
+
+    protected override bool HasRows => false;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -62,7 +64,7 @@ internal sealed class DemoVerb : Verb
         await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, cancellationToken);
 
         var outcome = isLive ? await RunLiveAsync(session, context, cancellationToken) : await session.RunAsync(new PlainDisplay(context.Messages), cancellationToken);
-        return DemoReportPrinter.Print(outcome, directory.Lake, settings.Engine, context, invocation.Format);
+        return DemoReportPrinter.Print(outcome, directory.Lake, settings.Engine, invocation);
     }
 
     private static async Task<DemoOutcome> RunLiveAsync(DemoSession session, NodeContext context, CancellationToken cancellationToken)

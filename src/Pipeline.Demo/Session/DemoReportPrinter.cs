@@ -10,9 +10,10 @@ namespace Pipeline.Demo.Session;
 internal static class DemoReportPrinter
 {
     /// <returns>The exit code.</returns>
-    public static int Print(DemoOutcome outcome, string lake, DemoEngine engine, NodeContext context, OutputFormat format)
+    public static int Print(DemoOutcome outcome, string lake, DemoEngine engine, Invocation invocation)
     {
-        if (format == OutputFormat.Json) context.Data.WriteLine(JsonSerializer.Serialize(Document(outcome, lake), Listing.Json));
+        var context = invocation.Context;
+        if (invocation.Format == OutputFormat.Json) foreach (var (name, value) in JsonSerializer.SerializeToNode(Document(outcome, lake), Listing.Json)!.AsObject()) invocation.Answer.Take(name, value);
         else PrintForPeople(outcome, context);
 
         context.Messages.WriteLine(Verdict(outcome, lake, engine));
@@ -53,16 +54,16 @@ internal static class DemoReportPrinter
     {
         var tables = new Listing("table", "generated", "dead letters", "bronze", "silver", "quarantined", "superseded");
         foreach (var table in report.Tables) tables.Add(table.Table, table.Generated, table.DeadLetters, table.Bronze, table.Silver, table.Quarantined, table.Superseded);
-        tables.Print(context, OutputFormat.Table);
+        tables.PrintTable(context);
 
         var dirt = new Listing("dirt planted", "rule", "severity", "rows found");
         foreach (var planted in report.Dirt) dirt.Add(planted.Table, planted.Rule, planted.Severity, planted.Rows);
-        dirt.Print(context, OutputFormat.Table);
+        dirt.PrintTable(context);
 
         var gold = new Listing("table", "rows", "totals");
         foreach (var table in report.Gold)
             gold.Add(table.Table, table.Rows, string.Join(", ", table.Totals.Select(total => $"{total.Key} = {total.Value}")));
-        gold.Print(context, OutputFormat.Table);
+        gold.PrintTable(context);
     }
 
     private static string Verdict(DemoOutcome outcome, string lake, DemoEngine engine)

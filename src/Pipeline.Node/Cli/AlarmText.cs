@@ -9,9 +9,9 @@ internal static class AlarmText
     public static void Print(Invocation invocation, AlarmPlan plan)
     {
         var listing = new Listing("alarm", "change", "fields");
-        foreach (var alarm in plan.Alarms.Where(alarm => alarm.Kind != PlannedAlarmKind.Stay || invocation.Format == OutputFormat.Json))
-            listing.Add(alarm.Name, alarm.Kind.ToString().ToLowerInvariant(), string.Join(", ", alarm.Fields));
+        foreach (var alarm in plan.Alarms.Where(alarm => alarm.Kind != PlannedAlarmKind.Stay || invocation.Format != OutputFormat.Table))
+            listing.Add(alarm.Name, alarm.Kind.ToString().ToLowerInvariant(), Cell.List(alarm.Fields));
         if (!plan.HasChanges) invocation.Context.Messages.WriteLine($"CloudWatch has the {plan.Alarms.Count} alarms as they should be.");
-        if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
+        invocation.Print(listing);
     }
 }

@@ -19,7 +19,8 @@ internal static class CommandLine
                 context.Messages.WriteLine($"There is no verb '{wrong}'{SettingsReader.Nearest(wrong, root.Subcommands.Select(verb => verb.Name))}");
             else
                 foreach (var error in result.Errors) context.Messages.WriteLine(error.Message);
-            context.Messages.WriteLine($"See '{NameOf(result.CommandResult)} --help'.");
+            context.Messages.WriteLine($"See '{PathOf(result.CommandResult)} --help'.");
+            if (IsForPrograms(args)) AnswerUsage(context, result);
             return ExitCode.Usage;
         }
 
@@ -69,11 +70,16 @@ internal static class CommandLine
         return group;
     }
 
-    private static string NameOf(CommandResult result)
+    private static string PathOf(CommandResult result) => $"pipeline {VerbName.Of(result)}".TrimEnd();
+
+    /// <summary>Nothing was parsed: what is there is looked at as it was typed.</summary>
+    private static bool IsForPrograms(string[] args) =>
+        args.Zip(args.Skip(1)).Any(pair => pair is ("-o" or "--output", "json")) || args.Any(arg => arg is "-o=json" or "--output=json" or "-o:json" or "--output:json" or "-ojson");
+
+    private static void AnswerUsage(NodeContext context, ParseResult result)
     {
-        var names = new Stack<string>();
-        for (SymbolResult? part = result; part is CommandResult command; part = command.Parent)
-            names.Push(command.Command is RootCommand ? "pipeline" : command.Command.Name);
-        return string.Join(' ', names);
+        var answer = new Answer(VerbName.Of(result.CommandResult));
+        foreach (var error in result.Errors) answer.Take(new ToldError("usage", PathOf(result.CommandResult), error.Message.TrimEnd('.'), $"See '{PathOf(result.CommandResult)} --help'."));
+        answer.Write(context.Data, ExitCode.Usage);
     }
 }

@@ -32,6 +32,14 @@ internal static class Faults
         }
     }
 
+    /// <summary>The same for programs.</summary>
+    public static IEnumerable<ToldError> Of(NodeContext context, Exception error) => error switch
+    {
+        ConfigurationException configuration => configuration.Problems.Select(problem => new ToldError("configuration", problem.Path, problem.Message, NextStep: null, $"{problem.Location}")),
+        OperationCanceledException when context.Interruption is { Signal: not null } => [new ToldError("interrupted", "pipeline", "it was interrupted", NextStep: null)],
+        _ => [ToldError.Of(Fault.Of("pipeline", error))],
+    };
+
     /// <summary>The tables of which a verb's work could not be done, a line for each reason; the code of the first.</summary>
     public static int Report(NodeContext context, IReadOnlyList<FailedTable> failed)
     {

@@ -5,6 +5,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Control;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Operations.Tables;
@@ -52,7 +53,23 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     /// <summary>A bucket needs the settings of lake.s3, a directory needs none. Null: none was named.</summary>
     private string? NamedDirectory => LakeLocation is { } location && !S3Location.IsS3(location) ? location : null;
 
-    public void Print(Listing listing) => listing.Print(Context, Format);
+    /// <summary>What a program is answered, where one asks.</summary>
+    public required Answer Answer { get; init; }
+
+    /// <summary>For people and as comma-separated values at once, for programs with what else they are answered.</summary>
+    public void Print(Listing listing)
+    {
+        if (Format == OutputFormat.Json) Answer.Take(listing);
+        else if (Format == OutputFormat.Csv) listing.PrintCsv(Context.Data);
+        else listing.PrintTable(Context);
+    }
+
+    /// <summary>The tables of which a verb's work could not be done, each reason once; the code of the first.</summary>
+    public int Report(IReadOnlyList<FailedTable> failed)
+    {
+        foreach (var table in failed) Answer.Take(ToldError.Of(table.Fault));
+        return Faults.Report(Context, failed);
+    }
 
     public ILoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level, LogFormat ?? Operations.Options.LogFormat.Text);
 }

@@ -12,10 +12,11 @@ internal enum OutputFormat
 {
     Table,
     Json,
+    Csv,
 }
 
-/// <summary>Rows of one shape, printed as a table for people or as a JSON array of objects for programs.</summary>
-internal sealed class Listing(params string[] columns)
+/// <summary>Rows of one shape: a table for people, objects or lines of comma-separated values for programs.</summary>
+internal sealed class Listing(params Column[] columns)
 {
     private readonly List<object?[]> _rows = [];
 
@@ -30,6 +31,8 @@ internal sealed class Listing(params string[] columns)
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private static readonly JsonSerializerOptions OnOneLine = new(Json) { WriteIndented = false };
+
     public int Count => _rows.Count;
 
     public void Add(params object?[] row)
@@ -38,22 +41,37 @@ internal sealed class Listing(params string[] columns)
         _rows.Add(row);
     }
 
-    /// <summary>An empty table prints nothing; empty JSON is <c>[]</c>.</summary>
-    public void Print(NodeContext context, OutputFormat format)
+    /// <summary>For people; an empty table prints nothing.</summary>
+    public void PrintTable(NodeContext context)
     {
-        if (format == OutputFormat.Json) PrintJson(context.Data);
-        else if (Count > 0) PrintTable(context.DataConsole());
+        if (Count > 0) PrintTable(context.DataConsole());
     }
 
-    public JsonArray ToJson() => new([.. _rows.Select(row => (JsonNode)new JsonObject(
-        columns.Zip(row, (column, value) => KeyValuePair.Create(column.Replace(' ', '_'), ToJson(value)))))]);
+    /// <summary>RFC 4180, with the columns' names first: what is no single value is a document of JSON.</summary>
+    public void PrintCsv(TextWriter writer)
+    {
+        Write(columns.Where(column => column.Name is not null).Select(column => column.Name!));
+        foreach (var row in _rows) Write(Named(row).Select(cell => Csv(cell.Value)));
+
+        void Write(IEnumerable<string> cells) => writer.Write($"{string.Join(',', cells.Select(Quoted))}\r\n");
+    }
+
+    public JsonArray ToJson() => new([.. _rows.Select(row => (JsonNode)new JsonObject(Named(row).Select(cell => KeyValuePair.Create(cell.Name, cell.Value))))]);
 
     /// <summary>A decimal keeps all of its digits.</summary>
-    private static JsonNode? ToJson(object? value) => value is SqlDecimal number ? JsonNode.Parse(number.ToString()) : JsonSerializer.SerializeToNode(value, Json);
+    public static JsonNode? ToJson(object? value) => value switch
+    {
+        Cell cell => cell.Value?.DeepClone(),
+        TimeSpan span => Math.Round(span.TotalSeconds, 6),
+        SqlDecimal number => JsonNode.Parse(number.ToString()),
+        JsonNode node => node.DeepClone(),
+        _ => JsonSerializer.SerializeToNode(value, Json),
+    };
 
     public static string Format(object? value) => value switch
     {
         null => "",
+        Cell cell => cell.Text ?? "",
         long or int => ((IFormattable)value).ToString("#,0", CultureInfo.InvariantCulture),
         double number => number.ToString("#,0.##", CultureInfo.InvariantCulture),
         bool flag => flag ? "yes" : "no",
@@ -72,18 +90,36 @@ internal sealed class Listing(params string[] columns)
 
     private static bool IsNumber(object? value) => value is long or int or double or TimeSpan;
 
-    private void PrintJson(TextWriter writer) => writer.WriteLine(ToJson().ToJsonString(Json));
+    private IEnumerable<(string Name, JsonNode? Value)> Named(object?[] row)
+    {
+        foreach (var (column, value) in columns.Zip(row))
+        {
+            if (column.Name is not { } name) continue;
+            if (value is TimeSpan && !name.EndsWith("_seconds", StringComparison.Ordinal)) throw new InvalidOperationException($"Column {name} holds durations: its name is to end in _seconds.");
+            yield return (name, ToJson(value));
+        }
+    }
+
+    private static string Csv(JsonNode? value) => value switch
+    {
+        null => "",
+        JsonValue single when single.GetValueKind() == JsonValueKind.String => (string)single!,
+        _ => value.ToJsonString(OnOneLine),
+    };
+
+    private static string Quoted(string cell) => cell.AsSpan().IndexOfAny("\",\r\n") < 0 ? cell : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private void PrintTable(IAnsiConsole console)
     {
         var table = new Table().Border(TableBorder.Simple);
-        for (var i = 0; i < columns.Length; i++)
+        int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => columns[i].Title is not null)];
+        foreach (var i in shown)
         {
             var isNumber = _rows.Exists(row => IsNumber(row[i])) && _rows.TrueForAll(row => row[i] is null || IsNumber(row[i]));
-            table.AddColumn(new TableColumn(Markup.Escape(columns[i])) { Alignment = isNumber ? Justify.Right : Justify.Left });
+            table.AddColumn(new TableColumn(Markup.Escape(columns[i].Title!)) { Alignment = isNumber ? Justify.Right : Justify.Left });
         }
 
-        foreach (var row in _rows) table.AddRow(row.Select(value => new Text(Format(value))));
+        foreach (var row in _rows) table.AddRow(shown.Select(i => new Text(Format(row[i]))));
         console.Write(table);
     }
 }

@@ -21,7 +21,7 @@ internal abstract class Verb(string name, string description)
     {
         Description = "How data is printed.",
         DefaultValueFactory = _ => "table",
-    }.AcceptOnlyFromAmong("table", "json");
+    };
 
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log details, and show where unexpected errors come from." };
 
@@ -31,8 +31,12 @@ internal abstract class Verb(string name, string description)
     /// <param name="asked">Has the verb's other options.</param>
     protected virtual string DefaultConfig(SymbolResult asked) => "pipeline.conf";
 
+    /// <summary>Whether its data are rows, which can be comma-separated values.</summary>
+    protected virtual bool HasRows => true;
+
     public Command ToCommand(NodeContext context)
     {
+        _output.AcceptOnlyFromAmong(HasRows ? ["table", "json", "csv"] : ["table", "json"]);
         _config.DefaultValueFactory = DefaultConfigPath;
         _command.Add(_config);
         _command.Add(_lake);
@@ -41,20 +45,25 @@ internal abstract class Verb(string name, string description)
         _command.Add(_log);
         _command.SetAction(async (parsed, cancellationToken) =>
         {
-            var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), 
-                parsed.GetValue(_output) == "json" ? OutputFormat.Json : OutputFormat.Table, parsed.GetValue(_verbose))
+            var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true), parsed.GetValue(_verbose))
             {
+                Answer = new Answer(VerbName.Of(parsed.CommandResult)),
                 LogFormat = parsed.GetValue(_log) is { } format ? Enum.Parse<LogFormat>(format, ignoreCase: true) : null,
             };
+            int code;
             try
             {
-                return await RunAsync(invocation, parsed, cancellationToken);
+                code = await RunAsync(invocation, parsed, cancellationToken);
             }
             catch (Exception error)
             {
                 // The process's outermost frame: whatever arrives here ends it with a sentence and an exit code.
-                return Faults.Report(context, error, invocation.IsVerbose);
+                foreach (var told in Faults.Of(context, error)) invocation.Answer.Take(told);
+                code = Faults.Report(context, error, invocation.IsVerbose);
             }
+
+            if (invocation.Format == OutputFormat.Json) invocation.Answer.Write(context.Data, code);
+            return code;
         });
         return _command;
     }
@@ -69,6 +78,11 @@ internal abstract class Verb(string name, string description)
 
     protected Argument<T> Add<T>(Argument<T> argument)
     {
+        // One that takes any word takes a misspelt option for it.
+        argument.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => token.Value.StartsWith("--", StringComparison.Ordinal))) result.AddError($"There is no option '{token.Value}'.");
+        });
         _command.Add(argument);
         return argument;
     }

@@ -15,7 +15,9 @@ internal sealed class AlarmsShowVerb : Verb
     {
         if (parsed.GetValue(_rules))
         {
-            await invocation.Context.Data.WriteAsync(PrometheusRuleFile.Write(invocation.Load()));
+            var rules = PrometheusRuleFile.Write(invocation.Load());
+            invocation.Answer.Take("rules", rules);
+            if (invocation.Format != OutputFormat.Json) await invocation.Context.Data.WriteAsync(rules);
             return ExitCode.Done;
         }
 

@@ -14,15 +14,23 @@ internal sealed class AskVerb : Verb
         _path = Add(new Argument<string>("PATH") { Description = "What is asked for, as /v1/status." });
         _path.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string>()?.StartsWith('/') != true) result.AddError("PATH must begin with /, as /v1/status.");
+            if (TypedValue.Is(result.GetValueOrDefault<string?>, path => path?.StartsWith('/') != true)) result.AddError("PATH must begin with /, as /v1/status.");
         });
         _node = new NodeOptions(Add, Add);
     }
+
+    protected override bool HasRows => false;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var node = _node.Connect(invocation, parsed);
         using var answer = await node.GetAsync(parsed.GetRequiredValue(_path), cancellationToken);
+        if (invocation.Format == OutputFormat.Json)
+        {
+            invocation.Answer.Take("answer", Cell.Json(await answer.Content.ReadAsStringAsync(cancellationToken)));
+            return ExitCode.Done;
+        }
+
         using var body = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellationToken));
         while (await body.ReadLineAsync(cancellationToken) is { } line)
         {

@@ -20,6 +20,6 @@ internal sealed class BackupVerb : Verb
         var listing = new Listing("backup", "table", "version", "objects copied", "bytes");
         foreach (var table in result.Tables) listing.Add(result.Number, table.Table.ToString(), table.Version, table.Objects, table.Bytes);
         invocation.Print(listing);
-        return Faults.Report(invocation.Context, result.Failed);
+        return invocation.Report(result.Failed);
     }
 }

@@ -30,7 +30,9 @@ internal abstract class ChangeVerb : Verb
     {
         if (parsed.GetValue(_reason) is not { } reason && !parsed.GetValue(_plan))
         {
-            invocation.Context.Messages.WriteLine("Say why with --reason, or see with --plan what would change.");
+            var told = new ToldError("usage", $"pipeline {VerbName.Of(parsed.CommandResult)}", "nobody has said why", "Say why with --reason, or see with --plan what would change.");
+            invocation.Answer.Take(told);
+            invocation.Context.Messages.WriteLine(told.NextStep);
             return ExitCode.Usage;
         }
 
@@ -62,7 +64,7 @@ internal abstract class ChangeVerb : Verb
     private static int Print(Invocation invocation, Planned planned, string id, string word, int code)
     {
         var listing = new Listing("thing", "change", "by", "state", "id");
-        foreach (var change in planned.Changes) listing.Add(change.Thing, change.Change, change.By, word, id);
+        foreach (var change in planned.Changes) listing.Add(change.Thing, change.Change, change.By, Cell.Code(word), id);
         invocation.Print(listing);
         if (code == ExitCode.Done) invocation.Context.Messages.WriteLine("It stands in the lake. A running pipeline does it within seconds.");
         return code;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Planning;
@@ -13,16 +14,19 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var check = await CheckPipeline.RunAsync(new CheckPipelineRequest(), options, invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("thing", "ok", "detail", "next step");
-        listing.Add("configuration", true, $"{invocation.ConfigPath}: {options.Sources.Count} sources, {options.Sources.Sum(source => source.Tables.Count)} tables", null);
-        foreach (var notice in options.Notes.Notices) listing.Add("configuration", true, notice.ToString(), null);
-        foreach (var problem in check.RunProblems) listing.Add($"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
-        if (check.CertificateFault is { } certificate) listing.Add(certificate.Thing, false, certificate.Cause, certificate.NextStep);
-        listing.Add("table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together", null);
-        foreach (var problem in options.Graph.Unportable) listing.Add("portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
-        listing.Add($"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
-        foreach (var finding in check.Findings) listing.Add(finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
+        var listing = new Listing(Column.ForPrograms("check"), "thing", "ok", Column.ForPeople("detail"), Column.ForPeople("next step"), Column.ForPrograms("told"));
+        void Add(string of, string thing, bool ok, string detail, string? nextStep = null) => listing.Add(of, thing, ok, detail, nextStep, new JsonObject { ["cause"] = detail, ["next_step"] = nextStep });
+        Add("configuration", "configuration", true, $"{invocation.ConfigPath}: {options.Sources.Count} sources, {options.Sources.Sum(source => source.Tables.Count)} tables");
+        foreach (var notice in options.Notes.Notices) Add("configuration", "configuration", true, notice.ToString());
+        foreach (var problem in check.RunProblems) Add("node", $"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
+        if (check.CertificateFault is { } certificate) Add("certificate", certificate.Thing, false, certificate.Cause, certificate.NextStep);
+        Add("table_graph", "table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together");
+        foreach (var problem in options.Graph.Unportable) Add("portable_sql", "portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
+        Add("lake", $"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
+        foreach (var finding in check.Findings) Add("source", finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
         invocation.Print(listing);
+        invocation.Answer.Take("sources", options.Sources.Count);
+        invocation.Answer.Take("tables", new { Bronze = options.Sources.Sum(source => source.Tables.Count), Silver = options.Graph.Silver.Count, Gold = options.Graph.Gold.Count });
         return check.IsSound && options.Graph.Unportable.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 }

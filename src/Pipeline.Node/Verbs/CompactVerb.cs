@@ -24,6 +24,6 @@ internal sealed class CompactVerb : Verb
         foreach (var (table, result) in compacted.Tables)
             listing.Add(table.ToString(), result.FilesRemoved, result.FilesAdded, result.BytesRemoved, result.BytesAdded, result.Version);
         invocation.Print(listing);
-        return Faults.Report(invocation.Context, compacted.Failed);
+        return invocation.Report(compacted.Failed);
     }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Models;
 
@@ -16,12 +15,16 @@ internal sealed class CompileVerb : Verb
         _engine = Add(new Option<string>("--engine") { Description = "Whose SQL.", DefaultValueFactory = _ => "duckdb" }.AcceptOnlyFromAmong("duckdb", "spark"));
     }
 
+    protected override bool HasRows => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var compiled = await CompileTable.RunAsync(new CompileTableRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_engine) == "spark"), invocation.Load(), invocation.OpenLake(), cancellationToken);
 
-        if (invocation.Format == OutputFormat.Json) invocation.Context.Data.WriteLine(new JsonObject { ["table"] = compiled.Table.ToString(), ["engine"] = compiled.Engine, ["sql"] = compiled.Sql }.ToJsonString(Listing.Json));
-        else await invocation.Context.Data.WriteAsync(compiled.Sql);
+        invocation.Answer.Take("table", compiled.Table.ToString());
+        invocation.Answer.Take("engine", compiled.Engine);
+        invocation.Answer.Take("sql", compiled.Sql);
+        if (invocation.Format == OutputFormat.Table) await invocation.Context.Data.WriteAsync(compiled.Sql);
         return ExitCode.Done;
     }
 }

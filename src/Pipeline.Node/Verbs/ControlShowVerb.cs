@@ -16,9 +16,9 @@ internal sealed class ControlShowVerb : Verb
         using var control = invocation.OpenControl();
         var state = await control.StateAsync(cancellationToken);
         var (all, holding) = (parsed.GetValue(_all), state.Wishes.Select(wish => wish.Id).ToHashSet(StringComparer.Ordinal));
-        var listing = new Listing("what", "target", "state", "at", "who", "why", "parameter", "detail", "id");
+        var listing = new Listing(Column.Named("what", "kind"), "target", "state", "at", "who", "why", "parameter", Column.Named("detail", "reason"), "id");
         foreach (var wish in state.Words.Where(wish => all || holding.Contains(wish.Id)))
-            listing.Add(ControlWords.Of(wish.Kind), wish.Target.Name, holding.Contains(wish.Id) ? "holds" : wish.Holds ? "over" : "ended it", wish.At, wish.Who, wish.Why, wish.Value, null, wish.Id);
+            listing.Add(ControlWords.Of(wish.Kind), wish.Target.Name, Cell.Code(holding.Contains(wish.Id) ? "holds" : wish.Holds ? "over" : "ended it"), wish.At, wish.Who, wish.Why, wish.Value, null, wish.Id);
         foreach (var order in state.Orders.Where(order => all || order.DoneAt is null))
             listing.Add(ControlWords.Of(order.Kind), order.Target.Name, order.Outcome is { } outcome ? ControlWords.Of(outcome) : "waits", order.At, order.Who, order.Why, order.Value, order.Detail, order.Id);
         invocation.Print(listing);

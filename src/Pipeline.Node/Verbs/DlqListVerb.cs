@@ -25,6 +25,6 @@ internal sealed class DlqListVerb : Verb
         foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Code, count.Letters, count.Epoch, count.Oldest, count.Newest, count.Redriven);
         if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no dead letters.");
         invocation.Print(listing);
-        return Faults.Report(invocation.Context, found.Failed);
+        return invocation.Report(found.Failed);
     }
 }

@@ -27,16 +27,16 @@ internal sealed class DlqShowVerb : Verb
         var request = new ShowDeadLettersRequest(source, table, _selection.Read(parsed), parsed.GetValue(_limit));
         var shown = await ShowDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var isJson = invocation.Format == OutputFormat.Json;
+        var isJson = invocation.Format != OutputFormat.Table;
         var listing = new Listing("table", "split", "epoch", "position", "code", "reason", "arrived at", "record at", "headers",
             isJson ? "key base64" : "key", isJson ? "value base64" : "value", "redriven");
         foreach (var letter in shown.Letters)
             listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Epoch, letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),
-                letter.RecordAt is { } time ? CellText.Of(time) : null, letter.Headers, Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
+                letter.RecordAt is { } time ? CellText.Of(time) : null, Cell.Json(letter.Headers), Bytes(letter.Key, isJson), Bytes(letter.Value, isJson), letter.IsRedriven);
 
         if (listing.Count == 0 && shown.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no such dead letters.");
         invocation.Print(listing);
-        return Faults.Report(invocation.Context, shown.Failed);
+        return invocation.Report(shown.Failed);
     }
 
     /// <summary>The source, and the table when one is meant.</summary>

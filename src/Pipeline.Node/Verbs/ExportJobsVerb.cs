@@ -20,6 +20,6 @@ internal sealed class ExportJobsVerb : Verb
         foreach (var table in exported.Tables) listing.Add(table.Table.ToString(), table.Runs, table.NotKept, table.Redefined, table.NotOver, table.Masked);
         invocation.Print(listing);
         invocation.Context.Messages.WriteLine($"{request.To} holds rows of the lake, personal data included: give it to nobody who may not read the lake.");
-        return Faults.Report(invocation.Context, exported.Failed);
+        return invocation.Report(exported.Failed);
     }
 }

@@ -22,11 +22,8 @@ internal sealed class HistoryVerb : Verb
         var history = await TableHistory.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("version", "committed at", "operation", "engine", "why", "parameters", "metrics");
-        foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, commit.Engine, commit.EngineWhy, Pairs(commit.Parameters), Pairs(commit.Metrics));
+        foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, commit.Engine, commit.EngineWhy, Cell.Pairs(commit.Parameters), Cell.Pairs(commit.Metrics));
         invocation.Print(listing);
         return ExitCode.Done;
     }
-
-    private static string Pairs(IReadOnlyDictionary<string, string> pairs) =>
-        string.Join(", ", pairs.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value}"));
 }

@@ -31,6 +31,10 @@ internal sealed class MetricsEstimateVerb : Verb
         var listing = new Listing("instrument", "series", "price a month");
         foreach (var instrument in estimate.Instruments) listing.Add(instrument.Instrument.Name, instrument.Series, (double)(instrument.Series * prices.Metric));
         invocation.Print(listing);
+        invocation.Answer.Take("month", new
+        {
+            estimate.Series, estimate.Bytes, estimate.Requests, estimate.Alarms, estimate.CompositeAlarms, estimate.Price, estimate.MetricsPrice, estimate.AlarmsPrice, estimate.DashboardPrice, estimate.RequestsPrice,
+        });
         invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{estimate.Series:#,0} series, {estimate.Bytes / 1e9:0.0} GB in {estimate.Requests:#,0} requests a month, {estimate.Alarms:#,0} alarms and {estimate.CompositeAlarms} on alarms: {estimate.Price:0.00} a month (metrics {estimate.MetricsPrice:0.00}, alarms {estimate.AlarmsPrice:0.00}, dashboard {estimate.DashboardPrice:0.00}, requests {estimate.RequestsPrice:0.00})."));
         return Task.FromResult(ExitCode.Done);

@@ -11,7 +11,7 @@ internal sealed class MetricsListVerb() : Verb("list", "List what is measured: e
     {
         var listing = new Listing("instrument", "prometheus", "kind", "unit", "tags", "meaning", "only when");
         foreach (var instrument in Instruments.All.DistinctBy(instrument => instrument.Name))
-            listing.Add(instrument.Name, PrometheusNames.Metric(instrument), instrument.Kind.ToString().ToLowerInvariant(), instrument.Unit, string.Join(", ", instrument.Tags), instrument.Meaning, instrument.OnlyWhen);
+            listing.Add(instrument.Name, PrometheusNames.Metric(instrument), instrument.Kind.ToString().ToLowerInvariant(), instrument.Unit, Cell.List(instrument.Tags), instrument.Meaning, instrument.OnlyWhen);
         invocation.Print(listing);
         return Task.FromResult(ExitCode.Done);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
@@ -19,24 +20,26 @@ internal sealed class PlanVerb : Verb
         var options = invocation.Load();
         var plan = await PlanTables.RunAsync(new PlanTablesRequest(options.Selector.Select(parsed.GetRequiredValue(_selectors))), options, invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("table", "change", "columns", "engine", "why");
+        var listing = new Listing("table", "change", "columns", "engine", Column.ForPeople("why"), Column.ForPrograms("details"));
+        void Add(TableId table, string? change, object? columns, string? engine, string? why, object? details = null) =>
+            listing.Add(table.ToString(), change is null ? null : Cell.Code(change), columns, engine, why, details);
         var engines = plan.Engines.ToDictionary(planned => planned.Table);
         foreach (var change in plan.Changes)
         {
             engines.Remove(change.Table, out var planned);
-            listing.Add(change.Table.ToString(), Word(change.Kind), string.Join(", ", change.Columns.Select(Describe)), planned?.Engine, planned?.Why);
+            Add(change.Table, Word(change.Kind), Columns(change.Columns), planned?.Engine, planned?.Why);
         }
 
-        foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) listing.Add(planned.Table.ToString(), null, null, planned.Engine, planned.Why);
-        foreach (var remake in plan.Remakes) listing.Add(remake.Table.ToString(), Word(remake.Meaning), null, null, remake.What);
-        foreach (var field in plan.Fields) listing.Add(field.Table.ToString(), "new field", field.Line, null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it");
+        foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) Add(planned.Table, null, null, planned.Engine, planned.Why);
+        foreach (var remake in plan.Remakes) Add(remake.Table, Word(remake.Meaning), null, null, remake.What, new { Part = remake.What });
+        foreach (var field in plan.Fields) Add(field.Table, "new field", new Cell(field.Line, null), null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it", new { field.Path, field.Type, field.Records, field.Line });
         foreach (var mass in plan.Exceeding)
-            listing.Add(mass.Table.ToString(), "too many quarantined", null, null, VerificationText.Quarantined(mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule));
+            Add(mass.Table, "too many quarantined", null, null, VerificationText.Quarantined(mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule), new { mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule });
         foreach (var left in plan.Leftovers)
-            listing.Add(left.Table.ToString(), "not configured", null, null, $"it has left the configuration: its {(left.Rows is { } rows ? $"{rows:#,0} " : "")}rows stay as they are, and no run reads or writes them. Configured again, it goes on from there; to be rid of it, delete its directory");
+            Add(left.Table, "not configured", null, null, $"it has left the configuration: its {(left.Rows is { } rows ? $"{rows:#,0} " : "")}rows stay as they are, and no run reads or writes them. Configured again, it goes on from there; to be rid of it, delete its directory", new { left.Rows });
         if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
-        if (listing.Count > 0 || invocation.Format == OutputFormat.Json) invocation.Print(listing);
-        if (plan.Failed.Count > 0) return Faults.Report(invocation.Context, plan.Failed);
+        invocation.Print(listing);
+        if (plan.Failed.Count > 0) return invocation.Report(plan.Failed);
         if (plan.Exceeding.Count > 0) return ExitCode.Breached;
         return plan.Changes.Count == 0 && plan.Remakes.All(remake => remake.Meaning == PlannedMeaning.Nothing) ? ExitCode.Done : ExitCode.PlanHasChanges;
     }
@@ -57,6 +60,9 @@ internal sealed class PlanVerb : Verb
         PlannedMeaning.MakeAnew => "make anew",
         _ => "nothing",
     };
+
+    private static Cell Columns(IReadOnlyList<PlannedColumn> columns) => new(string.Join(", ", columns.Select(Describe)),
+        new JsonArray([.. columns.Select(column => (JsonNode)new JsonObject { ["name"] = column.Name, ["type"] = LakeType.Name(column.Wanted), ["present_type"] = column.Present is { } present ? LakeType.Name(present) : null })]));
 
     private static string Describe(PlannedColumn column) => column.Present is { } present
         ? $"{column.Name} {LakeType.Name(present)} -> {LakeType.Name(column.Wanted)}"

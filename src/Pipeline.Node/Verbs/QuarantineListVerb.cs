@@ -20,6 +20,6 @@ internal sealed class QuarantineListVerb : Verb
         foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Rule, count.Rows, count.Waiting, count.Newer, count.Oldest, count.Newest);
         if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine("No row is in quarantine.");
         invocation.Print(listing);
-        return Faults.Report(invocation.Context, found.Failed);
+        return invocation.Report(found.Failed);
     }
 }

@@ -29,6 +29,7 @@ internal sealed class RestoreVerb : Verb
         var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(IsDeep: true), () => null, lake, cancellationToken);
         foreach (var (thing, _, detail, nextStep) in VerificationText.Of(verified).Where(line => !line.Ok)) invocation.Context.Messages.WriteLine($"{thing}: {detail}. {nextStep}");
         invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The lake is as it was at {result.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. {VerificationText.Verdict(verified)}"));
+        invocation.Answer.Take("is_sound", verified.IsSound);
         return verified switch
         {
             { IsCutShort: true } => ExitCode.Failed,

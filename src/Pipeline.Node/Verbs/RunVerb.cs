@@ -30,13 +30,15 @@ internal sealed class RunVerb : Verb
         }.AcceptOnlyFromAmong([.. Enum.GetNames<NodeRole>().Select(name => name.ToLowerInvariant())]));
         _selectors.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && !result.GetValue(_once)) result.AddError("Only a run that ends is told which tables: write --once.");
+            if (result.Tokens.Count > 0 && TypedValue.Is(() => result.GetValue(_once), once => !once)) result.AddError("Only a run that ends is told which tables: write --once.");
         });
         _once.Validators.Add(result =>
         {
-            if (result.GetValue(_once) && result.GetValue(_roles) is { Length: > 0 }) result.AddError("A run that ends does all that there is to do: leave --role out.");
+            if (TypedValue.Is(() => result.GetValue(_once) && result.GetValue(_roles) is { Length: > 0 }, both => both)) result.AddError("A run that ends does all that there is to do: leave --role out.");
         });
     }
+
+    protected override bool HasRows => false;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
@@ -112,7 +114,12 @@ internal sealed class RunVerb : Verb
         switch (done)
         {
             case Outcome<IReadOnlyList<string>>.Done { Value: var standing }:
-                foreach (var why in standing) invocation.Context.Messages.WriteLine(why);
+                foreach (var why in standing)
+                {
+                    invocation.Context.Messages.WriteLine(why);
+                    invocation.Answer.Take(new ToldError("standing", "run --once", why, NextStep: null));
+                }
+
                 return standing.Count == 0 ? ExitCode.Done : ExitCode.Failed;
             case Outcome<IReadOnlyList<string>>.Failed { Cause: var cause }:
                 Background.ThrowIfAny(cause);

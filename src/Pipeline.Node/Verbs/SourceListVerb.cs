@@ -11,7 +11,7 @@ internal sealed class SourceListVerb() : Verb("list", "The configured sources an
         var found = ListSources.Run(new ListSourcesRequest(), invocation.Load());
 
         var listing = new Listing("source", "kind", "tables");
-        foreach (var source in found.Sources) listing.Add(source.Name, source.Kind, string.Join(", ", source.Tables.Select(table => table.Name)));
+        foreach (var source in found.Sources) listing.Add(source.Name, source.Kind, Cell.List(source.Tables.Select(table => table.Name)));
         invocation.Print(listing);
         return Task.FromResult(ExitCode.Done);
     }

@@ -22,7 +22,7 @@ internal sealed class SourceRemoveVerb : Verb
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var removed = await RemoveSource.RunAsync(request, invocation.Load(), invocation.Services(logs), cancellationToken);
 
-        var listing = new Listing("thing", "detail", "sql", "dropped");
+        var listing = new Listing("thing", Column.ForPeople("detail"), "sql", "dropped");
         foreach (var trace in removed.Traces) listing.Add(trace.Thing, trace.Detail, trace.Removal, removed.IsRemoved && trace.Removal is not null);
         invocation.Print(listing);
 

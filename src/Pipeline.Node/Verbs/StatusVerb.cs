@@ -18,18 +18,19 @@ internal sealed class StatusVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var status = await StatusOfLake.RunAsync(new StatusOfLakeRequest(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
-        if (invocation.Format == OutputFormat.Json) invocation.Print(InFull(status));
-        else Print(invocation, status, parsed.GetValue(_all));
-        var failed = Faults.Report(invocation.Context, status.Failed);
+        if (invocation.Format == OutputFormat.Table) Print(invocation, status, parsed.GetValue(_all));
+        else invocation.Print(InFull(status));
+        invocation.Answer.Take("told_at", status.ToldAt);
+        invocation.Answer.Take("dead_letters", status.DeadLetters);
+        invocation.Answer.Take("maintained", status.Maintained);
+        var failed = invocation.Report(status.Failed);
         return failed != ExitCode.Done ? failed : status.Halt is { } halt ? Faults.CodeOf(halt.Kind) : status.IsBreached ? ExitCode.Breached : ExitCode.Done;
     }
 
     private static Listing InFull(StatusOfLakeResult status)
     {
-        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality", "fault", "fault at", "fault ended at", "doubt");
-        foreach (var table in status.Tables)
-            listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality,
-                table.Fault is { } fault ? $"{fault.Thing}: {fault.Cause}. {fault.NextStep}" : null, table.Fault?.At, table.Fault?.EndedAt, table.Doubt is { } doubt ? $"{doubt.Thing}: {doubt.Cause}. {doubt.NextStep}" : null);
+        var listing = new Listing("table", "state", Column.Seconds("age"), Column.Seconds("sla"), "version", "rows", "quarantine", "quality", "fault", "doubt");
+        foreach (var table in status.Tables) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality, table.Fault, table.Doubt);
         return listing;
     }
 
@@ -43,7 +44,7 @@ internal sealed class StatusVerb : Verb
         }
 
         var shown = all ? status.Tables : status.Tables.Take(TablesMax).ToList();
-        var listing = new Listing("table", "state", "age", "sla", "version", "rows", "quarantine", "quality %");
+        var listing = new Listing("table", "state", Column.Seconds("age"), Column.Seconds("sla"), "version", "rows", "quarantine", "quality %");
         foreach (var table in shown) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality is { } quality ? Math.Round(100 * quality, 1) : null);
         invocation.Print(listing);
         if (status.Tables.Count - shown.Count is > 0 and var more)

@@ -33,6 +33,8 @@ internal sealed class SyncVerb : Verb
         });
     }
 
+    protected override bool HasRows => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;
@@ -53,12 +55,18 @@ internal sealed class SyncVerb : Verb
         var text = DraftedConfiguration.Of(draft, lake.Store.LocalPath("") is { } directory ? Path.GetFullPath(directory) : location.Location);
         var standing = await new SyncRun(draft, text, lake, logs, context).RunAsync(environment, cancellationToken);
         if (standing is null) return ExitCode.Interrupted;
-        foreach (var why in standing) context.Messages.WriteLine(why);
+        foreach (var why in standing)
+        {
+            context.Messages.WriteLine(why);
+            invocation.Answer.Take(new ToldError("standing", "sync", why, NextStep: null));
+        }
+
         if (standing.Count > 0) return ExitCode.Failed;
 
         foreach (var note in draft.Notes) context.Messages.WriteLine(note);
         context.Messages.WriteLine($"What follows keeps it fresh. Save it as {draft.Source}.conf{(text.Contains(PasswordVariable, StringComparison.Ordinal) ? $", set {PasswordVariable}" : "")} and run: ./pipeline run --config {draft.Source}.conf");
-        context.Data.Write(text);
+        if (invocation.Format == OutputFormat.Json) invocation.Answer.Take("configuration", text);
+        else context.Data.Write(text);
         return ExitCode.Done;
     }
 

@@ -16,8 +16,8 @@ internal sealed class TestModelsVerb : Verb
     {
         var result = await TestModels.RunAsync(new TestModelsRequest(parsed.GetRequiredValue(_selectors)), invocation.Load(), cancellationToken);
 
-        if (invocation.Format == OutputFormat.Json) invocation.Context.Data.WriteLine(new JsonArray([.. result.Tests.Select(ToJson)]).ToJsonString(Listing.Json));
-        else Print(invocation, result);
+        Print(invocation, result);
+        invocation.Answer.Take("untested", result.Untested.Select(table => table.ToString()));
         if (result.Untested.Count > 0) invocation.Context.Messages.WriteLine($"Without a test: {string.Join(", ", result.Untested)}");
         var failed = result.Tests.Count(test => !test.IsPassed);
         invocation.Context.Messages.WriteLine($"{result.Tests.Count} tests, {failed} failed");
@@ -26,9 +26,12 @@ internal sealed class TestModelsVerb : Verb
 
     private static void Print(Invocation invocation, TestModelsResult result)
     {
-        var tests = new Listing("table", "test", "ok", "took");
-        foreach (var test in result.Tests) tests.Add(test.Table.ToString(), test.Name, test.IsPassed, test.Took);
+        var tests = new Listing("table", "test", Column.ForPrograms("file"), "ok", Column.Seconds("took"), Column.ForPrograms("fault"), Column.ForPrograms("differences"));
+        foreach (var test in result.Tests)
+            tests.Add(test.Table.ToString(), test.Name, test.File, test.IsPassed, test.Took, test.Fault, new JsonArray([.. test.Unlike.Select(ToJson)]));
         invocation.Print(tests);
+        if (invocation.Format != OutputFormat.Table) return;
+
         var differences = new Listing("test", "table", "what", "row", "column", "expected", "actual");
         foreach (var test in result.Tests)
             foreach (var difference in test.Unlike)
@@ -37,22 +40,14 @@ internal sealed class TestModelsVerb : Verb
         foreach (var test in result.Tests.Where(test => test.Fault is not null)) invocation.Context.Data.WriteLine($"{test.Table}, {test.Name}: {test.Fault}");
     }
 
-    private static JsonObject ToJson(TestedModel test) => new()
+    private static JsonNode ToJson(UnlikeRow difference) => new JsonObject
     {
-        ["table"] = test.Table.ToString(),
-        ["test"] = test.Name,
-        ["file"] = test.File,
-        ["ok"] = test.IsPassed,
-        ["fault"] = test.Fault,
-        ["differences"] = new JsonArray([.. test.Unlike.Select(difference => (JsonNode)new JsonObject
-        {
-            ["table"] = difference.Table.ToString(),
-            ["what"] = Word(difference.Kind),
-            ["row"] = difference.Row,
-            ["column"] = difference.Column,
-            ["expected"] = difference.Expected,
-            ["actual"] = difference.Actual,
-        })]),
+        ["table"] = difference.Table.ToString(),
+        ["what"] = Listing.ToJson(difference.Kind),
+        ["row"] = difference.Row,
+        ["column"] = difference.Column,
+        ["expected"] = difference.Expected,
+        ["actual"] = difference.Actual,
     };
 
     private static string? Value(UnlikeRow difference, string? value) => difference.Kind == UnlikeRowKind.OtherValue ? value ?? "null" : null;

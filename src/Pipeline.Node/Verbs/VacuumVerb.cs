@@ -25,11 +25,13 @@ internal sealed class VacuumVerb : Verb
         var lake = invocation.OpenLake();
         var vacuumed = await VacuumTables.RunAsync(request, lake, invocation.RemainsOf(lake), invocation.Context.Time, cancellationToken);
 
-        var listing = new Listing("table", request.IsDryRun ? "files to delete" : "files deleted", "bytes", "unread by", "not kept for");
-        foreach (var (table, result, unreadBy, dropped) in vacuumed.Tables) listing.Add(table.ToString(), result.Files, result.Bytes, string.Join(", ", unreadBy), string.Join(", ", dropped));
+        var listing = new Listing("table", Column.Named(request.IsDryRun ? "files to delete" : "files deleted", "files"), "bytes", "unread by", "not kept for");
+        foreach (var (table, result, unreadBy, dropped) in vacuumed.Tables) listing.Add(table.ToString(), result.Files, result.Bytes, Cell.List(unreadBy.Select(table => $"{table}")), Cell.List(dropped.Select(table => $"{table}")));
         invocation.Print(listing);
+        invocation.Answer.Take("is_dry_run", request.IsDryRun);
+        invocation.Answer.Take("artifacts", vacuumed.Artifacts);
         if (vacuumed.Artifacts is { Objects: > 0 } cleared)
             invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(request.IsDryRun ? "Would delete" : "Deleted")} {cleared.Objects:#,0} artifacts ({cleared.Bytes:#,0} bytes) of {cleared.Runs:#,0} runs that are over."));
-        return Faults.Report(invocation.Context, vacuumed.Failed);
+        return invocation.Report(vacuumed.Failed);
     }
 }

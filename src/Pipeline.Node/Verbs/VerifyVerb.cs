@@ -17,9 +17,10 @@ internal sealed class VerifyVerb : Verb
     {
         var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(parsed.GetValue(_deep)), invocation.TryLoad, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("thing", "ok", "detail", "next step");
-        foreach (var (thing, ok, detail, nextStep) in VerificationText.Of(verified)) listing.Add(thing, ok, detail, nextStep);
-        invocation.Print(listing);
+        if (invocation.Format == OutputFormat.Table) PrintForPeople(invocation, verified);
+        else invocation.Print(VerificationRows.Of(verified));
+        invocation.Answer.Take("lake", verified.Lake);
+        invocation.Answer.Take("is_sound", verified.IsSound);
         invocation.Context.Messages.WriteLine(VerificationText.Verdict(verified));
         return verified switch
         {
@@ -27,5 +28,12 @@ internal sealed class VerifyVerb : Verb
             { IsSound: true } => ExitCode.Done,
             _ => ExitCode.Breached,
         };
+    }
+
+    private static void PrintForPeople(Invocation invocation, VerifyLakeResult verified)
+    {
+        var listing = new Listing("thing", "ok", "detail", "next step");
+        foreach (var (thing, ok, detail, nextStep) in VerificationText.Of(verified)) listing.Add(thing, ok, detail, nextStep);
+        invocation.Print(listing);
     }
 }

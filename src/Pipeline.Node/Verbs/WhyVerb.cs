@@ -15,8 +15,12 @@ internal sealed class WhyVerb : Verb
     {
         using var control = invocation.OpenControl();
         var why = await WhyTable.RunAsync(new WhyTableRequest(parsed.GetRequiredValue(_table)), invocation.Load(), invocation.OpenLake(), control, invocation.Context.Time, cancellationToken);
-        if (invocation.Format == OutputFormat.Json) invocation.Print(InFull(why));
-        else Print(invocation, why);
+        if (invocation.Format == OutputFormat.Table) Print(invocation, why);
+        else invocation.Print(InFull(why));
+        invocation.Answer.Take("age_seconds", why.Table.Age);
+        invocation.Answer.Take("sla_seconds", why.Table.Sla);
+        invocation.Answer.Take("next_at", why.NextAt);
+        invocation.Answer.Take("waiting_orders", why.Orders.Select(order => order.Id));
         return why.Hindrances.FirstOrDefault(hindrance => hindrance.Kind is HindranceKind.Mend or HindranceKind.Gap) is not null ? ExitCode.Failed
             : why.Table.Age > why.Table.Sla ? ExitCode.Breached : ExitCode.Done;
     }
@@ -25,7 +29,7 @@ internal sealed class WhyVerb : Verb
     {
         var listing = new Listing("table", "kind", "thing", "cause", "next step", "since", "help");
         foreach (var hindrance in why.Hindrances)
-            listing.Add(hindrance.Table.ToString(), ControlWords.Of(hindrance.Kind), hindrance.Thing, hindrance.Cause, hindrance.NextStep, hindrance.Since, string.Join(' ', hindrance.Help));
+            listing.Add(hindrance.Table.ToString(), ControlWords.Of(hindrance.Kind), hindrance.Thing, hindrance.Cause, hindrance.NextStep, hindrance.Since, Cell.List(hindrance.Help));
         return listing;
     }
 

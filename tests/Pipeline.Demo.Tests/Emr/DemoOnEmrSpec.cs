@@ -183,14 +183,14 @@ public sealed class DemoOnEmrSpec : IDisposable
     private async Task ExpectPlannedForAsync(string engine)
     {
         var plan = await NodeRun.OfAsync("plan", "--lake", Lake, "--config", Path.Combine(Repository.Root, "hocon", $"demo-{engine}.conf"), "-o", "json");
-        var engines = JsonNode.Parse(plan.Data)!.AsArray().Select(table => (string?)table!["engine"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var engines = plan.Rows.Select(table => (string?)table!["engine"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
         Assert.True(engines.SetEquals([engine]), plan.Data);
     }
 
     private async Task ExpectExecutedByAsync(string engine, string table)
     {
         var history = await NodeRun.OfAsync("history", table, "--lake", Lake, "-o", "json");
-        var engines = JsonNode.Parse(history.Data)!.AsArray().Select(commit => (string?)commit!["engine"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var engines = history.Rows.Select(commit => (string?)commit!["engine"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
         Assert.True(engines.SetEquals([engine]), $"{table}: {history.Data}");
     }
 }

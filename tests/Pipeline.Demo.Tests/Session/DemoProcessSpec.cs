@@ -65,7 +65,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         Assert.True(exported.ExitCode == ExitCode.Done, exported.Messages);
         Assert.Equal(ExitCode.Done, (await second.WaitForEndAsync()).ExitCode);
         Assert.Equal(Sums(here), Sums(again));
-        var tables = JsonNode.Parse(exported.Data)!.AsArray();
+        var tables = exported.Rows;
         Assert.Equal((11, 11), (tables.Count(table => IsOf("silver", table!)), tables.Count(table => IsOf("gold", table!))));
         // One masks, and its key is not exported.
         Assert.Equal(["silver/user_sessions"], tables.Where(table => (int)table!["masked"]! > 0).Select(table => (string)table!["table"]!));
@@ -151,7 +151,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     {
         var run = await NodeRun.OfAsync("metrics", "estimate", "-o", "json", "--config", once.Configuration);
         Assert.True(run.ExitCode == ExitCode.Done, run.Messages);
-        var estimated = JsonNode.Parse(run.Data)!.AsArray().ToDictionary(line => (string)line!["instrument"]!, line => (int)line!["series"]!, StringComparer.Ordinal);
+        var estimated = run.Rows.ToDictionary(line => (string)line!["instrument"]!, line => (int)line!["series"]!, StringComparer.Ordinal);
         var found = series.Where(name => estimated.ContainsKey(name) || Instruments.All.Any(info => info.Name == name && info.OnlyWhen is null)).CountBy(name => name).ToDictionary(StringComparer.Ordinal);
 
         var difference = string.Join(", ", estimated.Keys.Union(found.Keys).Where(name => estimated.GetValueOrDefault(name) != found.GetValueOrDefault(name)).Select(name => $"{name}: {estimated.GetValueOrDefault(name)} for {found.GetValueOrDefault(name)}"));

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Amazon.Runtime;
 using Pipeline.Aws;
 using Pipeline.Aws.CloudWatch;
@@ -14,8 +13,11 @@ public sealed class AlarmsSpec : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public AlarmsSpec()
+    private readonly AmazonServices _aws;
+
+    public AlarmsSpec(AmazonServices aws)
     {
+        _aws = aws;
         // The verbs take the process's own credentials, as those of a role are.
         Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
         Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
@@ -27,10 +29,7 @@ public sealed class AlarmsSpec : IDisposable
     [Fact]
     public async Task What_is_put_is_there_the_difference_is_told_first_and_what_others_made_is_not_touched()
     {
-        var (moto, missing) = await MotoServer.TryStartAsync(Cancel);
-        Assert.SkipWhen(moto is null, missing);
-        await using var server = moto;
-        await using var cloudWatch = new CompositeAlarmServer(moto.Url);
+        await using var cloudWatch = new CompositeAlarmServer(await _aws.UrlAsync(Cancel));
         var (check, noCheck) = await AwsWireCheck.TryStartAsync(cloudWatch.Url, Cancel);
         Assert.SkipWhen(check is null, noCheck);
         await using var wire = check;
@@ -88,10 +87,7 @@ public sealed class AlarmsSpec : IDisposable
     [Fact]
     public async Task Where_the_region_has_queries_an_alarm_of_each_kind_watches_all_tables_those_of_tomorrow_too()
     {
-        var (moto, missing) = await MotoServer.TryStartAsync(Cancel);
-        Assert.SkipWhen(moto is null, missing);
-        await using var server = moto;
-        await using var cloudWatch = new CompositeAlarmServer(moto.Url);
+        await using var cloudWatch = new CompositeAlarmServer(await _aws.UrlAsync(Cancel));
         var (check, noCheck) = await AwsWireCheck.TryStartAsync(cloudWatch.Url, Cancel);
         Assert.SkipWhen(check is null, noCheck);
         await using var wire = check;
@@ -127,7 +123,7 @@ public sealed class AlarmsSpec : IDisposable
     }
 
     private static IReadOnlyList<(string Name, string Change, string Fields)> Alarms(NodeRun run) =>
-        [.. JsonNode.Parse(run.Data)!.AsArray().Select(alarm => ((string)alarm!["alarm"]!, (string)alarm["change"]!, (string)alarm["fields"]!))];
+        [.. run.Rows.Select(alarm => ((string)alarm!["alarm"]!, (string)alarm["change"]!, string.Join(", ", alarm["fields"]!.AsArray())))];
 
     private string Write(string name, Uri? cloudWatch, string tables, string telemetry = "")
     {

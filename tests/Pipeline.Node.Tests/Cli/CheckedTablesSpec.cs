@@ -38,8 +38,8 @@ public sealed class CheckedTablesSpec(HealthySources sources) : IDisposable
         await again.WaitForRowsAsync(Good, 2);
 
         Assert.Equal($"{Bad}: columns", (string?)told["thing"]);
-        Assert.Contains("column v is integer, not string", (string?)told["detail"], StringComparison.Ordinal);
-        Assert.Equal((fault.Cause, fault.NextStep), ((string?)told["detail"], (string?)told["next_step"]));
+        Assert.Contains("column v is integer, not string", (string?)told["told"]!["cause"], StringComparison.Ordinal);
+        Assert.Equal((fault.Cause, fault.NextStep), ((string?)told["told"]!["cause"], (string?)told["told"]!["next_step"]));
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class CheckedTablesSpec(HealthySources sources) : IDisposable
     private static async Task<IReadOnlyList<JsonNode?>> BrokenAsync(string config, string lake)
     {
         var run = await NodeRun.OfAsync("check", "--config", config, "--lake", lake, "-o", "json");
-        var broken = JsonNode.Parse(run.Data)!.AsArray().Where(finding => !(bool)finding!["ok"]!).ToList();
+        var broken = run.Rows.Where(finding => !(bool)finding!["ok"]!).ToList();
         Assert.Equal(broken.Count == 0 ? ExitCode.Done : ExitCode.Failed, run.ExitCode);
         return broken;
     }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Pipeline.Node.Cli;
 using Pipeline.Testing;
 
@@ -19,7 +18,7 @@ public sealed class ConfigVerbsSpec : IDisposable
 
         Assert.Equal(ExitCode.Done, shown.ExitCode);
         Assert.DoesNotContain("hunter", shown.Data + shown.Messages, StringComparison.Ordinal);
-        var rows = JsonNode.Parse(shown.Data)!.AsArray().ToDictionary(row => (string)row!["setting"]!, row => row!, StringComparer.Ordinal);
+        var rows = shown.Rows.ToDictionary(row => (string)row!["setting"]!, row => row!, StringComparer.Ordinal);
         Assert.Equal(("***", "app.conf", 2), Of("pipeline.sources.app.security.password"));
         Assert.Equal(("balanced", "pipeline.conf", 2), Of("pipeline.ingest.profile"));
         Assert.Equal(("Host=db;Password=***", "pipeline.conf", 3), Of("pipeline.transform.journal.connection"));
@@ -36,7 +35,7 @@ public sealed class ConfigVerbsSpec : IDisposable
         var other = await NodeRun.OfAsync(environment, "config", "diff", there, "--config", here, "-o", "json");
         var same = await NodeRun.OfAsync(environment, "config", "diff", here, "--config", here, "-o", "json");
 
-        var row = Assert.Single(JsonNode.Parse(other.Data)!.AsArray())!;
+        var row = Assert.Single(other.Rows)!;
         Assert.Equal(("pipeline.ingest.profile", "balanced", "bulk"), ((string)row["setting"]!, (string)row["here"]!, (string)row["there"]!));
         Assert.Equal((ExitCode.PlanHasChanges, ExitCode.Done), (other.ExitCode, same.ExitCode));
     }
@@ -53,6 +52,7 @@ public sealed class ConfigVerbsSpec : IDisposable
             pipeline {
               ingest.profile = {{profile}}
               transform.journal { provider = postgresql, connection = "Host=db;Password=hunter3" }
+              lake.location = lake
               sources { include "app.conf" }
             }
             """);

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Testing;
@@ -34,7 +33,7 @@ public sealed class ExportJobsSpec : IDisposable
             var run = await ExportAsync(To);
 
             Assert.True(run.ExitCode == ExitCode.Done, run.Messages);
-            Assert.Equal("silver/users", (string)Assert.Single(JsonNode.Parse(run.Data)!.AsArray())!["table"]!);
+            Assert.Equal("silver/users", (string)Assert.Single(run.Rows)!["table"]!);
             Assert.Contains("personal data included", run.Messages, StringComparison.Ordinal);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(To));
             Assert.Equal(["README.md", "jobs.json"], Directory.GetFileSystemEntries(To).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));

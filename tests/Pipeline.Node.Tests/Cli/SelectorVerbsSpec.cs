@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json.Nodes;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Core;
@@ -68,7 +67,7 @@ public sealed class SelectorVerbsSpec : IDisposable
         var plan = await NodeRun.OfAsync("plan", "names", "silver/people", "-o", "json", "--config", config);
 
         Assert.Equal(ExitCode.PlanHasChanges, plan.ExitCode);
-        Assert.Equal(["silver/people describe columns name string", "gold/names describe table "], JsonNode.Parse(plan.Data)!.AsArray().Select(change => $"{change!["table"]} {change["change"]} {change["columns"]}"));
+        Assert.Equal(["silver/people describe_columns name string", "gold/names describe_table "], plan.Rows.Select(change => $"{change!["table"]} {change["change"]} {string.Join(", ", change["columns"]!.AsArray().Select(column => $"{column!["name"]} {column["type"]}"))}"));
     }
 
     private async Task<string> ConfigureAsync(string description)
@@ -101,13 +100,13 @@ public sealed class SelectorVerbsSpec : IDisposable
     {
         var run = await NodeRun.OfAsync(["plan", .. selectors, "-o", "json", "--config", config]);
         Assert.True(run.ExitCode == ExitCode.PlanHasChanges, run.ToString());
-        return JsonNode.Parse(run.Data)!.AsArray().Select(change => (string)change!["table"]!);
+        return run.Rows.Select(change => (string)change!["table"]!);
     }
 
     private static async Task<IEnumerable<string>> RebuiltAsync(string config, params string[] selectors)
     {
         var run = await NodeRun.OfAsync(["rebuild", .. selectors, "-o", "json", "--config", config]);
         Assert.True(run.ExitCode == ExitCode.Done, run.ToString());
-        return JsonNode.Parse(run.Data)!.AsArray().Select(table => (string)table!["table"]!);
+        return run.Rows.Select(table => (string)table!["table"]!);
     }
 }

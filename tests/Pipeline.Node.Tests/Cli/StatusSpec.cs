@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
@@ -10,7 +9,7 @@ using Pipeline.Transform.Jobs;
 namespace Pipeline.Node.Tests.Cli;
 
 /// <summary>How a lake is, without a node.</summary>
-public sealed class StatusSpec : IDisposable
+public sealed class StatusSpec(AmazonServices aws) : IDisposable
 {
     private static readonly TableId People = TableId.Bronze("crm", "people");
     private static readonly TableId Orders = TableId.Bronze("crm", "orders");
@@ -63,7 +62,7 @@ public sealed class StatusSpec : IDisposable
 
         Assert.Equal(exitCode, run.ExitCode);
         Assert.Contains($"silver/people {word} 9.0 s 2 h 2 3 1 {Math.Round(100 * least, 1)}", TableOf(run.Data));
-        var json = JsonNode.Parse((await RunAsync("status", "-o", "json")).Data)!.AsArray().Single(table => (string)table!["table"]! == "silver/people");
+        var json = (await RunAsync("status", "-o", "json")).Rows.Single(table => (string)table!["table"]! == "silver/people");
         Assert.Equal(least, (double)json!["quality"]!);
     }
 
@@ -107,8 +106,8 @@ public sealed class StatusSpec : IDisposable
         Assert.Equal(ExitCode.Done, run.ExitCode);
         Assert.Contains("bronze/crm/people fresh 4.0 s 2 h 1 2", TableOf(run.Data));
         Assert.Contains($"May lack rows that their source has, though they are read on:\n  bronze/crm/people: the greatest at is none. {next}", run.Data.ReplaceLineEndings("\n"), StringComparison.Ordinal);
-        var json = JsonNode.Parse((await RunAsync("status", "-o", "json")).Data)!.AsArray().Single(table => (string)table!["table"]! == "bronze/crm/people");
-        Assert.Equal($"Source crm, table people: the greatest at is none. {next}", (string)json!["doubt"]!);
+        var json = (await RunAsync("status", "-o", "json")).Rows.Single(table => (string)table!["table"]! == "bronze/crm/people");
+        Assert.Equal(("gap", "Source crm, table people", "the greatest at is none", next), ((string)json!["doubt"]!["kind"]!, (string)json["doubt"]!["thing"]!, (string)json["doubt"]!["cause"]!, (string)json["doubt"]!["next_step"]!));
     }
 
     /// <summary>With <c>GOLDEN=update</c> it is written.</summary>
@@ -139,9 +138,9 @@ public sealed class StatusSpec : IDisposable
         var run = await RunAsync("status", "-o", "json");
 
         Assert.Equal(ExitCode.Breached, run.ExitCode);
-        var tables = JsonNode.Parse(run.Data)!.AsArray();
+        var tables = run.Rows;
         Assert.Equal(["gold/totals", "bronze/crm/people", "silver/people"], tables.Select(table => (string)table!["table"]!));
-        Assert.Equal(("late", "02:00:01", "02:00:00", 1), ((string)tables[0]!["state"]!, (string)tables[0]!["age"]!, (string)tables[0]!["sla"]!, (int)tables[0]!["version"]!));
+        Assert.Equal(("late", 7_201, 7_200, 1), ((string)tables[0]!["state"]!, (double)tables[0]!["age_seconds"]!, (double)tables[0]!["sla_seconds"]!, (int)tables[0]!["version"]!));
         Assert.Equal(1, (int)tables[2]!["quarantine"]!);
     }
 
@@ -190,19 +189,17 @@ public sealed class StatusSpec : IDisposable
     [Fact]
     public async Task A_lake_in_a_bucket_says_the_same()
     {
-        var (moto, missing) = await MotoServer.TryStartAsync(TestContext.Current.CancellationToken);
-        Assert.SkipWhen(moto is null, missing);
-        await using var server = moto;
+        var moto = await aws.UrlAsync(TestContext.Current.CancellationToken);
         Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
         Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
-        using (var http = new HttpClient { BaseAddress = server.Url })
+        using (var http = new HttpClient { BaseAddress = moto })
         using (var made = await http.PutAsync("/lake-of-status", content: null, TestContext.Current.CancellationToken)) made.EnsureSuccessStatusCode();
         const string location = "s3://lake-of-status/some/prefix";
-        using var bucket = new LakeFixture(ObjectStores.Open(location, new S3Options { Endpoint = server.Url, Region = "us-east-1", PathStyle = true }, _lake.Time));
+        using var bucket = new LakeFixture(ObjectStores.Open(location, new S3Options { Endpoint = moto, Region = "us-east-1", PathStyle = true }, _lake.Time));
         await GivenTablesAsync(bucket);
         await new LakeStatus(Now.AddSeconds(-20), [Told(People, 4), Told(SilverPeople, 3 * 3_600), Told(Totals, 12)]).WriteAsync(bucket.Lake.Store, TestContext.Current.CancellationToken);
         var config = Path.Combine(_lake.Directory, "bucket.conf");
-        await File.WriteAllTextAsync(config, $$"""pipeline { lake { location = "./elsewhere", s3 { endpoint = "{{server.Url}}", region = us-east-1, path-style = true } } }""", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, $$"""pipeline { lake { location = "./elsewhere", s3 { endpoint = "{{moto}}", region = us-east-1, path-style = true } } }""", TestContext.Current.CancellationToken);
 
         File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
 

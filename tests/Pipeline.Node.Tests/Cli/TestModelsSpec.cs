@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
@@ -28,7 +27,7 @@ public sealed class TestModelsSpec : IDisposable
 
         Assert.True(run.ExitCode == ExitCode.Done, run.ToString());
         Assert.DoesNotContain("Without a test", run.Messages);
-        Assert.All(JsonNode.Parse(run.Data)!.AsArray(), test => Assert.True((bool)test!["ok"]!));
+        Assert.All(run.Rows, test => Assert.True((bool)test!["ok"]!));
     }
 
     [Fact]
@@ -67,10 +66,10 @@ public sealed class TestModelsSpec : IDisposable
         Assert.Contains("Without a test: silver/people", told.Messages);
         Assert.Equal(
             [
-                "gold/names: name = Ada is another: people 2, 1",
-                "gold/names: name = Bo, people = 1 is missing",
-                "gold/names: name = Cy, people = 1 is not expected",
-            ], JsonNode.Parse(json.Data)!.AsArray()[1]!["differences"]!.AsArray()
+                "gold/names: name = Ada other_value: people 2, 1",
+                "gold/names: name = Bo, people = 1 missing",
+                "gold/names: name = Cy, people = 1 unexpected",
+            ], json.Rows[1]!["differences"]!.AsArray()
                 .Select(difference => $"{difference!["table"]}: {difference["row"]} {difference["what"]}{(difference["column"] is { } column ? $": {column} {difference["expected"]}, {difference["actual"]}" : "")}"));
         Assert.Matches("wrong +gold/names +is another +name = Ada +people +2 +1", told.Data);
         Assert.Matches("wrong +gold/names +is missing +name = Bo, people = 1", told.Data);
@@ -88,7 +87,7 @@ public sealed class TestModelsSpec : IDisposable
 
         var run = await NodeRun.OfAsync("test-models", "gold/names", "-o", "json", "--config", config);
 
-        Assert.Equal((ExitCode.Breached, "true, false"), (run.ExitCode, string.Join(", ", JsonNode.Parse(run.Data)!.AsArray().Select(test => test!["ok"]!.ToJsonString()))));
+        Assert.Equal((ExitCode.Breached, "true, false"), (run.ExitCode, string.Join(", ", run.Rows.Select(test => test!["ok"]!.ToJsonString()))));
     }
 
     [Fact]
@@ -129,7 +128,7 @@ public sealed class TestModelsSpec : IDisposable
         Assert.Contains("Selector 'naems': no table has that name. Did you mean 'names'?", messages[0]);
         Assert.Contains("Selector '+silver/poeple': no table has that name. Did you mean 'silver/people'?", messages[1]);
         Assert.Contains("Selector 'tag:poeple+': no table has the tag 'poeple'. Did you mean 'tag:people'?", messages[2]);
-        Assert.Single(JsonNode.Parse(tagged.Data)!.AsArray());
+        Assert.Single(tagged.Rows);
     }
 
     private async Task<string> ConfigureAsync(string tests)

@@ -21,12 +21,12 @@ public sealed class VerifyVerbSpec : IDisposable
     {
         await _lake.AppendRecordsAsync(People, null, 3, 0, 1, 2);
 
-        var run = await NodeRun.OfAsync("verify", "--lake", _lake.Directory, "--config", "nowhere.conf", "-o", "json");
+        var run = await NodeRun.OfAsync("verify", "--lake", _lake.Directory, "--config", "nowhere.conf");
         var deep = await NodeRun.OfAsync("verify", "--deep", "--lake", _lake.Directory, "--config", "nowhere.conf", "-o", "json");
 
         Assert.Equal((ExitCode.Done, ExitCode.Done), (run.ExitCode, deep.ExitCode));
         Assert.StartsWith("Verified: ", LastLine(run), StringComparison.Ordinal);
-        Assert.Contains("bytes as they were written", deep.Data, StringComparison.Ordinal);
+        Assert.Contains(deep.Rows, check => (string?)check!["found"] == "files_are_as_written");
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class VerifyVerbSpec : IDisposable
 
         Assert.Equal(ExitCode.Breached, deep.ExitCode);
         Assert.StartsWith($"NOT as promised: {People}.", LastLine(deep), StringComparison.Ordinal);
-        Assert.Contains("has other bytes than were written", deep.Data, StringComparison.Ordinal);
+        Assert.Equal([(People.ToString(), "files", "file_has_other_bytes")], deep.Rows.Where(check => !(bool)check!["ok"]!).Select(check => ((string)check!["table"]!, (string)check["check"]!, (string)check["found"]!)));
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class VerifyVerbSpec : IDisposable
             var run = await NodeRun.OfAsync("verify", "--lake", place, "-o", "json");
 
             Assert.Equal(ExitCode.Breached, run.ExitCode);
-            Assert.Contains("it has no tables", run.Data, StringComparison.Ordinal);
+            Assert.Equal("lake_is_empty", (string?)Assert.Single(run.Rows)!["found"]);
             Assert.StartsWith("NOT as promised: the lake itself.", LastLine(run), StringComparison.Ordinal);
         }
 
@@ -86,8 +86,8 @@ public sealed class VerifyVerbSpec : IDisposable
         ScratchDirectory.Delete(Path.Combine(_lake.Directory, People.ToString()));
         var run = await NodeRun.OfAsync("verify", "--lake", _lake.Directory, "--config", "nowhere.conf", "-o", "json");
         Assert.Equal(ExitCode.Breached, run.ExitCode);
-        Assert.Contains("it was made in this lake and is gone", run.Data, StringComparison.Ordinal);
-        Assert.Contains("nothing has come for it yet", run.Data, StringComparison.Ordinal);
+        Assert.Contains(run.Rows, check => ((string?)check!["table"], (string?)check["found"]) == (People.ToString(), "table_is_gone"));
+        Assert.Contains(run.Rows, check => (string?)check!["found"] == "is_not_made_yet");
     }
 
     private static string LastLine(NodeRun run) => run.Messages.Trim().Split('\n')[^1];

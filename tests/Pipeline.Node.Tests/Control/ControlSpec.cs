@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -70,7 +69,7 @@ public sealed class ControlSpec : IAsyncLifetime
         await node.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Paused);
         Assert.Equal(10, await RowsAsync(node, Clicks));
 
-        var shown = JsonNode.Parse((await RunAsync(node, "control", "show")).Data)!.AsArray();
+        var shown = (await RunAsync(node, "control", "show")).Rows;
         Assert.Equal(["events", Silver], shown.Select(row => (string)row!["target"]!));
         Assert.All(shown, row => Assert.Equal("a test", (string)row!["why"]!));
         Assert.Equal(ExitCode.Done, (await SayAsync(node, "resume", "events")).ExitCode);
@@ -98,14 +97,14 @@ public sealed class ControlSpec : IAsyncLifetime
         await node.WaitForTableAsync(Silver, line => line.Report.State == WorkState.Waiting);
         Assert.Equal(10, await RowsAsync(node, Silver));
 
-        var planned = JsonNode.Parse((await RunAsync(node, "trigger", Silver, "--plan")).Data)!.AsArray();
+        var planned = (await RunAsync(node, "trigger", Silver, "--plan")).Rows;
         var plan = (string)planned[0]!["id"]!;
         var applied = await RunAsync(node, "control", "apply", plan, "--reason", "a test");
         await node.WaitForRowsAsync(Silver, 15);
         await node.WaitForControlAsync(state => state.Orders is [{ Outcome: OrderOutcome.Done }]);
         var again = await RunAsync(node, "control", "apply", plan, "--reason", "a test");
         Assert.Equal((ExitCode.Done, ExitCode.Done), (applied.ExitCode, again.ExitCode));
-        Assert.Equal("recorded before", (string)JsonNode.Parse(again.Data)!.AsArray()[0]!["state"]!);
+        Assert.Equal("recorded_before", (string)again.Rows[0]!["state"]!);
 
         Assert.Equal(ExitCode.Done, (await SayAsync(node, "restart", Clicks)).ExitCode);
         await node.WaitForControlAsync(state => state.Orders is [_, { Outcome: OrderOutcome.Done }]);

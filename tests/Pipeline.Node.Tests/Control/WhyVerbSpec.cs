@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
@@ -32,9 +31,9 @@ public sealed class WhyVerbSpec : IDisposable
 
         var why = await RunAsync("why", Silver.ToString(), "-o", "json");
 
-        var row = Assert.Single(JsonNode.Parse(why.Data)!.AsArray(), row => (string?)row!["kind"] == "mend")!;
-        Assert.Equal((People.ToString(), "Source app", "the role is missing", "Grant it.", $"restart {People} --reason WHY"),
-            ((string)row["table"]!, (string)row["thing"]!, (string)row["cause"]!, (string)row["next_step"]!, (string)row["help"]!));
+        var row = Assert.Single(why.Rows, row => (string?)row!["kind"] == "mend")!;
+        Assert.Equal((People.ToString(), "Source app", "the role is missing", "Grant it.", "[\"restart\",\"bronze/app/people\",\"--reason\",\"WHY\"]"),
+            ((string)row["table"]!, (string)row["thing"]!, (string)row["cause"]!, (string)row["next_step"]!, row["help"]!.ToJsonString()));
         Assert.Equal(ExitCode.Failed, why.ExitCode);
         Assert.Contains($"    ./pipeline restart {People} --reason WHY", (await RunAsync("why", Silver.ToString())).Data, StringComparison.Ordinal);
     }
@@ -49,13 +48,13 @@ public sealed class WhyVerbSpec : IDisposable
         Assert.Equal(ExitCode.Done, (await RunAsync("pause", "app", "--reason", "it moves")).ExitCode);
 
         var kept = await RunAsync("why", Silver.ToString(), "-o", "json");
-        var help = ((string)JsonNode.Parse(kept.Data)!.AsArray().Single()!["help"]!).Replace("WHY", "over", StringComparison.Ordinal);
-        Assert.Equal("resume app --reason over", help);
-        Assert.Equal(ExitCode.Done, (await RunAsync(help.Split(' '))).ExitCode);
+        string[] help = [.. kept.Rows.Single()!["help"]!.AsArray().Select(word => (string)word! == "WHY" ? "over" : (string)word!)];
+        Assert.Equal(["resume", "app", "--reason", "over"], help);
+        Assert.Equal(ExitCode.Done, (await RunAsync(help)).ExitCode);
 
         var free = await RunAsync("why", Silver.ToString());
         Assert.Equal($"{Silver}: does what it should. It reflects its sources as of 60.0 s ago, and 2 h is promised.\n", free.Data);
-        Assert.Equal(["wished", "wish-ended"], JsonNode.Parse((await RunAsync("events", People.ToString(), "-o", "json")).Data)!.AsArray().Select(row => (string)row!["kind"]!));
+        Assert.Equal(["wished", "wish-ended"], (await RunAsync("events", People.ToString(), "-o", "json")).Rows.Select(row => (string)row!["kind"]!));
     }
 
     [Fact]
@@ -66,9 +65,9 @@ public sealed class WhyVerbSpec : IDisposable
         var said = _lake.Time.GetUtcNow() - TimeSpan.FromMinutes(6);
         await new LakeStatus(said, [new ToldTable(People, 0, said, 7_200, Fault: null) { Doubt = new ToldFault(said, FaultKind.Gap, "Topic people", "it is shorter than it was", "Look at the topic.") }]).WriteAsync(_lake.Lake.Store, Cancel);
 
-        var rows = JsonNode.Parse((await RunAsync("why", Silver.ToString(), "-o", "json")).Data)!.AsArray();
+        var rows = (await RunAsync("why", Silver.ToString(), "-o", "json")).Rows;
 
-        Assert.Equal([("no-node", "run"), ("doubt", $"resume {People}")], rows.Select(row => ((string)row!["kind"]!, (string)row["help"]!)));
+        Assert.Equal([("no-node", "run"), ("doubt", $"resume {People}")], rows.Select(row => ((string)row!["kind"]!, string.Join(' ', row["help"]!.AsArray()))));
     }
 
     [Fact]

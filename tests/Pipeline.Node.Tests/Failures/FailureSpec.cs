@@ -126,7 +126,7 @@ public sealed class FailureSpec(HealthySources sources) : IDisposable
         var run = await NodeRun.OfAsync("check", "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json");
 
         Assert.Equal(ExitCode.Failed, run.ExitCode);
-        var broken = System.Text.Json.Nodes.JsonNode.Parse(run.Data)!.AsArray().Where(finding => !(bool)finding!["ok"]!).ToList();
-        Assert.Contains(broken, finding => finding!.ToJsonString().Contains(about, StringComparison.OrdinalIgnoreCase) && (string?)finding["next_step"] is { Length: > 0 });
+        var broken = run.Rows.Where(finding => !(bool)finding!["ok"]!).ToList();
+        Assert.Contains(broken, finding => finding!.ToJsonString().Contains(about, StringComparison.OrdinalIgnoreCase) && (string?)finding["told"]!["next_step"] is { Length: > 0 });
     }
 }

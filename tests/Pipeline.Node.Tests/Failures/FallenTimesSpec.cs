@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Npgsql;
 using Pipeline.Node.Cli;
@@ -70,14 +69,14 @@ public sealed partial class FallenTimesSpec(HealthySources healthy) : IDisposabl
         var accepted = await NodeRun.OfAsync([.. advice.Split(' '), .. lake]);
 
         Assert.Equal((ExitCode.Failed, ExitCode.Failed, ExitCode.Done), (check.ExitCode, shown.ExitCode, accepted.ExitCode));
-        Assert.Contains(advice, Assert.Single(JsonNode.Parse(check.Data)!.AsArray(), finding => !(bool)finding!["ok"]!)!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains(advice, Assert.Single(check.Rows, finding => !(bool)finding!["ok"]!)!.ToJsonString(), StringComparison.Ordinal);
         await using (var node = await RunningNode.StartAsync(Sub("second"), sources, Lake, behind))
         {
             await node.WaitForRowsAsync(bronze, 4);
             await node.WaitForRowsAsync("silver/fallen", 3);
         }
 
-        var rows = JsonNode.Parse((await NodeRun.OfAsync("show", "silver/fallen", "--lake", Lake, "-o", "json")).Data)!.AsArray();
+        var rows = (await NodeRun.OfAsync("show", "silver/fallen", "--lake", Lake, "-o", "json")).Rows;
         Assert.Equal(["1b", "2a", "3b"], rows.Select(row => $"{row!["id"]}{row["note"]}").Order(StringComparer.Ordinal));
         var after = await NodeRun.OfAsync(["check", .. lake]);
         Assert.True(after.ExitCode == ExitCode.Done, after.Data + after.Messages);

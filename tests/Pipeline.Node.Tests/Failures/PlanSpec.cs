@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Testing;
@@ -24,10 +23,10 @@ public sealed class PlanSpec(HealthySources sources) : IDisposable
         var after = await NodeRun.OfAsync(filled);
 
         Assert.Equal(ExitCode.PlanHasChanges, before.ExitCode);
-        Assert.Equal(["bronze/app/users", "bronze/events/clicks", "bronze/crm/orders"], JsonNode.Parse(before.Data)!.AsArray().Select(change => (string)change!["table"]!));
-        Assert.All(JsonNode.Parse(before.Data)!.AsArray(), change => Assert.Equal("create", (string)change!["change"]!));
+        Assert.Equal(["bronze/app/users", "bronze/events/clicks", "bronze/crm/orders"], before.Rows.Select(change => (string)change!["table"]!));
+        Assert.All(before.Rows, change => Assert.Equal("create", (string)change!["change"]!));
         Assert.True(after.ExitCode == ExitCode.Done, after.Data);
-        Assert.Equal("[]", after.Data.Trim());
+        Assert.Empty(after.Rows);
     }
 
     [Theory]
@@ -42,7 +41,7 @@ public sealed class PlanSpec(HealthySources sources) : IDisposable
 
         Assert.True(run.ExitCode == exitCode, run.Messages);
         Assert.Matches(@"^.+: .+\. \S.+", Assert.Single(run.Messages.TrimEnd().Split('\n')));
-        var planned = JsonNode.Parse(run.Data)!.AsArray().Select(change => (string)change!["table"]!).ToList();
+        var planned = run.Rows.Select(change => (string)change!["table"]!).ToList();
         Assert.Superset(new HashSet<string> { "bronze/events/clicks", "bronze/crm/orders" }, planned.ToHashSet());
         Assert.Equal(mistake.Contains("ghosts", StringComparison.Ordinal), planned.Contains("bronze/app/users"));
     }

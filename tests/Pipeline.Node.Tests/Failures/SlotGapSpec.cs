@@ -47,7 +47,7 @@ public sealed class SlotGapSpec(HealthySources healthy) : IDisposable
         await using (var third = await RunningNode.StartAsync(Sub("third"), Source, Lake, Behind)) await third.WaitForRowsAsync(Silver, 4);
 
         var shown = await NodeRun.OfAsync("show", Silver, "--lake", Lake, "-o", "json");
-        Assert.Equal(["1b", "2a", "3unseen", "4a"], System.Text.Json.Nodes.JsonNode.Parse(shown.Data)!.AsArray().Select(row => $"{row!["id"]}{row["note"]}").Order(StringComparer.Ordinal));
+        Assert.Equal(["1b", "2a", "3unseen", "4a"], shown.Rows.Select(row => $"{row!["id"]}{row["note"]}").Order(StringComparer.Ordinal));
         var verified = await NodeRun.OfAsync("verify", "--config", config, "--lake", Lake, "-o", "json");
         Assert.True(verified.ExitCode == ExitCode.Done, verified.Data);
         await DropSlotAsync(database);

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Npgsql;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
@@ -32,10 +31,10 @@ public sealed class SourceVerbsSpec(HealthySources sources) : IDisposable
         var again = await NodeRun.OfAsync("source", "remove", "app", "--config", config, "-o", "json");
 
         Assert.Equal((ExitCode.PlanHasChanges, ExitCode.Done, ExitCode.Done), (shown.ExitCode, removed.ExitCode, again.ExitCode));
-        Assert.Equal(["SELECT pg_drop_replication_slot('pipeline_app');", "DROP PUBLICATION \"pipeline_app\";"], JsonNode.Parse(shown.Data)!.AsArray().Select(row => (string)row!["sql"]!));
+        Assert.Equal(["SELECT pg_drop_replication_slot('pipeline_app');", "DROP PUBLICATION \"pipeline_app\";"], shown.Rows.Select(row => (string)row!["sql"]!));
         Assert.Contains("--yes", shown.Messages, StringComparison.Ordinal);
         Assert.Equal((2, 0), (leftByShowing, await CountAsync()));
-        Assert.Equal("[]", again.Data.Trim());
+        Assert.Empty(again.Rows);
     }
 
     [Fact]
@@ -50,7 +49,7 @@ public sealed class SourceVerbsSpec(HealthySources sources) : IDisposable
         Assert.Equal((ExitCode.Failed, ExitCode.Failed, ExitCode.Done), (kafka.ExitCode, unknown.ExitCode, listed.ExitCode));
         Assert.Contains("sources of kind kafka make nothing on their server", kafka.Messages, StringComparison.Ordinal);
         Assert.Contains("Did you mean 'events'?", unknown.Messages, StringComparison.Ordinal);
-        Assert.Equal(["app postgres users", "crm snowflake orders", "events kafka clicks"], JsonNode.Parse(listed.Data)!.AsArray().Select(row => $"{row!["source"]} {row["kind"]} {row["tables"]}").Order());
+        Assert.Equal(["app postgres users", "crm snowflake orders", "events kafka clicks"], listed.Rows.Select(row => $"{row!["source"]} {row["kind"]} {row["tables"]![0]}").Order());
     }
 
     private async Task<int> CountAsync()

@@ -83,7 +83,7 @@ public sealed partial class YesterdaySpec
         Assert.DoesNotContain(release.HalfWay, Unended(state));
         Assert.All(await RunAsync(state, "verify"), finding => Assert.True((bool)finding!["ok"]!, finding.ToJsonString()));
         var resumed = await NodeRun.OfAsync(state.EnvironmentWith(sources), "resume", "bronze/events/system_metrics", "--config", state.Configuration, "-o", "json");
-        Assert.True(resumed is { ExitCode: ExitCode.Done, Data: "[]\n" }, resumed.Data + resumed.Messages);
+        Assert.True(resumed is { ExitCode: ExitCode.Done, Rows.Count: 0 }, resumed.Data + resumed.Messages);
     }
 
     /// <summary>One table of each kind: they differ in rows only.</summary>
@@ -134,6 +134,6 @@ public sealed partial class YesterdaySpec
     {
         var run = await NodeRun.OfAsync(state.Environment, [.. verb, "--config", state.Configuration, "-o", "json"]);
         Assert.True(run.ExitCode == ExitCode.Done, run.Data + run.Messages);
-        return JsonNode.Parse(run.Data)!.AsArray();
+        return run.Rows;
     }
 }

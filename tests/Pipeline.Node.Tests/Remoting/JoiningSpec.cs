@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text.Json.Nodes;
 using Akka.Cluster;
 using Pipeline.Core;
 using Pipeline.Core.Metrics;
@@ -140,7 +139,7 @@ public sealed class JoiningSpec : IDisposable
         Assert.Equal((ExitCode.Failed, ExitCode.Usage), (check.ExitCode, run.ExitCode));
         string[] settings = ["pipeline.cluster.tls", "pipeline.lake.location", "pipeline.transform.journal.provider"];
         Assert.Equal(settings.Select(setting => $"configuration of a node: {setting}"),
-            JsonNode.Parse(check.Data)!.AsArray().Where(row => !(bool)row!["ok"]!).Select(row => (string)row!["thing"]!));
+            check.Rows.Where(row => !(bool)row!["ok"]!).Select(row => (string)row!["thing"]!));
         Assert.All(settings, setting => Assert.Contains(setting, run.Messages, StringComparison.Ordinal));
     }
 
@@ -152,8 +151,8 @@ public sealed class JoiningSpec : IDisposable
 
         var check = await NodeRun.OfAsync("check", "--config", config, "-o", "json");
 
-        var found = Assert.Single(JsonNode.Parse(check.Data)!.AsArray(), row => !(bool)row!["ok"]!);
-        Assert.Contains("expired", (string)found!["detail"]!, StringComparison.Ordinal);
+        var found = Assert.Single(check.Rows, row => !(bool)row!["ok"]!);
+        Assert.Contains("expired", (string)found!["told"]!["cause"]!, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,0 +1,23 @@
+namespace Pipeline.Node.Cli;
+
+/// <summary>A column of a listing.</summary>
+/// <param name="Title">As people read it; null: they are not shown it.</param>
+/// <param name="Name">As programs read it; null: they are not given it.</param>
+internal sealed record Column(string? Title, string? Name)
+{
+    public static implicit operator Column(string title) => new(title, NameOf(title));
+
+    /// <summary>Of durations, which programs get as a number of seconds.</summary>
+    public static Column Seconds(string title) => new(title, $"{NameOf(title)}_seconds");
+
+    /// <summary>With another name than its title.</summary>
+    public static Column Named(string title, string name) => new(title, name);
+
+    /// <summary>Of text that is made for people.</summary>
+    public static Column ForPeople(string title) => new(title, null);
+
+    /// <summary>Of what people read in other columns.</summary>
+    public static Column ForPrograms(string name) => new(null, name);
+
+    private static string NameOf(string title) => title.Replace("%", "percent", StringComparison.Ordinal).Replace(' ', '_').Replace('/', '_');
+}
