@@ -29,6 +29,9 @@ internal sealed class NodeOptions
         addText(_caFile);
     }
 
+    /// <summary>Whether an address is given.</summary>
+    public bool IsNamed(ParseResult parsed) => parsed.GetValue(_url) is not null;
+
     /// <exception cref="Core.PipelineException">No such node can be asked.</exception>
     public NodeClient Connect(Invocation invocation, ParseResult parsed) =>
         NodeClient.Connect(invocation, new NodeAddress(parsed.GetValue(_url), parsed.GetValue(_tokenFile), parsed.GetValue(_caFile)));

@@ -11,12 +11,19 @@ internal sealed class StatusVerb : Verb
     private const int FaultsMax = 5;
 
     private readonly Option<bool> _all;
+    private readonly Option<bool> _running;
+    private readonly NodeOptions _node;
 
-    public StatusVerb() : base("status", "How the lake is, from its own logs: tables, ages against their SLA, rows, quarantine, what was last said to be wrong.") =>
+    public StatusVerb() : base("status", "How the lake is, from its own logs: tables, ages against their SLA, rows, quarantine, what was last said to be wrong. With --running, how the pipeline's nodes say that it is now.")
+    {
         _all = Add(new Option<bool>("--all") { Description = $"Every table, not only the first {TablesMax}; those of which something is wrong come first." });
+        _running = Add(new Option<bool>("--running") { Description = "Ask a running node: nodes, sources, what each table is doing, how late it is and what it waits for. Nothing is read from the lake." });
+        _node = new NodeOptions(Add, Add);
+    }
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
+        if (parsed.GetValue(_running) || _node.IsNamed(parsed)) return await RunningAsync(invocation, parsed, cancellationToken);
         var status = await StatusOfLake.RunAsync(new StatusOfLakeRequest(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
         if (invocation.Format == OutputFormat.Table) Print(invocation, status, parsed.GetValue(_all));
         else invocation.Print(InFull(status));
@@ -25,6 +32,12 @@ internal sealed class StatusVerb : Verb
         invocation.Answer.Take("maintained", status.Maintained);
         var failed = invocation.Report(status.Failed);
         return failed != ExitCode.Done ? failed : status.Halt is { } halt ? Faults.CodeOf(halt.Kind) : status.IsBreached ? ExitCode.Breached : ExitCode.Done;
+    }
+
+    private async Task<int> RunningAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        using var node = _node.Connect(invocation, parsed);
+        return RunningText.Print(invocation, await RunningPipeline.AskAsync(node, cancellationToken), parsed.GetValue(_all) ? int.MaxValue : RunningText.TablesMax);
     }
 
     private static Listing InFull(StatusOfLakeResult status)

@@ -278,7 +278,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
 
     private void OnGetPipeline(GetPipeline get)
     {
-        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys));
+        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys) with { Wishes = [.. Wanted.Wishes] });
     }
 
     private void WriteEvents()

@@ -173,7 +173,11 @@ public sealed record TableLine(TableReport Report, ImmutableDictionary<string, I
 /// <param name="Nodes">All of them, on each page.</param>
 /// <param name="Next">What to ask for next; null: these were the last.</param>
 /// <param name="LakeAway">Since when the record of what operators want cannot be read; null: it can.</param>
-public sealed record PipelinePage(DateTimeOffset At, NodeLine[] Nodes, TableLine[] Tables, TableId? Next, DateTimeOffset? LakeAway, string[] Unrecorded);
+public sealed record PipelinePage(DateTimeOffset At, NodeLine[] Nodes, TableLine[] Tables, TableId? Next, DateTimeOffset? LakeAway, string[] Unrecorded)
+{
+    /// <summary>Those that hold, on each page.</summary>
+    public Wish[] Wishes { get; init; } = [];
+}
 
 /// <summary>Within a node: it is to be stopped and started again.</summary>
 internal sealed record NodeRestartAsked : INoSerializationVerificationNeeded;

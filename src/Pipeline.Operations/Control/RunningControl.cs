@@ -35,7 +35,7 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
         {
             if (await AskAsync<PipelinePage>(new GetPipeline(after), cancellationToken) is not { } page) return null;
             tables.AddRange(page.Tables);
-            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded);
+            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded) { Wishes = page.Wishes };
             after = page.Next;
         }
     }
@@ -48,4 +48,8 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
 /// <param name="Tables">By their names.</param>
 /// <param name="LakeAway">Since when the record of what operators want cannot be read; null: it can.</param>
 /// <param name="Unrecorded">Ids of wishes that act and are not recorded yet.</param>
-public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> Nodes, IReadOnlyList<TableLine> Tables, DateTimeOffset? LakeAway, IReadOnlyList<string> Unrecorded);
+public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> Nodes, IReadOnlyList<TableLine> Tables, DateTimeOffset? LakeAway, IReadOnlyList<string> Unrecorded)
+{
+    /// <summary>What operators want held.</summary>
+    public IReadOnlyList<Wish> Wishes { get; init; } = [];
+}
