@@ -45,7 +45,8 @@ public sealed class IngestMonitorActor : ReceiveActor
 
     private void OnReport(WorkerReport report)
     {
-        if (!_known.Workers.ContainsKey(Sender))
+        var isNew = !_known.Workers.ContainsKey(Sender);
+        if (isNew)
         {
             Context.Watch(Sender);
             if (_known.IsDraining) Drain(Sender);
@@ -53,6 +54,8 @@ public sealed class IngestMonitorActor : ReceiveActor
 
         _known.Workers[Sender] = report.Tables;
         Follow(Sender, report.Tables);
+        // It began with a rest that was over before anybody here knew of it.
+        if (isNew && report.Tables.Any(status => status.State is IngestState.Draining or IngestState.Paused)) Resume([Sender]);
     }
 
     private void OnHoldsChanged()

@@ -58,6 +58,29 @@ public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akk
         held.FishForMessage<ResumeWorker>(_ => true, Deadline, cancellationToken: cancel);
     }
 
+    [Fact]
+    public void A_worker_that_began_with_a_rest_goes_on_when_that_is_over_also_if_it_was_before_anybody_knew_of_it()
+    {
+        var (cancel, orders, lines) = (TestContext.Current.CancellationToken, TableId.Bronze("shop", "orders"), TableId.Bronze("shop", "lines"));
+        using var meter = new IngestMeter(new ByteBudget(1));
+        var (holds, early, late) = (new Holds(), CreateTestProbe(), CreateTestProbe());
+        var monitor = Sys.ActorOf(IngestMonitorActor.Props(new ByteBudget(1), meter, holds));
+        holds.AwaitComparison(() => true);
+        monitor.Tell(Reports(orders, IngestState.Paused), early);
+        monitor.Tell(new ResumeIngest(Table: null), TestActor);
+        // Both are handled, and it has not been told to go on.
+        monitor.Tell(new GetIngestStatus(), TestActor);
+        ExpectMsg<IngestStatus>(Deadline, cancellationToken: cancel);
+        early.ExpectNoMsg(TimeSpan.Zero, cancel);
+
+        holds.Compared();
+        monitor.Tell(new HoldsChanged(), TestActor);
+        monitor.Tell(Reports(lines, IngestState.Paused), late);
+
+        early.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+        late.ExpectMsg<ResumeWorker>(Deadline, cancellationToken: cancel);
+    }
+
     private static WorkerReport Reports(TableId table, IngestState state) =>
         new([new WorkerStatus(table, Worker: 0, state, Rows: 0, DeadLetters: 0, Version: -1, LastFault: null, ImmutableDictionary<SplitId, long>.Empty, NewestEventAt: null, LastCommitAt: null)]);
 }

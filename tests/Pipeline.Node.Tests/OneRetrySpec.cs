@@ -47,6 +47,7 @@ public sealed partial class OneRetrySpec
         ["TableRebuild.cs"] = "gives up a run that can never end, since what it needs is gone: the switch takes its place; what may pass it throws on",
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
+        ["WatchVerb.cs"] = "says that no node answers, and looks again when the next look is due",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",
     };
 

@@ -66,7 +66,7 @@ internal static class RunningText
         foreach (var same in waits.Take(WaitsMax))
         {
             var (first, others) = (same.First(), same.Count() - 1);
-            screen.WriteLine($"  {first.Table}{(others > 0 ? $" and {others} more" : "")}, for {Listing.Format(now.Since(first.Since))}: {Word(same.Key.Cause)} {same.Key.Thing}{(same.Key.Why is { } why ? $": {why.TrimEnd('.')}" : "")}.{(first.Fault is { NextStep.Length: > 0 } fault ? $" {fault.NextStep}" : "")}");
+            screen.WriteLine($"  {first.Table}{(others > 0 ? $" and {others} more" : "")}, for {Listing.Format(now.Since(first.Since))}: {Word(same.Key.Cause)} {same.Key.Thing}{(WhyOf(same.Key.Why) is { } why ? $": {why}" : "")}.{(first.Fault is { NextStep.Length: > 0 } fault ? $" {fault.NextStep}" : "")}");
         }
 
         if (waits.Count > WaitsMax) screen.WriteLine($"  and {waits.Count - WaitsMax} other reasons: -o json has them");
@@ -78,7 +78,16 @@ internal static class RunningText
         "mend" => "waits until somebody mends",
         "away" => "asks again",
         "schedule" => "runs at",
+        "configuration" => "is left alone, since not all nodes have the configuration of",
         _ => "waits for",
+    };
+
+    private static string? WhyOf(string? why) => why switch
+    {
+        "not-in-newest" => "it does not have this table",
+        "not-everywhere" => "others do not know this table. Start them with the same",
+        "otherwise" => "others have other workers or another contract. Start them with the same",
+        _ => why?.TrimEnd('.'),
     };
 
     private static string Counted(IEnumerable<WorkItem> tables) => string.Join(", ", tables.CountBy(table => table.State).OrderBy(pair => Array.IndexOf(States, pair.Key)).Select(pair => $"{pair.Value} {pair.Key}"));

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
-using Spectre.Console;
 
 namespace Pipeline.Node.Verbs;
 
@@ -23,7 +22,7 @@ internal sealed class WatchVerb : Verb
         _times = Add(new Option<int?>("--times") { Description = "End after so many looks.", HelpName = "NUMBER" });
         _times.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int?>() is < 1) result.AddError("--times must be at least 1.");
+            if (TypedValue.Is(result.GetValueOrDefault<int?>, times => times is < 1)) result.AddError("--times must be at least 1.");
         });
         _node = new NodeOptions(Add, Add);
     }

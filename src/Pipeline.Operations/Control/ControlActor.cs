@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
@@ -27,12 +28,16 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     /// <summary>Orders about different tables at a time: a rebuild takes its share of the node's memory.</summary>
     private const int OrdersMax = 2;
 
+    /// <summary>Tables that a line of the log names.</summary>
+    private const int ToldMax = 10;
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _stopping = new();
     private readonly ControlSetup _setup;
     private readonly Cluster _cluster = Cluster.Get(Context.System);
     private readonly OutageWaiter _looks;
     private readonly PipelineView _view = new();
+    private readonly NodeConfigurations _configurations = new();
     private readonly Dictionary<string, IActorRef> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Wish> _unrecorded = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Order> _restarted = new(StringComparer.Ordinal);
@@ -41,6 +46,8 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     private readonly string _id = Guid.NewGuid().ToString();
     private ControlState _state = ControlState.None;
     private DateTimeOffset? _away;
+    private ImmutableArray<UnlikeTable>? _unlike;
+    private ImmutableHashSet<string> _compared = [];
     private bool _isKnown;
     private bool _isLooking;
     private bool _isRecording;
@@ -256,8 +263,10 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         _view.Hear(report, _setup.Time.GetUtcNow());
         _setup.Events.Hear(report, _view.Lines.Where(line => line.Facts.Node != report.Facts.Node));
         if (report.By is { } by) Learn(by);
+        if (_configurations.IsNew(report.Facts)) _compared = _compared.Remove(report.Facts.Node);
+        if (_configurations.Hear(report)) Compare();
         // One that may still read the lake waits for it: the node goes on as it does.
-        if (_isKnown || _away is not null) Sender.Tell(DesiredWork.Of(_id, Wanted, _unrecorded.Values));
+        if (_isKnown || _away is not null) Sender.Tell(Desired());
         if (isNew) RecordAll();
     }
 
@@ -274,11 +283,38 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         _nodes.Remove(node);
         if (_view.Lines.FirstOrDefault(line => line.Facts.Node == node) is { } gone) _setup.Events.Gone(gone, LakeControl.Whole(_setup.Time.GetUtcNow()));
         _view.Lose(node);
+        _configurations.Lose(node);
+        Compare();
     }
+
+    /// <summary>Until one that has just come is heard of, what was said before holds.</summary>
+    private void Compare()
+    {
+        var members = _cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving).Select(member => NodeNames.Of(member.Address));
+        if (_configurations.Compare(members) is not { } unlike) return;
+        _compared = [.. _configurations.Known];
+        if (_unlike is not { } said || !said.SequenceEqual(unlike)) Tell(unlike, wereUnlike: _unlike is { IsEmpty: false });
+        _unlike = unlike;
+        Push();
+    }
+
+    private void Tell(ImmutableArray<UnlikeTable> unlike, bool wereUnlike)
+    {
+        foreach (var same in unlike.GroupBy(table => (table.Reason, table.Newest)))
+            _log.Warning("The nodes' configurations differ, and that of {0}, which started last, rules. {1}: {2}. Start all nodes with the same configuration", same.Key.Newest, same.Key.Reason switch
+            {
+                UnlikeReason.NotInNewest => "It does not have these tables, and nobody works on them",
+                UnlikeReason.NotEverywhere => "Others do not know these tables, and nobody works on them",
+                _ => "Others have other workers or another contract of these tables, and leave them alone",
+            }, string.Join(", ", same.Take(ToldMax).Select(table => table.Table)) + (same.Count() > ToldMax ? $" and {same.Count() - ToldMax} more" : ""));
+        if (unlike.IsEmpty && wereUnlike) _log.Info("The nodes' configurations are the same again");
+    }
+
+    private DesiredWork Desired() => DesiredWork.Of(_id, Wanted, _unrecorded.Values) with { Unlike = _unlike is { } unlike ? [.. unlike] : null, Compared = [.. _compared] };
 
     private void OnGetPipeline(GetPipeline get)
     {
-        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys) with { Wishes = [.. Wanted.Wishes] });
+        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys) with { Wishes = [.. Wanted.Wishes], Unlike = [.. _unlike ?? []] });
     }
 
     private void WriteEvents()
@@ -298,7 +334,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
             _log.Warning("What has happened cannot be written down: {0}", fault);
     }
 
-    private void Push() => Broadcast(DesiredWork.Of(_id, Wanted, _unrecorded.Values));
+    private void Push() => Broadcast(Desired());
 
     private void Broadcast(object message)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using Pipeline.Core;
@@ -10,9 +11,10 @@ namespace Pipeline.Operations.Control;
 /// <summary>What a node's monitor is given.</summary>
 /// <param name="Control">The singleton, wherever it is.</param>
 /// <param name="Ingest">The node's watch over its workers; null: it has none.</param>
+/// <param name="Knows">The tables of its configuration.</param>
 /// <param name="Restart">Called when an operator wants this node started again.</param>
 /// <param name="Leave">Called when an operator wants it to end.</param>
-internal sealed record ControlNodeSetup(NodeFacts Facts, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time);
+internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTable> Knows, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time);
 
 /// <summary>
 /// A node's part in what operators want: tells the singleton once a second how the tables are that are worked on here, and has done
@@ -68,19 +70,29 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         TableId[] gone = [.. _said.Keys.Where(table => !now.ContainsKey(table))];
         foreach (var table in gone) _said.Remove(table);
         foreach (var table in news) _said[table.Table] = table;
-        foreach (var part in news.Chunk(NodeReport.TablesMax).DefaultIfEmpty([]))
-            _setup.Control.Tell(new NodeReport(_setup.Facts, _desired, _setup.Holds.IsNode, ingest.BufferBytes, part, gone)
-            {
-                Away = [.. _setup.Outages.Away.Select(away => away.Fault.Outage)],
-            });
+        foreach (var part in news.Chunk(NodeReport.TablesMax).DefaultIfEmpty([])) Tell(part, gone, []);
+        if (!IsCompared)
+            foreach (var part in _setup.Knows.Chunk(NodeReport.TablesMax)) Tell([], [], part);
+
+        void Tell(TableReport[] tables, TableId[] noMore, KnownTable[] knows) => _setup.Control.Tell(new NodeReport(_setup.Facts, _desired, _setup.Holds.IsNode, ingest.BufferBytes, tables, noMore)
+        {
+            Away = [.. _setup.Outages.Away.Select(away => away.Fault.Outage)],
+            Knows = knows,
+        });
     }
+
+    /// <summary>Whether the singleton knows this node's configuration, or is of a release that does not ask for it.</summary>
+    private bool IsCompared => _desired is { } desired && desired.Compared?.Contains(_setup.Facts.Node) != false;
 
     private void OnDesired(DesiredWork desired)
     {
         if (!Context.IsFromCluster(_log, desired, "what operators want")) return;
         if (desired.Singleton != _desired?.Singleton) _said.Clear();
+        // One that has moved does not know every node yet: what was said before holds.
+        if (desired.Unlike is null) desired = desired with { Unlike = _desired?.Unlike };
         _desired = desired;
         _setup.Holds.Set(desired.ToWork(), _setup.Facts.Node);
+        if (IsCompared) _setup.Holds.Compared();
         // It knows whose work that is, and does nothing twice.
         _setup.Ingest?.Tell(new HoldsChanged());
     }

@@ -82,9 +82,39 @@ public sealed record TableReport(TableId Table, WorkState State, DateTimeOffset 
 /// <param name="Configuration">A fingerprint: nodes of one configuration have the same.</param>
 public sealed record NodeFacts(string Node, string Incarnation, string Release, DateTimeOffset StartedAt, ImmutableArray<string> Roles, string Configuration)
 {
+    /// <summary>How many tables its configuration has; null: of a release that does not say which.</summary>
+    public int? Tables { get; init; }
+
     public bool Equals(NodeFacts? other) => other is not null && Incarnation == other.Incarnation && Node == other.Node;
 
     public override int GetHashCode() => HashCode.Combine(Node, Incarnation);
+}
+
+/// <summary>A table of a node's configuration.</summary>
+/// <param name="Print">Of all that its nodes must agree about: its workers, its contract.</param>
+public sealed record KnownTable(TableId Table, string Print);
+
+/// <summary>Why some nodes leave a table alone.</summary>
+public enum UnlikeReason
+{
+    /// <summary>The node that started last does not have it.</summary>
+    NotInNewest,
+
+    /// <summary>A node that started before does not know it.</summary>
+    NotEverywhere,
+
+    /// <summary>The node that started last has other workers or another contract of it.</summary>
+    Otherwise,
+}
+
+/// <summary>A table of which not all nodes' configurations say the same.</summary>
+/// <param name="Nodes">Those that leave it alone.</param>
+/// <param name="Newest">The node that started last: what it says rules.</param>
+public sealed record UnlikeTable(TableId Table, ImmutableArray<string> Nodes, string Newest, UnlikeReason Reason)
+{
+    public bool Equals(UnlikeTable? other) => other is not null && (Table, Newest, Reason) == (other.Table, other.Newest, other.Reason) && Nodes.SequenceEqual(other.Nodes);
+
+    public override int GetHashCode() => HashCode.Combine(Table, Newest, Reason);
 }
 
 /// <summary>From a node's monitor to the singleton, once a second and more often where much has changed. Answer: <see cref="DesiredWork"/>.</summary>
@@ -98,6 +128,9 @@ public sealed record NodeReport(NodeFacts Facts, DesiredWork? By, bool IsHeld, l
 
     /// <summary>Things that do not answer this node.</summary>
     public string[] Away { get; init; } = [];
+
+    /// <summary>Tables of its configuration, until it has been compared with the others'; at most <see cref="TablesMax"/>.</summary>
+    public KnownTable[] Knows { get; init; } = [];
 }
 
 /// <summary>From the singleton to a node: all that operators want.</summary>
@@ -106,6 +139,12 @@ public sealed record NodeReport(NodeFacts Facts, DesiredWork? By, bool IsHeld, l
 /// <param name="Unrecorded">Wishes that are in it and that the lake does not have yet: nodes remember them for a singleton that moves.</param>
 public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables, string[] Sources, string[] Nodes, TableId[] Scheduled, Wish[] Unrecorded)
 {
+    /// <summary>Tables that some nodes leave alone; null: not every node has said yet what it knows, and what was said before holds.</summary>
+    public UnlikeTable[]? Unlike { get; init; }
+
+    /// <summary>Nodes whose configurations are compared in it; null: from a singleton of a release that compares none.</summary>
+    public string[]? Compared { get; init; }
+
     internal static DesiredWork Of(string singleton, ControlState state, IEnumerable<Wish> unrecorded)
     {
         var work = HeldWishes.Of(state);
@@ -124,7 +163,11 @@ public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables
         static Wish Of(WishKind kind, ControlTarget target) => new($"{ControlWords.Of(kind)} {target}", kind, target, Holds: true, Value: null, "", DateTimeOffset.MinValue, "");
     }
 
-    internal HeldWork ToWork() => new([.. Tables], [.. Sources], [.. Nodes], [.. Scheduled]);
+    internal HeldWork ToWork() => new([.. Tables], [.. Sources], [.. Nodes], [.. Scheduled])
+    {
+        Unlike = (Unlike ?? []).ToImmutableDictionary(table => table.Table, table => table.Nodes.ToImmutableHashSet(StringComparer.Ordinal)),
+        Compared = Compared?.ToImmutableHashSet(StringComparer.Ordinal),
+    };
 }
 
 /// <summary>From the singleton to every node: a table, a source or a node starts again. No answer.</summary>
@@ -177,6 +220,9 @@ public sealed record PipelinePage(DateTimeOffset At, NodeLine[] Nodes, TableLine
 {
     /// <summary>Those that hold, on each page.</summary>
     public Wish[] Wishes { get; init; } = [];
+
+    /// <summary>Tables of which not all nodes' configurations say the same, on each page.</summary>
+    public UnlikeTable[] Unlike { get; init; } = [];
 }
 
 /// <summary>Within a node: it is to be stopped and started again.</summary>

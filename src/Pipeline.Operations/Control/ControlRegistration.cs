@@ -52,10 +52,13 @@ public static class ControlRegistration
             .WithActors((system, registry) =>
             {
                 var node = NodeNames.Of(Cluster.Get(system).SelfAddress);
-                var facts = new NodeFacts(node, Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()), services.Release, LakeControl.Whole(time.GetUtcNow()), [.. Cluster.Get(system).SelfRoles.Order(StringComparer.Ordinal)], ConfigurationPrint.Of(options));
+                var knows = ConfigurationPrint.OfTables(options);
+                var cluster = Cluster.Get(system);
+                services.Holds.AwaitComparison(() => cluster.State.Members.Any(member => member.UniqueAddress != cluster.SelfUniqueAddress && member.HasRole(IngestRegistration.Role)));
+                var facts = new NodeFacts(node, Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()), services.Release, LakeControl.Whole(time.GetUtcNow()), [.. Cluster.Get(system).SelfRoles.Order(StringComparer.Ordinal)], ConfigurationPrint.Of(options)) { Tables = knows.Length };
                 registry.TryGet<IngestMonitorActor>(out var ingest);
                 var control = registry.Get<ControlActor>();
-                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, services.Leave, time)), MonitorName);
+                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, knows, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, services.Leave, time)), MonitorName);
                 registry.Register<ControlNodeActor>(monitor);
             });
     }

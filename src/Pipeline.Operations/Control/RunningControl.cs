@@ -35,7 +35,7 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
         {
             if (await AskAsync<PipelinePage>(new GetPipeline(after), cancellationToken) is not { } page) return null;
             tables.AddRange(page.Tables);
-            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded) { Wishes = page.Wishes };
+            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded) { Wishes = page.Wishes, Unlike = page.Unlike };
             after = page.Next;
         }
     }
@@ -52,4 +52,7 @@ public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> N
 {
     /// <summary>What operators want held.</summary>
     public IReadOnlyList<Wish> Wishes { get; init; } = [];
+
+    /// <summary>Tables of which not all nodes' configurations say the same.</summary>
+    public IReadOnlyList<UnlikeTable> Unlike { get; init; } = [];
 }

@@ -19,6 +19,9 @@ public enum WaitCause
     /// <summary>One that it is made from waits.</summary>
     Input,
 
+    /// <summary>Not all nodes' configurations say the same of it.</summary>
+    Configuration,
+
     /// <summary>It runs at certain times only.</summary>
     Schedule,
 
@@ -78,6 +81,7 @@ public static class StatusOfRunning
     private sealed class Waits(PipelineStatus status, TransformGraph graph)
     {
         private readonly Dictionary<TableId, TableLine> _lines = status.Tables.ToDictionary(line => line.Table);
+        private readonly Dictionary<TableId, UnlikeTable> _unlike = status.Unlike.DistinctBy(table => table.Table).ToDictionary(table => table.Table);
         private readonly Dictionary<TableId, TableWait?> _known = [];
         private readonly ControlState _wanted = new(Identity: null, Number: 0, [.. status.Wishes], []);
 
@@ -91,6 +95,7 @@ public static class StatusOfRunning
 
         private TableWait? OwnOf(TableLine line) => line.Report switch
         {
+            { State: WorkState.Paused or WorkState.Draining } when _unlike.TryGetValue(line.Table, out var unlike) => new TableWait(WaitCause.Configuration, unlike.Newest, ControlWords.Of(unlike.Reason)),
             { State: WorkState.Paused or WorkState.Draining } => HeldWishes.On(line.Table, [.. line.Nodes.Keys], _wanted) is { } wish
                 ? new TableWait(WaitCause.Wish, wish.Target.Name, wish.Why.Length == 0 ? null : $"{wish.Who}: {wish.Why}") : new TableWait(WaitCause.Wish, line.Table.ToString(), Why: null),
             { State: WorkState.Halted, Fault: { } fault } => new TableWait(WaitCause.Mend, fault.Thing, fault.Cause),
@@ -105,7 +110,7 @@ public static class StatusOfRunning
         {
             if (graph.TrySilver(table) is null && graph.TryGold(table) is null) return null;
             foreach (var input in graph.InputsOf(table))
-                if (Of(input) is { Cause: WaitCause.Wish or WaitCause.Mend or WaitCause.Away or WaitCause.Input } wait)
+                if (Of(input) is { Cause: WaitCause.Wish or WaitCause.Mend or WaitCause.Away or WaitCause.Configuration or WaitCause.Input } wait)
                     return wait.Cause == WaitCause.Input ? wait : new TableWait(WaitCause.Input, input.ToString(), wait.Why is { } why ? $"{wait.Thing}: {why}" : wait.Thing);
             return null;
         }

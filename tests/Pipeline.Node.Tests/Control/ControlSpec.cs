@@ -36,7 +36,7 @@ public sealed class ControlSpec : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        _kafka = EmbeddedKafka.Start(brokers: 1, ("clicks", 1));
+        _kafka = EmbeddedKafka.Start(brokers: 1, ("clicks", 1), ("views", 1));
         _producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = _kafka.Bootstrap }).Build();
         return ValueTask.CompletedTask;
     }
@@ -118,6 +118,30 @@ public sealed class ControlSpec : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_running_pipeline_is_one_screen_of_nodes_sources_tables_and_what_they_wait_for()
+    {
+        await using var node = await RunningNode.StartAsync(Sub("node"), Sources, behind: $"{Contract}\nhttp.socket-directory = \"{Path.Combine(_directory, "s")}\"");
+        await ProduceAsync(10);
+        await node.WaitForRowsAsync(Silver, 10);
+        await node.WaitForTableAsync(Clicks, line => line.Nodes.Count == 1);
+        Assert.Equal([node.Address], (await RunAsync(node, "cluster", "show")).Rows.Select(row => (string)row!["node"]!));
+        Assert.Contains((await RunAsync(node, "shards", "show")).Rows, row => ((string)row!["table"]!, (string)row["node"]!, (string)row["state"]!) == (Clicks, node.Address, "reading"));
+        Assert.Equal(ExitCode.Done, (await RunAsync(node, "jobs", "list")).ExitCode);
+        Assert.Equal(ExitCode.Done, (await SayAsync(node, "pause", "events")).ExitCode);
+        await node.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+
+        var status = await RunAsync(node, "status", "--running");
+        var row = Assert.Single(status.Rows, row => (string)row!["table"]! == Clicks)!;
+        Assert.Equal(("paused", "wish", "events", $"{Invocation.Operator}: a test", 7_200), ((string)row["state"]!, (string)row["wait"]!["cause"]!, (string)row["wait"]!["thing"]!, (string)row["wait"]!["why"]!, (int)row["sla_seconds"]!));
+        Assert.Equal(("input", Clicks), ((string)status.Rows.Single(row => (string)row!["table"]! == Silver)!["wait"]!["cause"]!, (string)status.Rows.Single(row => (string)row!["table"]! == Silver)!["wait"]!["thing"]!));
+        Assert.Equal(("events", "kafka", "paused"), ((string)status.Document["sources"]![0]!["source"]!, (string)status.Document["sources"]![0]!["kind"]!, (string)status.Document["sources"]![0]!["state"]!));
+        Assert.Equal(node.Address, (string)status.Document["nodes"]![0]!["node"]!);
+        var screen = await NodeRun.OfAsync("watch", "--times", "2", "--every", "1ms", "--config", node.ConfigPath);
+        Assert.Equal(2, screen.Data.Split("What is waited for:").Length - 1);
+        Assert.Contains($"rests, as an operator wants of events: {Invocation.Operator}: a test.", screen.Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task With_the_lake_away_a_pause_acts_and_is_recorded_when_it_is_back()
     {
         AwayStore store = null!;
@@ -178,8 +202,8 @@ public sealed class ControlSpec : IAsyncLifetime
 
     private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
 
-    private async Task ProduceAsync(int records)
+    private async Task ProduceAsync(int records, string topic = "clicks")
     {
-        for (var i = 0; i < records; i++) await _producer.ProduceAsync("clicks", new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes($$"""{"id":{{_produced++}}}""") }, Cancel);
+        for (var i = 0; i < records; i++) await _producer.ProduceAsync(topic, new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes($$"""{"id":{{_produced++}}}""") }, Cancel);
     }
 }

@@ -12,7 +12,8 @@ public sealed class ControlMessageSerializerSpec
 {
     private static readonly DateTimeOffset At = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private static readonly TableId Users = TableId.Bronze("app", "users");
-    private static readonly NodeFacts Facts = new("10.0.0.5:4053", "4b1de7", "1.0.0", At, ["ingest"], "fe12");
+    private static readonly NodeFacts Facts = new("10.0.0.5:4053", "4b1de7", "1.0.0", At, ["ingest"], "fe12") { Tables = 1 };
+    private static readonly UnlikeTable Unlike = new(Users, ["10.0.0.6:4053"], "10.0.0.5:4053", UnlikeReason.Otherwise);
     private static readonly Wish Said = new("a1", WishKind.Paused, ControlTarget.Source("app"), Holds: true, Value: null, "anna", At, "the bucket burns");
 
     private static readonly TableReport Report = new(Users, WorkState.Halted, At, 7, 100, 12.5, Pending: 0)
@@ -20,11 +21,11 @@ public sealed class ControlMessageSerializerSpec
         LastAt = At, ReflectsUntil = At, Fault = new ReportedFault(FaultKind.Gap, "Topic users", "records are gone", "Accept it."), Workers = [new WorkerLine(0, WorkState.Halted, 3)],
     };
 
-    private static readonly DesiredWork Desired = new("s1", 4, [Users], ["crm"], ["10.0.0.6:4053"], [TableId.Gold("dim_date")], [Said]);
+    private static readonly DesiredWork Desired = new("s1", 4, [Users], ["crm"], ["10.0.0.6:4053"], [TableId.Gold("dim_date")], [Said]) { Unlike = [Unlike], Compared = ["10.0.0.5:4053"] };
 
     private static readonly object[] Messages =
     [
-        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"] },
+        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"], Knows = [new KnownTable(Users, "4b1d")] },
         Desired,
         new RestartWork("o1", ControlTarget.Node("10.0.0.5:4053"), At),
         new LeaveWork("o1", "10.0.0.5:4053", At),
@@ -32,7 +33,7 @@ public sealed class ControlMessageSerializerSpec
         new RestartUnrecorded(new Order("o1", 0, OrderKind.Restart, ControlTarget.Of(Users), Aim: null, Value: null, "anna", At, "it hangs")),
         new UnrecordedTaken("a1"), new GetPipeline(Users),
         new PipelinePage(At, [new NodeLine(Facts, At, 4, IsHeld: false, 4096, ["Lake s3://b"])],
-            [new TableLine(Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("10.0.0.5:4053", Report.Workers))], Users, At, ["a1"]) { Wishes = [Said] },
+            [new TableLine(Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("10.0.0.5:4053", Report.Workers))], Users, At, ["a1"]) { Wishes = [Said], Unlike = [Unlike] },
     ];
 
     [Fact]

@@ -408,6 +408,19 @@ public sealed class RunnerAssignmentSpec : MedallionScene
     }
 
     [Fact]
+    public void A_node_that_leaves_a_table_alone_or_was_compared_with_nobody_is_given_no_run_of_it()
+    {
+        const string other = "akka.tcp://pipeline@10.0.0.5:4053";
+        State = Alone(Options, Now) with { Held = HeldWork.None with { Unlike = ImmutableDictionary<TableId, ImmutableHashSet<string>>.Empty.Add(Sales, ["10.0.0.5:4053"]) } };
+        Decide(new RunnerAnswered(other, []));
+
+        Assert.Null(State.Runners.Choose(State, Pins(Sales, 1)));
+        Assert.Equal(other, State.Runners.Choose(State, Pins(Orders, 1)));
+        Assert.Null(State.Runners.Choose(State with { Held = HeldWork.None with { Compared = ["10.0.0.6:4053"] } }, Pins(Orders, 1)));
+        Assert.Equal(other, State.Runners.Choose(State with { Held = HeldWork.None with { Compared = ["10.0.0.5:4053"] } }, Pins(Orders, 1)));
+    }
+
+    [Fact]
     public void A_run_of_an_engine_that_is_configured_no_more_is_planned_anew_unless_a_node_still_runs_it()
     {
         var pins = Pins(Users, 3) with { Engine = "emr" };

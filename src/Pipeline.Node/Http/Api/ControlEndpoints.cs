@@ -11,7 +11,7 @@ internal static class ControlEndpoints
 {
     public static IReadOnlyList<ApiEndpoint> All { get; } =
     [
-        ApiEndpoint.Get("/v1/running", ApiAccess.Viewer, "What each table is doing now and on which nodes, as these say: nothing is read from the lake.", RunningAsync, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/running", ApiAccess.Viewer, "What each node, source and table is doing now, how late it is and what it waits for, as the nodes say: nothing is read from the lake.", RunningAsync, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/control", ApiAccess.Viewer, "What operators want held, and their orders: who, when and why.", StateAsync),
         new(HttpMethods.Post, "/v1/plans", ApiAccess.Operator, "What a change would do, and the id by which it is applied; nothing changes.", PlanAsync) { Body = typeof(PlanRequest), Answer = typeof(PlanDocument) },
         new(HttpMethods.Post, "/v1/plans/apply", ApiAccess.Operator, "Does what was planned, once, for a reason; refused when what it was planned over has moved.", ApplyAsync) { Body = typeof(ApplyRequest), Answer = typeof(AppliedDocument), Changes = true },
@@ -21,8 +21,9 @@ internal static class ControlEndpoints
     {
         if (await call.Node.Control.StatusAsync(call.Ended) is not { } status)
             throw new PipelineException(FaultKind.Unreachable, "The pipeline's control", "it does not answer: it may be on its way from one node to another", "Ask again in some seconds.");
-        var page = Pages.Of(call, status.Tables.Select(WorkItem.Of), item => item.Table.ToString(), []);
-        return new RunningDocument(ApiJson.SchemaVersion, status.At, status.LakeAway, status.Unrecorded, [.. status.Nodes.Select(NodeItem.Of)], page.Items, page.Next);
+        var running = StatusOfRunning.Of(status, call.Node.Options);
+        var page = Pages.Of(call, running.Tables.Select(WorkItem.Of), item => item.Table.ToString(), []);
+        return new RunningDocument(ApiJson.SchemaVersion, status.At, status.LakeAway, status.Unrecorded, [.. status.Nodes.Select(NodeItem.Of)], [.. running.Sources.Select(SourceItem.Of)], page.Items, page.Next);
     }
 
     private static async Task<ControlDocument> StateAsync(ApiCall call)
