@@ -29,7 +29,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     {
         (_directory, _server, _tables, _options) = (directory, server, tables, options);
         _database = NpgsqlDataSource.Create(server.ConnectionString);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 8));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 15));
     }
 
     public const string Publication = "pipeline_app";
@@ -251,15 +251,15 @@ internal sealed class CaptureScene : IAsyncDisposable
         var missing = "";
         try
         {
-            while (waited.Count > 0)
+            while (waited.FirstOrDefault() is { } table)
             {
-                foreach (var table in waited.ToList())
+                if (await MissingAsync(source, table, end) is not { } still)
                 {
-                    if (await MissingAsync(source, table, end) is { } still) missing = $"{table}: {still}";
-                    else waited.Remove(table);
+                    waited.Remove(table);
+                    continue;
                 }
 
-                if (waited.Count == 0) break;
+                missing = $"{table}: {still}";
                 await AcceptGapsAsync(source);
                 await Task.Delay(100, Cancel);
             }

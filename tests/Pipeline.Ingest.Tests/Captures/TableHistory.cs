@@ -11,6 +11,7 @@ internal sealed class TableHistory(string name, int seed)
     private readonly bool _isPartitioned = seed % 3 == 0;
     private readonly SortedDictionary<int, string> _partitions = [];
     private readonly List<string> _added = [];
+    private (string Name, TableState State)? _away;
     private string _key = "";
     private int _made;
     private int _value;
@@ -20,7 +21,7 @@ internal sealed class TableHistory(string name, int seed)
     public string Create() => Create(name);
 
     /// <summary>The table as it is now, for <see cref="GoBackTo"/>.</summary>
-    public TableState Save() => new([.. _partitions], [.. _added], _key);
+    public TableState Save() => new([.. _partitions], [.. _added], _key) { Away = _away };
 
     /// <summary>The server has the table as it was.</summary>
     public void GoBackTo(TableState state)
@@ -29,7 +30,13 @@ internal sealed class TableHistory(string name, int seed)
         foreach (var (number, partition) in state.Partitions) _partitions.Add(number, partition);
         _added.Clear();
         _added.AddRange(state.Added);
-        _key = state.Key;
+        (_key, _away) = (state.Key, state.Away);
+    }
+
+    /// <summary>Some transactions, each made when the one before is done.</summary>
+    public IEnumerable<string> Some()
+    {
+        for (var step = _random.Next(1, 4); step > 0; step--) yield return Next();
     }
 
     /// <summary>One transaction.</summary>
@@ -47,6 +54,7 @@ internal sealed class TableHistory(string name, int seed)
         11 when _isPartitioned => $"truncate {_partitions.ElementAt(_random.Next(_partitions.Count)).Value}",
         9 => $"alter publication {CaptureScene.Publication} drop table {name}",
         10 when !_isPartitioned => $"alter table {name} alter n set default {++_value}; alter table {name} set (fillfactor = {_random.Next(50, 100)}); cluster {name} using {_key}",
+        12 => _away is null ? GoAway() : ComeBack(),
         _ => string.Join("; ", Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Change())),
     };
 
@@ -92,6 +100,23 @@ internal sealed class TableHistory(string name, int seed)
     {
         var (old, another) = ($"{name}_old_{++_made}", $"{name}_new_{_made}");
         return $"{Create(another)}; alter table {name} rename to {old}; alter table {another} rename to {name}; update {old} set n = {++_value}";
+    }
+
+    /// <summary>Another table has the name for a while.</summary>
+    private string GoAway()
+    {
+        var (before, old, another) = (Save(), $"{name}_away_{++_made}", $"{name}_new_{_made}");
+        var swap = $"{Create(another)}; alter table {name} rename to {old}; alter table {another} rename to {name}; update {old} set n = {++_value}";
+        _away = (old, before);
+        return swap;
+    }
+
+    /// <summary>It has been written under its other name, too.</summary>
+    private string ComeBack()
+    {
+        var (away, state) = _away!.Value;
+        GoBackTo(state);
+        return $"{Insert(away)}; delete from {away} where id = {Key()}; alter table {name} rename to {name}_back_{++_made}; alter table {away} rename to {name}; {Change()}";
     }
 
     private string Detach()
