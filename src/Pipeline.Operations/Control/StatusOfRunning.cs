@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Operations.Options;
 using Pipeline.Transform.Graph;
@@ -64,11 +65,21 @@ public static class StatusOfRunning
     /// <param name="kinds">Of the configured sources.</param>
     internal static RunningStatus Of(PipelineStatus status, TransformGraph graph, Func<TableId, TimeSpan> slaOf, IReadOnlyDictionary<string, string> kinds)
     {
+        status = status with { Tables = [.. status.Tables.Concat(SilentOf(status)).OrderBy(line => line.Table, TableId.ByName)] };
         var waits = new Waits(status, graph);
         var tables = status.Tables.Select(line => new RunningTable(line, line.Report.ReflectsUntil is { } until ? status.At.Since(until) : null, slaOf(line.Table), waits.Of(line.Table))).ToList();
         var sources = tables.Where(table => table.Line.Table.Source is not null).GroupBy(table => table.Line.Table.Source!, StringComparer.Ordinal)
             .OrderBy(source => source.Key, StringComparer.Ordinal).Select(source => SourceOf(source.Key, kinds.GetValueOrDefault(source.Key), [.. source]));
         return new RunningStatus(status, [.. sources], tables);
+    }
+
+    /// <summary>Tables that no node tells of, since those that know them leave them alone.</summary>
+    private static IEnumerable<TableLine> SilentOf(PipelineStatus status)
+    {
+        var told = status.Tables.Select(line => line.Table).ToHashSet();
+        return status.Unlike.Where(table => told.Add(table.Table)).Select(table => new TableLine(
+            new TableReport(table.Table, WorkState.Paused, status.Nodes.FirstOrDefault(node => node.Facts.Node == table.Newest)?.Facts.StartedAt ?? status.At, Version: null, Rows: null, RowsPerSecond: null, Pending: 0),
+            ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty));
     }
 
     private static RunningSource SourceOf(string name, string? kind, IReadOnlyList<RunningTable> tables)

@@ -16,6 +16,7 @@ namespace Pipeline.Node.Tests.Control;
 public sealed class ControlSpec : IAsyncLifetime
 {
     private const string Clicks = "bronze/events/clicks";
+    private const string Views = "bronze/events/views";
     private const string Silver = "silver/clicks";
 
     private const string Contract = """
@@ -33,6 +34,8 @@ public sealed class ControlSpec : IAsyncLifetime
     private string Sources => $$"""
         events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
         """;
+
+    private string MoreSources => Sources.Replace("tables {", "tables { views { topic = views, format = json }, ", StringComparison.Ordinal);
 
     public ValueTask InitializeAsync()
     {
@@ -192,6 +195,47 @@ public sealed class ControlSpec : IAsyncLifetime
         // Nobody is left of that name.
         Assert.Equal(ExitCode.Done, (await SayAsync(second, "cluster", "down", address)).ExitCode);
         await second.WaitForControlAsync(state => state.Orders is [{ Outcome: OrderOutcome.Done }, { Outcome: OrderOutcome.Refused }]);
+    }
+
+    [Fact]
+    public async Task Nobody_works_on_a_table_that_another_node_does_not_know_until_all_have_the_configuration_of_the_newest()
+    {
+        const string roles = "cluster.roles = [ingest]";
+        var first = await RunningNode.StartAsync(Sub("first"), Sources, behind: roles);
+        var lake = first.LakeDirectory;
+        await using var second = await RunningNode.StartAsync(Sub("second"), MoreSources, lake, $"{roles}\ncluster.seed-nodes = [\"{first.Address}\"]");
+        var status = await second.WaitForStatusAsync(status => status.Unlike.Count > 0);
+        Assert.Equal((TableId.Parse(Views), second.Address, UnlikeReason.NotEverywhere), status.Unlike.Select(table => (table.Table, table.Newest, table.Reason)).Single());
+        await ProduceAsync(10, "views");
+        await ProduceAsync(10);
+        await second.WaitForRowsAsync(Clicks, 10);
+
+        Assert.Null(await second.Lake.TryOpenAsync(TableId.Parse(Views), Cancel));
+        await first.WaitForLogAsync("The nodes' configurations differ");
+        await first.DisposeAsync();
+
+        await using var third = await RunningNode.StartAsync(Sub("third"), MoreSources, lake, $"{roles}\ncluster.seed-nodes = [\"{second.Address}\"]");
+        await third.WaitForRowsAsync(Views, 10);
+    }
+
+    [Fact]
+    public async Task What_the_node_that_started_last_does_not_have_rests_as_long_as_it_is_there()
+    {
+        const string roles = "cluster.roles = [ingest]";
+        await using var first = await RunningNode.StartAsync(Sub("first"), MoreSources, behind: roles);
+        await ProduceAsync(5, "views");
+        await first.WaitForRowsAsync(Views, 5);
+        await using (var second = await RunningNode.StartAsync(Sub("second"), Sources, first.LakeDirectory, $"{roles}\ncluster.seed-nodes = [\"{first.Address}\"]"))
+        {
+            await first.WaitForTableAsync(Views, line => line.Report.State == WorkState.Paused);
+            await ProduceAsync(5, "views");
+            await ProduceAsync(10);
+            await first.WaitForRowsAsync(Clicks, 10);
+            Assert.Equal(5, await RowsAsync(first, Views));
+            Assert.Equal(UnlikeReason.NotInNewest, Assert.Single((await first.Control.StatusAsync(Cancel))!.Unlike).Reason);
+        }
+
+        await first.WaitForRowsAsync(Views, 10);
     }
 
     private static Task<NodeRun> RunAsync(RunningNode node, params string[] args) => NodeRun.OfAsync([.. args, "--config", node.ConfigPath, "--lake", node.LakeDirectory, "-o", "json"]);

@@ -134,6 +134,10 @@ internal sealed class RunningNode : IAsyncDisposable
     public static Task WaitForRowsAsync(Lake lake, TableId table, long rows, Func<string>? log = null) =>
         WaitAsync(async () => (await lake.TryOpenAsync(table, TestContext.Current.CancellationToken))?.Current.RowCount ?? 0, found => found >= rows, $"{rows} rows in {table}", log);
 
+    /// <summary>Waits until the pipeline's nodes together say so.</summary>
+    public async Task<PipelineStatus> WaitForStatusAsync(Func<PipelineStatus, bool> isReached) =>
+        (await WaitAsync(() => Control.StatusAsync(TestContext.Current.CancellationToken), status => status is not null && isReached(status), "the pipeline's status", () => _log.ToString()))!;
+
     /// <summary>Waits until the pipeline's nodes together say so of a table.</summary>
     public Task<TableLine?> WaitForTableAsync(string table, Func<TableLine, bool> isReached) =>
         WaitAsync(async () => (await Control.StatusAsync(TestContext.Current.CancellationToken))?.Tables.FirstOrDefault(line => line.Table == TableId.Parse(table)),

@@ -62,6 +62,17 @@ public sealed class StatusOfRunningSpec : IDisposable
     }
 
     [Fact]
+    public void What_nobody_works_on_since_configurations_differ_is_there_and_waits_for_the_newest_node()
+    {
+        var status = Of([Line(Users, WorkState.Paused), Line(SilverUsers, WorkState.Current)], [new UnlikeTable(Users, ["a:1"], "b:1", UnlikeReason.Otherwise), new UnlikeTable(Orders, ["a:1", "b:1"], "b:1", UnlikeReason.NotEverywhere)]);
+
+        Assert.Equal(new TableWait(WaitCause.Configuration, "b:1", "otherwise"), WaitOf(status, Users));
+        Assert.Equal(new TableWait(WaitCause.Configuration, "b:1", "not-everywhere"), WaitOf(status, Orders));
+        Assert.Equal(new TableWait(WaitCause.Input, Users.ToString(), "b:1: otherwise"), WaitOf(status, SilverUsers));
+        Assert.Equal([Orders, Users, SilverUsers], status.Tables.Select(table => table.Line.Table));
+    }
+
+    [Fact]
     public void Lag_is_measured_against_what_is_promised_and_a_source_is_as_its_worst_table()
     {
         var status = Of(
@@ -79,8 +90,12 @@ public sealed class StatusOfRunningSpec : IDisposable
     private static TableLine Line(TableId table, WorkState state, ReportedFault? fault = null, DateTimeOffset? until = null, double? perSecond = null) =>
         new(new TableReport(table, state, At, Version: 1, Rows: 10, perSecond, Pending: 0) { Fault = fault, ReflectsUntil = until }, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("a:1", []));
 
-    private RunningStatus Of(TableLine[] lines, params Wish[] wishes) =>
-        StatusOfRunning.Of(new PipelineStatus(At, [], lines, LakeAway: null, []) { Wishes = wishes }, Graph(), _ => TimeSpan.FromHours(2), new Dictionary<string, string>(StringComparer.Ordinal) { ["app"] = "kafka" });
+    private RunningStatus Of(TableLine[] lines, params Wish[] wishes) => Of(new PipelineStatus(At, [], lines, LakeAway: null, []) { Wishes = wishes });
+
+    private RunningStatus Of(TableLine[] lines, UnlikeTable[] unlike) => Of(new PipelineStatus(At, [], lines, LakeAway: null, []) { Unlike = unlike });
+
+    private RunningStatus Of(PipelineStatus status) =>
+        StatusOfRunning.Of(status, Graph(), _ => TimeSpan.FromHours(2), new Dictionary<string, string>(StringComparer.Ordinal) { ["app"] = "kafka" });
 
     private TransformGraph Graph()
     {
