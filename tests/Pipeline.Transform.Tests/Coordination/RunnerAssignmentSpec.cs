@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Coordination.Runners;
