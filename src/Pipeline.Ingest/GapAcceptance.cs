@@ -19,6 +19,9 @@ public static class GapAcceptance
 {
     public const string Operation = "ACCEPT GAP";
 
+    /// <summary>What records that a table is read again from its beginning because an operator wants it.</summary>
+    public const string BackfillOperation = "BACKFILL";
+
     /// <summary>What records that a split is halted until somebody decides.</summary>
     public const string HaltOperation = "HALT";
 
@@ -76,6 +79,20 @@ public static class GapAcceptance
             await CommitAsync(bronze, table, gap.Split, snapshot => PassOver(snapshot, gap), time, cancellationToken);
         var behind = gaps.Where(gap => gap.IsBehind).ToList();
         if (behind.Count > 0) await CommitAsync(bronze, table, behind[0].Split, snapshot => BeginAnew(snapshot, behind), time, cancellationToken);
+    }
+
+    /// <summary>
+    /// Has a whole table read again, in a new epoch whose rows are newer than all that were read: a captured one by a snapshot beside its stream, any other from
+    /// the beginning of what its source has. Its workers notice when they commit next, or begin anew.
+    /// </summary>
+    /// <exception cref="PipelineException">The table is not there, or remembers no history of its source; other writers came first too often.</exception>
+    public static async Task ReadAgainAsync(Lake lake, TableId table, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var bronze = await lake.TryOpenAsync(table, cancellationToken);
+        if (bronze?.Current.Histories.Newest is not { Identity: var identity })
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", "nothing of it has been read yet", "Start a node that reads it: it begins at the beginning.");
+        var first = bronze.Current.Histories.BySplit.First(pair => pair.Value.Identity == identity).Key;
+        await CommitAsync(bronze, table, first, snapshot => ReadAgain(snapshot, identity), time, cancellationToken);
     }
 
     /// <summary>Has the table's log say that a split waits for a decision.</summary>
@@ -141,6 +158,27 @@ public static class GapAcceptance
             Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
                 .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
             Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
+        };
+    }
+
+    /// <summary>A split without a position in its epoch is read from its beginning.</summary>
+    private static Transaction? ReadAgain(Snapshot snapshot, string identity)
+    {
+        var histories = snapshot.Histories;
+        if (histories.Newest is not { } newest || newest.Identity != identity) return null;
+        var splits = histories.BySplit.Where(pair => pair.Value.Identity == identity).ToList();
+        // What a stream brings goes on beside the snapshot.
+        var streams = splits.Exists(pair => pair.Value.IsSnapshot) ? splits.Where(pair => !pair.Value.IsSnapshot && snapshot.Position(pair.Key) is not null).ToList() : [];
+        var snapshots = splits.Where(pair => pair.Value.IsSnapshot).ToList();
+        var epoch = newest.Epoch + 1;
+        return new Transaction(BackfillOperation, Isolation.BlindAppend)
+        {
+            ReadVersion = snapshot.Version,
+            Expected = [.. splits.Where(pair => snapshot.Position(pair.Key) is not null).Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
+            Moves = [.. streams.Select(pair => new TxnMove(pair.Key, epoch, from: null, snapshot.Position(pair.Key)!.Value)), .. snapshots.Select(pair => new TxnMove(pair.Key, epoch, from: null, 0))],
+            Marks = [.. streams.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
+            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write())).ToImmutableDictionary(StringComparer.Ordinal),
+            Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
         };
     }
 

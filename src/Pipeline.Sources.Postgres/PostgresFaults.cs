@@ -39,7 +39,7 @@ internal static class PostgresFaults
         return error.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword =>
-                Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Security.Username)} PASSWORD '...';"),
+                Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Security.Username)} PASSWORD '...' VALID UNTIL 'infinity'; (one that has expired is refused in the same words)."),
             PostgresErrorCodes.InvalidAuthorizationSpecification =>
                 Fault(FaultKind.NotAuthorised, $"Let the role in: ALTER ROLE {Quote(options.Security.Username)} LOGIN; and a line in pg_hba.conf for {options.Security.Username}@{options.Database} with this kind of connection."),
             PostgresErrorCodes.InvalidCatalogName => Fault(FaultKind.Missing, "Correct the database's name."),

@@ -66,6 +66,7 @@ public sealed partial class ArchitectureSpec
         ["TableAnew"] = "names of the configuration",
         ["ControlTarget"] = "a name of the configuration, or a node's address",
         ["Hindrance"] = "what a node or an operator said, and the arguments of a command",
+        ["RowStation"] = "a path of a file, and places in a source that are names or numbers",
         ["PipelineEvent"] = "an id, and what a node or an operator said",
         ["Order"] = "an id, and what an operator said",
         ["OrderAim.Identity"] = "an id",

@@ -12,4 +12,10 @@ public sealed record WaitReason(string Text, string Cause)
         : this(text, text)
     {
     }
+
+    /// <summary>What whoever looks after the thing can do, a sentence; null: wait.</summary>
+    public string? NextStep { get; init; }
+
+    /// <summary>All of it, without a closing full stop.</summary>
+    internal string Said => NextStep is null ? Text : $"{Text}. {NextStep.TrimEnd('.', ';')}";
 }

@@ -4,7 +4,11 @@ namespace Pipeline.Core;
 /// <param name="Thing">Who waits.</param>
 /// <param name="Reason">For what or why, without a closing full stop.</param>
 /// <param name="Duration">Since it began.</param>
-public sealed record WaitNotice(string Thing, string Reason, TimeSpan Duration, bool IsOver);
+public sealed record WaitNotice(string Thing, string Reason, TimeSpan Duration, bool IsOver)
+{
+    /// <summary>What would help, where it does not stand in the reason; null: nobody knows.</summary>
+    public string? NextStep { get; init; }
+}
 
 /// <summary>
 /// Says what waits for long for an answer that is neither there nor refused: a question that is not answered is no fault, so
@@ -40,6 +44,15 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
         get
         {
             lock (_lock) return _told.Count;
+        }
+    }
+
+    /// <summary>What waits for longer than <see cref="SayAfter"/>, as it was told, and for how long by now.</summary>
+    public IReadOnlyList<WaitNotice> Lasting
+    {
+        get
+        {
+            lock (_lock) return [.. _told.Where(told => told.Value.Reason is not null).Select(told => new WaitNotice(told.Key, told.Value.Reason!.Text, time.GetElapsedTime(told.Value.Since), IsOver: false) { NextStep = told.Value.Reason!.NextStep })];
         }
     }
 
@@ -115,7 +128,7 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
             wait.IsTold = false;
             if (!_told.TryGetValue(wait.Thing, out var told) || --told.Waiters > 0) return;
             _told.Remove(wait.Thing);
-            if (told.Reason is { } reason) say(new WaitNotice(wait.Thing, reason.Text, time.GetElapsedTime(told.Since), IsOver: true));
+            if (told.Reason is { } reason) say(new WaitNotice(wait.Thing, reason.Said, time.GetElapsedTime(told.Since), IsOver: true));
         }
     }
 
@@ -214,7 +227,7 @@ public sealed class WaitWatch(TimeProvider time, Action<WaitNotice> say) : IDisp
     private void Say(Told told, WaitReason reason)
     {
         told.Reason = reason;
-        say(new WaitNotice(told.Whom.Thing, reason.Text, time.GetElapsedTime(told.Since), IsOver: false));
+        say(new WaitNotice(told.Whom.Thing, reason.Said, time.GetElapsedTime(told.Since), IsOver: false));
     }
 
     /// <summary>What has waited for long.</summary>

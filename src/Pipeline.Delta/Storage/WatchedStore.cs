@@ -53,7 +53,7 @@ internal sealed class WatchedStore(IObjectStore store, WaitWatch waits) : IObjec
     private Wait Begin(string verb, string path) => waits.Begin($"The store {store.Location}", Unanswered(verb, path));
 
     /// <summary>Which question it was that was not answered first does not matter.</summary>
-    private static WaitReason Unanswered(string verb, string path) => new($"{verb} {path} is not answered", "no answer");
+    private static WaitReason Unanswered(string verb, string path) => new($"{verb} {path} is not answered", "no answer") { NextStep = "Look whether it is well and can be reached from this node." };
 
     private async ValueTask<T> WatchAsync<T>(string verb, string path, Func<ValueTask<T>> ask)
     {

@@ -1,20 +1,29 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Operations.Control;
 
 namespace Pipeline.Node.Verbs;
 
 internal sealed class WhyVerb : Verb
 {
-    private readonly Argument<TableId> _table;
+    /// <summary>A node that takes longer is asked by its lake.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    public WhyVerb() : base("why", "What keeps a table, or what it is made from: since when, what is waited for, and the command that helps. By the lake and what its nodes last said in it.") => _table = Add(TableArgument.Create());
+    private readonly Argument<TableId> _table;
+    private readonly NodeOptions _node;
+
+    public WhyVerb() : base("why", "What keeps a table, or what it is made from: since when, what is waited for, and the command that helps. As a running node says, where one of this machine answers; else by the lake and what nodes last said in it.")
+    {
+        _table = Add(TableArgument.Create());
+        _node = new NodeOptions(Add, Add);
+    }
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        using var control = invocation.OpenControl();
-        var why = await WhyTable.RunAsync(new WhyTableRequest(parsed.GetRequiredValue(_table)), invocation.Load(), invocation.OpenLake(), control, invocation.Context.Time, cancellationToken);
+        var table = parsed.GetRequiredValue(_table);
+        var why = await ByNodeAsync(invocation, parsed, table, cancellationToken) ?? await ByLakeAsync(invocation, table, cancellationToken);
         if (invocation.Format == OutputFormat.Table) Print(invocation, why);
         else invocation.Print(InFull(why));
         invocation.Answer.Take("age_seconds", why.Table.Age);
@@ -23,6 +32,32 @@ internal sealed class WhyVerb : Verb
         invocation.Answer.Take("waiting_orders", why.Orders.Select(order => order.Id));
         return why.Hindrances.FirstOrDefault(hindrance => hindrance.Kind is HindranceKind.Mend or HindranceKind.Gap) is not null ? ExitCode.Failed
             : why.Table.Age > why.Table.Sla ? ExitCode.Breached : ExitCode.Done;
+    }
+
+    /// <returns>Null: none was named, and none answers here.</returns>
+    private async Task<WhyTableResult?> ByNodeAsync(Invocation invocation, ParseResult parsed, TableId table, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Patience);
+        try
+        {
+            using var node = _node.Connect(invocation, parsed);
+            return (await node.ReadAsync<WhyDocument>($"/v1/tables/{Uri.EscapeDataString(table.ToString())}/why", limit.Token)).ToResult();
+        }
+        catch (PipelineException e) when (!_node.IsNamed(parsed) && e.Kind is FaultKind.Unreachable or FaultKind.Missing or FaultKind.Invalid)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!_node.IsNamed(parsed) && !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<WhyTableResult> ByLakeAsync(Invocation invocation, TableId table, CancellationToken cancellationToken)
+    {
+        using var control = invocation.OpenControl();
+        return await WhyTable.RunAsync(new WhyTableRequest(table), invocation.Load(), invocation.OpenLake(), control, invocation.Context.Time, cancellationToken);
     }
 
     private static Listing InFull(WhyTableResult why)
@@ -53,6 +88,8 @@ internal sealed class WhyVerb : Verb
         HindranceKind.Wish => "rests, because of",
         HindranceKind.Mend => "waits until somebody mends",
         HindranceKind.Away => "tries again, because of",
+        HindranceKind.Waits => "waits for an answer:",
+        HindranceKind.Letters => "goes on without what is in",
         HindranceKind.Gap => "waits for a decision about",
         HindranceKind.Schedule => "runs by schedule",
         HindranceKind.Doubt => "may lack rows, says",

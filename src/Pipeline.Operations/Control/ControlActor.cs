@@ -183,7 +183,8 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         {
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: { Outcome: OrderOutcome.Done } }:
                 _log.Info("Order {Kind} of {Target} by {Who} is done: {Why}", ControlWords.Of(order.Kind), order.Target, order.Who, order.Why);
-                if (order.Kind == OrderKind.Restart) Broadcast(new RestartWork(order.Id, order.Target, order.At));
+                // Its workers begin anew in the epoch that stands there now.
+                if (order.Kind is OrderKind.Restart or OrderKind.Backfill) Broadcast(new RestartWork(order.Id, order.Target, order.At));
                 if (order.Kind == OrderKind.Leave) Broadcast(new LeaveWork(order.Id, order.Target.Name, order.At));
                 if (order.Kind == OrderKind.Down && MemberOf(order.Target.Name) is { } gone) _cluster.Down(gone.Address);
                 if (order.Kind == OrderKind.AcceptGap) Broadcast(new LookAgainAt(order.Target.Table!));

@@ -70,6 +70,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         TableId[] gone = [.. _said.Keys.Where(table => !now.ContainsKey(table))];
         foreach (var table in gone) _said.Remove(table);
         foreach (var table in news) _said[table.Table] = table;
+        var troubles = Troubles();
         foreach (var part in news.Chunk(NodeReport.TablesMax).DefaultIfEmpty([])) Tell(part, gone, []);
         if (!IsCompared)
             foreach (var part in _setup.Knows.Chunk(NodeReport.TablesMax)) Tell([], [], part);
@@ -78,11 +79,19 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         {
             Away = [.. _setup.Outages.Away.Select(away => away.Fault.Outage)],
             Knows = knows,
+            Troubles = troubles,
         });
     }
 
     /// <summary>Whether the singleton knows this node's configuration, or is of a release that does not ask for it.</summary>
     private bool IsCompared => _desired is { } desired && desired.Compared?.Contains(_setup.Facts.Node) != false;
+
+    private Trouble[] Troubles()
+    {
+        var now = _setup.Time.GetUtcNow();
+        return [.. _setup.Outages.Away.Select(away => new Trouble(away.Fault.Kind, away.Thing, away.Fault.Cause, away.Fault.NextStep, LakeControl.Whole(now - away.Duration)))
+            .Concat(_setup.Outages.Waits.Lasting.Select(wait => new Trouble(Kind: null, wait.Thing, wait.Reason, wait.NextStep ?? "", LakeControl.Whole(now - wait.Duration)))).Take(NodeReport.TroublesMax)];
+    }
 
     private void OnDesired(DesiredWork desired)
     {

@@ -131,7 +131,19 @@ public sealed record NodeReport(NodeFacts Facts, DesiredWork? By, bool IsHeld, l
 
     /// <summary>Tables of its configuration, until it has been compared with the others'; at most <see cref="TablesMax"/>.</summary>
     public KnownTable[] Knows { get; init; } = [];
+
+    /// <summary>The same with their causes, and what waits for long without a fault; at most <see cref="TroublesMax"/>.</summary>
+    public Trouble[] Troubles { get; init; } = [];
+
+    /// <summary>So that no message is too large.</summary>
+    public const int TroublesMax = 20;
 }
+
+/// <summary>What keeps a node, or a part of it, and is no fault of a table's.</summary>
+/// <param name="Kind">Null: nothing has failed; an answer is waited for.</param>
+/// <param name="Thing">What does not answer, or who waits.</param>
+/// <param name="NextStep">Empty: nobody knows one.</param>
+public sealed record Trouble(FaultKind? Kind, string Thing, string Cause, string NextStep, DateTimeOffset Since);
 
 /// <summary>From the singleton to a node: all that operators want.</summary>
 /// <param name="Singleton">Tells it from the one before: a node says everything to a new one.</param>
@@ -202,7 +214,11 @@ public sealed record GetPipeline(TableId? After);
 /// <param name="IsHeld">It rests, because an operator wants it to.</param>
 /// <param name="BufferBytes">Of records that are read and not committed.</param>
 /// <param name="Away">Things that do not answer it.</param>
-public sealed record NodeLine(NodeFacts Facts, DateTimeOffset HeardAt, long Number, bool IsHeld, long BufferBytes, string[] Away);
+public sealed record NodeLine(NodeFacts Facts, DateTimeOffset HeardAt, long Number, bool IsHeld, long BufferBytes, string[] Away)
+{
+    /// <inheritdoc cref="NodeReport.Troubles"/>
+    public Trouble[] Troubles { get; init; } = [];
+}
 
 /// <summary>A table, as all nodes together see it.</summary>
 /// <param name="Report">The worst state, the sum of rows, the newest times.</param>

@@ -20,10 +20,11 @@ public sealed record ControlScope(IReadOnlyCollection<TableId> Tables, IReadOnly
         {
             ControlVerb.Trigger or ControlVerb.Rebuild or ControlVerb.Cancel when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
             ControlVerb.Leave or ControlVerb.Down when target.Kind != ControlTargetKind.Node => "it is for nodes: host:port, as their log names them",
+            ControlVerb.Backfill when target.Table?.Layer is not Layer.Bronze => "it is for tables of Bronze: './pipeline rebuild' makes others anew",
             ControlVerb.AcceptGap when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
             ControlVerb.Schedule or ControlVerb.Unschedule when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
             ControlVerb.Restart when target.Table?.Layer is Layer.Silver or Layer.Gold => "a Silver or Gold table has nothing that could start again: trigger it",
-            ControlVerb.Redrive or ControlVerb.Backfill => "a running pipeline does not do it: './pipeline dlq redrive' and './pipeline quarantine redrive' do the first beside one",
+            ControlVerb.Redrive => "a running pipeline does not do it: './pipeline dlq redrive' and './pipeline quarantine redrive' do it beside one",
             _ => null,
         };
         if (needed is not null) throw new PipelineException(FaultKind.Invalid, $"{command.Verb} of {target}", needed, "Name another target, or see './pipeline status' for what there is.");

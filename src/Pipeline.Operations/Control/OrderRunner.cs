@@ -15,6 +15,9 @@ internal interface IOrderWork
     /// <summary>Makes a Silver or Gold table anew; cut off and begun again it goes on.</summary>
     ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken);
 
+    /// <summary>Has a Bronze table read again from the beginning of its source, in a new epoch.</summary>
+    ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken);
+
     /// <summary>Gives up what is lost between a Bronze table and its source, of the splits that are at these positions.</summary>
     ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken);
 }
@@ -52,6 +55,9 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
                 break;
             case OrderKind.Rebuild:
                 await work.RebuildAsync(id, cancellationToken);
+                break;
+            case OrderKind.Backfill:
+                await work.BackfillAsync(id, cancellationToken);
                 break;
             case OrderKind.AcceptGap when order.Aim is { } aim:
                 await work.AcceptGapAsync(id, aim, cancellationToken);

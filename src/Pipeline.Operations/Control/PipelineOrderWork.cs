@@ -24,6 +24,8 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
     public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) =>
         await RebuildTable.RunAsync(new RebuildTableRequest([table]), graph, options, lake, time, _ => { }, cancellationToken);
 
+    public async ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => await GapAcceptance.ReadAgainAsync(lake, table, time, cancellationToken);
+
     public async ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken)
     {
         var (gaps, snapshot) = (await GapsAsync(lake, sources, table, cancellationToken), (await lake.TryOpenAsync(table, cancellationToken))?.Current);

@@ -32,7 +32,7 @@ internal sealed class PipelineView
         }
 
         foreach (var gone in report.Gone) tables.Remove(gone);
-        _nodes[node] = (new NodeLine(report.Facts, now, report.By?.Number ?? 0, report.IsHeld, report.BufferBytes, report.Away), tables);
+        _nodes[node] = (new NodeLine(report.Facts, now, report.By?.Number ?? 0, report.IsHeld, report.BufferBytes, report.Away) { Troubles = report.Troubles }, tables);
     }
 
     private static bool IsWell(TableLine? line) => line is { Nodes.IsEmpty: false } && line.Report.State is WorkState.Reading or WorkState.Current or WorkState.Running;

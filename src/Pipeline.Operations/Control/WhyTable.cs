@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Ingest.DeadLetters;
+using Pipeline.Operations.DeadLetters;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Tables;
@@ -24,6 +26,9 @@ public enum HindranceKind
     /// <summary>Something does not answer, and is asked again.</summary>
     Away,
 
+    /// <summary>An answer that nobody has refused is waited for: of a lock, a store, an execution.</summary>
+    Waits,
+
     /// <summary>Records are lost at the source: an operator has to decide.</summary>
     Gap,
 
@@ -32,6 +37,9 @@ public enum HindranceKind
 
     /// <summary>Its source may have rows that are passed by, though it is read on.</summary>
     Doubt,
+
+    /// <summary>Records of it could not be read, and wait to be read again.</summary>
+    Letters,
 
     /// <summary>No node says anything.</summary>
     NoNode,
@@ -56,14 +64,23 @@ public sealed record WhyTableResult(TableSummary Table, IReadOnlyList<TableId> I
     public bool IsHindered => Hindrances.Count > 0;
 }
 
-/// <summary>What a table is doing, since when, what it waits for and what would help: by the lake, so that no node need run.</summary>
+/// <summary>
+/// What a table is doing, since when, what it waits for and what would help: by the lake, so that no node need run, and by what nodes say where they do.
+/// </summary>
 public static class WhyTable
 {
+    /// <summary>Whoever mends it by the configuration.</summary>
+    private const string Anew = "What is changed in the configuration is read by nodes that start: './pipeline restart NODE'.";
+
     /// <summary>Nodes say it once a minute.</summary>
     private static readonly TimeSpan SilentAfter = TimeSpan.FromMinutes(5);
 
+    /// <summary>What could not be read for longer has been left alone.</summary>
+    private static readonly TimeSpan LettersMax = TimeSpan.FromDays(1);
+
+    /// <param name="running">The pipeline that runs; null: nobody says how it is.</param>
     /// <exception cref="PipelineException">It is not configured, or the lake cannot be read.</exception>
-    public static async Task<WhyTableResult> RunAsync(WhyTableRequest request, PipelineOptions options, Lake lake, LakeControl control, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<WhyTableResult> RunAsync(WhyTableRequest request, PipelineOptions options, Lake lake, LakeControl control, TimeProvider time, CancellationToken cancellationToken, PipelineStatus? running = null)
     {
         var (table, now) = (request.Table, time.GetUtcNow());
         ControlScope.Of(options).Require(new ControlCommand(ControlVerb.Pause, ControlTarget.Of(table)));
@@ -72,10 +89,19 @@ public static class WhyTable
         var state = await control.StateAsync(cancellationToken);
         var summaries = new Dictionary<TableId, TableSummary>();
         var chain = Chain(table, options.Graph);
-        foreach (var id in chain) summaries[id] = await SummarizeAsync(id, lake, told.GetValueOrDefault(id), options, now, cancellationToken);
-        Hindrance[] silent = status is not null && now.Since(status.At) < SilentAfter ? []
+        var nodes = running is null ? null : new RunningHindrances(running);
+        foreach (var id in chain)
+        {
+            var summary = await SummarizeAsync(id, lake, told.GetValueOrDefault(id), options, now, cancellationToken);
+            summaries[id] = nodes is null ? summary : summary with { Fault = nodes.FaultOf(id, summary.Fault) };
+        }
+
+        var letters = new List<Hindrance>();
+        foreach (var id in chain.Where(id => id.Layer == Layer.Bronze && summaries[id].Version is not null))
+            letters.AddRange((await LakeInventory.TryAsync(TableId.DeadLetter(id.Source!), () => LettersAsync(id, lake, now, cancellationToken))).Result ?? []);
+        Hindrance[] silent = running is not null || (status is not null && now.Since(status.At) < SilentAfter) ? []
             : [new Hindrance(table, HindranceKind.NoNode, "the pipeline's nodes", "none has said how the tables are for long", "Look whether a node with the role transform runs and reaches the lake, and start one if none does.", status?.At, ["run"])];
-        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table))],
+        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table).Concat(nodes?.Of(id, id == table, summaries[id].Fault) ?? [])), .. letters],
             [.. state.Waiting.Where(order => order.Target == ControlTarget.Of(table))], NextOf(table, state, now));
     }
 
@@ -90,7 +116,7 @@ public static class WhyTable
         if (table.Fault is { EndedAt: null } fault)
             yield return fault.Kind == FaultKind.Gap
                 ? new Hindrance(id, HindranceKind.Gap, fault.Thing, fault.Cause, fault.NextStep, fault.At, ["resume", id.ToString(), "--accept-gap"])
-                : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.NextStep, fault.At, HelpOf(id, fault.Kind));
+                : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.Kind is FaultKind.Invalid or FaultKind.TooLarge or FaultKind.Missing ? $"{fault.NextStep} {Anew}".Trim() : fault.NextStep, fault.At, HelpOf(id, fault.Kind));
         else if (table.Version is null)
             yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
         if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
@@ -104,6 +130,23 @@ public static class WhyTable
 
     private static DateTimeOffset? NextOf(TableId table, ControlState state, DateTimeOffset now) =>
         state.LastWordOn(WishKind.Schedule, ControlTarget.Of(table)) is { Holds: true, Value: { } times } ? CronSchedule.Parse(times).Next(now) : null;
+
+    /// <summary>Records that came in the last day and could not be read: the table goes on without them.</summary>
+    private static async Task<IReadOnlyList<Hindrance>> LettersAsync(TableId id, Lake lake, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var letters = TableId.DeadLetter(id.Source!);
+        if (await lake.TryOpenAsync(letters, cancellationToken) is null) return [];
+        var hindrances = new List<Hindrance>();
+        var found = await ListDeadLetters.RunAsync(new ListDeadLettersRequest(id.Source, id), lake, cancellationToken);
+        foreach (var count in found.Counts.Where(count => count.Newest > now - LettersMax && count.Letters > (count.Redriven ?? 0)))
+        {
+            var shown = await ShowDeadLetters.RunAsync(new ShowDeadLettersRequest(id.Source!, id, new LetterSelection(count.Code, Epoch: count.Epoch), LettersMax: 1), lake, cancellationToken);
+            hindrances.Add(new Hindrance(id, HindranceKind.Letters, letters.ToString(), $"{count.Letters - (count.Redriven ?? 0)} records of the table could not be read ({count.Code}): {shown.Letters.Select(letter => letter.Reason.TrimEnd('.')).FirstOrDefault()}",
+                $"Look at them with './pipeline dlq show {id}', mend what writes or describes them, and read them again.", count.Oldest, ["dlq", "redrive", id.ToString()]));
+        }
+
+        return hindrances;
+    }
 
     /// <summary>A table, and what it is made from, the nearest first.</summary>
     private static List<TableId> Chain(TableId table, TransformGraph graph)

@@ -28,11 +28,12 @@ public sealed class LakeQuery : IDisposable
         Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}", table);
 
     /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
-    public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files)
+    /// <param name="withOrigin">Adds where each row stands: <see cref="TableFiles.File"/> and <see cref="TableFiles.FileRow"/>.</param>
+    public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, bool withOrigin = false)
     {
         var partitions = snapshot.Metadata.PartitionColumns;
         var columns = snapshot.Schema.FieldsList.Where(field => !partitions.Contains(field.Name)).ToList();
-        return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin: false, _cancellationToken);
+        return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin, _cancellationToken);
     }
 
     /// <param name="of">The table that the question is about, when it is about one.</param>

@@ -14,6 +14,10 @@ internal static class ServerWait
         from pg_catalog.pg_stat_activity a where a.pid operator(pg_catalog.=) $1
         """;
 
+    /// <summary>Of processes that hold what others wait for.</summary>
+    public static string HowToEnd(IEnumerable<string> processes) =>
+        $"Look it up in pg_stat_activity; to end it: {string.Join(' ', processes.Select(process => $"SELECT pg_terminate_backend({process});"))}";
+
     /// <param name="process">The server's process; 0: there is none yet.</param>
     /// <returns>Null when the server does not know it.</returns>
     public static async Task<WaitReason?> ReasonAsync(NpgsqlDataSource source, int process, CancellationToken cancellationToken)
@@ -25,8 +29,8 @@ internal static class ServerWait
         if (!await reader.ReadAsync(cancellationToken)) return null;
         var holders = reader.GetString(0);
         if (holders.Length == 0)
-            return new WaitReason($"the server's process {process} has not answered, and {(reader.GetString(2) is { Length: > 0 } waitsFor ? $"waits for {waitsFor}" : "works")}", "no answer");
+            return new WaitReason($"the server's process {process} has not answered, and {(reader.GetString(2) is { Length: > 0 } waitsFor ? $"waits for {waitsFor}" : "works")}", "no answer") { NextStep = "Look it up in pg_stat_activity." };
         var since = await reader.IsDBNullAsync(1, cancellationToken) ? "" : $", in a transaction since {reader.GetFieldValue<DateTimeOffset>(1).UtcDateTime:yyyy-MM-dd HH:mm:ss}Z,";
-        return new WaitReason($"its statement waits for a lock that process {holders} of the server{since} holds. Look it up in pg_stat_activity", $"a lock of {holders}");
+        return new WaitReason($"its statement waits for a lock that process {holders} of the server{since} holds", $"a lock of {holders}") { NextStep = HowToEnd(holders.Split(", ")) };
     }
 }

@@ -10,7 +10,10 @@ internal sealed class WatchedRunner(IJobRunner runner, WaitWatch waits) : IJobRu
 
     public async Task<JobResult> RunAsync(JobSpec spec, JobSubmission submission, CancellationToken cancellationToken)
     {
-        using var wait = waits.Begin($"Table {spec.Pins.Table}", $"run {spec.Pins.Run} is still executed by {spec.Pins.Engine ?? "this node"}");
+        using var wait = waits.Begin($"Table {spec.Pins.Table}", new WaitReason($"run {spec.Pins.Run} is still executed by {spec.Pins.Engine ?? "this node"}")
+        {
+            NextStep = "Let it end: transform.job-time-max bounds it. If its SQL has no end, correct that and restart the nodes.",
+        });
         return await runner.RunAsync(spec, submission, cancellationToken);
     }
 }

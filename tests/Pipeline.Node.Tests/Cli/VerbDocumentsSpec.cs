@@ -34,6 +34,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("kpi", [], ExitCode.Done),
         ("history", [Silver], ExitCode.Done),
         ("show", ["gold/totals"], ExitCode.Done),
+        ("explain-row", [Silver, "0"], ExitCode.Done),
         ("verify", [], ExitCode.Done),
         ("check", [], ExitCode.Failed),
         ("plan", [], ExitCode.Done),
@@ -54,6 +55,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("pause", [Silver, "--reason", "a test"], ExitCode.Done),
         ("drain", ["events", "--reason", "a test"], ExitCode.Done),
         ("restart", [LetterScene.Table, "--reason", "a test"], ExitCode.Done),
+        ("backfill", [LetterScene.Table, "--full", "--reason", "a test"], ExitCode.Done),
         ("schedule", [Silver, "30 3 * * * Europe/Berlin", "--reason", "a test"], ExitCode.Done),
         ("jobs cancel", [Silver, "--reason", "a test"], ExitCode.Done),
         ("cluster show", [], ExitCode.CannotConnect),
@@ -91,7 +93,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
     private static readonly HashSet<string> Texts = ["thing", "cause", "next_step", "location", "fault", "sql", "rules", "body", "line", "reason", "row", "meaning", "only_when", "parameters", "metrics", "headers", "part", "operation", "who", "why", "what", "parameter", "text", "here", "there"];
 
     /// <summary>What has the names of a table's columns, a record's members or somebody else's document.</summary>
-    private static readonly HashSet<string> Others = ["parameters", "metrics", "figures", "body", "row", "headers", "answer"];
+    private static readonly HashSet<string> Others = ["parameters", "metrics", "figures", "body", "row", "headers", "answer", "detail"];
 
     private readonly List<string> _wrong = [];
     private readonly ScratchDirectory _directory = new("pipeline-documents-");
@@ -214,7 +216,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         await using var store = await RefusingStoreAsync();
         var endpoint = store.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         var (_, config, _) = await LakeAsync($$"""lake { location = "s3://bucket/lake", s3 { endpoint = "{{endpoint}}", region = us-east-1, path-style = true } }""");
-        string[] asking = ["rebuild", "tables", "status", "kpi", "history", "show", "verify", "plan", "quarantine list", "quarantine show", "quarantine redrive", "dlq list", "dlq show", "dlq redrive", "compact", "vacuum", "export-jobs", "pause", "drain", "restart", "schedule", "jobs cancel", "cluster leave", "cluster down", "trigger", "control show", "events", "why"];
+        string[] asking = ["rebuild", "tables", "status", "kpi", "history", "show", "verify", "plan", "quarantine list", "quarantine show", "quarantine redrive", "dlq list", "dlq show", "dlq redrive", "compact", "vacuum", "export-jobs", "explain-row", "pause", "drain", "restart", "backfill", "schedule", "jobs cancel", "cluster leave", "cluster down", "trigger", "control show", "events", "why"];
 
         foreach (var (verb, arguments, _) in Calls.Where(call => asking.Contains(call.Verb)))
         {

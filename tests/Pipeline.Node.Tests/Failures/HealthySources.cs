@@ -62,6 +62,16 @@ public sealed class HealthySources : IAsyncLifetime, ICollectionFixture<HealthyS
         }
         """;
 
+    /// <summary>The same as another role.</summary>
+    public string PostgresAs(string user, string password, string tables, string settings) => $$"""
+        app {
+          type = postgres, host = "{{_postgres!.Host}}", port = {{_postgres.Port}}, database = "{{_postgres.Database}}"
+          security { username = {{user}}, password = "{{password}}", ca-file = "{{_postgres.CaFile}}" }
+          {{settings}}
+          tables { {{tables}} }
+        }
+        """;
+
     /// <summary>Source <c>app</c> alone, by change capture.</summary>
     public string CapturedConfiguration => $$"""
         app {

@@ -23,16 +23,18 @@ public sealed class ControlMessageSerializerSpec
 
     private static readonly DesiredWork Desired = new("s1", 4, [Users], ["crm"], ["10.0.0.6:4053"], [TableId.Gold("dim_date")], [Said]) { Unlike = [Unlike], Compared = ["10.0.0.5:4053"] };
 
+    private static readonly Trouble Away = new(FaultKind.Unreachable, "Lake s3://b", "it does not answer", "See it.", At);
+
     private static readonly object[] Messages =
     [
-        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"], Knows = [new KnownTable(Users, "4b1d")] },
+        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"], Troubles = [Away], Knows = [new KnownTable(Users, "4b1d")] },
         Desired,
         new RestartWork("o1", ControlTarget.Node("10.0.0.5:4053"), At),
         new LeaveWork("o1", "10.0.0.5:4053", At),
         new LookAgainAt(Users), new ControlRecorded(), new TakeUnrecorded(Said),
         new RestartUnrecorded(new Order("o1", 0, OrderKind.Restart, ControlTarget.Of(Users), Aim: null, Value: null, "anna", At, "it hangs")),
         new UnrecordedTaken("a1"), new GetPipeline(Users),
-        new PipelinePage(At, [new NodeLine(Facts, At, 4, IsHeld: false, 4096, ["Lake s3://b"])],
+        new PipelinePage(At, [new NodeLine(Facts, At, 4, IsHeld: false, 4096, ["Lake s3://b"]) { Troubles = [Away] }],
             [new TableLine(Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("10.0.0.5:4053", Report.Workers))], Users, At, ["a1"]) { Wishes = [Said], Unlike = [Unlike] },
     ];
 

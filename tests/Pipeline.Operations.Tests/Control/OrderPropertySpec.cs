@@ -105,6 +105,8 @@ public sealed class OrderPropertySpec
 
         public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => await DoAsync(table, "REBUILD", cancellationToken);
 
+        public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("It is not ordered here.");
+
         public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException("There are no gaps.");
 
         private static LakeControl Door(Lake lake, TimeProvider time) => new(lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), time);

@@ -67,6 +67,8 @@ public sealed class ScheduleWatchSpec : IOrderWork
 
     public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is rebuilt.");
 
+    public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
     public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException("There are no gaps.");
 
     private ScheduleWatch Watch() => new(_lake, this, _time, (_, failure) => Assert.Fail(failure.Message));

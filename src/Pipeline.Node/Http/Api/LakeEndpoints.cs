@@ -1,6 +1,7 @@
 using System.Globalization;
 using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Api.Documents;
+using Pipeline.Operations.Control;
 using Pipeline.Operations.DeadLetters;
 using Pipeline.Operations.Kpis;
 using Pipeline.Operations.Quarantines;
@@ -22,6 +23,7 @@ internal static class LakeEndpoints
         ApiEndpoint.Get("/v1/tables", ApiAccess.Viewer, "The lake's tables: version, rows, files, bytes.", TablesAsync, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/tables/{table}", ApiAccess.Viewer, "One table.", TableAsync, InPath),
         ApiEndpoint.Get("/v1/tables/{table}/history", ApiAccess.Viewer, "A table's commits, newest first.", HistoryAsync, InPath, Pages.Limit, Pages.Cursor),
+        ApiEndpoint.Get("/v1/tables/{table}/why", ApiAccess.Viewer, "What keeps a table, or what it is made from: since when, what is waited for, and what helps.", WhyAsync, InPath),
         ApiEndpoint.Get("/v1/kpi", ApiAccess.Viewer, "How fresh, right, reliable and efficient each table was on each day.", KpiAsync, Days, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/quarantine", ApiAccess.Viewer, "Rows that break a rule, counted by table and rule.", QuarantineAsync, OfTable, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/dlq", ApiAccess.Viewer, "Dead letters, counted by table, code and epoch.", DeadLettersAsync, Source, OfTable, Pages.Limit, Pages.Cursor),
@@ -54,6 +56,9 @@ internal static class LakeEndpoints
         var items = history.Commits.Take(limit).Select(CommitItem.Of).ToList();
         return new PageDocument<CommitItem>(ApiJson.SchemaVersion, items, history.Commits.Count > limit ? Pages.CursorOf(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null, []);
     }
+
+    private static async Task<WhyDocument> WhyAsync(ApiCall call) =>
+        WhyDocument.Of(await WhyTable.RunAsync(new WhyTableRequest(call.Table(InPath)!), call.Node.Options, call.Node.Lake, call.Node.Record, call.Node.Time, call.Ended, await call.Node.Control.StatusAsync(call.Ended)));
 
     private static long? Before(ApiCall call) => Pages.After(call) is not { } after ? null
         : long.TryParse(after, CultureInfo.InvariantCulture, out var version) ? version : throw Pages.NotGivenOut(inner: null);

@@ -15,8 +15,9 @@ internal sealed record ServerMoment(TransactionObservation Transactions, bool Se
                (select coalesce(array_agg(transaction::text || ' ' || gid), array[]::text[]) from pg_catalog.pg_prepared_xacts where database = current_database()),
                pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
                pg_is_in_recovery(),
-               opened.newest
-        from (select min({clock("xact_start")}) as oldest, max({clock("xact_start")}) as newest from pg_catalog.pg_stat_activity
+               opened.newest,
+               coalesce(opened.process, 0)
+        from (select min({clock("xact_start")}) as oldest, max({clock("xact_start")}) as newest, (array_agg(pid order by xact_start))[1] as process from pg_catalog.pg_stat_activity
               where xact_start is not null and pid <> pg_backend_pid()
                 and (datid is null or datname = current_database())
                 and backend_type not in ('autovacuum worker', 'parallel worker', 'walsender')
@@ -35,6 +36,7 @@ internal sealed record ServerMoment(TransactionObservation Transactions, bool Se
                 await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetFieldValue<DateTimeOffset>(1),
                 reader.GetFieldValue<string[]>(2))
             {
+                OldestProcess = reader.GetInt32(6),
                 NewestTransaction = await reader.IsDBNullAsync(5, cancellationToken) ? null : reader.GetFieldValue<DateTimeOffset>(5),
             },
             SeesAllTransactions: reader.GetBoolean(3),

@@ -12,6 +12,12 @@ internal sealed record TransactionObservation(DateTimeOffset Clock, DateTimeOffs
     /// <summary>When the newest transaction now open began; null when none is.</summary>
     public DateTimeOffset? NewestTransaction { get; init; }
 
+    /// <summary>The server's process that has the oldest of them open; 0 when none is.</summary>
+    public int OldestProcess { get; init; }
+
+    /// <summary>The name by which one of <see cref="Prepared"/> is ended; null when there is none.</summary>
+    public string? PreparedName => Prepared.FirstOrDefault() is { } first ? first[(first.IndexOf(' ') + 1)..] : null;
+
     /// <summary>A transaction is open since before the clock was set back: when it began says nothing of when it was.</summary>
     public bool HasOneOfLater => NewestTransaction > Clock + Simultaneous;
 }

@@ -145,8 +145,12 @@ internal sealed class WatermarkReader(
     private static void TellHeld(Wait held, TransactionObservation transactions, bool isHeld)
     {
         if (!isHeld || (transactions.OldestTransaction is null && transactions.Prepared.Count == 0)) held.End();
-        else if (transactions.Prepared.Count > 0) held.Begin(new WaitReason($"what may be read is held back by {transactions.Prepared.Count} prepared transactions. Look them up in pg_prepared_xacts", "prepared transactions"));
-        else held.Begin($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. Look it up in pg_stat_activity");
+        else if (transactions.Prepared.Count > 0) held.Begin(new WaitReason($"what may be read is held back by {transactions.Prepared.Count} prepared transactions", "prepared transactions") { NextStep = $"Look them up in pg_prepared_xacts; to end one: ROLLBACK PREPARED {Sql.Text(transactions.PreparedName!)};" });
+        else
+            held.Begin(new WaitReason($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z")
+            {
+                NextStep = ServerWait.HowToEnd([Sql.Integer(transactions.OldestProcess)]),
+            });
     }
 
     /// <summary>Returns the position reached; null when the window was empty.</summary>

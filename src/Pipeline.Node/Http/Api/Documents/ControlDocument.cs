@@ -21,4 +21,7 @@ internal sealed record WishItem(string Id, string Kind, string Target, string? V
 internal sealed record OrderItem(string Id, string Kind, string Target, string? Value, string Who, DateTimeOffset At, string Why, DateTimeOffset? DoneAt, string? Outcome, string? Detail)
 {
     public static OrderItem Of(Order order) => new(order.Id, ControlWords.Of(order.Kind), order.Target.Name, order.Value, order.Who, order.At, order.Why, order.DoneAt, order.Outcome is { } outcome ? ControlWords.Of(outcome) : null, order.Detail);
+
+    /// <summary>As far as it stands here.</summary>
+    public Order ToOrder() => new(Id, Number: 0, ControlWords.TryRead<OrderKind>(Kind) ?? OrderKind.Trigger, ControlTarget.Parse(Target), Aim: null, Value, Who, At, Why) { DoneAt = DoneAt, Outcome = ControlWords.TryRead<OrderOutcome>(Outcome), Detail = Detail };
 }
