@@ -25,6 +25,9 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     /// <summary>How often what has happened is written: so that much that happens at once is one commit.</summary>
     private static readonly TimeSpan WriteEvery = TimeSpan.FromSeconds(3);
 
+    /// <summary>Nodes report once a second.</summary>
+    private static readonly TimeSpan SilentMax = TimeSpan.FromSeconds(15);
+
     /// <summary>Orders about different tables at a time: a rebuild takes its share of the node's memory.</summary>
     private const int OrdersMax = 2;
 
@@ -42,6 +45,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     private readonly Dictionary<string, Wish> _unrecorded = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Order> _restarted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ControlTarget> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<UniqueAddress, DateTimeOffset> _seen = [];
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
     private readonly string _id = Guid.NewGuid().ToString();
     private ControlState _state = ControlState.None;
@@ -265,7 +269,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         _setup.Events.Hear(report, _view.Lines.Where(line => line.Facts.Node != report.Facts.Node));
         if (report.By is { } by) Learn(by);
         if (_configurations.IsNew(report.Facts)) _compared = _compared.Remove(report.Facts.Node);
-        if (_configurations.Hear(report)) Compare();
+        if (_configurations.Hear(report) || !_compared.Contains(report.Facts.Node)) Compare();
         // One that may still read the lake waits for it: the node goes on as it does.
         if (_isKnown || _away is not null) Sender.Tell(Desired());
         if (isNew) RecordAll();
@@ -288,13 +292,16 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         Compare();
     }
 
-    /// <summary>Until one that has just come is heard of, what was said before holds.</summary>
+    /// <summary>Until one that has just come is heard of, what was said before holds. One that says nothing for long is of a release that reports to nobody.</summary>
     private void Compare()
     {
-        var members = _cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving).Select(member => NodeNames.Of(member.Address));
-        if (_configurations.Compare(members) is not { } unlike) return;
+        var (now, members) = (_setup.Time.GetUtcNow(), _cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving).ToList());
+        foreach (var gone in _seen.Keys.Except(members.Select(member => member.UniqueAddress)).ToList()) _seen.Remove(gone);
+        foreach (var member in members) _seen.TryAdd(member.UniqueAddress, now);
+        var telling = members.Select(member => (Node: NodeNames.Of(member.Address), Seen: _seen[member.UniqueAddress])).Where(member => _nodes.ContainsKey(member.Node) || now.Since(member.Seen) < SilentMax).Select(member => member.Node);
+        if (_configurations.Compare(telling) is not { } unlike || (_unlike is { } said && said.SequenceEqual(unlike) && _compared.SetEquals(_configurations.Known))) return;
         _compared = [.. _configurations.Known];
-        if (_unlike is not { } said || !said.SequenceEqual(unlike)) Tell(unlike, wereUnlike: _unlike is { IsEmpty: false });
+        if (_unlike is not { } before || !before.SequenceEqual(unlike)) Tell(unlike, wereUnlike: _unlike is { IsEmpty: false });
         _unlike = unlike;
         Push();
     }

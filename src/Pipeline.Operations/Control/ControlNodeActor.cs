@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Ingest;
@@ -14,7 +15,10 @@ namespace Pipeline.Operations.Control;
 /// <param name="Knows">The tables of its configuration.</param>
 /// <param name="Restart">Called when an operator wants this node started again.</param>
 /// <param name="Leave">Called when an operator wants it to end.</param>
-internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTable> Knows, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time);
+internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTable> Knows, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time)
+{
+    public TimeSpan ReportEvery { get; init; } = TimeSpan.FromSeconds(1);
+}
 
 /// <summary>
 /// A node's part in what operators want: tells the singleton once a second how the tables are that are worked on here, and has done
@@ -22,10 +26,11 @@ internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTab
 /// </summary>
 internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 {
-    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
-
     /// <summary>Said again to be sure, though nothing has changed.</summary>
     private const int ReportsPerWhole = 30;
+
+    /// <summary>Of a node that is up: nobody compares configurations then, as where the oldest node is of a release that has no singleton for it.</summary>
+    private const int UnansweredMax = 20;
 
     /// <summary>Orders that are remembered as heard.</summary>
     private const int HeardMax = 1_000;
@@ -37,6 +42,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
     private readonly Queue<string> _heard = new();
     private DesiredWork? _desired;
     private int _sent;
+    private int _unanswered;
 
     public ControlNodeActor(ControlNodeSetup setup)
     {
@@ -54,10 +60,16 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 
     public static Props Props(ControlNodeSetup setup) => Akka.Actor.Props.Create(() => new ControlNodeActor(setup));
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ReportDue), ReportDue.Instance, TimeSpan.Zero, ReportEvery);
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ReportDue), ReportDue.Instance, TimeSpan.Zero, _setup.ReportEvery);
 
     private void OnReportDue()
     {
+        if (_desired is null && Cluster.Get(Context.System).SelfMember.Status == MemberStatus.Up && ++_unanswered == UnansweredMax)
+        {
+            _setup.Holds.Compared();
+            _setup.Ingest?.Tell(new HoldsChanged());
+        }
+
         if (_setup.Ingest is { } ingest) ingest.Tell(new GetIngestStatus());
         else Report(new IngestStatus([], 0));
     }

@@ -5,6 +5,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Tests.Storage;
 using Pipeline.Operations.Control;
+using Pipeline.Testing;
 
 namespace Pipeline.Operations.Tests.Control;
 
@@ -53,6 +54,31 @@ public sealed class ControlActorSpec : IDisposable
         work.IsAway = false;
         singleton.Tell(new ControlRecorded(), _system.ActorOf(Props.Empty));
         while ((await _control.StateAsync(Cancel)).Waiting.Any()) await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+    }
+
+    [Fact]
+    public async Task A_node_waits_for_those_that_have_not_told_their_tables_but_not_for_one_that_reports_to_nobody()
+    {
+        var time = new HeldClock(DateTimeOffset.UnixEpoch) { AutoAdvanceAmount = TimeSpan.Zero };
+        var cluster = Akka.Cluster.Cluster.Get(_system);
+        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        cluster.RegisterOnMemberUp(() => up.TrySetResult());
+        await cluster.JoinAsync(cluster.SelfAddress, Cancel);
+        await up.Task.WaitAsync(Cancel);
+        using var events = new EventRecord(_lake, time);
+        var work = new AwayWork();
+        var singleton = _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, time), new ScheduleWatch(_lake, work, time, (_, _) => { }), events, "here:1", OutageWatch.Silent(time), time)));
+        var report = new NodeReport(new NodeFacts("b:1", "1", "1.0.0", DateTimeOffset.UnixEpoch, ["ingest"], "x") { Tables = 1 }, By: null, IsHeld: false, 0, [], []) { Knows = [new KnownTable(TableId.Bronze("app", "users"), "x")] };
+
+        // This process is a node of the cluster too, and has no monitor that tells anything.
+        var before = await singleton.Ask<DesiredWork>(report, Cancel);
+        time.Advance(TimeSpan.FromSeconds(16));
+        DesiredWork after;
+        do after = await singleton.Ask<DesiredWork>(report, Cancel);
+        while (after.Unlike is null);
+
+        Assert.Equal((null, 0), (before.Unlike, before.Compared!.Length));
+        Assert.Equal(["b:1"], after.Compared!);
     }
 
     private sealed class AwayWork : IOrderWork

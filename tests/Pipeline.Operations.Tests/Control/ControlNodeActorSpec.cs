@@ -1,0 +1,91 @@
+using System.Threading.Channels;
+using Akka.Actor;
+using Pipeline.Core;
+using Pipeline.Ingest;
+using Pipeline.Operations.Control;
+using Pipeline.Transform.Coordination;
+
+namespace Pipeline.Operations.Tests.Control;
+
+/// <summary>A node's monitor, in a cluster of one.</summary>
+public sealed class ControlNodeActorSpec : IDisposable
+{
+    private const string Settings = """
+        akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = cluster, remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0 } }
+        """;
+
+    private static readonly TableId Users = TableId.Bronze("app", "users");
+
+    private readonly ActorSystem _system = ActorSystem.Create("node", Settings);
+    private readonly Channel<object> _heard = Channel.CreateUnbounded<object>();
+    private readonly Holds _holds = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _system.Dispose();
+
+    [Fact]
+    public async Task A_node_begins_when_its_configuration_has_been_compared_and_not_before()
+    {
+        _holds.AwaitComparison(() => true);
+        var monitor = Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+        var report = await FirstAsync<NodeReport>(report => report.Knows.Length > 0);
+        Assert.Equal([new KnownTable(Users, "x")], report.Knows);
+
+        await AnswerAsync(monitor, new DesiredWork("s", 1, [], [], [], [], []) { Unlike = null, Compared = [] });
+        Assert.True(_holds.Has(Users));
+        await AnswerAsync(monitor, new DesiredWork("s", 1, [], [], [], [], []) { Unlike = [new UnlikeTable(Users, ["here:1"], "there:1", UnlikeReason.Otherwise)], Compared = ["here:1"] });
+        Assert.True(_holds.Has(Users));
+        Assert.False(_holds.Has(TableId.Bronze("app", "orders")));
+
+        // A singleton that has moved and does not know all nodes yet changes nothing.
+        await AnswerAsync(monitor, new DesiredWork("t", 1, [], [], [], [], []) { Unlike = null, Compared = [] });
+        Assert.True(_holds.Has(Users));
+        await AnswerAsync(monitor, new DesiredWork("t", 1, [], [], [], [], []) { Unlike = [], Compared = ["here:1"] });
+        Assert.False(_holds.Has(Users));
+    }
+
+    [Fact]
+    public async Task A_node_that_nobody_answers_goes_on_when_it_is_up_and_has_reported_for_long()
+    {
+        var cluster = Akka.Cluster.Cluster.Get(_system);
+        await cluster.JoinAsync(cluster.SelfAddress, Cancel);
+        _holds.AwaitComparison(() => true);
+        Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+
+        await FirstAsync<HoldsChanged>(_ => true);
+
+        Assert.False(_holds.Has(Users));
+    }
+
+    private IActorRef Monitor(IActorRef listener)
+    {
+        var facts = new NodeFacts("here:1", "1", "1.0.0", DateTimeOffset.UnixEpoch, ["ingest"], "x") { Tables = 1 };
+        return _system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, [new KnownTable(Users, "x")], listener, listener, _holds, new CoordinatorBoard(_holds), new StandingTables(TimeProvider.System), OutageWatch.Silent(TimeProvider.System), () => { }, () => { }, TimeProvider.System)
+        {
+            ReportEvery = TimeSpan.FromMilliseconds(10),
+        }));
+    }
+
+    /// <summary>It says to who works here that something has changed when it has taken an answer over.</summary>
+    private async Task AnswerAsync(IActorRef monitor, DesiredWork answer)
+    {
+        monitor.Tell(answer, _system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+        await FirstAsync<HoldsChanged>(_ => true);
+    }
+
+    private async Task<T> FirstAsync<T>(Func<T, bool> isIt)
+    {
+        while (true)
+            if (await _heard.Reader.ReadAsync(Cancel) is T message && isIt(message)) return message;
+    }
+
+    private sealed class Listener : ReceiveActor
+    {
+        public Listener(ChannelWriter<object> heard) => ReceiveAny(message =>
+        {
+            if (message is GetIngestStatus) Sender.Tell(new IngestStatus([], 0));
+            else heard.TryWrite(message);
+        });
+    }
+}
