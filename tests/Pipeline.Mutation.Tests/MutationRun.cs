@@ -21,7 +21,7 @@ internal sealed class MutationRun : IDisposable
     public async Task<IReadOnlyList<string>> RunAsync(bool isFull, string? only, ITestOutputHelper output, CancellationToken cancellationToken)
     {
         var assembly = MutatedAssembly.Build(_target, _directory, cancellationToken);
-        var chosen = new ConcurrentQueue<Mutant>(only is not null ? assembly.Mutants.Where(mutant => mutant.ToString().Contains(only, StringComparison.Ordinal))
+        var chosen = new ConcurrentQueue<Mutant>(only is not null ? assembly.Mutants.Where(mutant => only.Split('|').Any(text => mutant.ToString().Contains(text, StringComparison.Ordinal)))
             : isFull ? assembly.Mutants
             : Sample(assembly.Mutants));
         var outcomes = new ConcurrentBag<MutantOutcome>();

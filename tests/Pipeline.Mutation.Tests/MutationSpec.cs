@@ -3,7 +3,7 @@ namespace Pipeline.Mutation.Tests;
 /// <summary>
 /// Each decision of the protocol is changed in every way that <see cref="MutantRewriter"/> knows, and a test has to notice.
 /// <c>./pipeline test Mutation</c> and <c>PIPELINE_NIGHTLY=1</c> try all, a line each; otherwise a sample of one assembly is
-/// tried. <c>PIPELINE_MUTANT=TEXT</c> tries those whose line holds the text.
+/// tried. <c>PIPELINE_MUTANT=TEXT|TEXT</c> tries those whose line holds one of the texts.
 /// </summary>
 public sealed class MutationSpec
 {
