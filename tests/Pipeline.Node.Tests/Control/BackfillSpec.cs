@@ -6,6 +6,7 @@ using Pipeline.Emulation.Kafka;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Node.Tests.Nights;
 using Pipeline.Operations.Control;
 using Pipeline.Testing;
 
@@ -88,6 +89,7 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
     [InlineData("bronze/crm/orders")]
     public async Task A_table_that_is_read_by_watermark_is_read_again_from_its_beginning(string table)
     {
+        OnCall.OnlyByNight("A topic and a captured table are read again by day");
         await using var node = await RunningNode.StartAsync(_directory, table == "bronze/app/users" ? healthy.PostgresOf(HealthySources.UsersTable) : healthy.SnowflakeOf("orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] }"));
         await node.WaitForRowsAsync(table, HealthySources.Rows);
 

@@ -16,6 +16,9 @@ internal sealed class OnCall(string config, string lake)
     /// <summary>By which he sees how long ago something was.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <param name="why">It is not made by day.</param>
+    public static void OnlyByNight(string why) => Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", $"{why}: PIPELINE_NIGHTLY=1.");
+
     /// <summary>Asks until what keeps the table is told; fails with what was told last.</summary>
     public async Task<JsonNode> UntilToldAsync(string table, string kind) => (await UntilAsync(table, (_, rows) => rows.Any(row => (string)row["kind"]! == kind))).First(row => (string)row["kind"]! == kind);
 

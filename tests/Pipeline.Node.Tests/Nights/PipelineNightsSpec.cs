@@ -39,6 +39,7 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     [Fact]
     public async Task A_disk_that_is_full_is_named_with_the_place_that_needs_space()
     {
+        OnCall.OnlyByNight("A few of the ten are made by day");
         using var disk = SmallDisk.TryMount(megabytes: 16);
         Assert.SkipWhen(disk is null, "This user may not mount a file system.");
         await using var node = await RunningNode.StartAsync(_directory, Source(), Path.Combine(disk.Path, "lake"), Quick);
@@ -60,7 +61,7 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     [Fact]
     public async Task A_store_that_is_slow_is_named_with_what_it_does_not_answer()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "A wait is told when it has lasted for a minute: PIPELINE_NIGHTLY=1.");
+        OnCall.OnlyByNight("A wait is told when it has lasted for a minute");
         SlowStore store = null!;
         await using var node = await RunningNode.StartAsync(_directory, Source(), behind: Quick, through: lake => new Lake(store = new SlowStore(lake.Store), TimeProvider.System));
         var called = new OnCall(node.ConfigPath, node.LakeDirectory);
@@ -101,6 +102,7 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     [Fact]
     public async Task A_contract_that_does_not_fit_is_named_with_the_rule_and_what_makes_it_fit()
     {
+        OnCall.OnlyByNight("A few of the ten are made by day");
         const string contract = """silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id], rules = [ { name = small, check = "id < 10", severity = fail } ] } }""";
         await using (var node = await RunningNode.StartAsync(Sub("first"), Source(), Path.Combine(_directory, "lake"), $"{contract}\n{Quick}"))
         {
@@ -123,6 +125,7 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     [Fact]
     public async Task A_job_that_hangs_is_named_with_its_bound_and_the_query_that_has_no_end()
     {
+        OnCall.OnlyByNight("A few of the ten are made by day");
         const string gold = """
             silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id] } }
             gold.many { sql = "many.sql", materialization = full, key = [id] }

@@ -37,6 +37,7 @@ public sealed class PostgresNightsSpec(HealthySources healthy) : IDisposable
     [Fact]
     public async Task A_password_that_has_expired_is_named_with_the_statement_that_sets_it_anew()
     {
+        OnCall.OnlyByNight("A few of the ten are made by day");
         await using var night = await BeginAsync("expired");
         await night.SqlAsync("ALTER ROLE expired VALID UNTIL '2001-01-01'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'expired'; INSERT INTO public.expired VALUES (2)");
 
@@ -66,7 +67,7 @@ public sealed class PostgresNightsSpec(HealthySources healthy) : IDisposable
     [Fact]
     public async Task A_transaction_that_nobody_ends_is_named_with_the_statement_that_ends_it()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "A wait is told when it has lasted for a minute: PIPELINE_NIGHTLY=1.");
+        OnCall.OnlyByNight("A wait is told when it has lasted for a minute");
         await using var night = await BeginAsync("stuck");
         await using var other = await night.Database.OpenConnectionAsync(Cancel);
         await using var open = await other.BeginTransactionAsync(Cancel);
