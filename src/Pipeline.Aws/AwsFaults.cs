@@ -66,6 +66,10 @@ internal static class AwsFaults
         (_, { } code) when Unknowing.Contains(code) => (FaultKind.NotAuthorised, "Check the AWS credentials of this process: the key is not known, is inactive, or belongs to another partition."),
         // CloudWatch has a name of its own for it.
         (_, "ResourceNotFoundException" or "ResourceNotFound" or "DashboardNotFoundError") => (FaultKind.Missing, "Check the id, the region and the account."),
+        (_, "ParameterNotFound" or "ParameterVersionNotFound") => (FaultKind.Missing, "Check the name, the region and the account."),
+        (_, "InvalidRequestException") when refusal.Said.Contains("marked for deletion", StringComparison.Ordinal) => (FaultKind.Missing, "Restore the secret (aws secretsmanager restore-secret), or name another."),
+        // The key that encrypts a secret is disabled, gone or another's.
+        (_, "DecryptionFailure" or "InvalidKeyId" or "KMSAccessDeniedException" or "KMSDisabledException" or "KMSInvalidStateException") => (FaultKind.NotAuthorised, "Enable the key of KMS that encrypts it, and allow kms:Decrypt to the role or user of this process."),
         // EMR has no code of its own for a cluster or a step that is not there.
         (_, "InvalidRequestException" or "ValidationException") when refusal.Said.EndsWith("is not valid", StringComparison.Ordinal) || refusal.Said.EndsWith("does not exist", StringComparison.Ordinal) =>
             (FaultKind.Missing, "Check the id, the region and the account."),

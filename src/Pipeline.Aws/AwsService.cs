@@ -13,6 +13,10 @@ internal sealed record AwsService(string Title, string Name)
 
     public static readonly AwsService CloudWatch = new("CloudWatch", "monitoring") { Rights = "cloudwatch" };
 
+    public static readonly AwsService SecretsManager = new("Secrets Manager", "secretsmanager");
+
+    public static readonly AwsService ParameterStore = new("the Parameter Store", "ssm");
+
     /// <summary>In the names of rights.</summary>
     public string Rights { get; private init; } = Name;
 

@@ -88,17 +88,24 @@ public sealed class SettingsReader
 
     public string String(string key, string byDefault) => Scalar(key, SettingKind.Text, byDefault)?.Text ?? byDefault;
 
-    /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c> or <c>secret:aws:NAME</c>.</summary>
+    /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c>, <c>secret:aws:NAME</c> or <c>secret:ssm:NAME</c>.</summary>
     public Secret Secret(string key)
     {
         Notes.Secrets.Add(PathOf(key));
-        return new Secret(String(key));
+        return SecretOf(key, String(key));
     }
 
     public Secret? OptionalSecret(string key)
     {
         Notes.Secrets.Add(PathOf(key));
-        return OptionalString(key) is { } text ? new Secret(text) : null;
+        return OptionalString(key) is { } text ? SecretOf(key, text) : null;
+    }
+
+    /// <summary>A secret that stands at <paramref name="key"/>, or below it.</summary>
+    public Secret SecretOf(string key, string text)
+    {
+        if (LocalSecretStore.ProblemOf(text) is { } problem) Report(key, problem);
+        return new Secret(text);
     }
 
     public bool Bool(string key, bool byDefault) => Scalar(key, SettingKind.Flag, byDefault ? "true" : "false") switch

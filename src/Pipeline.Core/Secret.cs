@@ -1,7 +1,7 @@
 namespace Pipeline.Core;
 
 /// <summary>
-/// A reference to a secret (<c>secret:file:PATH</c>, <c>secret:aws:NAME</c>) or a value that came in through the
+/// A reference to a secret (<c>secret:file:PATH</c>, <c>secret:aws:NAME</c>, <c>secret:ssm:NAME</c>) or a value that came in through the
 /// environment. Its text form never shows the value.
 /// </summary>
 public sealed class Secret(string reference)

@@ -65,7 +65,8 @@ public sealed record KafkaSecurityOptions
     /// <summary>By its name in the configuration; null: there is no such mechanism.</summary>
     internal static SaslMechanism? MechanismOf(string name) => Mechanisms.TryGetValue(name, out var mechanism) ? mechanism : null;
 
-    internal static KafkaSecurityOptions Bind(SettingsReader settings)
+    /// <param name="bootstrap">The brokers' addresses.</param>
+    internal static KafkaSecurityOptions Bind(SettingsReader settings, string bootstrap)
     {
         var byDefault = new KafkaSecurityOptions();
         var mechanism = settings.String("mechanism", Mechanisms.Single(pair => pair.Value == byDefault.Mechanism).Key);
@@ -88,10 +89,12 @@ public sealed record KafkaSecurityOptions
             VerifyHostname = settings.Bool("verify-hostname", byDefault.VerifyHostname),
         };
 
+        if (!options.HasTls && !settings.Has("protocol") && bootstrap.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault(broker => !TlsRule.IsLoopback(HostOf(broker))) is { } remote)
+            settings.Report("protocol", $"is required: {remote} would be read in plain text, which whoever is on the way reads and changes. Write sasl-ssl or ssl, or plaintext where the network is nobody else's");
         if (options.HasSasl)
         {
             if (options.Username is null) settings.Report("username", "is required with a SASL protocol");
-            if (options.Password is null) settings.Report("password", "is required with a SASL protocol: ${?VARIABLE} or secret:file:PATH");
+            if (options.Password is null) settings.Report("password", "is required with a SASL protocol: ${?VARIABLE}, secret:file:PATH, secret:aws:NAME or secret:ssm:NAME");
         }
 
         if (options is { CaFile: not null, CaPem: not null }) settings.Report("ca-pem", "stands beside ca-file. Write one of them");
@@ -100,4 +103,6 @@ public sealed record KafkaSecurityOptions
         settings.Complete();
         return options;
     }
+
+    private static string HostOf(string broker) => Uri.TryCreate(broker.Contains("://", StringComparison.Ordinal) ? broker : $"kafka://{broker}", UriKind.Absolute, out var address) ? address.Host : broker;
 }

@@ -32,6 +32,9 @@ internal static partial class KafkaSourceLog
     [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the password was refused and has changed meanwhile; connecting with the new one")]
     public static partial void CredentialsRotated(this ILogger log, string thing);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Thing}: the password has been replaced; new connections bring the new one")]
+    public static partial void PasswordReplaced(this ILogger log, string thing);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: the topic was deleted and created again, it is {Id} now and was {Before}: its partitions are read from their beginning")]
     public static partial void MadeAnew(this ILogger log, string thing, string id, string before);
 

@@ -84,7 +84,7 @@ public sealed record KafkaSourceOptions
         {
             Name = name,
             Bootstrap = settings.String("bootstrap"),
-            Security = KafkaSecurityOptions.Bind(settings.Section("security")),
+            Security = KafkaSecurityOptions.Bind(settings.Section("security"), settings.OptionalString("bootstrap") ?? ""),
             Group = settings.Bool("commit-group-offsets", byDefault: true) ? settings.String("group", $"pipeline-{name}") : null,
             ReadAheadBytesMax = settings.ReadAheadBytesMax(Defaults.ReadAheadBytesMax),
             ChunkBytesMax = settings.ChunkBytesMax(Defaults.ChunkBytesMax),

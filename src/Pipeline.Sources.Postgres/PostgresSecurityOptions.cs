@@ -72,7 +72,7 @@ public sealed record PostgresSecurityOptions
         if (options is { ChannelBinding: ChannelBindingMode.Require, Tls: TlsMode.Disable })
             settings.Report("channel-binding", "require has nothing to bind to with tls = disable: encrypt, or leave it out");
         if (options.Password is null && options.CertificateFile is null)
-            settings.Report("password", "is required unless certificate-file is given: ${?ENVIRONMENT_VARIABLE} or secret:file:PATH");
+            settings.Report("password", "is required unless certificate-file is given: ${?ENVIRONMENT_VARIABLE}, secret:file:PATH, secret:aws:NAME or secret:ssm:NAME");
         settings.Complete();
         return options;
     }

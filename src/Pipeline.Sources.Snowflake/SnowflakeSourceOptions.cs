@@ -138,8 +138,12 @@ public sealed record SnowflakeSourceOptions
     {
         var text = settings.String(key);
         if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback)))
+        {
+            TlsRule.RefuseSecrets(settings, key, url);
             return url;
-        if (text.Length > 0) settings.Report(key, $"'{text}' is not an https:// address (http:// is for the own machine only)");
+        }
+
+        if (text.Length > 0) settings.Report(key, $"'{TlsRule.Shown(text)}' is not an https:// address (http:// is for the own machine only)");
         return Defaults.AccountUrl;
     }
 

@@ -48,7 +48,7 @@ public sealed partial class ArchitectureSpec
     public void No_source_gives_a_name_of_the_nodes_own_another_meaning()
     {
         // Time-outs, pauses, addresses, certificates and forms are the same idea, of something else.
-        string[] alike = ["request-timeout", "poll-interval", "backoff-min", "backoff-max", "attempts-max", "time-max", "host", "port", "ca-file", "certificate-file", "key-file", "key-password", "format"];
+        string[] alike = ["request-timeout", "poll-interval", "backoff-min", "backoff-max", "attempts-max", "time-max", "host", "port", "ca-file", "certificate-file", "key-file", "key-password", "plaintext", "format"];
         string[] free = ["pipeline.sources", "pipeline.silver", "pipeline.gold"];
         var options = PipelineOptions.Load(Path.Combine(Repository.Root, "hocon", "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null);
         var node = options.Notes.Asked.Where(option => option.Kind is not SettingKind.Section && !Array.Exists(free, option.Path.StartsWith))

@@ -41,7 +41,7 @@ public sealed class ReferenceSpec
 
             Every setting of `pipeline.conf` and the files it includes, as the code reads it: `ReferenceSpec` keeps this page equal to it. NAME is a name of
             your choice. A setting that is wrong or misspelt is told with its file and line. Durations take a unit (`250ms`, `5s`, `10m`, `2h`, `7d`), sizes too
-            (`512KiB`, `64 MiB`). A secret is `${?VARIABLE}`, `secret:file:PATH` or `secret:aws:NAME`.
+            (`512KiB`, `64 MiB`). A secret is `${?VARIABLE}`, `secret:file:PATH`, `secret:aws:NAME` or `secret:ssm:NAME`.
 
             """);
         foreach (var section in Asked().GroupBy(setting => setting.Section))

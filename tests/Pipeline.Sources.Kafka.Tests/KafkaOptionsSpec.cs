@@ -35,31 +35,33 @@ public sealed class KafkaOptionsSpec
     [Fact]
     public void Verifies_host_names_and_commits_for_lag_tools_unless_told_otherwise()
     {
-        var (definition, problems) = Bind("bootstrap = a, tables { t {} }");
+        var (definition, problems) = Bind("bootstrap = localhost, tables { t {} }");
 
         Assert.Empty(problems);
         Assert.Equal("pipeline-events", definition.Options.Group);
         Assert.Equal(KafkaProtocol.Plaintext, definition.Options.Security.Protocol);
         Assert.True(definition.Options.Security.VerifyHostname);
-        Assert.Null(Bind("bootstrap = a, commit-group-offsets = false, tables { t {} }").Definition.Options.Group);
+        Assert.Null(Bind("bootstrap = localhost, commit-group-offsets = false, tables { t {} }").Definition.Options.Group);
     }
 
     [Theory]
     [InlineData("tables { t {} }", "bootstrap: is required")]
-    [InlineData("bootstrap = a", "tables: has no table")]
-    [InlineData("bootstrap = a, tables { t { topics = x } }", "tables.t.topics: there is no such setting. Did you mean 'topic'?")]
-    [InlineData("bootstrap = a, tables { t { format = jsn } }", "Did you mean 'json'?")]
-    [InlineData("bootstrap = a, tables { t { topic = x }, u { topic = x } }", "topic x feeds t and u")]
-    [InlineData("bootstrap = a, chunk-bytes-max = 32 MiB, tables { t {} }", "chunk-bytes-max: is more than a quarter of read-ahead-bytes-max")]
-    [InlineData("bootstrap = a, security { protocol = sasl-ssl }, tables { t {} }", "security.password: is required with a SASL protocol")]
-    [InlineData("bootstrap = a, security { mechanism = scram-sha-521 }, tables { t {} }", "Did you mean 'scram-sha-512'?")]
-    [InlineData("bootstrap = a, tables { t { format = avro } }", "registry: is required: table t has the format avro")]
-    [InlineData("bootstrap = a, tables { t { format = protobuf } }", "registry: is required: table t has the format protobuf")]
-    [InlineData("bootstrap = a, tables { t { key-format = avro } }", "registry: is required: table t has the key-format avro")]
-    [InlineData("bootstrap = a, tables { t { format = bytes, envelope = debezium } }", "tables.t.envelope: debezium is of values that can be read. Write format = json")]
-    [InlineData("bootstrap = a, tables { t { format = protobuff } }", "Did you mean 'protobuf'?")]
-    [InlineData("bootstrap = a, registry { url = nowhere }, tables { t { format = avro } }", "registry.url: 'nowhere' is not an address")]
-    [InlineData("bootstrap = a, security { certificate-file = x }, tables { t {} }", "belong together")]
+    [InlineData("bootstrap = localhost", "tables: has no table")]
+    [InlineData("bootstrap = \"127.0.0.1:9092,kafka:9092\", tables { t {} }", "security.protocol: is required: kafka:9092 would be read in plain text")]
+    [InlineData("bootstrap = localhost, registry { url = \"http://registry:8081\" }, tables { t { format = avro } }", "registry.url: leads to registry in plain text")]
+    [InlineData("bootstrap = localhost, tables { t { topics = x } }", "tables.t.topics: there is no such setting. Did you mean 'topic'?")]
+    [InlineData("bootstrap = localhost, tables { t { format = jsn } }", "Did you mean 'json'?")]
+    [InlineData("bootstrap = localhost, tables { t { topic = x }, u { topic = x } }", "topic x feeds t and u")]
+    [InlineData("bootstrap = localhost, chunk-bytes-max = 32 MiB, tables { t {} }", "chunk-bytes-max: is more than a quarter of read-ahead-bytes-max")]
+    [InlineData("bootstrap = localhost, security { protocol = sasl-ssl }, tables { t {} }", "security.password: is required with a SASL protocol")]
+    [InlineData("bootstrap = localhost, security { mechanism = scram-sha-521 }, tables { t {} }", "Did you mean 'scram-sha-512'?")]
+    [InlineData("bootstrap = localhost, tables { t { format = avro } }", "registry: is required: table t has the format avro")]
+    [InlineData("bootstrap = localhost, tables { t { format = protobuf } }", "registry: is required: table t has the format protobuf")]
+    [InlineData("bootstrap = localhost, tables { t { key-format = avro } }", "registry: is required: table t has the key-format avro")]
+    [InlineData("bootstrap = localhost, tables { t { format = bytes, envelope = debezium } }", "tables.t.envelope: debezium is of values that can be read. Write format = json")]
+    [InlineData("bootstrap = localhost, tables { t { format = protobuff } }", "Did you mean 'protobuf'?")]
+    [InlineData("bootstrap = localhost, registry { url = nowhere }, tables { t { format = avro } }", "registry.url: 'nowhere' is not an address")]
+    [InlineData("bootstrap = localhost, security { certificate-file = x }, tables { t {} }", "belong together")]
     public void A_wrong_setting_is_named_with_what_is_right(string settings, string problem)
     {
         var (_, problems) = Bind(settings);

@@ -1,10 +1,12 @@
 using System.Security.Cryptography.X509Certificates;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Emulation.Postgres;
 using Pipeline.Sources.Kafka.Client;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Kafka.Tests;
 
@@ -124,6 +126,41 @@ public sealed class KafkaSecuritySpec : KafkaSpec
     }
 
     [Fact]
+    public async Task A_password_that_is_replaced_while_the_old_one_holds_is_brought_by_the_next_connection_and_none_is_refused()
+    {
+        using var directory = new ScratchDirectory("kafka-password-");
+        var file = Path.Combine(directory, "password");
+        await File.WriteAllTextAsync(file, "first\n", Deadline);
+        await using var secured = await SecuredAsync("first", new KafkaGatewayOptions { Mechanism = "SCRAM-SHA-512", Username = "pipeline" });
+        var logs = new LogLines();
+        await using var source = secured.Open(SaslOptions($"secret:file:{file}", SaslMechanism.ScramSha512) with { Protocol = KafkaProtocol.SaslPlaintext, CaPem = null }, logs: logs);
+        await using var chunks = source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline).GetAsyncEnumerator(Deadline);
+        var read = new ReadRecords();
+        await TakeAsync(10);
+
+        await File.WriteAllTextAsync(file, "second\n", Deadline);
+        var next = TakeAsync(20);
+        await logs.WaitForAsync(line => line.Contains("the password has been replaced", StringComparison.Ordinal), Deadline);
+        // Only now the old one ends.
+        secured.Gateway.Password = "second";
+        secured.Gateway.CloseConnections();
+        await secured.AppendAsync(10, Deadline);
+        await next;
+
+        Assert.DoesNotContain(logs.At(LogLevel.Information), line => line.Contains("the password was refused", StringComparison.Ordinal));
+
+        async Task TakeAsync(int count)
+        {
+            while (read.Records.Count < count)
+            {
+                Assert.True(await chunks.MoveNextAsync());
+                using var chunk = chunks.Current;
+                read.Take(chunk);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_certificate_for_another_host_is_refused_unless_told_not_to_look()
     {
         await using var secured = await SecuredAsync("", new KafkaGatewayOptions { Certificate = ServerCertificate, Host = "127.0.0.2" });
@@ -203,7 +240,7 @@ public sealed class KafkaSecuritySpec : KafkaSpec
 
     private sealed record Secured(KafkaFixture Fixture, KafkaGateway Gateway) : IAsyncDisposable
     {
-        public ISource Open(KafkaSecurityOptions security, KnownCertificates? certificates = null) => Fixture.Open(KafkaFixture.Options(Gateway.Bootstrap) with { Security = security }, certificates: certificates);
+        public ISource Open(KafkaSecurityOptions security, KnownCertificates? certificates = null, LogLines? logs = null) => Fixture.Open(KafkaFixture.Options(Gateway.Bootstrap) with { Security = security }, logs: logs, certificates: certificates);
 
         public ValueTask AppendAsync(int count, CancellationToken cancellationToken) => Fixture.AppendAsync(count, cancellationToken);
 

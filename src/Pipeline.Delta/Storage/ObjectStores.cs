@@ -18,7 +18,8 @@ public static class ObjectStores
         var endpoint = settings.String("endpoint", "");
         Uri? url = null;
         if (endpoint.Length > 0 && !(Uri.TryCreate(endpoint, UriKind.Absolute, out url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{endpoint}' is not an address. Write https://HOST:PORT, or leave it empty for Amazon S3");
+            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it empty for Amazon S3");
+        TlsRule.Check(settings, "endpoint", url);
         var options = new S3Options
         {
             Endpoint = url,

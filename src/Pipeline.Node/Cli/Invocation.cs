@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
@@ -42,7 +41,7 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     }
 
     /// <summary>What sources of this command get.</summary>
-    public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, new LocalSecretStore(), new LakeOwner(Load().Name, OpenLake()));
+    public SourceServices Services(ILoggerFactory logs) => new(Context.Time, logs, Load().Secrets, new LakeOwner(Load().Name, OpenLake()));
 
     /// <summary>What operators want, in the lake: a running pipeline finds it there.</summary>
     public LakeControl OpenControl() => LakeControl.Of(Load(), OpenLake(), sources: [], Context.Time);

@@ -122,7 +122,7 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null, IReadOnlySet<TableId>? only = null)
     {
-        var secrets = new LocalSecretStore();
+        var secrets = options.Secrets;
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
         var certificate = await NodeStart.ServerCertificateAsync(options, secrets, time, cancellationToken);
         var log = logs.CreateLogger<NodeHost>();

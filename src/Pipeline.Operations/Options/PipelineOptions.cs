@@ -1,3 +1,4 @@
+using Pipeline.Aws.Secrets;
 using Pipeline.Core;
 using Pipeline.Configuration;
 using Pipeline.Ingest;
@@ -34,6 +35,9 @@ public sealed record PipelineOptions
     public TelemetryOptions Telemetry { get; init; } = new();
 
     public HttpOptions Http { get; init; } = new();
+
+    /// <summary>Where the values of secrets are; asked by whoever needs one, each time.</summary>
+    public ISecretStore Secrets { get; init; } = new LocalSecretStore();
 
     public required IReadOnlyList<ISourceDefinition> Sources { get; init; }
 
@@ -88,6 +92,7 @@ public sealed record PipelineOptions
         var sources = SourceBinding.Bind(pipeline.Section("sources"), kinds, out var areAllKnown);
         var bronze = areAllKnown ? BronzeTablesOf(sources) : null;
         var graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), bronze, TechnicalColumnsOf(sources));
+        var secrets = new AwsSecretStore(new LocalSecretStore(), SecretOptions.Bind(pipeline.Section("secrets")), TimeProvider.System);
         var options = new PipelineOptions
         {
             Name = pipeline.String("name", "pipeline"),
@@ -95,7 +100,8 @@ public sealed record PipelineOptions
             Lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation),
             Log = LogOptions.Bind(pipeline.Section("log")),
             Ingest = IngestOptions.Bind(pipeline.Section("ingest")),
-            Transform = TransformOptions.Bind(pipeline.Section("transform")),
+            Secrets = secrets,
+            Transform = TransformOptions.Bind(pipeline.Section("transform")) with { Secrets = secrets },
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
             Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
             Http = HttpOptions.Bind(pipeline.Section("http")),

@@ -36,7 +36,8 @@ public sealed record SchemaRegistryOptions
             RequestTimeout = settings.RequestTimeout(Defaults.RequestTimeout),
             Retry = RetrySettings.Bind(settings.Section("retry"), Defaults.Retry),
         };
-        if (options.Url == Defaults.Url && text.Length > 0) settings.Report("url", $"'{text}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
+        if (options.Url == Defaults.Url && text.Length > 0) settings.Report("url", $"'{TlsRule.Shown(text)}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
+        TlsRule.Check(settings, "url", options.Url == Defaults.Url ? null : options.Url);
         if (options.Username is null != options.Password is null) settings.Report("username", "and password belong together");
         settings.Complete();
         return options;

@@ -19,6 +19,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>After a rotation refusals of the old password may still arrive for so long: what a connection may take to be set up.</summary>
     private static readonly TimeSpan OldPasswordMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>How often it is looked whether the password is still the same: the old one holds for a while, as a rule.</summary>
+    private static readonly TimeSpan PasswordAgeMax = TimeSpan.FromSeconds(5);
+
     /// <summary>The client starts fetching a partition when it has stopped others that it was told to stop before.</summary>
     private static readonly RetryPolicy Starts = new() { BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50), TimeMax = TimeSpan.FromSeconds(30) };
 
@@ -46,12 +49,14 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private Error? _fatal;
     private long? _downAt;
     private long? _rotatedAt;
+    private long _lookedAt;
     private bool _hasWarnedOfGroup;
 
     private KafkaConnection(KafkaClients clients, ConsumerConfig config, KafkaSourceOptions options, ISourceOwner owner, TimeProvider time, ILogger log)
     {
         (_clients, _config, _requestTimeout, _time, _log) = (clients, config, options.RequestTimeout, time, log);
         _reason = new OutageReason(time);
+        _lookedAt = time.GetTimestamp();
         Consumer = clients.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetErrorHandler((_, error) => OnError(error))
             .SetLogHandler((_, line) => _log.Librdkafka(line.Facility, line.Message))
@@ -240,6 +245,26 @@ internal sealed class KafkaConnection : IAsyncDisposable
             }
 
             ThrowIfHopeless();
+            if (_time.GetElapsedTime(_lookedAt) < PasswordAgeMax) continue;
+            LookForPassword();
+            _lookedAt = _time.GetTimestamp();
+        }
+    }
+
+    /// <summary>A password that was replaced while the old one still holds: the next connection brings the new one, and none is refused. This thread is ours to block.</summary>
+    private void LookForPassword()
+    {
+        try
+        {
+            if (_clients.RotateAsync(Consumer, _config, _stopping.Token).AsTask().GetAwaiter().GetResult()) _log.PasswordReplaced(Thing);
+        }
+        catch (PipelineException)
+        {
+            // Nobody knows it now; the one before holds until it is refused, and then it is said.
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The loop sees it.
         }
     }
 

@@ -26,7 +26,8 @@ public sealed record CloudWatchOptions
         var (endpoint, name) = (settings.OptionalString("endpoint"), settings.OptionalString("namespace"));
         Uri? address = null;
         if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{endpoint}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
+            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
+        TlsRule.Check(settings, "endpoint", address);
         if (name is { Length: > 0 } && !IsNamespace(name))
             settings.Report("namespace", $"'{name}' is no namespace for metrics of one's own: 1 to {NamespaceLengthMax} letters, digits and . - _ / #, not beginning with AWS/");
         var options = new CloudWatchOptions

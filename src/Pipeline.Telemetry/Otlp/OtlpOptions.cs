@@ -40,7 +40,7 @@ public sealed record OtlpOptions
         var options = new OtlpOptions
         {
             Endpoint = EndpointOf(settings, given, region),
-            Headers = settings.Section("headers").Texts().ToDictionary(header => header.Key, header => new Secret(header.Value), StringComparer.OrdinalIgnoreCase),
+            Headers = settings.Section("headers").Texts().ToDictionary(header => header.Key, header => settings.SecretOf("headers", header.Value), StringComparer.OrdinalIgnoreCase),
             Compression = settings.Choice<OtlpCompression>("compression", OtlpCompression.Gzip),
             AwsRegion = region,
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),
@@ -57,9 +57,13 @@ public sealed record OtlpOptions
     {
         if (given is null && region is not null) return CloudWatchSigning.Endpoint(region);
         if (Uri.TryCreate(given, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp))
+        {
+            TlsRule.RefuseSecrets(settings, "endpoint", address);
             return address.AbsolutePath.EndsWith(Path, StringComparison.Ordinal) ? address : new UriBuilder(address) { Path = address.AbsolutePath.TrimEnd('/') + Path }.Uri;
+        }
+
         settings.Report("endpoint", given is null ? $"is required: https://HOST:PORT of the receiver, to which {Path} is added; for CloudWatch's own, aws-region instead"
-            : $"'{given}' is not an address. Write https://HOST:PORT");
+            : $"'{TlsRule.Shown(given)}' is not an address. Write https://HOST:PORT");
         return new Uri($"http://localhost{Path}");
     }
 

@@ -19,6 +19,9 @@ internal static partial class AwsCalls
         ["s3:ListObjectsV2"] = ["s3:ListBucket"],
         ["s3:ListMultipartUploads"] = ["s3:ListBucketMultipartUploads"],
         ["s3:AbortMultipartUpload"] = ["s3:AbortMultipartUpload"],
+        // Where a key of KMS encrypts.
+        ["secretsmanager:GetSecretValue"] = ["secretsmanager:GetSecretValue", "kms:Decrypt"],
+        ["ssm:GetParameter"] = ["ssm:GetParameter", "kms:Decrypt"],
         // Checked against what is asked for in them.
         ["elasticmapreduce:RunJobFlow"] = ["elasticmapreduce:RunJobFlow", "elasticmapreduce:AddTags", "elasticmapreduce:PutAutoTerminationPolicy", "elasticmapreduce:PutManagedScalingPolicy", "iam:PassRole"],
         ["elasticmapreduce:AddJobFlowSteps"] = ["elasticmapreduce:AddJobFlowSteps", "iam:PassRole"],
@@ -28,7 +31,7 @@ internal static partial class AwsCalls
     };
 
     /// <summary>The rights that a node needs.</summary>
-    public static IReadOnlySet<string> RightsOfNodes => RightsOf(CallsOf("Emr", "elasticmapreduce").Concat(CallsOf("EmrServerless", "emr-serverless")).Concat(Metrics).Concat(S3()));
+    public static IReadOnlySet<string> RightsOfNodes => RightsOf(CallsOf("Emr", "elasticmapreduce").Concat(CallsOf("EmrServerless", "emr-serverless")).Concat(CallsOf("Secrets", "secretsmanager", "SecretsManager*.cs")).Concat(CallsOf("Secrets", "ssm", "ParameterStore*.cs")).Concat(Metrics).Concat(S3()));
 
     /// <summary>The rights that somebody needs who puts dashboards and alarms.</summary>
     public static IReadOnlySet<string> RightsOfOperators => RightsOf(CallsOf("CloudWatch", "cloudwatch").Except(Metrics, StringComparer.Ordinal));
@@ -39,14 +42,14 @@ internal static partial class AwsCalls
 
     /// <summary>Folders of the clients of our own.</summary>
     public static IEnumerable<string> Clients => Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
-        .Where(file => file.EndsWith("Client.cs", StringComparison.Ordinal) && File.ReadAllText(file).Contains("new AwsCall(", StringComparison.Ordinal)).Select(file => Path.GetFileName(Path.GetDirectoryName(file)!)).Order(StringComparer.Ordinal);
+        .Where(file => file.EndsWith("Client.cs", StringComparison.Ordinal) && File.ReadAllText(file).Contains("new AwsCall(", StringComparison.Ordinal)).Select(file => Path.GetFileName(Path.GetDirectoryName(file)!)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
 
     private static string[] Metrics => ["cloudwatch:PutMetricData"];
 
     private static HashSet<string> RightsOf(IEnumerable<string> calls) => calls.SelectMany(call => Rights.TryGetValue(call, out var rights) ? rights
         : call.StartsWith("s3:", StringComparison.Ordinal) ? throw new InvalidOperationException($"Nobody has said which rights {call} needs.") : [call]).ToHashSet(StringComparer.Ordinal);
 
-    private static IEnumerable<string> CallsOf(string folder, string service) => Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Pipeline.Aws", folder), "*Client*.cs")
+    private static IEnumerable<string> CallsOf(string folder, string service, string files = "*Client*.cs") => Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Pipeline.Aws", folder), files)
         .SelectMany(file => Operation().Matches(File.ReadAllText(file))).Select(found => $"{service}:{found.Groups["name"].Value}").Distinct(StringComparer.Ordinal);
 
     private static IEnumerable<string> S3() => Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Pipeline.Delta", "Storage"), "S3*.cs")

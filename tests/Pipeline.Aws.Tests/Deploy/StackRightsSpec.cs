@@ -71,7 +71,7 @@ public sealed partial class StackRightsSpec
     {
         // STS gives credentials to whoever has a token or a role that names it: what a process is allowed to begin with, and no right of these roles.
         Assert.Equal(["AWSSDK.Core", "AWSSDK.S3", "AWSSDK.SecurityToken"], AwsCalls.Packages);
-        Assert.Equal(["CloudWatch", "Emr", "EmrServerless"], AwsCalls.Clients);
+        Assert.Equal(["CloudWatch", "Emr", "EmrServerless", "Secrets"], AwsCalls.Clients);
         Assert.Contains("elasticmapreduce:ListClusters", AwsCalls.RightsOfNodes);
         Assert.Contains("cloudwatch:GetDashboard", AwsCalls.RightsOfOperators);
     }

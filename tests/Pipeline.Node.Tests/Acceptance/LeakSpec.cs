@@ -5,7 +5,6 @@ using Npgsql;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
-using Pipeline.DuckDb;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
@@ -158,36 +157,8 @@ public sealed partial class LeakSpec(HealthySources sources) : IAsyncDisposable
         }
     }
 
-    private IEnumerable<string> LeaksOf(List<string> tokens)
-    {
-        foreach (var (where, said) in _said)
-            foreach (var leak in Found(tokens, Encoding.UTF8.GetBytes(said))) yield return $"{leak} in {where}";
-        using var session = DuckDbSession.Open(new DuckDbSettings(256L << 20, 1, Path.GetTempPath()), Cancel);
-        foreach (var file in Directory.EnumerateFiles(_directory, "*", SearchOption.AllDirectories))
-        {
-            var path = Path.GetRelativePath(_directory, file);
-            if (path.StartsWith("lake/bronze/", StringComparison.Ordinal) || path.StartsWith("exported/lake/bronze/", StringComparison.Ordinal)) continue;
-            var bytes = File.ReadAllBytes(file);
-            foreach (var leak in Found(tokens, bytes)) yield return $"{leak} in {path}";
-            // What a run had begun that failed has no footer.
-            if (!path.EndsWith(".parquet", StringComparison.Ordinal) || !bytes.AsSpan().EndsWith("PAR1"u8)) continue;
-            foreach (var row in session.Rows($"SELECT CAST(t AS VARCHAR) FROM read_parquet({Sql.Text(file)}) AS t"))
-                foreach (var leak in Found(tokens, Encoding.UTF8.GetBytes((string)row[0]!))) yield return $"{leak} in rows of {path}";
-        }
-    }
-
-    /// <summary>Tokens as they are, in any case, and in base64 wherever they begin.</summary>
-    private static IEnumerable<string> Found(List<string> tokens, byte[] bytes)
-    {
-        var text = Encoding.Latin1.GetString(bytes);
-        return tokens.Where(token => text.Contains(token, StringComparison.OrdinalIgnoreCase) || Enumerable.Range(0, 3).Any(at => text.Contains(Base64(token, at), StringComparison.Ordinal)));
-    }
-
-    private static string Base64(string token, int at)
-    {
-        var whole = Convert.ToBase64String([.. new byte[at], .. Encoding.ASCII.GetBytes(token)]);
-        return whole[(((at * 8) + 5) / 6)..((at + token.Length) * 8 / 6)];
-    }
+    private IEnumerable<string> LeaksOf(List<string> tokens) => Traces.In(_said, tokens)
+        .Concat(Traces.In(_directory, tokens, path => path.StartsWith("lake/bronze/", StringComparison.Ordinal) || path.StartsWith("exported/lake/bronze/", StringComparison.Ordinal), Cancel));
 
     private async Task SqlAsync(string sql)
     {

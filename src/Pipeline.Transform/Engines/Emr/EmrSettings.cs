@@ -18,7 +18,8 @@ internal static class EmrSettings
         var endpoint = settings.OptionalString("endpoint");
         Uri? address = null;
         if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{endpoint}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
+            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
+        TlsRule.Check(settings, "endpoint", address);
         return new AwsSettings { Region = settings.String("region"), Endpoint = address, UseFips = settings.Bool("fips", byDefault: false) };
     }
 
