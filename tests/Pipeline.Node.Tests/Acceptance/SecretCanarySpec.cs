@@ -10,6 +10,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Emulation.Snowflake;
+using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
 using Pipeline.Testing;
 
@@ -69,6 +70,8 @@ public sealed partial class SecretCanarySpec(HealthySources sources) : IAsyncDis
 
         Assert.True(_canaries.Count >= 14, $"{_canaries.Count}");
         Assert.Contains(_said, one => one.Where.StartsWith("right: GET", StringComparison.Ordinal));
+        // Who looks finds what is there.
+        Assert.Contains(Traces.In(_directory, _canaries, path => !path.EndsWith("pipeline.conf", StringComparison.Ordinal), Cancel), trace => trace.StartsWith("canaryregistry", StringComparison.Ordinal));
         Assert.Equal("", string.Join("\n", Traces.In(_said, _canaries).Concat(Traces.In(_directory, _canaries, path => path.EndsWith("first.token", StringComparison.Ordinal) || path.EndsWith("pipeline.conf", StringComparison.Ordinal), Cancel)).Distinct(StringComparer.Ordinal)));
     }
 
@@ -89,8 +92,8 @@ public sealed partial class SecretCanarySpec(HealthySources sources) : IAsyncDis
 
         foreach (var verb in Verbs)
         {
-            await using var process = NodeProcess.StartIn(environment, [.. verb.Split(' '), "-v", "-o", "json", "--config", config]);
-            _said.Add(($"{name}: {verb}", (await process.WaitForEndAsync()).ToString()));
+            var run = await NodeRun.OfAsync(environment, [.. verb.Split(' '), "-v", "-o", "json", "--config", config]);
+            _said.Add(($"{name}: {verb}", run.ToString()));
         }
     }
 
