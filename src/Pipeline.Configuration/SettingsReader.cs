@@ -89,21 +89,14 @@ public sealed class SettingsReader
     public string String(string key, string byDefault) => Scalar(key, SettingKind.Text, byDefault)?.Text ?? byDefault;
 
     /// <summary>A required secret: <c>${?ENV}</c>, <c>secret:file:PATH</c>, <c>secret:aws:NAME</c> or <c>secret:ssm:NAME</c>.</summary>
-    public Secret Secret(string key)
-    {
-        Notes.Secrets.Add(PathOf(key));
-        return SecretOf(key, String(key));
-    }
+    public Secret Secret(string key) => SecretOf(key, String(key));
 
-    public Secret? OptionalSecret(string key)
-    {
-        Notes.Secrets.Add(PathOf(key));
-        return OptionalString(key) is { } text ? SecretOf(key, text) : null;
-    }
+    public Secret? OptionalSecret(string key) => OptionalString(key) is { } text ? SecretOf(key, text) : null;
 
-    /// <summary>A secret that stands at <paramref name="key"/>, or below it.</summary>
+    /// <summary>The text that stands at <paramref name="key"/>, which is a secret.</summary>
     public Secret SecretOf(string key, string text)
     {
+        Notes.Secrets.Add(PathOf(key));
         if (LocalSecretStore.ProblemOf(text) is { } problem) Report(key, problem);
         return new Secret(text);
     }

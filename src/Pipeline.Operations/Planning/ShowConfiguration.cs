@@ -43,7 +43,7 @@ public static partial class ShowConfiguration
     /// <summary>A password in a connection string or an address is one wherever it stands.</summary>
     private static string Scrub(string text) => InAddress().Replace(InConnection().Replace(text, "${name}=" + Hidden), "://${user}:" + Hidden + "@");
 
-    [GeneratedRegex(@"\b(?<name>password|pwd|secret|token|key)\s*=\s*[^;&\s]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"\b(?<name>password|pwd|secret|token|key)\s*=\s*(?:'[^']*'|""[^""]*""|[^;&\s]+)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex InConnection();
 
     [GeneratedRegex(@"://(?<user>[^:/@\s]+):[^@\s]+@", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]

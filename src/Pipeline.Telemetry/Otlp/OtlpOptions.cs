@@ -37,10 +37,11 @@ public sealed record OtlpOptions
         if (!telemetry.Has("otlp")) return null;
         var settings = telemetry.Section("otlp");
         var (given, region) = (settings.OptionalString("endpoint") is { Length: > 0 } text ? text : null, settings.OptionalString("aws-region") is { Length: > 0 } name ? name : null);
+        var headers = settings.Section("headers");
         var options = new OtlpOptions
         {
             Endpoint = EndpointOf(settings, given, region),
-            Headers = settings.Section("headers").Texts().ToDictionary(header => header.Key, header => settings.SecretOf("headers", header.Value), StringComparer.OrdinalIgnoreCase),
+            Headers = headers.Texts().ToDictionary(header => header.Key, header => headers.SecretOf(header.Key, header.Value), StringComparer.OrdinalIgnoreCase),
             Compression = settings.Choice<OtlpCompression>("compression", OtlpCompression.Gzip),
             AwsRegion = region,
             RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),

@@ -23,7 +23,7 @@ public sealed partial class SecretCanarySpec(HealthySources sources) : IAsyncDis
     private const string Environment = "CANARY_OTLP";
 
     private static readonly string[] Verbs =
-        ["check", "status", "plan", "verify", "tables", "kpi", "source list", "metrics list", "dlq list", "quarantine list", "history bronze/app/users", "show bronze/app/users", "control", "events", "why bronze/app/users", "why bronze/typed/clicks"];
+        ["check", "status", "plan", "verify", "tables", "kpi", "source list", "metrics list", "dlq list", "quarantine list", "history bronze/app/users", "show bronze/app/users", "control", "events", "why bronze/app/users", "why bronze/typed/clicks", "config show"];
 
     private readonly ScratchDirectory _directory = new("pipeline-canaries-");
     private readonly ScratchDirectory _files = new("pipeline-secrets-");
