@@ -29,7 +29,7 @@ internal static class KafkaDraft
             "type = kafka",
             $"bootstrap = {TableDraft.Quote(options.Bootstrap)}, commit-group-offsets = false",
             $"security {{ protocol = {ProtocolOf(security)}{who}{(security.CaFile is { } ca ? $", ca-file = {TableDraft.Quote(ca)}" : "")} }}",
-            .. url.Option("registry") is { } registry ? (string[])[$"registry {{ url = {TableDraft.Quote(registry)} }}"] : [],
+            .. url.Option("registry") is { } registry ? (string[])[$"registry {{ url = {TableDraft.Quote(registry)}{(IsPlain(registry) ? ", plaintext = true" : "")} }}"] : [],
             $"tables {{ {table.Name} {{ topic = {TableDraft.Quote(topic)}, format = {FormatOf(table.Format)} }} }}",
         ];
         return new TableDraft(SourceName, table.Name, settings, [new DraftColumn("_partition", Int32Type.Default, IsRequired: true), new DraftColumn("_offset", Int64Type.Default, IsRequired: true), new DraftColumn("_key", StringType.Default, IsRequired: false)], ["_partition", "_offset"])
@@ -89,4 +89,7 @@ internal static class KafkaDraft
         KafkaProtocol.SaslSsl => "sasl-ssl",
         _ => "plaintext",
     };
+
+    /// <summary>Who has written http for another machine has said that it is meant.</summary>
+    private static bool IsPlain(string address) => Uri.TryCreate(address, UriKind.Absolute, out var registry) && registry.Scheme == Uri.UriSchemeHttp && !TlsRule.IsLoopback(registry.Host);
 }
