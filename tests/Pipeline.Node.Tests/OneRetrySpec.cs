@@ -35,6 +35,7 @@ public sealed partial class OneRetrySpec
     private static readonly Dictionary<string, string> Looks = new(StringComparer.Ordinal)
     {
         ["Retry.cs"] = "the one place that tries again",
+        ["AwsSecretStore.cs"] = "uses the value that it knows while AWS is away",
         ["BronzeRange.cs"] = "leaves what is wrong with what comes later to the run that reads it",
         ["Committer.cs"] = "looks whether the write has arrived all the same",
         ["JobPlanner.cs"] = "leaves what is wrong with a run's statements to the run, which says it",

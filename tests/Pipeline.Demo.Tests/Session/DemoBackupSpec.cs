@@ -56,7 +56,7 @@ public sealed class DemoBackupSpec : IDisposable
         var report = JsonNode.Parse(run.Data)!;
         Assert.True((bool)report["balanced"]! && (bool)report["verify"]!["is_sound"]!, run.Data);
 
-        async Task<long> BackUpAsync() => JsonNode.Parse((await RunAsync(Lake, "backup", "--to", Place, "-o", "json")).Data)!.AsArray().Sum(table => (long)table!["objects_copied"]!);
+        async Task<long> BackUpAsync() => (await RunAsync(Lake, "backup", "--to", Place, "-o", "json")).Rows.Sum(table => (long)table!["objects_copied"]!);
 
         async Task<NodeRun> RunAsync(string lake, params string[] args)
         {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Testing;
@@ -61,8 +60,8 @@ public sealed class BackupVerbsSpec : IDisposable
         return run;
     }
 
-    private static int Objects(NodeRun run) => JsonNode.Parse(run.Data)!.AsArray().Sum(row => (int)row!["objects_copied"]!);
+    private static int Objects(NodeRun run) => run.Rows.Sum(row => (int)row!["objects_copied"]!);
 
     private static async Task<int> RowsAsync(string lake) =>
-        (int)JsonNode.Parse((await NodeRun.OfAsync("tables", "--lake", lake, "-o", "json")).Data)!.AsArray().Single(row => (string)row!["table"]! == People.ToString())!["rows"]!;
+        (int)(await NodeRun.OfAsync("tables", "--lake", lake, "-o", "json")).Rows.Single(row => (string)row!["table"]! == People.ToString())!["rows"]!;
 }
