@@ -94,6 +94,7 @@ internal sealed class WhyVerb : Verb
         HindranceKind.Schedule => "runs by schedule",
         HindranceKind.Doubt => "may lack rows, says",
         HindranceKind.NoNode => "waits for",
+        HindranceKind.Configuration => "is left alone, because of",
         _ => "has nothing:",
     };
 }

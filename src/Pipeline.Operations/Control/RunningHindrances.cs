@@ -29,7 +29,9 @@ internal sealed class RunningHindrances(PipelineStatus status)
     /// <param name="said">What is said already.</param>
     public IEnumerable<Hindrance> Of(TableId table, bool isAsked, ToldFault? said)
     {
-        if (isAsked && table.Layer == Layer.Bronze && (!_lines.TryGetValue(table, out var line) || line.Nodes.IsEmpty))
+        if (status.Unlike.FirstOrDefault(unlike => unlike.Table == table) is { } unlike)
+            yield return new Hindrance(table, HindranceKind.Configuration, $"Node {unlike.Newest}", CauseOf(unlike), "Start all nodes with the same configuration.", status.Nodes.FirstOrDefault(node => node.Facts.Node == unlike.Newest)?.Facts.StartedAt, []);
+        else if (isAsked && table.Layer == Layer.Bronze && (!_lines.TryGetValue(table, out var line) || line.Nodes.IsEmpty))
             yield return new Hindrance(table, HindranceKind.NoNode, table.ToString(), $"none of the nodes that run ({string.Join(", ", status.Nodes.Select(node => node.Facts.Node))}) reads it",
                 "Start one with the role ingest and this configuration.", Since: null, ["run"]);
         foreach (var trouble in status.Nodes.SelectMany(node => node.Troubles).OrderBy(trouble => trouble.Since).DistinctBy(trouble => trouble.Thing))
@@ -38,6 +40,13 @@ internal sealed class RunningHindrances(PipelineStatus status)
             yield return new Hindrance(table, trouble.Kind is null ? HindranceKind.Waits : HindranceKind.Away, trouble.Thing, trouble.Cause, trouble.NextStep.Length > 0 ? trouble.NextStep : "Look at it: no answer comes, and it is waited for.", trouble.Since, HelpOf(trouble, table));
         }
     }
+
+    private static string CauseOf(UnlikeTable unlike) => unlike.Reason switch
+    {
+        UnlikeReason.NotInNewest => "it started last, and its configuration does not have this table",
+        UnlikeReason.NotEverywhere => "it started last, and others do not know this table",
+        _ => $"it started last, and {string.Join(", ", unlike.Nodes)} has other workers or another contract of this table",
+    };
 
     /// <summary>Of an execution that does not end.</summary>
     private static ImmutableArray<string> HelpOf(Trouble trouble, TableId table) =>

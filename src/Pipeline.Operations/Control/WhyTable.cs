@@ -44,6 +44,9 @@ public enum HindranceKind
     /// <summary>No node says anything.</summary>
     NoNode,
 
+    /// <summary>Not all nodes' configurations say the same of it.</summary>
+    Configuration,
+
     /// <summary>It was made, and nothing has come for it yet, or it was not made.</summary>
     Nothing,
 }
