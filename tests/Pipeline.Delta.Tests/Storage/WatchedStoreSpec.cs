@@ -31,7 +31,7 @@ public sealed class WatchedStoreSpec
 
         var waits = Assert.Single(_said);
         Assert.Contains(store.Location, waits.Thing, StringComparison.Ordinal);
-        Assert.EndsWith("is not answered", waits.Reason, StringComparison.Ordinal);
+        Assert.EndsWith("is not answered. Look whether it is well and can be reached from this node", waits.Reason, StringComparison.Ordinal);
 
         hung.Answer();
         await Task.WhenAll(asked);
