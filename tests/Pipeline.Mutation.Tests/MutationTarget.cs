@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Mutation.Tests;
 
 /// <summary>Code that decides, and the specs that have to notice when it decides otherwise.</summary>

@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Mutation.Tests;
 
 /// <summary>

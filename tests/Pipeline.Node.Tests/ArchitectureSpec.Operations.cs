@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Pipeline.Operations.Planning;
 using Pipeline.Operations.Verification;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

@@ -1,6 +1,7 @@
 using Pipeline.Configuration;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Xml.Linq;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

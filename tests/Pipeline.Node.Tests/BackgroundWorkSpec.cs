@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using Akka.Actor;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

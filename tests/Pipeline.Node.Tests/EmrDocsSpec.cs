@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Pipeline.Configuration;
+using Pipeline.Testing;
 using Pipeline.Transform;
 
 namespace Pipeline.Node.Tests;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using ArchUnitNET.Domain;
 using ArchUnitNET.Loader;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

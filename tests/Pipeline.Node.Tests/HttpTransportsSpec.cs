@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

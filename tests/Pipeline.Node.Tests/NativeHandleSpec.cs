@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

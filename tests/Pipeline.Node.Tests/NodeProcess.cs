@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

@@ -8,6 +8,7 @@ using Pipeline.Core;
 using Pipeline.Core.Metrics;
 using Pipeline.Telemetry.Alerting;
 using Pipeline.Telemetry.CloudWatch;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Pipeline.Configuration;
 using Pipeline.Demo;
 using Pipeline.Node.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

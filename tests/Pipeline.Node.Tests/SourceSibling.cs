@@ -2,6 +2,7 @@ using Pipeline.Configuration;
 using Pipeline.Sources.Kafka;
 using Pipeline.Sources.Postgres;
 using Pipeline.Sources.Snowflake;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests;
 

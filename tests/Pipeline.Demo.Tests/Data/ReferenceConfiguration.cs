@@ -1,11 +1,12 @@
 using Pipeline.Configuration;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Data;
 
 /// <summary>The files of <c>hocon/</c>, from the checkout the tests were built from.</summary>
 internal static class ReferenceConfiguration
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root => Repository.Root;
 
     public static ConfigObject Read(string file) =>
         HoconReader.Read(Path.Combine(Root, "hocon", file), path => File.Exists(path) ? File.ReadAllText(path) : null, _ => null);
@@ -28,11 +29,4 @@ internal static class ReferenceConfiguration
 
     public static IEnumerable<string> Files(string folder, string pattern) =>
         Directory.EnumerateFiles(Path.Combine(Root, "hocon", folder), pattern).Select(path => Path.GetRelativePath(Path.Combine(Root, "hocon"), path)).Order(StringComparer.Ordinal);
-
-    private static string FindRoot()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Pipeline.sln"))) directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException($"No Pipeline.sln above {AppContext.BaseDirectory}.");
-    }
 }

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Node.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 

@@ -12,6 +12,7 @@ using Pipeline.Node.Http.Api;
 using Pipeline.Node.Http.Events;
 using Pipeline.Operations.Control;
 using Pipeline.Operations.Options;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Node.Tests.Failures;

@@ -6,6 +6,7 @@ using Pipeline.Ingest;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Http;
 using Pipeline.Operations.Options;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using TableStatus = Pipeline.Ingest.TableStatus;
 

@@ -197,9 +197,7 @@ public sealed class DamagedLakeSpec
 
     private static async Task<string> DemoLakeAsync(string directory)
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root!.FullName, "Pipeline.sln"))) root = root.Parent;
-        using var demo = Process.Start(new ProcessStartInfo(Path.Combine(root.FullName, "pipeline"), ["demo", "--once", "--lake", directory]) { WorkingDirectory = root.FullName, RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var demo = Process.Start(new ProcessStartInfo(Path.Combine(Repository.Root, "pipeline"), ["demo", "--once", "--lake", directory]) { WorkingDirectory = Repository.Root, RedirectStandardOutput = true, UseShellExecute = false })!;
         await demo.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await demo.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, demo.ExitCode);

@@ -1,8 +1,10 @@
-namespace Pipeline.Node.Tests;
+namespace Pipeline.Testing;
 
-internal static class Repository
+/// <summary>The checkout that tests are run from.</summary>
+public static class Repository
 {
     /// <summary>The directory that holds <c>Pipeline.sln</c>.</summary>
+    /// <exception cref="InvalidOperationException">There is none above the program.</exception>
     public static string Root { get; } = Find();
 
     private static string Find()
