@@ -10,12 +10,30 @@ public readonly record struct SourceLocation(string File, int Line)
 public abstract record ConfigValue(SourceLocation Location);
 
 /// <summary>A string, number, boolean, duration or size: its text, unquoted.</summary>
-public sealed record ConfigScalar(string Text, SourceLocation Location) : ConfigValue(Location);
+public sealed record ConfigScalar(string Text, SourceLocation Location) : ConfigValue(Location)
+{
+    /// <summary>Where another section of the same name has it too, in the same file: of the two, which are one, this one counts. Null: nowhere.</summary>
+    public SourceLocation? Hides { get; init; }
+}
 
 public sealed record ConfigList(IReadOnlyList<ConfigValue> Items, SourceLocation Location) : ConfigValue(Location);
 
 /// <summary>Settings in the order in which they were first written.</summary>
-public sealed record ConfigObject(IReadOnlyDictionary<string, ConfigValue> Fields, SourceLocation Location) : ConfigValue(Location);
+public sealed record ConfigObject(IReadOnlyDictionary<string, ConfigValue> Fields, SourceLocation Location) : ConfigValue(Location)
+{
+    private static readonly IReadOnlyDictionary<string, UnsetVariable> None = new Dictionary<string, UnsetVariable>(StringComparer.Ordinal);
+
+    /// <summary>Settings that are written and have no value, since nobody has set the variable of <c>${?NAME}</c>.</summary>
+    public IReadOnlyDictionary<string, UnsetVariable> Unset { get; init; } = None;
+}
+
+/// <summary>A variable that may be missing, and is.</summary>
+/// <param name="Name">As <c>${?NAME}</c> names it.</param>
+public sealed record UnsetVariable(string Name, SourceLocation Location)
+{
+    /// <summary>What a reader of the setting is told, without a full stop.</summary>
+    public string Words => $"${{?{Name}}} stands here, and {Name} is not set. Set it, or write the value";
+}
 
 /// <summary>One wrong setting.</summary>
 /// <param name="Location">File and line.</param>

@@ -4,7 +4,11 @@ namespace Pipeline.Configuration;
 internal abstract record HoconNode(SourceLocation Location);
 
 /// <summary>Text, or a piece of it in a concatenation.</summary>
-internal sealed record HoconText(string Text, SourceLocation Location) : HoconNode(Location);
+internal sealed record HoconText(string Text, SourceLocation Location) : HoconNode(Location)
+{
+    /// <summary>Where a section of the same name before has it too; null: nowhere in this file.</summary>
+    public SourceLocation? Hides { get; init; }
+}
 
 /// <summary>The white space between two pieces of a concatenation: kept between texts, ignored elsewhere.</summary>
 internal sealed record HoconSpace(string Text, SourceLocation Location) : HoconNode(Location);
@@ -50,6 +54,6 @@ internal sealed record HoconObject(SourceLocation Location) : HoconNode(Location
     {
         foreach (var (key, values) in later.Fields)
             foreach (var value in values)
-                Assign([key], value);
+                Assign([key], value is HoconText text && Fields.GetValueOrDefault(key) is [.., HoconText before] && before.Location.File == text.Location.File ? text with { Hides = before.Location } : value);
     }
 }

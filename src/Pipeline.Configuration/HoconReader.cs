@@ -23,7 +23,7 @@ public static class HoconReader
         var problems = new List<ConfigProblem>();
         var text = files(path);
         if (text is null)
-            throw new ConfigurationException([new ConfigProblem(new SourceLocation(path, 1), "", "there is no such file")]);
+            throw new ConfigurationException([new ConfigProblem(new SourceLocation(path, 1), "", "there is no such file. Correct the path, or have one written: ./pipeline init")]);
 
         var root = HoconParser.Parse(new HoconFile(path, text, [path], []), files, problems);
         if (problems.Count > 0) throw new ConfigurationException(problems);

@@ -15,15 +15,24 @@ internal sealed class HoconResolver(HoconObject root, ReadEnvironmentVariable en
     {
         _openObjects.Add(node);
         var fields = new OrderedDictionary<string, ConfigValue>(StringComparer.Ordinal);
+        var unset = new Dictionary<string, UnsetVariable>(StringComparer.Ordinal);
         foreach (var (key, assigned) in node.Fields)
         {
             var fieldPath = path.Length == 0 ? key : $"{path}.{key}";
             if (Find(assigned, assigned.Count, [], fieldPath) is { } value) fields.Add(key, value);
+            else if (assigned.SelectMany(Optional).LastOrDefault() is { } missing) unset.Add(key, new UnsetVariable(string.Join('.', missing.Path), missing.Location));
         }
 
         _openObjects.Remove(node);
-        return new ConfigObject(fields, node.Location);
+        return new ConfigObject(fields, node.Location) { Unset = unset };
     }
+
+    private static IEnumerable<HoconSubstitution> Optional(HoconNode node) => node switch
+    {
+        HoconSubstitution { IsOptional: true } substitution => [substitution],
+        HoconConcatenation concatenation => concatenation.Parts.SelectMany(Optional),
+        _ => [],
+    };
 
     /// <summary>
     /// What the first <paramref name="count"/> assignments amount to at <paramref name="rest"/> below them; null when
@@ -89,7 +98,7 @@ internal sealed class HoconResolver(HoconObject root, ReadEnvironmentVariable en
 
     private ConfigValue? Evaluate(HoconNode node, string path) => node switch
     {
-        HoconText text => new ConfigScalar(text.Text, text.Location),
+        HoconText text => new ConfigScalar(text.Text, text.Location) { Hides = text.Hides },
         HoconObject section => ResolveObject(section, path),
         HoconList list => new ConfigList([.. list.Items.Select((item, i) => Evaluate(item, $"{path}[{i}]")).OfType<ConfigValue>()], list.Location),
         HoconSubstitution substitution => Substitute(substitution, path),
@@ -168,6 +177,9 @@ internal sealed class HoconResolver(HoconObject root, ReadEnvironmentVariable en
                 : value;
         }
 
-        return new ConfigObject(fields, earlier.Location);
+        return new ConfigObject(fields, earlier.Location)
+        {
+            Unset = earlier.Unset.Concat(later.Unset).Where(unset => !fields.ContainsKey(unset.Key)).DistinctBy(unset => unset.Key).ToDictionary(StringComparer.Ordinal),
+        };
     }
 }

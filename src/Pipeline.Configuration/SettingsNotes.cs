@@ -6,6 +6,12 @@ public sealed class SettingsNotes
     /// <summary>What is valid, and somebody should change all the same.</summary>
     public List<ConfigNotice> Notices { get; } = [];
 
+    /// <summary>What is left out, and what has gone with it.</summary>
+    public List<ConfigNotice> LeftOut { get; } = [];
+
+    /// <summary>Settings that are written and have no value, which they may: nobody has set their variable.</summary>
+    public List<ConfigNotice> Unset { get; } = [];
+
     /// <summary>Every setting that was asked for, whether or not it is written.</summary>
     public List<AskedSetting> Asked { get; } = [];
 
@@ -13,10 +19,10 @@ public sealed class SettingsNotes
     public HashSet<string> Secrets { get; } = new(StringComparer.Ordinal);
 }
 
-/// <summary>A setting that is written under the name, or with a value of the meaning, that it had in the release before.</summary>
+/// <summary>A setting that somebody should know of, as one that is written under the name that it had in the release before.</summary>
 /// <param name="Location">File and line.</param>
 /// <param name="Path">The name as it is written, with its full path.</param>
-/// <param name="Message">What to write instead, and how long the old one is read.</param>
+/// <param name="Message">What is with it, and what to write instead.</param>
 public sealed record ConfigNotice(SourceLocation Location, string Path, string Message)
 {
     public override string ToString() => $"{Location}: {Path}: {Message}";

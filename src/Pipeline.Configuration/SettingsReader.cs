@@ -72,6 +72,16 @@ public sealed class SettingsReader
         _section = ConfigPath.Replace(_section, key, old with { Text = means });
     }
 
+    /// <summary>Reports that there are two sections of this name, which are one, where both say <paramref name="key"/>: that one may not mean to change the other.</summary>
+    /// <param name="what">As <c>sources</c>: what there are two of.</param>
+    /// <returns>Whether there are.</returns>
+    public bool ReportTwins(string key, string what)
+    {
+        if (_section.Fields.GetValueOrDefault(key) is not ConfigScalar { Hides: { } other }) return false;
+        Report(key, $"there are two {what} '{Path.Split('.')[^1]}', and the other is at {other}. Give one of them another name");
+        return true;
+    }
+
     public bool Has(string key)
     {
         _known.Add(key);
@@ -79,7 +89,10 @@ public sealed class SettingsReader
     }
 
     /// <summary>Where <paramref name="key"/> is written; the section's own place when it is absent.</summary>
-    public SourceLocation LocationOf(string key) => _section.Fields.TryGetValue(key, out var value) ? value.Location : Location;
+    public SourceLocation LocationOf(string key) => _section.Fields.TryGetValue(key, out var value) ? value.Location : UnsetOf(key)?.Location ?? Location;
+
+    /// <summary>Why <paramref name="key"/> has no value though it is written; null: it has one, or is not written.</summary>
+    public UnsetVariable? UnsetOf(string key) => _section.Unset.GetValueOrDefault(key);
 
     /// <summary>A required string.</summary>
     public string String(string key) => OptionalString(key) ?? Missing(key, "a string", "");
@@ -203,14 +216,19 @@ public sealed class SettingsReader
     }
 
     /// <summary>Notes a problem with <paramref name="key"/> that only the caller can see, e.g. a broken reference.</summary>
-    public void Report(string key, string message) => Problems.Add(new ConfigProblem(LocationOf(key), PathOf(key), message));
+    public void Report(string key, string message) =>
+        Problems.Add(new ConfigProblem(LocationOf(key), PathOf(key), UnsetOf(key) is { } unset ? $"{message.TrimEnd('.')}. {unset.Words}" : message));
 
     /// <summary>The nearest of <paramref name="names"/> as <c>. Did you mean 'x'?</c>, or nothing.</summary>
     public static string Nearest(string wrong, IEnumerable<string> names) => ConfigUnits.Nearest(wrong, names);
 
-    /// <summary>Reports every setting that nobody asked for.</summary>
+    /// <summary>The same section, of which nothing is told: neither what is wrong with it nor that it was read.</summary>
+    public SettingsReader Silently() => new(_section, Path, _form, [], new SettingsNotes());
+
+    /// <summary>Reports every setting that nobody asked for, and notes those that have no value since nobody has set their variable.</summary>
     public void Complete()
     {
+        Notes.Unset.AddRange(_section.Unset.Where(unset => _known.Contains(unset.Key)).Select(unset => new ConfigNotice(unset.Value.Location, PathOf(unset.Key), unset.Value.Words)));
         foreach (var (key, value) in _section.Fields)
             if (!_known.Contains(key))
                 Problems.Add(new ConfigProblem(value.Location, PathOf(key),
@@ -278,7 +296,7 @@ public sealed class SettingsReader
 
     private T Missing<T>(string key, string expected, T standIn)
     {
-        Problems.Add(new ConfigProblem(Location, PathOf(key), $"is required: {expected}"));
+        Report(key, $"is required: {expected}");
         return standIn;
     }
 

@@ -6,10 +6,11 @@ namespace Pipeline.Configuration;
 /// <summary>A configuration of one table of one source, as nobody has written it yet.</summary>
 /// <param name="Source">The source's name.</param>
 /// <param name="Table">The table's name in the lake.</param>
-/// <param name="Settings">Lines that stand in the source's section.</param>
+/// <param name="Settings">Lines that stand in the source's section, the same for each of its tables.</param>
+/// <param name="TableSettings">What stands in the section of the table.</param>
 /// <param name="Columns">Of the table's contract.</param>
 /// <param name="Key">Of these, by their names in the source.</param>
-public sealed record TableDraft(string Source, string Table, IReadOnlyList<string> Settings, IReadOnlyList<DraftColumn> Columns, IReadOnlyList<string> Key)
+public sealed record TableDraft(string Source, string Table, IReadOnlyList<string> Settings, string TableSettings, IReadOnlyList<DraftColumn> Columns, IReadOnlyList<string> Key)
 {
     /// <summary>Further lines of the contract.</summary>
     public IReadOnlyList<string> Contract { get; init; } = [];

@@ -99,7 +99,12 @@ public sealed record SourceTable(string Name, int Workers, bool RowsMayRepeat = 
 /// <param name="Ok">Whether it is as it must be.</param>
 /// <param name="Detail">What was found.</param>
 /// <param name="NextStep">What to do when not ok, e.g. the SQL that grants a missing right.</param>
-public sealed record Finding(string Thing, bool Ok, string Detail, string? NextStep = null);
+public sealed record Finding(string Thing, bool Ok, string Detail, string? NextStep = null)
+{
+    /// <summary>Why something could not be looked at. A secret that cannot be had is named itself, not what it opens.</summary>
+    public static Finding Failed(string thing, PipelineException why) =>
+        new(why.Thing.StartsWith("Secret ", StringComparison.Ordinal) ? why.Thing : thing, Ok: false, why.Cause, why.NextStep);
+}
 
 /// <summary>What sources get from the node.</summary>
 public sealed record SourceServices(TimeProvider Time, ILoggerFactory Logs, ISecretStore Secrets, ISourceOwner Owner)

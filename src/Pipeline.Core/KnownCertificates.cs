@@ -66,14 +66,15 @@ public sealed class KnownCertificates(TimeProvider? time = null)
         SawPem(name, pem);
     }
 
-    /// <summary>A check of a server's certificate that also remembers it, one that is refused too.</summary>
+    /// <summary>A check of a server's certificate that also remembers it, one that is refused too, and says why with <see cref="CertificateRefusedException"/>.</summary>
     /// <param name="name">As in <see cref="Saw"/>.</param>
     /// <param name="check">What is believed; null: what has no flaw.</param>
     /// <param name="server">As in <see cref="Saw"/>; null: the host that is asked for.</param>
     public RemoteCertificateValidationCallback Seeing(string name, RemoteCertificateValidationCallback? check = null, string? server = null) => (sender, certificate, chain, errors) =>
     {
         Saw(name, certificate, server ?? (sender as SslStream)?.TargetHostName ?? "");
-        return check?.Invoke(sender, certificate, chain, errors) ?? errors == SslPolicyErrors.None;
+        if (check?.Invoke(sender, certificate, chain, errors) ?? errors == SslPolicyErrors.None) return true;
+        throw new CertificateRefusedException(CertificateFlaw.Of(certificate, chain, errors, (sender as SslStream)?.TargetHostName ?? ""));
     };
 
     private DateTimeOffset ExpiresOf(IReadOnlyCollection<(DateTimeOffset Expires, long Met)> servers)

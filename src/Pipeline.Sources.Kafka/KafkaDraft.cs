@@ -2,6 +2,8 @@ using Apache.Arrow.Types;
 using Confluent.Kafka;
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Catalog;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka;
 
@@ -11,10 +13,20 @@ internal static class KafkaDraft
     private const string SourceName = "kafka";
     private const int Port = 9092;
 
+    /// <summary>The topics that this user may describe; not Kafka's own.</summary>
+    public static async ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(SourceUrl url, SourceServices services, CancellationToken cancellationToken)
+    {
+        AllowOptions(url);
+        var options = OptionsOf(url, topic: "topics");
+        var clients = new KafkaClients(SourceName, options, services.Secrets, services.Certificates);
+        await using var topics = new KafkaTopics(clients, new BrokerCertificates(SourceName, options, services.Certificates, services.Time), options.RequestTimeout, services.Time);
+        return [.. (await topics.ListAsync(cancellationToken)).Where(topic => !topic.Topic.StartsWith("__", StringComparison.Ordinal)).OrderBy(topic => topic.Topic, StringComparer.Ordinal)
+            .Select(topic => new DiscoveredTable(topic.Topic, "topic", Rows: null, topic.Partitions.Count == 1 ? "1 partition" : $"{topic.Partitions.Count} partitions"))];
+    }
+
     public static async ValueTask<TableDraft> OfAsync(SourceUrl url, string topic, string password, SourceServices services, CancellationToken cancellationToken)
     {
-        url.AllowOptions("tls", "ca", "mechanism", "format", "registry");
-        if (url.Path.Count > 0) throw new PipelineException(FaultKind.Invalid, url.Thing, "brokers have no path", $"Write {url.Scheme}://{url.Authority} and the topic behind it.");
+        AllowOptions(url);
         var options = OptionsOf(url, topic);
         await using (var source = new KafkaSourceDefinition(options).Open(services))
         {
@@ -30,13 +42,18 @@ internal static class KafkaDraft
             $"bootstrap = {TableDraft.Quote(options.Bootstrap)}, commit-group-offsets = false",
             $"security {{ protocol = {ProtocolOf(security)}{who}{(security.CaFile is { } ca ? $", ca-file = {TableDraft.Quote(ca)}" : "")} }}",
             .. url.Option("registry") is { } registry ? (string[])[$"registry {{ url = {TableDraft.Quote(registry)}{(IsPlain(registry) ? ", plaintext = true" : "")} }}"] : [],
-            $"tables {{ {table.Name} {{ topic = {TableDraft.Quote(topic)}, format = {FormatOf(table.Format)} }} }}",
         ];
-        return new TableDraft(SourceName, table.Name, settings, [new DraftColumn("_partition", Int32Type.Default, IsRequired: true), new DraftColumn("_offset", Int64Type.Default, IsRequired: true), new DraftColumn("_key", StringType.Default, IsRequired: false)], ["_partition", "_offset"])
+        return new TableDraft(SourceName, table.Name, settings, $"topic = {TableDraft.Quote(topic)}, format = {FormatOf(table.Format)}", [new DraftColumn("_partition", Int32Type.Default, IsRequired: true), new DraftColumn("_offset", Int64Type.Default, IsRequired: true), new DraftColumn("_key", StringType.Default, IsRequired: false)], ["_partition", "_offset"])
         {
             Contract = table.Format == KafkaFormat.Bytes ? [] : ["format = json", "fields = add"],
             Notes = ["Each record is a row of its own. Where records are versions of one thing, make its id the key: columns { id { type = long } }, key = [id]."],
         };
+    }
+
+    private static void AllowOptions(SourceUrl url)
+    {
+        url.AllowOptions("tls", "ca", "mechanism", "format", "registry");
+        if (url.Path.Count > 0) throw new PipelineException(FaultKind.Invalid, url.Thing, "brokers have no path", $"Write {url.Scheme}://{url.Authority} and the topic behind it.");
     }
 
     private static KafkaSourceOptions OptionsOf(SourceUrl url, string topic)

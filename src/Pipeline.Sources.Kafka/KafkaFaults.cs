@@ -9,6 +9,13 @@ namespace Pipeline.Sources.Kafka;
 /// </summary>
 internal static class KafkaFaults
 {
+    private static readonly (string Theirs, string Ours)[] Settings =
+    [
+        ("ssl.ca.location", "security.ca-file"), ("ssl.ca.pem", "security.ca-pem"), ("ssl.certificate.location", "security.certificate-file"), ("ssl.certificate.pem", "security.certificate-pem"),
+        ("ssl.key.location", "security.key-file"), ("ssl.key.pem", "security.key-pem"), ("ssl.key.password", "security.key-password"), ("ssl.endpoint.identification.algorithm", "security.verify-hostname"),
+        ("sasl.username", "security.username"), ("sasl.password", "security.password"), ("sasl.mechanisms", "security.mechanism"), ("sasl.mechanism", "security.mechanism"), ("bootstrap.servers", "bootstrap"),
+    ];
+
     /// <summary>Errors that librdkafka retries by itself, without losing its place.</summary>
     public static bool IsPassing(ErrorCode code) => code is
         ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve or ErrorCode.Local_TimedOut
@@ -24,11 +31,21 @@ internal static class KafkaFaults
         or ErrorCode.IllegalSaslState or ErrorCode.Local_Ssl or ErrorCode.TopicAuthorizationFailed
         or ErrorCode.ClusterAuthorizationFailed or ErrorCode.GroupAuthorizationFailed;
 
+    /// <summary>The client library's text with our settings in place of its own, which nobody can write here.</summary>
+    public static string InOurWords(string text)
+    {
+        foreach (var (theirs, ours) in Settings) text = text.Replace(theirs, ours, StringComparison.Ordinal);
+        return text;
+    }
+
+    /// <summary>By the alerts that end a handshake (RFC 8446, 6.2).</summary>
+    private static bool WantsOurs(string cause) => cause.Contains("certificate required", StringComparison.Ordinal) || cause.Contains("bad certificate", StringComparison.Ordinal) || cause.Contains("alert unknown ca", StringComparison.Ordinal);
+
     /// <param name="thing">What the error is about.</param>
     /// <param name="detail">The best text there is; librdkafka's own text of the code when null.</param>
     public static PipelineException Describe(string thing, Error error, string? detail = null, Exception? inner = null)
     {
-        var cause = (detail ?? error.Reason).TrimEnd('.');
+        var cause = InOurWords(detail ?? error.Reason).TrimEnd('.');
         return error.Code switch
         {
             ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition => new(FaultKind.Missing,
@@ -45,8 +62,16 @@ internal static class KafkaFaults
                 "Grant the user DESCRIBE on the cluster.", inner),
             ErrorCode.GroupAuthorizationFailed => new(FaultKind.NotAuthorised, thing, "using the consumer group is not allowed",
                 "Grant the user READ on the group, or set commit-group-offsets = false.", inner),
+            ErrorCode.Local_Ssl when cause.Contains("PLAINTEXT broker", StringComparison.Ordinal) || cause.Contains("wrong version number", StringComparison.Ordinal) => new(FaultKind.NotAuthorised, thing,
+                "the broker answers in plain text: this port speaks no TLS", "Name the port that does in bootstrap, or write security.protocol = plaintext (with a user: sasl-plaintext).", inner),
+            ErrorCode.Local_Ssl when WantsOurs(cause) => new(FaultKind.NotAuthorised, thing, "the broker wants a certificate of ours that it believes", "Show one: security.certificate-file and security.key-file.", inner),
+            ErrorCode.Local_Ssl when cause.Contains("certificate verify failed", StringComparison.Ordinal) => new(FaultKind.NotAuthorised, thing, "the broker's certificate is not believed",
+                "Name a PEM file with the authority that signed it: security.ca-file.", inner),
             ErrorCode.Local_Ssl => new(FaultKind.NotAuthorised, thing, $"the TLS handshake failed: {cause}",
                 "Check security.ca-file, that bootstrap names the host in the broker's certificate, and that the port speaks TLS.", inner),
+            ErrorCode.Local_Transport when WantsOurs(cause) => new(FaultKind.NotAuthorised, thing, "the broker wants a certificate of ours that it believes", "Show one: security.certificate-file and security.key-file.", inner),
+            ErrorCode.Local_Transport when cause.Contains("SSL listener", StringComparison.Ordinal) => new(FaultKind.Unreachable, thing, "the broker closes the connection at the first word, as a port does that speaks TLS",
+                "If it does, write security.protocol = ssl (with a user: sasl-ssl). Else see the brokers' logs.", inner),
             var code when IsRefusal(code) => new(FaultKind.NotAuthorised, thing, $"the broker refused the credentials: {cause}",
                 "Check security.username, security.password and security.mechanism.", inner),
             var code when IsPassing(code) => new(FaultKind.Unreachable, thing, $"no broker answers: {cause}",

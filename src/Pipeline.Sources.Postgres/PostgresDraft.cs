@@ -1,3 +1,4 @@
+using Npgsql;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
@@ -10,31 +11,39 @@ internal static class PostgresDraft
 {
     private static readonly string[] NamesOfChange = ["updated", "modified", "changed", "last_"];
 
-    public static async ValueTask<TableDraft> OfAsync(SourceUrl url, string table, string password, SourceServices services, CancellationToken cancellationToken)
+    /// <summary>What the database has.</summary>
+    public static ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(SourceUrl url, SourceServices services, CancellationToken cancellationToken) =>
+        AskAsync(url, OptionsOf(url, table: ""), options => options.Thing, services, (_, connection, cancel) => TableListing.ReadAsync(connection, cancel), cancellationToken);
+
+    public static ValueTask<TableDraft> OfAsync(SourceUrl url, string table, string password, SourceServices services, CancellationToken cancellationToken) =>
+        AskAsync(url, OptionsOf(url, table), options => $"{options.Thing}, table {table}", services, async (options, connection, cancel) =>
+        {
+            var thing = $"{options.Thing}, table {table}";
+            return Of(url, options, table, password, await CatalogReader.ReadAsync(connection, options.Tables[0], thing, cancel), thing);
+        }, cancellationToken);
+
+    private static async ValueTask<T> AskAsync<T>(SourceUrl url, PostgresSourceOptions options, Func<PostgresSourceOptions, string> thing, SourceServices services,
+        Func<PostgresSourceOptions, NpgsqlConnection, CancellationToken, ValueTask<T>> ask, CancellationToken cancellationToken)
     {
-        var options = OptionsOf(url, table);
         try
         {
-            return await OfAsync(url, options, table, password, services, cancellationToken);
+            return await ConnectAsync(options);
         }
         catch (PipelineException plain) when (plain.Kind == FaultKind.NotAuthorised && options.Security.Tls == TlsMode.Disable && url.Option("tls") is null && url.Option("sslmode") is null)
         {
             // A server on this machine may ask for encryption all the same: nobody is between, so whoever answers is it.
-            var encrypted = options with { Security = options.Security with { Tls = TlsMode.Require } };
-            return await OfAsync(url, encrypted, table, password, services, cancellationToken);
+            return await ConnectAsync(options with { Security = options.Security with { Tls = TlsMode.Require } });
         }
         catch (PipelineException open) when (open.Cause.EndsWith("offers no TLS", StringComparison.Ordinal))
         {
             throw new PipelineException(open.Kind, open.Thing, open.Cause, "Turn it on (ssl = on in postgresql.conf), or write ?tls=disable behind the URL where nobody else is on the network.", open);
         }
-    }
 
-    private static async ValueTask<TableDraft> OfAsync(SourceUrl url, PostgresSourceOptions options, string table, string password, SourceServices services, CancellationToken cancellationToken)
-    {
-        await using var connections = new PostgresConnections(options, services.Secrets, services.Owner.Name, services.Waits, services.Certificates);
-        var thing = $"{options.Thing}, table {table}";
-        var found = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ReadAsync(connection, options.Tables[0], thing, cancel), cancellationToken);
-        return Of(url, options, table, password, found, thing);
+        async ValueTask<T> ConnectAsync(PostgresSourceOptions asked)
+        {
+            await using var connections = new PostgresConnections(asked, services.Secrets, services.Owner.Name, services.Waits, services.Certificates);
+            return await connections.UseAsync(thing(asked), (connection, cancel) => ask(asked, connection, cancel), cancellationToken);
+        }
     }
 
     private static TableDraft Of(SourceUrl url, PostgresSourceOptions options, string table, string password, PostgresTable found, string thing)
@@ -50,9 +59,9 @@ internal static class PostgresDraft
             "type = postgres",
             $"host = {TableDraft.Quote(options.Host)}, port = {options.Port}, database = {TableDraft.Quote(options.Database)}",
             $"security {{ username = {TableDraft.Quote(options.Security.Username)}, password = {password}, tls = {Kebab(options.Security.Tls)}{(options.Security.CaFile is { } ca ? $", ca-file = {TableDraft.Quote(ca)}" : "")} }}",
-            $"tables {{ {options.Tables[0].Name} {{ table = {TableDraft.Quote(table)}, watermark = {TableDraft.Quote(watermark)}{(url.Option("watermark-zone") is { } zone ? $", watermark-zone = {TableDraft.Quote(zone)}" : "")}, key = [{string.Join(", ", key.Select(TableDraft.Quote))}] }} }}",
         ];
-        return new TableDraft(options.Name, options.Tables[0].Name, settings, [.. found.Columns.Select(column => new DraftColumn(column.LakeName, ColumnType.Of(column).Arrow, column.IsNotNull))],
+        var asTable = $"table = {TableDraft.Quote(table)}, watermark = {TableDraft.Quote(watermark)}{(url.Option("watermark-zone") is { } zone ? $", watermark-zone = {TableDraft.Quote(zone)}" : "")}, key = [{string.Join(", ", key.Select(TableDraft.Quote))}]";
+        return new TableDraft(options.Name, options.Tables[0].Name, settings, asTable, [.. found.Columns.Select(column => new DraftColumn(column.LakeName, ColumnType.Of(column).Arrow, column.IsNotNull))],
             [.. key.Select(name => found.Columns.FirstOrDefault(column => column.Name == name)?.LakeName ?? name)])
         {
             Notes = url.Option("watermark") is null && !IsOfChange(watermark)

@@ -14,7 +14,8 @@ internal static class PostgresFaults
 
     /// <param name="thing">What the error is about.</param>
     public static PipelineException Describe(Exception error, string thing, PostgresSourceOptions options) =>
-        error is PostgresException refused ? TranslateRefusal(refused, thing, options) : TranslateTransport(error, thing, options);
+        // A secret that cannot be had says so itself, behind the client that asked for it.
+        error.InnerException is PipelineException said ? said : error is PostgresException refused ? TranslateRefusal(refused, thing, options) : TranslateTransport(error, thing, options);
 
     /// <summary>What PgBouncer says of parameters, and RDS Proxy of everything that it has not; a server knows them.</summary>
     private static readonly string[] PoolersWords = ["unsupported startup parameter", "RDS Proxy"];
@@ -40,6 +41,8 @@ internal static class PostgresFaults
         {
             PostgresErrorCodes.InvalidPassword =>
                 Fault(FaultKind.NotAuthorised, $"Check username and password of {options.Name}; to set one: ALTER ROLE {Quote(options.Security.Username)} PASSWORD '...' VALID UNTIL 'infinity'; (one that has expired is refused in the same words)."),
+            PostgresErrorCodes.InvalidAuthorizationSpecification when error.MessageText.Contains("certificate", StringComparison.OrdinalIgnoreCase) =>
+                Fault(FaultKind.NotAuthorised, $"Show a certificate for {options.Security.Username}: security.certificate-file and security.key-file."),
             PostgresErrorCodes.InvalidAuthorizationSpecification =>
                 Fault(FaultKind.NotAuthorised, $"Let the role in: ALTER ROLE {Quote(options.Security.Username)} LOGIN; and a line in pg_hba.conf for {options.Security.Username}@{options.Database} with this kind of connection."),
             PostgresErrorCodes.InvalidCatalogName => Fault(FaultKind.Missing, "Correct the database's name."),
@@ -71,6 +74,10 @@ internal static class PostgresFaults
         var root = error;
         while (root.InnerException is { } inner) root = inner;
 
+        if (CertificateRefusedException.FlawIn(error) is { } flaw)
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"TLS with {options.Host}:{options.Port} is refused: {flaw.Words}", flaw.NextStep("security.ca-file", "host"), error);
+        if (error.Message.Contains("No password has been provided", StringComparison.Ordinal))
+            return new PipelineException(FaultKind.NotAuthorised, thing, $"{options.Host}:{options.Port} wants a password, and there is none", "Give it: security.password = ${?VARIABLE} or secret:file:PATH.", error);
         if (error is AuthenticationException || root is AuthenticationException || error.InnerException is AuthenticationException)
             return new PipelineException(FaultKind.NotAuthorised, thing, $"TLS with {options.Host}:{options.Port} is refused: {root.Message.TrimEnd('.')}",
                 "Check security.ca-file, that the certificate names this host, and security.tls.", error);

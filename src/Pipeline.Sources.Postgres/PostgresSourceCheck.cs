@@ -29,7 +29,8 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         {
             // Refused before it could look at anything: the right that is missing is the one to enter the database.
             var isShutOut = e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
-            _findings.Add(new Finding(_options.Thing, Ok: false, e.Cause, isShutOut ? $"GRANT CONNECT ON DATABASE {Sql.Identifier(_options.Database)} TO {Role};" : e.NextStep));
+            var failed = Finding.Failed(_options.Thing, e);
+            _findings.Add(isShutOut ? failed with { NextStep = $"GRANT CONNECT ON DATABASE {Sql.Identifier(_options.Database)} TO {Role};" } : failed);
             return _findings;
         }
 
@@ -42,7 +43,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             }
             catch (PipelineException e)
             {
-                _findings.Add(new Finding(thing, Ok: false, e.Cause, e.NextStep));
+                _findings.Add(Finding.Failed(thing, e));
             }
         }
 
@@ -109,6 +110,8 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
             mayRead = reader.GetBoolean(0);
             Add(thing, mayRead, mayRead ? $"{described.QualifiedName}, {described.Columns.Count} columns" : "no right to read it",
                 $"GRANT SELECT ON {described.QualifiedName} TO {Role};");
+            // Reading is refused where rows are hidden.
+            mayRead &= !reader.GetBoolean(1);
             Add($"{thing}: row-level security", !reader.GetBoolean(1), reader.GetBoolean(1) ? "hides rows from this role" : "hides nothing", $"ALTER ROLE {Role} BYPASSRLS;");
         }
 

@@ -14,6 +14,9 @@ public sealed class PostgresSourceKind : ISourceOfUrl
 
     public bool NeedsPassword(SourceUrl url) => url?.Username is not null;
 
+    public ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(SourceUrl url, SourceServices services, CancellationToken cancellationToken) =>
+        PostgresDraft.DiscoverAsync(url, services, cancellationToken);
+
     public ValueTask<TableDraft> DraftAsync(SourceUrl url, string table, string password, SourceServices services, CancellationToken cancellationToken) =>
         PostgresDraft.OfAsync(url, table, password, services, cancellationToken);
 }

@@ -8,6 +8,10 @@ internal static class SnowflakeDraft
 {
     private const string Form = "snowflake://USER@ORG-ACCOUNT/DATABASE?role=ROLE&warehouse=WAREHOUSE&key-file=KEY.pem&watermark=COLUMN&key=COLUMN,…";
 
+    /// <summary>Nothing is asked: which of an account's tables may be read, and by what, its URL says.</summary>
+    public static ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(SourceUrl url, SourceServices services, CancellationToken cancellationToken) =>
+        throw new PipelineException(FaultKind.Invalid, url.Thing, "its tables are not listed here", "List them in Snowflake: SHOW TABLES IN DATABASE. Then name one: SCHEMA.TABLE.");
+
     public static async ValueTask<TableDraft> OfAsync(SourceUrl url, string table, string password, SourceServices services, CancellationToken cancellationToken)
     {
         url.AllowOptions("role", "warehouse", "key-file", "token-url", "account-url", "watermark", "key");
@@ -37,9 +41,8 @@ internal static class SnowflakeDraft
             $"account-url = {TableDraft.Quote(account.OriginalString)}, role = {TableDraft.Quote(role)}, warehouse = {TableDraft.Quote(warehouse)}, database = {TableDraft.Quote(database)}, schema = {TableDraft.Quote(schema)}",
             isKeyPair ? $"security {{ method = key-pair, account = {TableDraft.Quote(url.Hosts[0].Host)}, username = {TableDraft.Quote(username)}, key-pem = {TableDraft.Quote($"secret:file:{url.Option("key-file")}")} }}"
                 : $"security {{ method = oauth, token-url = {TableDraft.Quote(url.Option("token-url")!)}, client-id = {TableDraft.Quote(username)}, client-secret = {password} }}",
-            $"tables {{ {options.Tables[0].Name} {{ table = {TableDraft.Quote(name)}, watermark = {TableDraft.Quote(watermark)}, key = [{string.Join(", ", key.Select(TableDraft.Quote))}] }} }}",
         ];
-        return new TableDraft(options.Name, options.Tables[0].Name, settings, described, [.. key.Select(column => described.FirstOrDefault(known => known.Name.Equals(column, StringComparison.OrdinalIgnoreCase))?.Name ?? column)])
+        return new TableDraft(options.Name, options.Tables[0].Name, settings, $"table = {TableDraft.Quote(name)}, watermark = {TableDraft.Quote(watermark)}, key = [{string.Join(", ", key.Select(TableDraft.Quote))}]", described, [.. key.Select(column => described.FirstOrDefault(known => known.Name.Equals(column, StringComparison.OrdinalIgnoreCase))?.Name ?? column)])
         {
             Notes = [$"It is read by {watermark}: deleted rows are not seen."],
         };

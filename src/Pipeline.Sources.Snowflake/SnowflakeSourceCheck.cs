@@ -64,7 +64,7 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
         }
         catch (PipelineException e)
         {
-            _findings.Add(new Finding(thing, Ok: false, e.Cause, e.NextStep));
+            _findings.Add(Finding.Failed(thing, e));
         }
 
         return _findings[^1].Ok;

@@ -14,6 +14,9 @@ public sealed class SnowflakeSourceKind : ISourceOfUrl
 
     public bool NeedsPassword(SourceUrl url) => url?.Option("key-file") is null;
 
+    public ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(SourceUrl url, SourceServices services, CancellationToken cancellationToken) =>
+        SnowflakeDraft.DiscoverAsync(url, services, cancellationToken);
+
     public ValueTask<TableDraft> DraftAsync(SourceUrl url, string table, string password, SourceServices services, CancellationToken cancellationToken) =>
         SnowflakeDraft.OfAsync(url, table, password, services, cancellationToken);
 }

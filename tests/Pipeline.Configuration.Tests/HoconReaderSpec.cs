@@ -150,5 +150,5 @@ public sealed class HoconReaderSpec
 
     [Fact]
     public void A_missing_file_is_named() =>
-        Assert.Equal("nowhere.conf:1: there is no such file", Assert.Throws<ConfigurationException>(() => new HoconFiles().Read("nowhere.conf")).Message);
+        Assert.Equal("nowhere.conf:1: there is no such file. Correct the path, or have one written: ./pipeline init", Assert.Throws<ConfigurationException>(() => new HoconFiles().Read("nowhere.conf")).Message);
 }

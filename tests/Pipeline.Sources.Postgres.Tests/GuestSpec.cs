@@ -134,13 +134,14 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         var lenient = options with { Security = options.Security with { Tls = TlsMode.VerifyCa } };
 
         var failure = await FailureAsync(options);
-        await Assert.ThrowsAsync<AuthenticationException>(async () => await OpenWireAsync(options, server.Scratch.Password));
+        await Assert.ThrowsAnyAsync<AuthenticationException>(async () => await OpenWireAsync(options, server.Scratch.Password));
         (await OpenWireAsync(lenient, server.Scratch.Password)).Dispose();
         await using var reading = await SourceReading.StartAsync(lenient, from: null, Cancel);
         await reading.TakeRowsAsync(1);
 
         Assert.Equal(FaultKind.NotAuthorised, failure.Kind);
-        Assert.Contains("security.ca-file", failure.NextStep, StringComparison.Ordinal);
+        Assert.Contains("for localhost, 127.0.0.1 by CN=pipeline scratch authority, is not for 127.0.0.2", failure.Cause, StringComparison.Ordinal);
+        Assert.Equal("Write one of the certificate's names: host. Or have the server show a certificate for this one.", failure.NextStep);
     }
 
     [Fact]
@@ -152,7 +153,7 @@ public sealed class GuestSpec(PostgresServer server) : PostgresSpec
         var (met, refused) = (new KnownCertificates(), new KnownCertificates());
 
         (await WireConnection.OpenAsync(options with { Security = options.Security with { Tls = TlsMode.VerifyCa } }, server.Scratch.Password, ImmutableDictionary<string, string>.Empty, met, Cancel)).Dispose();
-        await Assert.ThrowsAsync<AuthenticationException>(async () => await WireConnection.OpenAsync(options, server.Scratch.Password, ImmutableDictionary<string, string>.Empty, refused, Cancel));
+        await Assert.ThrowsAnyAsync<AuthenticationException>(async () => await WireConnection.OpenAsync(options, server.Scratch.Password, ImmutableDictionary<string, string>.Empty, refused, Cancel));
 
         Assert.All([met, refused], certificates =>
         {

@@ -35,6 +35,8 @@ internal sealed class Listing(params Column[] columns)
 
     public int Count => _rows.Count;
 
+    public IReadOnlyList<object?[]> Rows => _rows;
+
     public void Add(params object?[] row)
     {
         if (row.Length != columns.Length) throw new ArgumentException($"{row.Length} values for {columns.Length} columns.", nameof(row));

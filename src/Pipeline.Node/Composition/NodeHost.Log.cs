@@ -11,6 +11,9 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Place}: {Setting}: {What}")]
     public static partial void OldName(this ILogger log, SourceLocation place, string setting, string what);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Place}: {What}")]
+    public static partial void LeftOut(this ILogger log, SourceLocation place, string what);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Place}: {Setting}: DuckDB runs it, and Spark would give another answer: {What}")]
     public static partial void NotPortable(this ILogger log, SourceLocation place, string setting, string what);
 

@@ -129,6 +129,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var isWeb = options.Cluster.Roles.Contains(NodeRole.Web);
         var tokens = new AccessTokens(options.Http.Access, time);
         foreach (var notice in options.Notes.Notices) log.OldName(notice.Location, notice.Path, notice.Message);
+        foreach (var gone in options.Notes.LeftOut) log.LeftOut(gone.Location, gone.Message);
         // It goes on, as it did before anybody asked for another engine.
         foreach (var problem in options.Graph.Unportable) log.NotPortable(problem.Location, problem.Path, problem.Message);
         var outages = new NodeOutages(logs, time, watching ?? time);
@@ -149,9 +150,9 @@ internal sealed class NodeHost : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
-        var akkaConfig = await File.ReadAllTextAsync(options.AkkaFile, cancellationToken);
+        var akkaConfig = await AkkaSettings.ReadAsync(options.AkkaFile, cancellationToken);
         builder.Services.AddAkka("pipeline", akka => akka
-            .AddHocon(Akka.Configuration.ConfigurationFactory.ParseString(akkaConfig), HoconAddMode.Prepend)
+            .AddHocon(akkaConfig, HoconAddMode.Prepend)
             .AddHocon($"akka.stdout-logger-class = \"{typeof(NoStandardOutput).AssemblyQualifiedName}\"", HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {

@@ -31,6 +31,8 @@ internal static partial class NodeLogs
     private static Logger CreateLogger(TextWriter writer, LoggingLevelSwitch level, LogFormat format) => new LoggerConfiguration()
         .MinimumLevel.ControlledBy(level)
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+        // Why a host does not start is thrown to whoever starts it, who says it in a line.
+        .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
         .Filter.ByExcluding(entry => level.MinimumLevel > LogEventLevel.Debug && IsChatterOfAkka(entry))
         .Filter.ByExcluding(IsOfJournal)
         .Filter.ByExcluding(IsPageOfTls)

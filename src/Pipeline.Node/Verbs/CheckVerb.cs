@@ -20,13 +20,25 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         foreach (var notice in options.Notes.Notices) Add("configuration", "configuration", true, notice.ToString());
         foreach (var problem in check.RunProblems) Add("node", $"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
         if (check.CertificateFault is { } certificate) Add("certificate", certificate.Thing, false, certificate.Cause, certificate.NextStep);
+        foreach (var notice in options.Notes.LeftOut.Concat(options.Notes.Unset)) Add("configuration", "configuration", true, notice.ToString());
         Add("table_graph", "table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together");
         foreach (var problem in options.Graph.Unportable) Add("portable_sql", "portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
         Add("lake", $"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
         foreach (var finding in check.Findings) Add("source", finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
-        invocation.Print(listing);
+        if (invocation.Format == OutputFormat.Table) Print(listing, invocation.Context.Data);
+        else invocation.Print(listing);
         invocation.Answer.Take("sources", options.Sources.Count);
         invocation.Answer.Take("tables", new { Bronze = options.Sources.Sum(source => source.Tables.Count), Silver = options.Graph.Silver.Count, Gold = options.Graph.Gold.Count });
         return check.IsSound && options.Graph.Unportable.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    /// <summary>A line for each thing, and one for what to do: sentences are too long for columns. What is wrong comes last, where it is seen.</summary>
+    private static void Print(Listing listing, TextWriter writer)
+    {
+        foreach (var row in listing.Rows.OrderBy(row => row[2] is false))
+        {
+            writer.WriteLine($"{(row[2] is true ? "ok  " : "FAIL")}  {row[1]}: {row[3]}");
+            if (row[4] is string next) writer.WriteLine($"      {next}");
+        }
     }
 }

@@ -17,8 +17,8 @@ public sealed record PipelineOptions
     /// <summary>The pipeline's name, for logs and metrics.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>akka.conf</c> beside the configuration file, else the program's own: Akka's settings, which it gets as text.</summary>
-    public required string AkkaFile { get; init; }
+    /// <summary><c>akka.conf</c> beside the configuration file: those of Akka's settings that are to be others than the program's; null: there is none.</summary>
+    public string? AkkaFile { get; init; }
 
     public required LakeOptions Lake { get; init; }
 
@@ -72,26 +72,22 @@ public sealed record PipelineOptions
         var file = HoconReader.Read(path, asked => text is not null && asked == path ? text : ReadFile(asked), environment);
         var problems = new List<ConfigProblem>();
         var root = new SettingsReader(file, "", problems);
-        var akkaFile = AkkaFileOf(path);
-        if (!File.Exists(akkaFile)) problems.Add(new ConfigProblem(new SourceLocation(akkaFile, 1), "", "there is no such file; Akka's settings belong beside the configuration"));
-        var options = Bind(root.Section(Root), kinds, lakeLocation, akkaFile);
+        var akkaFile = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
+        var options = Bind(root.Section(Root), kinds, lakeLocation, File.Exists(akkaFile) ? akkaFile : null);
         root.Complete();
         return problems.Count == 0 ? options with { Notes = root.Notes } : throw new ConfigurationException(problems);
     }
 
-    /// <summary>Beside the configuration; else the one that came with the program.</summary>
-    private static string AkkaFileOf(string path)
+    private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string? akkaFile)
     {
-        var beside = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
-        var own = Path.Combine(AppContext.BaseDirectory, "hocon", "akka.conf");
-        return !File.Exists(beside) && File.Exists(own) ? own : beside;
-    }
-
-    private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string akkaFile)
-    {
-        var sources = SourceBinding.Bind(pipeline.Section("sources"), kinds, out var areAllKnown);
-        var bronze = areAllKnown ? BronzeTablesOf(sources) : null;
-        var graph = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), bronze, TechnicalColumnsOf(sources));
+        var bound = SourceBinding.Bind(pipeline.Section("sources"), kinds, out var areAllKnown);
+        IReadOnlyList<ISourceDefinition> written = [.. bound.Select(source => source.Definition)];
+        var bronze = areAllKnown ? BronzeTablesOf(written) : null;
+        // Contracts and queries of what is left out are judged all the same: they are read again when it is.
+        var whole = TransformGraph.Bind(pipeline.Section("silver"), pipeline.Section("gold"), bronze, TechnicalColumnsOf(written));
+        var leftOut = bound.Where(source => source.LeftOutAt is not null).ToList();
+        var graph = whole.Without([.. leftOut.Select(source => source.Definition.Name)]).Graph;
+        pipeline.Notes.LeftOut.AddRange(leftOut.Select(source => NoticeOf(source.Definition.Name, source.LeftOutAt!.Value, pipeline, whole)));
         var secrets = new AwsSecretStore(new LocalSecretStore(), SecretOptions.Bind(pipeline.Section("secrets")), TimeProvider.System);
         var options = new PipelineOptions
         {
@@ -105,14 +101,20 @@ public sealed record PipelineOptions
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
             Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
             Http = HttpOptions.Bind(pipeline.Section("http")),
-            Sources = sources,
+            Sources = [.. bound.Where(source => source.LeftOutAt is null).Select(source => source.Definition)],
             Graph = graph,
-            Freshness = FreshnessOptions.Bind(pipeline.Section("freshness"), bronze is null ? null : [.. bronze, .. graph.Tables]),
+            Freshness = FreshnessOptions.Bind(pipeline.Section("freshness"), bronze is null ? null : [.. bronze, .. whole.Tables]),
         };
         pipeline.Problems.AddRange(options.Graph.Tables.Where(table => options.Graph.EngineOf(table) is { } engine && engine.IsSpark() && !options.Transform.SparkEngines.Contains(engine))
             .Select(table => new ConfigProblem(options.Graph.LocationOf(table), $"{table.ToString().Replace('/', '.')}.engine", SparkSettings.NotSetUp(options.Graph.EngineOf(table)!.Value))));
         pipeline.Complete();
         return options with { RunRules = changed => RunProblemsOf(changed, pipeline) };
+    }
+
+    private static ConfigNotice NoticeOf(string source, SourceLocation at, SettingsReader pipeline, TransformGraph whole)
+    {
+        var gone = whole.Without([source]).LeftOut;
+        return new ConfigNotice(at, $"{pipeline.Path}.sources.{source}.enabled", gone.Count == 0 ? "the source is left out, and nothing is made of its tables" : $"the source is left out, and what is made of its tables: {string.Join(", ", gone)}");
     }
 
     private static IEnumerable<ConfigProblem> RunProblemsOf(PipelineOptions options, SettingsReader pipeline)

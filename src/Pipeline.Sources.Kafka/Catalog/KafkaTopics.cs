@@ -38,6 +38,27 @@ internal sealed class KafkaTopics(KafkaClients clients, BrokerCertificates certi
     private Error? _lastError;
     private TaskCompletionSource<Error> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>All topics that this user may describe.</summary>
+    /// <exception cref="PipelineException">No broker answers or all refuse us.</exception>
+    public async Task<IReadOnlyList<TopicMetadata>> ListAsync(CancellationToken cancellationToken)
+    {
+        // Whatever name: one that is not there is an answer too, and what is wrong with the way to it is told as for any.
+        await DescribeAsync(["topics"], cancellationToken);
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            return await Blocking.RunAsync(() => _client!.GetMetadata(requestTimeout).Topics, cancellationToken);
+        }
+        catch (KafkaException e)
+        {
+            throw await FaultAsync(e.Error, e, cancellationToken);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <exception cref="PipelineException">No broker answers or all refuse us.</exception>
     public async Task<IReadOnlyList<KafkaTopic>> DescribeAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken)
     {
@@ -61,14 +82,14 @@ internal sealed class KafkaTopics(KafkaClients clients, BrokerCertificates certi
 
             cancellationToken.ThrowIfCancellationRequested();
             ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
-            if (_lastError is { } error) throw KafkaFaults.Describe(clients.Thing, error);
+            if (_lastError is { } error) throw await FaultAsync(error, inner: null, cancellationToken);
             // A client that does not answer for itself is not asked again.
             Disconnect();
             throw new PipelineException(FaultKind.Unreachable, clients.Thing, $"no answer about its topics within {2 * requestTimeout.TotalSeconds:0.#} s", "Check the brokers' logs.") { Dependency = clients.Thing };
         }
         catch (KafkaException e)
         {
-            throw KafkaFaults.Describe(clients.Thing, _lastError ?? e.Error, inner: e);
+            throw await FaultAsync(_lastError ?? e.Error, e, cancellationToken);
         }
         finally
         {
@@ -116,6 +137,9 @@ internal sealed class KafkaTopics(KafkaClients clients, BrokerCertificates certi
         _client?.Dispose();
         (_lease, _client) = (null, null);
     }
+
+    private async ValueTask<PipelineException> FaultAsync(Error error, Exception? inner, CancellationToken cancellationToken) =>
+        await certificates.ExplainAsync(clients.Thing, _config!, error, inner, cancellationToken) ?? KafkaFaults.Describe(clients.Thing, error, inner: inner);
 
     /// <summary>Ends when waiting longer is hopeless. The client itself would go on trying until the timeout.</summary>
     private async Task FailureAsync(CancellationToken cancellationToken)

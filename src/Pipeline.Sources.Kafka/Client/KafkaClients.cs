@@ -69,7 +69,7 @@ internal sealed class KafkaClients(string source, KafkaSourceOptions options, IS
         }
         catch (Exception e) when (e is InvalidOperationException or KafkaException or ArgumentException)
         {
-            throw new PipelineException(FaultKind.Invalid, Thing, $"the client refuses its settings: {e.Message.TrimEnd('.')}",
+            throw new PipelineException(FaultKind.Invalid, Thing, $"the client refuses its settings: {KafkaFaults.InOurWords(e.Message).TrimEnd('.')}",
                 $"Correct the setting; certificates and keys are PEM files that this process can read.", e);
         }
     }

@@ -54,16 +54,10 @@ internal sealed class PostgresConnections : IAsyncDisposable
             Database = options.Database,
             Username = options.Security.Username,
             ApplicationName = _applicationName,
-            SslMode = options.Security.Tls switch
-            {
-                TlsMode.VerifyFull => SslMode.VerifyFull,
-                TlsMode.VerifyCa => SslMode.VerifyCA,
-                TlsMode.Require => SslMode.Require,
-                _ => SslMode.Disable,
-            },
+            // Which certificates are believed is decided below.
+            SslMode = options.Security.Tls == TlsMode.Disable ? SslMode.Disable : SslMode.Require,
             ChannelBinding = options.Security.ChannelBinding == ChannelBindingMode.Require ? ChannelBinding.Require : ChannelBinding.Prefer,
             RequireAuth = options.Security.Tls == TlsMode.Disable ? "!Password" : null,
-            RootCertificate = options.Security.CaFile,
             SslCertificate = options.Security.CertificateFile,
             SslKey = options.Security.KeyFile,
             Options = sessionSettings,
@@ -75,6 +69,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             // Nothing is set in a session: resetting it is a transaction of its own.
             NoResetOnClose = true,
         }.ConnectionString);
+        builder.UseSslClientAuthenticationOptionsCallback(ssl => WireTls.Check(ssl, options, _certificates));
         if (options.Security.Password is { } password)
             builder.UsePasswordProvider(
                 _ => throw new NotSupportedException("Connections are opened asynchronously."),

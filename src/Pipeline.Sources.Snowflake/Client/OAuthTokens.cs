@@ -46,7 +46,7 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
         }
         catch (Exception e) when (e is HttpRequestException or IOException || timeout.HasPassed(e))
         {
-            throw Unanswered(timeout.HasPassed(e) ? $"it did not answer within {requestTimeout.TotalSeconds:0} s" : e.Message.TrimEnd('.'), retryAfter: null, e);
+            throw Unanswered(timeout.HasPassed(e) ? $"it did not answer within {requestTimeout.TotalSeconds:0} s" : DataFaults.Cause(e), retryAfter: null, e);
         }
     }
 

@@ -99,7 +99,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
         catch (Exception e) when (e is HttpRequestException or IOException || DataFaults.Are(e))
         {
             var wasConnected = e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
-            return new Attempt.Failed(e.Message.TrimEnd('.'), wasConnected, Exception: e);
+            return new Attempt.Failed(DataFaults.Cause(e), wasConnected, Exception: e);
         }
     }
 

@@ -13,6 +13,7 @@ internal static class GoldTableBinder
         foreach (var (name, settings) in gold.Children())
         {
             if (LakeName.FaultOfTable(name) is { } fault) gold.Report(name, fault);
+            settings.ReportTwins("sql", "tables");
             var relative = settings.String("sql");
             var file = Path.Combine(Path.GetDirectoryName(settings.LocationOf("sql").File) ?? "", relative);
             var sql = "";

@@ -20,6 +20,7 @@ internal static class SilverContractBinder
         foreach (var (name, settings) in silver.Children())
         {
             if (LakeName.FaultOfTable(name) is { } fault) silver.Report(name, fault);
+            settings.ReportTwins("from", "tables");
             bound.Add((BindTable(name, settings, bronzeTables, technical), settings));
         }
 

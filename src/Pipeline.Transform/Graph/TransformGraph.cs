@@ -70,6 +70,24 @@ public sealed class TransformGraph
     public IReadOnlyList<Field> ColumnsOf(TableId table) =>
         TrySilver(table) is { } contract ? GraphChecker.Columns(contract) : TryGold(table)?.Columns ?? [];
 
+    /// <summary>The same without what is made of the tables of some sources, and without what is made of that.</summary>
+    /// <returns>What is left, and the tables that are not of it.</returns>
+    public (TransformGraph Graph, IReadOnlyList<TableId> LeftOut) Without(IReadOnlyCollection<string> sources)
+    {
+        if (sources.Count == 0) return (this, []);
+        var gone = new HashSet<TableId>();
+        // Contracts refer to each other in any order.
+        for (var before = -1; before < gone.Count;)
+        {
+            before = gone.Count;
+            gone.UnionWith(Silver.Where(contract => sources.Contains(contract.From.Source) || contract.References.Any(reference => gone.Contains(reference.Table))).Select(contract => contract.Table));
+        }
+
+        foreach (var node in Gold.Where(node => node.Inputs.Any(gone.Contains))) gone.Add(node.Table);
+        var unportable = gone.SelectMany(UnportableOf).ToHashSet();
+        return (new TransformGraph([.. Silver.Where(contract => !gone.Contains(contract.Table))], [.. Gold.Where(node => !gone.Contains(node.Table))], [.. Unportable.Where(problem => !unportable.Contains(problem))]), [.. Tables.Where(gone.Contains)]);
+    }
+
     /// <summary>The same with every table in this process, whatever is configured.</summary>
     internal TransformGraph OnDuckDb() => new([.. Silver.Select(contract => contract with { Engine = EngineKind.Duckdb })], [.. Gold.Select(node => node with { Gold = node.Gold with { Engine = EngineKind.Duckdb } })]);
 

@@ -62,6 +62,6 @@ public sealed class CommandLineSpec
         var run = await NodeRun.OfAsync("check", "--config", "/nowhere/pipeline.conf");
 
         Assert.Equal(ExitCode.Usage, run.ExitCode);
-        Assert.Equal("/nowhere/pipeline.conf:1: there is no such file\n1 error in the configuration.\n", run.Messages);
+        Assert.Equal("/nowhere/pipeline.conf:1: there is no such file. Correct the path, or have one written: ./pipeline init\n1 error in the configuration.\n", run.Messages);
     }
 }

@@ -86,6 +86,9 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("dashboard put", ["--config", Bare], ExitCode.Failed),
         ("run", ["--config", "nowhere.conf"], ExitCode.Usage),
         ("sync", ["ftp://server", "orders"], ExitCode.Failed),
+        ("discover", ["ftp://server"], ExitCode.Failed),
+        ("init", ["--source", "ftp://server"], ExitCode.Failed),
+        ("completion", ["bash"], ExitCode.Done),
         ("demo", ["--lake", "s3://bucket/demo"], ExitCode.Failed),
     ];
 
