@@ -31,6 +31,14 @@ public static class ParquetCopy
     /// <summary>An option of COPY: without Spark's version in the footer Spark takes old dates for those of the Julian calendar.</summary>
     public const string Footer = "KV_METADATA {'org.apache.spark.version': '3.5.0'}";
 
+    /// <summary>Of a file without dictionaries: DuckDB's take one zero for the other, and one NaN for all.</summary>
+    public const string NoDictionaries = "DICTIONARY_SIZE_LIMIT 0";
+
+    /// <summary>The option that keeps the bits of floating-point numbers, as it follows others; empty where there are none.</summary>
+    public static string Exactly(IEnumerable<Field> columns) => columns.Any(column => IsInexact(column.DataType)) ? $", {NoDictionaries}" : "";
+
+    private static bool IsInexact(IArrowType type) => type is FloatType or DoubleType || (type is NestedType nested && nested.Fields.Any(field => IsInexact(field.DataType)));
+
     /// <summary>
     /// Runs <paramref name="query"/> and writes its rows, cast to <paramref name="columns"/>. The files are durable but
     /// not part of the table until committed. No rows, no files. Columns without statistics have none in the log, nor in
@@ -59,10 +67,10 @@ public static class ParquetCopy
             {query}
             )
             """;
-        var written = order.Count > 0 ? OrderedFiles(session, target, rowsToWrite, order, fileBytesMax) : session.Rows($"""
+        var written = order.Count > 0 ? OrderedFiles(session, target, rowsToWrite, columns, order, fileBytesMax) : session.Rows($"""
             COPY ({rowsToWrite})
             TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES {fileBytesMax}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
-              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', {Footer}, RETURN_STATS)
+              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', {Footer}{Exactly(columns)}, RETURN_STATS)
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
@@ -96,9 +104,9 @@ public static class ParquetCopy
     /// file is a range.
     /// </summary>
     /// <returns>What a COPY reports of each file, without its columns.</returns>
-    private static List<object?[]> OrderedFiles(DuckDbSession session, string target, string rows, IReadOnlyCollection<string> order, long fileBytesMax)
+    private static List<object?[]> OrderedFiles(DuckDbSession session, string target, string rows, IReadOnlyList<Field> columns, IReadOnlyCollection<string> order, long fileBytesMax)
     {
-        var options = $"(FORMAT parquet, COMPRESSION {session.Compression.Name()}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}', PRESERVE_ORDER true, {Footer})";
+        var options = $"(FORMAT parquet, COMPRESSION {session.Compression.Name()}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}', PRESERVE_ORDER true, {Footer}{Exactly(columns)})";
         var sorted = Path.Combine(session.ScratchDirectory, $"sorted-{Guid.NewGuid():N}.parquet");
         session.Execute($"COPY (SELECT * FROM ({rows}) AS typed ORDER BY {Sql.Names(order)}) TO {Sql.Text(sorted)} {options}");
         var (count, bytes) = (session.Count($"SELECT count(*) FROM read_parquet({Sql.Text(sorted)})"), new FileInfo(sorted).Length);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using Apache.Arrow;
 using Apache.Arrow.Types;
@@ -77,6 +78,42 @@ public sealed class BitForBitSpec : IDisposable
 
             Assert.Equal(before, RowsAsync(table).GetAwaiter().GetResult());
         }, iter: 30, threads: 1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Both_zeros_and_every_NaN_stay_what_they_are_where_a_file_has_few_values(bool isOrdered)
+    {
+        var numbers = new DoubleArray.Builder();
+        var singles = new FloatArray.Builder();
+        var ids = new Int64Array.Builder();
+        for (var i = 0; i < 1_000; i++)
+        {
+            ids.Append(i);
+            numbers.Append(Doubles[i % 4]);
+            singles.Append(Floats[i % 4]);
+        }
+
+        var schema = new Schema([Columns.GetFieldByName("id"), Columns.GetFieldByName("single"), Columns.GetFieldByName("number")], null);
+        var table = await DeltaTable.OpenOrCreateAsync(_scratch.Store(), "zeros", schema, [], TestTables.NoConfiguration, TimeProvider.System, Cancel);
+        using var batch = new RecordBatch(schema, [ids.Build(), singles.Build(), numbers.Build()], 1_000);
+        await using var writer = await table.OpenDataFileAsync(schema, new Dictionary<string, string?>(), new DataFileOptions(), Cancel);
+        writer.Write(batch);
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.BlindAppend) { Adds = [await writer.CompleteAsync(Cancel)] });
+        var before = await RowsAsync(table);
+
+        using var session = DuckDbSession.Open(Engine, Cancel);
+        var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, schema.FieldsList, [.. table.Current.Files.Select(file => file.Path)], withOrigin: false, Cancel);
+        var written = await ParquetCopy.ToFilesAsync(session, table.Store, table.Path, schema.FieldsList, $"SELECT * FROM ({rows})", isOrdered ? ["id"] : [], 128_000_000, Cancel);
+        await TestTables.CommittedAsync(table, new Transaction("WRITE", Isolation.ReadTable)
+        {
+            ReadVersion = table.Current.Version,
+            Adds = [.. written.Select(file => new AddFile(file.Name, ImmutableDictionary<string, string?>.Empty, file.Size, DateTimeOffset.UnixEpoch, DataChange: false, Stats: null))],
+            Removes = [.. table.Current.Files.Select(file => new RemoveFile(file.Path, DateTimeOffset.UnixEpoch, DataChange: false, file.PartitionValues, file.Size))],
+        });
+
+        Assert.Equal(before, await RowsAsync(table));
     }
 
     private async Task<DeltaTable> MakeAsync(string name, Random random)

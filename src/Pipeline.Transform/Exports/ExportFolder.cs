@@ -91,7 +91,7 @@ internal sealed class ExportFolder : IDisposable
         var cast = columns.Select(column => $"CAST({Sql.Name(column.Name)} AS {Sql.Type(column.DataType)}) AS {Sql.Name(column.Name)}");
         try
         {
-            _session.Execute($"COPY (SELECT {string.Join(", ", cast)} FROM ({rows}) ORDER BY ALL) TO {Sql.Text(PathOf(path))} (FORMAT parquet, COMPRESSION snappy, {ParquetCopy.Footer})");
+            _session.Execute($"COPY (SELECT {string.Join(", ", cast)} FROM ({rows}) ORDER BY ALL) TO {Sql.Text(PathOf(path))} (FORMAT parquet, COMPRESSION snappy, {ParquetCopy.Footer}{ParquetCopy.Exactly(columns)})");
             return _session.Count($"SELECT count(*) FROM read_parquet({Sql.Text(TableFiles.Literal(PathOf(path)))})");
         }
         catch (DuckDBException e)
