@@ -155,11 +155,14 @@ public static class GapAcceptance
             Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : pair.Value.IsSnapshot ? 0 : snapshot.Position(pair.Key)!.Value))],
             // Time goes on; a note of the source is of the records that are there no more.
             Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null, Last = null } : snapshot.Marks(pair.Key)))],
-            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
+            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (Behind(pair.Value, gaps.FirstOrDefault(gap => gap.Split == pair.Key)) with { Epoch = epoch }).Write()))
                 .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
             Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
         };
     }
+
+    /// <summary>Where all that came before another form is left out, the epoch that begins is the one that the form was to begin.</summary>
+    private static SplitHistory Behind(SplitHistory history, SplitGap? gap) => gap?.BeginsAt is not null && history.Form is { } form ? history with { Form = form with { IsOver = false } } : history;
 
     /// <summary>A split without a position in its epoch is read from its beginning.</summary>
     private static Transaction? ReadAgain(Snapshot snapshot, string identity)

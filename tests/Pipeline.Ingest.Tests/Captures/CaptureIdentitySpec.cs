@@ -75,7 +75,7 @@ public sealed class CaptureIdentitySpec
         await scene.AssertEqualAsync();
     }
 
-    /// <param name="isMadeBySomebodyElse">Who makes it again: whoever finds slot and publication does not know that the slot lacks changes.</param>
+    /// <param name="isMadeBySomebodyElse">Who makes it again: whoever finds slot and publication does not know that the slot lacks changes, and the server says it.</param>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -95,7 +95,9 @@ public sealed class CaptureIdentitySpec
         await scene.UntilCapturedAsync();
 
         await scene.AssertEqualAsync();
-        Assert.Equal((0, 0), (await scene.EpochOfAsync("users"), await scene.EpochOfAsync("orders")));
+        // Each once.
+        var expected = isMadeBySomebodyElse && await SaysWhatItCannotDecodeAsync(scene) ? 1 : 0;
+        Assert.Equal((expected, expected), (await scene.EpochOfAsync("users"), await scene.EpochOfAsync("orders")));
     }
 
     [Fact]
@@ -115,7 +117,7 @@ public sealed class CaptureIdentitySpec
         await scene.UntilCapturedAsync();
 
         await scene.AssertEqualAsync();
-        Assert.Equal(0, await scene.EpochOfAsync("users"));
+        Assert.Equal(await SaysWhatItCannotDecodeAsync(scene) ? 1 : 0, await scene.EpochOfAsync("users"));
     }
 
     [Fact]
@@ -206,4 +208,6 @@ public sealed class CaptureIdentitySpec
         await scene.AssertEqualAsync();
         Assert.Equal((0, 1), (await scene.EpochOfAsync("users"), await scene.EpochOfAsync("orders")));
     }
+    /// <summary>From version 18 on the server passes over it.</summary>
+    private static async Task<bool> SaysWhatItCannotDecodeAsync(CaptureScene scene) => await scene.ScalarAsync<int>("select current_setting('server_version_num')::int") < 180_000;
 }

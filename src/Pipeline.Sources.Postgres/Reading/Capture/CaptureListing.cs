@@ -24,7 +24,7 @@ internal sealed record CaptureListed(string System, long Confirmed, long End, IR
     /// <summary>What the rows of each table that is captured are; null where that does not matter: without snapshots, or where new columns are not taken.</summary>
     public IReadOnlyDictionary<string, SplitForm>? Forms { get; init; }
 
-    /// <summary>Where each table begins that was never read: behind all that its snapshot will have. Null: without snapshots, at <see cref="Confirmed"/>.</summary>
+    /// <summary>From where on the slot has all changes of those tables of which it does not from <see cref="Confirmed"/> on; null: it has, of all.</summary>
     public IReadOnlyDictionary<string, long>? Beginnings { get; init; }
 }
 
@@ -48,6 +48,9 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     private HashSet<(string Identity, SplitForm? Form, uint Relation)> _seen = [];
 
     private long _end;
+
+    /// <summary>Tables that were put into the publication when the slot was there already: the server, and where its log ended then.</summary>
+    private readonly Dictionary<string, (string System, long End)> _late = new(StringComparer.Ordinal);
 
     private volatile int _asked;
     private int _taken;
@@ -124,24 +127,24 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var asked = _asked;
             // A server that was put back ends before it, with the same tables.
             if (asked != _taken || !_seen.SetEquals(seen) || state.Slot!.End < _end) (_end, _seen, _taken) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen, asked);
-            TellLate(late);
-            var end = Math.Max(begins, _end);
-            listed = new CaptureListed(system, begins, end, identities, relations, refused)
-            {
-                Timeline = state.Slot!.Timeline, Forms = forms,
-                // The slot may have been there for long, and not everything that made the rows what they are is a change of theirs.
-                Beginnings = _options.Capture.Snapshot ? identities.Keys.ToDictionary(table => table, _ => end, StringComparer.Ordinal) : null,
-            };
+            TakeLate(late, system);
+            listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Timeline = state.Slot!.Timeline, Forms = forms, Beginnings = BeginningsOn(system, begins) };
         }
 
         await transaction.CommitAsync(cancellationToken);
         return listed;
     }
 
-    private void TellLate(IReadOnlyList<string> late)
+    /// <summary>What lies before is in the tables' snapshots; without these, it is in the stream or nowhere.</summary>
+    private void TakeLate(IReadOnlyList<string> late, string system)
     {
-        if (late.Count > 0 && _options.Capture.Snapshot) _log.PublishedLate(_options.Thing, string.Join(", ", late), _options.Capture.Publication, _options.Capture.Slot);
+        if (late.Count == 0 || !_options.Capture.Snapshot) return;
+        foreach (var table in late) _late[table] = (system, _end);
+        _log.PublishedLate(_options.Thing, string.Join(", ", late), _options.Capture.Publication, _options.Capture.Slot);
     }
+
+    private Dictionary<string, long>? BeginningsOn(string system, long begins) => _late.Count == 0 ? null
+        : _late.Where(pair => pair.Value.System == system).ToDictionary(pair => pair.Key, pair => Math.Max(begins, pair.Value.End), StringComparer.Ordinal);
 
     /// <summary>The tables that can be captured, and why the others cannot: one bad table keeps no other.</summary>
     private async ValueTask<(IReadOnlyDictionary<string, PostgresTable> Tables, IReadOnlyDictionary<string, PipelineException> Refused)> JudgeAsync(NpgsqlConnection connection, PublicationState? publication,
