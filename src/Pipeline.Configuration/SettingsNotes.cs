@@ -16,7 +16,10 @@ public sealed class SettingsNotes
     public List<AskedSetting> Asked { get; } = [];
 
     /// <summary>The paths of those that are secrets, or references to some.</summary>
-    public HashSet<string> Secrets { get; } = new(StringComparer.Ordinal);
+    public HashSet<string> Secrets { get; private init; } = new(StringComparer.Ordinal);
+
+    /// <summary>Notes of which these keep the secrets alone.</summary>
+    public SettingsNotes OfSecretsOnly() => new() { Secrets = Secrets };
 }
 
 /// <summary>A setting that somebody should know of, as one that is written under the name that it had in the release before.</summary>

@@ -222,8 +222,8 @@ public sealed class SettingsReader
     /// <summary>The nearest of <paramref name="names"/> as <c>. Did you mean 'x'?</c>, or nothing.</summary>
     public static string Nearest(string wrong, IEnumerable<string> names) => ConfigUnits.Nearest(wrong, names);
 
-    /// <summary>The same section, of which nothing is told: neither what is wrong with it nor that it was read.</summary>
-    public SettingsReader Silently() => new(_section, Path, _form, [], new SettingsNotes());
+    /// <summary>The same section, of which nothing is told: neither what is wrong with it nor that it was read. What is secret in it stays so.</summary>
+    public SettingsReader Silently() => new(_section, Path, _form, [], Notes.OfSecretsOnly());
 
     /// <summary>Reports every setting that nobody asked for, and notes those that have no value since nobody has set their variable.</summary>
     public void Complete()

@@ -131,6 +131,7 @@ public sealed partial class SecretCanarySpec(HealthySources sources) : IAsyncDis
               poll-interval = 100ms, commit-lag = 0s, watch-transactions = true
               tables { orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] } }
             }
+            old { enabled = false, type = postgres, host = "127.0.0.1", database = shop, security { username = reader, password = "{{Canary("left-out")}}" }, tables {} }
             events {
               type = kafka, bootstrap = "{{gateway.Bootstrap}}", commit-group-offsets = false, tables.clicks { format = json }
               security { protocol = sasl-plaintext, username = pipeline, password = "secret:aws:pipeline/{{name}}/kafka#password" }
