@@ -38,7 +38,8 @@ public sealed record CertificateFlaw(CertificateCheck Check, string Words)
         if (status.Exists(one => one.Status is X509ChainStatusFlags.UntrustedRoot or X509ChainStatusFlags.PartialChain or X509ChainStatusFlags.NotSignatureValid) || (chain is null && errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors)))
             flaws.Add((CertificateCheck.Authority, own.Issuer == own.Subject ? "is signed by itself alone, and not trusted here" : "is of an authority that is not trusted here"));
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)) flaws.Add((CertificateCheck.Name, $"is not for {host}"));
-        if (flaws.Count == 0) flaws.Add((CertificateCheck.Authority, $"is refused: {string.Join(", ", status.Select(one => one.StatusInformation.Trim().TrimEnd('.')).Distinct(StringComparer.Ordinal))}"));
+        var told = status.Select(one => one.StatusInformation.Trim().TrimEnd('.')).Distinct(StringComparer.Ordinal).ToList();
+        if (flaws.Count == 0) flaws.Add((CertificateCheck.Authority, told.Count > 0 ? $"is refused: {string.Join(", ", told)}" : "is refused"));
         return new CertificateFlaw(flaws[0].Check, $"its certificate, for {NamesOf(own)} by {own.Issuer}, {string.Join(" and ", flaws.Select(flaw => flaw.Words))}");
     }
 

@@ -78,9 +78,23 @@ public sealed class KnownCertificatesSpec
     {
         using var certificate = X509Certificate2.CreateFromPem(Pem(days: 10));
 
-        Assert.Equal(isBelieved, _known.Seeing("source/app/server")(this, certificate, chain: null, errors));
-        Assert.Equal(!isBelieved, _known.Seeing("source/app/server", (_, _, _, _) => !isBelieved)(this, certificate, chain: null, errors));
+        Assert.Equal(isBelieved, IsBelieved(_known.Seeing("source/app/server")));
+        Assert.Equal(!isBelieved, IsBelieved(_known.Seeing("source/app/server", (_, _, _, _) => !isBelieved)));
         Assert.Equal([("source/app/server", From.AddDays(10))], _known.All);
+
+        // One that is not believed is told with its names.
+        bool IsBelieved(System.Net.Security.RemoteCertificateValidationCallback check)
+        {
+            try
+            {
+                return check(this, certificate, chain: null, errors);
+            }
+            catch (CertificateRefusedException refused)
+            {
+                Assert.StartsWith("its certificate, for test by CN=test, is ", refused.Message, StringComparison.Ordinal);
+                return false;
+            }
+        }
     }
 
     private static string Pem(int days)

@@ -88,7 +88,8 @@ internal sealed class BrokerCertificates(string source, KafkaSourceOptions optio
             return await IsSoAsync(cancel => PortTrial.SpeaksPlainTextAsync(host, port, cancel), cancellationToken)
                 ? new PipelineException(FaultKind.NotAuthorised, thing, $"{broker} speaks plain text, and security.protocol says TLS", "Write security.protocol = plaintext (with a user: sasl-plaintext), or name in bootstrap a port that speaks TLS.", inner) : null;
         return !answers && !cancellationToken.IsCancellationRequested && options.Security is { CertificateFile: null, CertificatePem: null }
-            ? new PipelineException(FaultKind.NotAuthorised, thing, $"{broker} ends a connection as soon as it is encrypted, as one does that wants a certificate of ours", "Show one: security.certificate-file and security.key-file. Else see the brokers' logs.", inner) : null;
+            // So does a balancer that has no broker behind it: it is tried again.
+            ? new PipelineException(FaultKind.Unreachable, thing, $"{broker} ends a connection as soon as it is encrypted, as one does that wants a certificate of ours", "Show one: security.certificate-file and security.key-file. Else see the brokers' logs.", inner) : null;
     }
 
     private static async ValueTask<bool> IsSoAsync(Func<CancellationToken, ValueTask<bool>> trial, CancellationToken cancellationToken)
