@@ -41,6 +41,19 @@ public sealed class WorkerOutagesSpec : WorkerScene, IDisposable
     }
 
     [Fact]
+    public void What_a_worker_has_met_is_of_the_reading_that_goes_on()
+    {
+        GivenReads();
+        WorkerEvent[] Failing(long epoch) =>
+            [new WorkerEvent.LocateFailed(epoch, Outage), new WorkerEvent.PositionsFailed(epoch, Outage), new WorkerEvent.AcknowledgeFailed(epoch, Outage), new WorkerEvent.GraphEnded(epoch, Outage)];
+
+        Assert.All(Failing(State.Epoch), failed => Assert.Equal(Outage, WorkerOutages.FaultOf(failed, State)));
+        Assert.All(Failing(State.Epoch - 1), failed => Assert.Null(WorkerOutages.FaultOf(failed, State)));
+        Assert.Null(WorkerOutages.FaultOf(new WorkerEvent.GraphEnded(State.Epoch, Fault: null), State));
+        Assert.Null(WorkerOutages.FaultOf(new WorkerEvent.Located(State.Epoch, [Single]), State));
+    }
+
+    [Fact]
     public void A_worker_that_starts_over_asks_from_then_on()
     {
         GivenReads();

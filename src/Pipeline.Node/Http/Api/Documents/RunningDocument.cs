@@ -50,7 +50,7 @@ internal sealed record WorkItem(TableId Table, string State, DateTimeOffset Sinc
     }
 }
 
-/// <param name="Cause"><c>wish</c>, <c>mend</c>, <c>away</c>, <c>input</c>, <c>schedule</c>, <c>turn</c>.</param>
+/// <param name="Cause"><c>wish</c>, <c>mend</c>, <c>away</c>, <c>input</c>, <c>schedule</c>, <c>turn</c>, <c>configuration</c>.</param>
 /// <param name="Thing">What is waited for: a source, a server, a table; of a wish what it is about, of a schedule its times.</param>
 /// <param name="Why">What is wrong with it, or what an operator said; null: nothing more is known.</param>
 internal sealed record WaitItem(string Cause, string Thing, string? Why);
