@@ -31,6 +31,9 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     /// <summary>Orders about different tables at a time: a rebuild takes its share of the node's memory.</summary>
     private const int OrdersMax = 2;
 
+    /// <summary>How long after its end an order is said to nodes that are heard of for the first time: to one that has moved all are such.</summary>
+    private static readonly TimeSpan SaidAgainFor = TimeSpan.FromMinutes(5);
+
     /// <summary>Tables that a line of the log names.</summary>
     private const int ToldMax = 10;
 
@@ -145,9 +148,8 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         (_state, _isKnown) = (state, true);
         foreach (var id in _unrecorded.Keys.Where(state.Knows).ToList()) _unrecorded.Remove(id);
         if (isFirst || before.Number != state.Number || before.Identity != state.Identity) Push();
-        if (!isFirst)
-            foreach (var order in state.Orders.Where(order => order is { Kind: OrderKind.AcceptGap, Outcome: OrderOutcome.Done } && before.Orders.All(known => known.Id != order.Id || known.DoneAt is null)))
-                Broadcast(new LookAgainAt(order.Target.Table!));
+        foreach (var order in state.Orders.Where(order => order.Outcome == OrderOutcome.Done && (IsFresh(order) || (!isFirst && order.Kind == OrderKind.AcceptGap)) && before.Orders.All(known => known.Id != order.Id || known.DoneAt is null)))
+            if (WordOf(order) is { } word) Broadcast(word);
         RecordAll();
         foreach (var order in state.Waiting) Begin(order);
         foreach (var wish in state.Wishes.Where(wish => wish.Kind == WishKind.Schedule && !HeldWishes.Of(Wanted).Has(wish.Target.Table!))) Follow(wish);
@@ -187,11 +189,8 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         {
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: { Outcome: OrderOutcome.Done } }:
                 _log.Info("Order {Kind} of {Target} by {Who} is done: {Why}", ControlWords.Of(order.Kind), order.Target, order.Who, order.Why);
-                // Its workers begin anew in the epoch that stands there now.
-                if (order.Kind is OrderKind.Restart or OrderKind.Backfill) Broadcast(new RestartWork(order.Id, order.Target, order.At));
-                if (order.Kind == OrderKind.Leave) Broadcast(new LeaveWork(order.Id, order.Target.Name, order.At));
+                if (WordOf(order) is { } word) Broadcast(word);
                 if (order.Kind == OrderKind.Down && MemberOf(order.Target.Name) is { } gone) _cluster.Down(gone.Address);
-                if (order.Kind == OrderKind.AcceptGap) Broadcast(new LookAgainAt(order.Target.Table!));
                 break;
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: var (outcome, detail) }:
                 _log.Warning("Order {Kind} of {Target} by {Who} is {Outcome}: {Detail}", ControlWords.Of(order.Kind), order.Target, order.Who, ControlWords.Of(outcome), detail);
@@ -203,6 +202,19 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
 
         Look();
     }
+
+    /// <summary>What nodes have to do of an order that is done; null: nothing. Said twice it is done once.</summary>
+    private static object? WordOf(Order order) => order.Kind switch
+    {
+        // Of a backfill: its workers begin anew in the epoch that stands there now.
+        OrderKind.Restart or OrderKind.Backfill => new RestartWork(order.Id, order.Target, order.At),
+        OrderKind.Leave => new LeaveWork(order.Id, order.Target.Name, order.At),
+        OrderKind.AcceptGap => new LookAgainAt(order.Target.Table!),
+        _ => null,
+    };
+
+    /// <summary>Whether a node may have missed what it has to do of it.</summary>
+    private bool IsFresh(Order order) => order.DoneAt is { } done && _setup.Time.GetUtcNow().Since(done) < SaidAgainFor;
 
     /// <summary>What may pass is begun again with the next look, not at once; what people have to mend ends the order.</summary>
     private void OnOrderFailed(Order order, Fault fault)
@@ -272,7 +284,10 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         if (_configurations.Hear(report) || !_compared.Contains(report.Facts.Node)) Compare();
         // One that may still read the lake waits for it: the node goes on as it does.
         if (_isKnown || _away is not null) Sender.Tell(Desired());
-        if (isNew) RecordAll();
+        if (!isNew) return;
+        foreach (var order in _state.Orders.Where(order => order.Outcome == OrderOutcome.Done && IsFresh(order)).Concat(_restarted.Values))
+            if (WordOf(order) is { } word) Sender.Tell(word);
+        RecordAll();
     }
 
     /// <summary>What a node acts by was said by the singleton before: one that cannot read the lake goes on from it.</summary>

@@ -43,6 +43,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
     private DesiredWork? _desired;
     private int _sent;
     private int _unanswered;
+    private bool _isToldAnew;
 
     public ControlNodeActor(ControlNodeSetup setup)
     {
@@ -76,7 +77,8 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 
     private void Report(IngestStatus ingest)
     {
-        if (_sent++ % ReportsPerWhole == 0) _said.Clear();
+        if (_sent++ % ReportsPerWhole == 0 || _isToldAnew) _said.Clear();
+        _isToldAnew = false;
         var now = _reports.Of(ingest, _setup.Board, _setup.Standing);
         var news = now.Values.Where(table => !_said.TryGetValue(table.Table, out var said) || !said.IsSameAs(table)).ToArray();
         TableId[] gone = [.. _said.Keys.Where(table => !now.ContainsKey(table))];
@@ -108,7 +110,8 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
     private void OnDesired(DesiredWork desired)
     {
         if (!Context.IsFromCluster(_log, desired, "what operators want")) return;
-        if (desired.Singleton != _desired?.Singleton) _said.Clear();
+        // What is worked on here is known until then: an order about a source may come with it.
+        if (desired.Singleton != _desired?.Singleton) _isToldAnew = true;
         // One that has moved does not know every node yet: what was said before holds.
         if (desired.Unlike is null) desired = desired with { Unlike = _desired?.Unlike };
         _desired = desired;
@@ -120,9 +123,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 
     private void OnRestart(RestartWork restart)
     {
-        if (!Context.IsFromCluster(_log, restart, restart.Target) || restart.At <= _setup.Facts.StartedAt || _heard.Contains(restart.OrderId)) return;
-        _heard.Enqueue(restart.OrderId);
-        if (_heard.Count > HeardMax) _heard.Dequeue();
+        if (!Context.IsFromCluster(_log, restart, restart.Target) || !IsNews(restart.OrderId, restart.At)) return;
         switch (restart.Target.Kind)
         {
             case ControlTargetKind.Table:
@@ -138,9 +139,18 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         }
     }
 
+    /// <summary>An order is said again by a singleton that has moved; one that was given before this node started was about another.</summary>
+    private bool IsNews(string orderId, DateTimeOffset at)
+    {
+        if (at <= _setup.Facts.StartedAt || _heard.Contains(orderId)) return false;
+        _heard.Enqueue(orderId);
+        if (_heard.Count > HeardMax) _heard.Dequeue();
+        return true;
+    }
+
     private void OnLeave(LeaveWork leave)
     {
-        if (!Context.IsFromCluster(_log, leave, leave.Node) || leave.Node != _setup.Facts.Node || leave.At <= _setup.Facts.StartedAt) return;
+        if (!Context.IsFromCluster(_log, leave, leave.Node) || leave.Node != _setup.Facts.Node || !IsNews(leave.OrderId, leave.At)) return;
         _log.Warning("This node leaves the cluster and ends: an operator wants it");
         _setup.Leave();
     }

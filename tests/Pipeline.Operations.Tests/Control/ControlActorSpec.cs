@@ -17,12 +17,13 @@ public sealed class ControlActorSpec : IDisposable
         """;
 
     private static readonly TableId Users = TableId.Silver("users");
+    private static readonly TableId Bronze = TableId.Bronze("app", "users");
 
     private readonly ActorSystem _system = ActorSystem.Create("control", Settings);
     private readonly Lake _lake = new(new MemoryStore(), TimeProvider.System);
     private readonly LakeControl _control;
 
-    public ControlActorSpec() => _control = new LakeControl(_lake, new ControlScope([Users], []), (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), TimeProvider.System);
+    public ControlActorSpec() => _control = new LakeControl(_lake, new ControlScope([Users, Bronze], []), (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), TimeProvider.System);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -60,11 +61,7 @@ public sealed class ControlActorSpec : IDisposable
     public async Task A_node_waits_for_those_that_have_not_told_their_tables_but_not_for_one_that_reports_to_nobody()
     {
         var time = new HeldClock(DateTimeOffset.UnixEpoch) { AutoAdvanceAmount = TimeSpan.Zero };
-        var cluster = Akka.Cluster.Cluster.Get(_system);
-        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.RegisterOnMemberUp(() => up.TrySetResult());
-        await cluster.JoinAsync(cluster.SelfAddress, Cancel);
-        await up.Task.WaitAsync(Cancel);
+        await JoinAsync();
         using var events = new EventRecord(_lake, time);
         var work = new AwayWork();
         var singleton = _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, time), new ScheduleWatch(_lake, work, time, (_, _) => { }), events, "here:1", OutageWatch.Silent(time), time)));
@@ -79,6 +76,63 @@ public sealed class ControlActorSpec : IDisposable
 
         Assert.Equal((null, 0), (before.Unlike, before.Compared!.Length));
         Assert.Equal(["b:1"], after.Compared!);
+    }
+
+    [Theory]
+    [InlineData(ControlVerb.Restart, false)]
+    [InlineData(ControlVerb.Restart, true)]
+    [InlineData(ControlVerb.Leave, false)]
+    [InlineData(ControlVerb.Leave, true)]
+    public async Task An_order_that_ended_before_a_node_was_heard_of_is_said_to_it(ControlVerb verb, bool hasMoved)
+    {
+        var self = await JoinAsync();
+        await ApplyAsync(verb, verb == ControlVerb.Leave ? ControlTarget.Node(self) : ControlTarget.Of(Bronze));
+        using var events = new EventRecord(_lake, TimeProvider.System);
+        var singleton = Singleton(events);
+        while ((await _control.StateAsync(Cancel)).Waiting.Any()) await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+        if (hasMoved)
+        {
+            await singleton.GracefulStop(TimeSpan.FromMinutes(1));
+            singleton = Singleton(events);
+        }
+
+        var heard = Channel.CreateUnbounded<object>();
+        singleton.Tell(ReportOf(self, DateTimeOffset.UnixEpoch), _system.ActorOf(Props.Create(() => new Ear(heard.Writer))));
+
+        object word;
+        do word = await heard.Reader.ReadAsync(Cancel);
+        while (word is DesiredWork);
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Orders);
+        Assert.Equal(verb == ControlVerb.Leave ? (object)new LeaveWork(order.Id, self, order.At) : new RestartWork(order.Id, order.Target, order.At), word);
+    }
+
+    /// <summary>The name of this process's node, which is up.</summary>
+    private async Task<string> JoinAsync()
+    {
+        var cluster = Akka.Cluster.Cluster.Get(_system);
+        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        cluster.RegisterOnMemberUp(() => up.TrySetResult());
+        await cluster.JoinAsync(cluster.SelfAddress, Cancel);
+        await up.Task.WaitAsync(Cancel);
+        while (cluster.SelfMember.Status != Akka.Cluster.MemberStatus.Up) await Task.Yield();
+        return NodeNames.Of(cluster.SelfAddress);
+    }
+
+    private async Task ApplyAsync(ControlVerb verb, ControlTarget target) =>
+        Assert.IsType<Applied.Recorded>(await _control.ApplyAsync((await _control.PlanAsync(new ControlCommand(verb, target), Cancel)).Id, "anna", "to see", Cancel));
+
+    private IActorRef Singleton(EventRecord events)
+    {
+        var work = new AwayWork();
+        return _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, TimeProvider.System), new ScheduleWatch(_lake, work, TimeProvider.System, (_, _) => { }), events, "here:1",
+            OutageWatch.Silent(TimeProvider.System), TimeProvider.System)));
+    }
+
+    private static NodeReport ReportOf(string node, DateTimeOffset startedAt) => new(new NodeFacts(node, "1", "1.0.0", startedAt, ["ingest"], "x"), By: null, IsHeld: false, 0, [], []);
+
+    private sealed class Ear : ReceiveActor
+    {
+        public Ear(ChannelWriter<object> heard) => ReceiveAny(message => heard.TryWrite(message));
     }
 
     private sealed class AwayWork : IOrderWork

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using Akka.Actor;
 using Pipeline.Core;
@@ -58,6 +59,28 @@ public sealed class ControlNodeActorSpec : IDisposable
         Assert.False(_holds.Has(Users));
     }
 
+    [Fact]
+    public async Task What_a_singleton_that_has_moved_says_again_of_a_source_is_done_of_all_its_tables_and_once()
+    {
+        var monitor = Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+        await FirstAsync<NodeReport>(report => report.Tables.Any(table => table.Table == Users));
+        var singleton = _system.ActorOf(Props.Create(() => new Listener(_heard.Writer)));
+        var (first, second) = (new RestartWork("o1", ControlTarget.Source("app"), DateTimeOffset.UnixEpoch.AddHours(1)), new RestartWork("o2", ControlTarget.Source("app"), DateTimeOffset.UnixEpoch.AddHours(2)));
+
+        monitor.Tell(new DesiredWork("s", 1, [], [], [], [], []), singleton);
+        foreach (var order in (RestartWork[])[first, first, second]) monitor.Tell(order, singleton);
+        monitor.Tell(new LookAgainAt(Users), singleton);
+
+        var done = 0;
+        while (await FirstAsync<object>(message => message is RestartIngest or ResumeIngest) is RestartIngest { Table: var table })
+        {
+            Assert.Equal(Users, table);
+            done++;
+        }
+
+        Assert.Equal(2, done);
+    }
+
     private IActorRef Monitor(IActorRef listener)
     {
         var facts = new NodeFacts("here:1", "1", "1.0.0", DateTimeOffset.UnixEpoch, ["ingest"], "x") { Tables = 1 };
@@ -84,7 +107,7 @@ public sealed class ControlNodeActorSpec : IDisposable
     {
         public Listener(ChannelWriter<object> heard) => ReceiveAny(message =>
         {
-            if (message is GetIngestStatus) Sender.Tell(new IngestStatus([], 0));
+            if (message is GetIngestStatus) Sender.Tell(new IngestStatus([new Pipeline.Ingest.TableStatus(Users, IngestState.Running, 0, 0, -1, LastFault: null, ImmutableDictionary<SplitId, long>.Empty, NewestEventAt: null, LastCommitAt: null)], 0));
             else heard.TryWrite(message);
         });
     }
