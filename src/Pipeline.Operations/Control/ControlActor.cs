@@ -160,8 +160,10 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         if (_running.ContainsKey(order.Id) || _running.ContainsValue(order.Target) || _running.Count >= OrdersMax) return;
         // It would run when it is resumed, whenever that is.
         if (order is { Kind: OrderKind.Trigger, Target.Table: { } held } && HeldWishes.Of(Wanted).Has(held)) return;
+        if (order.Kind == OrderKind.Down && MayBeAnother(order.Target.Name)) return;
         _running[order.Id] = order.Target;
-        _ = Background.RunAsync(cancel => order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? OfNodesAsync(order, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
+        var refused = order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? RefusalOf(order) : null;
+        _ = Background.RunAsync(cancel => order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? OfNodesAsync(order, refused, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
     }
 
     private async ValueTask<(OrderOutcome Outcome, string? Detail)> RunAsync(Order order, CancellationToken cancellationToken)
@@ -172,12 +174,31 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>Recorded as done before it is: the node that starts again may be this one, and would find it waiting each time.</summary>
-    private async ValueTask<(OrderOutcome Outcome, string? Detail)> OfNodesAsync(Order order, CancellationToken cancellationToken)
+    private async ValueTask<(OrderOutcome Outcome, string? Detail)> OfNodesAsync(Order order, string? refused, CancellationToken cancellationToken)
     {
-        var (outcome, detail) = order.Target.Kind == ControlTargetKind.Node && MemberOf(order.Target.Name) is null ? (OrderOutcome.Refused, "no node of the cluster is called so") : (OrderOutcome.Done, (string?)null);
-        await _setup.Control.EndAsync(order, outcome, detail, _setup.Node, cancellationToken);
-        return (outcome, detail);
+        var outcome = refused is null ? OrderOutcome.Done : OrderOutcome.Refused;
+        await _setup.Control.EndAsync(order, outcome, refused, _setup.Node, cancellationToken);
+        return (outcome, refused);
     }
+
+    /// <summary>Why nothing is done of an order of nodes, for people; null: it is done.</summary>
+    private string? RefusalOf(Order order) => order.Target.Kind != ControlTargetKind.Node ? null
+        : MemberOf(order.Target.Name) is null ? "no node of the cluster is called so"
+        : order.Kind != OrderKind.Restart && IsAnother(order) ? "the node that is called so now has started since it was given"
+        : null;
+
+    private bool IsAnother(Order order) => FactsOf(order.Target.Name) is { } facts && facts.StartedAt > order.At;
+
+    /// <summary>When it started is not known yet: one that answers its neighbours says so within seconds.</summary>
+    private bool MayBeAnother(string node)
+    {
+        if (FactsOf(node) is not null || MemberOf(node) is not { } member || _cluster.State.Unreachable.Contains(member)) return false;
+        var now = _setup.Time.GetUtcNow();
+        _seen.TryAdd(member.UniqueAddress, now);
+        return now.Since(_seen[member.UniqueAddress]) < SilentMax;
+    }
+
+    private NodeFacts? FactsOf(string node) => _view.Lines.FirstOrDefault(line => line.Facts.Node == node)?.Facts;
 
     private Member? MemberOf(string node) => _cluster.State.Members.FirstOrDefault(member => NodeNames.Of(member.Address) == node);
 
@@ -190,7 +211,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: { Outcome: OrderOutcome.Done } }:
                 _log.Info("Order {Kind} of {Target} by {Who} is done: {Why}", ControlWords.Of(order.Kind), order.Target, order.Who, order.Why);
                 if (WordOf(order) is { } word) Broadcast(word);
-                if (order.Kind == OrderKind.Down && MemberOf(order.Target.Name) is { } gone) _cluster.Down(gone.Address);
+                if (order.Kind == OrderKind.Down && !IsAnother(order) && MemberOf(order.Target.Name) is { } gone) _cluster.Down(gone.Address);
                 break;
             case Outcome<(OrderOutcome Outcome, string? Detail)>.Done { Value: var (outcome, detail) }:
                 _log.Warning("Order {Kind} of {Target} by {Who} is {Outcome}: {Detail}", ControlWords.Of(order.Kind), order.Target, order.Who, ControlWords.Of(outcome), detail);

@@ -106,6 +106,27 @@ public sealed class ControlActorSpec : IDisposable
         Assert.Equal(verb == ControlVerb.Leave ? (object)new LeaveWork(order.Id, self, order.At) : new RestartWork(order.Id, order.Target, order.At), word);
     }
 
+    [Theory]
+    [InlineData(ControlVerb.Down)]
+    [InlineData(ControlVerb.Leave)]
+    public async Task A_node_that_has_started_since_an_order_about_its_address_is_left_in_peace(ControlVerb verb)
+    {
+        var self = await JoinAsync();
+        using var events = new EventRecord(_lake, TimeProvider.System);
+        // One that has just begun does not know yet when the node has started.
+        if (verb == ControlVerb.Down) await ApplyAsync(verb, ControlTarget.Node(self));
+        var singleton = Singleton(events, new HeldClock(DateTimeOffset.UnixEpoch) { AutoAdvanceAmount = TimeSpan.Zero });
+
+        await singleton.Ask<DesiredWork>(ReportOf(self, TimeProvider.System.GetUtcNow().AddHours(1)), Cancel);
+        if (verb == ControlVerb.Leave) await ApplyAsync(verb, ControlTarget.Node(self));
+        singleton.Tell(new ControlRecorded(), _system.ActorOf(Props.Empty));
+        while ((await _control.StateAsync(Cancel)).Waiting.Any()) await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Orders);
+        Assert.Equal((OrderOutcome.Refused, "the node that is called so now has started since it was given"), (order.Outcome, order.Detail));
+        Assert.Equal(Akka.Cluster.MemberStatus.Up, Akka.Cluster.Cluster.Get(_system).SelfMember.Status);
+    }
+
     /// <summary>The name of this process's node, which is up.</summary>
     private async Task<string> JoinAsync()
     {
@@ -121,11 +142,10 @@ public sealed class ControlActorSpec : IDisposable
     private async Task ApplyAsync(ControlVerb verb, ControlTarget target) =>
         Assert.IsType<Applied.Recorded>(await _control.ApplyAsync((await _control.PlanAsync(new ControlCommand(verb, target), Cancel)).Id, "anna", "to see", Cancel));
 
-    private IActorRef Singleton(EventRecord events)
+    private IActorRef Singleton(EventRecord events, TimeProvider? clock = null)
     {
-        var work = new AwayWork();
-        return _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, TimeProvider.System), new ScheduleWatch(_lake, work, TimeProvider.System, (_, _) => { }), events, "here:1",
-            OutageWatch.Silent(TimeProvider.System), TimeProvider.System)));
+        var (work, time) = (new AwayWork(), clock ?? TimeProvider.System);
+        return _system.ActorOf(ControlActor.Props(new ControlSetup(_control, new OrderRunner(_lake, work, time), new ScheduleWatch(_lake, work, time, (_, _) => { }), events, "here:1", OutageWatch.Silent(time), time)));
     }
 
     private static NodeReport ReportOf(string node, DateTimeOffset startedAt) => new(new NodeFacts(node, "1", "1.0.0", startedAt, ["ingest"], "x"), By: null, IsHeld: false, 0, [], []);
