@@ -12,7 +12,11 @@ namespace Pipeline.Operations.Control;
 /// <param name="findGaps">What a table and its source do not have in common.</param>
 public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, CancellationToken, Task<IReadOnlyList<SplitGap>>> findGaps, TimeProvider time) : IPipelineControl, IDisposable
 {
+    /// <summary>For what can act without the lake: it does not wait for it as long as others do.</summary>
     private static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(10);
+
+    /// <summary>For what has to be recorded: whoever asks again meanwhile waits behind it.</summary>
+    private static readonly TimeSpan RecordMax = TimeSpan.FromSeconds(60);
 
     private readonly ControlTable _table = new(lake, time);
 
@@ -30,12 +34,12 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         var id = NewId();
         try
         {
-            var (state, aim, changes) = await SoonAsync(command.Verb, async cancel =>
+            var (state, aim, changes) = await SoonAsync(ActsUnrecorded(command.Verb) ? AnswerMax : Timeout.InfiniteTimeSpan, async cancel =>
             {
                 var now = await StateAsync(cancel);
                 var (aimed, changed) = await LookAsync(command, now, cancel);
                 return (now, aimed, changed);
-            }, cancellationToken);
+            }, "Look whether it is there and what it is busy with.", cancellationToken);
             return new Planned(new ControlPlan(id, command, StandingOf(command, state), aim).Write(), command, changes, IsRecordable: true);
         }
         catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(command.Verb))
@@ -55,7 +59,8 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         try
         {
             var at = Now();
-            return await SoonAsync(plan.Command.Verb, cancel => _table.AppendAsync((state, inner) => DecideAsync(plan, state, who, why, at, inner), cancel), cancellationToken);
+            return await SoonAsync(ActsUnrecorded(plan.Command.Verb) ? AnswerMax : RecordMax, cancel => _table.AppendAsync((state, inner) => DecideAsync(plan, state, who, why, at, inner), cancel),
+                "It is not known whether this was recorded. Look whether the lake is there, and apply the same id again: what is recorded is not done twice.", cancellationToken);
         }
         catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(plan.Command.Verb))
         {
@@ -100,11 +105,10 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     internal Task EndAsync(Order order, OrderOutcome outcome, string? detail, string who, CancellationToken cancellationToken) => _table.AppendAsync((state, _) =>
         ValueTask.FromResult((true, state.Waiting.Any(waiting => waiting.Id == order.Id) ? ControlEntry.Of(state.Number + 1, new OrderEnd(order.Id, outcome, detail, who, Now()), order.Target) : null)), cancellationToken);
 
-    /// <summary>What can act without the lake does not wait for it as long as others do. What was written all the same has the id of what acts.</summary>
-    private async Task<T> SoonAsync<T>(ControlVerb verb, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>What was written all the same has the id of what was asked for.</summary>
+    private async Task<T> SoonAsync<T>(TimeSpan max, Func<CancellationToken, Task<T>> work, string nextStep, CancellationToken cancellationToken)
     {
-        if (!ActsUnrecorded(verb)) return await work(cancellationToken);
-        using var limit = new CancellationTokenSource(AnswerMax, time);
+        using var limit = new CancellationTokenSource(max, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
@@ -112,7 +116,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         }
         catch (OperationCanceledException e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new PipelineException(FaultKind.Unreachable, $"Lake {lake.Store.Location}", $"it has not answered within {AnswerMax.TotalSeconds} s", "Look whether it is there and what it is busy with.", e);
+            throw new PipelineException(FaultKind.Unreachable, $"Lake {lake.Store.Location}", $"it has not answered within {max.TotalSeconds} s", nextStep, e);
         }
     }
 

@@ -2,6 +2,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Storage;
+using Pipeline.Delta.Tests.Storage;
 using Pipeline.Ingest.Tests;
 using Pipeline.Operations.Control;
 using Pipeline.Testing;
@@ -160,6 +161,28 @@ public sealed class LakeControlSpec : IDisposable
         Assert.IsType<Applied.Recorded>(await _control.ApplyAsync(plan.Id, "anna", "the bucket burns", Cancel));
     }
 
+    [Fact]
+    public async Task A_lake_that_does_not_answer_is_waited_for_a_minute_and_the_same_plan_is_recorded_when_it_does()
+    {
+        var silent = new SilentStore(new MemoryStore());
+        using var control = new LakeControl(new Lake(silent, _time), Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time);
+        var plan = await control.PlanAsync(Command(ControlVerb.Trigger, "silver/users"), Cancel);
+        silent.IsSilent = true;
+
+        var applying = control.ApplyAsync(plan.Id, "anna", "now", Cancel);
+        await silent.Asked.WaitAsync(Cancel);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.False(applying.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => applying);
+        Assert.Equal((FaultKind.Unreachable, "it has not answered within 60 s"), (fault.Kind, fault.Cause));
+        Assert.Contains("not known whether this was recorded", fault.NextStep, StringComparison.Ordinal);
+        silent.IsSilent = false;
+        Assert.IsType<Applied.Recorded>(await control.ApplyAsync(plan.Id, "anna", "now", Cancel));
+        Assert.Single((await control.StateAsync(Cancel)).Waiting);
+    }
+
     [Theory]
     [InlineData(ControlVerb.Pause, "silver/user", "silver/users")]
     [InlineData(ControlVerb.Pause, "ap", "app")]
@@ -239,5 +262,26 @@ public sealed class LakeControlSpec : IDisposable
         var schema = new Apache.Arrow.Schema([new Apache.Arrow.Field("id", Apache.Arrow.Types.Int64Type.Default, nullable: true)], null);
         var table = await _lake.OpenOrCreateAsync(Users, schema, [], System.Collections.Immutable.ImmutableDictionary<string, string>.Empty, Cancel);
         Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("MERGE", Isolation.BlindAppend) { Moves = [new TxnMove("run", run == 1 ? null : run - 1, run)] }, Cancel));
+    }
+
+    /// <summary>It answers what is asked of it, and for a while nobody who writes.</summary>
+    private sealed class SilentStore(IObjectStore inner) : StoreDecorator(inner)
+    {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsSilent { get; set; }
+
+        public Task Asked => _asked.Task;
+
+        public override async ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            if (IsSilent)
+            {
+                _asked.TrySetResult();
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            }
+
+            return await Inner.PutIfAbsentAsync(path, content, cancellationToken);
+        }
     }
 }

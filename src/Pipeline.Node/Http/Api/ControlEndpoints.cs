@@ -55,10 +55,23 @@ internal static class ControlEndpoints
             return;
         }
 
-        // Who asked may go: what was begun is recorded, or is not.
-        var applied = await call.Node.Control.ApplyAsync(request.Id, WhoOf(call.Caller!), request.Reason, CancellationToken.None);
+        var applied = await AppliedAsync(call, request);
         if (applied is Applied.Refused { Reason: var reason, Fault: var fault }) await new ApiProblem(StatusOf(reason), ApiCodes.Of(reason), fault.Thing, fault.Cause, fault.NextStep).WriteAsync(call.Http);
         else await ApiAnswer.WriteAsync(call.Http, AppliedDocument.Of(applied));
+    }
+
+    /// <summary>Who asked may go: what was begun is recorded, or is not. The node waits for it no longer when it ends.</summary>
+    private static async Task<Applied> AppliedAsync(ApiCall call, ApplyRequest request)
+    {
+        var ended = call.Node.Events.Ended;
+        try
+        {
+            return await call.Node.Control.ApplyAsync(request.Id, WhoOf(call.Caller!), request.Reason, ended);
+        }
+        catch (OperationCanceledException e) when (ended.IsCancellationRequested)
+        {
+            throw new PipelineException(FaultKind.Unreachable, "This node", "it ends, and it is not known whether this was recorded", "Apply the same id again, at another node or when this one is back: what is recorded is not done twice.", e);
+        }
     }
 
     private static ControlCommand CommandOf(PlanRequest request)
