@@ -16,6 +16,9 @@ internal sealed class Answer(string verb)
     private readonly List<ToldError> _errors = [];
     private JsonArray? _rows;
 
+    /// <summary>Whether others follow: then it is on a line of its own.</summary>
+    public bool IsOneOfMany { get; init; }
+
     public void Take(Listing listing) => _rows = listing.ToJson();
 
     /// <summary>Something that is said once, beside the rows.</summary>
@@ -29,6 +32,6 @@ internal sealed class Answer(string verb)
         foreach (var (name, value) in _facts) document[name] = value;
         if (_rows is not null) document["rows"] = _rows;
         document["errors"] = new JsonArray([.. _errors.Distinct().Select(error => Listing.ToJson(error))]);
-        to.WriteLine(document.ToJsonString(Listing.Json));
+        to.WriteLine(document.ToJsonString(IsOneOfMany ? Listing.OnOneLine : Listing.Json));
     }
 }

@@ -31,7 +31,7 @@ internal sealed class Listing(params Column[] columns)
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private static readonly JsonSerializerOptions OnOneLine = new(Json) { WriteIndented = false };
+    public static JsonSerializerOptions OnOneLine { get; } = new(Json) { WriteIndented = false };
 
     public int Count => _rows.Count;
 

@@ -34,6 +34,9 @@ internal abstract class Verb(string name, string description)
     /// <summary>Whether its data are rows, which can be comma-separated values.</summary>
     protected virtual bool HasRows => true;
 
+    /// <summary>Whether a program is answered again and again until it ends, with a document a line.</summary>
+    protected virtual bool GoesOn => false;
+
     public Command ToCommand(NodeContext context)
     {
         _output.AcceptOnlyFromAmong(HasRows ? ["table", "json", "csv"] : ["table", "json"]);
@@ -47,7 +50,7 @@ internal abstract class Verb(string name, string description)
         {
             var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true), parsed.GetValue(_verbose))
             {
-                Answer = new Answer(VerbName.Of(parsed.CommandResult)),
+                Answer = new Answer(VerbName.Of(parsed.CommandResult)) { IsOneOfMany = GoesOn },
                 LogFormat = parsed.GetValue(_log) is { } format ? Enum.Parse<LogFormat>(format, ignoreCase: true) : null,
             };
             int code;

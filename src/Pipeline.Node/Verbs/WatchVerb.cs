@@ -7,6 +7,8 @@ namespace Pipeline.Node.Verbs;
 /// <summary>The status of a running pipeline, again and again.</summary>
 internal sealed class WatchVerb : Verb
 {
+    private const string Name = "watch";
+
     private static readonly TimeSpan EveryByDefault = TimeSpan.FromSeconds(2);
 
     /// <summary>Lines of a screen that tables do not have: nodes, sources, what is waited for.</summary>
@@ -16,7 +18,7 @@ internal sealed class WatchVerb : Verb
     private readonly Option<int?> _times;
     private readonly NodeOptions _node;
 
-    public WatchVerb() : base("watch", "How a running pipeline is, again and again until it is interrupted: what 'status --running' says once.")
+    public WatchVerb() : base(Name, "How a running pipeline is, again and again until it is interrupted: what 'status --running' says once. With -o json a document a line for each look.")
     {
         _every = Add(DurationOption.Create("--every", "How long between two looks: 500ms, 10s; 2s where nothing is said."));
         _times = Add(new Option<int?>("--times") { Description = "End after so many looks.", HelpName = "NUMBER" });
@@ -27,14 +29,19 @@ internal sealed class WatchVerb : Verb
         _node = new NodeOptions(Add, Add);
     }
 
+    protected override bool GoesOn => true;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var (context, times) = (invocation.Context, parsed.GetValue(_times));
         using var pulse = new PeriodicTimer(parsed.GetValue(_every) is { Ticks: > 0 } every ? every : EveryByDefault, context.Time);
         for (var look = 1; ; look++)
         {
-            var code = await LookAsync(invocation, parsed, isFirst: look == 1, cancellationToken);
-            if (look == times) return code;
+            // The last is what the verb itself is answered with.
+            if (look == times) return await LookAsync(invocation, parsed, isFirst: look == 1, cancellationToken);
+            var one = invocation with { Answer = new Answer(Name) { IsOneOfMany = true } };
+            var code = await LookAsync(one, parsed, isFirst: look == 1, cancellationToken);
+            if (one.Format == OutputFormat.Json) one.Answer.Write(one.Context.Data, code);
             await pulse.WaitForNextTickAsync(cancellationToken);
         }
     }
@@ -53,6 +60,7 @@ internal sealed class WatchVerb : Verb
         }
         catch (PipelineException fault) when (!isFirst && fault.Kind == FaultKind.Unreachable)
         {
+            foreach (var told in Faults.Of(invocation.Context, fault)) invocation.Answer.Take(told);
             return Faults.Report(invocation.Context, fault, invocation.IsVerbose);
         }
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -142,6 +143,10 @@ public sealed class ControlSpec : IAsyncLifetime
         var screen = await NodeRun.OfAsync("watch", "--times", "2", "--every", "1ms", "--config", node.ConfigPath);
         Assert.Equal(2, screen.Data.Split("What is waited for:").Length - 1);
         Assert.Contains($"rests, as an operator wants of events: {Invocation.Operator}: a test.", screen.Data, StringComparison.Ordinal);
+        var looks = (await NodeRun.OfAsync("watch", "--times", "3", "--every", "1ms", "-o", "json", "--config", node.ConfigPath)).Data.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, looks.Length);
+        Assert.All(looks, look => Assert.Equal(status.Document.Select(fact => fact.Key), JsonNode.Parse(look)!.AsObject().Select(fact => fact.Key)));
+        Assert.All(looks, look => Assert.Single(JsonNode.Parse(look)!["rows"]!.AsArray(), row => (string)row!["table"]! == Clicks));
     }
 
     [Fact]
