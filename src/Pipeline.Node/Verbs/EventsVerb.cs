@@ -22,7 +22,7 @@ internal sealed class EventsVerb : Verb
     {
         using var control = invocation.OpenControl();
         var since = invocation.Context.Time.GetUtcNow().Minus(parsed.GetValue(_since) ?? SinceByDefault);
-        var result = await EventsOfLake.RunAsync(new EventsOfLakeRequest(since, parsed.GetValue(_table)), invocation.OpenLake(), control, invocation.Context.Time, cancellationToken);
+        var result = await EventsOfLake.RunAsync(new EventsOfLakeRequest(since, parsed.GetValue(_table)), control, cancellationToken);
         var listing = new Listing("at", "kind", "thing", "who", "what", "next step");
         foreach (var happened in result.Events) listing.Add(happened.At, ControlWords.Of(happened.Kind), happened.Thing, happened.Who, happened.What, happened.NextStep);
         invocation.Print(listing);

@@ -1,5 +1,4 @@
 using Pipeline.Core;
-using Pipeline.Delta;
 
 namespace Pipeline.Operations.Control;
 
@@ -14,15 +13,14 @@ public sealed record EventsOfLakeResult(IReadOnlyList<PipelineEvent> Events);
 public static class EventsOfLake
 {
     /// <exception cref="PipelineException">The lake cannot be read.</exception>
-    public static async Task<EventsOfLakeResult> RunAsync(EventsOfLakeRequest request, Lake lake, LakeControl control, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<EventsOfLakeResult> RunAsync(EventsOfLakeRequest request, LakeControl control, CancellationToken cancellationToken)
     {
-        using var record = new EventRecord(lake, time);
         var state = await control.StateAsync(cancellationToken);
         var said = state.Words.Select(wish => new PipelineEvent(0, wish.Id, wish.At, wish.Holds ? PipelineEventKind.Wished : PipelineEventKind.WishEnded, wish.Target.Name, wish.Who, $"{ControlWords.Of(wish.Kind)}: {wish.Why}", null))
             .Concat(state.Orders.Select(order => new PipelineEvent(0, order.Id, order.At, PipelineEventKind.Ordered, order.Target.Name, order.Who, $"{ControlWords.Of(order.Kind)}: {order.Why}", null)))
             .Concat(state.Orders.Where(order => order.DoneAt is not null).Select(order => new PipelineEvent(0, $"end {order.Id}", order.DoneAt!.Value, PipelineEventKind.OrderEnded, order.Target.Name, order.Who,
                 $"{ControlWords.Of(order.Kind)}: {ControlWords.Of(order.Outcome!.Value)}{(order.Detail is { } detail ? $", {detail}" : "")}", null)));
-        return new EventsOfLakeResult([.. (await record.ReadAsync(cancellationToken)).Concat(said).Where(happened => happened.At >= request.Since && (request.Table is null || IsAbout(happened.Thing, request.Table)))
+        return new EventsOfLakeResult([.. (await control.Happened.ReadAsync(cancellationToken)).Concat(said).Where(happened => happened.At >= request.Since && (request.Table is null || IsAbout(happened.Thing, request.Table)))
             .OrderBy(happened => happened.At).ThenBy(happened => happened.Id, StringComparer.Ordinal)]);
     }
 

@@ -20,7 +20,14 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     private readonly ControlTable _table = new(lake, time);
 
-    public void Dispose() => _table.Dispose();
+    /// <summary>What has happened: what was read of it is kept, and only what has come since is read again.</summary>
+    internal EventRecord Happened { get; } = new(lake, time);
+
+    public void Dispose()
+    {
+        _table.Dispose();
+        Happened.Dispose();
+    }
 
     /// <param name="sources">Asked for gaps, and for nothing else.</param>
     public static LakeControl Of(PipelineOptions options, Lake lake, IReadOnlyList<ISource> sources, TimeProvider time) =>

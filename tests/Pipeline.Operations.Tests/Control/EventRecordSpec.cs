@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Storage;
 using Pipeline.Delta.Tests.Storage;
 using Pipeline.Operations.Control;
 using Pipeline.Testing;
@@ -86,11 +87,32 @@ public sealed class EventRecordSpec : IDisposable
         _time.Advance(TimeSpan.FromMinutes(1));
         await control.ApplyAsync((await control.PlanAsync(new ControlCommand(ControlVerb.Pause, ControlTarget.Source("app")), Cancel)).Id, "anna", "to see", Cancel);
 
-        var events = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(At, Users), _lake, control, _time, Cancel)).Events;
-        var late = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(At.AddSeconds(30), Table: null), _lake, control, _time, Cancel)).Events;
+        var events = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(At, Users), control, Cancel)).Events;
+        var late = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(At.AddSeconds(30), Table: null), control, Cancel)).Events;
 
-        Assert.Equal([PipelineEventKind.Halted, PipelineEventKind.NodeStarted, PipelineEventKind.Wished], events.Select(happened => happened.Kind).OrderBy(kind => kind));
+        Assert.Equal([PipelineEventKind.Halted, PipelineEventKind.NodeStarted, PipelineEventKind.Wished], events.Select(one => one.Kind).OrderBy(kind => kind));
         Assert.Equal(("app", "anna", "paused: to see"), (late.Single().Thing, late.Single().Who, late.Single().What));
+    }
+
+    [Fact]
+    public async Task What_was_read_is_not_read_again_and_what_has_come_since_is()
+    {
+        var store = new CountedStore(new MemoryStore());
+        var lake = new Lake(store, _time);
+        using var control = new LakeControl(lake, new ControlScope([Users], ["app"]), (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time);
+        using var record = new EventRecord(lake, _time);
+        var all = new EventsOfLakeRequest(At, Table: null);
+        Hear(record, At, "the role is missing");
+        await WriteAsync(record);
+        Assert.Equal(2, (await EventsOfLake.RunAsync(all, control, Cancel)).Events.Count);
+
+        store.FilesRead.Clear();
+        Assert.Equal(2, (await EventsOfLake.RunAsync(all, control, Cancel)).Events.Count);
+        Assert.Empty(store.FilesRead);
+        Hear(record, At.AddMinutes(1), "the password is wrong");
+        await WriteAsync(record);
+        Assert.Equal(3, (await EventsOfLake.RunAsync(all, control, Cancel)).Events.Count);
+        Assert.Single(store.FilesRead.Distinct());
     }
 
     private static void Hear(EventRecord record, DateTimeOffset since, string cause) => record.Hear(ReportOf(Facts("a:1", "1", At, "x"),
@@ -103,4 +125,16 @@ public sealed class EventRecordSpec : IDisposable
     private static NodeLine LineOf(NodeFacts facts) => new(facts, At, 0, IsHeld: false, 0, []);
 
     private async Task WriteAsync(EventRecord record, params string[] well) => record.Written(await record.WriteAsync(record.Pending, [.. well], "a:1", Cancel));
+
+    /// <summary>Remembers which data files were read.</summary>
+    private sealed class CountedStore(IObjectStore inner) : StoreDecorator(inner)
+    {
+        public List<string> FilesRead { get; } = [];
+
+        public override ValueTask<byte[]> GetRangeAsync(string path, long offset, int length, CancellationToken cancellationToken)
+        {
+            FilesRead.Add(path);
+            return base.GetRangeAsync(path, offset, length, cancellationToken);
+        }
+    }
 }

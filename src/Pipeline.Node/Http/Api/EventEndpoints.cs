@@ -28,7 +28,7 @@ internal static class EventEndpoints
     private static async Task<PageDocument<HappeningItem>> ListAsync(ApiCall call)
     {
         var since = call.Time(Since) ?? call.Node.Time.GetUtcNow().AddHours(-2);
-        var found = await EventsOfLake.RunAsync(new EventsOfLakeRequest(since, call.Table(OfTable)), call.Node.Lake, call.Node.Record, call.Node.Time, call.Ended);
+        var found = await EventsOfLake.RunAsync(new EventsOfLakeRequest(since, call.Table(OfTable)), call.Node.Record, call.Ended);
         // In the order in which it happened, which is that of the key.
         return Pages.Of(call, found.Events.Select(HappeningItem.Of), item => $"{item.At.UtcTicks:D19} {item.Id}", []);
     }
