@@ -30,12 +30,12 @@ internal static class OrderMarks
     /// <inheritdoc cref="BeginAsync"/>
     public static Task EndAsync(DeltaTable table, Order order, TimeProvider time, CancellationToken cancellationToken) => MoveAsync(table, order, Order.DoneAppId, time, cancellationToken);
 
-    /// <summary>Whether the table was made anew after the order was begun.</summary>
-    public static async ValueTask<bool> IsRebuiltSinceAsync(DeltaTable table, Order order, CancellationToken cancellationToken)
+    /// <summary>Whether there is a commit of the operation behind that which began the order.</summary>
+    public static async ValueTask<bool> HasSinceAsync(DeltaTable table, Order order, string operation, CancellationToken cancellationToken)
     {
         await foreach (var (_, info) in table.HistoryAsync(cancellationToken))
         {
-            if (info?.Operation == "REBUILD") return true;
+            if (info?.Operation == operation) return true;
             if (info?.Operation == Operation && info.OperationParameters.GetValueOrDefault(IdParameter) == order.Id) return false;
         }
 

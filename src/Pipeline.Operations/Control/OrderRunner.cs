@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Ingest;
 
 namespace Pipeline.Operations.Control;
 
@@ -39,9 +40,11 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
         {
             if (!isBegun) return (OrderOutcome.Refused, $"{moved} since it was given");
             // What has moved it is the order itself, or stands for it: whoever had begun it was cut off behind it.
-            if (order.Kind != OrderKind.Rebuild || await OrderMarks.IsRebuiltSinceAsync(table!, order, cancellationToken)) return await EndAsync();
+            if (order.Kind != OrderKind.Rebuild || await OrderMarks.HasSinceAsync(table!, order, "REBUILD", cancellationToken)) return await EndAsync();
         }
 
+        // One about a table that was not there when it was given has no aim that moves.
+        if (isBegun && order.Kind == OrderKind.Backfill && await OrderMarks.HasSinceAsync(table!, order, GapAcceptance.BackfillOperation, cancellationToken)) return await EndAsync();
         // Begun again it might meet another run.
         if (isBegun && order.Kind == OrderKind.Cancel) return await EndAsync();
         if (table is not null && !isBegun) await OrderMarks.BeginAsync(table, order, time, cancellationToken);

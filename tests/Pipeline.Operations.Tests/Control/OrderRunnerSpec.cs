@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Apache.Arrow.Types;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+using Pipeline.Delta.Tests.Storage;
+using Pipeline.Ingest;
+using Pipeline.Operations.Control;
+
+namespace Pipeline.Operations.Tests.Control;
+
+/// <summary>Orders whose singleton dies on the way.</summary>
+public sealed class OrderRunnerSpec : IOrderWork
+{
+    private static readonly TableId Users = TableId.Bronze("app", "users");
+
+    private readonly Lake _lake = new(new MemoryStore(), TimeProvider.System);
+    private int _backfills;
+    private bool _isCutOffBefore;
+    private bool _hasDied;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_backfill_that_was_cut_off_is_done_once_though_its_table_was_not_there_when_it_was_ordered(bool isCutOffBefore)
+    {
+        _isCutOffBefore = isCutOffBefore;
+        await _lake.OpenOrCreateAsync(Users, new Schema([new Field("id", Int64Type.Default, nullable: true)], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var order = new Order("o1", 1, OrderKind.Backfill, ControlTarget.Of(Users), Aim: null, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
+        var runner = new OrderRunner(_lake, this, TimeProvider.System);
+
+        await Assert.ThrowsAsync<PipelineException>(async () => await runner.RunAsync(order, Cancel));
+        Assert.Equal((OrderOutcome.Done, null), await runner.RunAsync(order, Cancel));
+
+        Assert.Equal(1, _backfills);
+    }
+
+    public async ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken)
+    {
+        if (_isCutOffBefore && !_hasDied) Die();
+        var opened = (await _lake.TryOpenAsync(table, cancellationToken))!;
+        Assert.IsType<CommitResult.Committed>(await opened.CommitAsync(new Transaction(GapAcceptance.BackfillOperation, Isolation.BlindAppend) { Moves = [new TxnMove("backfill", _backfills == 0 ? null : _backfills, _backfills + 1)] }, cancellationToken));
+        _backfills++;
+        if (!_hasDied) Die();
+    }
+
+    public ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
+    public ValueTask CancelAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
+    public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
+    public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
+    private void Die()
+    {
+        _hasDied = true;
+        throw new PipelineException(FaultKind.Unreachable, "The lake", "it does not answer", "Ask again.");
+    }
+}
