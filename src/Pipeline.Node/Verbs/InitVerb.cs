@@ -2,7 +2,6 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
-using Pipeline.Delta;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Drafting;
@@ -16,14 +15,14 @@ namespace Pipeline.Node.Verbs;
 internal sealed class InitVerb : Verb
 {
     private readonly Option<string?> _source;
-    private readonly Option<string[]> _tables;
+    private readonly Option<string[]> _names;
     private readonly Option<string?> _to;
     private readonly Option<string?> _password;
 
     public InitVerb() : base("init", "Write the smallest configuration that runs: one source, some of its tables, a Silver contract of each. Asks, or is told.")
     {
         _source = Add(new Option<string?>("--source") { HelpName = "URL", Description = SourceByUrl.UrlForm });
-        _tables = Add(new Option<string[]>("--table") { HelpName = "NAME", Description = "A table or topic, as discover lists it; may be given several times.", AllowMultipleArgumentsPerToken = true });
+        _names = Add(new Option<string[]>("--table") { HelpName = "NAME", Description = "A table or topic, as discover lists it; may be given several times.", AllowMultipleArgumentsPerToken = true });
         _to = Add(new Option<string?>("--to") { HelpName = "FILE", Description = "Where it is written; else SOURCE.conf in this directory." });
         _password = Add(SourceByUrl.PasswordOption());
     }
@@ -39,8 +38,11 @@ internal sealed class InitVerb : Verb
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var location = new LakeOptions { Location = invocation.LakeLocation ?? SyncVerb.DefaultLake };
         var lake = Lakes.Open(location, context.Time);
-        var tables = parsed.GetValue(_tables) is { Length: > 0 } named ? named : AskForTables(context, await source.DiscoverAsync(logs, lake, cancellationToken));
-        var drafts = DraftedConfiguration.Distinguished(await DraftAsync(source, tables, logs, lake, cancellationToken));
+        var names = parsed.GetValue(_names) is { Length: > 0 } named ? named : AskForTables(context, await source.DiscoverAsync(logs, lake, cancellationToken));
+        var read = new List<TableDraft>();
+        foreach (var name in names.Distinct(StringComparer.Ordinal)) read.Add(await source.DraftAsync(name, logs, lake, cancellationToken));
+        // Nothing is written unless all can be.
+        var drafts = DraftedConfiguration.Distinguished(read);
         file ??= $"{drafts[0].Source}.conf";
         RequireNew(file);
         var text = DraftedConfiguration.Of(drafts, DraftedConfiguration.LocationOf(lake, location.Location));
@@ -59,14 +61,6 @@ internal sealed class InitVerb : Verb
         if (invocation.Format == OutputFormat.Json) invocation.Answer.Take("location", file);
         else context.Data.WriteLine(file);
         return check.IsSound ? ExitCode.Done : ExitCode.Failed;
-    }
-
-    /// <summary>Nothing is written unless all can be.</summary>
-    private static async Task<IReadOnlyList<TableDraft>> DraftAsync(SourceByUrl source, IReadOnlyList<string> tables, ILoggerFactory logs, Lake lake, CancellationToken cancellationToken)
-    {
-        var drafts = new List<TableDraft>();
-        foreach (var table in tables.Distinct(StringComparer.Ordinal)) drafts.Add(await source.DraftAsync(table, logs, lake, cancellationToken));
-        return drafts;
     }
 
     private static string AskForUrl(NodeContext context) => context.IsTerminal ? context.MessagesConsole().Prompt(new TextPrompt<string>("Where is the source? (postgres://USER@HOST/DATABASE, kafka://HOST:PORT)"))

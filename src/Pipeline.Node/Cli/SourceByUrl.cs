@@ -3,12 +3,11 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
-using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Sources;
 using Spectre.Console;
 
-namespace Pipeline.Node.Verbs;
+namespace Pipeline.Node.Cli;
 
 /// <summary>A source that is named by its address, of which there is no configuration yet.</summary>
 internal sealed class SourceByUrl
@@ -61,8 +60,8 @@ internal sealed class SourceByUrl
     public ValueTask<IReadOnlyList<DiscoveredTable>> DiscoverAsync(ILoggerFactory logs, Lake lake, CancellationToken cancellationToken) =>
         _kind.DiscoverAsync(_url, ServicesOf(logs, lake), cancellationToken);
 
-    public ValueTask<TableDraft> DraftAsync(string table, ILoggerFactory logs, Lake lake, CancellationToken cancellationToken) =>
-        _kind.DraftAsync(_url, table, _reference is null ? $"${{?{PasswordVariable}}}" : TableDraft.Quote(_reference), ServicesOf(logs, lake), cancellationToken);
+    public ValueTask<TableDraft> DraftAsync(string name, ILoggerFactory logs, Lake lake, CancellationToken cancellationToken) =>
+        _kind.DraftAsync(_url, name, _reference is null ? $"${{?{PasswordVariable}}}" : TableDraft.Quote(_reference), ServicesOf(logs, lake), cancellationToken);
 
     public SourceServices ServicesOf(ILoggerFactory logs, Lake lake) => new(_context.Time, logs, new LocalSecretStore(), new LakeOwner("pipeline", lake));
 
