@@ -12,10 +12,12 @@ internal static class LakeId
 {
     internal const string Path = "_pipeline/lake.json";
 
-    /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
+    /// <exception cref="PipelineException">The store fails, what is there is no id, or the lake is being restored.</exception>
     public static async ValueTask<string> OfAsync(IObjectStore store, CancellationToken cancellationToken)
     {
         if (await store.TryGetAsync(Path, cancellationToken) is { } there) return Parse(store, there);
+        // A restore brings the id last.
+        if (await UnfinishedRestore.FaultOfAsync(store, cancellationToken) is { } unfinished) throw unfinished;
         var id = Guid.NewGuid().ToString();
         // Whether it became ours or another's, what is there now counts.
         await store.PutIfAbsentAsync(Path, JsonSerializer.SerializeToUtf8Bytes(new Form(id)), cancellationToken);

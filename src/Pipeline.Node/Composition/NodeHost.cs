@@ -120,6 +120,7 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <param name="watching">By what time it is said what is away; null: by <paramref name="time"/>.</param>
     /// <param name="only">Other tables are neither read nor made, though they stay of the configuration; null: there are none.</param>
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
+    /// <exception cref="PipelineException">What it needs is not there, or the lake is being restored.</exception>
     public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null, IReadOnlySet<TableId>? only = null)
     {
         var secrets = options.Secrets;
@@ -145,8 +146,11 @@ internal sealed class NodeHost : IAsyncDisposable
         var leave = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var board = new CoordinatorBoard(holds);
         var control = LakeControl.Of(options, lake, sources, time);
+        // Beside what else the lake is asked: one that does not answer delays the start once.
+        var unfinished = NodeStart.UnfinishedRestoreAsync(lake, time, cancellationToken);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
         await holds.HoldAtStartAsync(control, $"{options.Cluster.Hostname}:{options.Cluster.Port}", time, cancellationToken);
+        if (await unfinished is { } refused) throw refused;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);

@@ -16,17 +16,15 @@ public sealed record RestoreLakeResult(int Number, DateTimeOffset At, IReadOnlyL
 /// <summary>Brings a lake back from a place of backups into an empty location, in which no node runs. Cut off, it goes on when it is called again.</summary>
 public static class RestoreLake
 {
-    private const string Marker = "_pipeline/restoring.json";
-
     /// <param name="onCopied">Told of each table that is done.</param>
-    /// <exception cref="PipelineException">The location is not empty, there is no such backup, or it lacks something.</exception>
+    /// <exception cref="PipelineException">The location is not empty, there is no such backup, it lacks something, or something has written to a table that is not whole yet.</exception>
     public static async Task<RestoreLakeResult> RunAsync(RestoreLakeRequest request, Lake lake, IObjectStore place, TimeProvider time, Action<CopiedTable> onCopied, CancellationToken cancellationToken)
     {
         var number = request.Number ?? ((await BackupManifest.NumbersAsync(place, cancellationToken)) is [var newest, ..] ? newest
             : throw new PipelineException(FaultKind.Missing, $"Backups in {place.Location}", "there are none", "Name the place that './pipeline backup --to' was given."));
         var backup = await BackupManifest.ReadAsync(place, number, cancellationToken);
         await RequireEmptyAsync(lake, backup, cancellationToken);
-        await lake.Store.PutAsync(Marker, JsonSerializer.SerializeToUtf8Bytes(backup.At), cancellationToken);
+        await lake.Store.PutAsync(UnfinishedRestore.Path, JsonSerializer.SerializeToUtf8Bytes(backup.At), cancellationToken);
         var copied = new List<CopiedTable>();
         foreach (var table in backup.Tables)
         {
@@ -36,13 +34,13 @@ public static class RestoreLake
         }
 
         foreach (var (path, text) in backup.Objects) await lake.Store.PutAsync(path, Encoding.UTF8.GetBytes(text), cancellationToken);
-        await lake.Store.DeleteAsync(Marker, cancellationToken);
+        await lake.Store.DeleteAsync(UnfinishedRestore.Path, cancellationToken);
         return new RestoreLakeResult(number, backup.At, copied);
     }
 
     private static async Task RequireEmptyAsync(Lake lake, BackupManifest backup, CancellationToken cancellationToken)
     {
-        if (await lake.Store.TryGetAsync(Marker, cancellationToken) is { } begun)
+        if (await lake.Store.TryGetAsync(UnfinishedRestore.Path, cancellationToken) is { } begun)
         {
             if (JsonSerializer.Deserialize<DateTimeOffset>(begun) == backup.At) return;
             throw NotEmpty("another backup was begun to be restored there");
@@ -53,6 +51,19 @@ public static class RestoreLake
         PipelineException NotEmpty(string cause) => new(FaultKind.Invalid, $"Lake {lake.Store.Location}", cause, "Empty it, or restore into another location: nothing is restored over what is there.");
     }
 
+    /// <summary>Where a restore goes on: a table that was written to meanwhile has a log of its own, and two logs are no table.</summary>
+    private static async Task RequireOursAsync(BackedUpTable table, IReadOnlyList<ObjectInfo> log, IObjectStore place, IObjectStore to, CancellationToken cancellationToken)
+    {
+        var name = table.Table.ToString();
+        var commits = (await new BackedUpFiles(to, name).LogAsync(long.MaxValue, cancellationToken)).Select(one => one.Path).Where(path => path.EndsWith(".json", StringComparison.Ordinal)).ToList();
+        if (commits is not [.., var last]) return;
+        var other = commits.Find(path => log.All(one => one.Path != path));
+        var (ours, theirs) = (await to.TryGetAsync($"{name}/{last}", cancellationToken), await place.TryGetAsync($"{table.Directory}/{last}", cancellationToken));
+        if (other is null && ours.AsSpan().SequenceEqual(theirs)) return;
+        throw new PipelineException(FaultKind.Invalid, $"Table {name} in {to.Location}", $"its {other ?? last} is not the backup's: something has written to it before its restore was over",
+            "Stop what writes there, empty the location, and run './pipeline restore' again.");
+    }
+
     private static async Task<CopiedTable> CopyAsync(BackedUpTable table, IObjectStore place, IObjectStore to, TimeProvider time, CancellationToken cancellationToken)
     {
         var (there, name) = (new BackedUpFiles(place, table.Directory), table.Table.ToString());
@@ -60,6 +71,7 @@ public static class RestoreLake
         var made = await DeltaTable.TryOpenAsync(place, table.Directory, time, cancellationToken)
             ?? throw new PipelineException(FaultKind.Missing, $"Table {table.Directory} in {place.Location}", "the backup names it, and it is not there", "Use the backup before it.");
         var log = await there.LogAsync(table.Version, cancellationToken);
+        await RequireOursAsync(table, log, place, to, cancellationToken);
         var files = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (path, file) in await BackedUpFiles.FilesAsync(made, table.Version, cancellationToken))
         {

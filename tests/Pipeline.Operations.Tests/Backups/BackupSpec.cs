@@ -4,6 +4,7 @@ using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Backups;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Tests.Verification;
 using Pipeline.Testing;
 using static Pipeline.Operations.Tests.Verification.WholeLake;
@@ -104,6 +105,29 @@ public sealed class BackupSpec : IDisposable
         Assert.Equal(await lake.Lake.IdAsync(Cancel), await target.IdAsync(Cancel));
         var refused = await Assert.ThrowsAsync<PipelineException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), target, Place, lake.Time, _ => { }, Cancel));
         Assert.Equal((FaultKind.Invalid, "it has tables"), (refused.Kind, refused.Cause));
+    }
+
+    [Theory]
+    [InlineData(99, "_delta_log/00000000000000000099.json")]
+    [InlineData(0, "_delta_log/00000000000000000000.json")]
+    public async Task A_lake_whose_restore_was_cut_off_gets_no_id_and_a_table_that_was_written_to_meanwhile_is_not_restored_over(long version, string named)
+    {
+        using var lake = await CopyAsync();
+        await BackUpAsync(lake);
+        var target = new Lake(new LocalObjectStore(Path.Combine(_directory, "target")), lake.Time);
+        await Assert.ThrowsAsync<IOException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), target, Place, lake.Time, _ => throw new IOException("killed"), Cancel));
+
+        var unfinished = await Assert.ThrowsAsync<PipelineException>(() => target.IdAsync(Cancel).AsTask());
+        // A table that is there goes on, or one that is not is begun anew.
+        var table = version == 0 ? Orders : (await LakeInventory.TablesAsync(target, Cancel).ToListAsync(Cancel)).Single();
+        var path = $"{table}/_delta_log/{version:D20}.json";
+        await target.Store.PutAsync(path, "{}"u8.ToArray(), Cancel);
+        var refused = await Assert.ThrowsAsync<PipelineException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), target, Place, lake.Time, _ => { }, Cancel));
+
+        Assert.Contains("Run './pipeline restore' again", unfinished.NextStep, StringComparison.Ordinal);
+        Assert.Equal((FaultKind.Invalid, $"Table {table} in {target.Store.Location}"), (refused.Kind, refused.Thing));
+        Assert.StartsWith($"its {named} is not the backup's", refused.Cause, StringComparison.Ordinal);
+        Assert.Equal("{}"u8.ToArray(), await target.Store.TryGetAsync(path, Cancel));
     }
 
     [Fact]
