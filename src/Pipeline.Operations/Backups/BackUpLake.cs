@@ -12,7 +12,7 @@ namespace Pipeline.Operations.Backups;
 public sealed record CopiedTable(TableId Table, long Version, int Objects, long Bytes);
 
 /// <param name="Number">Of the backup in its place.</param>
-/// <param name="Failed">Tables that cannot be read: the backup has them as the one before.</param>
+/// <param name="Failed">Tables that cannot be read, and what was made of them: the backup has them as the one before.</param>
 public sealed record BackUpLakeResult(int Number, IReadOnlyList<CopiedTable> Tables, IReadOnlyList<FailedTable> Failed);
 
 /// <summary>
@@ -38,8 +38,16 @@ public static class BackUpLake
             if (await lake.Store.TryGetAsync(path, cancellationToken) is { } utf8) objects[path] = Encoding.UTF8.GetString(utf8);
         var failed = new List<FailedTable>();
         var (copied, tables) = (new List<CopiedTable>(), new List<BackedUpTable>());
-        foreach (var table in await BackupCut.OfAsync(lake, failed.Add, cancellationToken))
+        var cut = await BackupCut.OfAsync(lake, failed.Add, cancellationToken);
+        foreach (var table in cut)
         {
+            if (table.Version < 0)
+            {
+                // A table that is new comes with the next backup.
+                if (before?.Tables.Any(one => one.Table == table.Id) == true) failed.Add(HeldBack(table.Id, FaultKind.Invalid, "none of its versions belongs to what else is in this backup", "Back up again when its next run is over."));
+                continue;
+            }
+
             var (done, failure) = await LakeInventory.TryAsync(table.Id, () => CopyAsync(lake, table, place, cancellationToken));
             if (failure is not null)
             {
@@ -48,14 +56,26 @@ public static class BackUpLake
             }
 
             copied.Add(done!);
-            tables.Add(new BackedUpTable(table.Id, table.Table.Current.Metadata.Id, table.Version));
             onCopied(done!);
         }
 
+        // What goes with a table that stays as the backup before has it stays so too, and then what goes with that.
+        for (var i = 0; i < failed.Count; i++)
+        {
+            var (lost, fault) = failed[i];
+            failed.AddRange(cut.Where(table => table.BelongsTo.Contains(lost) && !failed.Exists(one => one.Table == table.Id))
+                .Select(table => HeldBack(table.Id, fault.Kind, $"its version belongs to one of {lost}, which cannot be backed up", $"Mend {lost}, and back up again.")).ToList());
+        }
+
+        copied.RemoveAll(table => failed.Exists(one => one.Table == table.Table));
+        tables.AddRange(cut.Where(table => copied.Exists(one => one.Table == table.Id)).Select(table => new BackedUpTable(table.Id, table.Table.Current.Metadata.Id, table.Version)));
         tables.AddRange(before?.Tables.Where(table => failed.Exists(one => one.Table == table.Table)) ?? []);
         var number = await new BackupManifest(BackupManifest.CurrentFormat, id, at, [.. tables], objects.ToImmutable()).WriteAsync(place, cancellationToken);
         return new BackUpLakeResult(number, copied, failed);
     }
+
+    private static FailedTable HeldBack(TableId table, FaultKind kind, string cause, string nextStep) =>
+        new(table, new Fault(kind, $"Table {table}", cause, $"{nextStep} Until then it stays as the backup before has it."));
 
     private static async Task<CopiedTable> CopyAsync(Lake lake, CutTable table, IObjectStore place, CancellationToken cancellationToken)
     {
