@@ -8,7 +8,7 @@ namespace Pipeline.Aws.Secrets;
 /// <summary>
 /// Secrets of AWS: <c>secret:aws:NAME</c> of Secrets Manager, <c>secret:aws:NAME#MEMBER</c> of one that is a JSON object, <c>secret:ssm:NAME</c>
 /// of the Parameter Store; names may be ARNs. A value is read again when it has its age. While AWS is away the last one that is known is used:
-/// it is as good as it was.
+/// it is as good as it was, and who needs it does not wait for long.
 /// </summary>
 /// <param name="others">Knows all other references.</param>
 /// <param name="credentials">Null: those that the SDK's chain finds.</param>
@@ -76,6 +76,9 @@ public sealed class AwsSecretStore(ISecretStore others, AwsSecretSettings settin
     /// <summary>One value, asked for by one at a time.</summary>
     private sealed class Kept(TimeSpan refresh, TimeProvider time)
     {
+        /// <summary>So long AWS is waited for by who could go on with the value that is known.</summary>
+        private static readonly TimeSpan KnownMax = TimeSpan.FromSeconds(3);
+
         private readonly SemaphoreSlim _asking = new(1, 1);
         private volatile string? _value;
         private long _readAt;
@@ -87,21 +90,33 @@ public sealed class AwsSecretStore(ISecretStore others, AwsSecretSettings settin
             try
             {
                 if (Fresh is { } read) return read;
-                try
-                {
-                    _value = await ask(cancellationToken);
-                }
-                catch (PipelineException e) when (_value is not null && e.IsTransient)
-                {
-                    // As good as it was, and asked for again as late as another.
-                }
-
+                var known = _value;
+                _value = known is null ? await ask(cancellationToken) : await AskAgainAsync(known, ask, cancellationToken);
                 Interlocked.Exchange(ref _readAt, time.GetTimestamp());
                 return _value;
             }
             finally
             {
                 _asking.Release();
+            }
+        }
+
+        /// <returns>The value as it is now; the one that is known, which is asked for again as late as another, when AWS does not answer in time.</returns>
+        private async Task<string> AskAgainAsync(string known, Func<CancellationToken, Task<string>> ask, CancellationToken cancellationToken)
+        {
+            using var limit = new CancellationTokenSource(KnownMax, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            try
+            {
+                return await ask(either.Token);
+            }
+            catch (PipelineException e) when (e.IsTransient)
+            {
+                return known;
+            }
+            catch (OperationCanceledException) when (either.IsCancellationRequested)
+            {
+                return known;
             }
         }
 

@@ -78,6 +78,35 @@ public sealed class AwsSecretStoreSpec(AwsServices services)
         Assert.Equal(FaultKind.Unreachable, unknown.Kind);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_could_go_on_with_the_value_that_is_known_does_not_wait_long_for_AWS(bool gaveUpItself)
+    {
+        using var aws = new SilentAws();
+        using var store = new AwsSecretStore(new Nowhere(), new AwsSecretSettings { Region = "eu-central-1" }, _time, AwsServices.Credentials, aws);
+        Assert.Equal("first", await RevealAsync(store, "secret:aws:a"));
+        _time.Advance(TimeSpan.FromMinutes(1));
+
+        using var caller = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var asked = store.RevealAsync(new Secret("secret:aws:a"), caller.Token).AsTask();
+        await aws.AskedAsync();
+        if (gaveUpItself) await caller.CancelAsync();
+        else _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal("first", await asked);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal("first", await RevealAsync(store, "secret:aws:a"));
+
+        // It is asked for again when it has its age again, and not before.
+        Assert.Equal(2, aws.Requests);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var again = RevealAsync(store, "secret:aws:a");
+        await aws.AskedAsync();
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal("first", await again);
+        Assert.Equal(3, aws.Requests);
+    }
+
     [Fact]
     public async Task An_ARN_says_its_region_itself_and_a_name_needs_one()
     {
@@ -140,6 +169,32 @@ public sealed class AwsSecretStoreSpec(AwsServices services)
         using var response = await http.SendAsync(request, Cancel);
         response.EnsureSuccessStatusCode();
         return JsonDocument.Parse(await response.Content.ReadAsStringAsync(Cancel)).RootElement.Clone();
+    }
+
+    /// <summary>Answers the first request, and no other.</summary>
+    private sealed class SilentAws : HttpMessageHandler
+    {
+        private readonly SemaphoreSlim _silent = new(0);
+        private int _requests;
+
+        public int Requests => Volatile.Read(ref _requests);
+
+        /// <summary>Waits for a request that gets no answer.</summary>
+        public Task AskedAsync() => _silent.WaitAsync(Cancel);
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _requests) == 1) return Value("first")(request);
+            _silent.Release();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            throw new InvalidOperationException("It is not answered.");
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) _silent.Dispose();
+            base.Dispose(disposing);
+        }
     }
 
     private sealed class Nowhere : ISecretStore
