@@ -33,13 +33,16 @@ public sealed record SourceUrl(string Scheme, string Authority, IReadOnlyList<st
         var at = text.IndexOf("://", StringComparison.Ordinal);
         if (at <= 0 || !text[..at].All(char.IsAsciiLetterOrDigit)) throw Wrong("it has no scheme");
         var (scheme, rest) = (text[..at].ToLowerInvariant(), text[(at + 3)..]);
-        var (beforeOptions, options) = Cut(rest, '?');
-        // A password may have a slash in it that nobody has escaped, and a path may have an @.
-        var end = beforeOptions.IndexOf('/', Math.Max(0, beforeOptions.LastIndexOf('@')));
+        // A password may have a slash or a question mark in it that nobody has escaped: path and options begin behind the last @.
+        var from = Math.Max(0, rest.LastIndexOf('@'));
+        var (beforeOptions, options) = rest.IndexOf('?', from) is var question and >= 0 ? (rest[..question], rest[(question + 1)..]) : (rest, "");
+        var end = beforeOptions.IndexOf('/', from);
         var (authority, path) = end < 0 ? (beforeOptions, "") : (beforeOptions[..end], beforeOptions[(end + 1)..]);
         var (user, hosts) = authority.LastIndexOf('@') is var who and >= 0 ? (authority[..who], authority[(who + 1)..]) : (null, authority);
         var (name, password) = user is null ? (null, null) : Cut(user, ':');
-        var url = new SourceUrl(scheme, hosts, [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Select(Uri.UnescapeDataString)], ReadOptions(options ?? ""))
+        // Read as a password's, the @ of an option would send the password to a host that nobody has named.
+        if (user is not null && (name!.Contains('?') || (user.IndexOf('@') is var first and >= 0 && user.IndexOf('?', first) >= 0))) throw Wrong("an @ stands behind a ? that may begin its options (write an @ of an option or password as %40, and a ? of a password as %3F)");
+        var url = new SourceUrl(scheme, hosts, [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Select(Uri.UnescapeDataString)], ReadOptions(options))
         {
             Username = name is { Length: > 0 } ? Uri.UnescapeDataString(name) : null,
             Password = password is { Length: > 0 } ? new Secret(Uri.UnescapeDataString(password)) : null,
@@ -61,7 +64,7 @@ public sealed record SourceUrl(string Scheme, string Authority, IReadOnlyList<st
     {
         foreach (var option in Options.Keys)
             if (!names.Contains(option))
-                throw new PipelineException(FaultKind.Invalid, Thing, $"there is no option '{option}' for {Scheme}://", $"Correct it{SettingsReader.Nearest(option, [.. names])} Allowed: {string.Join(", ", names)}.");
+                throw new PipelineException(FaultKind.Invalid, Thing, $"there is no option {(option.AsSpan().ContainsAny('@', ':') ? "of a name with @ or :" : $"'{option}'")} for {Scheme}://", $"Correct it{SettingsReader.Nearest(option, [.. names])} Allowed: {string.Join(", ", names)}.");
     }
 
     private static (string Host, int? Port) SplitPort(string host)

@@ -4,9 +4,12 @@ namespace Pipeline.Configuration.Tests;
 
 public sealed class SourceUrlSpec
 {
+    private const string AtBehindOptions = "an @ stands behind a ? that may begin its options (write an @ of an option or password as %40, and a ? of a password as %3F)";
+
     [Theory]
     [InlineData("postgres://reader@db/shop", "postgres", "db", null, "reader", null, "shop", "")]
     [InlineData("POSTGRES://reader:p%40ss%2Fw@db.example:5433/shop?tls=disable", "postgres", "db.example", 5433, "reader", "p@ss/w", "shop", "tls=disable")]
+    [InlineData("postgres://reader:12?geh@db/shop?tls=disable", "postgres", "db", null, "reader", "12?geh", "shop", "tls=disable")]
     [InlineData("postgres://reader:p/a:s@s@db/shop", "postgres", "db", null, "reader", "p/a:s@s", "shop", "")]
     [InlineData("kafka://broker:9093", "kafka", "broker", 9093, null, null, "", "")]
     [InlineData("kafka://a:1,b:2", "kafka", "a", 1, null, null, "", "")]
@@ -29,6 +32,8 @@ public sealed class SourceUrlSpec
     [InlineData("postgres://u:geheim@db:0/shop", "0 is not a port")]
     [InlineData("postgres://u:geheim@db:x/shop", "0 is not a port")]
     [InlineData("kafka://a:1,,b:2", "it names no host")]
+    [InlineData("postgres://u:geheim@db/shop?role=a@b", AtBehindOptions)]
+    [InlineData("snowflake://account/DB?role=a@b", AtBehindOptions)]
     public void What_is_none_is_refused_without_its_password(string text, string cause)
     {
         var fault = Assert.Throws<PipelineException>(() => SourceUrl.Parse(text));
@@ -52,5 +57,16 @@ public sealed class SourceUrlSpec
         Assert.Equal("URL postgres://u@db/shop", fault.Thing);
         Assert.Contains("'tsl'", fault.Cause, StringComparison.Ordinal);
         Assert.Contains("Did you mean 'tls'?", fault.NextStep, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("postgres://db/shop?u:geheim")]
+    [InlineData("postgres://db/shop?geheim%40db")]
+    public void An_option_that_may_be_a_piece_of_a_password_is_not_quoted(string text)
+    {
+        var fault = Assert.Throws<PipelineException>(() => SourceUrl.Parse(text).AllowOptions("tls"));
+
+        Assert.DoesNotContain("geheim", fault.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Allowed: tls.", fault.NextStep, StringComparison.Ordinal);
     }
 }
