@@ -45,7 +45,7 @@ public sealed class AwsSecretStore(ISecretStore others, AwsSecretSettings settin
         var name = reference[SecretPrefix.Length..];
         var thing = $"Secret {reference}";
         var region = RegionOf(name) ?? settings.Region
-            ?? throw new PipelineException(FaultKind.Invalid, thing, "nobody says in which region it is", "Set pipeline.secrets.region, or write its ARN.");
+            ?? throw new PipelineException(FaultKind.Invalid, thing, "nobody says in which region it is", "Set pipeline.secrets.region, for a source by its URL AWS_REGION, or write its ARN.");
         return reference.StartsWith(SecretPrefix, StringComparison.Ordinal)
             ? _secrets.GetOrAdd(region, region => new SecretsManagerClient(Reached(region, settings.Endpoint), time, credentials, transport)).ValueAsync(thing, name, cancellationToken)
             : _parameters.GetOrAdd(region, region => new ParameterStoreClient(Reached(region, settings.ParametersEndpoint), time, credentials, transport)).ValueAsync(thing, name, cancellationToken);

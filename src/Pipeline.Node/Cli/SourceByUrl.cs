@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Pipeline.Aws.Secrets;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -10,7 +11,7 @@ using Spectre.Console;
 namespace Pipeline.Node.Cli;
 
 /// <summary>A source that is named by its address, of which there is no configuration yet.</summary>
-internal sealed class SourceByUrl
+internal sealed class SourceByUrl : IDisposable
 {
     public const string PasswordVariable = "PIPELINE_PASSWORD";
     public const string UrlForm = "postgres://USER@HOST[:PORT]/DATABASE, kafka://HOST[:PORT][,…] or snowflake://USER@ACCOUNT/DATABASE. Encrypted, unless the host is this machine or ?tls=disable says so.";
@@ -20,6 +21,7 @@ internal sealed class SourceByUrl
     private readonly string? _reference;
     private readonly string? _password;
     private readonly NodeContext _context;
+    private readonly AwsSecretStore _secrets;
 
     private SourceByUrl(ISourceOfUrl kind, SourceUrl url, string? reference, string? password, NodeContext context)
     {
@@ -28,6 +30,7 @@ internal sealed class SourceByUrl
         _reference = reference;
         _password = password;
         _context = context;
+        _secrets = new AwsSecretStore(new LocalSecretStore(), new AwsSecretSettings { Region = context.Environment("AWS_REGION") is { Length: > 0 } region ? region : null }, context.Time);
     }
 
     /// <summary>What drafts of it are read with.</summary>
@@ -36,7 +39,7 @@ internal sealed class SourceByUrl
     /// <summary>The option that says where the password is.</summary>
     public static Option<string?> PasswordOption()
     {
-        var option = new Option<string?>("--password") { HelpName = "REFERENCE", Description = $"Where the password is: secret:file:PATH. Else it is that of {PasswordVariable}, or asked for at a terminal." };
+        var option = new Option<string?>("--password") { HelpName = "REFERENCE", Description = $"Where the password is: secret:file:PATH, or of AWS secret:aws:NAME, secret:ssm:NAME. Else it is that of {PasswordVariable}, or asked for at a terminal." };
         option.Validators.Add(result =>
         {
             if (result.GetValue(option) is { } given && !given.StartsWith("secret:", StringComparison.Ordinal))
@@ -63,7 +66,9 @@ internal sealed class SourceByUrl
     public ValueTask<TableDraft> DraftAsync(string name, ILoggerFactory logs, Lake lake, CancellationToken cancellationToken) =>
         _kind.DraftAsync(_url, name, _reference is null ? $"${{?{PasswordVariable}}}" : TableDraft.Quote(_reference), ServicesOf(logs, lake), cancellationToken);
 
-    public SourceServices ServicesOf(ILoggerFactory logs, Lake lake) => new(_context.Time, logs, new LocalSecretStore(), new LakeOwner("pipeline", lake));
+    public SourceServices ServicesOf(ILoggerFactory logs, Lake lake) => new(_context.Time, logs, _secrets, new LakeOwner("pipeline", lake));
+
+    public void Dispose() => _secrets.Dispose();
 
     private static string? PasswordOf(ISourceOfUrl kind, SourceUrl url, NodeContext context)
     {

@@ -19,7 +19,7 @@ internal sealed class DiscoverVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var source = SourceByUrl.Of(parsed.GetRequiredValue(_url), parsed.GetValue(_password), invocation.Context);
+        using var source = SourceByUrl.Of(parsed.GetRequiredValue(_url), parsed.GetValue(_password), invocation.Context);
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var lake = Lakes.Open(new LakeOptions { Location = invocation.LakeLocation ?? SyncVerb.DefaultLake }, invocation.Context.Time);
         var listing = new Listing("name", "kind", "rows", Column.Named("detail", "what"));

@@ -34,7 +34,7 @@ internal sealed class InitVerb : Verb
         var context = invocation.Context;
         var file = parsed.GetValue(_to);
         if (file is not null) RequireNew(file);
-        var source = SourceByUrl.Of(parsed.GetValue(_source) ?? AskForUrl(context), parsed.GetValue(_password), context);
+        using var source = SourceByUrl.Of(parsed.GetValue(_source) ?? AskForUrl(context), parsed.GetValue(_password), context);
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var location = new LakeOptions { Location = invocation.LakeLocation ?? SyncVerb.DefaultLake };
         var lake = Lakes.Open(location, context.Time);

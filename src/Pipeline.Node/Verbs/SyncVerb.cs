@@ -28,7 +28,7 @@ internal sealed class SyncVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;
-        var source = SourceByUrl.Of(parsed.GetRequiredValue(_url), parsed.GetValue(_password), context);
+        using var source = SourceByUrl.Of(parsed.GetRequiredValue(_url), parsed.GetValue(_password), context);
         var location = new LakeOptions { Location = invocation.LakeLocation ?? DefaultLake };
         var lake = Lakes.Open(location, context.Time);
         using var logs = invocation.CreateLogs(LogLevel.Warning);

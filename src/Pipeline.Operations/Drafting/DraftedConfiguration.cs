@@ -18,6 +18,7 @@ public static class DraftedConfiguration
         var text = new StringBuilder();
         text.AppendLine("pipeline {");
         text.AppendLine($"  lake.location = {TableDraft.Quote(lake)}");
+        if (drafts[0].Settings.Any(NeedsRegion)) text.AppendLine("  secrets.region = ${?AWS_REGION}");
         text.AppendLine("  sources {");
         text.AppendLine($"    {drafts[0].Source} {{");
         foreach (var line in drafts[0].Settings) text.AppendLine($"      {line}");
@@ -58,6 +59,9 @@ public static class DraftedConfiguration
 
         return distinguished;
     }
+
+    /// <summary>Whether a setting is a secret of AWS, which may be a name without its region.</summary>
+    private static bool NeedsRegion(string setting) => setting.Contains("\"secret:aws:", StringComparison.Ordinal) || setting.Contains("\"secret:ssm:", StringComparison.Ordinal);
 
     private static void AppendContract(StringBuilder text, TableDraft draft)
     {

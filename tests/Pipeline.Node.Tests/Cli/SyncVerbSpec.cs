@@ -97,6 +97,17 @@ public sealed class SyncVerbSpec : IDisposable
         AssertIsNowhere(synced);
     }
 
+    [Theory]
+    [InlineData("secret:aws:shop/reader")]
+    [InlineData("secret:ssm:/shop/reader")]
+    public async Task A_reference_to_AWS_is_asked_of_AWS(string reference)
+    {
+        var synced = await SyncAsync([], Url(), "synced_refs", "--password", reference);
+
+        Assert.NotEqual(ExitCode.Done, synced.ExitCode);
+        Assert.Contains($"Secret {reference}: nobody says in which region it is. Set pipeline.secrets.region, for a source by its URL AWS_REGION, or write its ARN.", synced.Messages, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_topic_lands_and_its_fields_are_columns()
     {
