@@ -91,8 +91,25 @@ public sealed class PipelineStatusSpec : IDisposable
         {
             LastAt = DateTimeOffset.UnixEpoch, Workers = [new WorkerLine(0, WorkState.Reading, 3)], Fault = new ReportedFault(FaultKind.Unreachable, $"Table {i}", "no answer", "Look at the network."),
         });
-        foreach (var part in reports.Chunk(NodeReport.TablesMax)) node.System.ActorSelection("/user/pipeline-control/pipeline-control").Tell(new NodeReport(facts, By: null, IsHeld: false, 0, part, []), other);
+        var control = await ControlAsync(node);
+        foreach (var part in reports.Chunk(NodeReport.TablesMax)) control.Tell(new NodeReport(facts, By: null, IsHeld: false, 0, part, []), other);
         await node.WaitForTableAsync($"bronze/app/table_{Tables - 1}", _ => true);
+    }
+
+    /// <summary>What it is told before it is there reaches nobody.</summary>
+    private static async Task<IActorRef> ControlAsync(RunningNode node)
+    {
+        while (true)
+        {
+            try
+            {
+                return await node.System.ActorSelection("/user/pipeline-control/pipeline-control").ResolveOne(TimeSpan.FromSeconds(10), Cancel);
+            }
+            catch (ActorNotFoundException)
+            {
+                await Task.Delay(50, Cancel);
+            }
+        }
     }
 
     private sealed class Deaf : ReceiveActor
