@@ -101,7 +101,11 @@ public static class WhyTable
 
         var letters = new List<Hindrance>();
         foreach (var id in chain.Where(id => id.Layer == Layer.Bronze && summaries[id].Version is not null))
-            letters.AddRange((await LakeInventory.TryAsync(TableId.DeadLetter(id.Source!), () => LettersAsync(id, lake, now, cancellationToken))).Result ?? []);
+        {
+            var (read, failed) = await LakeInventory.TryAsync(TableId.DeadLetter(id.Source!), () => LettersAsync(id, lake, now, cancellationToken));
+            letters.AddRange(read ?? [new Hindrance(id, HindranceKind.Mend, failed!.Fault.Thing, failed.Fault.Cause, failed.Fault.NextStep, Since: null, [])]);
+        }
+
         Hindrance[] silent = running is not null || (status is not null && now.Since(status.At) < SilentAfter) ? []
             : [new Hindrance(table, HindranceKind.NoNode, "the pipeline's nodes", "none has said how the tables are for long", "Look whether a node with the role transform runs and reaches the lake, and start one if none does.", status?.At, ["run"])];
         return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table).Concat(nodes?.Of(id, id == table, summaries[id].Fault) ?? [])), .. letters],

@@ -39,6 +39,20 @@ public sealed class WhyVerbSpec : IDisposable
     }
 
     [Fact]
+    public async Task Dead_letters_that_cannot_be_read_are_named()
+    {
+        await _lake.AppendAsync(Silver, "a");
+        await _lake.AppendAsync(People, "a");
+        await _lake.AppendAsync(TableId.DeadLetter("app"), "a");
+        await ToldAsync(fault: null);
+        File.WriteAllText(_lake.Lake.Store.LocalPath("bronze/app/_dead_letter/_delta_log/00000000000000000000.json")!, "{ no action");
+
+        var rows = (await RunAsync("why", Silver.ToString(), "-o", "json")).Rows;
+
+        Assert.Contains(rows, row => (string)row!["kind"]! == "mend" && ((string)row["thing"]!).Contains("_dead_letter", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task What_an_operator_wants_is_told_until_the_command_that_is_shown_has_been_given()
     {
         await _lake.AppendAsync(Silver, "a");
