@@ -52,7 +52,11 @@ public abstract record ProxyFault
 /// <summary>A request as a proxy sees it.</summary>
 /// <param name="Target">Path and query as sent.</param>
 /// <param name="IsConditional">Carries <c>If-None-Match</c>.</param>
-public sealed record ProxiedRequest(string Method, string Target, bool IsConditional);
+public sealed record ProxiedRequest(string Method, string Target, bool IsConditional)
+{
+    /// <summary>Of temporary AWS credentials that it is signed with; null: it is not.</summary>
+    public string? SessionToken { get; init; }
+}
 
 /// <summary>
 /// An HTTP proxy on the loopback interface in front of one upstream, which fails as told. Requests go through unchanged
@@ -69,6 +73,9 @@ public sealed class FaultProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _conditional = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<ProxiedRequest> _requests = new();
     private readonly ConcurrentQueue<ProxyFault> _injected = new();
+    private readonly Lock _counting = new();
+    private long _answeredBytes;
+    private int _atOnce;
     private volatile Func<ProxiedRequest, ProxyFault?> _rule = _ => null;
 
     private FaultProxy(Uri upstream)
@@ -92,6 +99,12 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>Faults that have struck.</summary>
     public IReadOnlyCollection<ProxyFault> Injected => _injected;
+
+    /// <summary>Bytes of the bodies of the upstream's answers that were passed on.</summary>
+    public long AnsweredBytes => Interlocked.Read(ref _answeredBytes);
+
+    /// <summary>How many requests were under way at once, at most.</summary>
+    public int MostAtOnce { get; private set; }
 
     public static async Task<FaultProxy> StartAsync(Uri upstream, CancellationToken cancellationToken)
     {
@@ -121,8 +134,24 @@ public sealed class FaultProxy : IAsyncDisposable
 
     private async Task PassAsync(HttpContext http)
     {
+        lock (_counting) MostAtOnce = Math.Max(MostAtOnce, ++_atOnce);
+        try
+        {
+            await AnswerAsync(http);
+        }
+        finally
+        {
+            lock (_counting) _atOnce--;
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http)
+    {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        var request = new ProxiedRequest(http.Request.Method, target, http.Request.Headers.ContainsKey("If-None-Match"));
+        var request = new ProxiedRequest(http.Request.Method, target, http.Request.Headers.ContainsKey("If-None-Match"))
+        {
+            SessionToken = http.Request.Headers["X-Amz-Security-Token"] is [{ } token] ? token : null,
+        };
         _requests.Enqueue(request);
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body, http.RequestAborted);
@@ -189,7 +218,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private static async Task ReturnAsync(HttpContext http, HttpResponseMessage response, ProxyFault? fault)
+    private async Task ReturnAsync(HttpContext http, HttpResponseMessage response, ProxyFault? fault)
     {
         http.Response.StatusCode = (int)response.StatusCode;
         foreach (var (name, values) in response.Headers.Concat(response.Content.Headers))
@@ -199,6 +228,7 @@ public sealed class FaultProxy : IAsyncDisposable
         if (fault is ProxyFault.Flip) content[^1] ^= 1;
         if (fault is ProxyFault.Change change) http.Response.ContentLength = (content = change.Body(content)).Length;
         var isTruncated = fault is ProxyFault.Truncate;
+        Interlocked.Add(ref _answeredBytes, isTruncated ? content.Length / 2 : content.Length);
         await http.Response.Body.WriteAsync(isTruncated ? content.AsMemory(0, content.Length / 2) : content);
         if (!isTruncated) return;
         await http.Response.Body.FlushAsync();

@@ -18,6 +18,7 @@ public static partial class Instruments
         .. Ingest,
         .. Node,
         .. Sources,
+        .. Storage,
         .. Telemetry,
         .. Transform,
         .. Freshnesses,

@@ -31,7 +31,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         var connectTimeout = options.RequestTimeout < ConnectMax ? options.RequestTimeout : ConnectMax;
         var config = new AmazonS3Config
         {
-            HttpClientFactory = new S3HttpClients(connectTimeout),
+            HttpClientFactory = new S3HttpClients(location.Bucket, connectTimeout),
             ForcePathStyle = options.PathStyle,
             RequestChecksumCalculation = options.Checksums == S3Checksums.WhenRequired
                 ? RequestChecksumCalculation.WHEN_REQUIRED : RequestChecksumCalculation.WHEN_SUPPORTED,

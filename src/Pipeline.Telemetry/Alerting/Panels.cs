@@ -22,6 +22,7 @@ public static class Panels
         [Instruments.SnowflakeMeter] = "Sources",
         [Instruments.TransformMeter] = "Silver and Gold",
         [Instruments.NodeMeter] = "Nodes",
+        [Instruments.StorageMeter] = "Storage",
         [Instruments.TelemetryMeter] = "Telemetry itself",
     };
 
