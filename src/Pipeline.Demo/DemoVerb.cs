@@ -2,10 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Demo.Emr;
 using Pipeline.Demo.Session;
+using Pipeline.Operations.Options;
 using Spectre.Console;
 
 namespace Pipeline.Demo;
@@ -17,14 +20,16 @@ internal sealed class DemoVerb : Verb
     private readonly Option<TimeSpan?> _duration;
     private readonly Option<int?> _rate;
     private readonly Option<string> _engine;
+    private readonly Option<string?> _servers;
 
     public DemoVerb() : base("demo", """
         The whole pipeline on live data, on this machine: a real PostgreSQL in a scratch directory, an embedded Kafka broker
         and an emulated Snowflake, filled with data that keeps changing; eleven tables from Bronze to Gold. Ends with a
         report that compares everything generated with everything that arrived.
 
-        The lake is .pipeline/demo/lake unless --lake says otherwise. A new demo replaces the one before in the same
-        directory; --resume continues it. A directory that no demo made is left alone.
+        The lake is .pipeline/demo/lake unless --lake says otherwise: another directory, or s3://bucket/prefix, which is
+        reached as lake.s3 of the configuration says. A new demo replaces the one before in the same place; --resume
+        continues it. A directory or a prefix that no demo made is left alone.
         """)
     {
         _once = Add(new Option<bool>("--once") { Description = "A fixed amount of data; stop when all of it has reached Gold." });
@@ -40,6 +45,11 @@ internal sealed class DemoVerb : Verb
             Description = "What executes Silver and Gold: the node, or an emulation that the demo starts.",
             DefaultValueFactory = _ => DemoEngine.DuckDb.Name,
         }.AcceptOnlyFromAmong([.. DemoEngine.All.Select(engine => engine.Name)]));
+        _servers = Add(new Option<string?>("--servers")
+        {
+            Description = $"For a lake in a bucket: the directory of what belongs to the demo's servers, instead of one in {DemoSettings.DefaultServers}.",
+            HelpName = "DIRECTORY",
+        });
     }
 
     protected override string DefaultConfig(SymbolResult asked) => DemoEngine.Of(asked.GetValue(_engine) ?? DemoEngine.DuckDb.Name).ConfigFile;
@@ -51,21 +61,37 @@ internal sealed class DemoVerb : Verb
         var context = invocation.Context;
         var settings = new DemoSettings(invocation.LakeLocation ?? DemoSettings.DefaultLake, parsed.GetValue(_once), parsed.GetValue(_resume),
             parsed.GetValue(_duration), parsed.GetValue(_rate), DemoEngine.Of(parsed.GetRequiredValue(_engine)));
-        if (settings.Lake.StartsWith("s3://", StringComparison.Ordinal))
-            throw new PipelineException(FaultKind.Invalid, $"Lake {settings.Lake}", "the demo's lake is a directory", "Choose one with --lake.");
-
-        using var directory = DemoDirectory.Open(settings.Lake, settings.IsResumed);
+        var bucket = S3Location.IsS3(settings.Lake) ? invocation.OpenLake() : null;
+        using var directory = await OpenAsync(settings, bucket, parsed.GetValue(_servers), cancellationToken);
         context.Messages.WriteLine(directory.IsResumed ? $"Continuing the demo in {directory.Lake}" : $"Starting PostgreSQL, Kafka and Snowflake for a demo in {directory.Lake}");
 
         var isLive = context.IsTerminal && invocation.Format == OutputFormat.Table;
         // Lines of a log would tear the live table: they go to a file beside it.
         await using var logFile = isLive ? new StreamWriter(Path.Combine(directory.Servers, "pipeline.log"), append: true) { AutoFlush = true } : null;
         using var logs = NodeLogs.Create(logFile ?? context.Messages, invocation.IsVerbose ? LogLevel.Information : LogLevel.Warning);
-        await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, cancellationToken);
+        var lake = bucket ?? Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
+        await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, lake, cancellationToken);
 
         var outcome = isLive ? await RunLiveAsync(session, context, cancellationToken) : await session.RunAsync(new PlainDisplay(context.Messages), cancellationToken);
-        return DemoReportPrinter.Print(outcome, directory.Lake, settings.Engine, invocation);
+        var configuration = Given(parsed, "--config", Config);
+        var again = $"pipeline demo --resume{Given(parsed, "--engine", _engine)}{configuration}{Given(parsed, "--servers", _servers)} --lake {directory.Lake}";
+        return DemoReportPrinter.Print(outcome, new DemoAgain(directory.Lake, again, bucket is null ? "" : configuration), invocation);
     }
+
+    private static async Task<DemoDirectory> OpenAsync(DemoSettings settings, Lake? bucket, string? servers, CancellationToken cancellationToken)
+    {
+        PipelineException NotSo(string thing, string cause, string nextStep) => new(FaultKind.Invalid, thing, cause, nextStep);
+        if (bucket is null)
+            return servers is null ? DemoDirectory.Open(settings.Lake, settings.IsResumed)
+                : throw NotSo("--servers", "the lake is a directory, and what belongs to the demo's servers is in it", "Leave out --servers, or name a bucket with --lake.");
+        if (settings.Engine.IsEmulated)
+            throw NotSo($"Lake {settings.Lake}", "what executes the runs of the emulated EMR reads the lake from this machine's disk", "Leave out --engine, or choose a directory with --lake.");
+        return await DemoDirectory.OpenAsync(bucket.Store, servers ?? settings.ServersOfBucket, settings.IsResumed, cancellationToken);
+    }
+
+    /// <summary>An option as it was written; nothing where it was not.</summary>
+    private static string Given(ParseResult parsed, string name, Option option) =>
+        parsed.GetResult(option) is { Implicit: false, Tokens: [.., { } value] } ? $" {name} {value.Value}" : "";
 
     private static async Task<DemoOutcome> RunLiveAsync(DemoSession session, NodeContext context, CancellationToken cancellationToken)
     {

@@ -2,7 +2,10 @@ using Pipeline.Core;
 
 namespace Pipeline.Demo.Driver;
 
-/// <summary>Waits until the pipeline has read something, by looking at the lake again and again.</summary>
+/// <summary>
+/// Waits until the pipeline has read something, by looking at the lake again and again. While that is away nothing is seen to
+/// have been read: the pipeline says why, and the patience is the same.
+/// </summary>
 /// <param name="patience">How long the pipeline may make no progress before the wait is given up.</param>
 internal sealed class ReaderGate(IReaderProgress progress, TimeProvider time, TimeSpan patience)
 {
@@ -19,13 +22,13 @@ internal sealed class ReaderGate(IReaderProgress progress, TimeProvider time, Ti
 
     private async Task<long> WaitAsync(TableId table, Func<CancellationToken, ValueTask<long>> read, Func<long, bool> isEnough, CancellationToken cancellationToken)
     {
-        var last = await read(cancellationToken);
+        var last = await TryReadAsync(read, unknown: 0, cancellationToken);
         if (isEnough(last)) return last;
         var progressedAt = time.GetTimestamp();
         using var timer = new PeriodicTimer(LookInterval, time);
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            var now = await read(cancellationToken);
+            var now = await TryReadAsync(read, unknown: last, cancellationToken);
             if (isEnough(now)) return now;
             if (now != last) (last, progressedAt) = (now, time.GetTimestamp());
             if (time.GetElapsedTime(progressedAt) > patience)
@@ -35,5 +38,17 @@ internal sealed class ReaderGate(IReaderProgress progress, TimeProvider time, Ti
         }
 
         throw new OperationCanceledException(cancellationToken);
+    }
+
+    private static async Task<long> TryReadAsync(Func<CancellationToken, ValueTask<long>> read, long unknown, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await read(cancellationToken);
+        }
+        catch (PipelineException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return unknown;
+        }
     }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Pipeline.Core;
-using Pipeline.Demo.Emr;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
@@ -10,13 +9,13 @@ namespace Pipeline.Demo.Session;
 internal static class DemoReportPrinter
 {
     /// <returns>The exit code.</returns>
-    public static int Print(DemoOutcome outcome, string lake, DemoEngine engine, Invocation invocation)
+    public static int Print(DemoOutcome outcome, DemoAgain again, Invocation invocation)
     {
         var context = invocation.Context;
-        if (invocation.Format == OutputFormat.Json) foreach (var (name, value) in JsonSerializer.SerializeToNode(Document(outcome, lake), Listing.Json)!.AsObject()) invocation.Answer.Take(name, value);
+        if (invocation.Format == OutputFormat.Json) foreach (var (name, value) in JsonSerializer.SerializeToNode(Document(outcome, again.Lake), Listing.Json)!.AsObject()) invocation.Answer.Take(name, value);
         else PrintForPeople(outcome, context);
 
-        context.Messages.WriteLine(Verdict(outcome, lake, engine));
+        context.Messages.WriteLine(Verdict(outcome, again));
         return outcome.Report switch
         {
             null => ExitCode.Interrupted,
@@ -66,16 +65,16 @@ internal static class DemoReportPrinter
         gold.PrintTable(context);
     }
 
-    private static string Verdict(DemoOutcome outcome, string lake, DemoEngine engine)
+    private static string Verdict(DemoOutcome outcome, DemoAgain again)
     {
         var rows = $"{Listing.Format(outcome.Progress.Generated)} rows generated, {Listing.Format(outcome.Progress.InBronze)} in Bronze, {Listing.Format(outcome.Progress.InSilver)} in Silver";
         var took = string.Create(CultureInfo.InvariantCulture, $"{outcome.Took.TotalSeconds:0} s");
         return outcome.Report switch
         {
-            null => $"Interrupted after {took}: {rows}. Continue with: pipeline demo --resume{(engine.IsEmulated ? $" --engine {engine.Name}" : "")} --lake {lake}",
-            { IsBalanced: true } when outcome.Verified.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: pipeline tables --lake {lake}",
-            { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: pipeline verify --lake {lake}",
-            var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: pipeline verify --lake {lake}",
+            null => $"Interrupted after {took}: {rows}. Continue with: {again.Command}",
+            { IsBalanced: true } when outcome.Verified.IsSound => $"Balanced to the row after {took}: {rows}; first Gold rows after {Seconds(outcome.FirstGoldAfter)} s. Look around: {again.With("tables")}",
+            { IsBalanced: true } => $"Balanced after {took}, but the lake does not verify: {rows}. Look into it: {again.With("verify")}",
+            var report => $"NOT balanced after {took}: {report.Differences} differences, marked with 'not'. Look into it: {again.With("verify")}",
         };
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Storage;
 using Pipeline.Demo.Data;
 using Pipeline.Demo.Driver;
 using Pipeline.Demo.Emr;
@@ -30,10 +31,16 @@ internal sealed class DemoSession : IAsyncDisposable
     /// <summary>How long nothing in the lake may change before what is missing counts as lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
-    /// <summary>The same where runs are executed elsewhere: what was cut off while it was sent is looked for before it is sent again.</summary>
+    /// <summary>
+    /// The same where runs are executed elsewhere, which look for what was cut off while it was sent before they send it again,
+    /// and where the lake is in a bucket, which may be away for a while.
+    /// </summary>
     private static readonly TimeSpan PatienceElsewhere = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The same at a bucket, where each table costs a request.</summary>
+    private static readonly TimeSpan LookIntervalAtBucket = TimeSpan.FromSeconds(3);
 
     private readonly DemoDirectory _directory;
     private readonly DemoDriver _driver;
@@ -67,14 +74,15 @@ internal sealed class DemoSession : IAsyncDisposable
 
     private IEnumerable<TableId> BronzeTables => _options.Sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)));
 
+    private bool IsInBucket => S3Location.IsS3(_directory.Lake);
+
     private TimeSpan Elapsed => _time.GetElapsedTime(_startedAt);
 
     /// <summary>Starts sources and node. Whatever was started ends again when this fails.</summary>
     public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, ILoggerFactory logs, DemoDirectory directory,
-        CancellationToken cancellationToken)
+        Lake lake, CancellationToken cancellationToken)
     {
         var startedAt = context.Time.GetTimestamp();
-        var lake = Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
         var driver = await DemoDriver.StartAsync(DriverOptions(settings, directory), new LakeProgress(lake), context.Time, cancellationToken);
         EmulatedEmr? emulation = null;
         try
@@ -145,7 +153,7 @@ internal sealed class DemoSession : IAsyncDisposable
         while (!feeding.IsCompleted)
         {
             display.Show(await LookAsync(cancellationToken));
-            await Task.WhenAny(feeding, Task.Delay(LookInterval, _time, cancellationToken));
+            await Task.WhenAny(feeding, Task.Delay(IsInBucket ? LookIntervalAtBucket : LookInterval, _time, cancellationToken));
         }
 
         return await feeding;
@@ -162,14 +170,28 @@ internal sealed class DemoSession : IAsyncDisposable
             display.Show(progress);
             if (progress.Versions != versions) (versions, movedAt) = (progress.Versions, Elapsed);
 
-            var isQuiet = Elapsed - movedAt > (_emulation is null ? Patience : PatienceElsewhere);
+            var isQuiet = Elapsed - movedAt > (_emulation is null && !IsInBucket ? Patience : PatienceElsewhere);
             if (isQuiet || HasRowsOf(progress, expectation))
             {
-                var report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation);
-                if (isQuiet || report.IsBalanced) return report;
+                var report = await TryReportAsync(expectation, isLast: isQuiet, cancellationToken);
+                if (isQuiet || report is { IsBalanced: true }) return report!;
             }
 
-            await Task.Delay(LookInterval, _time, cancellationToken);
+            await Task.Delay(IsInBucket ? LookIntervalAtBucket : LookInterval, _time, cancellationToken);
+        }
+    }
+
+    /// <summary>Null: the lake is away just now, and there is time to try again.</summary>
+    private async Task<DemoReport?> TryReportAsync(Expectation expectation, bool isLast, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation);
+        }
+        catch (PipelineException) when (!isLast)
+        {
+            // Its pipeline says so, and waits as well.
+            return null;
         }
     }
 

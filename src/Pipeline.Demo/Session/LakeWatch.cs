@@ -13,12 +13,16 @@ internal readonly record struct TableGlance(long Version, long Rows, double Rows
     public bool Exists => Version >= 0;
 }
 
-/// <summary>Looks at tables again and again, reading only what is new in their logs.</summary>
+/// <summary>
+/// Looks at tables again and again, reading only what is new in their logs. A table that cannot be looked at is as it was
+/// last seen: whoever needs the lake says that it is away.
+/// </summary>
 internal sealed class LakeWatch(Lake lake, IReadOnlyList<TableId> tables, TimeProvider time)
 {
     private static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<TableId, DeltaTable> _open = [];
+    private readonly Dictionary<TableId, TableGlance> _seen = [];
     private readonly Dictionary<TableId, Queue<(DateTimeOffset At, long Rows)>> _history = [];
 
     public IReadOnlyList<TableId> Tables => tables;
@@ -26,7 +30,20 @@ internal sealed class LakeWatch(Lake lake, IReadOnlyList<TableId> tables, TimePr
     public async Task<IReadOnlyDictionary<TableId, TableGlance>> LookAsync(CancellationToken cancellationToken)
     {
         var glances = new Dictionary<TableId, TableGlance>();
-        foreach (var table in tables) glances[table] = await LookAsync(table, cancellationToken);
+        foreach (var table in tables)
+        {
+            try
+            {
+                _seen[table] = await LookAsync(table, cancellationToken);
+            }
+            catch (PipelineException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // As it was.
+            }
+
+            glances[table] = _seen.GetValueOrDefault(table, TableGlance.Absent);
+        }
+
         return glances;
     }
 

@@ -9,8 +9,6 @@ internal abstract class Verb(string name, string description)
 {
     private readonly Command _command = new(name, description);
 
-    private readonly Option<string> _config = new("--config", "-c") { Description = "The configuration file.", HelpName = "FILE" };
-
     private readonly Option<string?> _lake = new("--lake")
     {
         Description = "The lake's directory or s3://bucket/prefix, instead of the configuration's.",
@@ -27,6 +25,8 @@ internal abstract class Verb(string name, string description)
 
     private readonly Option<string?> _log = new Option<string?>("--log") { Description = "How a line of the log is written, instead of the configuration's log.format." }.AcceptOnlyFromAmong("text", "json");
 
+    protected Option<string> Config { get; } = new("--config", "-c") { Description = "The configuration file.", HelpName = "FILE" };
+
     /// <summary>The name of the file in <c>hocon/</c> that is read when none is given.</summary>
     /// <param name="asked">Has the verb's other options.</param>
     protected virtual string DefaultConfig(SymbolResult asked) => "pipeline.conf";
@@ -40,15 +40,15 @@ internal abstract class Verb(string name, string description)
     public Command ToCommand(NodeContext context)
     {
         _output.AcceptOnlyFromAmong(HasRows ? ["table", "json", "csv"] : ["table", "json"]);
-        _config.DefaultValueFactory = DefaultConfigPath;
-        _command.Add(_config);
+        Config.DefaultValueFactory = DefaultConfigPath;
+        _command.Add(Config);
         _command.Add(_lake);
         _command.Add(_output);
         _command.Add(_verbose);
         _command.Add(_log);
         _command.SetAction(async (parsed, cancellationToken) =>
         {
-            var invocation = new Invocation(context, parsed.GetRequiredValue(_config), parsed.GetValue(_lake), Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true), parsed.GetValue(_verbose))
+            var invocation = new Invocation(context, parsed.GetRequiredValue(Config), parsed.GetValue(_lake), Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true), parsed.GetValue(_verbose))
             {
                 Answer = new Answer(VerbName.Of(parsed.CommandResult)) { IsOneOfMany = GoesOn },
                 LogFormat = parsed.GetValue(_log) is { } format ? Enum.Parse<LogFormat>(format, ignoreCase: true) : null,

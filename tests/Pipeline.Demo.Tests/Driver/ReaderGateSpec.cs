@@ -57,11 +57,28 @@ public sealed class ReaderGateSpec
         await wait;
     }
 
+    [Fact]
+    public async Task Waits_while_the_lake_is_away_and_opens_when_it_is_back()
+    {
+        _progress.IsAway = true;
+        var wait = Gate.WaitForRowsAsync(Users, 5, TestContext.Current.CancellationToken);
+        for (var second = 0; second < 5; second++) _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(wait.IsCompleted);
+
+        (_progress.IsAway, _progress.Rows) = (false, 5);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        await wait;
+    }
+
     private sealed class ScriptedProgress : IReaderProgress
     {
         public long Rows { get; set; }
 
-        public ValueTask<long> RowsAsync(TableId table, CancellationToken cancellationToken) => ValueTask.FromResult(Rows);
+        public bool IsAway { get; set; }
+
+        public ValueTask<long> RowsAsync(TableId table, CancellationToken cancellationToken) =>
+            IsAway ? throw new PipelineException(FaultKind.Unreachable, "Lake", "it is away", "Wait.") : ValueTask.FromResult(Rows);
 
         public ValueTask<long?> PositionAsync(TableId table, SplitId split, CancellationToken cancellationToken) => ValueTask.FromResult<long?>(Rows);
     }
