@@ -31,6 +31,10 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
     /// <summary>Of a form that is remembered: another one was seen, and the table is to begin anew once all changes of before are read.</summary>
     public bool IsOver { get; init; }
 
+    /// <summary>Of a form that is listed: whether rows may have been others where its split begins, by something that no change of a row tells.</summary>
+    [JsonIgnore]
+    public bool IsUncertain { get; init; }
+
     /// <summary>Whether rows that were read in another form have other values now, or values under other names.</summary>
     public bool HasOtherRows(SplitForm known)
     {
@@ -50,6 +54,9 @@ public sealed record SplitForm(string Storage, ImmutableSortedDictionary<int, Fo
         // A part that is emptied by itself takes its rows with it, and no change of a row says so.
         return known.Parts is { } parts && Emptied.Any(part => parts.TryGetValue(part, out var before) && before != Parts![part]);
     }
+
+    /// <summary>Whether something may have happened to rows since an earlier look that no change of a row tells: also where it can be seen no more what it was.</summary>
+    public bool MayHaveOtherRows(SplitForm earlier) => HasOtherRows(earlier) || earlier.Parts?.Any(part => Parts?.GetValueOrDefault(part.Key) != part.Value) == true;
 
     public bool Equals(SplitForm? other) => other is not null && Storage == other.Storage && Last == other.Last && IsOver == other.IsOver && Columns.SequenceEqual(other.Columns)
         && (Parts is null ? other.Parts is null : other.Parts is not null && Parts.SequenceEqual(other.Parts));

@@ -90,6 +90,52 @@ public sealed class SplitEpochsSpec
     }
 
     [Fact]
+    public void A_table_whose_rows_may_have_gone_between_its_slot_and_its_first_reading_begins_the_next_epoch_once_that_is_read()
+    {
+        var listed = Uncertain(InParts(first: 7, [Two]), beginning: 69);
+
+        var begun = Learned(SplitHistories.None, listed, position: null);
+        Assert.Equal((0, true), (begun.Newest!.Epoch, begun.Find(One)!.Form!.IsOver));
+        Assert.Empty(SplitEpochs.Learn(begun, listed, _ => 69, isRead: true));
+        var next = Learned(begun, listed, position: 70);
+        Assert.Equal((1, false), (next.Newest!.Epoch, next.Find(One)!.Form!.IsOver));
+        Assert.Empty(SplitEpochs.Learn(next, listed, _ => 70, isRead: true));
+    }
+
+    [Fact]
+    public void A_table_that_begins_behind_what_is_uncertain_of_it_has_one_epoch()
+    {
+        var begun = Learned(SplitHistories.None, Uncertain(InParts(first: 7, [Two]), beginning: 70), position: null);
+
+        Assert.Equal((0, false), (begun.Newest!.Epoch, begun.Find(One)!.Form!.IsOver));
+        // It is known by then, and what happens to it is seen.
+        Assert.Empty(SplitEpochs.Learn(begun, Uncertain(InParts(first: 7, [Two]), beginning: 69), _ => 69, isRead: true));
+    }
+
+    [Fact]
+    public void A_table_whose_beginning_somebody_else_recorded_is_as_uncertain_until_its_own_workers_know_its_form()
+    {
+        var listed = Uncertain(InParts(first: 7, [Two]), beginning: 69);
+        var recorded = Learned(SplitHistories.None, listed[..1], position: null);
+        Assert.Null(recorded.Find(One)!.Form);
+
+        Assert.Equal((0, true), Learned(recorded, listed, position: 69) is var own ? (own.Newest!.Epoch, own.Find(One)!.Form!.IsOver) : default);
+        Assert.False(Learned(recorded, listed, position: 70).Find(One)!.Form!.IsOver);
+        // A history behind another begins behind the log.
+        Assert.False(SplitEpochs.Learn(recorded, [.. listed.Select(split => split with { Identity = "b" })], _ => 69, isRead: true)[One].Form!.IsOver);
+    }
+
+    [Fact]
+    public void A_history_whose_split_was_never_read_is_as_uncertain_as_the_first()
+    {
+        var known = Learned(SplitHistories.None, [SplitOf(Other, "b") with { IsSnapshot = true }], position: null);
+
+        var begun = Learned(known, Uncertain(InParts(first: 7, [Two]), beginning: 69), position: null);
+
+        Assert.Equal((1, true), (begun.Find(One)!.Epoch, begun.Find(One)!.Form!.IsOver));
+    }
+
+    [Fact]
     public void Another_history_and_a_stretch_that_the_table_was_not_fed_wait_for_nothing()
     {
         var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
@@ -211,11 +257,13 @@ public sealed class SplitEpochsSpec
         return [SplitOf(One, "a") with { Form = form, BeginningAnew = 70 }, .. snapshots.Select(snapshot => SplitOf(snapshot, "a") with { IsSnapshot = true })];
     }
 
+    private static Split[] Uncertain(Split[] listed, long beginning) => [.. listed.Select(split => split.IsSnapshot ? split : split with { Beginning = beginning, Form = split.Form! with { IsUncertain = true } })];
+
     /// <summary>What a table knows then.</summary>
-    private static SplitHistories Learned(SplitHistories known, Split[] listed, long position)
+    private static SplitHistories Learned(SplitHistories known, Split[] listed, long? position)
     {
         var histories = known.BySplit.ToDictionary();
-        foreach (var (split, history) in SplitEpochs.Learn(known, listed, _ => position, isRead: true)) histories[split] = history;
+        foreach (var (split, history) in SplitEpochs.Learn(known, listed, _ => position, isRead: position is not null)) histories[split] = history;
         return Histories(histories);
     }
 

@@ -8,7 +8,8 @@ namespace Pipeline.Ingest.Worker;
 /// begins the next one: whatever its source holds now is newer than what the table has. So does a snapshot that is listed no
 /// more: a part of the table is gone, and only a new snapshot of the rest says which rows were in it. So do rows that have other
 /// values by a change of their table's definition, or that went with a part that was emptied by itself; these three wait until the
-/// changes of before are read, which belong to the epoch that ends. So does a stretch of a split in which the table was not fed.
+/// changes of before are read, which belong to the epoch that ends. So does a stretch of a split in which the table was not fed, and the
+/// beginning of a split that lies so far back that rows may have gone or changed meanwhile without a change of theirs.
 /// </summary>
 internal static class SplitEpochs
 {
@@ -38,10 +39,14 @@ internal static class SplitEpochs
 
         // The form is for the table's own workers to say, who list all of its splits.
         var isWhole = HasSnapshot(listed);
-        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : !isWhole ? FormOf(split.Id) : waits ? Waiting(FormOf(split.Id)) : split.Form }))
+        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : !isWhole ? FormOf(split.Id) : waits || IsUncertain(split) ? Waiting(FormOf(split.Id) ?? split.Form) : split.Form }))
             .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
 
         SplitForm? FormOf(SplitId split) => histories.Find(split)?.Form;
+
+        // Of the first form of a split that does not begin behind it.
+        bool IsUncertain(Split split) => split.Form is { IsUncertain: true } && histories.Find(split.Id) is var known && known?.Form is null && (known is null || known.Epoch == epoch)
+            && split.BeginningAnew > (position(split.Id) ?? split.Beginning);
     }
 
     /// <summary>What was seen may not be seen again: a part that was emptied is filled.</summary>

@@ -52,6 +52,8 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     /// <summary>Tables that were put into the publication when the slot was there already: the server, and where its log ended then.</summary>
     private readonly Dictionary<string, (string System, long End)> _late = new(StringComparer.Ordinal);
 
+    private readonly CaptureStarts _starts = new();
+
     private volatile int _asked;
     private int _taken;
     private bool _hasAdvised;
@@ -108,7 +110,12 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
         if (!await CaptureSetup.HasOurSettingsAsync(connection, cancellationToken)) throw PostgresFaults.Pooler(_options, _options.Thing, SessionSettings.DoNotLast);
         var publication = await CaptureSetup.FindPublicationAsync(connection, _options, cancellationToken);
         var (found, refused) = await JudgeAsync(connection, publication, cancellationToken);
+        var relations = await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken);
+        var forms = await FormsAsync(connection, found, relations, publication, cancellationToken);
+        // Behind the forms: of a slot that is not there yet, they are from before all that it will have.
         var state = await CaptureSetup.FindAsync(connection, _options, ownership, _options.Thing, publication, found.Values, cancellationToken);
+        var (system, database) = await CaptureSetup.IdentityAsync(connection, cancellationToken);
+        if (state.Slot is null && forms is not null) _starts.Take(system, forms);
         CaptureListed? listed = null;
         if (state.IsComplete)
         {
@@ -119,15 +126,18 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
             var begins = Math.Max(CaptureSetup.ConfirmedOf(state.Slot!, _options, _options.Thing), confirmed.Value);
             if (_refused.Keys.Any(table => !refused.ContainsKey(table))) begins = confirmed.HoldAt(begins);
             _refused = refused;
-            var (system, database) = await CaptureSetup.IdentityAsync(connection, cancellationToken);
             var identities = found.ToDictionary(pair => pair.Key, pair => IdentityOf(system, database, pair.Value, publication!), StringComparer.Ordinal);
-            var relations = await CaptureSetup.StoredRelationsAsync(connection, found, cancellationToken);
-            var forms = await FormsAsync(connection, found, relations, publication!, cancellationToken);
             var seen = identities.SelectMany(pair => relations[pair.Key].Select(relation => (pair.Value, forms?[pair.Key], relation))).ToHashSet();
             var asked = _asked;
             // A server that was put back ends before it, with the same tables.
             if (asked != _taken || !_seen.SetEquals(seen) || state.Slot!.End < _end) (_end, _seen, _taken) = (await CaptureSetup.WrittenAsync(connection, services.Time, cancellationToken), seen, asked);
             TakeLate(late, system);
+            if (forms is not null)
+            {
+                _starts.Take(system, forms.Where(form => late.Contains(form.Key, StringComparer.Ordinal)));
+                forms = await _starts.JudgeAsync(connection, _options, system, identities, found, forms, cancellationToken);
+            }
+
             listed = new CaptureListed(system, begins, Math.Max(begins, _end), identities, relations, refused) { Timeline = state.Slot!.Timeline, Forms = forms, Beginnings = BeginningsOn(system, begins) };
         }
 
@@ -167,10 +177,10 @@ internal sealed class CaptureListing(PostgresConnections connections, DescribedT
     }
 
     private async ValueTask<IReadOnlyDictionary<string, SplitForm>?> FormsAsync(NpgsqlConnection connection, IReadOnlyDictionary<string, PostgresTable> found, IReadOnlyDictionary<string, IReadOnlyList<uint>> relations,
-        PublicationState publication, CancellationToken cancellationToken)
+        PublicationState? publication, CancellationToken cancellationToken)
     {
         if (_options.Capture is not { Snapshot: true, SchemaChanges: SchemaChanges.Evolve }) return null;
-        var captured = found.ToDictionary(pair => pair.Key, pair => pair.Value.Captured(publication.Tables[pair.Value.Oid]).WithoutGone(), StringComparer.Ordinal);
+        var captured = found.ToDictionary(pair => pair.Key, pair => pair.Value.Captured(publication?.Tables.GetValueOrDefault(pair.Value.Oid)).WithoutGone(), StringComparer.Ordinal);
         return await TableForms.ReadAsync(connection, captured, relations, cancellationToken);
     }
 
