@@ -23,4 +23,11 @@ public interface ISourceDefinition
 
     /// <summary>Makes the source; connections are opened on first use.</summary>
     ISource Open(SourceServices services);
+
+    /// <summary>
+    /// Makes the source for somebody who looks at some of its rows and keeps no position: whatever is asked of it, it makes, claims and commits
+    /// nothing at its system.
+    /// </summary>
+    /// <param name="rowsMax">No more rows of a table are wanted, of which a source may make use; it may give more.</param>
+    ISource OpenToLook(SourceServices services, int rowsMax);
 }

@@ -22,4 +22,7 @@ public sealed class KafkaSourceDefinition(KafkaSourceOptions options) : ISourceD
     })];
 
     public ISource Open(SourceServices services) => new KafkaSource(this, services);
+
+    /// <summary>Offsets of the group are all that reading leaves.</summary>
+    public ISource OpenToLook(SourceServices services, int rowsMax) => new KafkaSourceDefinition(Options with { Group = null }).Open(services);
 }

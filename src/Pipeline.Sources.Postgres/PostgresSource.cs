@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Apache.Arrow;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Sources.Postgres.Catalog;
@@ -28,9 +29,12 @@ internal sealed class PostgresSource : IRemovableSource
     private readonly ILogger _log;
     private readonly CaptureOwnership _ownership;
     private readonly CaptureListing _listing;
+    private readonly int? _looksMax;
 
-    public PostgresSource(PostgresSourceDefinition definition, SourceServices services)
+    /// <param name="looksMax">So many rows of a table are looked at, and nothing is made for it; null: it is read for good.</param>
+    public PostgresSource(PostgresSourceDefinition definition, SourceServices services, int? looksMax = null)
     {
+        _looksMax = looksMax;
         Tables = definition.Tables;
         _options = definition.Options;
         _services = services;
@@ -61,6 +65,7 @@ internal sealed class PostgresSource : IRemovableSource
             return [new Split(split.Id, [table]) { Identity = split.IdentityOn(server) }];
         }
 
+        if (_looksMax is not null) return await ListRowsAsync(table, cancellationToken);
         var listed = await _listing.OfAsync(table, cancellationToken);
         if (listed.Refused.TryGetValue(table, out var refusal)) throw refusal;
         var identity = listed.Identities[table];
@@ -160,6 +165,19 @@ internal sealed class PostgresSource : IRemovableSource
         return _connections.DisposeAsync();
     }
 
+    /// <summary>The rows that a table has now, without any slot.</summary>
+    private async ValueTask<IReadOnlyList<Split>> ListRowsAsync(string table, CancellationToken cancellationToken)
+    {
+        var described = new Dictionary<string, PostgresTable>(StringComparer.Ordinal) { [table] = await _tables.RefreshAsync(table, cancellationToken) };
+        var relations = await _connections.UseAsync(_options.Thing, (connection, cancel) => CaptureSetup.StoredRelationsAsync(connection, described, cancel), cancellationToken);
+        return [.. relations[table].Select(relation => new Split(SnapshotSplit.Of(Name, table, relation).Id, [table], Beginning: 0) { IsSnapshot = true })];
+    }
+
+    /// <summary>From where on the stream has what a snapshot has not. Without the slot, changes beside it would be lost, which is nothing to somebody who only looks.</summary>
+    private async ValueTask<long> PlaceAsync(NpgsqlConnection connection, SplitId split, CancellationToken cancellationToken) => _looksMax is null
+        ? SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split).Confirmed
+        : await CaptureSetup.WrittenAsync(connection, _services.Time, cancellationToken);
+
     /// <summary>Said once a column.</summary>
     private void TellNulled(Chunk chunk)
     {
@@ -172,7 +190,7 @@ internal sealed class PostgresSource : IRemovableSource
         try
         {
             await (SlotSplit.Is(from.Split) ? new SlotCapture(_connections, from, _tables, [.. _options.Tables.Where(table => from.Tables?.ContainsKey(table.Name) ?? !_listing.Refused.ContainsKey(table.Name))], _confirmed, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
-                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from, _tables, queue, _looks, _metrics, _services).RunAsync(cancellationToken)
+                : SnapshotSplit.Is(from.Split) ? new SnapshotReader(_connections, SnapshotSplit.Parse(from.Split), from, _tables, queue, _looks, _metrics, _services, (connection, cancel) => PlaceAsync(connection, from.Split, cancel)).RunAsync(cancellationToken)
                 : ReadByWatermarkAsync(from, queue, cancellationToken));
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -222,6 +240,6 @@ internal sealed class PostgresSource : IRemovableSource
     private Task ReadByWatermarkAsync(SplitPosition from, ChunkQueue queue, CancellationToken cancellationToken)
     {
         var split = WatermarkSplit.Parse(from.Split);
-        return new WatermarkReader(_connections, _tables.OptionsOf(split.Table), new WatermarkServer(split, from.Identity), from, _tables, queue, _looks, _services).RunAsync(cancellationToken);
+        return new WatermarkReader(_connections, _tables.OptionsOf(split.Table), new WatermarkServer(split, from.Identity), from, _tables, queue, _looks, _services, _looksMax).RunAsync(cancellationToken);
     }
 }

@@ -22,4 +22,7 @@ public sealed class PostgresSourceDefinition(PostgresSourceOptions options) : IS
     })];
 
     public ISource Open(SourceServices services) => new PostgresSource(this, services);
+
+    /// <summary>With change capture the rows that a table has now, without a slot and whether it is published or not.</summary>
+    public ISource OpenToLook(SourceServices services, int rowsMax) => new PostgresSource(this, services, rowsMax);
 }

@@ -21,7 +21,8 @@ internal sealed class SnowflakeSource : IRedriveSource
     private readonly SplitLooks _looks = new();
     private readonly IReadOnlyDictionary<string, WatermarkTable> _tables;
 
-    public SnowflakeSource(SnowflakeSourceDefinition definition, SourceServices services)
+    /// <param name="rowsMax">Of each window, for somebody who only looks; null: all.</param>
+    public SnowflakeSource(SnowflakeSourceDefinition definition, SourceServices services, int? rowsMax = null)
     {
         Tables = definition.Tables;
         _options = definition.Options;
@@ -44,7 +45,7 @@ internal sealed class SnowflakeSource : IRedriveSource
         _metrics = new SnowflakeMetrics(Name, _options.Warehouse, () => _looks.Ages(services.Time).Select(look => (look.Split.Name, look.Age)));
         _client = new SnowflakeClient(_options, _metrics, new SnowflakeHttp(Name, _options, _http, _tokens, services.Time, log), services.Time, log, services.Waits);
         _tables = _options.Tables.ToDictionary(table => table.Name,
-            table => new WatermarkTable(Name, table, _options, _client, _metrics, _looks, services.Time, log, services.Waits), StringComparer.Ordinal);
+            table => new WatermarkTable(Name, table, _options, _client, _metrics, _looks, services.Time, log, services.Waits, rowsMax), StringComparer.Ordinal);
     }
 
     public string Name => _options.Name;

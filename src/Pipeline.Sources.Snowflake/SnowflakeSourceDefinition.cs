@@ -15,4 +15,6 @@ public sealed class SnowflakeSourceDefinition(SnowflakeSourceOptions options) : 
     public IReadOnlyList<SourceTable> Tables { get; } = [.. options.Tables.Select(table => new SourceTable(table.Name, Workers: 1) { Tags = table.Tags })];
 
     public ISource Open(SourceServices services) => new SnowflakeSource(this, services);
+
+    public ISource OpenToLook(SourceServices services, int rowsMax) => new SnowflakeSource(this, services, rowsMax);
 }

@@ -49,5 +49,7 @@ public sealed class SourceNamesSpec
         public string Kind => "kind";
 
         public ISource Open(SourceServices services) => throw new NotSupportedException();
+
+        public ISource OpenToLook(SourceServices services, int rowsMax) => throw new NotSupportedException();
     }
 }

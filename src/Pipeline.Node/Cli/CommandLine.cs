@@ -45,7 +45,7 @@ internal static class CommandLine
             """);
         foreach (var verb in (IEnumerable<Verb>)
             [
-                .. others, new RunVerb(), new SyncVerb(), new DiscoverVerb(), new InitVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new CompileVerb(), new StatusVerb(), new WatchVerb(), new WhyVerb(), new EventsVerb(), new TablesVerb(), new ShowVerb(), new ExplainRowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new PauseVerb(), new DrainVerb(), new ResumeVerb(), new RestartVerb(), new TriggerVerb(), new BackfillVerb(), new ScheduleVerb(), new RebuildVerb(),
+                .. others, new RunVerb(), new SyncVerb(), new DiscoverVerb(), new InitVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new PreviewVerb(), new CompileVerb(), new StatusVerb(), new WatchVerb(), new WhyVerb(), new EventsVerb(), new TablesVerb(), new ShowVerb(), new ExplainRowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new PauseVerb(), new DrainVerb(), new ResumeVerb(), new RestartVerb(), new TriggerVerb(), new BackfillVerb(), new ScheduleVerb(), new RebuildVerb(),
                 new CompactVerb(), new VacuumVerb(), new BackupVerb(), new RestoreVerb(), new ExportJobsVerb(), new AskVerb(), new CompletionVerb(),
             ])
             root.Add(verb.ToCommand(context));

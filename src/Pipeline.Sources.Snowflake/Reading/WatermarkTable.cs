@@ -13,8 +13,9 @@ namespace Pipeline.Sources.Snowflake.Reading;
 /// One table read by watermark: window after window <c>[from, U)</c>, each a single statement ordered by the watermark, so
 /// that every chunk but those within one watermark's rows can be resumed after.
 /// </summary>
+/// <param name="rowsMax">Of each window, for somebody who only looks; null: all.</param>
 internal sealed class WatermarkTable(string source, SnowflakeTableOptions table, SnowflakeSourceOptions options, SnowflakeClient client,
-    SnowflakeMetrics metrics, SplitLooks looks, TimeProvider time, ILogger log, WaitWatch waits)
+    SnowflakeMetrics metrics, SplitLooks looks, TimeProvider time, ILogger log, WaitWatch waits, int? rowsMax = null)
 {
     private const long Never = long.MinValue;
 
@@ -295,7 +296,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         var lower = from is { } value ? $"{QuotedWatermark} >= {literals.Of(value)} AND " : "";
         var below = end == long.MaxValue ? "<=" : "<";
         var order = string.Join(", ", table.Key.Where(key => key != table.Watermark).Prepend(table.Watermark).Select(Quote));
-        return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} {below} {literals.Of(end)} ORDER BY {order}";
+        return $"SELECT * FROM {QuotedTable} WHERE {lower}{QuotedWatermark} {below} {literals.Of(end)} ORDER BY {order}{(rowsMax is { } rows ? string.Create(CultureInfo.InvariantCulture, $" LIMIT {rows}") : "")}";
     }
 
     /// <summary>The window of a clock that gives times a second time.</summary>

@@ -91,6 +91,9 @@ public sealed class TransformGraph
     /// <summary>The same with every table in this process, whatever is configured.</summary>
     internal TransformGraph OnDuckDb() => new([.. Silver.Select(contract => contract with { Engine = EngineKind.Duckdb })], [.. Gold.Select(node => node with { Gold = node.Gold with { Engine = EngineKind.Duckdb } })]);
 
+    /// <summary>The same with another contract of one table.</summary>
+    internal TransformGraph With(SilverContract changed) => new([.. Silver.Select(contract => contract.Table == changed.Table ? changed : contract)], Gold);
+
     /// <summary>
     /// Reads <c>silver { … }</c> and <c>gold { … }</c> and checks the whole: contracts make empty tables, and DuckDB binds
     /// every rule and every Gold query against them. Every problem is noted in the readers with its file and line; with

@@ -4,14 +4,9 @@ using System.Text.Json;
 using Apache.Arrow;
 using Pipeline.Configuration;
 using Pipeline.Core;
-using Pipeline.Delta;
-using Pipeline.Delta.Log;
-using Pipeline.Delta.Storage;
 using Pipeline.DuckDb;
 using Pipeline.Transform.Contracts;
-using Pipeline.Transform.Engines.DuckDb;
 using Pipeline.Transform.Graph;
-using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Silver;
 
 namespace Pipeline.Transform.Models;
@@ -26,9 +21,6 @@ public sealed record ModelTestResult(ModelTest Test, ImmutableArray<ModelDiffere
 /// </summary>
 public sealed class ModelTestRun : IDisposable
 {
-    /// <summary>A table comes to rest in one run or two; more are an error of this program.</summary>
-    private const int RunsMax = 20;
-
     /// <summary>No secret: tests hash alike everywhere.</summary>
     private const string MaskKeyText = "the key of model tests, which is no secret";
 
@@ -36,32 +28,16 @@ public sealed class ModelTestRun : IDisposable
 
     private readonly ModelTest _test;
     private readonly TransformGraph _graph;
-    private readonly DuckDbSession _session;
+    private readonly ModelLake _own;
     private readonly CancellationToken _cancellationToken;
     private readonly TestClock _clock = new(Start);
-    private readonly Lake _lake;
-    private readonly JobPlanner _planner;
-    private readonly JobRunner _runner;
     private readonly IReadOnlyList<Field> _bronze;
     private long _given;
 
     private ModelTestRun(ModelTest test, TransformGraph graph, TransformOptions options, CancellationToken cancellationToken)
     {
         (_test, _graph, _cancellationToken) = (test, graph.OnDuckDb(), cancellationToken);
-        var inProcess = new TransformOptions
-        {
-            Engine = EngineKind.Duckdb,
-            MemoryBytesMax = options.MemoryBytesMax,
-            Threads = 1,
-            LagMax = options.LagMax,
-            TempDirectory = options.TempDirectory,
-            MaskKey = new Secret(MaskKeyText),
-        };
-        _session = DuckDbSession.Open(DuckDbEngine.SettingsOf(inProcess), cancellationToken);
-        _lake = new Lake(new LocalObjectStore(Path.Combine(_session.ScratchDirectory, "lake")), _clock);
-        var tables = new OpenTables(_lake);
-        _planner = new JobPlanner(tables, _graph, inProcess, _clock);
-        _runner = new JobRunner(tables, new DuckDbEngine(_lake.Store, inProcess), inProcess, _clock);
+        _own = new ModelLake(_graph, ModelLake.InProcess(options) with { MaskKey = new Secret(MaskKeyText) }, _clock, cancellationToken);
         _bronze = _graph.TrySilver(test.Table) is { } contract ? ModelBronze.ColumnsOf(contract, test.Types, [.. test.Runs.SelectMany(run => run).Where(given => given.Table == contract.From).Select(given => given.Rows)]) : [];
     }
 
@@ -84,7 +60,7 @@ public sealed class ModelTestRun : IDisposable
         return new ModelTestResult(test, differences, fault, Stopwatch.GetElapsedTime(started));
     }
 
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => _own.Dispose();
 
     private async Task RunAsync()
     {
@@ -92,12 +68,7 @@ public sealed class ModelTestRun : IDisposable
         {
             _clock.Now += TimeSpan.FromMinutes(1);
             foreach (var given in run) await (given.Table.Layer == Layer.Bronze ? AppendAsync(given) : ReplaceAsync(given));
-            var runs = 0;
-            while (await _planner.PlanAsync(_test.Table, _cancellationToken) is { } pins)
-            {
-                if (++runs > RunsMax) throw new UnreachableException($"{_test.Table} does not come to rest.");
-                await _runner.RunAsync(await _planner.ExpandAsync(pins, Dialects.SqlDialect.DuckDb, _cancellationToken), _cancellationToken);
-            }
+            await _own.MakeAsync(_test.Table);
         }
     }
 
@@ -119,15 +90,9 @@ public sealed class ModelTestRun : IDisposable
     private async Task CommitAsync(TableId id, IReadOnlyList<Field> columns, string? rows, bool replaces)
     {
         var schema = new Schema(columns, null);
-        var table = await _lake.OpenOrCreateAsync(id, schema, [], ImmutableDictionary<string, string>.Empty, _cancellationToken);
-        var adds = rows is null ? [] : await ParquetCopy.WriteAsync(_session, table, columns, rows, _clock.Now, _cancellationToken);
-        var committed = await table.CommitAsync(new Transaction("WRITE", Isolation.ReadTable)
-        {
-            ReadVersion = table.Current.Version,
-            Adds = [.. adds],
-            Removes = replaces ? [.. table.Current.Files.Select(file => CheckedOutput.Remove(file, _clock.Now))] : [],
-        }, _cancellationToken);
-        if (committed is not CommitResult.Committed) throw new UnreachableException($"{id} of a lake of its own was written by somebody else.");
+        var table = await _own.Lake.OpenOrCreateAsync(id, schema, [], ImmutableDictionary<string, string>.Empty, _cancellationToken);
+        var adds = rows is null ? [] : await ParquetCopy.WriteAsync(_own.Session, table, columns, rows, _clock.Now, _cancellationToken);
+        await _own.CommitAsync(table, adds, replaces);
     }
 
     /// <summary>Null: there are none.</summary>
@@ -157,20 +122,20 @@ public sealed class ModelTestRun : IDisposable
 
     private async Task<IEnumerable<ModelDifference>> CompareAsync(TableId id, IReadOnlyList<Field> byDefault, ModelRows expected, IReadOnlyList<string> key)
     {
-        var current = (await _lake.TryOpenAsync(id, _cancellationToken))?.Current;
+        var current = (await _own.Lake.TryOpenAsync(id, _cancellationToken))?.Current;
         var columns = current?.Schema.FieldsList ?? byDefault;
         var compared = expected.Columns.Select(name => columns.FirstOrDefault(column => column.Name == name) ?? throw Wrong(id, $"has no column '{name}'{SettingsReader.Nearest(name, columns.Select(column => column.Name)).TrimEnd('.')}")).ToList();
         // Where no row is expected, what is there is told by its key.
         if (compared.Count == 0) compared = [.. columns.Where(column => key.Contains(column.Name) || column.Name == "_rules" || key.Count == 0)];
         var names = compared.Select(column => column.Name).ToImmutableArray();
         var wanted = expected.Rows.Select((row, i) => $"SELECT {i} AS _n, {string.Join(", ", compared.Select((column, at) => $"{Literal(column, row[at], i)} AS {Sql.Name(column.Name)}"))}").ToList();
-        var actual = current is null ? Sql.Empty(compared) : await TableFiles.RelationAsync(_session, _lake.Store, id.ToString(), compared, [.. current.Files.Select(file => file.Path)], withOrigin: false, _cancellationToken);
+        var actual = current is null ? Sql.Empty(compared) : await TableFiles.RelationAsync(_own.Session, _own.Lake.Store, id.ToString(), compared, [.. current.Files.Select(file => file.Path)], withOrigin: false, _cancellationToken);
         return ModelDifference.Of(id, names, key, wanted.Count == 0 ? [] : Texts(string.Join(" UNION ALL ", wanted), "_n"), Texts(actual, "ALL"));
 
         string Literal(Field column, ModelValue? value, int i) => ModelLiteral.TryOf(Hashed(value), column.DataType) ?? throw NoValue(id, i, column, value!);
 
         IReadOnlyList<string?[]> Texts(string rows, string order) =>
-            [.. _session.Rows($"SELECT {string.Join(", ", names.Select(name => $"CAST({Sql.Name(name)} AS VARCHAR)"))} FROM ({rows}) AS t ORDER BY {order}").Select(row => row.Select(value => (string?)value).ToArray())];
+            [.. _own.Session.Rows($"SELECT {string.Join(", ", names.Select(name => $"CAST({Sql.Name(name)} AS VARCHAR)"))} FROM ({rows}) AS t ORDER BY {order}").Select(row => row.Select(value => (string?)value).ToArray())];
     }
 
     /// <summary><c>{ "hash": "text" }</c> stands for what a mask makes of the text.</summary>

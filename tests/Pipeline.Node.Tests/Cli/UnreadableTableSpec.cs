@@ -39,6 +39,7 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["check"] = Sources,
         ["plan"] = ManyTables,
         ["test-models"] = NoTable,
+        ["preview"] = OneTable,
         ["compile"] = OneTable,
         ["tables"] = ManyTables,
         ["show"] = OneTable,

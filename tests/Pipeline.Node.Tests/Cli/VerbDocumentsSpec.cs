@@ -40,6 +40,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("plan", [], ExitCode.Done),
         ("compile", [Silver], ExitCode.Done),
         ("test-models", [], ExitCode.Done),
+        ("preview", [Silver, "--from-bronze"], ExitCode.Done),
         ("quarantine list", [], ExitCode.Done),
         ("quarantine show", [Silver], ExitCode.Done),
         ("quarantine redrive", [Silver], ExitCode.Done),
@@ -96,7 +97,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
     private static readonly HashSet<string> Texts = ["thing", "cause", "next_step", "location", "fault", "sql", "rules", "body", "line", "reason", "row", "meaning", "only_when", "parameters", "metrics", "headers", "part", "operation", "who", "why", "what", "parameter", "text", "here", "there"];
 
     /// <summary>What has the names of a table's columns, a record's members or somebody else's document.</summary>
-    private static readonly HashSet<string> Others = ["parameters", "metrics", "figures", "body", "row", "headers", "answer", "detail"];
+    private static readonly HashSet<string> Others = ["parameters", "metrics", "figures", "body", "row", "headers", "answer", "detail", "values"];
 
     private readonly List<string> _wrong = [];
     private readonly ScratchDirectory _directory = new("pipeline-documents-");

@@ -20,7 +20,9 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// and did not change: where anything is, the last range, which is begun when all others have been read, also has the rows
 /// that were written since the first was known, all of one moment. When that was is the <see cref="SplitMarks.Note"/> of the split.
 /// </remarks>
-internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services)
+/// <param name="placeOf">The position that rows carry which are read from now on: no change that is not in them lies before it.</param>
+internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSplit split, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, PostgresMetrics metrics, SourceServices services,
+    Func<NpgsqlConnection, CancellationToken, ValueTask<long>> placeOf)
 {
     private const int BlockBytes = 8192;
 
@@ -131,8 +133,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
 
     private async ValueTask<BlockRange?> ClaimAsync(NpgsqlConnection connection, PostgresTable table, CancellationToken cancellationToken)
     {
-        // Without the slot, changes beside the snapshot would be lost.
-        var slot = SlotState.Require(await CaptureSetup.FindSlotAsync(connection, _options, cancellationToken), _options, split.Id);
+        var place = await placeOf(connection, cancellationToken);
         if (await FindAsync(connection, cancellationToken) is not { } relation)
         {
             // A partition that is gone has no rows left to read.
@@ -155,7 +156,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         var size = Math.Max(_options.ChunkBytesMax * RangeChunks / BlockBytes, 1);
         var end = Math.Min(next + size, relation.Blocks);
         var reached = end >= relation.Blocks ? SnapshotSplit.Complete : SnapshotSplit.PositionOf(relation.File, end);
-        var range = new BlockRange(table, relation.Name, relation.File, next, end, slot.Confirmed, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before)
+        var range = new BlockRange(table, relation.Name, relation.File, next, end, place, publication?.Tables.GetValueOrDefault(table.Oid)?.Filter, new PositionRange(_position, reached), _before)
         {
             Since = _since, HasMoved = reached == SnapshotSplit.Complete && next > 0 && relation.HasOutOfLine, MovedBlocks = size * MovedRanges,
         };

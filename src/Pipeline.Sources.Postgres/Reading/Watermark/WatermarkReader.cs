@@ -17,8 +17,9 @@ namespace Pipeline.Sources.Postgres.Reading.Watermark;
 /// Rows without a watermark are read once, with the first window. A window without rows yields nothing: the next one
 /// begins where it began.
 /// </remarks>
+/// <param name="rowsMax">Of each window, for somebody who only looks; null: all.</param>
 internal sealed class WatermarkReader(
-    PostgresConnections connections, PostgresTableOptions table, WatermarkServer server, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services)
+    PostgresConnections connections, PostgresTableOptions table, WatermarkServer server, SplitPosition from, DescribedTables tables, ChunkQueue queue, SplitLooks looks, SourceServices services, int? rowsMax)
 {
     /// <summary>A table in which nothing changes is looked at so many times less often.</summary>
     private const int QuietPauses = 30;
@@ -137,6 +138,7 @@ internal sealed class WatermarkReader(
         return new WatermarkWindow(described, watermark, _from, end)
         {
             Overlap = table.Overlap,
+            RowsMax = rowsMax,
             IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
         };
     }

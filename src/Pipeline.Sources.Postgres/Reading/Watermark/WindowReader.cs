@@ -21,6 +21,9 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
     /// </summary>
     public RepeatedStamps? Again { get; init; }
 
+    /// <summary>So many of its rows are enough, whichever; null: all.</summary>
+    public int? RowsMax { get; init; }
+
     /// <summary>Where the window begins.</summary>
     public long Start => From ?? Watermark.Beginning;
 
@@ -30,6 +33,7 @@ internal sealed record WatermarkWindow(PostgresTable Table, WatermarkColumn Wate
         {
             var sql = $"select {Table.SelectList} from {Table.QualifiedName} where {Condition}";
             if (IsOrdered) sql += $" order by {Watermark.Sql}";
+            if (RowsMax is { } rows) sql += $" limit {Catalog.Sql.Integer(rows)}";
             return $"copy ({sql}) to stdout (format binary)";
         }
     }

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using Apache.Arrow;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Reading;
+using Pipeline.Ingest.Streams;
+using Pipeline.Ingest.Worker;
+
+namespace Pipeline.Ingest.Samples;
+
+/// <summary>Some rows of one table as its Bronze table in a lake of their own. They lie in one file, in the order in which they were taken.</summary>
+/// <param name="Rows">How many.</param>
+/// <param name="Letters">Records that could not be decoded.</param>
+/// <param name="IsWhole">There are no more.</param>
+/// <param name="TakenAt">The <c>_ingested_at</c> of the first row, in microseconds since the epoch; each that follows has one more.</param>
+public sealed record BronzeSample(int Rows, IReadOnlyList<SampledLetter> Letters, bool IsWhole, long TakenAt)
+{
+    private static readonly TimeSpan LookForEndEvery = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Reads from the beginning of a table's splits. No position is kept, nothing is acknowledged.</summary>
+    /// <param name="source">Opened to look.</param>
+    /// <param name="table">Its Bronze table.</param>
+    /// <param name="recordsMax">Rows and records that could not be decoded, together.</param>
+    /// <exception cref="PipelineException">The source cannot be read.</exception>
+    public static async Task<BronzeSample> OfSourceAsync(ISource source, TableId table, Lake lake, int recordsMax, TimeProvider time, CancellationToken cancellationToken)
+    {
+        await using var taken = await SampledTable.OpenAsync(lake, table, await source.DescribeAsync(table.Name, cancellationToken), recordsMax, time, cancellationToken);
+        var letters = new List<SampledLetter>();
+        var splits = await source.ListSplitsAsync(table.Name, cancellationToken);
+        var end = new ReadingEnd(source.LastLook, splits.Select(split => new SplitStart(split, From: null, ImmutableDictionary<TableId, long?>.Empty)), time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var chunks = source.ReadAsync([.. splits.Select(split => new SplitPosition(split.Id, null) { Identity = split.Identity })], stop.Token).GetAsyncEnumerator(stop.Token);
+        Task<bool>? next = null;
+        try
+        {
+            while (splits.Count > 0 && taken.Rows + letters.Count < recordsMax && !end.Meet())
+            {
+                next ??= chunks.MoveNextAsync().AsTask();
+                if (await Task.WhenAny(next, Task.Delay(LookForEndEvery, time, stop.Token)) != next)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    continue;
+                }
+
+                if (!await next) break;
+                next = null;
+                using var chunk = chunks.Current;
+                if (chunk.Table == table.Name) Take(chunk, taken, letters, recordsMax);
+                if (chunk.Range.IsAdvancing) end.Reach(chunk.Split, chunk.Range.To);
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            if (next is not null)
+            {
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (next is { IsCompletedSuccessfully: true, Result: true }) chunks.Current.Dispose();
+            }
+        }
+
+        return new BronzeSample(taken.Rows, letters, taken.Rows + letters.Count < recordsMax, await taken.CompleteAsync(cancellationToken));
+    }
+
+    /// <summary>Takes rows of a Bronze table, of its newest files first.</summary>
+    /// <param name="from">Whose lake is only read.</param>
+    public static async Task<BronzeSample> OfBronzeAsync(TableId id, DeltaTable from, Lake lake, int rowsMax, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var snapshot = from.Current;
+        List<Field> columns = [.. snapshot.Schema.FieldsList.Where(field => field.Name is not (BronzeColumns.IngestedAt or BronzeColumns.IngestDate))];
+        await using var taken = await SampledTable.OpenAsync(lake, id, new Schema(columns, null), rowsMax, time, cancellationToken);
+        var options = new ReadOptions([.. columns.Select(column => column.Name)]);
+        await foreach (var rows in TableReader.ReadAsync(from, snapshot, snapshot.Files.OrderByDescending(file => file.ModifiedAt), options, cancellationToken))
+        {
+            using (rows) taken.Take(rows);
+            if (taken.Rows == rowsMax) break;
+        }
+
+        return new BronzeSample(taken.Rows, [], taken.Rows < rowsMax, await taken.CompleteAsync(cancellationToken));
+    }
+
+    private static void Take(Chunk chunk, SampledTable taken, List<SampledLetter> letters, int recordsMax)
+    {
+        if (chunk.Rows is { Length: > 0 } rows) taken.Take(rows);
+        if (chunk.DeadLetters is not { Length: > 0 } dead) return;
+        var (positions, codes, reasons) = ((Int64Array)dead.Column(BronzeColumns.Position), (StringArray)dead.Column(DeadLetterColumns.Code), (StringArray)dead.Column(DeadLetterColumns.Reason));
+        for (var i = 0; i < dead.Length && taken.Rows + letters.Count < recordsMax; i++) letters.Add(new SampledLetter(positions.GetValue(i)!.Value, codes.GetString(i), reasons.GetString(i)));
+    }
+}
