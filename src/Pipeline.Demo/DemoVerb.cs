@@ -9,7 +9,6 @@ using Pipeline.Node.Composition;
 using Pipeline.Demo.Emr;
 using Pipeline.Demo.Session;
 using Pipeline.Operations.Options;
-using Spectre.Console;
 
 namespace Pipeline.Demo;
 
@@ -30,7 +29,8 @@ internal sealed class DemoVerb : Verb
         The lake is .pipeline/demo/lake unless --lake says otherwise: another directory, or s3://bucket/prefix, which is
         reached as lake.s3 of the configuration says. A new demo replaces the one before in the same place; --resume
         continues it. A directory or a prefix that no demo made is left alone.
-        """)
+
+        """ + ProgressWords.Meanings)
     {
         _once = Add(new Option<bool>("--once") { Description = "A fixed amount of data; stop when all of it has reached Gold." });
         _resume = Add(new Option<bool>("--resume") { Description = "Continue the demo that was in the directory, also after kill -9." });
@@ -65,14 +65,14 @@ internal sealed class DemoVerb : Verb
         using var directory = await OpenAsync(settings, bucket, parsed.GetValue(_servers), cancellationToken);
         context.Messages.WriteLine(directory.IsResumed ? $"Continuing the demo in {directory.Lake}" : $"Starting PostgreSQL, Kafka and Snowflake for a demo in {directory.Lake}");
 
-        var isLive = context.IsTerminal && invocation.Format == OutputFormat.Table;
+        var isLive = Frames.AreFor(context) && invocation.Format == OutputFormat.Table;
         // Lines of a log would tear the live table: they go to a file beside it.
         await using var logFile = isLive ? new StreamWriter(Path.Combine(directory.Servers, "pipeline.log"), append: true) { AutoFlush = true } : null;
         using var logs = NodeLogs.Create(logFile ?? context.Messages, invocation.IsVerbose ? LogLevel.Information : LogLevel.Warning);
         var lake = bucket ?? Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
         await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, lake, cancellationToken);
 
-        var outcome = isLive ? await RunLiveAsync(session, context, cancellationToken) : await session.RunAsync(new PlainDisplay(context.Messages), cancellationToken);
+        var outcome = await session.RunAsync(isLive ? new TerminalDisplay(context) : new PlainDisplay(context.Messages), cancellationToken);
         var configuration = Given(parsed, "--config", Config);
         var again = $"pipeline demo --resume{Given(parsed, "--engine", _engine)}{configuration}{Given(parsed, "--servers", _servers)} --lake {directory.Lake}";
         return DemoReportPrinter.Print(outcome, new DemoAgain(directory.Lake, again, bucket is null ? "" : configuration), invocation);
@@ -92,10 +92,4 @@ internal sealed class DemoVerb : Verb
     /// <summary>An option as it was written; nothing where it was not.</summary>
     private static string Given(ParseResult parsed, string name, Option option) =>
         parsed.GetResult(option) is { Implicit: false, Tokens: [.., { } value] } ? $" {name} {value.Value}" : "";
-
-    private static async Task<DemoOutcome> RunLiveAsync(DemoSession session, NodeContext context, CancellationToken cancellationToken)
-    {
-        var console = context.DataConsole();
-        return await console.Live(new Text("")).StartAsync(live => session.RunAsync(new TerminalDisplay(live), cancellationToken));
-    }
 }

@@ -32,19 +32,21 @@ internal static class DemoReportPrinter
         Seconds = Math.Round(outcome.Took.TotalSeconds, 1),
         FirstGoldSeconds = Seconds(outcome.FirstGoldAfter),
         AllGoldSeconds = Seconds(outcome.AllGoldAfter),
-        Rows = new { outcome.Progress.Generated, Bronze = outcome.Progress.InBronze, Silver = outcome.Progress.InSilver, Quarantine = outcome.Progress.InQuarantine },
+        Rows = RowsOf(outcome.Progress.Rows),
         outcome.Report?.Tables,
         outcome.Report?.Dirt,
         outcome.Report?.Gold,
         Verify = new { Checks = outcome.Verified.Checks.Count, outcome.Verified.IsSound, Broken = Broken(outcome) },
     };
 
+    private static object RowsOf(RowCount rows) => new { rows.Generated, rows.Bronze, rows.DeadLetters, rows.Silver, Quarantine = rows.Quarantined, rows.Superseded, rows.Deleted, rows.Unread };
+
     private static void PrintForPeople(DemoOutcome outcome, NodeContext context)
     {
         if (outcome.Report is { } report) PrintReport(report, context);
         var broken = Broken(outcome);
-        context.Data.WriteLine($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates, keys and queries, {broken.Count} failed");
-        foreach (var finding in broken) context.Data.WriteLine($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
+        context.Say($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates, keys and queries, {broken.Count} failed");
+        foreach (var finding in broken) context.Say($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
     }
 
     private static List<Finding> Broken(DemoOutcome outcome) => [.. VerificationText.Of(outcome.Verified).Where(finding => !finding.Ok)];
@@ -54,20 +56,23 @@ internal static class DemoReportPrinter
         var tables = new Listing("table", "generated", "dead letters", "bronze", "silver", "quarantined", "superseded");
         foreach (var table in report.Tables) tables.Add(table.Table, table.Generated, table.DeadLetters, table.Bronze, table.Silver, table.Quarantined, table.Superseded);
         tables.PrintTable(context);
+        context.Say("");
 
         var dirt = new Listing("dirt planted", "rule", "severity", "rows found");
         foreach (var planted in report.Dirt) dirt.Add(planted.Table, planted.Rule, planted.Severity, planted.Rows);
         dirt.PrintTable(context);
+        context.Say("");
 
         var gold = new Listing("table", "rows", "totals");
         foreach (var table in report.Gold)
             gold.Add(table.Table, table.Rows, string.Join(", ", table.Totals.Select(total => $"{total.Key} = {total.Value}")));
         gold.PrintTable(context);
+        context.Say("");
     }
 
     private static string Verdict(DemoOutcome outcome, DemoAgain again)
     {
-        var rows = $"{Listing.Format(outcome.Progress.Generated)} rows generated, {Listing.Format(outcome.Progress.InBronze)} in Bronze, {Listing.Format(outcome.Progress.InSilver)} in Silver";
+        var rows = $"{Listing.Format(outcome.Progress.Rows.Generated)} rows generated, {Listing.Format(outcome.Progress.Rows.Bronze)} in Bronze, {Listing.Format(outcome.Progress.Rows.Silver)} in Silver";
         var took = string.Create(CultureInfo.InvariantCulture, $"{outcome.Took.TotalSeconds:0} s");
         return outcome.Report switch
         {

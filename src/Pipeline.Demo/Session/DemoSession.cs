@@ -49,6 +49,7 @@ internal sealed class DemoSession : IAsyncDisposable
     private readonly PipelineOptions _options;
     private readonly Lake _lake;
     private readonly LakeWatch _watch;
+    private readonly RowCounter _counter;
     private readonly TimeProvider _time;
     private readonly long _startedAt;
     private TimeSpan? _firstGoldAfter;
@@ -70,6 +71,7 @@ internal sealed class DemoSession : IAsyncDisposable
             .. options.Graph.Silver.SelectMany(contract => (TableId[])[contract.Table, TableId.Quarantine(contract.Table.Name)]),
             .. options.Graph.Gold.Select(node => node.Table),
         ], time);
+        _counter = new RowCounter(lake, [.. BronzeTables]);
     }
 
     private IEnumerable<TableId> BronzeTables => _options.Sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)));
@@ -199,7 +201,7 @@ internal sealed class DemoSession : IAsyncDisposable
     private static bool HasRowsOf(DemoProgress progress, Expectation expectation)
     {
         var rows = progress.Gold.ToDictionary(table => table.Table.Name, table => table.Glance.Rows, StringComparer.Ordinal);
-        foreach (var table in progress.Sources) rows[table.Bronze.ToString()] = table.InBronze.Rows;
+        foreach (var table in progress.Sources) rows[table.Bronze.ToString()] = table.Rows.Bronze;
         return expectation.Tables.All(table => rows.GetValueOrDefault(TableId.Bronze(table.Source, table.Table).ToString()) == table.Bronze)
             && expectation.Gold.All(table => rows.GetValueOrDefault(table.Table) == table.Rows);
     }
@@ -207,16 +209,13 @@ internal sealed class DemoSession : IAsyncDisposable
     private async Task<DemoProgress> LookAsync(CancellationToken cancellationToken)
     {
         var glances = await _watch.LookAsync(cancellationToken);
-        var sent = _driver.Sent;
+        var rows = await _counter.CountAsync(() => _driver.Sent, cancellationToken);
         var states = await IngestStatesAsync(cancellationToken);
         var transforms = await TransformStatesAsync(cancellationToken);
         var progress = new DemoProgress(Elapsed,
-            [
-                .. BronzeTables.Select(bronze => new SourceTableProgress(bronze, sent.TryGetValue(bronze, out var rows) ? rows : null, glances[bronze],
-                    glances.GetValueOrDefault(TableId.Silver(bronze.Name), TableGlance.Absent), glances.GetValueOrDefault(TableId.Quarantine(bronze.Name), TableGlance.Absent),
-                    states.GetValueOrDefault(bronze, "starting"))),
-            ],
-            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table, "starting")))]);
+            [.. BronzeTables.Select(bronze => new SourceTableProgress(bronze, rows[bronze], glances[bronze].RowsPerSecond, states.GetValueOrDefault(bronze, "starting")))],
+            [.. _options.Graph.Gold.Select(node => new GoldTableProgress(node.Table, glances[node.Table], transforms.GetValueOrDefault(node.Table, "starting")))],
+            glances.Values.Sum(glance => glance.Version));
 
         if (progress.GoldTablesWithRows > 0) _firstGoldAfter ??= progress.Elapsed;
         if (progress.GoldTablesWithRows == progress.Gold.Count) _allGoldAfter ??= progress.Elapsed;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
 
@@ -21,9 +20,7 @@ internal sealed class PlainDisplay(TextWriter messages) : IDemoDisplay
 
         if (progress.Elapsed < _next) return;
         _next = progress.Elapsed + Interval;
-        messages.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{progress.Elapsed.TotalSeconds,4:0} s  generated {Listing.Format(progress.Generated)}  bronze {Listing.Format(progress.InBronze)} ({progress.BronzeRowsPerSecond:#,0} rows/s)  silver {Listing.Format(progress.InSilver)}  quarantine {Listing.Format(progress.InQuarantine)}  gold tables with rows {progress.GoldTablesWithRows} of {progress.Gold.Count}"));
-        foreach (var table in progress.Sources.Where(table => table.State is not ("running" or "starting" or "paused" or "draining")))
-            messages.WriteLine($"        {table.Bronze}: {table.State}");
+        messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{progress.Elapsed.TotalSeconds,4:0} s  {ProgressWords.Generated(progress.Rows)}; {ProgressWords.Fates(progress.Rows)}; {ProgressWords.Pace(progress)}"));
+        foreach (var (table, state) in progress.NotWell) messages.WriteLine($"        {table}: {state}");
     }
 }

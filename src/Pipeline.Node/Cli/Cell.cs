@@ -7,6 +7,15 @@ namespace Pipeline.Node.Cli;
 /// <param name="Value">For programs.</param>
 internal sealed record Cell(string? Text, JsonNode? Value)
 {
+    /// <summary>How it stands out where there are colours.</summary>
+    public Tone Tone { get; init; }
+
+    /// <summary>Whether it is aligned as numbers are.</summary>
+    public bool IsNumber { get; init; }
+
+    /// <summary>A word that is the same to people and programs.</summary>
+    public static Cell Word(string word, Tone tone) => new(word, word) { Tone = tone };
+
     /// <summary>Several of a kind: a line with commas for people.</summary>
     public static Cell List(IEnumerable<string> items)
     {

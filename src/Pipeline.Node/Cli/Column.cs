@@ -5,6 +5,27 @@ namespace Pipeline.Node.Cli;
 /// <param name="Name">As programs read it; null: they are not given it.</param>
 internal sealed record Column(string? Title, string? Name)
 {
+    /// <summary>Numbers have no separators.</summary>
+    public bool IsPlain { get; private init; }
+
+    /// <summary>Nothing is shortened.</summary>
+    public bool IsWhole { get; private init; }
+
+    /// <summary>What people can do without where a terminal is narrow.</summary>
+    public bool IsExtra { get; private init; }
+
+    /// <summary>Versions, positions, identities: what is printed can be pasted.</summary>
+    public static Column Id(string title) => ((Column)title).AsId();
+
+    /// <summary>Left out at a terminal that is too narrow for all columns.</summary>
+    public Column Extra() => this with { IsExtra = true };
+
+    /// <summary>As <see cref="Id"/>.</summary>
+    public Column AsId() => this with { IsPlain = true, IsWhole = true };
+
+    /// <summary>Of a table's own: its numbers are what they are, and may be identities.</summary>
+    public static Column Of(string column) => new(column, column) { IsPlain = true };
+
     public static implicit operator Column(string title) => new(title, NameOf(title));
 
     /// <summary>Of durations, which programs get as a number of seconds.</summary>

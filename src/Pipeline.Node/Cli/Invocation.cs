@@ -15,6 +15,9 @@ namespace Pipeline.Node.Cli;
 /// <summary>One use of the command line: what was asked for beside the verb's own options.</summary>
 internal sealed record Invocation(NodeContext Context, string ConfigPath, string? LakeLocation, OutputFormat Format, bool IsVerbose)
 {
+    /// <summary>Tables of one answer stand apart.</summary>
+    private bool _hasPrinted;
+
     /// <summary>How lines of the log are written; null: nobody has said so here.</summary>
     public LogFormat? LogFormat { get; init; }
 
@@ -60,7 +63,12 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     {
         if (Format == OutputFormat.Json) Answer.Take(listing);
         else if (Format == OutputFormat.Csv) listing.PrintCsv(Context.Data);
-        else listing.PrintTable(Context);
+        else if (listing.Count > 0)
+        {
+            if (_hasPrinted) Context.Say("");
+            _hasPrinted = true;
+            listing.PrintTable(Context);
+        }
     }
 
     /// <summary>The tables of which a verb's work could not be done, each reason once; the code of the first.</summary>

@@ -4,7 +4,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using Spectre.Console;
 
 namespace Pipeline.Node.Cli;
 
@@ -46,7 +45,23 @@ internal sealed class Listing(params Column[] columns)
     /// <summary>For people; an empty table prints nothing.</summary>
     public void PrintTable(NodeContext context)
     {
-        if (Count > 0) PrintTable(context.DataConsole());
+        foreach (var line in Lines(context.Screen?.Invoke().Width, Ink.Of(context))) context.Data.WriteLine(line);
+    }
+
+    /// <summary>As people read it; nothing where there are no rows.</summary>
+    /// <param name="width">Of a terminal; null: as wide as it gets.</param>
+    public IEnumerable<string> Lines(int? width, Ink ink)
+    {
+        return Count == 0 ? [] : Text(ink).Lines(width);
+    }
+
+    /// <summary>Whether its columns stand side by side in so many cells.</summary>
+    public bool IsTableIn(int width) => Text(Ink.None).IsTableIn(width);
+
+    private ListingText Text(Ink ink)
+    {
+        int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => columns[i].Title is not null)];
+        return new ListingText(ink, [.. shown.Select(ColumnAt)], [.. _rows.Select(row => (IReadOnlyList<ListingCell>)[.. shown.Select(i => CellOf(columns[i], row[i]))])]);
     }
 
     /// <summary>RFC 4180, with the columns' names first: what is no single value is a document of JSON.</summary>
@@ -90,7 +105,7 @@ internal sealed class Listing(params Column[] columns)
         _ => $"{age.TotalDays:0} days",
     };
 
-    private static bool IsNumber(object? value) => value is long or int or double or TimeSpan;
+    private static bool IsNumber(object? value) => value is long or int or double or TimeSpan or SqlDecimal or Cell { IsNumber: true };
 
     private IEnumerable<(string Name, JsonNode? Value)> Named(object?[] row)
     {
@@ -111,17 +126,17 @@ internal sealed class Listing(params Column[] columns)
 
     private static string Quoted(string cell) => cell.AsSpan().IndexOfAny("\",\r\n") < 0 ? cell : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    private void PrintTable(IAnsiConsole console)
-    {
-        var table = new Table().Border(TableBorder.Simple);
-        int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => columns[i].Title is not null)];
-        foreach (var i in shown)
-        {
-            var isNumber = _rows.Exists(row => IsNumber(row[i])) && _rows.TrueForAll(row => row[i] is null || IsNumber(row[i]));
-            table.AddColumn(new TableColumn(Markup.Escape(columns[i].Title!)) { Alignment = isNumber ? Justify.Right : Justify.Left });
-        }
+    private static ListingCell CellOf(Column column, object? value) => new(TextCells.OnOneLine(column.IsPlain ? Plain(value) : Format(value)), value is Cell cell ? cell.Tone : Tone.Plain);
 
-        foreach (var row in _rows) table.AddRow(shown.Select(i => new Text(Format(row[i]))));
-        console.Write(table);
+    /// <summary>All digits, and nothing between them.</summary>
+    private static string Plain(object? value) => value is long or int or double ? Convert.ToString(value, CultureInfo.InvariantCulture)! : Format(value);
+
+    private ListingColumn ColumnAt(int i)
+    {
+        var isNumber = _rows.Exists(row => IsNumber(row[i])) && _rows.TrueForAll(row => row[i] is null || IsNumber(row[i]));
+        return new ListingColumn(columns[i].Title!, isNumber, isNumber || columns[i].IsWhole || _rows.Exists(row => IsMoment(Format(row[i]))), columns[i].IsExtra);
     }
+
+    /// <summary>A date and a time of it.</summary>
+    private static bool IsMoment(string text) => text.Length >= 16 && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out _);
 }

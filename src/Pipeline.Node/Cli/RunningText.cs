@@ -20,16 +20,37 @@ internal static class RunningText
     /// <returns>The exit code: that of the first halted table, else whether one is later than is promised.</returns>
     public static int Print(Invocation invocation, RunningPipeline pipeline, int tablesMax)
     {
-        var tables = pipeline.Tables.OrderBy(table => table.State == States[0] ? 0 : table.IsLate ? 1 : 2).ThenBy(table => Array.IndexOf(States, table.State)).ThenBy(table => table.Table, TableId.ByName).ToList();
+        var tables = Sorted(pipeline);
         if (invocation.Format == OutputFormat.Table) PrintScreen(invocation, pipeline, tables, tablesMax);
         else invocation.Print(InFull(tables));
+        return Answer(invocation, pipeline, tables);
+    }
+
+    /// <summary>On one screen, over what was there.</summary>
+    /// <returns>As <see cref="Print"/>.</returns>
+    public static int Draw(Invocation invocation, RunningPipeline pipeline, Frames frames)
+    {
+        var (tables, ink) = (Sorted(pipeline), Ink.Of(invocation.Context));
+        string[] told = [Summary(pipeline, tables), .. AwayOf(pipeline), .. Waits(tables, pipeline.At)];
+        frames.Show(size => RunningScreen.Lines(size, told,
+            new(tables.Count, shown => ListingOf(tables.Take(shown), pipeline.At), shown => $"and {tables.Count - shown} more tables, {Counted(tables.Skip(shown))}", ink),
+            new(pipeline.Sources.Count, shown => ListingOf(pipeline.Sources.Take(shown)), shown => $"and {pipeline.Sources.Count - shown} more sources", ink),
+            new(pipeline.Nodes.Count, shown => ListingOf(pipeline.Nodes.Take(shown), pipeline.At), shown => $"and {pipeline.Nodes.Count - shown} more nodes", ink)));
+        return Answer(invocation, pipeline, tables);
+    }
+
+    private static int Answer(Invocation invocation, RunningPipeline pipeline, IReadOnlyList<WorkItem> tables)
+    {
         invocation.Answer.Take("at", pipeline.At);
         invocation.Answer.Take("lake_away_since", pipeline.LakeAwaySince);
         invocation.Answer.Take("nodes", pipeline.Nodes);
         invocation.Answer.Take("sources", pipeline.Sources);
         return tables.FirstOrDefault(table => table.State == States[0]) is { } halted ? halted.Fault?.Code == ApiCodes.Of(FaultKind.NotAuthorised) ? ExitCode.NotAuthorised : ExitCode.Failed
-            : tables.Exists(table => table.IsLate) ? ExitCode.Breached : ExitCode.Done;
+            : tables.Any(table => table.IsLate) ? ExitCode.Breached : ExitCode.Done;
     }
+
+    private static List<WorkItem> Sorted(RunningPipeline pipeline) =>
+        [.. pipeline.Tables.OrderBy(table => table.State == States[0] ? 0 : table.IsLate ? 1 : 2).ThenBy(table => Array.IndexOf(States, table.State)).ThenBy(table => table.Table, TableId.ByName)];
 
     private static Listing InFull(IEnumerable<WorkItem> tables)
     {
@@ -41,35 +62,57 @@ internal static class RunningText
 
     private static void PrintScreen(Invocation invocation, RunningPipeline pipeline, IReadOnlyList<WorkItem> tables, int tablesMax)
     {
-        var screen = invocation.Context.Data;
-        var nodes = new Listing("node", "roles", "release", "up for", "buffered bytes", "rests", "away");
-        foreach (var node in pipeline.Nodes) nodes.Add(node.Node, string.Join(", ", node.Roles), node.Release, pipeline.At.Since(node.StartedAt), node.BufferBytes, node.IsHeld, string.Join(", ", node.Away));
-        invocation.Print(nodes);
-        var sources = new Listing("source", "kind", "tables", "worst state", "lag", "rows/s");
-        foreach (var source in pipeline.Sources) sources.Add(source.Source, source.Kind, source.Tables, source.State, Seconds(source.LagSeconds), source.RowsPerSecond);
-        invocation.Print(sources);
-        var shown = new Listing("table", "state", "for", "lag", "sla", "rows/s", "pending", "nodes");
-        foreach (var table in tables.Take(tablesMax))
-            shown.Add(table.Table.ToString(), table.IsLate ? $"{table.State}, late" : table.State, pipeline.At.Since(table.Since), Seconds(table.LagSeconds), Seconds(table.SlaSeconds), table.RowsPerSecond, table.Pending, string.Join(", ", table.Nodes));
-        invocation.Print(shown);
-        if (tables.Count > tablesMax) screen.WriteLine($"  and {tables.Count - tablesMax} more, {Counted(tables.Skip(tablesMax))}: --all shows them");
-        screen.WriteLine($"  {tables.Count} tables: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {tables.Count(table => table.IsLate)} are later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.");
-        if (pipeline.LakeAwaySince is { } away) screen.WriteLine($"  The lake does not answer, for {Listing.Format(pipeline.At.Since(away))}: what operators want holds as it was.");
-        PrintWaits(screen, tables, pipeline.At);
+        var screen = invocation.Context;
+        invocation.Print(ListingOf(pipeline.Nodes, pipeline.At));
+        invocation.Print(ListingOf(pipeline.Sources));
+        invocation.Print(ListingOf(tables.Take(tablesMax), pipeline.At));
+        if (tables.Count > tablesMax) screen.Say($"  and {tables.Count - tablesMax} more, {Counted(tables.Skip(tablesMax))}: --all shows them");
+        screen.Say($"  {Summary(pipeline, tables)}");
+        foreach (var away in AwayOf(pipeline)) screen.Say($"  {away}");
+        var waits = Waits(tables, pipeline.At).ToList();
+        if (waits.Count > 0) screen.Say("\n  What is waited for:");
+        foreach (var wait in waits.Take(WaitsMax)) screen.Say($"  {wait}");
+        if (waits.Count > WaitsMax) screen.Say($"  and {waits.Count - WaitsMax} other reasons: -o json has them");
     }
 
-    /// <summary>One reason may keep many tables.</summary>
-    private static void PrintWaits(TextWriter screen, IReadOnlyList<WorkItem> tables, DateTimeOffset now)
+    private static Listing ListingOf(IEnumerable<WorkItem> tables, DateTimeOffset now)
     {
-        var waits = tables.Where(table => table.Wait is { Cause: not "turn" }).GroupBy(table => (table.Wait!.Cause, table.Wait.Thing, table.Wait.Why)).ToList();
-        if (waits.Count > 0) screen.WriteLine("\n  What is waited for:");
-        foreach (var same in waits.Take(WaitsMax))
+        var listing = new Listing("table", "state", "for", "lag", ((Column)"sla").Extra(), "rows/s", "pending", ((Column)"nodes").Extra());
+        foreach (var table in tables)
+            listing.Add(table.Table.ToString(), StateOf(table), now.Since(table.Since), Seconds(table.LagSeconds), Seconds(table.SlaSeconds), table.RowsPerSecond, table.Pending, string.Join(", ", table.Nodes));
+        return listing;
+    }
+
+    private static Listing ListingOf(IEnumerable<SourceItem> sources)
+    {
+        var listing = new Listing("source", "kind", "tables", "worst state", "lag", "rows/s");
+        foreach (var source in sources) listing.Add(source.Source, source.Kind, source.Tables, Cell.Word(source.State, source.State == States[0] ? Tone.Bad : Tone.Plain), Seconds(source.LagSeconds), source.RowsPerSecond);
+        return listing;
+    }
+
+    private static Listing ListingOf(IEnumerable<NodeItem> nodes, DateTimeOffset now)
+    {
+        var listing = new Listing("node", "roles", ((Column)"release").Extra(), "up for", ((Column)"buffered bytes").Extra(), "rests", "away");
+        foreach (var node in nodes) listing.Add(node.Node, string.Join(", ", node.Roles), node.Release, now.Since(node.StartedAt), node.BufferBytes, node.IsHeld, string.Join(", ", node.Away));
+        return listing;
+    }
+
+    private static Cell StateOf(WorkItem table) => Cell.Word(table.IsLate ? $"{table.State}, late" : table.State, table.IsLate || table.State == States[0] ? Tone.Bad : Tone.Plain);
+
+    private static string Summary(RunningPipeline pipeline, IReadOnlyList<WorkItem> tables) =>
+        $"{tables.Count} tables: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {tables.Count(table => table.IsLate)} are later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.";
+
+    private static IEnumerable<string> AwayOf(RunningPipeline pipeline) =>
+        pipeline.LakeAwaySince is { } away ? [$"The lake does not answer, for {Listing.Format(pipeline.At.Since(away))}: what operators want holds as it was."] : [];
+
+    /// <summary>One reason may keep many tables.</summary>
+    private static IEnumerable<string> Waits(IReadOnlyList<WorkItem> tables, DateTimeOffset now)
+    {
+        foreach (var same in tables.Where(table => table.Wait is { Cause: not "turn" }).GroupBy(table => (table.Wait!.Cause, table.Wait.Thing, table.Wait.Why)))
         {
             var (first, others) = (same.First(), same.Count() - 1);
-            screen.WriteLine($"  {first.Table}{(others > 0 ? $" and {others} more" : "")}, for {Listing.Format(now.Since(first.Since))}: {Word(same.Key.Cause)} {same.Key.Thing}{(WhyOf(same.Key.Why) is { } why ? $": {why}" : "")}.{(first.Fault is { NextStep.Length: > 0 } fault ? $" {fault.NextStep}" : "")}");
+            yield return $"{first.Table}{(others > 0 ? $" and {others} more" : "")}, for {Listing.Format(now.Since(first.Since))}: {Word(same.Key.Cause)} {same.Key.Thing}{(WhyOf(same.Key.Why) is { } why ? $": {why}" : "")}.{(first.Fault is { NextStep.Length: > 0 } fault ? $" {fault.NextStep}" : "")}";
         }
-
-        if (waits.Count > WaitsMax) screen.WriteLine($"  and {waits.Count - WaitsMax} other reasons: -o json has them");
     }
 
     private static string Word(string cause) => cause switch

@@ -11,7 +11,7 @@ internal static class TokenArgument
     /// <summary>Where it stands, and never what it is.</summary>
     public static void Print(Invocation invocation, IssuedToken issued)
     {
-        var listing = new Listing("id", "name", "expires at", "file");
+        var listing = new Listing(Column.Id("id"), "name", "expires at", "file");
         listing.Add(issued.Token.Id, issued.Token.Name, issued.Token.ExpiresAt, issued.File);
         invocation.Print(listing);
         if (!invocation.Load().Http.Access.Roles.ContainsKey(issued.Token.Name))

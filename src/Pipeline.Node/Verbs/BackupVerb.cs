@@ -17,7 +17,7 @@ internal sealed class BackupVerb : Verb
         var result = await BackUpLake.RunAsync(invocation.OpenLake(), invocation.OpenStore(parsed.GetRequiredValue(_to)), invocation.Context.Time,
             table => invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{table.Table} at version {table.Version}: {table.Objects:#,0} objects copied ({table.Bytes:#,0} bytes)")), cancellationToken);
 
-        var listing = new Listing("backup", "table", "version", "objects copied", "bytes");
+        var listing = new Listing(Column.Id("backup"), "table", Column.Id("version"), "objects copied", "bytes");
         foreach (var table in result.Tables) listing.Add(result.Number, table.Table.ToString(), table.Version, table.Objects, table.Bytes);
         invocation.Print(listing);
         return invocation.Report(result.Failed);

@@ -63,7 +63,7 @@ internal abstract class ChangeVerb : Verb
 
     private static int Print(Invocation invocation, Planned planned, string id, string word, int code)
     {
-        var listing = new Listing("thing", "change", "by", "state", "id");
+        var listing = new Listing("thing", "change", "by", "state", Column.Id("id"));
         foreach (var change in planned.Changes) listing.Add(change.Thing, change.Change, change.By, Cell.Code(word), id);
         invocation.Print(listing);
         if (code == ExitCode.Done) invocation.Context.Messages.WriteLine("It stands in the lake. A running pipeline does it within seconds.");

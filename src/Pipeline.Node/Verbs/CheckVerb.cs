@@ -8,6 +8,9 @@ namespace Pipeline.Node.Verbs;
 
 internal sealed class CheckVerb() : Verb("check", "Validate the configuration, type-check the table graph, reach every source, write to the lake.")
 {
+    /// <summary>Blanks before what is said further of a thing.</summary>
+    private const int Hanging = 6;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = invocation.Load();
@@ -25,7 +28,7 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         foreach (var problem in options.Graph.Unportable) Add("portable_sql", "portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
         Add("lake", $"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
         foreach (var finding in check.Findings) Add("source", finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
-        if (invocation.Format == OutputFormat.Table) Print(listing, invocation.Context.Data);
+        if (invocation.Format == OutputFormat.Table) Print(listing, invocation.Context);
         else invocation.Print(listing);
         invocation.Answer.Take("sources", options.Sources.Count);
         invocation.Answer.Take("tables", new { Bronze = options.Sources.Sum(source => source.Tables.Count), Silver = options.Graph.Silver.Count, Gold = options.Graph.Gold.Count });
@@ -33,12 +36,14 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
     }
 
     /// <summary>A line for each thing, and one for what to do: sentences are too long for columns. What is wrong comes last, where it is seen.</summary>
-    private static void Print(Listing listing, TextWriter writer)
+    private static void Print(Listing listing, NodeContext context)
     {
+        var ink = Ink.Of(context);
         foreach (var row in listing.Rows.OrderBy(row => row[2] is false))
         {
-            writer.WriteLine($"{(row[2] is true ? "ok  " : "FAIL")}  {row[1]}: {row[3]}");
-            if (row[4] is string next) writer.WriteLine($"      {next}");
+            var (word, tone) = row[2] is true ? ("ok  ", Tone.Good) : ("FAIL", Tone.Bad);
+            context.Say($"{word}  {row[1]}: {row[3]}", Hanging, line => line.StartsWith(word, StringComparison.Ordinal) ? ink.Paint(word, tone) + line[word.Length..] : line);
+            if (row[4] is string next) context.Say($"{new string(' ', Hanging)}{next}", Hanging);
         }
     }
 }

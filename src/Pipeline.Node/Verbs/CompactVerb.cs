@@ -20,7 +20,7 @@ internal sealed class CompactVerb : Verb
         var request = new CompactTablesRequest(parsed.GetValue(_tables), options.Ingest.DataFiles, options.Transform.DataFiles);
         var compacted = await CompactTables.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", "version");
+        var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", Column.Id("version"));
         foreach (var (table, result) in compacted.Tables)
             listing.Add(table.ToString(), result.FilesRemoved, result.FilesAdded, result.BytesRemoved, result.BytesAdded, result.Version);
         invocation.Print(listing);

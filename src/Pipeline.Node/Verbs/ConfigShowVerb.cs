@@ -20,7 +20,7 @@ internal sealed class ConfigShowVerb : Verb
     {
         var shown = ShowConfiguration.Run(new ShowConfigurationRequest(invocation.ConfigPath, parsed.GetValue(_under)), SourceKinds.All, invocation.Context.Environment);
         var isOrigin = parsed.GetValue(_origin);
-        var listing = isOrigin ? new Listing("setting", "text", "file", "line") : new Listing("setting", "text");
+        var listing = isOrigin ? new Listing("setting", "text", "file", Column.Id("line")) : new Listing("setting", "text");
         foreach (var setting in shown.Settings)
             if (isOrigin) listing.Add(setting.Path, setting.Text, setting.Location.File, setting.Location.Line);
             else listing.Add(setting.Path, setting.Text);

@@ -21,7 +21,7 @@ internal sealed class ControlApplyVerb : Verb
         using var control = invocation.OpenControl();
         var applied = await control.ApplyAsync(parsed.GetRequiredValue(_plan), Invocation.Operator, parsed.GetRequiredValue(_reason), cancellationToken);
         if (applied is Applied.Refused { Fault: var fault }) throw new PipelineException(fault.Kind, fault.Thing, fault.Cause, fault.NextStep);
-        var listing = new Listing("state", "id");
+        var listing = new Listing("state", Column.Id("id"));
         listing.Add(Cell.Code(ChangeVerb.WordOf(applied)), ChangeVerb.IdOf(applied));
         invocation.Print(listing);
         return ExitCode.Done;

@@ -16,7 +16,7 @@ internal sealed class ControlShowVerb : Verb
         using var control = invocation.OpenControl();
         var state = await control.StateAsync(cancellationToken);
         var (all, holding) = (parsed.GetValue(_all), state.Wishes.Select(wish => wish.Id).ToHashSet(StringComparer.Ordinal));
-        var listing = new Listing(Column.Named("what", "kind"), "target", "state", "at", "who", "why", "parameter", Column.Named("detail", "reason"), "id");
+        var listing = new Listing(Column.Named("what", "kind"), "target", "state", "at", "who", "why", "parameter", Column.Named("detail", "reason"), Column.Id("id"));
         foreach (var wish in state.Words.Where(wish => all || holding.Contains(wish.Id)))
             listing.Add(ControlWords.Of(wish.Kind), wish.Target.Name, Cell.Code(holding.Contains(wish.Id) ? "holds" : wish.Holds ? "over" : "ended it"), wish.At, wish.Who, wish.Why, wish.Value, null, wish.Id);
         foreach (var order in state.Orders.Where(order => all || order.DoneAt is null))

@@ -21,7 +21,7 @@ internal sealed class DlqListVerb : Verb
         var request = new ListDeadLettersRequest(parsed.GetValue(_source), parsed.GetValue(_table));
         var found = await ListDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("table", "code", "letters", "epoch", "oldest", "newest", "redriven");
+        var listing = new Listing("table", "code", "letters", Column.Id("epoch"), "oldest", "newest", "redriven");
         foreach (var count in found.Counts) listing.Add(count.Table.ToString(), count.Code, count.Letters, count.Epoch, count.Oldest, count.Newest, count.Redriven);
         if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine("There are no dead letters.");
         invocation.Print(listing);

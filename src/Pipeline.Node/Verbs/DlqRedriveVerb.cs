@@ -27,7 +27,7 @@ internal sealed class DlqRedriveVerb : Verb
         using var logs = invocation.CreateLogs(LogLevel.Warning);
         var report = await RedriveDeadLetters.RunAsync(request, invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("outcome", "code", "letters", "epoch", "first split", "first position", Column.ForPrograms("rejected_as"), Column.ForPeople("reason"));
+        var listing = new Listing("outcome", "code", "letters", Column.Id("epoch"), "first split", Column.Id("first position"), Column.ForPrograms("rejected_as"), Column.ForPeople("reason"));
         foreach (var line in report.Lines)
             listing.Add(Cell.Code(Word(line.Outcome, request.IsDryRun)), line.Code, line.Letters, line.Epoch, line.FirstSplit.ToString(), line.FirstPosition, line.Rejection?.Code, Reason(line));
         if (listing.Count == 0) invocation.Context.Messages.WriteLine($"There is nothing to re-drive: {request.Table} has no such dead letters.");

@@ -28,7 +28,7 @@ internal sealed class DlqShowVerb : Verb
         var shown = await ShowDeadLetters.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
         var isJson = invocation.Format != OutputFormat.Table;
-        var listing = new Listing("table", "split", "epoch", "position", "code", "reason", "arrived at", "record at", "headers",
+        var listing = new Listing("table", "split", Column.Id("epoch"), Column.Id("position"), "code", "reason", "arrived at", "record at", "headers",
             isJson ? "key base64" : "key", isJson ? "value base64" : "value", "redriven");
         foreach (var letter in shown.Letters)
             listing.Add(letter.Table.ToString(), letter.Split.ToString(), letter.Epoch, letter.Position, letter.Code, letter.Reason, CellText.Of(letter.ArrivedAt),

@@ -21,7 +21,7 @@ internal sealed class ExplainRowVerb : Verb
     {
         var explained = await ExplainRow.RunAsync(new ExplainRowRequest(parsed.GetRequiredValue(_table), parsed.GetRequiredValue(_key)), invocation.Load().Graph, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("step", "table", "version", "at", "file", "row", "detail");
+        var listing = new Listing("step", "table", Column.Id("version"), "at", "file", Column.Id("row"), "detail");
         foreach (var station in explained.Stations)
             listing.Add(ControlWords.Of(station.Step), station.Table.ToString(), station.Version, station.At, station.File, station.Row, Cell.Pairs(station.Detail));
         if (listing.Count == 0) invocation.Context.Messages.WriteLine("The table has no row of this key, nor has its quarantine.");

@@ -21,7 +21,7 @@ internal sealed class HistoryVerb : Verb
         var request = new TableHistoryRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_limit));
         var history = await TableHistory.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("version", "committed at", "operation", "engine", "why", "parameters", "metrics");
+        var listing = new Listing(Column.Id("version"), "committed at", "operation", "engine", "why", "parameters", "metrics");
         foreach (var commit in history.Commits) listing.Add(commit.Version, commit.CommittedAt, commit.Operation, commit.Engine, commit.EngineWhy, Cell.Pairs(commit.Parameters), Cell.Pairs(commit.Metrics));
         invocation.Print(listing);
         return ExitCode.Done;

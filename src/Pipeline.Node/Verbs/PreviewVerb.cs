@@ -55,7 +55,7 @@ internal sealed class PreviewVerb : Verb
     /// <summary>What would be in the table, and then what would not.</summary>
     private static void Print(Invocation invocation, PreviewTableResult preview)
     {
-        var accepted = new Listing([Column.ForPeople("row"), .. preview.Columns.Select(Column.ForPeople)]);
+        var accepted = new Listing([Column.ForPeople("row"), .. preview.Columns.Select(Column.Of)]);
         foreach (var row in preview.Rows.Where(row => row.Values is not null)) accepted.Add([row.Number, .. row.Values!.Select(CellText.Of)]);
         invocation.Print(accepted);
 

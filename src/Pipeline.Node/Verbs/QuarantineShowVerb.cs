@@ -24,7 +24,7 @@ internal sealed class QuarantineShowVerb : Verb
         var options = invocation.Load();
         var shown = await ShowQuarantine.RunAsync(request, options.Graph, options.Transform, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing([.. shown.Key.Select(column => Column.Named(column, column)), "rules", "waiting", "op", "position", "since", "older", "row"]);
+        var listing = new Listing([.. shown.Key.Select(column => Column.Of(column).AsId()), "rules", "waiting", "op", Column.Id("position"), "since", Column.Id("older"), "row"]);
         foreach (var row in shown.Rows) listing.Add([.. row.Key, Cell.List(row.Rules.Split(',')), row.IsWaiting, row.Op, row.Position, CellText.Of(row.QuarantinedAt), row.OlderPosition, Cell.Json(row.Row)]);
         if (listing.Count == 0) invocation.Context.Messages.WriteLine("No such row is in quarantine.");
         invocation.Print(listing);

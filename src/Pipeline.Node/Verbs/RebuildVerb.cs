@@ -23,7 +23,7 @@ internal sealed class RebuildVerb : Verb
         var result = await RebuildTable.RunAsync(new RebuildTableRequest(options.Selector.Select(selectors)), options.Graph, options.Transform, invocation.OpenLake(), invocation.Context.Time,
             table => invocation.Context.Messages.WriteLine($"{table.Table} is made anew, version {table.Version}"), cancellationToken);
 
-        var listing = new Listing("table", "version", "rows");
+        var listing = new Listing("table", Column.Id("version"), "rows");
         foreach (var table in result.Tables) listing.Add(table.Table.ToString(), table.Version, table.Rows);
         invocation.Print(listing);
         return ExitCode.Done;

@@ -23,7 +23,7 @@ internal sealed class RestoreVerb : Verb
         var result = await RestoreLake.RunAsync(new RestoreLakeRequest(parsed.GetValue(_number)), lake, invocation.OpenStore(parsed.GetRequiredValue(_from)), invocation.Context.Time,
             table => invocation.Context.Messages.WriteLine($"{table.Table} is there, version {table.Version}"), cancellationToken);
 
-        var listing = new Listing("backup", "table", "version", "objects copied", "bytes");
+        var listing = new Listing(Column.Id("backup"), "table", Column.Id("version"), "objects copied", "bytes");
         foreach (var table in result.Tables) listing.Add(result.Number, table.Table.ToString(), table.Version, table.Objects, table.Bytes);
         invocation.Print(listing);
         var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(IsDeep: true), () => null, lake, cancellationToken);

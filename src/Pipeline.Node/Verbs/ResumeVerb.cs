@@ -30,7 +30,7 @@ internal sealed class ResumeVerb : ChangeVerb
         var request = new ResumeTableRequest(table, parsed.GetValue(_acceptGap)) { Who = Invocation.Operator, Why = ReasonOf(parsed) };
         var resumed = await ResumeTable.RunAsync(request, invocation.Load(), invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing("split", "from", "to", "records lost", "source is behind", "accepted");
+        var listing = new Listing("split", Column.Id("from"), Column.Id("to"), "records lost", "source is behind", "accepted");
         foreach (var gap in resumed.Gaps) listing.Add(gap.Split.ToString(), gap.Range.From, gap.Range.To, gap.Range.To - gap.Range.From, gap.IsBehind, resumed.AreAccepted);
         invocation.Print(listing);
         return resumed.Gaps.Count == 0 || resumed.AreAccepted ? ExitCode.Done : ExitCode.Failed;

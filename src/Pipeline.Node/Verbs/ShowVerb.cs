@@ -23,7 +23,7 @@ internal sealed class ShowVerb : Verb
         var request = new ShowTableRequest(parsed.GetRequiredValue(_table), parsed.GetValue(_limit), parsed.GetValue(_version));
         var shown = await ShowTable.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
-        var listing = new Listing([.. shown.Schema.FieldsList.Select(field => Column.Named(field.Name, field.Name))]);
+        var listing = new Listing([.. shown.Schema.FieldsList.Select(field => Column.Of(field.Name))]);
         foreach (var row in shown.Rows) listing.Add([.. row.Select(CellText.Of)]);
         invocation.Print(listing);
         return ExitCode.Done;

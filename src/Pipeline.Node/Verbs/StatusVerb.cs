@@ -49,7 +49,7 @@ internal sealed class StatusVerb : Verb
 
     private static void Print(Invocation invocation, StatusOfLakeResult status, bool all)
     {
-        var (screen, now) = (invocation.Context.Data, invocation.Context.Time.GetUtcNow());
+        var (screen, now) = (invocation.Context, invocation.Context.Time.GetUtcNow());
         if (status.Tables.Count == 0)
         {
             invocation.Context.Messages.WriteLine($"The lake {status.Lake} has no tables yet.");
@@ -57,48 +57,56 @@ internal sealed class StatusVerb : Verb
         }
 
         var shown = all ? status.Tables : status.Tables.Take(TablesMax).ToList();
-        var listing = new Listing("table", "state", Column.Seconds("age"), Column.Seconds("sla"), "version", "rows", "quarantine", "quality %");
-        foreach (var table in shown) listing.Add(table.Table.ToString(), WordOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality is { } quality ? Math.Round(100 * quality, 1) : null);
+        var listing = new Listing("table", "state", Column.Seconds("age"), Column.Seconds("sla"), Column.Id("version").Extra(), "rows", "quarantine", "quality %");
+        foreach (var table in shown) listing.Add(table.Table.ToString(), StateOf(table), table.Age, table.Sla, table.Version, table.Rows, table.Quarantine, table.Quality is { } quality ? Math.Round(100 * quality, 1) : null);
         invocation.Print(listing);
+        screen.Say("");
         if (status.Tables.Count - shown.Count is > 0 and var more)
-            screen.WriteLine($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");
+            screen.Say($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");
 
-        screen.WriteLine($"  {status.Tables.Count} tables: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
+        screen.Say($"  {status.Tables.Count} tables: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
             + (status.ToldAt is { } at ? $"A node last said so {Listing.Format(now > at ? now - at : TimeSpan.Zero)} ago." : "No node has said how fresh they are: ages are since the last commit."));
         foreach (var (source, letters) in status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-            screen.WriteLine($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");
+            screen.Say($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");
         if (status.Maintained is { } maintained)
-            screen.WriteLine($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {maintained.FilesDeleted:#,0} files that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
+            screen.Say($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {maintained.FilesDeleted:#,0} files that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
         PrintFaults(screen, status, now);
         PrintDoubts(screen, status);
     }
 
-    private static void PrintDoubts(TextWriter screen, StatusOfLakeResult status)
+    private static void PrintDoubts(NodeContext screen, StatusOfLakeResult status)
     {
         var doubted = status.Tables.Where(table => table.Doubt is not null).OrderBy(table => table.Doubt!.At).ToList();
-        if (doubted.Count > 0) screen.WriteLine("\n  May lack rows that their source has, though they are read on:");
-        foreach (var table in doubted.Take(FaultsMax)) screen.WriteLine($"  {table.Table}: {table.Doubt!.Cause}. {table.Doubt.NextStep}");
-        if (doubted.Count > FaultsMax) screen.WriteLine($"  and {doubted.Count - FaultsMax} more: -o json shows them");
+        if (doubted.Count > 0) screen.Say("\n  May lack rows that their source has, though they are read on:");
+        foreach (var table in doubted.Take(FaultsMax)) screen.Say($"  {table.Table}: {table.Doubt!.Cause}. {table.Doubt.NextStep}");
+        if (doubted.Count > FaultsMax) screen.Say($"  and {doubted.Count - FaultsMax} more: -o json shows them");
     }
 
-    private static void PrintFaults(TextWriter screen, StatusOfLakeResult status, DateTimeOffset now)
+    private static void PrintFaults(NodeContext screen, StatusOfLakeResult status, DateTimeOffset now)
     {
         // One reason may keep many tables.
         var faults = status.Tables.Where(table => table.Fault is not null).GroupBy(table => (table.Fault!.Thing, table.Fault.Cause, IsOver: table.Fault.EndedAt is not null))
             .OrderBy(same => same.Key.IsOver).ThenByDescending(same => same.Max(table => table.Fault!.At)).ToList();
-        if (faults.Count > 0) screen.WriteLine("\n  Last said to be wrong:");
+        if (faults.Count > 0) screen.Say("\n  Last said to be wrong:");
         foreach (var same in faults.Take(FaultsMax))
         {
             var (table, fault) = (same.First().Table, same.First().Fault!);
             var others = same.Count() > 1 ? $" and {same.Count() - 1} more" : "";
             var over = fault.EndedAt is { } ended ? $"over for {AgeOf(ended, now)}" : $"for {AgeOf(fault.At, now)}";
-            screen.WriteLine($"  {table}{others}, {over}: {fault.Thing}: {fault.Cause}. {fault.NextStep}");
+            screen.Say($"  {table}{others}, {over}: {fault.Thing}: {fault.Cause}. {fault.NextStep}");
         }
 
-        if (faults.Count > FaultsMax) screen.WriteLine($"  and {faults.Count - FaultsMax} more: -o json shows them");
+        if (faults.Count > FaultsMax) screen.Say($"  and {faults.Count - FaultsMax} more: -o json shows them");
     }
 
     private static string AgeOf(DateTimeOffset at, DateTimeOffset now) => Listing.Format(now > at ? now - at : TimeSpan.Zero);
+
+    private static Cell StateOf(TableSummary table) => Cell.Word(WordOf(table), table.Health switch
+    {
+        TableHealth.Halted or TableHealth.Late => Tone.Bad,
+        TableHealth.Fresh => Tone.Good,
+        _ => Tone.Plain,
+    });
 
     private static string WordOf(TableSummary table) => table.Health.ToString().ToLowerInvariant();
 }

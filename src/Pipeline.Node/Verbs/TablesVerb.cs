@@ -10,7 +10,7 @@ internal sealed class TablesVerb() : Verb("tables", "List the lake's tables: ver
     {
         var found = await ListTables.RunAsync(new ListTablesRequest(), invocation.OpenLake(), invocation.Context.Time, cancellationToken);
 
-        var listing = new Listing("table", "version", "rows", "files", "bytes", "committed at", Column.Seconds("age"));
+        var listing = new Listing("table", Column.Id("version"), "rows", "files", "bytes", ((Column)"committed at").Extra(), Column.Seconds("age"));
         foreach (var table in found.Tables) listing.Add(table.Table.ToString(), table.Version, table.Rows, table.Files, table.Bytes, table.CommittedAt, table.Age);
         if (listing.Count == 0 && found.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {found.Lake} has no tables yet.");
         invocation.Print(listing);

@@ -37,7 +37,7 @@ internal sealed class TestModelsVerb : Verb
             foreach (var difference in test.Unlike)
                 differences.Add(test.Name, difference.Table.ToString(), Word(difference.Kind), difference.Row, difference.Column, Value(difference, difference.Expected), Value(difference, difference.Actual));
         invocation.Print(differences);
-        foreach (var test in result.Tests.Where(test => test.Fault is not null)) invocation.Context.Data.WriteLine($"{test.Table}, {test.Name}: {test.Fault}");
+        foreach (var test in result.Tests.Where(test => test.Fault is not null)) invocation.Context.Say($"{test.Table}, {test.Name}: {test.Fault}");
     }
 
     private static JsonNode ToJson(UnlikeRow difference) => new JsonObject

@@ -11,7 +11,7 @@ internal sealed class TokenListVerb() : Verb("list", "The tokens by which operat
         var access = invocation.Load().Http.Access;
         var (tokens, now) = (new AccessTokens(access, invocation.Context.Time), invocation.Context.Time.GetUtcNow());
 
-        var listing = new Listing("id", "name", "role", "created at", "expires at", "good");
+        var listing = new Listing(Column.Id("id"), "name", "role", "created at", "expires at", "good");
         foreach (var token in tokens.All)
             listing.Add(token.Id, token.Name, access.Roles.TryGetValue(token.Name, out var role) ? role.ToString().ToLowerInvariant() : null, token.CreatedAt, token.ExpiresAt, token.IsValidAt(now));
         if (listing.Count == 0) invocation.Context.Messages.WriteLine($"There are no tokens in {tokens.File}.");

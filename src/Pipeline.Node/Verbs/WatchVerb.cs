@@ -11,9 +11,6 @@ internal sealed class WatchVerb : Verb
 
     private static readonly TimeSpan EveryByDefault = TimeSpan.FromSeconds(2);
 
-    /// <summary>Lines of a screen that tables do not have: nodes, sources, what is waited for.</summary>
-    private const int OtherLines = 18;
-
     private readonly Option<TimeSpan?> _every;
     private readonly Option<int?> _times;
     private readonly NodeOptions _node;
@@ -34,29 +31,27 @@ internal sealed class WatchVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var (context, times) = (invocation.Context, parsed.GetValue(_times));
+        var frames = new Frames(context);
         using var pulse = new PeriodicTimer(parsed.GetValue(_every) is { Ticks: > 0 } every ? every : EveryByDefault, context.Time);
         for (var look = 1; ; look++)
         {
             // The last is what the verb itself is answered with.
-            if (look == times) return await LookAsync(invocation, parsed, isFirst: look == 1, cancellationToken);
+            if (look == times) return await LookAsync(invocation, parsed, frames, isFirst: look == 1, cancellationToken);
             var one = invocation with { Answer = new Answer(Name) { IsOneOfMany = true } };
-            var code = await LookAsync(one, parsed, isFirst: look == 1, cancellationToken);
+            var code = await LookAsync(one, parsed, frames, isFirst: look == 1, cancellationToken);
             if (one.Format == OutputFormat.Json) one.Answer.Write(one.Context.Data, code);
             await pulse.WaitForNextTickAsync(cancellationToken);
         }
     }
 
     /// <summary>A node that goes away is waited for, or another is asked; one that was not there to begin with is an error.</summary>
-    private async Task<int> LookAsync(Invocation invocation, ParseResult parsed, bool isFirst, CancellationToken cancellationToken)
+    private async Task<int> LookAsync(Invocation invocation, ParseResult parsed, Frames frames, bool isFirst, CancellationToken cancellationToken)
     {
         try
         {
             using var node = _node.Connect(invocation, parsed);
             var pipeline = await RunningPipeline.AskAsync(node, cancellationToken);
-            if (!invocation.Context.IsTerminal || invocation.Format != OutputFormat.Table) return RunningText.Print(invocation, pipeline, RunningText.TablesMax);
-            var console = invocation.Context.DataConsole();
-            console.Clear(home: true);
-            return RunningText.Print(invocation, pipeline, Math.Max(1, console.Profile.Height - OtherLines));
+            return invocation.Format == OutputFormat.Table && Frames.AreFor(invocation.Context) ? RunningText.Draw(invocation, pipeline, frames) : RunningText.Print(invocation, pipeline, RunningText.TablesMax);
         }
         catch (PipelineException fault) when (!isFirst && fault.Kind == FaultKind.Unreachable)
         {

@@ -70,17 +70,17 @@ internal sealed class WhyVerb : Verb
 
     private static void Print(Invocation invocation, WhyTableResult why)
     {
-        var (screen, now, table) = (invocation.Context.Data, invocation.Context.Time.GetUtcNow(), why.Table);
-        screen.WriteLine($"{table.Table}: {(why.IsHindered ? "is kept" : "does what it should")}. It reflects its sources as of {Listing.Format(table.Age)} ago, and {Listing.Format(table.Sla)} is promised.");
+        var (screen, now, table) = (invocation.Context, invocation.Context.Time.GetUtcNow(), why.Table);
+        screen.Say($"{table.Table}: {(why.IsHindered ? "is kept" : "does what it should")}. It reflects its sources as of {Listing.Format(table.Age)} ago, and {Listing.Format(table.Sla)} is promised.");
         foreach (var hindrance in why.Hindrances)
         {
             var which = hindrance.Table == table.Table ? "" : $"{hindrance.Table}, which it is made from: ";
-            screen.WriteLine($"  {which}{Word(hindrance)} {hindrance.Thing}{(hindrance.Since is { } since ? $", for {Listing.Format(now.Since(since))}" : "")}: {hindrance.Cause.TrimEnd('.')}. {hindrance.NextStep}");
-            if (!hindrance.Help.IsEmpty) screen.WriteLine($"    ./pipeline {string.Join(' ', hindrance.Help)}");
+            screen.Say($"  {which}{Word(hindrance)} {hindrance.Thing}{(hindrance.Since is { } since ? $", for {Listing.Format(now.Since(since))}" : "")}: {hindrance.Cause.TrimEnd('.')}. {hindrance.NextStep}");
+            if (!hindrance.Help.IsEmpty) screen.Say($"    ./pipeline {string.Join(' ', hindrance.Help)}");
         }
 
-        if (why.NextAt is { } next) screen.WriteLine($"  It runs next at {Listing.Format(next)}.");
-        foreach (var order in why.Orders) screen.WriteLine($"  Waits to be done: {ControlWords.Of(order.Kind)}, ordered by {order.Who} {Listing.Format(now.Since(order.At))} ago: {order.Why}");
+        if (why.NextAt is { } next) screen.Say($"  It runs next at {Listing.Format(next)}.");
+        foreach (var order in why.Orders) screen.Say($"  Waits to be done: {ControlWords.Of(order.Kind)}, ordered by {order.Who} {Listing.Format(now.Since(order.At))} ago: {order.Why}");
     }
 
     private static string Word(Hindrance hindrance) => hindrance.Kind switch

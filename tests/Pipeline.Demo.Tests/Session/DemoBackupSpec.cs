@@ -33,7 +33,7 @@ public sealed class DemoBackupSpec : IDisposable
         long copied;
         await using (var demo = NodeProcess.Start("demo", "--duration", "4s", "--lake", Lake))
         {
-            await demo.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("bronze 0 ", StringComparison.Ordinal));
+            await demo.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("Bronze 0 ", StringComparison.Ordinal));
             copied = await BackUpAsync();
             // From here on a source that is read again says the same: it is as it was left.
             await demo.WaitForAsync(line => line.StartsWith("All rows are generated", StringComparison.Ordinal));

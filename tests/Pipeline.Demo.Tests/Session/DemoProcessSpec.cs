@@ -37,6 +37,21 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     }
 
     [Fact]
+    public void Every_line_of_its_progress_adds_up()
+    {
+        var lines = once.Run.Messages.Split('\n').Where(line => line.Contains("rows/s", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(lines);
+        Assert.All(lines, line => DemoScreenSpec.ExpectSums(line, rows: null, line));
+        // At the end its counts are those of the report, which has them from queries.
+        var report = JsonNode.Parse(once.Run.Data)!;
+        long Found(string name) => report["tables"]!.AsArray().Sum(table => table![name] is JsonObject balance ? (long)balance["found"]! : (long)table[name]!);
+        var rows = report["rows"]!;
+        Assert.Equal((Found("generated"), Found("bronze"), Found("dead_letters"), Found("silver"), Found("quarantined"), Found("superseded"), 0, 0),
+            ((long)rows["generated"]!, (long)rows["bronze"]!, (long)rows["dead_letters"]!, (long)rows["silver"]!, (long)rows["quarantine"]!, (long)rows["superseded"]!, (long)rows["deleted"]!, (long)rows["unread"]!));
+    }
+
+    [Fact]
     public async Task What_it_measures_is_found_in_CloudWatch_whose_model_every_request_keeps_to()
     {
         Assert.SkipWhen(once.CloudWatch is null, once.Missing);
@@ -89,7 +104,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
     public async Task Ctrl_C_commits_what_is_open_and_says_how_to_go_on()
     {
         await using var demo = NodeProcess.Start("demo", "--lake", Lake, "-o", "json");
-        await demo.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("bronze 0 ", StringComparison.Ordinal));
+        await demo.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("Bronze 0 ", StringComparison.Ordinal));
 
         demo.Interrupt();
         var run = await demo.WaitForEndAsync();
@@ -133,7 +148,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         using var clock = FakeClock.Create();
         await using (var first = NodeProcess.StartIn(clock.Environment, "demo", "--once", "--lake", Lake))
         {
-            await first.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("bronze 0 ", StringComparison.Ordinal));
+            await first.WaitForAsync(line => line.Contains("rows/s", StringComparison.Ordinal) && !line.Contains("Bronze 0 ", StringComparison.Ordinal));
             clock.Move(TimeSpan.FromHours(-1));
             await first.WaitForAsync(line => line.Contains("ahead of this node's clock", StringComparison.Ordinal));
             await first.KillAsync();

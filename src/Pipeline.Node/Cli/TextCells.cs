@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using Spectre.Console.Rendering;
+
+namespace Pipeline.Node.Cli;
+
+/// <summary>Text as a terminal shows it: in cells, of which some characters take two and some none.</summary>
+internal static class TextCells
+{
+    private const string Gap = "…";
+
+    public static int Count(string text) => Ascii.IsValid(text) ? text.Length : new Segment(text).CellCount();
+
+    public static string PadLeft(string text, int cells) => new string(' ', Math.Max(0, cells - Count(text))) + text;
+
+    public static string PadRight(string text, int cells) => text + new string(' ', Math.Max(0, cells - Count(text)));
+
+    /// <summary>A name of at most so many cells: its ends tell it from others.</summary>
+    /// <param name="head">Cells of its beginning; null: it is cut in the middle.</param>
+    public static string Shorten(string name, int cells, int? head = null)
+    {
+        if (Count(name) <= cells) return name;
+        var runes = name.EnumerateRunes().Select(rune => rune.ToString()).ToList();
+        var before = head ?? MiddleOf(cells);
+        return string.Concat(Taken(runes, before)) + Gap + string.Concat(Taken(Enumerable.Reverse(runes), cells - 1 - before).Reverse());
+    }
+
+    /// <summary>Where names of at most so many cells are cut so that none is taken for another, as near to the middle as may be; null: there is no such place.</summary>
+    public static int? Cut(IReadOnlyCollection<string> names, int cells)
+    {
+        if (names.All(name => Count(name) <= cells)) return MiddleOf(cells);
+        return Enumerable.Range(1, Math.Max(0, cells - 2)).OrderBy(head => Math.Abs(head - MiddleOf(cells)))
+            .Where(head => names.Select(name => Shorten(name, cells, head)).Distinct(StringComparer.Ordinal).Count() == names.Count).Select(head => (int?)head).FirstOrDefault();
+    }
+
+    /// <summary>On one line, and nothing in it that a terminal obeys: what a table holds may come from anybody.</summary>
+    public static string OnOneLine(string text)
+    {
+        if (!text.Any(IsObeyed)) return text;
+        var shown = new StringBuilder(text.Length);
+        foreach (var letter in text.ReplaceLineEndings(" "))
+        {
+            if (letter == '\t') shown.Append(' ');
+            else if (!IsObeyed(letter)) shown.Append(letter);
+            else if (letter <= 0xFF) shown.Append(CultureInfo.InvariantCulture, $@"\x{(int)letter:X2}");
+            else shown.Append(CultureInfo.InvariantCulture, $@"\u{(int)letter:X4}");
+        }
+
+        return shown.ToString();
+    }
+
+    /// <summary>Controls, line ends, and what turns the direction of writing; joiners are part of words.</summary>
+    private static bool IsObeyed(char letter) => char.GetUnicodeCategory(letter) switch
+    {
+        UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => true,
+        UnicodeCategory.Format => letter is not ('\u200C' or '\u200D'),
+        _ => false,
+    };
+
+    private static int MiddleOf(int cells) => (cells - 1) / 2;
+
+    private static IEnumerable<string> Taken(IEnumerable<string> runes, int cells)
+    {
+        foreach (var rune in runes)
+        {
+            cells -= Count(rune);
+            if (cells < 0) yield break;
+            yield return rune;
+        }
+    }
+}
