@@ -105,9 +105,10 @@ public sealed class InitVerbSpec : IDisposable
     {
         var noSource = await NodeRun.OfAsync("init", "--to", ConfigPath);
         var noTable = await InitAsync([]);
+        var found = await NodeRun.OfAsync(Password, "discover", Url, "-o", "json").WaitAsync(Deadline, Cancel);
 
         Assert.Contains("Write --source URL", noSource.Messages, StringComparison.Ordinal);
-        Assert.Contains("public.users", noTable.Messages, StringComparison.Ordinal);
+        Assert.Contains($"there are {(string)found.Rows[0]!["name"]!}", noTable.Messages, StringComparison.Ordinal);
         Assert.Contains("Write --table ", noTable.Messages, StringComparison.Ordinal);
         Assert.False(File.Exists(ConfigPath));
     }

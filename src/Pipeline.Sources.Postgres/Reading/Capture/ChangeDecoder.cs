@@ -16,6 +16,9 @@ internal sealed class ChangeDecoder : IDisposable
     private long _commitPosition;
     private long _sequence;
 
+    /// <summary>The number of the transaction that is being sent, or was sent last.</summary>
+    public uint Transaction { get; private set; }
+
     /// <summary>When the transaction was committed that is being sent, or was sent last.</summary>
     public DateTimeOffset CommittedAt { get; private set; }
 
@@ -107,6 +110,7 @@ internal sealed class ChangeDecoder : IDisposable
                 Require(!IsInTransaction && content.Length == BeginBytes);
                 _commitPosition = BinaryPrimitives.ReadInt64BigEndian(content);
                 CommittedAt = Moments.OfMicroseconds(Epoch, BinaryPrimitives.ReadInt64BigEndian(content[8..]));
+                Transaction = BinaryPrimitives.ReadUInt32BigEndian(content[16..]);
                 _sequence = 0;
                 IsInTransaction = true;
                 IsPassedOver = false;

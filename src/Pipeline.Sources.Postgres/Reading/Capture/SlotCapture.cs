@@ -24,6 +24,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
         BackoffMin = TimeSpan.FromMilliseconds(50), BackoffMax = TimeSpan.FromMilliseconds(500), TimeMax = connections.Options.ConnectTimeout,
     };
 
+    private readonly CommittedTransactions _committed = new(connections, services);
     private readonly AskedEnd _end = new();
     private readonly TimeSpan _reportInterval = connections.Options.Capture.HeartbeatInterval / 2;
     private readonly ILogger _log = services.Logs.CreateLogger<SlotCapture>();
@@ -129,7 +130,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
                     }
 
                     var place = PlaceOf(relation, start);
-                    reader.UseUntil(relation, await TableOfAsync(relation, reader.CommitPosition, place, cancellationToken), place > reader.CommitPosition ? place : null, stop.Token);
+                    reader.UseUntil(relation, await TableOfAsync(relation, reader.Transaction, reader.CommitPosition, place, stop.Token), place > reader.CommitPosition ? place : null, stop.Token);
                 }
             }
             catch (Exception reading) when (_unreported is not null && reading is not PostgresException)
@@ -165,15 +166,18 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     /// How to read a table as the stream describes it from here on; null when it is none of ours. The stream tells of the time when a row
     /// was written, the catalog of now: names and types are the stream's.
     /// </summary>
-    /// <param name="position">Of the rows that follow.</param>
+    /// <param name="transaction">Of the rows that follow.</param>
+    /// <param name="position">Theirs.</param>
     /// <param name="place">Where the table stands.</param>
-    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, long position, long place, CancellationToken cancellationToken)
+    private async ValueTask<CapturedTable?> TableOfAsync(RelationMessage relation, uint transaction, long position, long place, CancellationToken cancellationToken)
     {
         if (CapturedOf(relation) is not { } options) return null;
         var (name, table) = (options.Name, _told[options.Name]);
         // Rows from before a table's beginning do not enter it, whatever their columns were.
         var isBefore = place > position;
         var thing = $"Source {_options.Name}, table {name}";
+        // It may have changed the table, or made a type of its columns.
+        await _committed.WaitAsync(thing, transaction, cancellationToken);
         var columns = await connections.UseAsync(thing, (connection, cancel) => CatalogReader.ResolveAsync(connection, relation.Columns, cancel), cancellationToken);
         var key = options.Key is { Count: > 0 } configured ? configured : table.PrimaryKey;
 
@@ -218,6 +222,7 @@ internal sealed class SlotCapture(PostgresConnections connections, SplitPosition
     private async ValueTask FillAsync(SlotReader reader, CapturedTable table, CancellationToken cancellationToken)
     {
         var thing = $"Source {_options.Name}, table {table.Name}";
+        await _committed.WaitAsync(thing, reader.Transaction, cancellationToken);
         // How large they are nobody knows: what the server has begun to send is waited for, so few are asked for at first.
         var atATime = 1;
         while (table.Moved.Count > 0)

@@ -77,6 +77,9 @@ internal sealed class SlotReader(ISlotMessages stream, SplitId split, long from,
     /// <inheritdoc cref="ChangeDecoder.CommitPosition"/>
     public long CommitPosition => _changes.CommitPosition;
 
+    /// <inheritdoc cref="ChangeDecoder.Transaction"/>
+    public uint Transaction => _changes.Transaction;
+
     /// <param name="table">Null for a table that is not captured.</param>
     public void Use(uint relation, CapturedTable? table, CancellationToken cancellationToken)
     {

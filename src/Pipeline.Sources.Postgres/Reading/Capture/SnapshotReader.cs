@@ -15,7 +15,7 @@ namespace Pipeline.Sources.Postgres.Reading.Capture;
 /// </summary>
 /// <remarks>
 /// Each row carries the slot's confirmed position from before its range was read. Whatever committed before that is seen
-/// by the range; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
+/// by the range, which waits for what stands in the log and cannot be seen yet; whatever committed later is in the stream with a later position and wins, be it an update, a delete, or
 /// a row that moved to a block already read, or behind the last one known then. The stream leaves out what is stored out of line
 /// and did not change: where anything is, the last range, which is begun when all others have been read, also has the rows
 /// that were written since the first was known, all of one moment. When that was is the <see cref="SplitMarks.Note"/> of the split.
@@ -39,6 +39,7 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
     private readonly string _thing = $"Source {connections.Options.Name}, snapshot of table {split.Table}";
     private readonly SnapshotProgress _progress = new(split.Table, split.RelationOid, services.Time);
     private readonly SemaphoreSlim _claiming = new(1);
+    private readonly CommittedTransactions _committed = new(connections, services);
 
     /// <summary>Where the next range to be claimed begins.</summary>
     private long _position = from.Position ?? 0;
@@ -123,7 +124,10 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
         await _claiming.WaitAsync(cancellationToken);
         try
         {
-            return _position == SnapshotSplit.Complete ? null : await connections.UseBesideAsync(_thing, (connection, cancel) => ClaimAsync(connection, table, cancel), cancellationToken);
+            if (_position == SnapshotSplit.Complete) return null;
+            var range = await connections.UseBesideAsync(_thing, (connection, cancel) => ClaimAsync(connection, table, cancel), cancellationToken);
+            if (range is not null) await _committed.WaitForAllAsync(_thing, cancellationToken);
+            return range;
         }
         finally
         {
