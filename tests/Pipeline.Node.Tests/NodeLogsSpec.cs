@@ -3,7 +3,6 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Node.Composition;
 using Pipeline.Operations.Options;
-using Serilog.Core;
 using Serilog.Events;
 
 namespace Pipeline.Node.Tests;
@@ -46,14 +45,14 @@ public sealed class NodeLogsSpec
     public void How_Akkas_own_parts_come_and_go_is_a_detail(string path, bool isNews)
     {
         var said = new StringWriter();
-        var level = new LoggingLevelSwitch();
-        using (var logs = NodeLogs.Create(said, level, LogFormat.Text))
+        using (var levels = new LogLevels(LogEventLevel.Information, TimeProvider.System))
+        using (var logs = NodeLogs.Create(said, levels, LogFormat.Text))
         {
             var log = logs.CreateLogger("Akka.Actor.ActorSystem");
             using var scope = log.BeginScope(new Dictionary<string, object> { ["ActorPath"] = path });
             log.LogInformation("Singleton moved");
             log.LogWarning("Something is wrong");
-            level.MinimumLevel = LogEventLevel.Debug;
+            levels.Configure(LogEventLevel.Debug);
             log.LogInformation("Told as a detail");
         }
 

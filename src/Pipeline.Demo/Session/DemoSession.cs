@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
@@ -81,7 +80,7 @@ internal sealed class DemoSession : IAsyncDisposable
     private TimeSpan Elapsed => _time.GetElapsedTime(_startedAt);
 
     /// <summary>Starts sources and node. Whatever was started ends again when this fails.</summary>
-    public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, ILoggerFactory logs, DemoDirectory directory,
+    public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, NodeLoggerFactory logs, DemoDirectory directory,
         Lake lake, CancellationToken cancellationToken)
     {
         var startedAt = context.Time.GetTimestamp();

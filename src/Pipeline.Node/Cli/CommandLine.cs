@@ -45,7 +45,7 @@ internal static class CommandLine
             """);
         foreach (var verb in (IEnumerable<Verb>)
             [
-                .. others, new RunVerb(), new SyncVerb(), new DiscoverVerb(), new InitVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new PreviewVerb(), new CompileVerb(), new StatusVerb(), new WatchVerb(), new WhyVerb(), new EventsVerb(), new TablesVerb(), new ShowVerb(), new ExplainRowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new PauseVerb(), new DrainVerb(), new ResumeVerb(), new RestartVerb(), new TriggerVerb(), new BackfillVerb(), new ScheduleVerb(), new RebuildVerb(),
+                .. others, new RunVerb(), new SyncVerb(), new DiscoverVerb(), new InitVerb(), new CheckVerb(), new PlanVerb(), new TestModelsVerb(), new PreviewVerb(), new CompileVerb(), new StatusVerb(), new WatchVerb(), new WhyVerb(), new EventsVerb(), new TablesVerb(), new ShowVerb(), new ExplainRowVerb(), new HistoryVerb(), new KpiVerb(), new VerifyVerb(), new PauseVerb(), new DrainVerb(), new ResumeVerb(), new RestartVerb(), new TriggerVerb(), new BackfillVerb(), new ScheduleVerb(), new RebuildVerb(), new LogLevelVerb(),
                 new CompactVerb(), new VacuumVerb(), new BackupVerb(), new RestoreVerb(), new ExportJobsVerb(), new AskVerb(), new CompletionVerb(),
             ])
             root.Add(verb.ToCommand(context));
@@ -54,7 +54,7 @@ internal static class CommandLine
         root.Add(Group("control", "What operators want: what holds, what is done once, who said so and why.", context, new ControlShowVerb(), new ControlApplyVerb()));
         root.Add(Group("cluster", "The nodes of a running pipeline.", context, new ClusterShowVerb(), new ClusterLeaveVerb(), new ClusterDownVerb()));
         root.Add(Group("shards", "Who works on what.", context, new ShardsShowVerb()));
-        root.Add(Group("jobs", "Runs of Silver and Gold tables.", context, new JobsListVerb(), new JobsCancelVerb()));
+        root.Add(Group("jobs", "Runs of Silver and Gold tables.", context, new JobsListVerb(), new JobsShowVerb(), new JobsCancelVerb()));
         root.Add(Group("config", "What the configuration says.", context, new ConfigShowVerb(), new ConfigDiffVerb()));
         root.Add(Group("source", "The configured sources, and what they have made on their servers.", context, new SourceListVerb(), new SourceRemoveVerb()));
         root.Add(Group("token", "Tokens by which operators ask nodes over the network.", context, new TokenListVerb(), new TokenIssueVerb(), new TokenRotateVerb(), new TokenRevokeVerb()));

@@ -78,5 +78,5 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
         return Faults.Report(Context, failed);
     }
 
-    public ILoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level, LogFormat ?? Operations.Options.LogFormat.Text);
+    public NodeLoggerFactory CreateLogs(LogLevel level) => NodeLogs.Create(Context.Messages, IsVerbose ? LogLevel.Debug : level, LogFormat ?? Operations.Options.LogFormat.Text);
 }

@@ -121,7 +121,7 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <param name="only">Other tables are neither read nor made, though they stay of the configuration; null: there are none.</param>
     /// <exception cref="ConfigurationException">The configuration is not one to run a node with.</exception>
     /// <exception cref="PipelineException">What it needs is not there, or the lake is being restored.</exception>
-    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null, IReadOnlySet<TableId>? only = null)
+    public static async Task<NodeHost> StartAsync(PipelineOptions options, Lake lake, NodeLoggerFactory logs, TimeProvider time, CancellationToken cancellationToken, TimeProvider? watching = null, IReadOnlySet<TableId>? only = null)
     {
         var secrets = options.Secrets;
         var certificates = await NodeStart.RequireAsync(options, secrets, time, cancellationToken);
@@ -152,7 +152,7 @@ internal sealed class NodeHost : IAsyncDisposable
         await holds.HoldAtStartAsync(control, $"{options.Cluster.Hostname}:{options.Cluster.Port}", time, cancellationToken);
         if (await unfinished is { } refused) throw refused;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Services.AddSingleton(logs);
+        builder.Services.AddSingleton<ILoggerFactory>(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         var akkaConfig = await AkkaSettings.ReadAsync(options.AkkaFile, cancellationToken);
         builder.Services.AddAkka("pipeline", akka => akka
@@ -171,10 +171,11 @@ internal sealed class NodeHost : IAsyncDisposable
                 system.ActorOf(EventFeedActor.Props(events, time), "event-feed");
             })
             .WithRoles(options, lake, sources, outages.Watch, standing, board, holds, logs, time, only)
-            .WithControl(new ControlServices(options, lake, control, sources, holds, board, standing, outages.Watch, NodeHostLog.Version, () => restart.TrySetResult(), () => leave.TrySetResult(), time))
+            .WithControl(new ControlServices(options, lake, control, sources, holds, board, standing, outages.Watch, NodeHostLog.Version, () => restart.TrySetResult(), () => leave.TrySetResult(), logs.Levels, time))
             .WithTelemetry(telemetry, outages.Watch)
             .AddStartup((system, _) =>
             {
+                logs.Levels.Follow(system);
                 var meter = new NodeMeter(system, DirectoriesOf(options, lake), certificates, certificatesMet, time);
                 system.RegisterOnTermination(meter.Dispose);
             }));
@@ -184,7 +185,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var actors = host.Services.GetRequiredService<ActorRegistry>();
         var health = new NodeHealth(host.Services.GetRequiredService<ActorSystem>(), actors, actors.Get<MembershipActor>(), outages.Watch, standing, options, NodeHealth.Patience, only);
         var sessions = new BrowserSessions(options.Http.Access.SessionLifetime, time);
-        var services = new ApiServices(options, lake, health, () => telemetry.Collector.Look(options.Name), events, new AccessGate(options.Http, isWeb, tokens, sessions, time), sessions, ControlRegistration.DoorOf(actors, control, time), control, time);
+        var services = new ApiServices(options, lake, health, () => telemetry.Collector.Look(options.Name), events, new AccessGate(options.Http, isWeb, tokens, sessions, time), sessions, ControlRegistration.DoorOf(actors, control, time), control, ControlRegistration.NameOf(host.Services.GetRequiredService<ActorSystem>()), logs.Levels, time);
         var web = new NodeHttp(services, certificate, SocketOf(options, log), logs);
         var record = new LakeRecord(options, lake, outages.Watch, time, log);
         record.Start();

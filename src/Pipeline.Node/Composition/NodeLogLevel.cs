@@ -1,53 +1,43 @@
-using Akka.Actor;
 using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Options;
-using Serilog.Core;
 using Serilog.Events;
 
 namespace Pipeline.Node.Composition;
 
 /// <summary>How much a node's log tells: what the configuration says, read again when the node is told to look again.</summary>
 /// <remarks>With <c>--verbose</c> it tells everything, whatever the configuration says.</remarks>
-internal sealed class NodeLogLevel
+internal sealed class NodeLogLevel(Invocation invocation, LogDetail configured)
 {
-    private readonly Invocation _invocation;
-
-    public NodeLogLevel(Invocation invocation, LogDetail configured)
-    {
-        _invocation = invocation;
-        Switch = new LoggingLevelSwitch(invocation.IsVerbose ? LogEventLevel.Debug : NodeLogs.LevelOf(configured));
-    }
-
-    public LoggingLevelSwitch Switch { get; }
+    public LogLevels Levels { get; } = new(LevelOf(invocation, configured), invocation.Context.Time);
 
     /// <summary>What cannot be read leaves the level as it is.</summary>
-    public void ReadAgain(ILogger log, ActorSystem system)
+    public void ReadAgain(ILogger log)
     {
-        if (_invocation.IsVerbose) return;
+        if (invocation.IsVerbose) return;
         LogDetail detail;
         try
         {
-            detail = _invocation.Load().Log.Level;
+            detail = invocation.Load().Log.Level;
         }
         catch (ConfigurationException e)
         {
-            log.LevelUnread(_invocation.ConfigPath, e.Problems[0].ToString());
+            log.LevelUnread(invocation.ConfigPath, e.Problems[0].ToString());
             return;
         }
 
         var told = NodeLogs.LevelOf(detail);
-        if (told == Switch.MinimumLevel) return;
+        if (told == Levels.Configured) return;
         // Said as long as, or as soon as, it can be heard.
-        if (told > Switch.MinimumLevel) log.LevelIs(detail.ToString(), _invocation.ConfigPath);
-        var isMore = told < Switch.MinimumLevel;
-        Switch.MinimumLevel = told;
-        Follow(system);
-        if (isMore) log.LevelIs(detail.ToString(), _invocation.ConfigPath);
+        var isMore = told < Levels.Configured;
+        if (!isMore) log.LevelIs(detail.ToString(), invocation.ConfigPath);
+        Levels.Configure(told);
+        if (isMore) log.LevelIs(detail.ToString(), invocation.ConfigPath);
     }
 
-    /// <summary>Actors ask their system whether somebody listens to details.</summary>
-    public void Follow(ActorSystem system) =>
-        system.EventStream.SetLogLevel(Switch.MinimumLevel <= LogEventLevel.Debug ? Akka.Event.LogLevel.DebugLevel : Akka.Event.LogLevel.InfoLevel);
+    /// <summary>A node that starts again tells what its configuration says by then.</summary>
+    public void Reset(LogDetail detail) => Levels.Reset(LevelOf(invocation, detail));
+
+    private static LogEventLevel LevelOf(Invocation invocation, LogDetail detail) => invocation.IsVerbose ? LogEventLevel.Debug : NodeLogs.LevelOf(detail);
 }

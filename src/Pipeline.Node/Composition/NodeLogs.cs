@@ -21,19 +21,19 @@ internal static partial class NodeLogs
 
     private static readonly ITextFormatter Text = new ValuesInWords("{Timestamp:yyyy-MM-dd HH:mm:ss}Z {Level:u3} {Message:lj}{NewLine}{Exception}");
 
-    public static ILoggerFactory Create(TextWriter writer, LogLevel level, LogFormat format = LogFormat.Text) => Create(writer, new LoggingLevelSwitch(LevelConvert.ToSerilogLevel(level)), format);
+    public static NodeLoggerFactory Create(TextWriter writer, LogLevel level, LogFormat format = LogFormat.Text) => Create(writer, new LogLevels(LevelConvert.ToSerilogLevel(level), TimeProvider.System), format);
 
-    /// <param name="level">May be changed at any time.</param>
-    public static ILoggerFactory Create(TextWriter writer, LoggingLevelSwitch level, LogFormat format) => new SerilogLoggerFactory(CreateLogger(writer, level, format), dispose: true);
+    /// <param name="levels">May be changed at any time; they end with what is made.</param>
+    public static NodeLoggerFactory Create(TextWriter writer, LogLevels levels, LogFormat format) => new(new SerilogLoggerFactory(CreateLogger(writer, levels, format), dispose: true), levels);
 
     public static LogEventLevel LevelOf(LogDetail detail) => Enum.Parse<LogEventLevel>(detail.ToString());
 
-    private static Logger CreateLogger(TextWriter writer, LoggingLevelSwitch level, LogFormat format) => new LoggerConfiguration()
-        .MinimumLevel.ControlledBy(level)
+    private static Logger CreateLogger(TextWriter writer, LogLevels levels, LogFormat format) => new LoggerConfiguration()
+        .MinimumLevel.ControlledBy(levels.Switch)
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
         // Why a host does not start is thrown to whoever starts it, who says it in a line.
         .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
-        .Filter.ByExcluding(entry => level.MinimumLevel > LogEventLevel.Debug && IsChatterOfAkka(entry))
+        .Filter.ByExcluding(entry => levels.LevelOf(entry) is var level && (entry.Level < level || (level > LogEventLevel.Debug && IsChatterOfAkka(entry))))
         .Filter.ByExcluding(IsOfJournal)
         .Filter.ByExcluding(IsPageOfTls)
         .WriteTo.Sink(new WriterSink(writer, format == LogFormat.Json ? new JsonLines() : Text))

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Logging;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -11,7 +10,7 @@ namespace Pipeline.Node.Composition;
 
 /// <summary>Runs a configuration that nobody has written until its table has what its source had, and says how fast.</summary>
 /// <param name="text">What the draft is as a file.</param>
-internal sealed class SyncRun(TableDraft draft, string text, Lake lake, ILoggerFactory logs, NodeContext context)
+internal sealed class SyncRun(TableDraft draft, string text, Lake lake, NodeLoggerFactory logs, NodeContext context)
 {
     /// <returns>Why tables are halted or stopped, a line for each reason; null: it was broken off.</returns>
     public async Task<IReadOnlyList<string>?> RunAsync(ReadEnvironmentVariable environment, CancellationToken cancellationToken)

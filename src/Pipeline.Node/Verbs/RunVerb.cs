@@ -53,12 +53,13 @@ internal sealed class RunVerb : Verb
         var landed = new LandedTables(invocation.Context.Time);
 
         var level = new NodeLogLevel(invocation, options.Log.Level);
-        using var logs = NodeLogs.Create(invocation.Context.Messages, level.Switch, invocation.LogFormat ?? options.Log.Format);
+        using var logs = NodeLogs.Create(invocation.Context.Messages, level.Levels, invocation.LogFormat ?? options.Log.Format);
         var log = logs.CreateLogger<NodeHost>();
         while (true)
         {
             if (await RunNodeAsync(invocation, options, level, logs, log, selected, landed, cancellationToken) is { } code) return code;
             options = LoadAgain(invocation, parsed, options, log);
+            level.Reset(options.Log.Level);
         }
     }
 
@@ -84,20 +85,19 @@ internal sealed class RunVerb : Verb
     }
 
     /// <returns>Null: it is to start again, which one that ends by itself is not told.</returns>
-    private static async Task<int?> RunNodeAsync(Invocation invocation, PipelineOptions options, NodeLogLevel level, ILoggerFactory logs, ILogger<NodeHost> log, SelectedTables? selected, LandedTables landed,
+    private static async Task<int?> RunNodeAsync(Invocation invocation, PipelineOptions options, NodeLogLevel level, NodeLoggerFactory logs, ILogger<NodeHost> log, SelectedTables? selected, LandedTables landed,
         CancellationToken cancellationToken)
     {
         log.TellStart(options, invocation.ConfigPath);
         await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
         if (node.FirstToken is { } token) Tell(token, node.HttpAddress, invocation.Context, log);
-        level.Follow(node.System);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(() => stop.TrySetResult());
         // At a terminal it says that the terminal has gone, and ends the node as it ends everything there.
         using var hangup = invocation.Context.IsTerminal ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true;
-            level.ReadAgain(log, node.System);
+            level.ReadAgain(log);
             log.LooksAgain();
             node.LookAgain();
         });

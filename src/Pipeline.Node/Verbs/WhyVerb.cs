@@ -8,9 +8,6 @@ namespace Pipeline.Node.Verbs;
 
 internal sealed class WhyVerb : Verb
 {
-    /// <summary>A node that takes longer is asked by its lake.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     private readonly Argument<TableId> _table;
     private readonly NodeOptions _node;
 
@@ -35,24 +32,8 @@ internal sealed class WhyVerb : Verb
     }
 
     /// <returns>Null: none was named, and none answers here.</returns>
-    private async Task<WhyTableResult?> ByNodeAsync(Invocation invocation, ParseResult parsed, TableId table, CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
-        try
-        {
-            using var node = _node.Connect(invocation, parsed);
-            return (await node.ReadAsync<WhyDocument>($"/v1/tables/{Uri.EscapeDataString(table.ToString())}/why", limit.Token)).ToResult();
-        }
-        catch (PipelineException e) when (!_node.IsNamed(parsed) && e.Kind is FaultKind.Unreachable or FaultKind.Missing or FaultKind.Invalid)
-        {
-            return null;
-        }
-        catch (OperationCanceledException) when (!_node.IsNamed(parsed) && !cancellationToken.IsCancellationRequested)
-        {
-            return null;
-        }
-    }
+    private Task<WhyTableResult?> ByNodeAsync(Invocation invocation, ParseResult parsed, TableId table, CancellationToken cancellationToken) => NodeOrLake.AskAsync(_node, invocation, parsed,
+        async (node, cancel) => (await node.ReadAsync<WhyDocument>($"/v1/tables/{Uri.EscapeDataString(table.ToString())}/why", cancel)).ToResult(), cancellationToken);
 
     private static async Task<WhyTableResult> ByLakeAsync(Invocation invocation, TableId table, CancellationToken cancellationToken)
     {

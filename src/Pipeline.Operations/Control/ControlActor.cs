@@ -162,8 +162,9 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         if (order is { Kind: OrderKind.Trigger, Target.Table: { } held } && HeldWishes.Of(Wanted).Has(held)) return;
         if (order.Kind == OrderKind.Down && MayBeAnother(order.Target.Name)) return;
         _running[order.Id] = order.Target;
-        var refused = order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? RefusalOf(order) : null;
-        _ = Background.RunAsync(cancel => order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down ? OfNodesAsync(order, refused, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
+        var isOfNodes = order.Kind is OrderKind.Restart or OrderKind.Leave or OrderKind.Down or OrderKind.LogLevel;
+        var refused = isOfNodes ? RefusalOf(order) : null;
+        _ = Background.RunAsync(cancel => isOfNodes ? OfNodesAsync(order, refused, cancel) : RunAsync(order, cancel), _stopping.Token).PipeTo(Self, success: outcome => new OrderEnded(order, outcome));
     }
 
     private async ValueTask<(OrderOutcome Outcome, string? Detail)> RunAsync(Order order, CancellationToken cancellationToken)
@@ -230,6 +231,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         // Of a backfill: its workers begin anew in the epoch that stands there now.
         OrderKind.Restart or OrderKind.Backfill => new RestartWork(order.Id, order.Target, order.At),
         OrderKind.Leave => new LeaveWork(order.Id, order.Target.Name, order.At),
+        OrderKind.LogLevel => new LogLevelWork(order.Id, order.Target.Name, order.Value ?? "", order.At),
         OrderKind.AcceptGap => new LookAgainAt(order.Target.Table!),
         _ => null,
     };

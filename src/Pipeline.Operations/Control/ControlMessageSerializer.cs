@@ -25,6 +25,7 @@ public sealed class ControlMessageSerializer(ExtendedActorSystem system) : Seria
         ["desired-work-1"] = typeof(DesiredWork),
         ["restart-work-1"] = typeof(RestartWork),
         ["leave-work-1"] = typeof(LeaveWork),
+        ["log-level-work-1"] = typeof(LogLevelWork),
         ["look-again-at-1"] = typeof(LookAgainAt),
         ["control-recorded-1"] = typeof(ControlRecorded),
         ["take-unrecorded-1"] = typeof(TakeUnrecorded),

@@ -15,7 +15,8 @@ namespace Pipeline.Operations.Control;
 /// <param name="Knows">The tables of its configuration.</param>
 /// <param name="Restart">Called when an operator wants this node started again.</param>
 /// <param name="Leave">Called when an operator wants it to end.</param>
-internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTable> Knows, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, TimeProvider Time)
+/// <param name="Log">How much its log tells.</param>
+internal sealed record ControlNodeSetup(NodeFacts Facts, ImmutableArray<KnownTable> Knows, IActorRef Control, IActorRef? Ingest, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, Action Restart, Action Leave, ILogLevels Log, TimeProvider Time)
 {
     public TimeSpan ReportEvery { get; init; } = TimeSpan.FromSeconds(1);
 }
@@ -55,6 +56,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         Receive<RestartWork>(OnRestart);
         Receive<LookAgainAt>(OnLookAgain);
         Receive<LeaveWork>(OnLeave);
+        Receive<LogLevelWork>(OnLogLevel);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -153,6 +155,25 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         if (!Context.IsFromCluster(_log, leave, leave.Node) || leave.Node != _setup.Facts.Node || !IsNews(leave.OrderId, leave.At)) return;
         _log.Warning("This node leaves the cluster and ends: an operator wants it");
         _setup.Leave();
+    }
+
+    private void OnLogLevel(LogLevelWork work)
+    {
+        if (!Context.IsFromCluster(_log, work, work.Node) || work.Node != _setup.Facts.Node || !IsNews(work.OrderId, work.At)) return;
+        LogOrder order;
+        try
+        {
+            order = LogOrder.Parse(work.Value);
+        }
+        catch (PipelineException e)
+        {
+            _log.Warning("How much the log is to tell stays as it is: {0}", e.Message);
+            return;
+        }
+
+        _setup.Log.Take(order);
+        // A warning: it is heard whatever it tells now.
+        _log.Warning("An operator wants the log to tell other things: {0}", string.Join("; ", _setup.Log.Now.Select(line => line.ToString())));
     }
 
     private void OnLookAgain(LookAgainAt again)

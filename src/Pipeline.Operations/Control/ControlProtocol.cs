@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Akka.Actor;
 using Pipeline.Core;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Operations.Control;
 
@@ -64,6 +65,15 @@ public sealed record TableReport(TableId Table, WorkState State, DateTimeOffset 
 
     /// <summary>The number of its last run, or of the one that goes on; null: it is of Bronze.</summary>
     public long? Run { get; init; }
+
+    /// <summary>The run that goes on; null: none does, or it is of Bronze.</summary>
+    public JobPins? Running { get; init; }
+
+    /// <summary>The node that executes it, or has it executed; null: none does.</summary>
+    public string? Runner { get; init; }
+
+    /// <summary>Attempts that have failed since the last run that succeeded; null: none.</summary>
+    public FailedBefore? FailedBefore { get; init; }
 
     /// <summary>The moment of its sources that it reflects; null: this node does not know.</summary>
     public DateTimeOffset? ReflectsUntil { get; init; }
@@ -190,6 +200,11 @@ public sealed record RestartWork(string OrderId, ControlTarget Target, DateTimeO
 /// <summary>From the singleton to every node: one of them commits what is open, leaves the cluster and ends. No answer.</summary>
 /// <param name="At">When it was ordered: a node that has started since is another.</param>
 public sealed record LeaveWork(string OrderId, string Node, DateTimeOffset At);
+
+/// <summary>From the singleton to every node: one of them is to tell more or less in its log. No answer.</summary>
+/// <param name="Value">As <see cref="LogOrder.Parse"/> reads it.</param>
+/// <param name="At">When it was ordered: a node that has started since tells what its configuration says.</param>
+public sealed record LogLevelWork(string OrderId, string Node, string Value, DateTimeOffset At);
 
 /// <summary>From the singleton to every node: what halts a table was decided about. No answer.</summary>
 public sealed record LookAgainAt(TableId Table);

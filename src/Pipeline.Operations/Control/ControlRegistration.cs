@@ -16,8 +16,9 @@ namespace Pipeline.Operations.Control;
 /// <param name="Release">Of its program.</param>
 /// <param name="Restart">Called when an operator wants the node started again.</param>
 /// <param name="Leave">Called when an operator wants it to end.</param>
+/// <param name="Log">How much the node's log tells.</param>
 /// <param name="Control">Of the lake; the singleton reads and writes by it where it is on this node.</param>
-public sealed record ControlServices(PipelineOptions Options, Lake Lake, LakeControl Control, IReadOnlyList<ISource> Sources, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, string Release, Action Restart, Action Leave, TimeProvider Time);
+public sealed record ControlServices(PipelineOptions Options, Lake Lake, LakeControl Control, IReadOnlyList<ISource> Sources, Holds Holds, CoordinatorBoard Board, StandingTables Standing, OutageWatch Outages, string Release, Action Restart, Action Leave, ILogLevels Log, TimeProvider Time);
 
 public static class ControlRegistration
 {
@@ -58,10 +59,13 @@ public static class ControlRegistration
                 var facts = new NodeFacts(node, Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()), services.Release, LakeControl.Whole(time.GetUtcNow()), [.. Cluster.Get(system).SelfRoles.Order(StringComparer.Ordinal)], ConfigurationPrint.Of(options)) { Tables = knows.Length };
                 registry.TryGet<IngestMonitorActor>(out var ingest);
                 var control = registry.Get<ControlActor>();
-                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, knows, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, services.Leave, time)), MonitorName);
+                var monitor = system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, knows, control, ingest, services.Holds, services.Board, services.Standing, services.Outages, services.Restart, services.Leave, services.Log, time)), MonitorName);
                 registry.Register<ControlNodeActor>(monitor);
             });
     }
+
+    /// <summary>What operators call a node of the cluster: its host name and port.</summary>
+    public static string NameOf(ActorSystem system) => NodeNames.Of(Cluster.Get(system).SelfAddress);
 
     /// <summary>The door of a node whose actor system has started.</summary>
     public static RunningControl DoorOf(IReadOnlyActorRegistry actors, LakeControl control, TimeProvider time) => new(control, actors.Get<ControlActor>(), actors.Get<ControlNodeActor>(), time);

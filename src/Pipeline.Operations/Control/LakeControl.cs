@@ -134,6 +134,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         scope.Require(command);
         if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
+        if (command.Verb == ControlVerb.LogLevel) LogOrder.Parse(command.Value);
     }
 
     private static bool ActsUnrecorded(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Restart;
@@ -186,6 +187,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
             ControlVerb.Leave => "leaves",
             ControlVerb.Cancel => "is-cancelled",
             ControlVerb.Down => "is-given-up",
+            ControlVerb.LogLevel => "tells",
             _ => "is-read-again",
         };
         var things = command.Target.Kind != ControlTargetKind.Source ? [command.Target.Name]

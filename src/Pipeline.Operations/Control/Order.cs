@@ -20,6 +20,9 @@ public enum OrderKind
 
     /// <summary>The run of a table that goes on is interrupted and planned anew.</summary>
     Cancel,
+
+    /// <summary>A node's log tells more or less, for as long as is said.</summary>
+    LogLevel,
 }
 
 /// <summary>How an order ended.</summary>

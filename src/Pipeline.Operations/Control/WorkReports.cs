@@ -35,7 +35,7 @@ internal sealed class WorkReports(TimeProvider time)
             var state = StateOf(table.Activity);
             reports[table.Table] = new TableReport(table.Table, state, SinceOf(table.Table, state, now), table.Version, table.Rows, table is { Rows: { } rows, LastTook: { TotalSeconds: > 0 } took } ? rows / took.TotalSeconds : null, table.PendingRows)
             {
-                PendingSince = table.PendingSince, LastAt = table.LastRunAt, Run = table.Run, ReflectsUntil = Reflects(table.Table) ?? table.ReflectsUntil,
+                PendingSince = table.PendingSince, LastAt = table.LastRunAt, Run = table.Run, Running = table.Running, Runner = table.Runner, FailedBefore = table.FailedBefore, ReflectsUntil = Reflects(table.Table) ?? table.ReflectsUntil,
                 Fault = table.Error is null ? null : ReportedFault.Of(faults.GetValueOrDefault(table.Table)) ?? new ReportedFault(FaultKind.Invalid, table.Table.ToString(), table.Error, ""),
             };
         }

@@ -62,7 +62,17 @@ public enum TableActivity
 /// <param name="PendingRows">New Bronze rows announced and not yet reflected, as far as is known.</param>
 /// <param name="Error">Why the last run failed; null when it did not.</param>
 public sealed record TableStatus(TableId Table, TableActivity Activity, long Run, long? Version, long? Rows, DateTimeOffset? LastRunAt, TimeSpan? LastTook,
-    DateTimeOffset? ReflectsUntil, long PendingRows, DateTimeOffset? PendingSince, int FailedAttempts, string? Error);
+    DateTimeOffset? ReflectsUntil, long PendingRows, DateTimeOffset? PendingSince, int FailedAttempts, string? Error)
+{
+    /// <summary>The run that goes on; null: none does.</summary>
+    public JobPins? Running { get; init; }
+
+    /// <summary>The node that executes it, or has it executed: host and port; null: none does.</summary>
+    public string? Runner { get; init; }
+
+    /// <summary>Attempts that have failed since the last run that succeeded; null: none.</summary>
+    public FailedBefore? FailedBefore { get; init; }
+}
 
 /// <summary>All Silver and Gold tables, Silver first.</summary>
 public sealed record MedallionStatus(TableStatus[] Tables);

@@ -208,7 +208,10 @@ internal sealed record MedallionState(ImmutableArray<TableState> Tables, Immutab
         : table.FailedAttempts > 0 && table.NotBefore > now ? TableActivity.BackingOff
         : table.PendingSince is not null || table.IsPlanning ? TableActivity.Waiting
         : TableActivity.Current,
-        table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error ?? (StopOf(table) is { } stop ? $"Table {table.Table}: it waits for {stop.Table}. {stop.Error}" : null)))]);
+        table.Run, table.Version, table.Rows, table.LastRunAt, table.LastTook, table.ReflectsUntil, table.PendingRows, table.PendingSince, table.FailedAttempts, table.Error ?? (StopOf(table) is { } stop ? $"Table {table.Table}: it waits for {stop.Table}. {stop.Error}" : null))
+    {
+        Running = table.Running, FailedBefore = table.FailedBefore, Runner = Runners.Assigned.GetValueOrDefault(table.Table) is { } runner ? RunnerAssignment.NodeOf(runner) : null,
+    })]);
 
     /// <summary>The table that has to go on before a Gold table does, since rows of it break a rule that stops what is made of them; null: none.</summary>
     public TableState? StopOf(TableState table)

@@ -22,10 +22,13 @@ internal sealed record RunnerAssignment(ImmutableSortedSet<string> Known, Immuta
     /// The node with the fewest jobs, but for those that operators want held; null: none is known. Jobs of an engine elsewhere go where most of its jobs are: so one node asks it
     /// how they stand.
     /// </summary>
-    public string? Choose(MedallionState state, JobPins pins) => Known.Where(runner => state.Held.MayWork(runner[(runner.LastIndexOf('@') + 1)..], pins.Table))
+    public string? Choose(MedallionState state, JobPins pins) => Known.Where(runner => state.Held.MayWork(NodeOf(runner), pins.Table))
         .OrderByDescending(runner => pins.IsElsewhere ? Of(runner).Count(table => state.Find(table)?.Running?.Engine == pins.Engine) : 0)
         .ThenBy(runner => Of(runner).Count(table => state.Find(table)?.Running is { IsElsewhere: false }))
         .ThenBy(runner => runner, StringComparer.Ordinal).FirstOrDefault();
+
+    /// <summary>What operators call a node, of its address: host and port.</summary>
+    public static string NodeOf(string runner) => runner[(runner.LastIndexOf('@') + 1)..];
 
     private IEnumerable<TableId> Of(string runner) => Assigned.Where(pair => pair.Value == runner).Select(pair => pair.Key);
 

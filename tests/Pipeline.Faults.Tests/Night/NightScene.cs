@@ -37,7 +37,7 @@ internal sealed class NightScene : IAsyncDisposable
     private readonly ScratchDirectory _root = new("pipeline-night-");
     private readonly CancellationTokenSource _morning = new();
     private readonly List<IAsyncDisposable> _servers = [];
-    private readonly ILoggerFactory _logs;
+    private readonly NodeLoggerFactory _logs;
     private readonly NightPace _pace;
     private SmallDisk? _disk;
     private Lake _lake = null!;

@@ -105,7 +105,7 @@ public sealed partial class SecretCanarySpec(HealthySources sources) : IAsyncDis
         var paths = JsonNode.Parse(await client.GetStringAsync("v1/openapi.json", Cancel))!["paths"]!.AsObject().Where(path => path.Value!["get"] is not null && !path.Key.EndsWith("/stream", StringComparison.Ordinal)).Select(path => path.Key);
         foreach (var path in paths.Concat(["/metrics", "/healthz/live", "/healthz/ready"]).Distinct(StringComparer.Ordinal))
         {
-            using var answer = await client.GetAsync(path.Replace("{table}", "bronze.app.users", StringComparison.Ordinal), Cancel);
+            using var answer = await client.GetAsync(path.Replace("{table}", "bronze.app.users", StringComparison.Ordinal).Replace("{run}", "1", StringComparison.Ordinal), Cancel);
             _said.Add(($"{name}: GET {path}", answer.Headers + await answer.Content.ReadAsStringAsync(Cancel)));
         }
     }

@@ -58,6 +58,8 @@ public sealed partial class UnreadableTableSpec : IDisposable
         ["cluster show"] = Node,
         ["shards show"] = Node,
         ["jobs list"] = Node,
+        ["jobs show"] = OneTable,
+        ["log-level"] = Node,
         ["watch"] = Node,
         ["jobs cancel"] = OneTable,
         ["cluster leave"] = NoTable,

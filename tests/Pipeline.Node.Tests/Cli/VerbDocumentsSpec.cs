@@ -33,6 +33,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("status", [], ExitCode.Breached),
         ("kpi", [], ExitCode.Done),
         ("history", [Silver], ExitCode.Done),
+        ("jobs show", [$"{Silver}#1"], ExitCode.Done),
         ("show", ["gold/totals"], ExitCode.Done),
         ("explain-row", [Silver, "0"], ExitCode.Done),
         ("verify", [], ExitCode.Done),
@@ -62,6 +63,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("cluster show", [], ExitCode.CannotConnect),
         ("shards show", [], ExitCode.CannotConnect),
         ("jobs list", [], ExitCode.CannotConnect),
+        ("log-level", ["debug", "--reason", "a test"], ExitCode.CannotConnect),
         ("watch", [], ExitCode.CannotConnect),
         ("cluster leave", ["127.0.0.1:4053", "--reason", "a test"], ExitCode.Done),
         ("cluster down", ["127.0.0.1:4053", "--reason", "a test"], ExitCode.Done),
@@ -94,7 +96,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
     ];
 
     /// <summary>Where text may stand: an error's sentences, what a configuration or a record has in it, and what an instrument means.</summary>
-    private static readonly HashSet<string> Texts = ["thing", "cause", "next_step", "location", "fault", "sql", "rules", "body", "line", "reason", "row", "meaning", "only_when", "parameters", "metrics", "headers", "part", "operation", "who", "why", "what", "parameter", "text", "here", "there"];
+    private static readonly HashSet<string> Texts = ["thing", "cause", "next_step", "location", "fault", "sql", "rules", "body", "line", "reason", "row", "meaning", "only_when", "parameters", "metrics", "headers", "part", "engine_why", "operation", "who", "why", "what", "parameter", "text", "here", "there"];
 
     /// <summary>What has the names of a table's columns, a record's members or somebody else's document.</summary>
     private static readonly HashSet<string> Others = ["parameters", "metrics", "figures", "body", "row", "headers", "answer", "detail", "values"];
@@ -220,7 +222,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         await using var store = await RefusingStoreAsync();
         var endpoint = store.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         var (_, config, _) = await LakeAsync($$"""lake { location = "s3://bucket/lake", s3 { endpoint = "{{endpoint}}", region = us-east-1, path-style = true } }""");
-        string[] asking = ["rebuild", "tables", "status", "kpi", "history", "show", "verify", "plan", "quarantine list", "quarantine show", "quarantine redrive", "dlq list", "dlq show", "dlq redrive", "compact", "vacuum", "export-jobs", "explain-row", "pause", "drain", "restart", "backfill", "schedule", "jobs cancel", "cluster leave", "cluster down", "trigger", "control show", "events", "why"];
+        string[] asking = ["rebuild", "tables", "status", "kpi", "history", "show", "verify", "plan", "quarantine list", "quarantine show", "quarantine redrive", "dlq list", "dlq show", "dlq redrive", "compact", "vacuum", "export-jobs", "explain-row", "pause", "drain", "restart", "backfill", "schedule", "jobs show", "jobs cancel", "cluster leave", "cluster down", "trigger", "control show", "events", "why"];
 
         foreach (var (verb, arguments, _) in Calls.Where(call => asking.Contains(call.Verb)))
         {

@@ -23,7 +23,7 @@ internal sealed class RunningNode : IAsyncDisposable
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
 
     private readonly LogLines _log = new();
-    private readonly ILoggerFactory _logs;
+    private readonly NodeLoggerFactory _logs;
     private NodeHost? _host;
 
     private RunningNode(string configPath, string lake)

@@ -58,7 +58,7 @@ public sealed class RefusalSpec : IDisposable
                         var row = ApiEndpoints.All.SingleOrDefault(row => row.Path == path && row.Methods.Contains(method, StringComparer.Ordinal));
                         // What is for nobody is asked for by who may most.
                         if (row is null && credential is not ("none" or "admin")) continue;
-                        using var request = new HttpRequestMessage(new HttpMethod(method), path.Replace("{table}", "silver%2Fnothing", StringComparison.Ordinal));
+                        using var request = new HttpRequestMessage(new HttpMethod(method), path.Replace("{table}", "silver%2Fnothing", StringComparison.Ordinal).Replace("{run}", "1", StringComparison.Ordinal));
                         if (method == "POST") request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
                         shape(request, node.Http.BaseAddress!);
                         using var answer = await node.SendAsync(credential, request);

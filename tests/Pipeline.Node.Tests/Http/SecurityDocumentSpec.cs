@@ -73,7 +73,7 @@ public sealed class SecurityDocumentSpec : IDisposable
 
         foreach (var line in lines)
         {
-            var (method, path) = line[0].Trim('`').Split(' ') is [var m, var p] ? (m, p.Replace("{table}", "gold%2Fnone", StringComparison.Ordinal)) : default;
+            var (method, path) = line[0].Trim('`').Split(' ') is [var m, var p] ? (m, p.Replace("{table}", "gold%2Fnone", StringComparison.Ordinal).Replace("{run}", "1", StringComparison.Ordinal)) : default;
             var needed = line[1] switch { "anybody, of any node" => 0, "who has the link" => 99, var role => Array.IndexOf(roles, role) };
             Assert.InRange(needed, 0, 99);
             for (var role = 0; role < roles.Length; role++)

@@ -43,7 +43,7 @@ public sealed class StrangersSpec : IAsyncLifetime
         var table = await TableAsync();
         await using var stranger = new Stranger();
         var attempts = Attempts().ToList();
-        Assert.Equal(70, attempts.Count);
+        Assert.Equal(71, attempts.Count);
         Assert.Distinct(attempts);
 
         foreach (var (path, serializer, manifest, text, said) in attempts)
@@ -180,6 +180,7 @@ public sealed class StrangersSpec : IAsyncLifetime
             ("/user/control-monitor", "desired-work-1", """{"singleton":"x","number":9,"tables":["bronze/shop/orders"],"sources":["shop"],"nodes":[],"scheduled":[],"unrecorded":[]}""", "DesiredWork"),
             ("/user/control-monitor", "restart-work-1", """{"orderId":"o","target":{"kind":"source","name":"shop"},"at":"9999-01-01T00:00:00Z"}""", "RestartWork"),
             ("/user/control-monitor", "leave-work-1", """{"orderId":"o","node":"127.0.0.1:1","at":"9999-01-01T00:00:00Z"}""", "LeaveWork"),
+            ("/user/control-monitor", "log-level-work-1", """{"orderId":"o","node":"127.0.0.1:1","value":"debug","at":"9999-01-01T00:00:00Z"}""", "LogLevelWork"),
             ("/user/control-monitor", "look-again-at-1", """{"table":"bronze/shop/orders"}""", "LookAgainAt"),
             (control, "take-unrecorded-1", $$"""{"wish":{{wish}} }""", "TakeUnrecorded"),
             (control, "restart-unrecorded-1", """{"order":{"id":"o","number":0,"kind":"restart","target":{"kind":"source","name":"shop"},"who":"x","at":"9999-01-01T00:00:00Z","why":"y"}}""", "RestartUnrecorded"),

@@ -4,6 +4,7 @@ using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Operations.Control;
 using Pipeline.Testing;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.Operations.Tests.Control;
 
@@ -21,16 +22,23 @@ public sealed class ControlMessageSerializerSpec
         LastAt = At, ReflectsUntil = At, Fault = new ReportedFault(FaultKind.Gap, "Topic users", "records are gone", "Accept it."), Workers = [new WorkerLine(0, WorkState.Halted, 3)],
     };
 
+    private static readonly TableReport Run = new(TableId.Silver("users"), WorkState.Running, At, 7, 100, RowsPerSecond: null, Pending: 5)
+    {
+        Run = 11, Runner = "10.0.0.5:4053", FailedBefore = new FailedBefore(2, At),
+        Running = new JobPins { Table = TableId.Silver("users"), Run = 12, RequestedAt = At, Inputs = [new PinnedInput(Users, 3, 7) { Id = "1f" }], Targets = [new PinnedTarget(TableId.Silver("users"), 7)], Rows = 5, FailedBefore = new FailedBefore(2, At) },
+    };
+
     private static readonly DesiredWork Desired = new("s1", 4, [Users], ["crm"], ["10.0.0.6:4053"], [TableId.Gold("dim_date")], [Said]) { Unlike = [Unlike], Compared = ["10.0.0.5:4053"] };
 
     private static readonly Trouble Away = new(FaultKind.Unreachable, "Lake s3://b", "it does not answer", "See it.", At);
 
     private static readonly object[] Messages =
     [
-        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report], [TableId.Silver("teams")]) { Away = ["Lake s3://b"], Troubles = [Away], Knows = [new KnownTable(Users, "4b1d")] },
+        new NodeReport(Facts, Desired, IsHeld: false, 4096, [Report, Run], [TableId.Silver("teams")]) { Away = ["Lake s3://b"], Troubles = [Away], Knows = [new KnownTable(Users, "4b1d")] },
         Desired,
         new RestartWork("o1", ControlTarget.Node("10.0.0.5:4053"), At),
         new LeaveWork("o1", "10.0.0.5:4053", At),
+        new LogLevelWork("o1", "10.0.0.5:4053", "debug Pipeline.Ingest 600000ms", At),
         new LookAgainAt(Users), new ControlRecorded(), new TakeUnrecorded(Said),
         new RestartUnrecorded(new Order("o1", 0, OrderKind.Restart, ControlTarget.Of(Users), Aim: null, Value: null, "anna", At, "it hangs")),
         new UnrecordedTaken("a1"), new GetPipeline(Users),

@@ -4,6 +4,7 @@ using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Ingest;
 using Pipeline.Operations.Control;
+using Pipeline.Operations.Options;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Operations.Tests.Control;
@@ -20,6 +21,7 @@ public sealed class ControlNodeActorSpec : IDisposable
     private readonly ActorSystem _system = ActorSystem.Create("node", Settings);
     private readonly Channel<object> _heard = Channel.CreateUnbounded<object>();
     private readonly Holds _holds = new();
+    private readonly Levels _levels = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -81,10 +83,25 @@ public sealed class ControlNodeActorSpec : IDisposable
         Assert.Equal(2, done);
     }
 
+    [Fact]
+    public async Task A_log_tells_what_was_ordered_of_this_node_once_and_nothing_that_cannot_be_read()
+    {
+        var monitor = Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+        var singleton = _system.ActorOf(Props.Create(() => new Listener(_heard.Writer)));
+        var (here, now) = ("here:1", DateTimeOffset.UnixEpoch.AddHours(1));
+
+        foreach (var work in (LogLevelWork[])[new("o1", here, "debug Pipeline.Ingest 10m", now), new("o1", here, "debug Pipeline.Ingest 10m", now), new("o2", "there:1", "debug", now), new("o3", here, "loud", now), new("o4", here, "debug", DateTimeOffset.UnixEpoch), new("o5", here, "warning", now)])
+            monitor.Tell(work, singleton);
+        monitor.Tell(new LookAgainAt(Users), singleton);
+        await FirstAsync<ResumeIngest>(_ => true);
+
+        Assert.Equal([new LogOrder(LogDetail.Debug, "Pipeline.Ingest", TimeSpan.FromMinutes(10)), new LogOrder(LogDetail.Warning, null, null)], _levels.Taken);
+    }
+
     private IActorRef Monitor(IActorRef listener)
     {
         var facts = new NodeFacts("here:1", "1", "1.0.0", DateTimeOffset.UnixEpoch, ["ingest"], "x") { Tables = 1 };
-        return _system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, [new KnownTable(Users, "x")], listener, listener, _holds, new CoordinatorBoard(_holds), new StandingTables(TimeProvider.System), OutageWatch.Silent(TimeProvider.System), () => { }, () => { }, TimeProvider.System)
+        return _system.ActorOf(ControlNodeActor.Props(new ControlNodeSetup(facts, [new KnownTable(Users, "x")], listener, listener, _holds, new CoordinatorBoard(_holds), new StandingTables(TimeProvider.System), OutageWatch.Silent(TimeProvider.System), () => { }, () => { }, _levels, TimeProvider.System)
         {
             ReportEvery = TimeSpan.FromMilliseconds(10),
         }));
@@ -101,6 +118,15 @@ public sealed class ControlNodeActorSpec : IDisposable
     {
         while (true)
             if (await _heard.Reader.ReadAsync(Cancel) is T message && isIt(message)) return message;
+    }
+
+    private sealed class Levels : ILogLevels
+    {
+        public List<LogOrder> Taken { get; } = [];
+
+        public ImmutableArray<LogLevelLine> Now => [];
+
+        public void Take(LogOrder order) => Taken.Add(order);
     }
 
     private sealed class Listener : ReceiveActor

@@ -24,7 +24,7 @@ internal static class AccessRules
     }
 
     /// <summary>Who may have something changed: what cannot be changed back is an admin's, and so is what nobody has thought of.</summary>
-    public static AccessRole RoleOf(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Schedule or ControlVerb.Unschedule or ControlVerb.Trigger or ControlVerb.Redrive or ControlVerb.Restart or ControlVerb.Cancel
+    public static AccessRole RoleOf(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Schedule or ControlVerb.Unschedule or ControlVerb.Trigger or ControlVerb.Redrive or ControlVerb.Restart or ControlVerb.Cancel or ControlVerb.LogLevel
         ? AccessRole.Operator : AccessRole.Admin;
 
     /// <summary>Why somebody may not have it changed; null: he may.</summary>

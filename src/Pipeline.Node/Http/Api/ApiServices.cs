@@ -11,4 +11,6 @@ namespace Pipeline.Node.Http.Api;
 /// <param name="Measured">What the node has measured until now.</param>
 /// <param name="Control">What operators want of the pipeline that runs.</param>
 /// <param name="Record">The same, as the lake has it.</param>
-internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, RunningControl Control, LakeControl Record, TimeProvider Time);
+/// <param name="Node">What operators call it: host and port.</param>
+/// <param name="Log">How much its log tells.</param>
+internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, RunningControl Control, LakeControl Record, string Node, ILogLevels Log, TimeProvider Time);

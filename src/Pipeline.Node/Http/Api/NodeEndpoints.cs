@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Api.Documents;
 
 namespace Pipeline.Node.Http.Api;
 
@@ -15,7 +16,10 @@ internal static class NodeEndpoints
         new(HttpMethods.Get, "/metrics", ApiAccess.Open, "What the node has measured, as Prometheus reads it.", call => MetricsText.WriteAsync(call.Http, call.Node.Measured(), call.Node.Options.Name, call.Node.Gate.MayNameTables(call.Caller))) { MediaType = "text/plain" },
         new(HttpMethods.Get, "/v1/openapi.json", ApiAccess.Viewer, "This description.", OpenApiAsync) { MediaType = Json },
         ApiEndpoint.Get("/v1/whoami", ApiAccess.Viewer, "Who asks, as the node sees it, and what he may.", WhoAsync),
+        ApiEndpoint.Get("/v1/log-level", ApiAccess.Viewer, "How much the node's log tells, of what, until when, and what it is otherwise.", LogLevelAsync),
     ];
+
+    private static Task<LogLevelDocument> LogLevelAsync(ApiCall call) => Task.FromResult(new LogLevelDocument(ApiJson.SchemaVersion, call.Node.Node, [.. call.Node.Log.Now.Select(LogLevelItem.Of)]));
 
     private static Task<WhoDocument> WhoAsync(ApiCall call) =>
         Task.FromResult(new WhoDocument(ApiJson.SchemaVersion, call.Node.Options.Name, call.Caller!.Name, ApiCodes.Of(call.Caller.Role!.Value), ApiCodes.Of(call.Caller.Proof)));

@@ -10,6 +10,9 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <param name="Steps">That run at once where there is work: 1 or more.</param>
 public sealed record EmrClusterPrices(decimal ClusterHour, int Steps)
 {
+    /// <summary>The metric of a commit that names the cluster and the step that have executed its run.</summary>
+    internal const string StepMetric = "step";
+
     /// <summary>The share of a step that has run for so long. What the cluster costs while nothing runs is nobody's run.</summary>
     public decimal Of(TimeSpan took) => ClusterHour * (decimal)Math.Max(0, took.TotalHours) / Steps;
 
@@ -17,7 +20,7 @@ public sealed record EmrClusterPrices(decimal ClusterHour, int Steps)
     /// <param name="id">The cluster and the step.</param>
     public static ImmutableDictionary<string, string> Metrics(string id, EmrStep step, EmrClusterPrices? prices)
     {
-        var metrics = ImmutableDictionary<string, string>.Empty.Add("step", id);
+        var metrics = ImmutableDictionary<string, string>.Empty.Add(StepMetric, id);
         if (prices is null) return metrics.Add(EmrServerlessPrices.CostMetric, "not known: EMR bills the cluster");
         return step is { StartedAt: { } started, EndedAt: { } ended } ? metrics.Add(EmrServerlessPrices.CostMetric, prices.Of(ended - started).ToString("0.######", CultureInfo.InvariantCulture)) : metrics;
     }

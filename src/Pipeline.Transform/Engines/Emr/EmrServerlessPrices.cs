@@ -11,6 +11,9 @@ namespace Pipeline.Transform.Engines.Emr;
 /// <param name="StorageGbHour">Of a gigabyte of disk beyond those that each worker has for nothing.</param>
 public sealed record EmrServerlessPrices(decimal VcpuHour, decimal GbHour, decimal StorageGbHour)
 {
+    /// <summary>The metric of a commit that names the job that has executed its run.</summary>
+    internal const string JobMetric = "jobRun";
+
     /// <summary>The metric of a commit that says what its run has cost.</summary>
     public const string CostMetric = "cost";
 
@@ -21,7 +24,7 @@ public sealed record EmrServerlessPrices(decimal VcpuHour, decimal GbHour, decim
     /// <summary>What is kept with a run, by the names of its commit's metrics.</summary>
     public static ImmutableDictionary<string, string> Metrics(EmrJobRun run, EmrServerlessPrices? prices)
     {
-        var metrics = ImmutableDictionary<string, string>.Empty.Add("jobRun", run.Id);
+        var metrics = ImmutableDictionary<string, string>.Empty.Add(JobMetric, run.Id);
         if (run.Billed is not { } billed) return metrics;
         metrics = metrics.Add("billedVcpuHours", Text(billed.VcpuHours)).Add("billedMemoryGbHours", Text(billed.MemoryGbHours)).Add("billedStorageGbHours", Text(billed.StorageGbHours));
         if (run.Used is { } used) metrics = metrics.Add("usedVcpuHours", Text(used.VcpuHours)).Add("usedMemoryGbHours", Text(used.MemoryGbHours));

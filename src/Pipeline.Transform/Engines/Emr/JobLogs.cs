@@ -14,11 +14,16 @@ internal sealed class JobLogs(IObjectStore store, TimeSpan lateMax, TimeProvider
     private readonly RetryPolicy _looks = new() { BackoffMin = TimeSpan.FromSeconds(5), BackoffMax = TimeSpan.FromSeconds(15), TimeMax = lateMax };
 
     /// <summary>What a job of EMR Serverless left.</summary>
-    public Task<SparkRemains> OfJobAsync(string application, string job, string? reason, CancellationToken cancellationToken) =>
-        RemainsAsync($"applications/{application}/jobs/{job}/SPARK_DRIVER/", reason, cancellationToken);
+    public Task<SparkRemains> OfJobAsync(string application, string job, string? reason, CancellationToken cancellationToken) => RemainsAsync(DirectoryOfJob(application, job), reason, cancellationToken);
 
     /// <summary>What a step of a cluster left.</summary>
-    public Task<SparkRemains> OfStepAsync(string cluster, string step, string? reason, CancellationToken cancellationToken) => RemainsAsync($"{cluster}/steps/{step}/", reason, cancellationToken);
+    public Task<SparkRemains> OfStepAsync(string cluster, string step, string? reason, CancellationToken cancellationToken) => RemainsAsync(DirectoryOfStep(cluster, step), reason, cancellationToken);
+
+    /// <summary>Where a job of EMR Serverless leaves its log, below the configured address.</summary>
+    public static string DirectoryOfJob(string application, string job) => $"applications/{application}/jobs/{job}/SPARK_DRIVER/";
+
+    /// <summary>Where a step of a cluster leaves its log, below the configured address.</summary>
+    public static string DirectoryOfStep(string cluster, string step) => $"{cluster}/steps/{step}/";
 
     /// <param name="directory">Below the configured address, where <c>stdout.gz</c> and <c>stderr.gz</c> are put.</param>
     public async Task<SparkRemains> RemainsAsync(string directory, string? reason, CancellationToken cancellationToken)
