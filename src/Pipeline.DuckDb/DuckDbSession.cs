@@ -13,7 +13,7 @@ namespace Pipeline.DuckDb;
 public sealed record DuckDbSettings(long MemoryBytesMax, int Threads, string TempDirectory)
 {
     /// <summary>Of the data files that its queries become.</summary>
-    public Codec Compression { get; init; } = Codec.Snappy;
+    public FileCompression Compression { get; init; }
 }
 
 /// <summary>
@@ -35,7 +35,7 @@ public sealed class DuckDbSession : IDisposable
     /// <summary>By a function of the statement that runs, on whichever of DuckDB's threads.</summary>
     private PipelineException? _thrown;
 
-    private DuckDbSession(DuckDBConnection connection, string tempDirectory, string scratch, Codec compression, CancellationToken cancellationToken)
+    private DuckDbSession(DuckDBConnection connection, string tempDirectory, string scratch, FileCompression compression, CancellationToken cancellationToken)
     {
         _connection = connection;
         _tempDirectory = tempDirectory;
@@ -49,7 +49,7 @@ public sealed class DuckDbSession : IDisposable
     public string ScratchDirectory { get; }
 
     /// <summary>Of the files that its queries become.</summary>
-    public Codec Compression { get; }
+    public FileCompression Compression { get; }
 
     /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
     public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Collections.Immutable;
+using System.Globalization;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Pipeline.Delta;
@@ -33,6 +34,10 @@ public static class ParquetCopy
 
     /// <summary>Of a file without dictionaries: DuckDB's take one zero for the other, and one NaN for all.</summary>
     public const string NoDictionaries = "DICTIONARY_SIZE_LIMIT 0";
+
+    /// <summary>The options of COPY that compress a file as the session does.</summary>
+    internal static string Compressed(DuckDbSession session) =>
+        $"COMPRESSION {session.Compression.Codec.Name()}{(session.Compression.Level is { } level ? string.Create(CultureInfo.InvariantCulture, $", COMPRESSION_LEVEL {level}") : "")}";
 
     /// <summary>The option that keeps the bits of floating-point numbers, as it follows others; empty where there are none.</summary>
     public static string Exactly(IEnumerable<Field> columns) => columns.Any(column => IsInexact(column.DataType)) ? $", {NoDictionaries}" : "";
@@ -69,8 +74,8 @@ public static class ParquetCopy
             """;
         var written = order.Count > 0 ? OrderedFiles(session, target, rowsToWrite, columns, order, fileBytesMax) : session.Rows($"""
             COPY ({rowsToWrite})
-            TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, APPEND, FILE_SIZE_BYTES {fileBytesMax}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
-              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Name()}', {Footer}{Exactly(columns)}, RETURN_STATS)
+            TO {Sql.Text(target)} (FORMAT parquet, {Compressed(session)}, APPEND, FILE_SIZE_BYTES {fileBytesMax}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}',
+              FILENAME_PATTERN 'part-00000-{"{uuid}"}.c000.{session.Compression.Codec.Name()}', {Footer}{Exactly(columns)}, RETURN_STATS)
             """);
 
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
@@ -106,7 +111,7 @@ public static class ParquetCopy
     /// <returns>What a COPY reports of each file, without its columns.</returns>
     private static List<object?[]> OrderedFiles(DuckDbSession session, string target, string rows, IReadOnlyList<Field> columns, IReadOnlyCollection<string> order, long fileBytesMax)
     {
-        var options = $"(FORMAT parquet, COMPRESSION {session.Compression.Name()}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}', PRESERVE_ORDER true, {Footer}{Exactly(columns)})";
+        var options = $"(FORMAT parquet, {Compressed(session)}, ROW_GROUP_SIZE_BYTES '{RowGroupBytesMax}', PRESERVE_ORDER true, {Footer}{Exactly(columns)})";
         var sorted = Path.Combine(session.ScratchDirectory, $"sorted-{Guid.NewGuid():N}.parquet");
         session.Execute($"COPY (SELECT * FROM ({rows}) AS typed ORDER BY {Sql.Names(order)}) TO {Sql.Text(sorted)} {options}");
         var (count, bytes) = (session.Count($"SELECT count(*) FROM read_parquet({Sql.Text(sorted)})"), new FileInfo(sorted).Length);
@@ -114,7 +119,7 @@ public static class ParquetCopy
         var rowsAFile = Math.Max(1, (long)Math.Ceiling(count / Math.Max(1, Math.Ceiling((double)bytes / fileBytesMax))));
         for (long from = 0; from < count; from += rowsAFile)
         {
-            var path = Path.Combine(target, $"part-00000-{Guid.NewGuid()}.c000.{session.Compression.Name()}.parquet");
+            var path = Path.Combine(target, $"part-00000-{Guid.NewGuid()}.c000.{session.Compression.Codec.Name()}.parquet");
             session.Execute($"COPY (SELECT * EXCLUDE (file_row_number) FROM read_parquet({Sql.Text(sorted)}, file_row_number = true) WHERE file_row_number BETWEEN {from} AND {from + rowsAFile - 1} ORDER BY file_row_number) TO {Sql.Text(path)} {options}");
             files.Add([path, Math.Min(rowsAFile, count - from), new FileInfo(path).Length, null, new Dictionary<string, object?>(StringComparer.Ordinal)]);
         }
@@ -131,7 +136,7 @@ public static class ParquetCopy
         var rows = session.Count($"SELECT count(*) FROM ({query})");
         if (rows == 0) return null;
         Durable.CreateDirectory(Path.GetDirectoryName(target)!);
-        session.Execute($"COPY ({query}) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, {Footer})");
+        session.Execute($"COPY ({query}) TO {Sql.Text(target)} (FORMAT parquet, {Compressed(session)}, {Footer})");
         var checksum = Flush(target);
         var bytes = new FileInfo(target).Length;
         if (local is null) await UploadAsync(store, target, path, cancellationToken);

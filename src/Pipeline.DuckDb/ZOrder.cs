@@ -146,7 +146,7 @@ internal static class ZOrderSql
               SELECT {string.Join(", ", columns.Select((column, i) => IsInexact(column.DataType) ? $"{FromBits(BitsOf(i), column.DataType)} AS {Sql.Name(column.Name)}" : "t." + Sql.Name(column.Name)))}
               FROM (SELECT *{string.Concat(columns.Select((column, i) => IsInexact(column.DataType) ? $", {ToBits(Sql.Name(column.Name), column.DataType)} AS {BitsOf(i)}" : ""))} FROM ({rows})) AS t{joins}
               ORDER BY {place}, {string.Join(", ", by.Select(name => "t." + Sql.Name(name)))}
-            ) TO {Sql.Text(target)} (FORMAT parquet, COMPRESSION {session.Compression.Name()}, {ParquetCopy.NoDictionaries})
+            ) TO {Sql.Text(target)} (FORMAT parquet, {ParquetCopy.Compressed(session)}, {ParquetCopy.NoDictionaries})
             """);
     }
 

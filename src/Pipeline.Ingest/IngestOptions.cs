@@ -50,11 +50,14 @@ public sealed record IngestOptions
     /// <summary>Closed files of a worker that are uploaded or committed while the next is written. Default 1, 1 to 16.</summary>
     public int PipelineDepth { get; init; } = 1;
 
-    /// <summary>Parquet codec. Default snappy.</summary>
-    public Codec Compression { get; init; } = Codec.Snappy;
+    /// <summary>How files are compressed where <see cref="Compressions"/> says nothing of their table. Default snappy.</summary>
+    public FileCompression Compression { get; init; }
 
-    /// <summary>Of whatever writes to Bronze.</summary>
-    public DataFileOptions DataFiles => new(RowGroupBytesMax, Compression);
+    /// <summary>What is said of layers, sources and tables.</summary>
+    public FileCompressions Compressions { get; init; } = FileCompressions.None;
+
+    /// <summary>Of whatever writes to a table of Bronze.</summary>
+    public DataFileOptions DataFilesOf(TableId table) => new(RowGroupBytesMax, Compressions.Of(table, Compression));
 
     /// <summary>Pause between two rounds of putting a table's small files together. Default 10 min, 1 s to 1 day.</summary>
     public TimeSpan CompactInterval { get; init; } = TimeSpan.FromMinutes(10);
@@ -127,7 +130,7 @@ public sealed record IngestOptions
             RowGroupBytesMax = settings.Bytes("row-group-bytes-max", defaults.RowGroupBytesMax, 64L << 10, 1L << 30),
             CommitInterval = settings.Duration("commit-interval", defaults.CommitInterval, TimeSpan.Zero, TimeSpan.FromMinutes(1)),
             PipelineDepth = settings.Int("pipeline-depth", defaults.PipelineDepth, 1, 16),
-            Compression = settings.Choice<Codec>("compression", defaults.Compression),
+            Compression = FileCompression.Bind(settings, "compression", defaults.Compression),
             CompactInterval = settings.Duration("compact-interval", defaults.CompactInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             CompactFilesMin = settings.Int("compact-files-min", defaults.CompactFilesMin, 2, 10_000),
             SplitsInterval = settings.Duration("splits-interval", defaults.SplitsInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),

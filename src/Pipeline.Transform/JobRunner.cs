@@ -31,10 +31,10 @@ public sealed class JobRunner(OpenTables tables, IJobEngine engine, TransformOpt
         var started = time.GetTimestamp();
         var commits = new JobCommits(tables, spec, time, BeforeCommit, MayCommit);
         await using var reading = await JobReadings.EnterAsync(tables.Lake.Store, spec.Pins, cancellationToken);
-        if (spec.Kind == JobKind.Switch) return await new RebuildSwitch(tables, commits, spec.Pins, options.DataFiles).RunAsync(cancellationToken) with { Took = time.GetElapsedTime(started) };
+        if (spec.Kind == JobKind.Switch) return await new RebuildSwitch(tables, commits, spec.Pins, options.DataFilesOf(QualityTable.Id)).RunAsync(cancellationToken) with { Took = time.GetElapsedTime(started) };
         var execution = await ExecutionAsync(spec.Pins, submission, cancellationToken);
         var result = spec.Kind == JobKind.Silver
-            ? await new SilverRun(tables, execution, commits, spec, options.DataFiles).RunAsync(cancellationToken)
+            ? await new SilverRun(tables, execution, commits, spec, options.DataFilesOf(QualityTable.Id)).RunAsync(cancellationToken)
             : await new GoldRun(execution, commits, spec).RunAsync(cancellationToken);
         var took = time.GetElapsedTime(started);
         return result with { Took = took, Cost = CostOf(spec.Pins, took, execution.Metrics) };

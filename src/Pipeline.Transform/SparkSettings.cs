@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Pipeline.Configuration;
 using Pipeline.Delta.Parquet;
 
@@ -9,6 +10,7 @@ namespace Pipeline.Transform;
 public sealed record SparkSettings(ImmutableSortedDictionary<string, string> Conf)
 {
     private const string Codecs = "spark.sql.parquet.compression.codec";
+    private const string ZstdLevel = "spark.hadoop.parquet.compression.codec.zstd.level";
 
     private static readonly string[] OfSecrets = ["secret", "password", "token", "access.key", "accesskey", "credential"];
 
@@ -24,7 +26,10 @@ public sealed record SparkSettings(ImmutableSortedDictionary<string, string> Con
         ("spark.yarn.maxAppAttempts", "1", "an execution has one try: a second one would find the directories of the first, and is another execution"),
     ];
 
-    public static readonly SparkSettings Default = new(Given(Codec.Snappy));
+    public static readonly SparkSettings Default = new(Given(Codec.Snappy)) { IsCodecOfTables = true };
+
+    /// <summary>Whether the codec follows from how files of the lake are compressed: it is not among what was written for Spark.</summary>
+    public bool IsCodecOfTables { get; init; }
 
     /// <summary>Said of whoever wants an engine that has no section.</summary>
     public static string NotSetUp(EngineKind engine) =>
@@ -33,20 +38,29 @@ public sealed record SparkSettings(ImmutableSortedDictionary<string, string> Con
     /// <summary>As arguments of <c>spark-submit</c>, the same ones in the same order for the same settings.</summary>
     public IEnumerable<string> Arguments => Conf.SelectMany(setting => (string[])["--conf", $"{setting.Key}={setting.Value}"]);
 
-    /// <summary>A setting of a default's name takes its place; an empty one takes it away.</summary>
-    /// <param name="codec">Of Silver and Gold.</param>
-    public static SparkSettings Bind(SettingsReader settings, Codec codec)
+    /// <summary>The same for a run whose files are compressed so.</summary>
+    public SparkSettings Of(FileCompression files)
     {
-        var conf = Given(codec);
+        if (!IsCodecOfTables) return this;
+        var conf = Conf.SetItem(Codecs, files.Codec.Name());
+        return this with { Conf = files.Level is { } level && !conf.ContainsKey(ZstdLevel) ? conf.Add(ZstdLevel, level.ToString(CultureInfo.InvariantCulture)) : conf };
+    }
+
+    /// <summary>A setting of a default's name takes its place; an empty one takes it away.</summary>
+    /// <param name="files">How files of Silver and Gold are compressed where nothing is said of their table.</param>
+    public static SparkSettings Bind(SettingsReader settings, FileCompression files)
+    {
+        var (conf, isCodecOfTables) = (Given(files.Codec), true);
         foreach (var (name, value) in settings.TextsBelow())
         {
+            if (name == Codecs) isCodecOfTables = false;
             if (!name.StartsWith("spark.", StringComparison.Ordinal)) settings.Report(name, $"'{name}' is no setting of Spark. Write its whole name: spark.sql.shuffle.partitions");
             if (OfSecrets.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase)))
                 settings.Report(name, $"'{name}' looks like a secret, and whoever may look at the cluster's jobs reads what is passed to them. Give the job's role the right instead");
             conf = value.Length == 0 ? conf.Remove(name) : conf.SetItem(name, value);
         }
 
-        return new SparkSettings(conf);
+        return new SparkSettings(conf) { IsCodecOfTables = isCodecOfTables };
     }
 
     private static ImmutableSortedDictionary<string, string> Given(Codec codec) =>

@@ -113,11 +113,17 @@ public sealed record TransformOptions
     /// </summary>
     public int QuarantinePercentMax { get; init; } = 20;
 
-    /// <summary>Parquet codec of Silver and Gold. Default snappy.</summary>
-    public Codec Compression { get; init; } = Codec.Snappy;
+    /// <summary>How files of Silver and Gold are compressed where <see cref="Compressions"/> says nothing of their table. Default snappy.</summary>
+    public FileCompression Compression { get; init; }
 
-    /// <summary>Of whatever writes to Silver and Gold.</summary>
-    public DataFileOptions DataFiles => new(Compression: Compression);
+    /// <summary>What is said of layers and tables.</summary>
+    public FileCompressions Compressions { get; init; } = FileCompressions.None;
+
+    /// <summary>How the files of a table of Silver or Gold are compressed, whoever writes them.</summary>
+    public FileCompression CompressionOf(TableId table) => Compressions.Of(table, Compression);
+
+    /// <summary>Of whatever writes to a table of Silver or Gold in this process.</summary>
+    public DataFileOptions DataFilesOf(TableId table) => new(Compression: CompressionOf(table));
 
     /// <summary>
     /// When a failed run is made again. Default: from 1 s to 1 min, without chance, because the journal must be read the same
@@ -169,7 +175,7 @@ public sealed record TransformOptions
     {
         var byDefault = new TransformOptions();
         var (journal, cost) = (settings.Section("journal"), settings.Section("cost"));
-        var compression = settings.Choice<Codec>("compression", byDefault.Compression);
+        var compression = FileCompression.Bind(settings, "compression", byDefault.Compression);
         var options = new TransformOptions
         {
             Engine = settings.Choice<EngineKind>("engine", byDefault.Engine),

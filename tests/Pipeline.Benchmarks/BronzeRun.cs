@@ -12,6 +12,7 @@ using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Delta;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Telemetry;
@@ -28,12 +29,13 @@ internal static class BronzeRun
     /// </summary>
     /// <param name="withPositions">False: by a <see cref="PositionlessCommitterActor"/>.</param>
     /// <param name="telemetry">What measures the node meanwhile; null: nobody listens.</param>
-    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null)
+    /// <param name="compression">Of the files.</param>
+    public static async Task<Usage> MeasureAsync(ISource source, string table, long rows, ClockStart start, CancellationToken cancellationToken, bool withPositions = true, NodeTelemetry? telemetry = null, FileCompression compression = default)
     {
         using var directory = new ScratchDirectory("to-bronze-");
         var lake = new Lake(new LocalObjectStore(directory), TimeProvider.System);
         await using var timed = new MeasuredSource(source, rows);
-        using var host = await StartAsync(lake, timed, new IngestOptions(), cancellationToken, withPositions, telemetry);
+        using var host = await StartAsync(lake, timed, new IngestOptions { Compression = compression }, cancellationToken, withPositions, telemetry);
         var system = host.Services.GetRequiredService<ActorSystem>();
         var bronze = TableId.Bronze(source.Name, table);
         var usage = await Usage.OfAsync(async () =>

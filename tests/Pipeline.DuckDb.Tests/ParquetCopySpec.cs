@@ -34,6 +34,25 @@ public sealed class ParquetCopySpec : IDisposable
     }
 
     [Fact]
+    public async Task The_higher_the_level_the_smaller_the_file_and_its_rows_are_the_same()
+    {
+        const string rows = "SELECT i::BIGINT AS id, md5((i % 5000)::VARCHAR) || md5((i // 7)::VARCHAR) AS body FROM range(60000) t(i)";
+        var bytes = new List<long>();
+        foreach (var level in (int[])[1, 19])
+        {
+            var table = await DeltaTable.OpenOrCreateAsync(_scratch.Store(), $"level{level}", Columns, [], TestTables.NoConfiguration, TimeProvider.System, Cancel);
+            using var duck = DuckDbSession.Open(new DuckDbSettings(64L << 20, Threads: 1, _scratch.Root) { Compression = new FileCompression(Codec.Zstd, level) }, Cancel);
+
+            var file = Assert.Single(await ParquetCopy.WriteAsync(duck, table, [.. Columns.FieldsList], rows, TimeProvider.System.GetUtcNow(), Cancel));
+
+            bytes.Add(file.Size);
+            Assert.Equal(0, duck.Count($"SELECT count(*) FROM (({rows}) EXCEPT SELECT * FROM read_parquet('{_scratch.Store().LocalPath($"level{level}")}/{file.Path}'))"));
+        }
+
+        Assert.True(bytes[1] < bytes[0], string.Join(" and ", bytes));
+    }
+
+    [Fact]
     public async Task What_the_log_says_of_booleans_infinities_and_the_end_of_time_is_the_same_whoever_says_it()
     {
         Field[] fields =

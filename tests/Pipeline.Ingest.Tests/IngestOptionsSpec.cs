@@ -42,6 +42,9 @@ public sealed class IngestOptionsSpec
     [Theory]
     [InlineData("profile = low_latency", "ingest.profile: 'low_latency' is not allowed. Allowed: balanced, low-latency, bulk. Did you mean 'low-latency'?")]
     [InlineData("profile = bulk, file-age-max = 2h", "ingest.file-age-max")]
+    [InlineData("compression = gzip", "ingest.compression: 'gzip' is no compression of data files. Write snappy, zstd, or zstd-1 to zstd-22")]
+    [InlineData("compression = zstd-23", "ingest.compression: 'zstd-23' is no compression")]
+    [InlineData("compression = snappy-3", "ingest.compression: 'snappy-3' is no compression")]
     public void A_wrong_setting_is_named_with_what_is_right(string settings, string problem)
     {
         var problems = new List<ConfigProblem>();

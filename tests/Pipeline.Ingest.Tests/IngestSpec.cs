@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Metrics;
+using Pipeline.Delta.Parquet;
 using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
@@ -32,6 +33,21 @@ public sealed class IngestSpec : IDisposable
         // Acknowledged after it is counted as committed.
         await node.UntilAsync(_ => splits.TrueForAll(split => _system.Acknowledged.GetValueOrDefault(split) == 1_250));
         Assert.DoesNotContain("NULL", await _oracle.ColumnAsync(Orders, "_ingested_at"));
+    }
+
+    [Fact]
+    public async Task Files_are_compressed_as_is_said_of_their_table()
+    {
+        _system.WithTable("orders");
+        _system.WithTable("lines");
+        foreach (var name in (string[])["orders", "lines"]) _system.AppendRows(_system.AddSplit($"{name}/0", name), name, 100);
+        var said = FileCompressions.None.ByName.Add("bronze/test", new FileCompression(Codec.Zstd, 9)).Add("bronze/test/lines", Codec.Snappy);
+
+        await using var node = await StartAsync(IngestNode.Fast with { Compression = Codec.Snappy, Compressions = new FileCompressions(said) });
+        await node.UntilAsync(status => Rows(status, Orders) >= 100 && Rows(status, Lines) >= 100);
+
+        foreach (var (table, codec) in (IEnumerable<(TableId, string)>)[(Orders, "zstd"), (Lines, "snappy")])
+            Assert.All((await _oracle.Lake.TryOpenAsync(table, TestContext.Current.CancellationToken))!.Current.Files, file => Assert.EndsWith($".c000.{codec}.parquet", file.Path, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Delta.Parquet;
 
 namespace Pipeline.Transform.Tests;
 
@@ -24,6 +25,19 @@ public sealed class TransformOptionsSpec
         Assert.Contains("spark.sql.adaptive.enabled=true", arguments);
         Assert.DoesNotContain(arguments, argument => argument.StartsWith("spark.dynamicAllocation", StringComparison.Ordinal));
         Assert.Contains("spark.sql.parquet.compression.codec=snappy", Bind("").Options.Spark.Arguments);
+    }
+
+    [Fact]
+    public void Spark_compresses_a_table_as_is_said_of_it_unless_its_own_settings_say_how()
+    {
+        const string Codecs = "spark.sql.parquet.compression.codec";
+        var (own, given) = (Bind("compression = zstd").Options.Spark, Bind($"spark {{ \"{Codecs}\" = gzip }}").Options.Spark);
+        var taken = Bind($"spark {{ \"{Codecs}\" = \"\" }}").Options.Spark;
+
+        Assert.Equal("snappy", own.Of(Codec.Snappy).Conf[Codecs]);
+        Assert.Equal(("zstd", "9"), (own.Of(new FileCompression(Codec.Zstd, 9)).Conf[Codecs], own.Of(new FileCompression(Codec.Zstd, 9)).Conf["spark.hadoop.parquet.compression.codec.zstd.level"]));
+        Assert.Equal("gzip", given.Of(Codec.Zstd).Conf[Codecs]);
+        Assert.DoesNotContain(Codecs, taken.Of(Codec.Zstd).Conf.Keys);
     }
 
     [Theory]

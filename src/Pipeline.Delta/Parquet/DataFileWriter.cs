@@ -8,7 +8,7 @@ namespace Pipeline.Delta.Parquet;
 /// <param name="NoStatistics">Columns without minimum and maximum in the log: personal data.</param>
 /// <param name="Differences">Columns of integers that count, written as what they differ by from row to row.</param>
 /// <param name="NoDictionary">Columns written plainly whatever their first rows show: high-cardinality text and JSON.</param>
-public sealed record DataFileOptions(long RowGroupBytesMax = 32L << 20, Codec Compression = Codec.Snappy,
+public sealed record DataFileOptions(long RowGroupBytesMax = 32L << 20, FileCompression Compression = default,
     IReadOnlyCollection<string>? NoStatistics = null, IReadOnlyCollection<string>? NoDictionary = null,
     IReadOnlyCollection<string>? Differences = null);
 

@@ -12,7 +12,8 @@ internal static class WriterSettings
     public static WriterProperties Build(Schema schema, DataFileOptions options)
     {
         using var builder = new WriterPropertiesBuilder();
-        builder.Compression(options.Compression == Codec.Zstd ? Compression.Zstd : Compression.Snappy);
+        builder.Compression(options.Compression.Codec == Codec.Zstd ? Compression.Zstd : Compression.Snappy);
+        if (options.Compression.Level is { } level) builder.CompressionLevel(level);
         // Arrow's own allocator keeps what a closed file has used, for each thread: with a file open for every table that is
         // more than a hundred MiB.
         builder.MemoryPool(MemoryPool.SystemMemoryPool());

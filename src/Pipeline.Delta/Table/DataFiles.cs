@@ -26,7 +26,7 @@ internal static class DataFiles
         string[] withoutStatistics = [.. options.NoStatistics ?? [], .. WithoutStatistics(table.Current.Schema)];
         var columns = new Schema(schema.FieldsList.Where(field => !partitionValues.ContainsKey(field.Name)), null);
         var path = PartitionDirectory(metadata.PartitionColumns, partitionValues)
-            + $"part-00000-{Guid.NewGuid()}.c000.{options.Compression.Name()}.parquet";
+            + $"part-00000-{Guid.NewGuid()}.c000.{options.Compression.Codec.Name()}.parquet";
         var upload = await table.Store.OpenUploadAsync(PathIn(table.Path, path), cancellationToken);
         try
         {

@@ -64,7 +64,7 @@ public sealed class BronzeMaintenanceActor : ReceiveActor, IWithTimers
     {
         _table ??= await _lake.TryOpenAsync(_id, cancellationToken);
         if (_table is null) return null;
-        return await Compaction.RunAsync(_table, new CompactionOptions(_options.DataFiles.For(_table.Current.Schema), FilesMin: _options.CompactFilesMin), cancellationToken);
+        return await Compaction.RunAsync(_table, new CompactionOptions(_options.DataFilesOf(_id).For(_table.Current.Schema), FilesMin: _options.CompactFilesMin), cancellationToken);
     }
 
     private sealed record CompactDue;

@@ -24,7 +24,7 @@ internal sealed class OpenFiles(IngestOptions options, TimeProvider time) : IAsy
     {
         var today = time.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var partition = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, today);
-        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, options.DataFiles.For(table.FileSchema), cancellationToken);
+        var writer = await table.Delta.OpenDataFileAsync(table.FileSchema, partition, options.DataFilesOf(table.Id).For(table.FileSchema), cancellationToken);
         lock (_lock) _writers.Add(writer);
         return new OpenFile(table, writer);
     }

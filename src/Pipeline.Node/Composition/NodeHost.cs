@@ -275,7 +275,7 @@ internal static class ClusterConfiguration
 
     /// <summary>At the pace of Bronze's own compaction; the vacuum once a day.</summary>
     private static Props MaintenanceOf(PipelineOptions options, Lake lake, TimeProvider time) => LakeMaintenanceActor.Props(
-        new MaintainLakeRequest(options.Transform.DataFiles, options.Ingest.CompactFilesMin, TimeSpan.FromDays(1)), lake,
+        new MaintainLakeRequest(options.Transform.DataFilesOf, options.Ingest.CompactFilesMin, TimeSpan.FromDays(1)), lake,
         ExecutionRemains.Of(lake, options.Transform, location => ObjectStores.Open(location, options.Lake.S3, time)), options.Ingest.CompactInterval, time);
 
     /// <summary>Joins the seed nodes; without any, this node starts a cluster of its own.</summary>

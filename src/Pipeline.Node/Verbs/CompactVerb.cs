@@ -17,7 +17,7 @@ internal sealed class CompactVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = invocation.Load();
-        var request = new CompactTablesRequest(parsed.GetValue(_tables), options.Ingest.DataFiles, options.Transform.DataFiles);
+        var request = new CompactTablesRequest(parsed.GetValue(_tables), id => id.Layer == Layer.Bronze ? options.Ingest.DataFilesOf(id) : options.Transform.DataFilesOf(id));
         var compacted = await CompactTables.RunAsync(request, invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing("table", "files before", "files after", "bytes before", "bytes after", Column.Id("version"));

@@ -6,10 +6,10 @@ using Pipeline.Operations.Tables;
 
 namespace Pipeline.Operations.Maintenance;
 
-/// <param name="Files">How files of Silver and Gold are written.</param>
+/// <param name="Files">How the files of a table of Silver or Gold are written.</param>
 /// <param name="FilesMin">Fewer small files than that stay as they are: a run that replaces a row of one of them meanwhile is made anew.</param>
 /// <param name="VacuumInterval">From one vacuum to the next.</param>
-public sealed record MaintainLakeRequest(DataFileOptions Files, int FilesMin, TimeSpan VacuumInterval);
+public sealed record MaintainLakeRequest(Func<TableId, DataFileOptions> Files, int FilesMin, TimeSpan VacuumInterval);
 
 /// <param name="Compacted">What was put together of Silver and Gold; those who commit to a Bronze table put its files together.</param>
 /// <param name="Vacuumed">Null: it was not due.</param>
@@ -30,7 +30,7 @@ public static class MaintainLake
         var last = await LakeMaintenance.TryReadAsync(lake.Store, cancellationToken);
         var refined = await LakeInventory.TablesAsync(lake, cancellationToken).Where(id => id.Layer != Layer.Bronze).ToListAsync(cancellationToken);
         var compacted = refined.Count == 0 ? new CompactTablesResult([], [])
-            : await CompactTables.RunAsync(new CompactTablesRequest(refined, request.Files, request.Files) { FilesMin = request.FilesMin }, lake, cancellationToken);
+            : await CompactTables.RunAsync(new CompactTablesRequest(refined, request.Files) { FilesMin = request.FilesMin }, lake, cancellationToken);
         var now = time.GetUtcNow();
         var told = new LakeMaintenance(now, last?.VacuumedAt, compacted.Tables.Sum(table => table.Result.FilesRemoved), last?.FilesDeleted ?? 0, last?.BytesDeleted ?? 0);
         // A clock that was set back since makes it due: too often does no harm.

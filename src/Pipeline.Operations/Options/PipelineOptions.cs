@@ -89,21 +89,23 @@ public sealed record PipelineOptions
         var graph = whole.Without([.. leftOut.Select(source => source.Definition.Name)]).Graph;
         pipeline.Notes.LeftOut.AddRange(leftOut.Select(source => NoticeOf(source.Definition.Name, source.LeftOutAt!.Value, pipeline, whole)));
         var secrets = new AwsSecretStore(new LocalSecretStore(), SecretOptions.Bind(pipeline.Section("secrets")), TimeProvider.System);
+        IReadOnlyCollection<TableId>? known = bronze is null ? null : [.. bronze, .. whole.Tables];
+        var lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation, known);
         var options = new PipelineOptions
         {
             Name = pipeline.String("name", "pipeline"),
             AkkaFile = akkaFile,
-            Lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation),
+            Lake = lake,
             Log = LogOptions.Bind(pipeline.Section("log")),
-            Ingest = IngestOptions.Bind(pipeline.Section("ingest")),
+            Ingest = IngestOptions.Bind(pipeline.Section("ingest")) with { Compressions = lake.Compression },
             Secrets = secrets,
-            Transform = TransformOptions.Bind(pipeline.Section("transform")) with { Secrets = secrets },
+            Transform = TransformOptions.Bind(pipeline.Section("transform")) with { Secrets = secrets, Compressions = lake.Compression },
             Cluster = ClusterOptions.Bind(pipeline.Section("cluster")),
             Telemetry = TelemetryOptions.Bind(pipeline.Section("telemetry")),
             Http = HttpOptions.Bind(pipeline.Section("http")),
             Sources = [.. bound.Where(source => source.LeftOutAt is null).Select(source => source.Definition)],
             Graph = graph,
-            Freshness = FreshnessOptions.Bind(pipeline.Section("freshness"), bronze is null ? null : [.. bronze, .. whole.Tables]),
+            Freshness = FreshnessOptions.Bind(pipeline.Section("freshness"), known),
         };
         pipeline.Problems.AddRange(options.Graph.Tables.Where(table => options.Graph.EngineOf(table) is { } engine && engine.IsSpark() && !options.Transform.SparkEngines.Contains(engine))
             .Select(table => new ConfigProblem(options.Graph.LocationOf(table), $"{table.ToString().Replace('/', '.')}.engine", SparkSettings.NotSetUp(options.Graph.EngineOf(table)!.Value))));

@@ -8,9 +8,8 @@ using Pipeline.Operations.Inspection;
 namespace Pipeline.Operations.Tables;
 
 /// <param name="Tables">Null or empty: all of the lake.</param>
-/// <param name="Bronze">How files of Bronze are written.</param>
-/// <param name="Refined">The same of Silver and Gold.</param>
-public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables, DataFileOptions Bronze, DataFileOptions Refined)
+/// <param name="Files">How the files of a table are written.</param>
+public sealed record CompactTablesRequest(IReadOnlyCollection<TableId>? Tables, Func<TableId, DataFileOptions> Files)
 {
     /// <summary>Fewer small files of a partition stay as they are.</summary>
     public int FilesMin { get; init; } = 2;
@@ -33,7 +32,7 @@ public static class CompactTables
             // It is removed when it has taken its place: a commit behind that would bring a part of it back.
             if (id.IsBeingBuilt) continue;
             var (done, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () =>
-                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Bronze.For(table.Current.Schema) : request.Refined, FilesMin: request.FilesMin), cancellationToken)));
+                new CompactedTable(id, await Compaction.RunAsync(table, new CompactionOptions(id.Layer == Layer.Bronze ? request.Files(id).For(table.Current.Schema) : request.Files(id), FilesMin: request.FilesMin), cancellationToken)));
             if (done is not null) tables.Add(done);
             else failed.Add(fault!);
         }

@@ -230,16 +230,18 @@ public sealed class LakeVerbsSpec : IDisposable
     }
 
     [Theory]
-    [InlineData("ingest", "zstd", "snappy", "snappy")]
-    [InlineData("transform", "snappy", "zstd", "zstd")]
-    public async Task Compact_compresses_as_the_configuration_says(string section, string bronze, string silver, string gold)
+    [InlineData("ingest.compression = zstd", "zstd", "snappy", "snappy")]
+    [InlineData("transform.compression = zstd", "snappy", "zstd", "zstd")]
+    [InlineData("lake.compression.gold = zstd-9", "snappy", "snappy", "zstd")]
+    [InlineData("ingest.compression = zstd, pipeline.transform.compression = zstd, pipeline.lake.compression { silver = snappy, bronze = snappy }", "snappy", "snappy", "zstd")]
+    public async Task Compact_compresses_as_the_configuration_says(string setting, string bronze, string silver, string gold)
     {
         (TableId Table, string Codec)[] tables = [(TableId.Bronze("crm", "people"), bronze), (TableId.Silver("people"), silver), (TableId.Gold("totals"), gold)];
         foreach (var (table, _) in tables)
             foreach (var name in (string[])["Ada", "Grace"]) await _lake.AppendAsync(table, name);
         var config = Path.Combine(_lake.Directory, "own.conf");
         File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_lake.Directory, "akka.conf"));
-        await File.WriteAllTextAsync(config, $"include \"{Repository.Root}/hocon/pipeline.conf\"\npipeline.{section}.compression = zstd\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, $"include \"{Repository.Root}/hocon/pipeline.conf\"\npipeline.{setting}\n", TestContext.Current.CancellationToken);
 
         var run = await RunAsync("compact", "-c", config, "-o", "json");
 

@@ -14,7 +14,7 @@ namespace Pipeline.Operations.Tests.Maintenance;
 /// <summary>The lake is cared for without anybody's word, and says when.</summary>
 public sealed class LakeMaintenanceSpec
 {
-    private static readonly MaintainLakeRequest Request = new(new DataFileOptions(), FilesMin: 3, VacuumInterval: TimeSpan.FromDays(1));
+    private static readonly MaintainLakeRequest Request = new(_ => new DataFileOptions(), FilesMin: 3, VacuumInterval: TimeSpan.FromDays(1));
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

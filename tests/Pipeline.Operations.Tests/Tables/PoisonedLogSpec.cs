@@ -50,7 +50,7 @@ public sealed class PoisonedLogSpec : IDisposable
         var table = (await Lake.TryOpenAsync(id, Cancel))!;
 
         var show = await FaultAsync(async () => await ShowTable.RunAsync(new ShowTableRequest(id, 10), Lake, Cancel));
-        var compact = (await CompactTables.RunAsync(new CompactTablesRequest([id], new DataFileOptions(), new DataFileOptions()), Lake, Cancel)).Failed;
+        var compact = (await CompactTables.RunAsync(new CompactTablesRequest([id], _ => new DataFileOptions()), Lake, Cancel)).Failed;
         var vacuum = await FaultAsync(async () => await Vacuum.RunAsync(table, new VacuumOptions(TimeSpan.Zero, AllowsShortRetention: true), Cancel));
         using var query = new LakeQuery(Cancel);
         var sql = await FaultAsync(async () => await query.CountAsync(table, table.Current));

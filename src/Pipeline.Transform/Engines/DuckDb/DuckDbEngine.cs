@@ -83,7 +83,7 @@ public sealed class DuckDbEngine(IObjectStore store, TransformOptions options) :
         {
             var read = JobDocument.Read(document.Span);
             var key = read.Masks != true ? null : await options.RevealMaskKeyAsync(cancellationToken) ?? throw TransformOptions.NoMaskKey(read.Run.Table, "it masks");
-            using var session = DuckDbSession.Open(settings, cancellationToken);
+            using var session = DuckDbSession.Open(settings with { Compression = options.CompressionOf(read.Run.Table) }, cancellationToken);
             return await new StepRun(session, settings, store, read, JobDocument.Sha256Of(document.Span), execution, key).RunAsync(cancellationToken);
         }
         catch (IOException e) when (DiskErrors.IsFull(e) || DiskErrors.IsReadOnly(e))

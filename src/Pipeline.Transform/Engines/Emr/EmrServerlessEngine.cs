@@ -62,7 +62,7 @@ internal sealed class EmrServerlessEngine(EmrServerlessOptions options, EmrServe
         var name = job.Name.ToString();
         var (policy, scope) = ExecutionPolicy.Of(job, options.ExecutionRole, program, options.LogUri);
         TellScope(job.Name.Table, scope);
-        var started = await client.StartAsync(options.ApplicationId, new NewEmrJobRun(name, TokenOf(job.Name), options.ExecutionRole, program, SparkSubmission.ArgumentsOf(job), submission.Parameters)
+        var started = await client.StartAsync(options.ApplicationId, new NewEmrJobRun(name, TokenOf(job.Name), options.ExecutionRole, program, SparkSubmission.ArgumentsOf(job), submission.ParametersOf(job))
         {
             Policy = policy, Timeout = options.JobTimeMax, LogUri = options.LogUri,
         }, cancellationToken);

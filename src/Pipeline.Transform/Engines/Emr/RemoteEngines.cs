@@ -15,7 +15,7 @@ public sealed class RemoteEngines : IDisposable
     private RemoteEngines(string pipeline, TransformOptions options, Lake lake, Func<string, IObjectStore> open, ILoggerFactory logs, TimeProvider time)
     {
         var artifacts = new JobArtifacts(open(options.ArtifactsOf(lake.Store.Location)));
-        var submission = new SparkSubmission(artifacts, options.Spark);
+        var submission = new SparkSubmission(artifacts, options.Spark, options.CompressionOf);
         List<IRemoteEngine> engines = [];
         if (options.Emr is { } emr)
         {

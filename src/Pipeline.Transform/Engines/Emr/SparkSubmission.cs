@@ -1,10 +1,13 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 using Pipeline.Transform.Jobs.Remote;
 
 namespace Pipeline.Transform.Engines.Emr;
 
 /// <summary>What <c>spark-submit</c> is given, by whichever service: the program, its arguments, the settings of Spark.</summary>
-internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings settings)
+/// <param name="compression">How the files of a table are compressed; null: as the settings say.</param>
+internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings settings, Func<TableId, FileCompression>? compression = null)
 {
     /// <summary>
     /// What is not sent so long after it was asked for is not sent any more: whoever waits for it gives it up some time later, and what is sent then
@@ -18,7 +21,7 @@ internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings sett
     private string? _programUri;
 
     /// <summary>The settings as one text, as on a command line.</summary>
-    public string Parameters { get; } = string.Join(' ', settings.Arguments.Select(Quoted));
+    public string ParametersOf(RemoteJob job) => string.Join(' ', SettingsOf(job).Arguments.Select(Quoted));
 
     /// <summary>Where the program lies, for those who run it: put there when it is asked for first.</summary>
     public async ValueTask<string> ProgramUriAsync(CancellationToken cancellationToken)
@@ -31,7 +34,7 @@ internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings sett
     }
 
     /// <summary>The whole command, the driver beside it: what it prints is its own log.</summary>
-    public ImmutableArray<string> CommandOf(string program, RemoteJob job) => ["spark-submit", "--deploy-mode", "client", .. settings.Arguments, program, .. ArgumentsOf(job)];
+    public ImmutableArray<string> CommandOf(string program, RemoteJob job) => ["spark-submit", "--deploy-mode", "client", .. SettingsOf(job).Arguments, program, .. ArgumentsOf(job)];
 
     /// <summary>The program's arguments.</summary>
     public static ImmutableArray<string> ArgumentsOf(RemoteJob job) =>
@@ -44,6 +47,8 @@ internal sealed class SparkSubmission(JobArtifacts artifacts, SparkSettings sett
             if (arguments[i] == Sha256Option) return arguments[i + 1];
         return null;
     }
+
+    private SparkSettings SettingsOf(RemoteJob job) => compression is null ? settings : settings.Of(compression(job.Name.Table));
 
     private static string Quoted(string argument) =>
         argument.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\\' or '\'') ? $"\"{argument.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"" : argument;

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Aws;
 using Pipeline.Aws.EmrServerless;
 using Pipeline.Core;
+using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Emr;
 using Pipeline.Testing;
@@ -52,7 +53,7 @@ public sealed class EmrServerlessEngineSpec : IDisposable
     private (EmrServerlessClient Client, EmrServerlessEngine Engine) EngineOver(HttpMessageHandler aws, EmrServerlessOptions options)
     {
         var client = new EmrServerlessClient(options.Aws, _lake.Time, new Amazon.Runtime.BasicAWSCredentials("test", "test"), aws);
-        return (client, new EmrServerlessEngine(options, client, new SparkSubmission(_artifacts, new SparkSettings(ImmutableSortedDictionary<string, string>.Empty.Add("spark.sql.adaptive.enabled", "true").Add("spark.driver.extraJavaOptions", "-Da=1 -Db=2"))),
+        return (client, new EmrServerlessEngine(options, client, new SparkSubmission(_artifacts, new SparkSettings(ImmutableSortedDictionary<string, string>.Empty.Add("spark.sql.adaptive.enabled", "true").Add("spark.driver.extraJavaOptions", "-Da=1 -Db=2")) { IsCodecOfTables = true }, table => table == TableId.Silver("users") ? new FileCompression(Codec.Zstd, 5) : Codec.Snappy),
             new JobLogs(new LocalObjectStore(options.LogUri!), TimeSpan.FromMinutes(2), _lake.Time), _lake.Time, NullLogger.Instance));
     }
 
@@ -75,7 +76,7 @@ public sealed class EmrServerlessEngineSpec : IDisposable
         Assert.StartsWith($"test-{await _lake.Lake.IdAsync(Cancel)}/silver/users/2/", job.Name, StringComparison.Ordinal);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(job.Name))), job.Token);
         var submit = job.Request["jobDriver"]!["sparkSubmit"]!;
-        Assert.Equal("--conf \"spark.driver.extraJavaOptions=-Da=1 -Db=2\" --conf spark.sql.adaptive.enabled=true", (string?)submit["sparkSubmitParameters"]);
+        Assert.Equal("--conf \"spark.driver.extraJavaOptions=-Da=1 -Db=2\" --conf spark.hadoop.parquet.compression.codec.zstd.level=5 --conf spark.sql.adaptive.enabled=true --conf spark.sql.parquet.compression.codec=zstd", (string?)submit["sparkSubmitParameters"]);
         Assert.Contains("--document", await File.ReadAllTextAsync((string)submit["entryPoint"]!, Cancel), StringComparison.Ordinal);
         Assert.Equal((720L, false), ((long)job.Request["executionTimeoutMinutes"]!, job.Request.ContainsKey("retryPolicy")));
         await HasRunAsync();
