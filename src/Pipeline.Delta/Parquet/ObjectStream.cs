@@ -5,12 +5,15 @@ namespace Pipeline.Delta.Parquet;
 
 /// <summary>
 /// An object as a seekable stream for the native Parquet reader, which calls synchronously: it reads ahead in blocks, so
-/// that many small reads are few requests.
+/// that many small reads are few requests. Whoever reads on gets larger ones; whoever leaps, as one who wants a single column
+/// does, pays for little that he does not want.
 /// </summary>
 internal sealed class ObjectStream(IObjectStore store, string path, long length) : Stream
 {
-    private const int BlockBytes = 1 << 20;
+    private const int BlockBytesMin = 64 << 10;
+    private const int BlockBytesMax = 1 << 20;
 
+    private int _blockBytes = BlockBytesMin;
     private byte[] _block = [];
     private long _blockStart;
     private long _position;
@@ -39,7 +42,8 @@ internal sealed class ObjectStream(IObjectStore store, string path, long length)
         if (_position >= length || buffer.IsEmpty) return 0;
         if (_position < _blockStart || _position >= _blockStart + _block.Length)
         {
-            var wanted = (int)Math.Min(length - _position, Math.Max(buffer.Length, BlockBytes));
+            _blockBytes = _block.Length > 0 && _position == _blockStart + _block.Length ? Math.Min(2 * _blockBytes, BlockBytesMax) : BlockBytesMin;
+            var wanted = (int)Math.Min(length - _position, Math.Max(buffer.Length, _blockBytes));
             _block = Fetch(wanted);
             _blockStart = _position;
         }
