@@ -210,15 +210,33 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task A_partition_that_is_dropped_while_it_is_looked_for_has_no_rows_left()
+    {
+        await using var database = await CreateInPartsAsync();
+        await using var source = TestDatabase.Open(Options(database));
+        var low = (await source.ListSplitsAsync("items", Cancel))[1].Id;
+        await using var session = await database.DataSource.OpenConnectionAsync(Cancel);
+        await using var drop = new NpgsqlCommand("begin; drop table items_low", session);
+        await drop.ExecuteNonQueryAsync(Cancel);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        await using var chunks = source.ReadAsync([new SplitPosition(low, null)], stop.Token).GetAsyncEnumerator(stop.Token);
+        var reading = chunks.MoveNextAsync().AsTask();
+
+        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%pg_relation_size%'", Cancel) == 0 && !reading.IsCompleted) await Task.Delay(20, Cancel);
+        Assert.False(reading.IsCompleted);
+        await using var commit = new NpgsqlCommand("commit", session);
+        await commit.ExecuteNonQueryAsync(Cancel);
+        while (source.LastLook(low)?.At != SplitLook.ForEver && !reading.IsCompleted) await Task.Delay(20, Cancel);
+
+        Assert.Equal((SplitLook.ForEver, false), (source.LastLook(low)?.At, reading.IsCompleted));
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+    }
+
+    [Fact]
     public async Task Each_partition_is_a_snapshot_of_its_own()
     {
-        await using var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
-        await database.ExecuteAsync("""
-            create table items (number bigint primary key, note text) partition by range (number);
-            create table items_low partition of items for values from (0) to (10);
-            create table items_high partition of items for values from (10) to (20);
-            insert into items select i, 'old' from generate_series(0, 19) i;
-            """, Cancel);
+        await using var database = await CreateInPartsAsync();
         await using var source = TestDatabase.Open(Options(database));
         var splits = await source.ListSplitsAsync("items", Cancel);
         var rows = new List<long>();
@@ -385,6 +403,18 @@ public sealed class SnapshotSpec(PostgresServer server) : PostgresSpec
     {
         const string Reading = "select count(*) from pg_stat_activity where datname = current_database() and (query like 'copy (%' or query = 'commit') and application_name = 'pipeline/test/app'";
         while (await database.ScalarAsync<long>(Reading, Cancel) != readers) await Task.Delay(20, Cancel);
+    }
+
+    private async ValueTask<TestDatabase> CreateInPartsAsync()
+    {
+        var database = await TestDatabase.CreateAsync(server.Scratch, Cancel);
+        await database.ExecuteAsync("""
+            create table items (number bigint primary key, note text) partition by range (number);
+            create table items_low partition of items for values from (0) to (10);
+            create table items_high partition of items for values from (10) to (20);
+            insert into items select i, 'old' from generate_series(0, 19) i;
+            """, Cancel);
+        return database;
     }
 
     private async ValueTask<TestDatabase> CreateAsync()

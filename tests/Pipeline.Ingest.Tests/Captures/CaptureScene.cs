@@ -21,6 +21,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     private NpgsqlDataSource _database;
     private (IngestNode Node, ISource Source)? _running;
     private int _copies;
+    private int _gapsTold;
 
     /// <summary>The server that is there has not all that one before it had, up to here; null: it has.</summary>
     private long? _mayLackUntil;
@@ -168,7 +169,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     }
 
     /// <summary>How often the pipeline said that the lake and the server have not the same, and somebody decided that the server is right.</summary>
-    public int GapsTold { get; private set; }
+    public int GapsTold => _gapsTold;
 
     private async Task TakeCertificatesAsync(string data)
     {
@@ -261,7 +262,8 @@ internal sealed class CaptureScene : IAsyncDisposable
 
                 missing = $"{table}: {still}";
                 await AcceptGapsAsync(source);
-                await Task.Delay(100, Cancel);
+                // Each look is one at all tables.
+                await Task.Delay(_options.SplitsInterval, Cancel);
             }
 
             if (tables is null) _mayLackUntil = null;
@@ -323,20 +325,20 @@ internal sealed class CaptureScene : IAsyncDisposable
         var halted = (await Node.StatusAsync()).Tables.Where(table => table is { State: IngestState.Halted, LastFault.Kind: FaultKind.Gap }).ToList();
         if (halted.Count == 0) return;
         Assert.True(_mayLackUntil is not null, $"Nothing was lost, but: {halted[0].LastFault}");
-        foreach (var table in _tables.Select(table => TableId.Bronze("app", table)))
+        await Parallel.ForEachAsync(_tables.Select(table => TableId.Bronze("app", table)), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Cancel }, async (table, cancel) =>
         {
             try
             {
-                var gaps = await GapAcceptance.FindAsync(_oracle.Lake, source, table, Cancel);
-                if (gaps.Count == 0) continue;
-                await GapAcceptance.AcceptAsync(_oracle.Lake, table, gaps, TimeProvider.System, Cancel);
-                GapsTold++;
+                var gaps = await GapAcceptance.FindAsync(_oracle.Lake, source, table, cancel);
+                if (gaps.Count == 0) return;
+                await GapAcceptance.AcceptAsync(_oracle.Lake, table, gaps, TimeProvider.System, cancel);
+                Interlocked.Increment(ref _gapsTold);
             }
             catch (PipelineException)
             {
                 // It moved meanwhile, or cannot be asked just now: looked at again.
             }
-        }
+        });
 
         Node.Monitor.Tell(new ResumeIngest(Table: null), ActorRefs.NoSender);
     }

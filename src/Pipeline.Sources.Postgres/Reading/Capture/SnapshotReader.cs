@@ -225,7 +225,8 @@ internal sealed class SnapshotReader(PostgresConnections connections, SnapshotSp
             where c.oid = $1
             """, connection) { Parameters = { CatalogReader.Oid(split.RelationOid) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetBoolean(4), reader.GetInt64(5)) : null;
+        // The row is of before, what its functions say of now: of a table that was dropped in between they say nothing.
+        return await reader.ReadAsync(cancellationToken) && !reader.IsDBNull(1) && !reader.IsDBNull(2) ? (reader.GetString(0), reader.GetFieldValue<uint>(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetBoolean(4), reader.GetInt64(5)) : null;
     }
 
     /// <summary>Rows in blocks <c>[Start, End)</c> of one file.</summary>
