@@ -42,6 +42,7 @@ public sealed class DuckDbSession : IDisposable
         _cancellationToken = cancellationToken;
         _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ScratchDirectory = scratch;
+        Copies = new FileCopies(Path.Combine(scratch, "files"));
         Compression = compression;
     }
 
@@ -50,6 +51,9 @@ public sealed class DuckDbSession : IDisposable
 
     /// <summary>Of the files that its queries become.</summary>
     public FileCompression Compression { get; }
+
+    /// <summary>Of files elsewhere.</summary>
+    internal FileCopies Copies { get; }
 
     /// <param name="cancellationToken">Interrupts whatever statement runs, at any time in the session's life.</param>
     public static DuckDbSession Open(DuckDbSettings settings, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using Apache.Arrow;
 using DuckDB.NET.Data;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -20,21 +21,20 @@ public sealed class LakeQuery : IDisposable
 
     public async Task<long> CountAsync(DeltaTable table, Snapshot snapshot) => Convert.ToInt64((await RowsAsync(table, snapshot, "count(*)"))[0][0]);
 
-    /// <summary>Runs <c>SELECT <paramref name="select"/> FROM table <paramref name="rest"/></c>. Partition columns are not available.</summary>
+    /// <summary>
+    /// Runs <c>SELECT <paramref name="select"/> FROM table <paramref name="rest"/></c>. Partition columns are not available. Columns that the
+    /// question does not name are not read.
+    /// </summary>
     public Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, string select, string rest = "") =>
         RowsAsync(table, snapshot, [.. snapshot.FilesByPath.Keys], select, rest);
 
     public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest) =>
-        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files)}) AS t {rest}", table);
+        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files, NamedIn($"{select} {rest}", DataColumns(snapshot)), withOrigin: false)}) AS t {rest}", table);
 
     /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
     /// <param name="withOrigin">Adds where each row stands: <see cref="TableFiles.File"/> and <see cref="TableFiles.FileRow"/>.</param>
-    public async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, bool withOrigin = false)
-    {
-        var partitions = snapshot.Metadata.PartitionColumns;
-        var columns = snapshot.Schema.FieldsList.Where(field => !partitions.Contains(field.Name)).ToList();
-        return await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin, _cancellationToken);
-    }
+    public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, bool withOrigin = false) =>
+        RelationAsync(table, snapshot, files, DataColumns(snapshot), withOrigin);
 
     /// <param name="of">The table that the question is about, when it is about one.</param>
     /// <exception cref="PipelineException">A file of the tables that it names cannot be read.</exception>
@@ -52,4 +52,18 @@ public sealed class LakeQuery : IDisposable
     }
 
     public void Dispose() => _session.Dispose();
+
+    private async Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, IReadOnlyList<Field> columns, bool withOrigin) =>
+        await TableFiles.RelationAsync(_session, table.Store, table.Path, columns, files, withOrigin, _cancellationToken);
+
+    private static List<Field> DataColumns(Snapshot snapshot) =>
+        [.. snapshot.Schema.FieldsList.Where(field => !snapshot.Metadata.PartitionColumns.Contains(field.Name))];
+
+    /// <summary>At least those that a text names; one, where it names none and only counts.</summary>
+    private static IReadOnlyList<Field> NamedIn(string sql, List<Field> columns)
+    {
+        if (sql.Replace("count(*)", "", StringComparison.OrdinalIgnoreCase).Contains('*')) return columns;
+        List<Field> named = [.. columns.Where(column => sql.Contains(column.Name.Replace("\"", "\"\"", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase))];
+        return named.Count > 0 ? named : [.. columns.Take(1)];
+    }
 }

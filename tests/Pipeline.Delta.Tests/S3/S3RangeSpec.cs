@@ -5,6 +5,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
 using Pipeline.Delta.Storage;
+using Pipeline.DuckDb;
 using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.S3;
@@ -48,6 +49,54 @@ public sealed class S3RangeSpec(S3StandIn s3)
             await ask();
             return (long)(measured.Sum(Instruments.S3Received, bucket.Name, "GetObject") - received);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_query_of_some_columns_costs_their_part_and_finds_the_same_as_one_of_all(bool isOfDuckDb)
+    {
+        using var scratch = new Scratch();
+        await using var bucket = await s3.BucketAsync(Cancel);
+        var table = await TableAsync(bucket.Store);
+        using var whole = Open(scratch);
+        if (isOfDuckDb) table = await RewrittenAsync(whole, table);
+        string[] paths = [.. table.Current.Files.Select(file => file.Path)];
+        var size = table.Current.Files.Sum(file => file.Size);
+        using var measured = new Measurements("bucket", bucket.Name);
+        using var parts = Open(scratch);
+
+        foreach (var names in (string[][])[["key"], ["text3", "key"], ["text3"], ["text7"], [.. Wide.FieldsList.Select(field => field.Name)], ["text0"]])
+        {
+            IReadOnlyList<Field> columns = [.. names.Select(name => Wide.GetFieldByName(name))];
+            var before = measured.Sum(Instruments.S3Received, bucket.Name, "GetObject");
+            var found = parts.Rows(await SumsAsync(parts, columns)).Single();
+            var cost = measured.Sum(Instruments.S3Received, bucket.Name, "GetObject") - before;
+            Assert.Equal(whole.Rows(await SumsAsync(whole, Wide.FieldsList, columns)).Single(), found);
+            TestContext.Current.TestOutputHelper!.WriteLine($"{string.Join(' ', names)}: {cost:N0} of {size:N0} bytes");
+            if (names.Length < 3) Assert.InRange(cost, 0, size / 3);
+        }
+
+        // Everything has come once.
+        Assert.InRange(measured.Sum(Instruments.S3Received, bucket.Name, "GetObject"), size, size * 9 / 4);
+
+        async Task<string> SumsAsync(DuckDbSession session, IReadOnlyList<Field> read, IReadOnlyList<Field>? asked = null)
+        {
+            var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, read, paths, withOrigin: true, Cancel);
+            return $"SELECT count(*), {string.Join(", ", (asked ?? read).Select(column => $"md5(string_agg(CAST({column.Name} AS VARCHAR), ',' ORDER BY _file, _file_row))"))} FROM ({rows})";
+        }
+    }
+
+    private static DuckDbSession Open(Scratch scratch) => DuckDbSession.Open(new DuckDbSettings(256L << 20, 2, scratch.Root), Cancel);
+
+    /// <summary>The same rows in files of DuckDB's, which has filters behind its row groups; some texts repeat.</summary>
+    private static async Task<DeltaTable> RewrittenAsync(DuckDbSession session, DeltaTable table)
+    {
+        var rows = await TableFiles.RelationAsync(session, table.Store, table.Path, Wide.FieldsList, [.. table.Current.Files.Select(file => file.Path)], withOrigin: false, Cancel);
+        var made = await DeltaTable.OpenOrCreateAsync(table.Store, "of-duckdb", Wide, [], TestTables.NoConfiguration, TimeProvider.System, Cancel);
+        var adds = await ParquetCopy.WriteAsync(session, made, Wide.FieldsList, $"SELECT * REPLACE (CASE WHEN key % 2 = 0 THEN text7 ELSE 'the same' END AS text7) FROM ({rows})", TimeProvider.System.GetUtcNow(), Cancel);
+        Assert.IsType<CommitResult.Committed>(await made.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Adds = [.. adds] }, Cancel));
+        return made;
     }
 
     private static async Task<int> CountAsync(DeltaTable table, ReadOptions options, int rowsMax = int.MaxValue)
