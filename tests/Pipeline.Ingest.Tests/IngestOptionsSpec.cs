@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
@@ -13,6 +14,7 @@ public sealed class IngestOptionsSpec
     }
 
     [Theory]
+    [InlineData("quick", IngestProfile.Quick, 64L << 20, 1000, 100, 1, 300)]
     [InlineData("low-latency", IngestProfile.LowLatency, 64L << 20, 250, 50, 2, 60)]
     [InlineData("bulk", IngestProfile.Bulk, 256L << 20, 30_000, 2_000, 2, 600)]
     public void A_profile_decides_when_files_are_closed_and_committed(string written, IngestProfile profile, long fileBytes, int fileAgeMs, int commitMs, int depth, int compactSeconds)
@@ -30,6 +32,21 @@ public sealed class IngestOptionsSpec
         }, options);
     }
 
+    /// <summary>A flow that never ends fills a file for as long as it may be open, and each is a commit of its own where commits come faster.</summary>
+    [Fact]
+    public void The_price_of_each_profile_is_as_it_is_documented()
+    {
+        var rows = File.ReadLines(Path.Combine(Repository.Root, "docs", "kafka.md")).Where(line => line.StartsWith("| | `balanced`", StringComparison.Ordinal) || line.StartsWith("| commits and files an hour", StringComparison.Ordinal))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries)[2..^1]).ToList();
+
+        var documented = rows[0].Zip(rows[1], (profile, price) => (profile.Trim('`'), price)).ToList();
+
+        Assert.Equal(Enum.GetValues<IngestProfile>().Select(profile => (NameOf(profile), (TimeSpan.FromHours(1) / IngestOptions.Of(profile).FileAgeMax).ToString("#,0", System.Globalization.CultureInfo.InvariantCulture))), documented);
+        Assert.All(Enum.GetValues<IngestProfile>(), profile => Assert.True(IngestOptions.Of(profile).CommitInterval < IngestOptions.Of(profile).FileAgeMax));
+
+        static string NameOf(IngestProfile profile) => profile == IngestProfile.LowLatency ? "low-latency" : profile.ToString().ToLowerInvariant();
+    }
+
     [Fact]
     public void A_setting_that_is_written_wins_over_the_profile_wherever_it_stands()
     {
@@ -40,7 +57,7 @@ public sealed class IngestOptionsSpec
     }
 
     [Theory]
-    [InlineData("profile = low_latency", "ingest.profile: 'low_latency' is not allowed. Allowed: balanced, low-latency, bulk. Did you mean 'low-latency'?")]
+    [InlineData("profile = low_latency", "ingest.profile: 'low_latency' is not allowed. Allowed: balanced, quick, low-latency, bulk. Did you mean 'low-latency'?")]
     [InlineData("profile = bulk, file-age-max = 2h", "ingest.file-age-max")]
     [InlineData("compression = gzip", "ingest.compression: 'gzip' is no compression of data files. Write snappy, zstd, or zstd-1 to zstd-22")]
     [InlineData("compression = zstd-23", "ingest.compression: 'zstd-23' is no compression")]
