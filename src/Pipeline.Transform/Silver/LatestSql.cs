@@ -65,8 +65,10 @@ public sealed class LatestSql(SilverContract contract, Schema bronze, SqlDialect
             $"max(CASE WHEN _n > _gone AND {_carried.Of(name)} THEN _n END) OVER (PARTITION BY {Key}) AS _from_{i}");
         var filled = Values.Select((name, i) => $"max(CASE WHEN _n = _from_{i} THEN {dialect.Name(name)} END) OVER (PARTITION BY {Key}) AS {dialect.Name(name)}");
         var known = Values.Select((name, i) => (From: _carried.Mark(name), Source: $"_from_{i}")).ToList();
-        var missing = known.Count == 0 ? "false" : string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
-        var list = $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
+        var missing = string.Join(" OR ", known.Select(column => $"{column.Source} IS NULL"));
+        // Where all columns are of the key, every change carries them.
+        var list = known.Count == 0 ? "CASE WHEN false THEN '' END"
+            : $"CASE WHEN _op <> 'd' AND ({missing}) THEN concat_ws(','{string.Concat(known.Select(column => $", CASE WHEN {column.Source} IS NOT NULL THEN {dialect.Text(column.From)} END"))}) END";
         var rest = _fields.Select(field => field.Name).Except([.. Values, changed], StringComparer.Ordinal);
         var (newest, isOther) = _order.Epoch is null ? ("", "") : ($", max({_order.EpochOf("")}) OVER (PARTITION BY {Key}) AS _newest", $" OR {_order.EpochOf("")} < _newest");
         return $"""
