@@ -35,7 +35,7 @@ internal sealed class AwsCall : IDisposable
         _signer = new AwsSigner(service, settings.Region);
         _credentials = new AwsCredentials(credentials, service);
         Address = service.Address(settings);
-        _http = transport is null ? new HttpClient(Network(service)) : new HttpClient(transport, disposeHandler: false);
+        _http = transport is null ? new HttpClient(HttpTransport.Worded(Network(service))) : new HttpClient(HttpTransport.Worded(transport), disposeHandler: false);
         _http.Timeout = Timeout.InfiniteTimeSpan;
         _http.MaxResponseContentBufferSize = AnswerBytesMax;
     }
@@ -119,7 +119,7 @@ internal sealed class AwsCall : IDisposable
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         var isSent = false;
         PipelineException Away(string cause, Exception e) =>
-            new(FaultKind.Unreachable, request.Thing, $"{request.Operation} is not answered: {cause}", $"Check the network path to {Address}.", e) { Dependency = AwsFaults.Dependency(_service, Address) };
+            new(FaultKind.Unreachable, request.Thing, $"{request.Operation} is not answered: {cause}", TlsFlaw.In(e)?.NextStep ?? $"Check the network path to {Address}.", e) { Dependency = AwsFaults.Dependency(_service, Address) };
         try
         {
             var credentials = await _credentials.GetAsync(request.Thing, linked.Token);

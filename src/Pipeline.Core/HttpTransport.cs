@@ -15,4 +15,8 @@ public static class HttpTransport
         AllowAutoRedirect = false,
         SslOptions = { RemoteCertificateValidationCallback = (certificates ?? KnownCertificates.OfProcess).Seeing(name) },
     };
+
+    /// <summary>The same whose errors say why no secure connection came about: what every client is made with.</summary>
+    /// <param name="transport">What <see cref="Create"/> has given, or something over it.</param>
+    public static HttpMessageHandler Worded(HttpMessageHandler transport) => new WordedTransport(transport);
 }

@@ -31,7 +31,7 @@ internal sealed class SnowflakeSource : IRedriveSource
         transport.ConnectTimeout = _options.ConnectTimeout;
         transport.MaxConnectionsPerServer = (_options.ReadersMax + 2) * Math.Max(1, _options.Tables.Count);
         transport.AutomaticDecompression = DecompressionMethods.None;
-        _http = new HttpClient(transport)
+        _http = new HttpClient(HttpTransport.Worded(transport))
         {
             // Every request has its own deadline.
             Timeout = Timeout.InfiniteTimeSpan,

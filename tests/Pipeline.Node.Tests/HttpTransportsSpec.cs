@@ -15,6 +15,6 @@ public sealed partial class HttpTransportsSpec
         Assert.DoesNotContain(sources, path => Own().IsMatch(File.ReadAllText(path)));
     }
 
-    [GeneratedRegex(@"new (SocketsHttpHandler|HttpClientHandler|WinHttpHandler)\b|new HttpClient\(\)|new HttpClient \{|HttpClient \w+ = new\(\)")]
+    [GeneratedRegex(@"new HttpClient\((?!HttpTransport\.Worded)|new (SocketsHttpHandler|HttpClientHandler|WinHttpHandler)\b|new HttpClient\(\)|new HttpClient \{|HttpClient \w+ = new\(\)")]
     private static partial Regex Own();
 }

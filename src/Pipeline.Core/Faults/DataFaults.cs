@@ -17,7 +17,7 @@ public static class DataFaults
     /// <summary>What was wrong, in one line without a full stop.</summary>
     public static string Cause(Exception exception)
     {
-        if (CertificateRefusedException.FlawIn(exception) is { } flaw) return flaw.Words;
+        if (TlsFlaw.In(exception) is { } flaw) return flaw.Cause;
         var end = exception.Message.AsSpan().IndexOfAny('\r', '\n');
         return (end < 0 ? exception.Message : exception.Message[..end]).TrimEnd('.');
     }

@@ -58,8 +58,7 @@ public sealed record Fault(FaultKind Kind, string Thing, string Cause, string Ne
         AggregateException { InnerExceptions: [var one] } => Of(thing, one),
         TimeoutException or OperationCanceledException { InnerException: TimeoutException } =>
             new Fault(FaultKind.Unreachable, thing, $"no answer in time: {OneLine(exception)}", "Check that what it asks is there and not overloaded."),
-        HttpRequestException when CertificateRefusedException.FlawIn(exception) is { } flaw =>
-            new Fault(FaultKind.NotAuthorised, thing, flaw.Words, flaw.NextStep("in the system's store of certificates", "as the host of the address")),
+        HttpRequestException when TlsFlaw.In(exception) is { } flaw => new Fault(FaultKind.NotAuthorised, thing, flaw.Cause, flaw.NextStep),
         // Of any library: the other side of a connection is not there (any more).
         SocketException or HttpRequestException or IOException { InnerException: SocketException } or DbException { IsTransient: true } =>
             new Fault(FaultKind.Unreachable, thing, $"the connection failed: {OneLine(exception)}", "Check that what it connects to runs and can be reached."),

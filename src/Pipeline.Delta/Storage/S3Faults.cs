@@ -122,7 +122,7 @@ internal static class S3Faults
             (_, { } code) when ExpiredCodes.Contains(code) => OfStore(FaultKind.Unreachable, cause, "The AWS credentials of this process have run out: look after what renews them."),
             (>= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests, { Length: > 0 }) or (_, "SlowDown") => OfStore(FaultKind.Unreachable, cause, $"Look at the health of {where}, and at what else uses it."),
             (_, { Length: > 0 }) => OfStore(FaultKind.Unreachable, cause, $"Look up what {where} means by it, or what stands in front of it."),
-            _ => OfStore(FaultKind.Unreachable, cause, $"Check the network path to {where}."),
+            _ => OfStore(FaultKind.Unreachable, TlsFlaw.In(e) is { } flaw ? $"it cannot be {verb}: {flaw.Cause}" : cause, TlsFlaw.In(e)?.NextStep ?? $"Check the network path to {where}."),
         };
     }
 }

@@ -12,6 +12,6 @@ internal sealed class S3HttpClients(string bucket, TimeSpan connectTimeout) : Ht
         var transport = HttpTransport.Create("lake/server");
         transport.ConnectTimeout = connectTimeout;
         // Each request has a time of its own.
-        return new HttpClient(new CountedRequests(bucket, transport)) { Timeout = Timeout.InfiniteTimeSpan };
+        return new HttpClient(HttpTransport.Worded(new CountedRequests(bucket, transport))) { Timeout = Timeout.InfiniteTimeSpan };
     }
 }

@@ -23,7 +23,7 @@ internal sealed class SchemaRegistry : IDisposable
         var transport = HttpTransport.Create($"source/{source}/registry", certificates);
         // Registries stand behind proxies that send on to where they are.
         transport.AllowAutoRedirect = true;
-        _http = new HttpClient(transport)
+        _http = new HttpClient(HttpTransport.Worded(transport))
         {
             BaseAddress = options.Url,
             Timeout = options.RequestTimeout,
@@ -71,7 +71,7 @@ internal sealed class SchemaRegistry : IDisposable
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is HttpRequestException or TaskCanceledException or IOException || DataFaults.Are(e)))
         {
-            if (CertificateRefusedException.FlawIn(e) is { } flaw) throw new PipelineException(FaultKind.NotAuthorised, Thing, flaw.Words, flaw.NextStep("in the system's store of certificates", "registry.url"), e);
+            if (TlsFlaw.In(e) is { } flaw) throw new PipelineException(FaultKind.NotAuthorised, Thing, flaw.Cause, $"Of registry.url: {flaw.NextStep}", e);
             throw Unanswered(e is TaskCanceledException ? $"no answer within {_options.RequestTimeout.TotalSeconds:0.#} s"
                 : DataFaults.Are(e) ? $"its answer is none of a registry: {DataFaults.Cause(e)}" : DataFaults.Cause(e), e);
         }

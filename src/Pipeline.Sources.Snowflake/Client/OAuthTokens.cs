@@ -51,7 +51,7 @@ internal sealed class OAuthTokens(string source, SnowflakeSecurityOptions.OAuth 
     }
 
     private PipelineException Unanswered(string cause, TimeSpan? retryAfter, Exception? inner) => new(FaultKind.Unreachable, Thing, $"no token can be had: {cause}",
-        "Check security.token-url and the network path to the identity provider.", inner) { RetryAfter = retryAfter };
+        TlsFlaw.In(inner) is { } flaw ? $"Of security.token-url: {flaw.NextStep}" : "Check security.token-url and the network path to the identity provider.", inner) { RetryAfter = retryAfter };
 
     private string Thing => $"Source {source}, token endpoint {auth.TokenUrl.GetLeftPart(UriPartial.Path)}";
 

@@ -58,7 +58,7 @@ internal sealed class SnowflakeHttp(string source, SnowflakeSourceOptions option
                     case Attempt.Failed failed:
                         mayHaveActed |= failed.MayHaveActed;
                         throw unanswered = new PipelineException(FaultKind.Unreachable, thing, $"{options.AccountUrl.Host} cannot be used: {failed.Cause}",
-                            "Check account-url and the network path; a busy account answers again later.", failed.Exception)
+                            TlsFlaw.In(failed.Exception) is { } flaw ? $"Of account-url: {flaw.NextStep}" : "Check account-url and the network path; a busy account answers again later.", failed.Exception)
                         {
                             Dependency = options.Server, RetryAfter = failed.RetryAfter,
                         };

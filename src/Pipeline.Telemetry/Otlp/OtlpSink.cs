@@ -34,7 +34,7 @@ internal sealed partial class OtlpSink : IMetricSink, IDisposable
         _log = services.Logs.CreateLogger<OtlpSink>();
         _rejected = _meter.Counter(Instruments.TelemetryRejected);
         HttpMessageHandler transport = HttpTransport.Create("otlp/server");
-        _http = new HttpClient(options.AwsRegion is { } region ? new CloudWatchSigning(region, services.Time, transport, credentials) : transport)
+        _http = new HttpClient(HttpTransport.Worded(options.AwsRegion is { } region ? new CloudWatchSigning(region, services.Time, transport, credentials) : transport))
         {
             Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerBytesMax,
         };

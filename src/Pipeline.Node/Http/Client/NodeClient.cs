@@ -29,7 +29,7 @@ internal sealed class NodeClient : IDisposable
         if (address.Url is null) return BySocket(invocation);
         var handler = HttpTransport.Create("node/server");
         if (address.CaFile is { } file) handler.SslOptions.CertificateChainPolicy = Trusting(file);
-        return new NodeClient(new HttpClient(handler) { BaseAddress = address.Url, Timeout = Timeout.InfiniteTimeSpan, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(invocation.Context, address)) } },
+        return new NodeClient(new HttpClient(HttpTransport.Worded(handler)) { BaseAddress = address.Url, Timeout = Timeout.InfiniteTimeSpan, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(invocation.Context, address)) } },
             $"Node {address.Url.GetLeftPart(UriPartial.Authority)}");
     }
 
@@ -86,7 +86,7 @@ internal sealed class NodeClient : IDisposable
             }
             catch (HttpRequestException e)
             {
-                throw new PipelineException(FaultKind.Unreachable, _node, $"it does not answer: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.')}", "Check that it runs and can be reached from here.", e);
+                throw new PipelineException(FaultKind.Unreachable, _node, $"it does not answer: {(TlsFlaw.In(e) is null ? e.InnerException ?? e : e).Message.ReplaceLineEndings(" ").TrimEnd('.')}", TlsFlaw.In(e)?.NextStep ?? "Check that it runs and can be reached from here.", e);
             }
         }
 
@@ -142,7 +142,7 @@ internal sealed class NodeClient : IDisposable
                 throw;
             }
         };
-        return new NodeClient(new HttpClient(handler) { BaseAddress = new Uri("http://localhost"), Timeout = Timeout.InfiniteTimeSpan }, $"Node at {path}");
+        return new NodeClient(new HttpClient(HttpTransport.Worded(handler)) { BaseAddress = new Uri("http://localhost"), Timeout = Timeout.InfiniteTimeSpan }, $"Node at {path}");
     }
 
     private static string TokenOf(NodeContext context, NodeAddress address)
