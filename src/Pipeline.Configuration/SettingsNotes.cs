@@ -1,3 +1,5 @@
+using Pipeline.Core;
+
 namespace Pipeline.Configuration;
 
 /// <summary>What was noted while a configuration was read, beside what is wrong with it.</summary>
@@ -18,6 +20,9 @@ public sealed class SettingsNotes
     /// <summary>The paths of those that are secrets, or references to some.</summary>
     public HashSet<string> Secrets { get; private init; } = new(StringComparer.Ordinal);
 
+    /// <summary>The secrets that were asked for, in this order.</summary>
+    public List<ConfiguredSecret> References { get; } = [];
+
     /// <summary>Notes of which these keep the secrets alone.</summary>
     public SettingsNotes OfSecretsOnly() => new() { Secrets = Secrets };
 }
@@ -30,6 +35,10 @@ public sealed record ConfigNotice(SourceLocation Location, string Path, string M
 {
     public override string ToString() => $"{Location}: {Path}: {Message}";
 }
+
+/// <summary>A secret as it is configured.</summary>
+/// <param name="Path">The setting's full path.</param>
+public sealed record ConfiguredSecret(SourceLocation Location, string Path, Secret Secret);
 
 /// <summary>A setting as the code that binds it knows it.</summary>
 /// <param name="Path">The full path.</param>

@@ -111,7 +111,9 @@ public sealed class SettingsReader
     {
         Notes.Secrets.Add(PathOf(key));
         if (LocalSecretStore.ProblemOf(text) is { } problem) Report(key, problem);
-        return new Secret(text);
+        var secret = new Secret(text);
+        if (text.Length > 0) Notes.References.Add(new ConfiguredSecret(LocationOf(key), PathOf(key), secret));
+        return secret;
     }
 
     public bool Bool(string key, bool byDefault) => Scalar(key, SettingKind.Flag, byDefault ? "true" : "false") switch

@@ -56,6 +56,8 @@ internal sealed class DemoVerb : Verb
 
     protected override bool HasRows => false;
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;

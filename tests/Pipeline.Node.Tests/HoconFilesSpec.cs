@@ -93,7 +93,7 @@ public sealed class HoconFilesSpec
     {
         var root = Path.Combine(Repository.Root, "hocon");
         var read = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var file in (string[])["pipeline.conf", "demo.conf", "demo-emr.conf", "demo-emr-serverless.conf", "service-emr.conf", "service-emr-serverless.conf"])
+        foreach (var file in (string[])["pipeline.conf", "demo.conf", "demo-emr.conf", "demo-emr-serverless.conf", "service-emr.conf", "service-emr-serverless.conf", "template/pipeline.conf"])
         {
             HoconReader.Read(Path.Combine(root, file), path =>
             {

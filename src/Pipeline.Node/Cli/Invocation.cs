@@ -18,11 +18,14 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     /// <summary>Tables of one answer stand apart.</summary>
     private bool _hasPrinted;
 
+    /// <summary>The target that it is for; null: the pipeline itself.</summary>
+    public string? Target { get; init; }
+
     /// <summary>How lines of the log are written; null: nobody has said so here.</summary>
     public LogFormat? LogFormat { get; init; }
 
     /// <exception cref="Pipeline.Configuration.ConfigurationException">All that is wrong with it.</exception>
-    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment);
+    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment, target: Target);
 
     /// <summary>The configuration; null: a lake was named instead, and there is no file.</summary>
     public PipelineOptions? TryLoad() => NamedDirectory is null || File.Exists(ConfigPath) ? Load() : null;

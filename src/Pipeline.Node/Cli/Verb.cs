@@ -15,6 +15,8 @@ internal abstract class Verb(string name, string description)
         HelpName = "LOCATION",
     };
 
+    private readonly Option<string?> _target = new("--target") { Description = "Another lake, by its name in pipeline.targets, whose tables are made of a sample. Nothing of the pipeline's own lake is written.", HelpName = "NAME" };
+
     private readonly Option<string> _output = new Option<string>("--output", "-o")
     {
         Description = "How data is printed.",
@@ -34,6 +36,9 @@ internal abstract class Verb(string name, string description)
     /// <summary>Whether its data are rows, which can be comma-separated values.</summary>
     protected virtual bool HasRows => true;
 
+    /// <summary>Whether it is about a configuration's lake, of which there may be others for trying.</summary>
+    protected virtual bool HasTargets => true;
+
     /// <summary>Whether a program is answered again and again until it ends, with a document a line.</summary>
     protected virtual bool GoesOn => false;
 
@@ -43,6 +48,11 @@ internal abstract class Verb(string name, string description)
         Config.DefaultValueFactory = DefaultConfigPath;
         _command.Add(Config);
         _command.Add(_lake);
+        if (HasTargets) _command.Add(_target);
+        _target.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && TypedValue.Is(() => result.GetValue(_lake), lake => lake is not null)) result.AddError("--lake and --target both say which lake: leave one out.");
+        });
         _command.Add(_output);
         _command.Add(_verbose);
         _command.Add(_log);
@@ -51,6 +61,7 @@ internal abstract class Verb(string name, string description)
             var invocation = new Invocation(context, parsed.GetRequiredValue(Config), parsed.GetValue(_lake), Enum.Parse<OutputFormat>(parsed.GetRequiredValue(_output), ignoreCase: true), parsed.GetValue(_verbose))
             {
                 Answer = new Answer(VerbName.Of(parsed.CommandResult)) { IsOneOfMany = GoesOn },
+                Target = HasTargets ? parsed.GetValue(_target) : null,
                 LogFormat = parsed.GetValue(_log) is { } format ? Enum.Parse<LogFormat>(format, ignoreCase: true) : null,
             };
             int code;

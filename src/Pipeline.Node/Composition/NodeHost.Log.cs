@@ -14,6 +14,9 @@ internal static partial class NodeHostLog
     [LoggerMessage(Level = LogLevel.Information, Message = "{Place}: {What}")]
     public static partial void LeftOut(this ILogger log, SourceLocation place, string what);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thing}: {Cause}. {NextStep}")]
+    public static partial void SecretUnread(this ILogger log, string thing, string cause, string nextStep);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Place}: {Setting}: DuckDB runs it, and Spark would give another answer: {What}")]
     public static partial void NotPortable(this ILogger log, SourceLocation place, string setting, string what);
 

@@ -149,6 +149,7 @@ internal sealed class NodeHost : IAsyncDisposable
         // Beside what else the lake is asked: one that does not answer delays the start once.
         var unfinished = NodeStart.UnfinishedRestoreAsync(lake, time, cancellationToken);
         await OwnPort.CheckAsync(options.Cluster, cancellationToken);
+        foreach (var secret in await NodeStart.UnreadSecretsAsync(options, secrets, areFilesOnly: true, cancellationToken)) log.SecretUnread(secret.Thing, secret.Detail, secret.NextStep!);
         await holds.HoldAtStartAsync(control, $"{options.Cluster.Hostname}:{options.Cluster.Port}", time, cancellationToken);
         if (await unfinished is { } refused) throw refused;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Http.Access;
 using Pipeline.Operations.Planning;
 
 namespace Pipeline.Node.Verbs;
@@ -15,7 +16,7 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
     {
         var options = invocation.Load();
         using var logs = invocation.CreateLogs(LogLevel.Warning);
-        var check = await CheckPipeline.RunAsync(new CheckPipelineRequest(), options, invocation.Services(logs), invocation.OpenLake(), cancellationToken);
+        var check = await CheckPipeline.RunAsync(new CheckPipelineRequest(SocketPlace.Find(options).Any(SocketPlace.Answers)), options, invocation.Services(logs), invocation.OpenLake(), cancellationToken);
 
         var listing = new Listing(Column.ForPrograms("check"), "thing", "ok", Column.ForPeople("detail"), Column.ForPeople("next step"), Column.ForPrograms("told"));
         void Add(string of, string thing, bool ok, string detail, string? nextStep = null) => listing.Add(of, thing, ok, detail, nextStep, new JsonObject { ["cause"] = detail, ["next_step"] = nextStep });
@@ -27,6 +28,7 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
         Add("table_graph", "table graph", true, $"{options.Graph.Silver.Count} Silver and {options.Graph.Gold.Count} Gold tables fit together");
         foreach (var problem in options.Graph.Unportable) Add("portable_sql", "portable SQL", false, problem.ToString(), "Write it as told, or Spark gives another answer.");
         Add("lake", $"lake {check.Lake}", check.LakeFault is null, check.LakeFault?.Cause ?? "can be written", check.LakeFault?.NextStep);
+        foreach (var finding in check.Node) Add("node", finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
         foreach (var finding in check.Findings) Add("source", finding.Thing, finding.Ok, finding.Detail, finding.NextStep);
         if (invocation.Format == OutputFormat.Table) Print(listing, invocation.Context);
         else invocation.Print(listing);

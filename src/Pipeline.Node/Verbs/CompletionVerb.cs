@@ -23,6 +23,8 @@ internal sealed class CompletionVerb : Verb
 
     protected override bool HasRows => false;
 
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var script = (parsed.GetRequiredValue(_shell) == "zsh" ? Zsh : Bash).ReplaceLineEndings("\n");

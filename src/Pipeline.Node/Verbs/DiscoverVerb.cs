@@ -17,6 +17,8 @@ internal sealed class DiscoverVerb : Verb
         _password = Add(SourceByUrl.PasswordOption());
     }
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var source = SourceByUrl.Of(parsed.GetRequiredValue(_url), parsed.GetValue(_password), invocation.Context);

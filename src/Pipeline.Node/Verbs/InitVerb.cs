@@ -29,6 +29,8 @@ internal sealed class InitVerb : Verb
 
     protected override bool HasRows => false;
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;
@@ -51,7 +53,7 @@ internal sealed class InitVerb : Verb
         await WriteNewAsync(file, text, cancellationToken);
         foreach (var note in drafts.SelectMany(draft => draft.Notes).Distinct(StringComparer.Ordinal)) context.Messages.WriteLine(note);
         if (check.LakeFault is { } lakeFault) context.Messages.WriteLine(lakeFault.Message);
-        foreach (var finding in check.Findings.Where(finding => !finding.Ok))
+        foreach (var finding in check.Node.Concat(check.Findings).Where(finding => !finding.Ok))
         {
             context.Messages.WriteLine($"{finding.Thing}: {finding.Detail}. {finding.NextStep}");
             invocation.Answer.Take(new ToldError("finding", finding.Thing, finding.Detail, finding.NextStep));

@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Http.Api;
+using Pipeline.Operations.Models;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Verbs;
@@ -44,10 +45,12 @@ internal sealed class RunVerb : Verb
     {
         var options = Load(invocation, parsed);
         var isOnce = parsed.GetValue(_once);
+        if (!isOnce && options.Target is { } target)
+            throw new PipelineException(FaultKind.Invalid, $"Target {target.Name}", "its tables are made of a sample, to which nothing comes", $"Make them once: ./pipeline run --once --target {target.Name}");
         if (isOnce && options.Cluster.SeedNodes.Count > 0)
             throw new PipelineException(FaultKind.Invalid, "run --once", "cluster.seed-nodes names the nodes of a service, which keeps all tables up to date as long as it runs",
                 "Leave cluster.seed-nodes out, or run the service without --once.");
-        if (isOnce) options = options with { Cluster = options.Cluster with { Roles = Enum.GetValues<NodeRole>() } };
+        if (isOnce) options = options with { Cluster = options.Cluster with { Roles = options.Target is null ? Enum.GetValues<NodeRole>() : [NodeRole.Ingest, NodeRole.Transform] } };
         var selected = isOnce ? SelectedTables.Of(options, parsed.GetRequiredValue(_selectors)) : null;
         // Before anything is looked at.
         var landed = new LandedTables(invocation.Context.Time);
@@ -55,12 +58,22 @@ internal sealed class RunVerb : Verb
         var level = new NodeLogLevel(invocation, options.Log.Level);
         using var logs = NodeLogs.Create(invocation.Context.Messages, level.Levels, invocation.LogFormat ?? options.Log.Format);
         var log = logs.CreateLogger<NodeHost>();
+        if (options.Target is not null) await SampleAsync(invocation, options, selected!, logs, cancellationToken);
         while (true)
         {
             if (await RunNodeAsync(invocation, options, level, logs, log, selected, landed, cancellationToken) is { } code) return code;
             options = LoadAgain(invocation, parsed, options, log);
             level.Reset(options.Log.Level);
         }
+    }
+
+    /// <summary>What the selected tables are made from, as far as it is not there.</summary>
+    private static async Task SampleAsync(Invocation invocation, PipelineOptions options, SelectedTables selected, ILoggerFactory logs, CancellationToken cancellationToken)
+    {
+        var tables = selected.Wanted.SelectMany(options.Graph.InputsOf).Where(table => table.Layer == Layer.Bronze).Distinct().ToList();
+        var sample = await SampleBronze.RunAsync(new SampleBronzeRequest(tables), options, invocation.Services(logs), Lakes.Open(options.Target!.Production, invocation.Context.Time), invocation.OpenLake(), cancellationToken);
+        foreach (var table in sample.Tables)
+            invocation.Context.Messages.WriteLine($"{table.Table}: {Listing.Format(table.Rows)} rows {table.Origin switch { SampleOrigin.Target => "are there already", SampleOrigin.Lake => "of the pipeline's lake", _ => "of its source" }}");
     }
 
     private PipelineOptions Load(Invocation invocation, ParseResult parsed)

@@ -25,6 +25,8 @@ internal sealed class SyncVerb : Verb
 
     protected override bool HasRows => false;
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var context = invocation.Context;

@@ -105,7 +105,7 @@ public static class PreviewTable
 
     private static async Task<BronzeSample> OfSourceAsync(TableId from, int recordsMax, PipelineOptions options, SourceServices services, Lake own, CancellationToken cancellationToken)
     {
-        await using var source = options.Sources.Single(definition => definition.Name == from.Source).OpenToLook(services, recordsMax);
+        await using var source = (options.Target?.Sources ?? options.Sources).Single(definition => definition.Name == from.Source).OpenToLook(services, recordsMax);
         return await BronzeSample.OfSourceAsync(source, from, own, recordsMax, services.Time, cancellationToken);
     }
 

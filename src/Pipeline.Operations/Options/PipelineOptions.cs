@@ -22,6 +22,12 @@ public sealed record PipelineOptions
 
     public required LakeOptions Lake { get; init; }
 
+    /// <summary>Other lakes, for trying.</summary>
+    public IReadOnlyList<TargetOptions> Targets { get; init; } = [];
+
+    /// <summary>Of whose lake and whose work the rest speaks; null: of the pipeline's own.</summary>
+    public ChosenTarget? Target { get; init; }
+
     public LogOptions Log { get; init; } = new();
 
     public required IngestOptions Ingest { get; init; }
@@ -66,8 +72,10 @@ public sealed record PipelineOptions
     /// <param name="kinds">The kinds of source that may be configured.</param>
     /// <param name="lakeLocation">Replaces the configured lake when given.</param>
     /// <param name="text">What the file would say, of one that nobody has written; null: it is read.</param>
+    /// <param name="target">A name of <c>targets</c>: what is loaded has its lake, no sources, and nothing else in common with nodes that run; null: none.</param>
     /// <exception cref="ConfigurationException">Everything that is wrong, at once.</exception>
-    public static PipelineOptions Load(string path, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, ReadEnvironmentVariable environment, string? text = null)
+    /// <exception cref="PipelineException">There is no such target.</exception>
+    public static PipelineOptions Load(string path, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, ReadEnvironmentVariable environment, string? text = null, string? target = null)
     {
         var file = HoconReader.Read(path, asked => text is not null && asked == path ? text : ReadFile(asked), environment);
         var problems = new List<ConfigProblem>();
@@ -75,8 +83,27 @@ public sealed record PipelineOptions
         var akkaFile = Path.Combine(Path.GetDirectoryName(path) ?? "", "akka.conf");
         var options = Bind(root.Section(Root), kinds, lakeLocation, File.Exists(akkaFile) ? akkaFile : null);
         root.Complete();
-        return problems.Count == 0 ? options with { Notes = root.Notes } : throw new ConfigurationException(problems);
+        if (problems.Count > 0) throw new ConfigurationException(problems);
+        options = options with { Notes = root.Notes };
+        return target is null ? options : options.For(TargetOptions.Find(options.Targets, target));
     }
+
+    /// <summary>The same in another lake, whose Bronze tables are samples: all is made in this process, and no other node hears of it.</summary>
+    private PipelineOptions For(TargetOptions target) => this with
+    {
+        Lake = target.Lake,
+        Target = new ChosenTarget(target.Name, target.SampleRows, Lake, Sources),
+        Sources = [],
+        Graph = Graph.OnDuckDb(),
+        Transform = Transform with
+        {
+            Engine = EngineKind.Duckdb, SparkEngines = [], Emr = null, EmrServerless = null,
+            JournalProvider = JournalProvider.Sqlite, JournalConnection = $"Data Source={Path.Combine(Transform.TempDirectory, $"target-{Name}-{target.Name}.db")}",
+        },
+        Cluster = new ClusterOptions(),
+        Http = new HttpOptions { SocketDirectory = Http.SocketDirectory },
+        Telemetry = new TelemetryOptions(),
+    };
 
     private static PipelineOptions Bind(SettingsReader pipeline, IReadOnlyList<ISourceKind> kinds, string? lakeLocation, string? akkaFile)
     {
@@ -96,6 +123,7 @@ public sealed record PipelineOptions
             Name = pipeline.String("name", "pipeline"),
             AkkaFile = akkaFile,
             Lake = lake,
+            Targets = TargetOptions.BindAll(pipeline.Section("targets"), lake),
             Log = LogOptions.Bind(pipeline.Section("log")),
             Ingest = IngestOptions.Bind(pipeline.Section("ingest")) with { Compressions = lake.Compression },
             Secrets = secrets,

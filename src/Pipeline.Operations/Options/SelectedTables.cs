@@ -13,6 +13,8 @@ public sealed record SelectedTables(IReadOnlyList<TableId> Wanted, IReadOnlySet<
     {
         var selected = options.Selector.Select(selectors);
         List<TableId> wanted = [.. selected.Select(table => options.Graph.TrySilver(table)?.From).OfType<TableId>().Concat(selected).Distinct()];
+        // They are samples, which nobody reads on.
+        if (options.Target is not null) wanted.RemoveAll(table => table.Layer == Layer.Bronze);
         var run = wanted.ToHashSet();
         foreach (var source in options.Sources)
         {

@@ -7,20 +7,23 @@ using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Sources;
 using Pipeline.Transform.Contracts;
+using Pipeline.Transform.Coordination.Journal;
 using Pipeline.Transform.Graph;
 
 namespace Pipeline.Operations.Planning;
 
-public sealed record CheckPipelineRequest;
+/// <param name="IsRunningHere">A node of the configuration runs on this machine: what it has nobody else may have.</param>
+public sealed record CheckPipelineRequest(bool IsRunningHere = false);
 
 /// <param name="Lake">Where it is.</param>
 /// <param name="LakeFault">Why it cannot be written; null when it can.</param>
 /// <param name="RunProblems">Why no node of this configuration would start, though everything else can be done with it.</param>
 /// <param name="CertificateFault">Why no node would start with its certificate; null when it would.</param>
+/// <param name="Node">What a node needs on its machine: its ports, its journal, its secrets.</param>
 /// <param name="Findings">What the sources found at their systems, in the order of the configuration.</param>
-public sealed record CheckPipelineResult(string Lake, PipelineException? LakeFault, IReadOnlyList<ConfigProblem> RunProblems, PipelineException? CertificateFault, IReadOnlyList<Finding> Findings)
+public sealed record CheckPipelineResult(string Lake, PipelineException? LakeFault, IReadOnlyList<ConfigProblem> RunProblems, PipelineException? CertificateFault, IReadOnlyList<Finding> Node, IReadOnlyList<Finding> Findings)
 {
-    public bool IsSound => LakeFault is null && CertificateFault is null && RunProblems.Count == 0 && Findings.All(finding => finding.Ok);
+    public bool IsSound => LakeFault is null && CertificateFault is null && RunProblems.Count == 0 && Node.Concat(Findings).All(finding => finding.Ok);
 }
 
 /// <summary>
@@ -36,11 +39,22 @@ public static class CheckPipeline
         ArgumentNullException.ThrowIfNull(request);
         var certificateFault = await NodeStart.CertificateFaultAsync(options, services.Secrets, services.Time, cancellationToken);
         var lakeFault = await WriteAsync(lake, cancellationToken);
+        var node = await NodeAsync(request, options, services.Secrets, cancellationToken);
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
         var fits = await TablesAsync(sources, options.Graph, lakeFault is null ? lake : null, cancellationToken);
         var stands = lakeFault is null ? await StandingsAsync(sources, lake, cancellationToken) : [];
-        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. findings.SelectMany(found => found), .. fits, .. stands, .. options.KeptInProcess.Select(InProcess)]);
+        // A secret that a source has told of already is told once.
+        List<Finding> told = [.. findings.SelectMany(found => found), .. fits, .. stands, .. options.KeptInProcess.Select(InProcess)];
+        return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. node.Where(finding => !told.Exists(other => other.Thing == finding.Thing && other.Detail == finding.Detail))], told);
+    }
+
+    private static async Task<IReadOnlyList<Finding>> NodeAsync(CheckPipelineRequest request, PipelineOptions options, ISecretStore secrets, CancellationToken cancellationToken)
+    {
+        var found = new List<Finding>(await NodeStart.PortsAsync(options, request.IsRunningHere, cancellationToken));
+        if (options.Cluster.Roles.Contains(NodeRole.Transform)) found.Add(await JournalTrial.RunAsync(options.Transform, cancellationToken));
+        found.AddRange(await NodeStart.UnreadSecretsAsync(options, secrets, areFilesOnly: false, cancellationToken));
+        return found;
     }
 
     private static Finding InProcess(TableId table) =>

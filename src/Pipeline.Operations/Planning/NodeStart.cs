@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
@@ -31,6 +32,55 @@ public static class NodeStart
         using var limit = new CancellationTokenSource(LakeMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         return await Background.RunAsync(async cancel => await UnfinishedRestore.FaultOfAsync(lake.Store, cancel), either.Token) is Outcome<PipelineException?>.Done { Value: { } fault } ? fault : null;
+    }
+
+    /// <summary>Every secret of the configuration that cannot be had, with its setting.</summary>
+    /// <param name="areFilesOnly">Those that this machine has are asked for, which costs nothing.</param>
+    public static async ValueTask<IReadOnlyList<Finding>> UnreadSecretsAsync(PipelineOptions options, ISecretStore secrets, bool areFilesOnly, CancellationToken cancellationToken)
+    {
+        var unread = new List<Finding>();
+        foreach (var configured in options.Notes.References.DistinctBy(configured => configured.Secret.Reference, StringComparer.Ordinal))
+        {
+            if (!configured.Secret.Reference.StartsWith(areFilesOnly ? "secret:file:" : "secret:", StringComparison.Ordinal)) continue;
+            try
+            {
+                await secrets.RevealAsync(configured.Secret, cancellationToken);
+            }
+            catch (PipelineException fault)
+            {
+                unread.Add(new Finding(fault.Thing, Ok: false, fault.Cause, $"{fault.NextStep} It is {configured.Path} ({configured.Location})."));
+            }
+        }
+
+        return unread;
+    }
+
+    /// <summary>The ports that a node would listen at.</summary>
+    /// <param name="isRunningHere">A node of this configuration runs on this machine, and has them.</param>
+    public static async ValueTask<IReadOnlyList<Finding>> PortsAsync(PipelineOptions options, bool isRunningHere, CancellationToken cancellationToken)
+    {
+        var found = new List<Finding>();
+        foreach (var (host, port, setting) in ((string, int, string)[])[(options.Cluster.ListensAt, options.Cluster.Port, "cluster.port"), (options.Http.Host, options.Http.Port, "http.port")])
+        {
+            if (port == 0) continue;
+            try
+            {
+                await OwnPort.CheckAsync(host, port, setting, cancellationToken);
+                found.Add(new Finding($"Port {port}, {setting}", Ok: true, "can be listened at"));
+            }
+            catch (SocketException e)
+            {
+                // Where it is checked need not be where it runs.
+                found.Add(e.SocketErrorCode == SocketError.AddressNotAvailable ? new Finding($"Port {port}, {setting}", Ok: true, $"is not tried: {host} is no address of this machine")
+                    : new Finding($"Port {port}, {setting}", Ok: false, $"it cannot be listened at: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}", $"Give this user the right to, or write another {setting}."));
+            }
+            catch (PipelineException taken)
+            {
+                found.Add(isRunningHere ? new Finding($"Port {port}, {setting}", Ok: true, "a node of this pipeline that runs here has it") : new Finding($"Port {port}, {setting}", Ok: false, taken.Cause, taken.NextStep));
+            }
+        }
+
+        return found;
     }
 
     /// <summary>What a start says of the certificates; null: nothing.</summary>

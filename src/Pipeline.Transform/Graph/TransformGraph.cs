@@ -89,7 +89,7 @@ public sealed class TransformGraph
     }
 
     /// <summary>The same with every table in this process, whatever is configured.</summary>
-    internal TransformGraph OnDuckDb() => new([.. Silver.Select(contract => contract with { Engine = EngineKind.Duckdb })], [.. Gold.Select(node => node with { Gold = node.Gold with { Engine = EngineKind.Duckdb } })]);
+    public TransformGraph OnDuckDb() => new([.. Silver.Select(contract => contract with { Engine = EngineKind.Duckdb })], [.. Gold.Select(node => node with { Gold = node.Gold with { Engine = EngineKind.Duckdb } })]);
 
     /// <summary>The same with another contract of one table.</summary>
     internal TransformGraph With(SilverContract changed) => new([.. Silver.Select(contract => contract.Table == changed.Table ? changed : contract)], Gold);

@@ -97,7 +97,7 @@ internal static class JournalFile
     }
 
     /// <summary>What is wrong with what stands there; null: nothing, and it has been written to.</summary>
-    private static string? DamageOf(string file)
+    public static string? DamageOf(string file)
     {
         try
         {

@@ -1,0 +1,41 @@
+using Pipeline.Configuration;
+using Pipeline.Core;
+
+namespace Pipeline.Operations.Options;
+
+/// <summary>Another lake in which the pipeline's tables are made of a sample: a section of <c>targets</c>.</summary>
+public sealed record TargetOptions
+{
+    public required string Name { get; init; }
+
+    /// <summary>Where its tables are: not in the pipeline's own lake, nor around it. A bucket is reached as that one is.</summary>
+    public required LakeOptions Lake { get; init; }
+
+    /// <summary>So many rows of each Bronze table are taken. Default 1,000, from 1 to 1,000,000. More is nearer to the truth and takes longer.</summary>
+    public int SampleRows { get; init; } = 1000;
+
+    internal static IReadOnlyList<TargetOptions> BindAll(SettingsReader settings, LakeOptions own)
+    {
+        List<TargetOptions> targets = [.. settings.Children().Select(target => Bind(target.Name, target.Settings, own))];
+        settings.Complete();
+        return targets;
+    }
+
+    /// <exception cref="PipelineException">There is none of this name.</exception>
+    internal static TargetOptions Find(IReadOnlyList<TargetOptions> targets, string name) => targets.FirstOrDefault(target => target.Name == name)
+        ?? throw new PipelineException(FaultKind.Missing, $"Target {name}", "it is not configured", targets.Count == 0
+            ? $"Add to the configuration: pipeline.targets.{name}.lake = \"./lake-{name}\""
+            : $"Correct it{SettingsReader.Nearest(name, targets.Select(target => target.Name))} Configured are: {string.Join(", ", targets.Select(target => target.Name))}.");
+
+    private static TargetOptions Bind(string name, SettingsReader settings, LakeOptions own)
+    {
+        var target = new TargetOptions { Name = name, Lake = own with { Location = settings.String("lake") }, SampleRows = settings.Int("sample-rows", 1000, 1, 1_000_000) };
+        var (there, here) = (PlaceOf(target.Lake), PlaceOf(own));
+        if (target.Lake.Location.Length > 0 && (there.StartsWith(here, StringComparison.Ordinal) || here.StartsWith(there, StringComparison.Ordinal)))
+            settings.Report("lake", "is the pipeline's own lake, or in it, or around it. Write another place");
+        settings.Complete();
+        return target;
+    }
+
+    private static string PlaceOf(LakeOptions lake) => $"{(lake.Location.Contains("://", StringComparison.Ordinal) || lake.Location.Length == 0 ? lake.Location : Path.GetFullPath(lake.Location)).TrimEnd('/')}/";
+}

@@ -1,0 +1,131 @@
+using Npgsql;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Storage;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Tests.Failures;
+using Pipeline.Testing;
+
+namespace Pipeline.Node.Tests.Cli;
+
+/// <summary>The same tables in another lake, of a sample, and nothing of the pipeline's own is touched.</summary>
+[Collection(HealthySources.Name)]
+public sealed class TargetSpec(HealthySources sources) : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+
+    private readonly ScratchDirectory _directory = new("pipeline-target-");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private string Dev => Path.Combine(_directory, "lake-dev");
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Silver_and_Gold_are_made_of_a_sample_in_another_lake()
+    {
+        await SqlAsync("""
+            DROP TABLE IF EXISTS carts, visits;
+            CREATE TABLE carts (id bigint PRIMARY KEY, total bigint, updated_at timestamptz NOT NULL DEFAULT now());
+            CREATE TABLE visits (id bigint PRIMARY KEY);
+            INSERT INTO carts SELECT i, i FROM generate_series(1, 50) AS i; INSERT INTO visits SELECT generate_series(1, 50);
+            """);
+        // Of two sources one has landed, and the other, by change capture, never has.
+        var config = await ConfigureAsync();
+        var landed = await RunAsync("run", "--once", "carts", "carts_total");
+        Assert.True(landed.ExitCode == ExitCode.Done, landed.ToString());
+        var before = Files();
+        var traces = await TracesAsync();
+
+        var first = await RunAsync("run", "--once", "--target", "dev");
+        var again = await RunAsync("run", "--once", "--target", "dev");
+        var shown = await RunAsync("show", "gold/carts_total", "--target", "dev", "-o", "json");
+        var preview = await RunAsync("preview", "visits", "--target", "dev", "-o", "json");
+        var plain = await RunAsync("run", "--target", "dev");
+
+        Assert.True((first.ExitCode, again.ExitCode, shown.ExitCode, preview.ExitCode) == (ExitCode.Done, ExitCode.Done, ExitCode.Done, ExitCode.Done), $"{first}\n{again}\n{shown}\n{preview}");
+        Assert.Contains("bronze/app/carts: 20 rows of the pipeline's lake", first.Messages, StringComparison.Ordinal);
+        Assert.Contains("bronze/captured/visits: 20 rows of its source", first.Messages, StringComparison.Ordinal);
+        Assert.Contains("bronze/app/carts: 20 rows are there already", again.Messages, StringComparison.Ordinal);
+        Assert.Equal("20 20 20 20 1", await RowsAsync("bronze/app/carts", "silver/carts", "bronze/captured/visits", "silver/visits", "gold/carts_total"));
+        Assert.Equal(20, (long)shown.Rows[0]!["carts"]!);
+        Assert.Equal(20, preview.Rows.Count);
+        Assert.Contains("Make them once: ./pipeline run --once --target dev", plain.Messages, StringComparison.Ordinal);
+        Assert.Equal(traces, await TracesAsync());
+        Assert.Equal(before, Files());
+        Assert.DoesNotContain("error", first.Messages, StringComparison.OrdinalIgnoreCase);
+        Assert.NotEmpty(config);
+    }
+
+    [Theory]
+    [InlineData("dve", "", "Did you mean 'dev'?")]
+    [InlineData("dev", "lake", "is the pipeline's own lake, or in it, or around it.")]
+    [InlineData("dev", "lake/dev", "is the pipeline's own lake, or in it, or around it.")]
+    public async Task A_target_that_is_none_is_told(string target, string place, string told)
+    {
+        await ConfigureAsync(place.Length == 0 ? Dev : Path.Combine(_directory, place));
+
+        var run = await RunAsync("tables", "--target", target);
+
+        Assert.NotEqual(ExitCode.Done, run.ExitCode);
+        Assert.Contains(told, run.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_two_words_for_a_lake_one_is_refused()
+    {
+        await ConfigureAsync();
+
+        var run = await RunAsync("tables", "--target", "dev", "--lake", Dev);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Contains("--lake and --target both say which lake", run.Messages, StringComparison.Ordinal);
+    }
+
+    private Task<NodeRun> RunAsync(params string[] arguments) => NodeRun.OfAsync([.. arguments, "--config", Path.Combine(_directory, "pipeline.conf")]).WaitAsync(Deadline, Cancel);
+
+    private async Task<string> ConfigureAsync(string? dev = null)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_directory, "carts_total.sql"), "SELECT count(*) AS carts FROM silver.carts", Cancel);
+        var captured = sources.PostgresOf("""visits { table = "public.visits", key = [id] }""", "mode = cdc, capture { slot = target_spec, publication = target_spec }").Replace("app {", "captured {", StringComparison.Ordinal);
+        return await RunningNode.ConfigureAsync(_directory, $$"""
+            {{sources.PostgresOf("""carts { table = "public.carts", watermark = updated_at, key = [id] }""")}}
+            {{captured}}
+            """, $$"""
+            silver {
+              carts { from = bronze/app/carts, columns { id { type = long, required = true }, total { type = long } }, key = [id] }
+              visits { from = bronze/captured/visits, columns { id { type = long, required = true } }, key = [id] }
+            }
+            gold { carts_total { sql = "carts_total.sql", materialization = full } }
+            transform.temp-directory = "{{Path.Combine(_directory, "work")}}"
+            targets { dev { lake = "{{dev ?? Dev}}", sample-rows = 20 } }
+            """);
+    }
+
+    /// <summary>All but the target's lake and what work leaves: each file of the pipeline's lake and its journal, as it was last written.</summary>
+    private string[] Files() => [.. Directory.EnumerateFiles(_directory, "*", SearchOption.AllDirectories).Select(file => (Path: Path.GetRelativePath(_directory, file), File: new FileInfo(file)))
+        .Where(file => !file.Path.StartsWith("lake-dev/", StringComparison.Ordinal) && !file.Path.StartsWith("work/", StringComparison.Ordinal)).Select(file => $"{file.Path} {file.File.Length} {file.File.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal)];
+
+    private async Task<string> RowsAsync(params string[] tables)
+    {
+        var lake = new Lake(new LocalObjectStore(Dev), TimeProvider.System);
+        var rows = new List<long?>();
+        foreach (var table in tables) rows.Add((await lake.TryOpenAsync(TableId.Parse(table), Cancel))?.Current.RowCount);
+        return string.Join(' ', rows);
+    }
+
+    private async Task<string> TracesAsync()
+    {
+        await using var database = NpgsqlDataSource.Create(sources.PostgresConnectionString);
+        await using var command = database.CreateCommand("SELECT concat_ws(' ', (SELECT string_agg(slot_name, ',') FROM pg_replication_slots), (SELECT string_agg(pubname, ',') FROM pg_publication))");
+        return (string)(await command.ExecuteScalarAsync(Cancel))!;
+    }
+
+    private async Task SqlAsync(string sql)
+    {
+        await using var database = NpgsqlDataSource.Create(sources.PostgresConnectionString);
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+}
