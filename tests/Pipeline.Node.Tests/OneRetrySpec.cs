@@ -13,6 +13,7 @@ public sealed partial class OneRetrySpec
     private static readonly Dictionary<string, string> Waits = new(StringComparer.Ordinal)
     {
         ["Retry.cs"] = "the one place that waits between attempts",
+        ["BronzeSample.cs"] = "looks whether a source has reached its end while a sample is read",
         ["EssentialActors.cs"] = "gives a node that leaves the time to know it",
         ["EmrService.cs"] = "ends an emulation that nobody has asked anything for a while",
         ["GroupOffsets.cs"] = "looks every minute whose a group's offsets are",
@@ -50,7 +51,7 @@ public sealed partial class OneRetrySpec
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
         ["WatchVerb.cs"] = "says that no node answers, and looks again when the next look is due",
-        ["WhyVerb.cs"] = "reads the lake where no node of this machine answers",
+        ["NodeOrLake.cs"] = "reads the lake where no node of this machine answers",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",
     };
 
