@@ -73,6 +73,7 @@ public sealed class SplitEpochsSpec
 
         var waiting = Learned(known, InParts(first: 9, [Two], emptied: 1), position: 69);
         Assert.Equal(0, waiting.Newest!.Epoch);
+        Assert.Equal(known.Find(One)!.Form! with { IsOver = true }, waiting.Find(One)!.Form);
         Assert.Empty(SplitEpochs.Learn(waiting, InParts(first: 9, [Two]), _ => 69, isRead: true));
         var begun = Learned(waiting, InParts(first: 9, [Two]), position: 70);
         Assert.Equal(1, begun.Newest!.Epoch);
@@ -113,6 +114,14 @@ public sealed class SplitEpochsSpec
     }
 
     [Fact]
+    public void A_table_of_which_it_is_certain_that_the_slot_tells_all_has_one_epoch()
+    {
+        Split[] listed = [.. InParts(first: 7, [Two]).Select(split => split with { Beginning = 69 })];
+
+        Assert.False(Learned(SplitHistories.None, listed, position: null).Find(One)!.Form!.IsOver);
+    }
+
+    [Fact]
     public void A_table_whose_beginning_somebody_else_recorded_is_as_uncertain_until_its_own_workers_know_its_form()
     {
         var listed = Uncertain(InParts(first: 7, [Two]), beginning: 69);
@@ -141,7 +150,8 @@ public sealed class SplitEpochsSpec
         var known = Learned(SplitHistories.None, InParts(first: 7, [Two]), position: 1);
         var listed = InParts(first: 9, [Two], emptied: 1, name: "other");
 
-        Assert.Equal(1, SplitEpochs.Learn(known, listed, _ => 69, isRead: true, isLeftBehind: true)[One].Epoch);
+        var leftBehind = SplitEpochs.Learn(known, listed, _ => 69, isRead: true, isLeftBehind: true)[One];
+        Assert.Equal((1, false), (leftBehind.Epoch, leftBehind.Form!.IsOver));
         Assert.Equal(1, SplitEpochs.Learn(known, [.. listed.Select(split => split with { Identity = "b" })], _ => 69, isRead: true)[One].Epoch);
     }
 
