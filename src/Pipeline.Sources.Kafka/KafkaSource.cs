@@ -187,8 +187,8 @@ internal sealed class KafkaSource : IRedriveSource
 
     private PipelineException MadeAnew(KafkaTopic topic, string id)
     {
-        if (_madeAnew.TryAdd(topic.Id!, 0)) _log.MadeAnew(_options.ThingOf(topic.Name), topic.Id!, id);
-        return new PipelineException(FaultKind.Unreachable, _options.ThingOf(topic.Name), $"the topic was deleted and created again: it is {topic.Id} now, not {id}",
+        if (_madeAnew.TryAdd(topic.Id!, 0)) _log.MadeAnew(_options.ThingOf(topic.Name), KafkaTopic.Printed(topic.Id)!, KafkaTopic.Printed(id)!);
+        return new PipelineException(FaultKind.Unreachable, _options.ThingOf(topic.Name), $"the topic was deleted and created again: it is {KafkaTopic.Printed(topic.Id)} now, not {KafkaTopic.Printed(id)}",
             "The new topic's partitions are read from their beginning. What was read and not yet committed when that was noticed is not taken.");
     }
 

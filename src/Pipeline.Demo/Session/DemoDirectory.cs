@@ -38,26 +38,27 @@ internal sealed class DemoDirectory : IDisposable
 
     /// <param name="lake">A directory.</param>
     /// <param name="isResume">Continue the demo in this directory; without one there it begins afresh.</param>
-    /// <exception cref="PipelineException">The directory is not a demo's, a demo is running in it, or it cannot be written to.</exception>
-    public static DemoDirectory Open(string lake, bool isResume)
+    /// <param name="mayReplace">Asked, by the lake's location, where there is a demo that is not continued; null: it may go.</param>
+    /// <exception cref="PipelineException">The directory is not a demo's, a demo is running in it or is to be kept, or it cannot be written to.</exception>
+    public static DemoDirectory Open(string lake, bool isResume, Func<string, bool>? mayReplace = null)
     {
         lake = Path.GetFullPath(lake);
         var held = Hold(lake, other: null);
-        return Begin(lake, lake, held, isResume);
+        return Begin(lake, lake, held, isResume, mayReplace);
     }
 
     /// <summary>The same for a lake in a bucket.</summary>
     /// <param name="servers">The directory of what belongs to the demo's servers.</param>
     /// <param name="isResume">Continue the demo in this bucket, whose servers were in this directory; without one it begins afresh.</param>
     /// <exception cref="PipelineException">What is in the bucket or the directory is not this demo's, a demo is running in it, or one of them cannot be written to.</exception>
-    public static async Task<DemoDirectory> OpenAsync(IObjectStore bucket, string servers, bool isResume, CancellationToken cancellationToken)
+    public static async Task<DemoDirectory> OpenAsync(IObjectStore bucket, string servers, bool isResume, CancellationToken cancellationToken, Func<string, bool>? mayReplace = null)
     {
         servers = Path.GetFullPath(servers);
         var held = Hold(servers, bucket.Location);
         try
         {
             var owned = await OwnedBucket.OpenAsync(bucket, Path.Combine(servers, Hidden), cancellationToken);
-            var directory = Begin(servers, bucket.Location, held, isResume && owned.IsTaken);
+            var directory = Begin(servers, bucket.Location, held, isResume && owned.IsTaken, mayReplace);
             if (!directory.IsResumed) await owned.ClearAsync(cancellationToken);
             return directory;
         }
@@ -97,12 +98,14 @@ internal sealed class DemoDirectory : IDisposable
         }
     }
 
-    private static DemoDirectory Begin(string directory, string lake, FileStream held, bool isResume)
+    private static DemoDirectory Begin(string directory, string lake, FileStream held, bool isResume, Func<string, bool>? mayReplace)
     {
         try
         {
             var hidden = Path.Combine(directory, Hidden);
             var isResumed = isResume && DemoManifest.TryLoad(hidden) is not null;
+            if (!isResumed && mayReplace is not null && DemoManifest.TryLoad(hidden) is not null && !mayReplace(lake))
+                throw new PipelineException(FaultKind.Invalid, $"Demo in {lake}", "it is kept", "Continue it with --resume, replace it with --replace, or choose another place with --lake.");
             if (!isResumed) Clear(directory, hidden);
             return new DemoDirectory(lake, hidden, held, isResumed);
         }

@@ -79,6 +79,15 @@ internal sealed class DemoSession : IAsyncDisposable
 
     private TimeSpan Elapsed => _time.GetElapsedTime(_startedAt);
 
+    /// <summary>Where its servers and its node can be asked while it runs.</summary>
+    public IEnumerable<string> Addresses =>
+    [
+        $"PostgreSQL   {_driver.Sources.Postgres.Host}:{_driver.Sources.Postgres.Port}, database {_driver.Sources.Postgres.Database}, user {_driver.Sources.Postgres.User}",
+        $"Kafka        {_driver.Sources.Kafka.Bootstrap}",
+        $"Snowflake    {_driver.Sources.Snowflake.Url}",
+        $"the node     {_node.HttpAddress}",
+    ];
+
     /// <summary>Starts sources and node. Whatever was started ends again when this fails.</summary>
     public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, NodeLoggerFactory logs, DemoDirectory directory,
         Lake lake, CancellationToken cancellationToken)

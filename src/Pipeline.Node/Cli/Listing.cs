@@ -61,7 +61,7 @@ internal sealed class Listing(params Column[] columns)
     private ListingText Text(Ink ink)
     {
         int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => columns[i].Title is not null)];
-        return new ListingText(ink, [.. shown.Select(ColumnAt)], [.. _rows.Select(row => (IReadOnlyList<ListingCell>)[.. shown.Select(i => CellOf(columns[i], row[i]))])]);
+        return new ListingText(ink, [.. shown.Select(ColumnAt)], [.. CellsOf(shown)]);
     }
 
     /// <summary>RFC 4180, with the columns' names first: what is no single value is a document of JSON.</summary>
@@ -126,7 +126,21 @@ internal sealed class Listing(params Column[] columns)
 
     private static string Quoted(string cell) => cell.AsSpan().IndexOfAny("\",\r\n") < 0 ? cell : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    private static ListingCell CellOf(Column column, object? value) => new(TextCells.OnOneLine(column.IsPlain ? Plain(value) : Format(value)), value is Cell cell ? cell.Tone : Tone.Plain);
+    private IEnumerable<IReadOnlyList<ListingCell>> CellsOf(int[] shown)
+    {
+        int[] digits = [.. columns.Select((_, i) => _rows.Max(row => row[i] is double number && double.IsFinite(number) ? DigitsOf(number) : 0))];
+        foreach (var row in _rows) yield return [.. shown.Select(i => CellOf(columns[i], row[i], digits[i]))];
+    }
+
+    /// <summary>As many as <see cref="Format"/> shows behind the point.</summary>
+    private static int DigitsOf(double number) => Format(number).Split('.') is [_, { Length: var digits }] ? digits : 0;
+
+    /// <param name="digits">Behind the point, so that the points of a column stand below each other.</param>
+    private static ListingCell CellOf(Column column, object? value, int digits)
+    {
+        var text = column.IsPlain ? Plain(value) : value is double number && double.IsFinite(number) ? number.ToString($"#,0.{new string('0', digits)}", CultureInfo.InvariantCulture) : Format(value);
+        return new ListingCell(TextCells.OnOneLine(text), value is Cell cell ? cell.Tone : Tone.Plain);
+    }
 
     /// <summary>All digits, and nothing between them.</summary>
     private static string Plain(object? value) => value is long or int or double ? Convert.ToString(value, CultureInfo.InvariantCulture)! : Format(value);

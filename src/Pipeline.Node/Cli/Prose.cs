@@ -17,18 +17,20 @@ internal static partial class Prose
     private static IEnumerable<string> Lines(string text, int indent, int max, string blanks)
     {
         var line = text[..indent];
-        var isBegun = false;
-        foreach (Match piece in Pieces().Matches(text[indent..]))
+        var rest = text[indent..];
+        // Where the piece before ended; null: the line has none yet.
+        int? end = null;
+        foreach (Match piece in Pieces().Matches(rest))
         {
-            if (isBegun && TextCells.Count(line) + 1 + TextCells.Count(piece.Value) > max)
+            var between = rest[(end ?? piece.Index)..piece.Index];
+            if (end is not null && TextCells.Count(line) + between.Length + TextCells.Count(piece.Value) > max)
             {
                 yield return line;
-                line = blanks;
-                isBegun = false;
+                (line, between) = (blanks, "");
             }
 
-            line += isBegun ? $" {piece.Value}" : piece.Value;
-            isBegun = true;
+            line += between + piece.Value;
+            end = piece.Index + piece.Length;
         }
 
         yield return line;

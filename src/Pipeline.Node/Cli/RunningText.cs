@@ -79,14 +79,14 @@ internal static class RunningText
     {
         var listing = new Listing("table", "state", "for", "lag", ((Column)"sla").Extra(), "rows/s", "pending", ((Column)"nodes").Extra());
         foreach (var table in tables)
-            listing.Add(table.Table.ToString(), StateOf(table), now.Since(table.Since), Seconds(table.LagSeconds), Seconds(table.SlaSeconds), table.RowsPerSecond, table.Pending, string.Join(", ", table.Nodes));
+            listing.Add(table.Table.ToString(), StateOf(table), now.Since(table.Since), Seconds(table.LagSeconds), Seconds(table.SlaSeconds), Whole(table.RowsPerSecond), table.Pending, string.Join(", ", table.Nodes));
         return listing;
     }
 
     private static Listing ListingOf(IEnumerable<SourceItem> sources)
     {
         var listing = new Listing("source", "kind", "tables", "worst state", "lag", "rows/s");
-        foreach (var source in sources) listing.Add(source.Source, source.Kind, source.Tables, Cell.Word(source.State, source.State == States[0] ? Tone.Bad : Tone.Plain), Seconds(source.LagSeconds), source.RowsPerSecond);
+        foreach (var source in sources) listing.Add(source.Source, source.Kind, source.Tables, Cell.Word(source.State, source.State == States[0] ? Tone.Bad : Tone.Plain), Seconds(source.LagSeconds), Whole(source.RowsPerSecond));
         return listing;
     }
 
@@ -134,6 +134,8 @@ internal static class RunningText
     };
 
     private static string Counted(IEnumerable<WorkItem> tables) => string.Join(", ", tables.CountBy(table => table.State).OrderBy(pair => Array.IndexOf(States, pair.Key)).Select(pair => $"{pair.Value} {pair.Key}"));
+
+    private static object? Whole(double? number) => number is { } known ? (long)Math.Round(known) : null;
 
     private static object? Seconds(double? seconds) => seconds is { } known ? TimeSpan.FromSeconds(known) : null;
 }

@@ -12,6 +12,9 @@ internal sealed record KafkaTopic(string Name, string? Id, int Partitions, Error
     /// <summary>See <see cref="Split.Identity"/>; without ids topics of one name are told apart by nothing.</summary>
     public string Identity => Id is null ? Name : $"{Name}@{Id}";
 
+    /// <summary>An id as Kafka's own tools print it. The client's differs by two characters, which are those of splits that lakes know.</summary>
+    public static string? Printed(string? id) => id?.Replace('+', '-').Replace('/', '_');
+
     /// <summary>Partitions that nobody leads: they cannot be read for now.</summary>
     public IReadOnlyList<int> Leaderless { get; init; } = [];
 

@@ -25,6 +25,26 @@ public sealed class DemoDirectorySpec : IDisposable
     }
 
     [Fact]
+    public void Where_somebody_may_be_asked_a_demo_is_replaced_only_if_he_says_so()
+    {
+        List<string> asked = [];
+        using (DemoDirectory.Open(Lake, isResume: false, location => Ask(location, answer: false))) Assert.Empty(asked);
+        RunDemo();
+
+        var fault = Assert.Throws<PipelineException>(() => DemoDirectory.Open(Lake, isResume: false, location => Ask(location, answer: false)));
+        Assert.Contains("--resume", fault.NextStep, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Lake, "bronze", "file")));
+        using (DemoDirectory.Open(Lake, isResume: true, location => Ask(location, answer: false))) Assert.Equal([Lake], asked);
+        using (DemoDirectory.Open(Lake, isResume: false, location => Ask(location, answer: true))) Assert.False(File.Exists(Path.Combine(Lake, "bronze", "file")));
+
+        bool Ask(string location, bool answer)
+        {
+            asked.Add(location);
+            return answer;
+        }
+    }
+
+    [Fact]
     public void A_resumed_demo_keeps_everything()
     {
         RunDemo();

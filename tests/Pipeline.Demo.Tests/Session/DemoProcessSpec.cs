@@ -42,6 +42,8 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         var lines = once.Run.Messages.Split('\n').Where(line => line.Contains("rows/s", StringComparison.Ordinal)).ToList();
 
         Assert.NotEmpty(lines);
+        // Where they can be asked is said before they are read.
+        Assert.All((string[])["PostgreSQL   ", "Kafka        127.0.0.1:", "Snowflake    http", "the node     http"], address => Assert.Contains($"  {address}", once.Run.Messages, StringComparison.Ordinal));
         Assert.All(lines, line => DemoScreenSpec.ExpectSums(line, rows: null, line));
         // At the end its counts are those of the report, which has them from queries.
         var report = JsonNode.Parse(once.Run.Data)!;

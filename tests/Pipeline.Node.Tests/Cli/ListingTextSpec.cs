@@ -72,6 +72,17 @@ public sealed partial class ListingTextSpec
     }
 
     [Fact]
+    public void Points_of_a_column_stand_below_each_other_and_a_tables_own_numbers_have_all_digits()
+    {
+        var listing = new Listing("price", Column.Of("own"));
+        listing.Add(1_234.5, 1_234.567891);
+        listing.Add(7.25, 1e21);
+        listing.Add(null, 3d);
+
+        Assert.Equal(["   price          own", "1,234.50  1234.567891", "    7.25        1E+21", "                    3"], listing.Lines(80, Ink.None));
+    }
+
+    [Fact]
     public void What_is_left_out_where_it_is_narrow_is_there_where_it_is_wide()
     {
         var listing = new Listing("table", ((Column)"committed at").Extra(), "rows");

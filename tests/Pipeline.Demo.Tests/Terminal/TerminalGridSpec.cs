@@ -1,0 +1,169 @@
+using System.Text;
+using Pipeline.Configuration;
+using Pipeline.Core;
+using Pipeline.Demo.Driver;
+using Pipeline.Demo.Session;
+using Pipeline.Node.Cli;
+using Pipeline.Node.Http.Api.Documents;
+using Pipeline.Node.Tests;
+using Pipeline.Testing;
+
+namespace Pipeline.Demo.Tests.Terminal;
+
+/// <summary>What a person sees, cell by cell, as a terminal emulator has it. <c>PIPELINE_PICTURES</c> names a folder for pages that are looked at.</summary>
+public sealed class TerminalGridSpec : IDisposable
+{
+    private static readonly DateTimeOffset Noon = new(2026, 3, 2, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly LakeFixture _lake = new();
+
+    public static TheoryData<int, int> Sizes => new() { { 80, 24 }, { 120, 40 } };
+
+    public void Dispose() => _lake.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task The_demo_is_drawn_in_its_place(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height));
+        var display = new TerminalDisplay(terminal.Context);
+
+        terminal.Data.Write("$ ./pipeline demo\n");
+        display.Show(Demo(seconds: 9, rows: 1_000, "retrying: the source crm does not answer: it was asked for its table accounts and has closed the connection three times\nits log is elsewhere"));
+        display.Show(Demo(seconds: 74, rows: 123_456, "running"));
+
+        await VerifyAsync("demo", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_demo_of_which_something_is_not_well_says_so_first(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height));
+
+        new TerminalDisplay(terminal.Context).Show(Demo(seconds: 9, rows: 1_000, "halted: relation public.accounts was dropped, and nobody has said whether what it had is to stay"));
+
+        await VerifyAsync("demo-halted", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_running_pipeline_is_watched(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height));
+        var frames = new Frames(terminal.Context);
+
+        terminal.Data.Write("$ ./pipeline watch\n");
+        RunningText.Draw(terminal.Invocation, Running(tables: 40, halted: 3), frames);
+        RunningText.Draw(terminal.Invocation, Running(tables: 40, halted: 1), frames);
+
+        await VerifyAsync("watch", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task Tables_are_listed(int width, int height)
+    {
+        // Behind every clock, so that all are of now.
+        _lake.Time.SetUtcNow(new DateTimeOffset(2999, 12, 31, 23, 59, 58, TimeSpan.Zero));
+        foreach (var name in (string[])["orders", "customers", "web_clicks_of_all_shops_by_session"]) await _lake.AppendAsync(TableId.Silver(name), [.. Enumerable.Repeat("Ada", 1_234)]);
+        await _lake.AppendAsync(TableId.Bronze("warehouse", "stock_of_all_shops_and_their_suppliers"), "Ada");
+
+        await VerifyRunAsync("tables", new TerminalSize(width, height), "tables", "--lake", ".");
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task Rows_are_shown(int width, int height)
+    {
+        await _lake.AppendAsync(TableId.Silver("orders"), "Ada", "注文 of two cells", "a name that is longer than a narrow terminal is wide, with words that are not broken where it ends", "\e[31mno colour\e[0m", null);
+
+        await VerifyRunAsync("show", new TerminalSize(width, height), "show", "silver/orders", "--lake", ".");
+    }
+
+    [Fact]
+    public async Task A_demo_that_is_there_is_not_replaced_where_nobody_says_so()
+    {
+        var hidden = Directory.CreateDirectory(Path.Combine(_lake.Directory, "lake", ".demo")).FullName;
+        new DemoManifest(Seed: 1, Noon, RowsPerTick: 100, Ticks: 3).Save(hidden);
+        var kept = Path.Combine(_lake.Directory, "lake", "kept");
+        await File.WriteAllTextAsync(kept, "", TestContext.Current.CancellationToken);
+
+        var written = Encoding.UTF8.GetString(await TerminalEmulator.RunAsync(_lake.Directory, TerminalSize.Usual, "pipeline-demo.dll", typed: "n\n", "demo", "--lake", "lake", "--config", Path.Combine(Repository.Root, "hocon", "demo.conf")));
+
+        Assert.Contains("Replace it?", written, StringComparison.Ordinal);
+        Assert.Contains("it is kept", written, StringComparison.Ordinal);
+        Assert.True(File.Exists(kept));
+    }
+
+    [Fact]
+    public async Task Without_colours_the_screen_says_the_same()
+    {
+        var (coloured, plain) = (new Written(TerminalSize.Usual), new Written(TerminalSize.Usual, ("NO_COLOR", "1")));
+
+        new TerminalDisplay(coloured.Context).Show(Demo(seconds: 9, rows: 1_000, "halted: dropped"));
+        new TerminalDisplay(plain.Context).Show(Demo(seconds: 9, rows: 1_000, "halted: dropped"));
+
+        var (with, without) = (await TerminalEmulator.ScreenOfAsync(coloured.Bytes, TerminalSize.Usual), await TerminalEmulator.ScreenOfAsync(plain.Bytes, TerminalSize.Usual));
+        Assert.Contains("bold red", with, StringComparison.Ordinal);
+        Assert.DoesNotContain("columns", without.Split('\n', 2)[1], StringComparison.Ordinal);
+        Assert.StartsWith(without, with, StringComparison.Ordinal);
+    }
+
+    private static Task VerifyAsync(string name, Written terminal) => VerifyAsync(name, terminal.Bytes, terminal.Context.Screen!());
+
+    private async Task VerifyRunAsync(string name, TerminalSize size, params string[] args) => await VerifyAsync(name, await TerminalEmulator.RunAsync(_lake.Directory, size, args), size, _lake.Directory);
+
+    private static async Task VerifyAsync(string name, byte[] bytes, TerminalSize size, string? directory = null)
+    {
+        var pages = Environment.GetEnvironmentVariable("PIPELINE_PICTURES") is { Length: > 0 } folder ? Directory.CreateDirectory(Path.Combine(folder, $"{name}-{size.Width}")).FullName : null;
+        var screen = await TerminalEmulator.ScreenOfAsync(bytes, size, pages);
+        Golden.Verify($"terminal/{name}-{size.Width}x{size.Height}.txt", directory is null ? screen : screen.Replace(directory, "DIRECTORY", StringComparison.Ordinal));
+    }
+
+    /// <summary>As many tables as the demo has, and as long names.</summary>
+    private static DemoProgress Demo(int seconds, long rows, string stateOfOne)
+    {
+        string[] names = ["crm/accounts", "crm/contacts", "app/orders", "app/order_items", "app/payments", "app/products", "app/users", "events/inventory_updates", "events/page_views", "events/system_metrics", "events/user_events"];
+        var sources = names.Select((name, i) =>
+        {
+            var (silver, quarantined, superseded, unread) = (rows / (i + 1), rows / 97, rows / 11, rows / 19);
+            var bronze = silver + quarantined + superseded + unread;
+            var letters = i > 6 ? rows / 131 : 0;
+            return new SourceTableProgress(TableId.Bronze(name.Split('/')[0], name.Split('/')[1]), new RowCount(bronze + letters + (rows / 23), bronze, letters, silver, quarantined, superseded, Deleted: 0, unread),
+                rows / 31.0, i == 0 ? stateOfOne : "running");
+        });
+        var gold = names.Select((name, i) => new GoldTableProgress(TableId.Gold($"{name.Split('/')[1]}_by_day"), i == 10 ? TableGlance.Absent : new TableGlance(i + 3, rows / (i + 40), 0, TimeSpan.FromSeconds(2 + i)), i == 10 ? "starting" : "up to date"));
+        return new DemoProgress(TimeSpan.FromSeconds(seconds), [.. sources], [.. gold], Versions: 1);
+    }
+
+    private static RunningPipeline Running(int tables, int halted)
+    {
+        var fault = new WorkFault("not-authorised", "Source crm", "the role is missing", "Grant it: GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader.");
+        WorkItem Table(int i) => new(TableId.Bronze("crm", $"table_{i:00}"), i < halted ? "halted" : i == halted ? "retrying" : "reading", Noon.AddMinutes(-i), 12_345 + i, 1_000_000 + i, 1_234.5 / (i + 1), i * 1_000, Noon, Noon, i < halted ? fault : null, ["10.0.0.1:2551", "10.0.0.2:2551"],
+            i < halted ? 3_600 : 2.5, 60, IsLate: i < halted, i < halted ? new WaitItem("mend", "Source crm", "the role is missing") : null, Run: null);
+        NodeItem Node(int i) => new($"10.0.0.{i}:2551", "2026.11", ["ingest", "transform"], Noon.AddHours(-i), Noon, "3f2a", IsHeld: false, 12_345_678, []);
+        return new RunningPipeline(Noon, LakeAwaySince: null, [Node(1), Node(2)], [new SourceItem("crm", "postgres", tables, "halted", 3_600, 4_321, fault)], [.. Enumerable.Range(0, tables).Select(Table)]);
+    }
+
+    /// <summary>What is written to a terminal of a size.</summary>
+    private sealed class Written
+    {
+        private readonly StringWriter _written = new();
+
+        public Written(TerminalSize size, params (string Name, string Value)[] environment)
+        {
+            ReadEnvironmentVariable read = name => environment.FirstOrDefault(one => one.Name == name).Value ?? (name == "TERM" ? "xterm-256color" : null);
+            Context = new NodeContext(_written, TextWriter.Null, read, TimeProvider.System, Interruption: null) { IsTerminal = true, Screen = () => size };
+            Invocation = new Invocation(Context, "", LakeLocation: null, OutputFormat.Table, IsVerbose: false) { Answer = new Answer("watch") };
+        }
+
+        public NodeContext Context { get; }
+
+        public Invocation Invocation { get; }
+
+        public TextWriter Data => _written;
+
+        public byte[] Bytes => TerminalEmulator.BytesOf(_written.ToString());
+    }
+}
