@@ -29,7 +29,7 @@ public enum RowStep
     /// <summary>It stands in the table.</summary>
     Silver,
 
-    /// <summary>A row of the same key in a table that is made from it.</summary>
+    /// <summary>A row of the same key in a table that is made from it, through others too.</summary>
     Gold,
 }
 
@@ -96,14 +96,18 @@ public static class ExplainRow
 
     private static async Task<IReadOnlyList<RowStation>> MadeOfAsync(ExplainRowRequest request, SilverContract contract, TransformGraph graph, Reading reading)
     {
-        var stations = new List<RowStation>();
-        foreach (var id in graph.Tables.Where(table => graph.TryGold(table)?.Inputs.Contains(request.Table) == true))
+        var (stations, reached) = (new List<RowStation>(), new HashSet<TableId> { request.Table });
+        // As they are made: what one is made from comes before it.
+        foreach (var id in graph.Tables.Where(table => graph.TryGold(table)?.Inputs.Any(reached.Contains) == true && reached.Add(table)))
         {
             if (await reading.TryOpenAsync(id) is not { } gold || !contract.Key.All(name => Has(gold, name))) continue;
             foreach (var row in await reading.RowsAsync(gold, SameKey(gold, contract.Key, request.Key)))
             {
                 var station = await reading.StationAsync(RowStep.Gold, id, gold, row);
-                stations.Add(gold.Current.Position(request.Table) is { } version ? station with { Detail = new Dictionary<string, string>(station.Detail, StringComparer.Ordinal) { [$"version of {request.Table}"] = version.ToString(CultureInfo.InvariantCulture) } } : station);
+                var detail = new Dictionary<string, string>(station.Detail, StringComparer.Ordinal);
+                foreach (var input in graph.TryGold(id)!.Inputs.Where(reached.Contains))
+                    if (gold.Current.Position(input) is { } version) detail[$"version of {input}"] = version.ToString(CultureInfo.InvariantCulture);
+                stations.Add(station with { Detail = detail });
             }
         }
 

@@ -15,7 +15,7 @@ public sealed class ExplainRowSpec : IDisposable
 {
     private const string Behind = """
         silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" }, note { type = string, from = value, path = "$.note" } }, key = [id], rules = [ { name = small, check = "id < 10", severity = quarantine } ] } }
-        gold.notes { sql = "notes.sql", materialization = full, key = [id] }
+        gold { notes { sql = "notes.sql", materialization = full, key = [id] }, longest { sql = "longest.sql", materialization = full, key = [id] } }
         transform { interval-min = 100ms, poll-interval = 1s }
         """;
 
@@ -30,6 +30,7 @@ public sealed class ExplainRowSpec : IDisposable
     {
         await using var kafka = EmbeddedKafka.Start(brokers: 1, ("clicks", 1));
         await File.WriteAllTextAsync(Path.Combine(_directory, "notes.sql"), "SELECT id, note FROM silver.clicks", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(_directory, "longest.sql"), "SELECT id, length(note) AS letters FROM gold.notes", Cancel);
         var config = await RunningNode.ConfigureAsync(_directory, $$"""
             events { type = kafka, bootstrap = "{{kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
             """, Behind);
@@ -43,8 +44,9 @@ public sealed class ExplainRowSpec : IDisposable
         var explained = await RunAsync("silver/clicks", "1");
         Assert.Equal(ExitCode.Done, explained.ExitCode);
         var rows = OnCall.RowsOf(explained.Data);
-        Assert.Equal(["bronze bronze/events/clicks", "rule silver/clicks", "silver silver/clicks", "gold gold/notes"], rows.Select(row => $"{row["step"]} {row["table"]}"));
+        Assert.Equal(["bronze bronze/events/clicks", "rule silver/clicks", "silver silver/clicks", "gold gold/notes", "gold gold/longest"], rows.Select(row => $"{row["step"]} {row["table"]}"));
         Assert.Equal("2", (string)rows[0]["detail"]!["_position"]!);
+        Assert.Equal((string)rows[3]["version"]!.ToJsonString(), (string)rows[4]["detail"]!["version of gold/notes"]!);
         Assert.Equal(("small", "id < 10", "quarantine"), ((string)rows[1]["detail"]!["name"]!, (string)rows[1]["detail"]!["check"]!, (string)rows[1]["detail"]!["severity"]!));
         foreach (var row in rows.Where(row => (string)row["step"]! != "rule"))
         {

@@ -41,6 +41,7 @@ public sealed class RunsAndLogsSpec : IDisposable
         await node.WaitForTableAsync(Broken, line => line.Report.FailedBefore is not null && line.Report.State is WorkState.Retrying or WorkState.Halted);
 
         await RunsAsync(node);
+        await RowAsync(node);
         await LogsAsync(node);
     }
 
@@ -69,6 +70,27 @@ public sealed class RunsAndLogsSpec : IDisposable
         Assert.Contains("-- latest", people.Data, StringComparison.Ordinal);
     }
 
+    private static async Task RowAsync(RunningNode node)
+    {
+        var byLake = await RunAsync(node, "explain-row", Clicks, "1");
+        var byNode = await RunAsync(node, "ask", $"/v1/tables/silver%2Fclicks/row?key={Uri.EscapeDataString("""["1"]""")}");
+        Assert.Equal(byLake.Rows.Select(row => ((string)row!["step"]!, (string)row["table"]!)), byNode.Document["answer"]!["items"]!.AsArray().Select(item => ((string)item!["step"]!, (string)item["table"]!)));
+        Assert.Equal(["bronze", "silver"], byLake.Rows.Select(row => (string)row!["step"]!));
+        foreach (var key in (string[])["", "?key=1", "?key=[]", "?key=[null]", "?key={}"])
+            Assert.Equal(ExitCode.Failed, (await RunAsync(node, "ask", $"/v1/tables/silver%2Fclicks/row{key}")).ExitCode);
+
+        // What is drained has nothing open when it is said, and goes on when it is told to.
+        var drained = await RunAsync(node, "drain", "events", "--reason", "a test");
+        Assert.True(drained.ExitCode == ExitCode.Done, drained.Data + drained.Messages);
+        Assert.Empty(drained.Document["open"]!.AsArray());
+        var now = (await node.Control.StatusAsync(Cancel))!;
+        Assert.Equal(WorkState.Paused, now.Tables.Single(line => line.Table.ToString() == "bronze/events/clicks").Report.State);
+        Assert.Equal(ExitCode.Done, (await RunAsync(node, "resume", "events", "--reason", "a test")).ExitCode);
+        // Who does not wait long is told what is still open.
+        var early = await RunAsync(node, "drain", "127.0.0.1:1", "--wait", "1ms", "--reason", "a test");
+        Assert.Equal(ExitCode.Failed, early.ExitCode);
+    }
+
     private static async Task LogsAsync(RunningNode node)
     {
         Assert.Equal([(node.Address, null, "warning", "warning")], (await RunAsync(node, "log-level")).Rows.Select(row => ((string)row!["node"]!, (string?)row["logger"], (string)row["level"]!, (string)row["configured"]!)));
@@ -82,7 +104,7 @@ public sealed class RunsAndLogsSpec : IDisposable
         var told = (await RunAsync(node, "log-level")).Rows[1]!;
         Assert.Equal(("Pipeline.Node", "debug", "warning"), ((string)told["logger"]!, (string)told["level"]!, (string)told["configured"]!));
         Assert.NotNull(told["until"]);
-        var order = Assert.Single((await node.Control.StateAsync(Cancel)).Orders);
+        var order = Assert.Single((await node.Control.StateAsync(Cancel)).Orders, given => given.Kind == OrderKind.LogLevel);
         Assert.Equal((OrderKind.LogLevel, "debug Pipeline.Node 3600000ms", "a test", OrderOutcome.Done), (order.Kind, order.Value, order.Why, order.Outcome));
 
         Assert.Equal("debug", (string)(await RunAsync(node, "log-level", "Pipeline.Node", "configured", "--reason", "a test")).Rows[0]!["was"]!);

@@ -34,6 +34,21 @@ internal sealed record ApiCall(HttpContext Http, ApiEndpoint Endpoint, ApiServic
         : long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= parameter.Min && number <= parameter.Max ? number
         : throw Wrong(parameter.Name, $"'{text}' is no number between {parameter.Min} and {parameter.Max}", "Write one.");
 
+    /// <exception cref="PipelineException">It does not say, or in no way that can be read.</exception>
+    public IReadOnlyList<string> Texts(ApiParameter parameter)
+    {
+        try
+        {
+            if (Text(parameter) is { } text && JsonSerializer.Deserialize<string?[]>(text) is { Length: > 0 } texts && !texts.Contains(null)) return texts!;
+        }
+        catch (JsonException e)
+        {
+            throw Wrong(parameter.Name, $"it is no list of texts: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}", "Write a JSON array: [\"1\"].");
+        }
+
+        throw Wrong(parameter.Name, "it names no text", "Write a JSON array: [\"1\"].");
+    }
+
     public DateTimeOffset? Time(ApiParameter parameter) => Text(parameter) is not { } text ? null
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : throw Wrong(parameter.Name, $"'{text}' is no time", "Write one as 2026-03-01T06:00:00Z.");
 

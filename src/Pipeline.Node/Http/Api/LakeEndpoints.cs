@@ -14,6 +14,7 @@ internal static class LakeEndpoints
 {
     private static readonly ApiParameter InPath = new("table", "string", "bronze/SOURCE/TABLE, silver/TABLE or gold/TABLE, with %2F for /.") { IsInPath = true };
     private static readonly ApiParameter Run = new("run", "integer", "The number of a run, as 12 of silver/users#12.") { IsInPath = true, Min = 1, Max = long.MaxValue };
+    private static readonly ApiParameter Key = new("key", "string", "A value of each column of the table's key, in their order, as a JSON array of texts: [\"1\"].");
     private static readonly ApiParameter OfTable = new("table", "string", "Only those of this table.");
     private static readonly ApiParameter Source = new("source", "string", "Only those of this source.");
     private static readonly ApiParameter Days = new("days", "integer", "Of so many days, today among them.") { Min = 1, Max = 3_660, Default = 7 };
@@ -26,6 +27,7 @@ internal static class LakeEndpoints
         ApiEndpoint.Get("/v1/tables/{table}/history", ApiAccess.Viewer, "A table's commits, newest first.", HistoryAsync, InPath, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/tables/{table}/why", ApiAccess.Viewer, "What keeps a table, or what it is made from: since when, what is waited for, and what helps.", WhyAsync, InPath),
         ApiEndpoint.Get("/v1/tables/{table}/runs/{run}", ApiAccess.Viewer, "One run of a Silver or Gold table: what it reads, writes and computes, when, how often it was tried, why it failed, and where its log is.", RunAsync, InPath, Run),
+        ApiEndpoint.Get("/v1/tables/{table}/row", ApiAccess.Viewer, "From where a row of a Silver table comes, what it was judged by, and what is made of it in Gold; no value of a source's column.", RowAsync, InPath, Key),
         ApiEndpoint.Get("/v1/kpi", ApiAccess.Viewer, "How fresh, right, reliable and efficient each table was on each day.", KpiAsync, Days, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/quarantine", ApiAccess.Viewer, "Rows that break a rule, counted by table and rule.", QuarantineAsync, OfTable, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/dlq", ApiAccess.Viewer, "Dead letters, counted by table, code and epoch.", DeadLettersAsync, Source, OfTable, Pages.Limit, Pages.Cursor),
@@ -64,6 +66,12 @@ internal static class LakeEndpoints
 
     private static async Task<RunDocument> RunAsync(ApiCall call) =>
         RunDocument.Of(await ShowRun.RunAsync(new ShowRunRequest(call.Table(InPath)!, call.Number(Run)), call.Node.Options.Transform, call.Node.Lake, await call.Node.Control.StatusAsync(call.Ended), call.Ended));
+
+    private static async Task<RowDocument> RowAsync(ApiCall call)
+    {
+        var explained = await ExplainRow.RunAsync(new ExplainRowRequest(call.Table(InPath)!, call.Texts(Key)), call.Node.Options.Graph, call.Node.Lake, call.Ended);
+        return new RowDocument(ApiJson.SchemaVersion, [.. explained.Stations.Select(RowStationItem.Of)]);
+    }
 
     private static long? Before(ApiCall call) => Pages.After(call) is not { } after ? null
         : long.TryParse(after, CultureInfo.InvariantCulture, out var version) ? version : throw Pages.NotGivenOut(inner: null);

@@ -40,15 +40,16 @@ internal sealed record SourceItem(string Source, string? Kind, int Tables, strin
 /// <param name="SlaSeconds">How old it may be.</param>
 /// <param name="IsLate">It is older.</param>
 /// <param name="Wait">What it waits for; null: it goes on.</param>
+/// <param name="Runner">The node that executes a run of it, or has it executed; null: none goes on.</param>
 /// <param name="Run">The run of it that goes on, or has failed and is tried again, as <c>silver/users#12</c>; null: none does.</param>
 internal sealed record WorkItem(TableId Table, string State, DateTimeOffset Since, long? Version, long? Rows, [property: Passing] double? RowsPerSecond, long Pending, DateTimeOffset? LastAt, DateTimeOffset? ReflectsUntil, WorkFault? Fault, IReadOnlyList<string> Nodes,
-    [property: Passing] double? LagSeconds, double SlaSeconds, bool IsLate, WaitItem? Wait, string? Run)
+    [property: Passing] double? LagSeconds, double SlaSeconds, bool IsLate, WaitItem? Wait, string? Run, string? Runner)
 {
     public static WorkItem Of(RunningTable table)
     {
         var report = table.Line.Report;
         return new WorkItem(report.Table, ApiCodes.Of(report.State), report.Since, report.Version, report.Rows, report.RowsPerSecond, report.Pending, report.LastAt, report.ReflectsUntil, WorkFault.Of(report.Fault),
-            [.. table.Line.Nodes.Keys.Order(StringComparer.Ordinal)], table.Lag?.TotalSeconds, table.Sla.TotalSeconds, table.IsLate, table.Wait is { } wait ? new WaitItem(ApiCodes.Of(wait.Cause), wait.Thing, wait.Why) : null, RunOf(report));
+            [.. table.Line.Nodes.Keys.Order(StringComparer.Ordinal)], table.Lag?.TotalSeconds, table.Sla.TotalSeconds, table.IsLate, table.Wait is { } wait ? new WaitItem(ApiCodes.Of(wait.Cause), wait.Thing, wait.Why) : null, RunOf(report), report.Runner);
     }
 
     private static string? RunOf(TableReport report) => report.Running?.Id ?? (report is { FailedBefore: not null, Run: { } last } ? new ShowRunRequest(report.Table, last + 1).ToString() : null);
