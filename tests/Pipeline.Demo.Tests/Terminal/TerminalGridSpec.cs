@@ -141,7 +141,7 @@ public sealed class TerminalGridSpec : IDisposable
     {
         var fault = new WorkFault("not-authorised", "Source crm", "the role is missing", "Grant it: GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader.");
         WorkItem Table(int i) => new(TableId.Bronze("crm", $"table_{i:00}"), i < halted ? "halted" : i == halted ? "retrying" : "reading", Noon.AddMinutes(-i), 12_345 + i, 1_000_000 + i, 1_234.5 / (i + 1), i * 1_000, Noon, Noon, i < halted ? fault : null, ["10.0.0.1:2551", "10.0.0.2:2551"],
-            i < halted ? 3_600 : 2.5, 60, IsLate: i < halted, i < halted ? new WaitItem("mend", "Source crm", "the role is missing") : null, Run: null);
+            i < halted ? 3_600 : 2.5, 60, IsLate: i < halted, i < halted ? new WaitItem("mend", "Source crm", "the role is missing") : null, Run: null, Runner: null);
         NodeItem Node(int i) => new($"10.0.0.{i}:2551", "2026.11", ["ingest", "transform"], Noon.AddHours(-i), Noon, "3f2a", IsHeld: false, 12_345_678, []);
         return new RunningPipeline(Noon, LakeAwaySince: null, [Node(1), Node(2)], [new SourceItem("crm", "postgres", tables, "halted", 3_600, 4_321, fault)], [.. Enumerable.Range(0, tables).Select(Table)]);
     }
