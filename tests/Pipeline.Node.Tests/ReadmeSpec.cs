@@ -81,6 +81,11 @@ public sealed partial class ReadmeSpec
         foreach (var block in BlocksOf(document, "hocon")) HoconReader.Read(document, _ => block, _ => null);
     }
 
+    /// <summary>Listings have none: a table that is shown with them is not what is printed.</summary>
+    [Theory, MemberData(nameof(Documents))]
+    public void No_table_is_shown_with_rules(string document) =>
+        Assert.DoesNotContain(File.ReadLines(Path.Combine(Repository.Root, document)), line => line.Trim() is { Length: > 0 } rule && rule.All(letter => letter is '─' or ' '));
+
     [Theory, MemberData(nameof(Documents))]
     public void Every_link_leads_to_a_file(string document)
     {

@@ -22,15 +22,15 @@ internal static class DemoScreen
         var bad = progress.NotWell.ToList();
         foreach (var (table, state) in bad.Take(ToldMax))
             top.AddRange(Prose.Fold(TextCells.OnOneLine($"{table}: {state.Split('\n')[0]}"), size.Width).Take(LinesOfOne).Select(line => ink.Paint(line, Tone.Bad)));
-        if (bad.Count > ToldMax) top.Add(ink.Paint($"and {bad.Count - ToldMax} more are not well", Tone.Bad));
+        if (bad.Count > ToldMax) top.Add(ink.Paint($"and {bad.Count - ToldMax} more {(bad.Count - ToldMax == 1 ? "is" : "are")} not well", Tone.Bad));
 
         var room = size.Height - 1 - top.Count;
-        var sources = Fit(progress.Sources.Count, room, shown => SourcesOf(progress, shown, size.Width), "source tables", size.Width, ink).ToList();
-        return [.. top, .. sources, .. Fit(progress.Gold.Count, room - sources.Count, shown => GoldOf(progress, shown), "Gold tables", size.Width, ink)];
+        var sources = Fit(progress.Sources.Count, room, shown => SourcesOf(progress, shown, size.Width), "source table", size.Width, ink).ToList();
+        return [.. top, .. sources, .. Fit(progress.Gold.Count, room - sources.Count, shown => GoldOf(progress, shown), "Gold table", size.Width, ink)];
     }
 
-    private static IEnumerable<string> Fit(int count, int lines, Func<int, Listing> of, string things, int width, Ink ink) =>
-        new RunningScreen.Section(count, of, shown => $"and {count - shown} {(shown > 0 ? "more " : "")}{things}", ink).Lines(width, lines);
+    private static IEnumerable<string> Fit(int count, int lines, Func<int, Listing> of, string thing, int width, Ink ink) =>
+        new RunningScreen.Section(count, of, shown => $"and {Prose.Count(count - shown, shown > 0 ? $"more {thing}" : thing)}", ink).Lines(width, lines);
 
     /// <summary>In full where there is room for all the places of a row.</summary>
     private static Listing SourcesOf(DemoProgress progress, int shown, int width)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Pipeline.Node.Cli;
 
-/// <summary>Messages at a terminal: lines that are too long are folded between words.</summary>
+/// <summary>Messages at a terminal: lines that are too long are folded between words, but for those that programs read.</summary>
 internal sealed class FoldingWriter(TextWriter inner, Func<TerminalSize> screen) : TextWriter
 {
     private const char Escape = '\e';
@@ -40,7 +40,9 @@ internal sealed class FoldingWriter(TextWriter inner, Func<TerminalSize> screen)
     {
         var line = _line.ToString().TrimEnd('\r');
         _line.Clear();
-        // What moves the cursor knows where it stands.
-        foreach (var part in line.Contains(Escape, StringComparison.Ordinal) ? [line] : Prose.Fold(line, screen().Width)) inner.WriteLine(part);
+        foreach (var part in IsWhole(line) ? [line] : Prose.Fold(line, screen().Width)) inner.WriteLine(part);
     }
+
+    /// <summary>What moves the cursor knows where it stands, and a line of JSON is one to whoever copies it.</summary>
+    private static bool IsWhole(string line) => line.Contains(Escape, StringComparison.Ordinal) || line.StartsWith('{');
 }

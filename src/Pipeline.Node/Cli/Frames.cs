@@ -11,7 +11,7 @@ internal sealed class Frames(NodeContext context)
     /// <summary>Whether they can be drawn: somebody watches, and the cursor can be moved.</summary>
     public static bool AreFor(NodeContext context) => context is { IsTerminal: true, Screen: not null } && context.Environment("TERM") is not (null or "" or "dumb");
 
-    /// <param name="frameOf">Lines no wider than the terminal; those that are below its end are not shown.</param>
+    /// <param name="frameOf">Its lines: of those that are wider than the terminal the beginning is shown, of those that are below its end nothing.</param>
     public void Show(Func<TerminalSize, IEnumerable<string>> frameOf)
     {
         var size = context.Screen!();
@@ -19,10 +19,10 @@ internal sealed class Frames(NodeContext context)
         // In another size the lines before stand elsewhere than they were drawn.
         if (_lines > 0) text.Append(size == _size ? $"\e[{_lines}A" : "\e[H");
         (_lines, _size) = (0, size);
-        // The cursor stands below the last line.
+        // The cursor stands below the last line: a line that went on in the next would be one more than is counted.
         foreach (var line in frameOf(size).Take(size.Height - 1))
         {
-            text.Append("\e[2K").Append(line).Append('\n');
+            text.Append("\e[2K").Append(TextCells.Clip(line, size.Width)).Append('\n');
             _lines++;
         }
 

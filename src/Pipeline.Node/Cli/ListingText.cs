@@ -58,8 +58,7 @@ internal sealed class ListingText(Ink ink, IReadOnlyList<ListingColumn> columns,
     {
         int[] widths = [.. shown.Select(i => rows.Select(row => TextCells.Count(row[i].Text)).Append(TextCells.Count(columns[i].Title)).Max())];
         var over = widths.Sum() + (Between.Length * (shown.Length - 1)) - (width ?? int.MaxValue);
-        // What has a blank is no name: of a sentence the middle matters.
-        var names = Enumerable.Range(0, shown.Length).Where(k => !columns[shown[k]].IsWhole && rows.All(row => !row[shown[k]].Text.Contains(' ', StringComparison.Ordinal))).ToList();
+        var names = Enumerable.Range(0, shown.Length).Where(k => !columns[shown[k]].IsWhole && rows.All(row => IsName(row[shown[k]].Text))).ToList();
         for (; over > 0; over--)
         {
             var widest = names.Where(k => widths[k] > Math.Max(NameMin, columns[shown[k]].Title.Length)).OrderByDescending(k => widths[k]).Select(k => (int?)k).FirstOrDefault();
@@ -72,11 +71,16 @@ internal sealed class ListingText(Ink ink, IReadOnlyList<ListingColumn> columns,
     }
 
     /// <summary>Where names of a column are cut so that none is taken for another; null: they cannot be.</summary>
-    private int? CutOf(int column, int cells) => TextCells.Cut(rows.Select(row => row[column].Text).ToHashSet(StringComparer.Ordinal), cells);
+    private int? CutOf(int column, int cells) => TextCells.Cut(rows.Select(row => row[column].Text).Where(IsName).ToHashSet(StringComparer.Ordinal), cells);
+
+    /// <summary>What has a blank is no name: of a sentence the middle matters.</summary>
+    private static bool IsName(string text) => !text.Contains(' ', StringComparison.Ordinal);
 
     private IEnumerable<string> Records(int width)
     {
         var label = columns.Max(column => TextCells.Count(column.Title));
+        var room = width - label - Between.Length;
+        Lazy<int?>[] cuts = [.. columns.Select((_, i) => new Lazy<int?>(() => CutOf(i, room)))];
         foreach (var (row, number) in rows.Select((row, number) => (row, number)))
         {
             if (number > 0) yield return "";
@@ -84,10 +88,8 @@ internal sealed class ListingText(Ink ink, IReadOnlyList<ListingColumn> columns,
             {
                 if (row[i].Text.Length == 0) continue;
                 var title = columns[i].Title;
-                var room = width - label - Between.Length;
-                var cut = CutOf(i, room);
                 // What must stay whole gets a line of its own where it does not fit beside its title.
-                if (TextCells.Count(row[i].Text) > room && (columns[i].IsWhole || cut is null) && !row[i].Text.Contains(' ', StringComparison.Ordinal))
+                if (TextCells.Count(row[i].Text) > room && IsName(row[i].Text) && (columns[i].IsWhole || cuts[i].Value is null))
                 {
                     yield return ink.Paint(title, Tone.Strong);
                     yield return Between + ink.Paint(row[i].Text, row[i].Tone);
@@ -98,7 +100,7 @@ internal sealed class ListingText(Ink ink, IReadOnlyList<ListingColumn> columns,
                 foreach (var line in Prose.Fold(row[i].Text, room, hanging: 0))
                 {
                     // A command is pasted as it stands.
-                    yield return head + Between + ink.Paint(line.Contains(' ', StringComparison.Ordinal) ? line : TextCells.Shorten(line, room, cut), row[i].Tone);
+                    yield return head + Between + ink.Paint(IsName(line) && TextCells.Count(line) > room ? TextCells.Shorten(line, room, cuts[i].Value) : line, row[i].Tone);
                     head = new string(' ', label);
                 }
             }

@@ -1,19 +1,16 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Spectre.Console.Rendering;
 
 namespace Pipeline.Node.Cli;
 
 /// <summary>Text as a terminal shows it: in cells, of which some characters take two and some none.</summary>
-internal static class TextCells
+internal static partial class TextCells
 {
     private const string Gap = "…";
 
     public static int Count(string text) => Ascii.IsValid(text) ? text.Length : new Segment(text).CellCount();
-
-    public static string PadLeft(string text, int cells) => new string(' ', Math.Max(0, cells - Count(text))) + text;
-
-    public static string PadRight(string text, int cells) => text + new string(' ', Math.Max(0, cells - Count(text)));
 
     /// <summary>A name of at most so many cells: its ends tell it from others.</summary>
     /// <param name="head">Cells of its beginning; null: it is cut in the middle.</param>
@@ -30,7 +27,28 @@ internal static class TextCells
     {
         if (names.All(name => Count(name) <= cells)) return MiddleOf(cells);
         return Enumerable.Range(1, Math.Max(0, cells - 2)).OrderBy(head => Math.Abs(head - MiddleOf(cells)))
-            .Where(head => names.Select(name => Shorten(name, cells, head)).Distinct(StringComparer.Ordinal).Count() == names.Count).Select(head => (int?)head).FirstOrDefault();
+            .Where(head => AreDistinct(names.Select(name => Shorten(name, cells, head)))).Select(head => (int?)head).FirstOrDefault();
+    }
+
+    /// <summary>A line of at most so many cells: its beginning, and all that changes its colours.</summary>
+    public static string Clip(string line, int cells)
+    {
+        if (Count(Colours().Replace(line, "")) <= cells) return line;
+        var clipped = new StringBuilder();
+        var (left, isFull) = (cells - Count(Gap), false);
+        foreach (Match piece in ColoursAndTexts().Matches(line))
+        {
+            if (Colours().IsMatch(piece.Value)) clipped.Append(piece.ValueSpan);
+            else if (!isFull)
+            {
+                var taken = string.Concat(Taken(piece.Value.EnumerateRunes().Select(rune => rune.ToString()), left));
+                left -= Count(taken);
+                isFull = taken.Length < piece.Length;
+                clipped.Append(taken).Append(isFull ? Gap : "");
+            }
+        }
+
+        return clipped.ToString();
     }
 
     /// <summary>On one line, and nothing in it that a terminal obeys: what a table holds may come from anybody.</summary>
@@ -57,6 +75,13 @@ internal static class TextCells
         _ => false,
     };
 
+    /// <summary>Ends at the first that is there twice.</summary>
+    private static bool AreDistinct(IEnumerable<string> texts)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        return texts.All(seen.Add);
+    }
+
     private static int MiddleOf(int cells) => (cells - 1) / 2;
 
     private static IEnumerable<string> Taken(IEnumerable<string> runes, int cells)
@@ -68,4 +93,10 @@ internal static class TextCells
             yield return rune;
         }
     }
+
+    [GeneratedRegex(@"\e\[[0-9;]*m")]
+    private static partial Regex Colours();
+
+    [GeneratedRegex(@"\e\[[0-9;]*m|[^\e]+|\e")]
+    private static partial Regex ColoursAndTexts();
 }

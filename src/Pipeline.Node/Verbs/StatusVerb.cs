@@ -64,7 +64,7 @@ internal sealed class StatusVerb : Verb
         if (status.Tables.Count - shown.Count is > 0 and var more)
             screen.Say($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");
 
-        screen.Say($"  {status.Tables.Count} tables: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
+        screen.Say($"  {Prose.Count(status.Tables.Count, "table")}: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
             + (status.ToldAt is { } at ? $"A node last said so {Listing.Format(now > at ? now - at : TimeSpan.Zero)} ago." : "No node has said how fresh they are: ages are since the last commit."));
         foreach (var (source, letters) in status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal))
             screen.Say($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");

@@ -62,6 +62,35 @@ public sealed class TerminalGridSpec : IDisposable
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    public async Task What_is_wider_than_the_terminal_leaves_nothing_behind(int width, int height)
+    {
+        var (size, url) = (new TerminalSize(width, height), $"https://wiki.example/{new string('x', 400)}");
+        var (after, fresh) = (new Written(size), new Written(size));
+        var frames = new Frames(after.Context);
+
+        frames.Show(_ => ["first", Ink.Of(after.Context).Paint($"注文 {url}", Tone.Bad), "last"]);
+        RunningText.Draw(after.Invocation, Running(tables: 3, halted: 2, $"Read {url}\nand what it says further."), frames);
+        RunningText.Draw(after.Invocation, Running(tables: 3, halted: 0), frames);
+        RunningText.Draw(fresh.Invocation, Running(tables: 3, halted: 0), new Frames(fresh.Context));
+
+        Assert.Equal(await TerminalEmulator.ScreenOfAsync(fresh.Bytes, size), await TerminalEmulator.ScreenOfAsync(after.Bytes, size));
+    }
+
+    [Theory]
+    [InlineData(0, "0 are")]
+    [InlineData(1, "1 is")]
+    [InlineData(2, "2 are")]
+    public void The_summary_says_how_many_are_late_in_words_of_their_number(int late, string words)
+    {
+        var terminal = new Written(TerminalSize.Usual);
+
+        RunningText.Draw(terminal.Invocation, Running(tables: 3, halted: late), new Frames(terminal.Context));
+
+        Assert.Contains($" {words} later than is promised.", terminal.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
     public async Task Tables_are_listed(int width, int height)
     {
         // Behind every clock, so that all are of now.
@@ -137,9 +166,9 @@ public sealed class TerminalGridSpec : IDisposable
         return new DemoProgress(TimeSpan.FromSeconds(seconds), [.. sources], [.. gold], Versions: 1);
     }
 
-    private static RunningPipeline Running(int tables, int halted)
+    private static RunningPipeline Running(int tables, int halted, string nextStep = "Grant it: GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader.")
     {
-        var fault = new WorkFault("not-authorised", "Source crm", "the role is missing", "Grant it: GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader.");
+        var fault = new WorkFault("not-authorised", "Source crm", "the role is missing", nextStep);
         WorkItem Table(int i) => new(TableId.Bronze("crm", $"table_{i:00}"), i < halted ? "halted" : i == halted ? "retrying" : "reading", Noon.AddMinutes(-i), 12_345 + i, 1_000_000 + i, 1_234.5 / (i + 1), i * 1_000, Noon, Noon, i < halted ? fault : null, ["10.0.0.1:2551", "10.0.0.2:2551"],
             i < halted ? 3_600 : 2.5, 60, IsLate: i < halted, i < halted ? new WaitItem("mend", "Source crm", "the role is missing") : null, Run: null, Runner: null);
         NodeItem Node(int i) => new($"10.0.0.{i}:2551", "2026.11", ["ingest", "transform"], Noon.AddHours(-i), Noon, "3f2a", IsHeld: false, 12_345_678, []);
@@ -164,6 +193,8 @@ public sealed class TerminalGridSpec : IDisposable
 
         public TextWriter Data => _written;
 
-        public byte[] Bytes => TerminalEmulator.BytesOf(_written.ToString());
+        public string Text => _written.ToString();
+
+        public byte[] Bytes => TerminalEmulator.BytesOf(Text);
     }
 }

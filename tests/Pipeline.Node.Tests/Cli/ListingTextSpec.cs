@@ -1,7 +1,12 @@
+using System.Collections;
 using System.Data.SqlTypes;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Composition;
+using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -113,6 +118,21 @@ public sealed partial class ListingTextSpec
     }
 
     [Fact]
+    public void Of_twenty_thousand_records_each_is_read_a_few_times()
+    {
+        const int rows = 20_000;
+        ListingColumn[] columns = [.. ((string[])["table", "path", "cause"]).Select(title => new ListingColumn(title, IsNumber: false, IsWhole: false, IsExtra: false))];
+        var left = 20L * rows * columns.Length;
+        ListingCell Read(ListingCell cell) => left-- > 0 ? cell : throw new InvalidOperationException("Cells are read again for each row.");
+        string[][] texts = [.. Enumerable.Range(0, rows).Select(i => (string[])[$"silver/{i:00000}_whose_beginning_tells_it_from_all_others", $"{new string('a', 40)}{i:00000}{new string('b', 40)}", "it was refused by its server, which says that nobody may read it"])];
+
+        var lines = new ListingText(Ink.None, columns, [.. texts.Select(row => new ReadRow([.. row.Select(text => new ListingCell(text, Tone.Plain))], Read))]).Lines(40).ToList();
+
+        Assert.Equal(rows, lines.Where(line => line.StartsWith("table ", StringComparison.Ordinal)).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(texts.Select(row => $"  {row[1]}"), lines.Where(line => line.StartsWith("  a", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Names_that_would_be_shortened_to_the_same_are_told_apart()
     {
         var listing = new Listing("table", "state");
@@ -171,6 +191,27 @@ public sealed partial class ListingTextSpec
         Assert.Equal("one two three four\n  five six\nWho? ", terminal.ToString());
     }
 
+    [Fact]
+    public void A_line_of_the_log_that_programs_read_is_one_at_a_terminal_too()
+    {
+        using var terminal = new StringWriter { NewLine = "\n" };
+        using var messages = new FoldingWriter(terminal, () => new TerminalSize(20, 10));
+        using (var logs = NodeLogs.Create(messages, LogLevel.Information, LogFormat.Json))
+            logs.CreateLogger("x").LogWarning("Table {Table} has {Rows} rows, and more is said of it than a line of this terminal takes", "orders", 7);
+
+        var line = Assert.Single(terminal.ToString().TrimEnd('\n').Split('\n'));
+        Assert.Equal("orders", JsonDocument.Parse(line).RootElement.GetProperty("properties").GetProperty("Table").GetString());
+    }
+
+    [Theory]
+    [InlineData("abcdefgh", 8, "abcdefgh")]
+    [InlineData("abcdefghi", 8, "abcdefg…")]
+    [InlineData("注文表注文表", 8, "注文表…")]
+    [InlineData("\e[1;31mabcdefgh\e[0m", 8, "\e[1;31mabcdefgh\e[0m")]
+    [InlineData("ab\e[1;31mcdefghij\e[0mkl", 8, "ab\e[1;31mcdefg…\e[0m")]
+    [InlineData("abcdefg\e[32mhij\e[0m", 8, "abcdefg\e[32m…\e[0m")]
+    public void A_clipped_line_keeps_its_beginning_and_ends_its_colours(string line, int cells, string clipped) => Assert.Equal(clipped, TextCells.Clip(line, cells));
+
     private static void ExpectTable(Scene scene, List<string> lines, string told)
     {
         foreach (var (row, line) in scene.Rows.Zip(lines.Skip(1)))
@@ -204,6 +245,18 @@ public sealed partial class ListingTextSpec
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Blanks();
+
+    /// <summary>Cells of which each look at one is known.</summary>
+    private sealed class ReadRow(ListingCell[] cells, Func<ListingCell, ListingCell> read) : IReadOnlyList<ListingCell>
+    {
+        public int Count => cells.Length;
+
+        public ListingCell this[int index] => read(cells[index]);
+
+        public IEnumerator<ListingCell> GetEnumerator() => cells.Select(read).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
 
     /// <summary>A cell as it is to be read.</summary>
     private sealed record Drawn(string Text, bool IsName);
