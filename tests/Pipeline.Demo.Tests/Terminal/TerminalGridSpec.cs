@@ -110,6 +110,22 @@ public sealed class TerminalGridSpec : IDisposable
         await VerifyRunAsync("show", new TerminalSize(width, height), "show", "silver/orders", "--lake", ".");
     }
 
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task Errors_of_a_configuration_are_folded_between_words(int width, int height)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_lake.Directory, "pipeline.conf"), """
+            pipeline {
+              cluster.roles = [ingest, transfrom]
+              ingest.profile = low-latncy
+              sources { events { type = kafak, bootstrap = "127.0.0.1:9092", tables { clicks { topic = clicks, format = json } } } }
+              silver { clicks { from = bronze/events/clicks, key = [id], columns { id { type = lnog, required = true, from = value, path = "$.id" } } } }
+            }
+            """, TestContext.Current.CancellationToken);
+
+        await VerifyRunAsync("check", new TerminalSize(width, height), "check", "--config", "pipeline.conf");
+    }
+
     [Fact]
     public async Task A_demo_that_is_there_is_not_replaced_where_nobody_says_so()
     {
