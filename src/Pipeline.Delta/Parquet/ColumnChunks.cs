@@ -45,7 +45,7 @@ internal static class ColumnChunks
             var (column, size, data, dictionary) = ("", 0L, 0L, 0L);
             thrift.Struct(field =>
             {
-                if (field == 3) return thrift.Texts(path => column = path[0]);
+                if (field == 3) return thrift.Texts(path => column = path.Count > 0 ? path[0] : throw new InvalidDataException("A chunk is of no column."));
                 if (field == 7) size = thrift.PeekNumber();
                 if (field == 9) data = thrift.PeekNumber();
                 if (field == 11) dictionary = thrift.PeekNumber();

@@ -143,7 +143,9 @@ internal sealed class ThriftCopy(byte[] source)
     private (Kind Element, int Count) ListHeader()
     {
         var header = Next();
-        return ((Kind)(header & 0x0F), header >> 4 is var count and < 15 ? count : (int)Varint());
+        var count = header >> 4 is var few and < 15 ? few : (int)Varint();
+        // Each element is a byte at least.
+        return count >= 0 && count <= source.Length - _at ? ((Kind)(header & 0x0F), count) : throw new InvalidDataException($"It ends at byte {source.Length}.");
     }
 
     private ulong Varint()
