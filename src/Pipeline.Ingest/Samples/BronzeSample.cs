@@ -24,7 +24,7 @@ public sealed record BronzeSample(int Rows, IReadOnlyList<SampledLetter> Letters
     /// <exception cref="PipelineException">The source cannot be read.</exception>
     public static async Task<BronzeSample> OfSourceAsync(ISource source, TableId table, Lake lake, int recordsMax, TimeProvider time, CancellationToken cancellationToken)
     {
-        await using var taken = await SampledTable.OpenAsync(lake, table, await source.DescribeAsync(table.Name, cancellationToken), recordsMax, time, cancellationToken);
+        await using var taken = await SampledTable.OpenAsync(lake, table, await source.DescribeAsync(table.Name, cancellationToken), time, cancellationToken);
         var letters = new List<SampledLetter>();
         var splits = await source.ListSplitsAsync(table.Name, cancellationToken);
         var end = new ReadingEnd(source.LastLook, splits.Select(split => new SplitStart(split, From: null, ImmutableDictionary<TableId, long?>.Empty)), time);
@@ -68,22 +68,33 @@ public sealed record BronzeSample(int Rows, IReadOnlyList<SampledLetter> Letters
     {
         var snapshot = from.Current;
         List<Field> columns = [.. snapshot.Schema.FieldsList.Where(field => field.Name is not (BronzeColumns.IngestedAt or BronzeColumns.IngestDate))];
-        await using var taken = await SampledTable.OpenAsync(lake, id, new Schema(columns, null), rowsMax, time, cancellationToken);
+        await using var taken = await SampledTable.OpenAsync(lake, id, new Schema(columns, null), time, cancellationToken);
         var options = new ReadOptions([.. columns.Select(column => column.Name)]);
         await foreach (var rows in TableReader.ReadAsync(from, snapshot, snapshot.Files.OrderByDescending(file => file.ModifiedAt), options, cancellationToken))
         {
-            using (rows) taken.Take(rows);
+            using (rows) taken.Take(rows, Math.Min(rows.Length, rowsMax - taken.Rows));
             if (taken.Rows == rowsMax) break;
         }
 
         return new BronzeSample(taken.Rows, [], taken.Rows < rowsMax, await taken.CompleteAsync(cancellationToken));
     }
 
+    /// <summary>Takes what is still wanted in the order in which the source has it.</summary>
     private static void Take(Chunk chunk, SampledTable taken, List<SampledLetter> letters, int recordsMax)
     {
-        if (chunk.Rows is { Length: > 0 } rows) taken.Take(rows);
-        if (chunk.DeadLetters is not { Length: > 0 } dead) return;
-        var (positions, codes, reasons) = ((Int64Array)dead.Column(BronzeColumns.Position), (StringArray)dead.Column(DeadLetterColumns.Code), (StringArray)dead.Column(DeadLetterColumns.Reason));
-        for (var i = 0; i < dead.Length && taken.Rows + letters.Count < recordsMax; i++) letters.Add(new SampledLetter(positions.GetValue(i)!.Value, codes.GetString(i), reasons.GetString(i)));
+        var (rows, dead) = (PositionsOf(chunk.Rows), PositionsOf(chunk.DeadLetters));
+        var (row, letter) = (0, 0);
+        for (var room = recordsMax - taken.Rows - letters.Count; room > 0 && row + letter < rows.Count + dead.Count; room--)
+        {
+            if (letter == dead.Count || (row < rows.Count && rows[row] <= dead[letter])) row++;
+            else letter++;
+        }
+
+        if (row > 0) taken.Take(chunk.Rows!, row);
+        if (letter == 0) return;
+        var (codes, reasons) = ((StringArray)chunk.DeadLetters!.Column(DeadLetterColumns.Code), (StringArray)chunk.DeadLetters.Column(DeadLetterColumns.Reason));
+        for (var i = 0; i < letter; i++) letters.Add(new SampledLetter(dead[i]!.Value, codes.GetString(i), reasons.GetString(i)));
     }
+
+    private static IReadOnlyList<long?> PositionsOf(RecordBatch? records) => records is { Length: > 0 } ? (Int64Array)records.Column(BronzeColumns.Position) : [];
 }

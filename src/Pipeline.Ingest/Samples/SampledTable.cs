@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using System.Globalization;
 using Apache.Arrow;
 using Pipeline.Core;
@@ -18,32 +17,30 @@ internal sealed class SampledTable : IAsyncDisposable
     private readonly BronzeTable _table;
     private readonly DataFileWriter _file;
     private readonly long _began;
-    private readonly int _rowsMax;
 
-    private SampledTable(BronzeTable table, DataFileWriter file, long began, int rowsMax)
+    private SampledTable(BronzeTable table, DataFileWriter file, long began)
     {
         _table = table;
         _file = file;
         _began = began;
-        _rowsMax = rowsMax;
     }
 
     public int Rows { get; private set; }
 
     /// <param name="source">Its columns, <c>_op</c> and <c>_position</c>.</param>
-    public static async Task<SampledTable> OpenAsync(Lake lake, TableId id, Schema source, int rowsMax, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<SampledTable> OpenAsync(Lake lake, TableId id, Schema source, TimeProvider time, CancellationToken cancellationToken)
     {
         var table = await BronzeTable.OpenAsync(lake, id, source, cancellationToken);
         var now = time.GetUtcNow();
         var day = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         var file = await table.Delta.OpenDataFileAsync(table.FileSchema, day, new DataFileOptions().For(table.FileSchema), cancellationToken);
-        return new SampledTable(table, file, (now.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond, rowsMax);
+        return new SampledTable(table, file, (now.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond);
     }
 
-    /// <summary>Takes of the rows as many as are still wanted.</summary>
-    public void Take(RecordBatch rows)
+    /// <summary>Takes the first of the rows.</summary>
+    /// <param name="count">How many.</param>
+    public void Take(RecordBatch rows, int count)
     {
-        var count = Math.Min(rows.Length, _rowsMax - Rows);
         if (count == 0) return;
         var times = new TimestampArray.Builder(BronzeColumns.Timestamp);
         for (var i = 0; i < count; i++) times.Append(DateTimeOffset.UnixEpoch.AddMicroseconds(_began + Rows + i));
@@ -54,12 +51,17 @@ internal sealed class SampledTable : IAsyncDisposable
 
     /// <summary>Commits what was taken.</summary>
     /// <returns>When the first row was taken, in microseconds since the epoch.</returns>
+    /// <exception cref="PipelineException">Unreachable: somebody else has put rows there meanwhile, and nothing was committed.</exception>
     public async Task<long> CompleteAsync(CancellationToken cancellationToken)
     {
         if (Rows == 0) return _began;
-        var committed = await _table.Delta.CommitAsync(new Transaction("WRITE", Isolation.ReadTable) { ReadVersion = _table.Delta.Current.Version, Adds = [await _file.CompleteAsync(cancellationToken)] }, cancellationToken);
-        return committed is CommitResult.Committed ? _began : throw new UnreachableException($"{_table.Id} of a lake of its own was written by somebody else.");
+        var opened = _table.Delta.Current;
+        if (opened.RowCount > 0) throw IsThere();
+        var committed = await _table.Delta.CommitAsync(new Transaction("WRITE", Isolation.ReadTable) { ReadVersion = opened.Version, Adds = [await _file.CompleteAsync(cancellationToken)] }, cancellationToken);
+        return committed is CommitResult.Committed ? _began : throw IsThere();
     }
 
     public ValueTask DisposeAsync() => _file.DisposeAsync();
+
+    private PipelineException IsThere() => new(FaultKind.Unreachable, $"Table {_table.Id}", $"another process has put a sample into {_table.Delta.Store.Location} meanwhile", "Start this again: it takes the rows that are there.");
 }

@@ -45,8 +45,25 @@ public static class SampleBronze
 
     private static async Task<SampledBronzeTable> SampleAsync(TableId table, ChosenTarget target, SourceServices services, Lake production, Lake lake, CancellationToken cancellationToken)
     {
-        // One without rows may have been left by a sample that was cut off.
-        if ((await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount is > 0 and var there) return new SampledBronzeTable(table, SampleOrigin.Target, there);
+        if (await ThereAsync(table, lake, cancellationToken) is { } there) return there;
+        try
+        {
+            return await TakeAsync(table, target, services, production, lake, cancellationToken);
+        }
+        catch (PipelineException e) when (e.Kind == FaultKind.Unreachable)
+        {
+            // Whoever samples at the same time may have been faster.
+            if (await ThereAsync(table, lake, cancellationToken) is { } meanwhile) return meanwhile;
+            throw;
+        }
+    }
+
+    /// <summary>Null: there are no rows yet. A table without any may have been left by a sample that was cut off.</summary>
+    private static async Task<SampledBronzeTable?> ThereAsync(TableId table, Lake lake, CancellationToken cancellationToken) =>
+        (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount is > 0 and var there ? new SampledBronzeTable(table, SampleOrigin.Target, there) : null;
+
+    private static async Task<SampledBronzeTable> TakeAsync(TableId table, ChosenTarget target, SourceServices services, Lake production, Lake lake, CancellationToken cancellationToken)
+    {
         if (await production.TryOpenAsync(table, cancellationToken) is { Current.RowCount: > 0 } bronze)
             return new SampledBronzeTable(table, SampleOrigin.Lake, (await BronzeSample.OfBronzeAsync(table, bronze, lake, target.SampleRows, services.Time, cancellationToken)).Rows);
         await using var source = target.Sources.Single(definition => definition.Name == table.Source).OpenToLook(services, target.SampleRows);

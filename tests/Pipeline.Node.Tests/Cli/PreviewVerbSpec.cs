@@ -98,6 +98,25 @@ public sealed class PreviewVerbSpec(HealthySources sources) : IDisposable
     }
 
     [Fact]
+    public async Task Records_that_cannot_be_decoded_are_of_those_that_are_wanted()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, ("orders", 1));
+        using (var producer = new ProducerBuilder<byte[], byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build())
+            foreach (var id in Enumerable.Range(1, 12))
+                await producer.ProduceAsync("orders", new Message<byte[], byte[]?> { Key = Encoding.UTF8.GetBytes($"{id}"), Value = id < 5 ? [0x7B, 0xC3, 0x28] : Encoding.UTF8.GetBytes($$"""{"id":{{id}}}""") }, Cancel);
+        var config = await ConfigureAsync($$"""events { type = kafka, bootstrap = "{{kafka.Bootstrap}}", security { protocol = plaintext }, group = preview-group, tables { orders { topic = orders, format = json } } }""",
+            """orders { from = bronze/events/orders, format = json, columns { id { type = long, path = "$.id", required = true } }, key = [id] }""");
+
+        var six = await PreviewAsync(config, "orders", "--limit", "6", "-o", "json");
+        var three = await PreviewAsync(config, "orders", "--limit", "3", "-o", "json");
+
+        Assert.True((six.ExitCode, three.ExitCode) == (ExitCode.Done, ExitCode.Done), $"{six}\n{three}");
+        Assert.Equal(["accepted: 5", "accepted: 6", "dead_letter: ", "dead_letter: ", "dead_letter: ", "dead_letter: "], Fates(six));
+        Assert.Equal(["dead_letter: ", "dead_letter: ", "dead_letter: "], Fates(three));
+        Assert.False((bool)six.Document["whole"]! || (bool)three.Document["whole"]!);
+    }
+
+    [Fact]
     public async Task A_table_of_Snowflake_is_asked_for_no_more_rows_than_are_wanted()
     {
         var config = await ConfigureAsync(sources.SnowflakeOf("orders { table = ORDERS, watermark = UPDATED_AT, key = [ORDER_ID] }"), """
