@@ -8,7 +8,7 @@ public sealed record TargetOptions
 {
     public required string Name { get; init; }
 
-    /// <summary>Where its tables are: not in the pipeline's own lake, nor around it. A bucket is reached as that one is.</summary>
+    /// <summary>Where its tables are: not in the pipeline's own lake or another target's, nor around it. A bucket is reached as the pipeline's own is.</summary>
     public required LakeOptions Lake { get; init; }
 
     /// <summary>So many rows of each Bronze table are taken. Default 1,000, from 1 to 1,000,000. More is nearer to the truth and takes longer.</summary>
@@ -16,7 +16,8 @@ public sealed record TargetOptions
 
     internal static IReadOnlyList<TargetOptions> BindAll(SettingsReader settings, LakeOptions own)
     {
-        List<TargetOptions> targets = [.. settings.Children().Select(target => Bind(target.Name, target.Settings, own))];
+        var targets = new List<TargetOptions>();
+        foreach (var (name, target) in settings.Children()) targets.Add(Bind(name, target, own, targets));
         settings.Complete();
         return targets;
     }
@@ -27,15 +28,15 @@ public sealed record TargetOptions
             ? $"Add to the configuration: pipeline.targets.{name}.lake = \"./lake-{name}\""
             : $"Correct it{SettingsReader.Nearest(name, targets.Select(target => target.Name))} Configured are: {string.Join(", ", targets.Select(target => target.Name))}.");
 
-    private static TargetOptions Bind(string name, SettingsReader settings, LakeOptions own)
+    /// <param name="before">Those whose lakes it may not share.</param>
+    private static TargetOptions Bind(string name, SettingsReader settings, LakeOptions own, IReadOnlyList<TargetOptions> before)
     {
         var target = new TargetOptions { Name = name, Lake = own with { Location = settings.String("lake") }, SampleRows = settings.Int("sample-rows", 1000, 1, 1_000_000) };
-        var (there, here) = (PlaceOf(target.Lake), PlaceOf(own));
-        if (target.Lake.Location.Length > 0 && (there.StartsWith(here, StringComparison.Ordinal) || here.StartsWith(there, StringComparison.Ordinal)))
-            settings.Report("lake", "is the pipeline's own lake, or in it, or around it. Write another place");
+        var place = LakePlace.Of(target.Lake);
+        if (place.Meets(LakePlace.Of(own))) settings.Report("lake", "is the pipeline's own lake, or in it, or around it. Write another place");
+        if (before.FirstOrDefault(other => place.Meets(LakePlace.Of(other.Lake))) is { } met)
+            settings.Report("lake", $"is the lake of target '{met.Name}', or in it, or around it: each would take the other's sample for its own. Write another place");
         settings.Complete();
         return target;
     }
-
-    private static string PlaceOf(LakeOptions lake) => $"{(lake.Location.Contains("://", StringComparison.Ordinal) || lake.Location.Length == 0 ? lake.Location : Path.GetFullPath(lake.Location)).TrimEnd('/')}/";
 }

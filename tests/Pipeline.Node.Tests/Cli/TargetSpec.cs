@@ -1,9 +1,14 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Models;
+using Pipeline.Operations.Options;
+using Pipeline.Operations.Sources;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
@@ -58,6 +63,58 @@ public sealed class TargetSpec(HealthySources sources) : IDisposable
         Assert.NotEmpty(config);
     }
 
+    [Fact]
+    public async Task Of_two_that_sample_at_the_same_time_the_later_takes_the_rows_that_are_there()
+    {
+        await SqlAsync("DROP TABLE IF EXISTS carts; CREATE TABLE carts (id bigint PRIMARY KEY, total bigint, updated_at timestamptz NOT NULL DEFAULT now()); INSERT INTO carts SELECT i, i FROM generate_series(1, 50) AS i");
+        var options = PipelineOptions.Load(await ConfigureAsync(), SourceKinds.All, lakeLocation: null, _ => null, target: "dev");
+        SampledBronzeTable? faster = null;
+        var overtaken = new OvertakenStore(new LocalObjectStore(Dev), async () => faster = await SampleAsync(new LocalObjectStore(Dev)));
+
+        var slower = await SampleAsync(overtaken);
+
+        Assert.Equal((SampleOrigin.Source, 20L), (faster!.Origin, faster.Rows));
+        Assert.Equal((SampleOrigin.Target, 20L), (slower.Origin, slower.Rows));
+        Assert.Equal("20", await RowsAsync("bronze/app/carts"));
+
+        async Task<SampledBronzeTable> SampleAsync(IObjectStore store)
+        {
+            var lake = new Lake(store, TimeProvider.System);
+            var services = new SourceServices(TimeProvider.System, NullLoggerFactory.Instance, options.Secrets, new LakeOwner(options.Name, lake));
+            return (await SampleBronze.RunAsync(new SampleBronzeRequest([TableId.Parse("bronze/app/carts")]), options, services, Lakes.Open(options.Target!.Production, TimeProvider.System), lake, Cancel)).Tables.Single();
+        }
+    }
+
+    [Theory]
+    [InlineData("link", "other", "is the pipeline's own lake, or in it, or around it.")]
+    [InlineData("link/dev", "other", "is the pipeline's own lake, or in it, or around it.")]
+    [InlineData("dev", "dev", "is the lake of target 'dev', or in it, or around it")]
+    [InlineData("dev", "dev/other", "is the lake of target 'dev', or in it, or around it")]
+    [InlineData("elsewhere/inner", "elsewhere/link", "is the lake of target 'dev', or in it, or around it")]
+    public async Task A_target_shares_no_place_by_whatever_way_it_is_reached(string dev, string other, string told)
+    {
+        Directory.CreateSymbolicLink(Path.Combine(_directory, "link"), Path.Combine(_directory, "lake"));
+        Directory.CreateDirectory(Path.Combine(_directory, "elsewhere"));
+        Directory.CreateSymbolicLink(Path.Combine(_directory, "elsewhere/link"), "inner");
+        await ConfigureAsync(Path.Combine(_directory, dev), $$"""other { lake = "{{Path.Combine(_directory, other)}}" }""");
+
+        var run = await RunAsync("tables", "--target", "dev");
+
+        Assert.NotEqual(ExitCode.Done, run.ExitCode);
+        Assert.Contains(told, run.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Targets_beside_each_other_and_links_that_lead_in_a_circle_are_no_fault()
+    {
+        Directory.CreateSymbolicLink(Path.Combine(_directory, "a"), "b/c");
+        Directory.CreateSymbolicLink(Path.Combine(_directory, "b"), "a/c");
+
+        await ConfigureAsync(Path.Combine(_directory, "lake-dev"), $$"""other { lake = "{{Path.Combine(_directory, "lake-dev-2")}}" }, third { lake = "{{Path.Combine(_directory, "a")}}" }""");
+
+        Assert.Equal(3, PipelineOptions.Load(Path.Combine(_directory, "pipeline.conf"), SourceKinds.All, lakeLocation: null, _ => null).Targets.Count);
+    }
+
     [Theory]
     [InlineData("dve", "", "Did you mean 'dev'?")]
     [InlineData("dev", "lake", "is the pipeline's own lake, or in it, or around it.")]
@@ -85,7 +142,7 @@ public sealed class TargetSpec(HealthySources sources) : IDisposable
 
     private Task<NodeRun> RunAsync(params string[] arguments) => NodeRun.OfAsync([.. arguments, "--config", Path.Combine(_directory, "pipeline.conf")]).WaitAsync(Deadline, Cancel);
 
-    private async Task<string> ConfigureAsync(string? dev = null)
+    private async Task<string> ConfigureAsync(string? dev = null, string others = "")
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "carts_total.sql"), "SELECT count(*) AS carts FROM silver.carts", Cancel);
         var captured = sources.PostgresOf("""visits { table = "public.visits", key = [id] }""", "mode = cdc, capture { slot = target_spec, publication = target_spec }").Replace("app {", "captured {", StringComparison.Ordinal);
@@ -99,7 +156,7 @@ public sealed class TargetSpec(HealthySources sources) : IDisposable
             }
             gold { carts_total { sql = "carts_total.sql", materialization = full } }
             transform.temp-directory = "{{Path.Combine(_directory, "work")}}"
-            targets { dev { lake = "{{dev ?? Dev}}", sample-rows = 20 } }
+            targets { dev { lake = "{{dev ?? Dev}}", sample-rows = 20 }{{(others.Length == 0 ? "" : ", " + others)}} }
             """);
     }
 
