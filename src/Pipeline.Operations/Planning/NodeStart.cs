@@ -60,24 +60,19 @@ public static class NodeStart
     public static async ValueTask<IReadOnlyList<Finding>> PortsAsync(PipelineOptions options, bool isRunningHere, CancellationToken cancellationToken)
     {
         var found = new List<Finding>();
-        foreach (var (host, port, setting) in ((string, int, string)[])[(options.Cluster.ListensAt, options.Cluster.Port, "cluster.port"), (options.Http.Host, options.Http.Port, "http.port")])
+        foreach (var (host, port, setting, hostSetting) in ((string, int, string, string)[])
+                 [(options.Cluster.ListensAt, options.Cluster.Port, "cluster.port", "cluster.bind-hostname"), (options.Http.Host, options.Http.Port, "http.port", "http.host")])
         {
             if (port == 0) continue;
-            try
+            var fault = await OwnPort.TryAsync(host, port, setting, hostSetting, cancellationToken);
+            found.Add((fault?.Error, isRunningHere) switch
             {
-                await OwnPort.CheckAsync(host, port, setting, cancellationToken);
-                found.Add(new Finding($"Port {port}, {setting}", Ok: true, "can be listened at"));
-            }
-            catch (SocketException e)
-            {
+                (null, _) => new Finding($"Port {port}, {setting}", Ok: true, "can be listened at"),
                 // Where it is checked need not be where it runs.
-                found.Add(e.SocketErrorCode == SocketError.AddressNotAvailable ? new Finding($"Port {port}, {setting}", Ok: true, $"is not tried: {host} is no address of this machine")
-                    : new Finding($"Port {port}, {setting}", Ok: false, $"it cannot be listened at: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}", $"Give this user the right to, or write another {setting}."));
-            }
-            catch (PipelineException taken)
-            {
-                found.Add(isRunningHere ? new Finding($"Port {port}, {setting}", Ok: true, "a node of this pipeline that runs here has it") : new Finding($"Port {port}, {setting}", Ok: false, taken.Cause, taken.NextStep));
-            }
+                (SocketError.AddressNotAvailable, _) => new Finding($"Port {port}, {setting}", Ok: true, $"is not tried: {host} is no address of this machine"),
+                (SocketError.AddressAlreadyInUse, true) => new Finding($"Port {port}, {setting}", Ok: true, "a node of this pipeline that runs here has it"),
+                _ => new Finding($"Port {port}, {setting}", Ok: false, fault!.Value.Told.Cause, fault.Value.Told.NextStep),
+            });
         }
 
         return found;

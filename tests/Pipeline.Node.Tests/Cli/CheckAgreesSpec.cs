@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Options;
+using Pipeline.Operations.Planning;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
@@ -35,6 +38,19 @@ public sealed class CheckAgreesSpec(HealthySources sources) : IDisposable
         Assert.Contains($"FAIL  Port {port}, {setting}: another process listens at 127.0.0.1:{port}", check.Data, StringComparison.Ordinal);
         Assert.Contains($"{port}", run.Messages, StringComparison.Ordinal);
         Assert.True(run.Messages.Split('\n', StringSplitOptions.RemoveEmptyEntries).Count(line => line.Contains($"{port}", StringComparison.Ordinal)) <= 3, run.Messages);
+    }
+
+    [Fact]
+    public async Task An_address_of_another_machine_is_told_by_a_node_and_not_tried_by_a_check()
+    {
+        var port = LoopbackPort.Free();
+        await ConfigureAsync($"cluster {{ bind-hostname = \"192.0.2.1\", port = {port} }}");
+
+        var check = await RunAsync("check");
+        var fault = await Assert.ThrowsAsync<PipelineException>(async () => await OwnPort.CheckAsync(new ClusterOptions { BindHostname = "192.0.2.1", Port = port }, Cancel));
+
+        Assert.Contains($"ok    Port {port}, cluster.port: is not tried: 192.0.2.1 is no address of this machine", check.Data, StringComparison.Ordinal);
+        Assert.Equal($"This node: it cannot listen at 192.0.2.1:{port}: that is no address of this machine. Write one that is into cluster.bind-hostname, or 0.0.0.0 for all of them.", fault.Message);
     }
 
     [Fact]
@@ -85,6 +101,18 @@ public sealed class CheckAgreesSpec(HealthySources sources) : IDisposable
         Assert.Equal(ExitCode.Failed, check.ExitCode);
         Assert.True(check.Data.Contains("FAIL  Journal of postgresql at 127.0.0.1, database d: it cannot be opened", StringComparison.Ordinal), check.ToString());
         Assert.Contains("Correct transform.journal.connection, or see that the server runs", check.Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_without_a_schema_to_be_in_is_told()
+    {
+        await ConfigureAsync($"transform.journal {{ provider = postgresql, connection = \"{sources.PostgresConnectionString};Search Path=nowhere\" }}");
+
+        var check = await RunAsync("check");
+
+        Assert.Equal(ExitCode.Failed, check.ExitCode);
+        Assert.Matches("FAIL  Journal of postgresql at .*: no schema of the search_path of .* is there, or may be used: nowhere", check.Data);
+        Assert.Contains("Create one with CREATE SCHEMA", check.Data, StringComparison.Ordinal);
     }
 
     [Fact]

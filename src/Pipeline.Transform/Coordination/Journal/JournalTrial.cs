@@ -62,10 +62,12 @@ public static class JournalTrial
             thing = $"Journal of postgresql at {server.Host}, database {server.Database}";
             await using var connection = new NpgsqlConnection(server.ConnectionString);
             await connection.OpenAsync(cancellationToken);
-            await using var command = new NpgsqlCommand("SELECT current_user, current_schema(), has_schema_privilege(current_schema(), 'CREATE') OR to_regclass('journal') IS NOT NULL", connection);
+            await using var command = new NpgsqlCommand("SELECT quote_ident(current_user), quote_ident(current_schema()), coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) OR to_regclass('journal') IS NOT NULL, current_setting('search_path')", connection);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
-            return reader.GetBoolean(2) ? new Finding(thing, Ok: true, "can be opened")
+            if (reader.GetBoolean(2)) return new Finding(thing, Ok: true, "can be opened");
+            return reader.IsDBNull(1)
+                ? new Finding(thing, Ok: false, $"no schema of the search_path of {reader.GetString(0)} is there, or may be used: {reader.GetString(3)}", "Create one with CREATE SCHEMA and grant USAGE and CREATE on it, or name another by 'Search Path' in transform.journal.connection.")
                 : new Finding(thing, Ok: false, $"{reader.GetString(0)} may not make its tables", $"GRANT CREATE ON SCHEMA {reader.GetString(1)} TO {reader.GetString(0)};");
         }
         catch (Exception e) when (e is NpgsqlException or ArgumentException or TimeoutException or System.Net.Sockets.SocketException)
