@@ -17,6 +17,7 @@ internal sealed partial class AssumedRole : IAsyncDisposable
     private static readonly TimeSpan Held = TimeSpan.FromSeconds(4);
 
     private readonly FaultProxy _sts;
+    private readonly TaskCompletionSource _hasChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _given;
 
     private AssumedRole(FaultProxy sts, string directory)
@@ -40,6 +41,9 @@ internal sealed partial class AssumedRole : IAsyncDisposable
     /// <summary>How many credentials were given.</summary>
     public int Given => Volatile.Read(ref _given);
 
+    /// <summary>Done when the third credentials are given: the first are not taken any more.</summary>
+    public Task HasChanged => _hasChanged.Task;
+
     public static async Task<AssumedRole> StartAsync(Uri moto, string directory, CancellationToken cancellationToken) => new(await FaultProxy.StartAsync(moto, cancellationToken), directory);
 
     /// <summary>Whether a token is none of the last two: the one before the last may be on its way.</summary>
@@ -50,7 +54,9 @@ internal sealed partial class AssumedRole : IAsyncDisposable
     private byte[] Renumber(byte[] answer)
     {
         var xml = Encoding.UTF8.GetString(answer);
-        xml = Token().Replace(xml, $"<SessionToken>session-{Interlocked.Increment(ref _given)}</SessionToken>");
+        var number = Interlocked.Increment(ref _given);
+        if (number == 3) _hasChanged.TrySetResult();
+        xml = Token().Replace(xml, $"<SessionToken>session-{number}</SessionToken>");
         var ends = (TimeProvider.System.GetUtcNow() + RenewedBefore + Held).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         return Encoding.UTF8.GetBytes(Expiration().Replace(xml, $"<Expiration>{ends}</Expiration>"));
     }
