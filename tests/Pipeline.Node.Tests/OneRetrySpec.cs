@@ -46,6 +46,7 @@ public sealed partial class OneRetrySpec
         ["LogReaders.cs"] = "counts a table that cannot be read for good as a reader that has read nothing",
         ["LogWalk.cs"] = "names a commit that cannot be read for good, and goes on with the next",
         ["MedallionCoordinatorActor.cs"] = "looks at the other tables where one cannot be read for good, and throws on",
+        ["SampleBronze.cs"] = "takes the rows that whoever samples at the same time has put there, and throws on",
         ["PendingReads.cs"] = "counts a table that cannot be read for good as one of which nothing is held back",
         ["TableRebuild.cs"] = "gives up a run that can never end, since what it needs is gone: the switch takes its place; what may pass it throws on",
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
