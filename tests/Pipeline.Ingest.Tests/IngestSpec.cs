@@ -287,6 +287,24 @@ public sealed class IngestSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_that_is_halted_beside_others_of_its_split_rests_like_them()
+    {
+        _system.WithTable("orders").WithTable("lines");
+        var slot = _system.AddSplit("slot", "orders", "lines");
+        _system.AppendRows(slot, "orders", 10);
+        _system.Undescribed["lines"] = new PipelineException(FaultKind.Invalid, "System test, table lines", "it has no key", "Give it one.");
+
+        await using var node = await StartAsync();
+        await node.UntilAsync(status => Rows(status, Orders) == 10 && State(status, Lines) == IngestState.Halted);
+        node.Monitor.Tell(new PauseIngest(Table: null), Akka.Actor.ActorRefs.NoSender);
+        var rests = await node.UntilAsync(status => State(status, Orders) == IngestState.Paused && State(status, Lines) == IngestState.Paused);
+        node.Monitor.Tell(new ResumeIngest(Table: null), Akka.Actor.ActorRefs.NoSender);
+        await node.UntilAsync(status => State(status, Orders) == IngestState.Running && State(status, Lines) == IngestState.Halted);
+
+        Assert.Equal("it has no key", rests.Tables.Single(table => table.Table == Lines).LastFault!.Cause);
+    }
+
+    [Fact]
     public async Task A_right_that_is_given_back_is_used_without_a_word()
     {
         _system.WithTable("orders");

@@ -85,6 +85,35 @@ public sealed class LogLevelsSpec : IDisposable
         Assert.False(Tells("Pipeline.Ingest.X", LogLevel.Information));
     }
 
+    [Fact]
+    public void An_end_that_comes_late_ends_nothing_that_was_said_meanwhile()
+    {
+        var time = new HeldTimers();
+        using var levels = new LogLevels(LogEventLevel.Information, time);
+        levels.Take(LogOrder.Parse("debug 10m"));
+        levels.Take(LogOrder.Parse("warning 1h"));
+
+        time.Begun[0]();
+        Assert.Equal(LogDetail.Warning, levels.Now[0].Level);
+        time.Begun[1]();
+        Assert.Equal(new LogLevelLine(null, LogDetail.Information, LogDetail.Information, null), levels.Now[0]);
+    }
+
+    [Theory]
+    [InlineData("Pipeline.X", true)]
+    [InlineData("Akka.Actor.ActorSystem", true)]
+    [InlineData("Npgsql.Command", false)]
+    [InlineData("Pipelines.X", false)]
+    public void What_is_said_of_all_is_said_of_our_own_parts_and_Akka(string logger, bool isOurs)
+    {
+        Take("debug");
+        Assert.Equal((isOurs, true), (Tells(logger, LogLevel.Debug), Tells(logger, LogLevel.Information)));
+        Take("error");
+        Assert.Equal((!isOurs, true), (Tells(logger, LogLevel.Warning), Tells(logger, LogLevel.Error)));
+        Take("configured");
+        Assert.Equal((false, true), (Tells(logger, LogLevel.Debug), Tells(logger, LogLevel.Information)));
+    }
+
     private void Take(string order) => _levels.Take(LogOrder.Parse(order));
 
     private bool Tells(string logger, LogLevel level, string? path = null)
@@ -94,5 +123,17 @@ public sealed class LogLevelsSpec : IDisposable
         using var scope = path is null ? null : log.BeginScope(new Dictionary<string, object> { ["ActorPath"] = path });
         log.Log(level, "Something is said");
         return _said.ToString().Contains("Something is said", StringComparison.Ordinal);
+    }
+
+    /// <summary>Timers that end when the test says so, whether they were disposed of or not.</summary>
+    private sealed class HeldTimers : TimeProvider
+    {
+        public List<Action> Begun { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Begun.Add(() => callback(state));
+            return base.CreateTimer(_ => { }, state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 }

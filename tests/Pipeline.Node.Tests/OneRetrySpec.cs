@@ -52,6 +52,7 @@ public sealed partial class OneRetrySpec
         ["TableChanges.cs"] = "goes without what Snowflake does not have of an object; what may pass it throws on",
         ["SlotWatch.cs"] = "leaves it to the reading, which finds the same",
         ["WatchVerb.cs"] = "says that no node answers, and looks again when the next look is due",
+        ["DrainVerb.cs"] = "keeps what was last open, and looks again when the next look is due",
         ["NodeOrLake.cs"] = "reads the lake where no node of this machine answers",
         ["SlotCapture.cs"] = "looks for the reason in the slot's state, and throws on",
     };

@@ -110,7 +110,7 @@ public sealed class ReferenceSpec
             # Verbs
 
             What `./pipeline` understands, as its own help says it: `ReferenceSpec` keeps this page equal to it. Data goes to standard output, messages to standard
-            error. Every verb takes `--config FILE`, `--lake LOCATION`, `--target NAME`, `--output table|json` (`csv` too where it prints rows), `--log text|json` and `--verbose`.
+            error. Every verb takes `--config FILE`, `--lake LOCATION`, `--output table|json` (`csv` too where it prints rows), `--log text|json` and `--verbose`.
 
             """);
         using var interruption = new Interruption();

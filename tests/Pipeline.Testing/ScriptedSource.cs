@@ -32,6 +32,9 @@ public sealed class ScriptedSystem(string name)
     /// <summary>Asked before each read of a split: what is returned is thrown.</summary>
     public ConcurrentDictionary<SplitId, Func<SplitId, PipelineException?>> Faults { get; } = [];
 
+    /// <summary>Why a table cannot be described.</summary>
+    public ConcurrentDictionary<string, PipelineException> Undescribed { get; } = [];
+
     /// <summary>Why a split cannot be read on where it was left.</summary>
     public ConcurrentDictionary<SplitId, PipelineException> Standings { get; } = [];
 
@@ -157,7 +160,7 @@ public sealed class ScriptedSystem(string name)
 
         public IReadOnlyList<SourceTable> Tables => system._tables;
 
-        public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => new(system.SchemaOf());
+        public ValueTask<Schema> DescribeAsync(string table, CancellationToken cancellationToken) => system.Undescribed.TryGetValue(table, out var fault) ? ValueTask.FromException<Schema>(fault) : new(system.SchemaOf());
 
         public ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken)
         {

@@ -450,11 +450,21 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         var fault = _state.Halts.Reason ?? _state.LastFault ?? _state.ListFault;
         var tables = _state.Splits.SelectMany(split => split.Tables).Select(name => TableId.Bronze(_setup.Source.Name, name))
             .Concat(_tallies.Keys).Append(_setup.Bronze).Distinct();
-        ImmutableArray<WorkerStatus> report = [.. tables.Select(table => HindranceOf(table) is { } alone ? StatusOf(table, IngestState.Halted, alone)
-            : fault is { IsOfTable: true } && table != _setup.Bronze ? StatusOf(table, IngestState.Running, fault: null) : StatusOf(table, state, fault))];
+        ImmutableArray<WorkerStatus> report = [.. tables.Select(table => ReportOf(table, state, fault))];
         if (report.SequenceEqual(_reported)) return;
         _reported = report;
         _setup.Monitor?.Tell(new WorkerReport(report), Self);
+    }
+
+    /// <param name="state">The worker's.</param>
+    /// <param name="fault">The worker's.</param>
+    private WorkerStatus ReportOf(TableId table, IngestState state, Fault? fault)
+    {
+        var (alone, isOfAnother) = (HindranceOf(table), fault is { IsOfTable: true } && table != _setup.Bronze);
+        // While it rests, all its tables do, whatever is wrong with one.
+        if (_state.Phase == WorkerPhase.Drained) return StatusOf(table, state, alone ?? (isOfAnother ? null : fault));
+        if (alone is not null) return StatusOf(table, IngestState.Halted, alone);
+        return isOfAnother ? StatusOf(table, IngestState.Running, fault: null) : StatusOf(table, state, fault);
     }
 
     /// <summary>Why the worker's own table is halted while others are fed; null: it is not.</summary>

@@ -27,9 +27,6 @@ internal sealed class LogLevels : ILogLevels, IDisposable
     /// <summary>The least that anything tells.</summary>
     public LoggingLevelSwitch Switch { get; }
 
-    /// <summary>What is told of all that nobody has said something else of.</summary>
-    public LogEventLevel General => _state.General;
-
     /// <summary>The configuration's.</summary>
     public LogEventLevel Configured => _state.Configured;
 
@@ -54,8 +51,9 @@ internal sealed class LogLevels : ILogLevels, IDisposable
             if (_ends.Remove(logger, out var end)) end.Dispose();
             if (order is { Level: { } level })
             {
-                Change(state => state with { Wanted = state.Wanted.SetItem(logger, new Wanted(NodeLogs.LevelOf(level), order.For is { } until ? _time.GetUtcNow() + until : null)) });
-                if (order.For is { } lasts) _ends[logger] = _time.CreateTimer(_ => Take(new LogOrder(Level: null, order.Logger, For: null)), state: null, lasts, Timeout.InfiniteTimeSpan);
+                var wanted = new Wanted(NodeLogs.LevelOf(level), order.For is { } until ? _time.GetUtcNow() + until : null);
+                Change(state => state with { Wanted = state.Wanted.SetItem(logger, wanted) });
+                if (order.For is { } lasts) _ends[logger] = _time.CreateTimer(_ => End(logger, wanted), state: null, lasts, Timeout.InfiniteTimeSpan);
             }
             else
             {
@@ -83,7 +81,8 @@ internal sealed class LogLevels : ILogLevels, IDisposable
     {
         var state = _state;
         if (state.Wanted.IsEmpty) return state.Configured;
-        return state.Wanted.Where(wanted => wanted.Key.Length > 0 && IsOf(entry, wanted.Key)).OrderByDescending(wanted => wanted.Key.Length).Select(wanted => (LogEventLevel?)wanted.Value.Level).FirstOrDefault() ?? state.General;
+        return state.Wanted.Where(wanted => wanted.Key.Length > 0 && IsOf(entry, wanted.Key)).OrderByDescending(wanted => wanted.Key.Length).Select(wanted => (LogEventLevel?)wanted.Value.Level).FirstOrDefault()
+            ?? (TextOf(entry, "SourceContext") is { } source && LogOrder.IsOurs(source) ? state.General : state.Configured);
     }
 
     public void Dispose()
@@ -95,12 +94,23 @@ internal sealed class LogLevels : ILogLevels, IDisposable
         }
     }
 
+    /// <summary>Its time is over; something else may have been said since.</summary>
+    private void End(string logger, Wanted wanted)
+    {
+        lock (_lock)
+        {
+            if (!ReferenceEquals(_state.Wanted.GetValueOrDefault(logger), wanted)) return;
+            if (_ends.Remove(logger, out var end)) end.Dispose();
+            Change(state => state with { Wanted = state.Wanted.Remove(logger) });
+        }
+    }
+
     private void Change(Func<State, State> of)
     {
         lock (_lock)
         {
             _state = of(_state);
-            Switch.MinimumLevel = _state.Wanted.Values.Select(wanted => wanted.Level).Append(_state.General).Min();
+            Switch.MinimumLevel = _state.Wanted.Values.Select(wanted => wanted.Level).Append(_state.Configured).Min();
         }
 
         if (_system is { } system) Tell(system);
@@ -130,6 +140,7 @@ internal sealed class LogLevels : ILogLevels, IDisposable
 
     private sealed record State(LogEventLevel Configured, ImmutableDictionary<string, Wanted> Wanted)
     {
+        /// <summary>What is told of the program's own parts and of Akka that nobody has said something else of.</summary>
         public LogEventLevel General => Wanted.GetValueOrDefault("")?.Level ?? Configured;
     }
 }

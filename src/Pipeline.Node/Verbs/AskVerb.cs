@@ -19,6 +19,8 @@ internal sealed class AskVerb : Verb
         _node = new NodeOptions(Add, Add);
     }
 
+    protected override bool HasTargets => false;
+
     protected override bool HasRows => false;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)

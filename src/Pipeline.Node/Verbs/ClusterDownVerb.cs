@@ -11,5 +11,7 @@ internal sealed class ClusterDownVerb : ChangeVerb
     public ClusterDownVerb() : base("down", "Give a node up that does not answer, so that others have its work at once. One that lives all the same is refused by the tables, and ends.") =>
         _target = Add(TargetArgument.Create("A node (host:port)."));
 
+    protected override bool HasTargets => false;
+
     protected override ControlCommand CommandOf(ParseResult parsed) => new(ControlVerb.Down, parsed.GetRequiredValue(_target));
 }

@@ -9,6 +9,8 @@ internal sealed class ClusterShowVerb : Verb
 
     public ClusterShowVerb() : base("show", "The nodes of a running pipeline: since when, with which roles, release and configuration, what is buffered and what does not answer them.") => _node = new NodeOptions(Add, Add);
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var node = _node.Connect(invocation, parsed);

@@ -12,6 +12,8 @@ internal sealed class ConfigDiffVerb : Verb
     public ConfigDiffVerb() : base("diff", "What another configuration says otherwise, after includes and substitutions; exit code 2 when there is something. Of two secrets it is not said whether they differ.") =>
         _other = Add(new Argument<string>("FILE") { Description = "The other configuration file." });
 
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var (here, there) = (Of(invocation.ConfigPath), Of(parsed.GetRequiredValue(_other)));

@@ -16,6 +16,8 @@ internal sealed class ConfigShowVerb : Verb
         _origin = Add(new Option<bool>("--origin") { Description = "Also the file and line that each is from." });
     }
 
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var shown = ShowConfiguration.Run(new ShowConfigurationRequest(invocation.ConfigPath, parsed.GetValue(_under)), SourceKinds.All, invocation.Context.Environment);

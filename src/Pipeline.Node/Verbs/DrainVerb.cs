@@ -2,7 +2,6 @@ using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Http.Api.Documents;
-using Pipeline.Node.Http.Client;
 using Pipeline.Operations.Control;
 
 namespace Pipeline.Node.Verbs;
@@ -39,7 +38,9 @@ internal sealed class DrainVerb : ChangeVerb
         IReadOnlyList<string>? open = [target.Name];
         try
         {
-            open = await NodeOrLake.AskAsync(_node, invocation, parsed, (node, _) => UntilDrainedAsync(node, target, left => open = left, limit.Token), limit.Token);
+            open = await NodeOrLake.AskAsync(_node, invocation, parsed, async (node, cancel) => OpenOf(await RunningPipeline.AskAsync(node, cancel), target), limit.Token);
+            using var pulse = new PeriodicTimer(LookEvery);
+            while (open is { Count: > 0 } && await pulse.WaitForNextTickAsync(limit.Token)) open = await TryLookAsync(invocation, parsed, target, limit.Token) ?? open;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -53,16 +54,17 @@ internal sealed class DrainVerb : ChangeVerb
         return open is { Count: > 0 } ? ExitCode.Failed : ExitCode.Done;
     }
 
-    /// <returns>What is still open: nothing.</returns>
-    private static async Task<IReadOnlyList<string>> UntilDrainedAsync(NodeClient node, ControlTarget target, Action<IReadOnlyList<string>> tell, CancellationToken cancellationToken)
+    /// <returns>Null: no node says anything now, as one that is busy, starts again or has left.</returns>
+    private async Task<IReadOnlyList<string>?> TryLookAsync(Invocation invocation, ParseResult parsed, ControlTarget target, CancellationToken cancellationToken)
     {
-        using var pulse = new PeriodicTimer(LookEvery);
-        while (true)
+        try
         {
-            var open = OpenOf(await RunningPipeline.AskAsync(node, cancellationToken), target);
-            tell(open);
-            if (open.Count == 0) return open;
-            await pulse.WaitForNextTickAsync(cancellationToken);
+            using var node = _node.Connect(invocation, parsed);
+            return OpenOf(await RunningPipeline.AskAsync(node, cancellationToken), target);
+        }
+        catch (Exception e) when (e is PipelineException { Kind: FaultKind.Unreachable } or IOException)
+        {
+            return null;
         }
     }
 

@@ -10,6 +10,8 @@ internal sealed class JobsListVerb : Verb
 
     public JobsListVerb() : base("list", "The runs of Silver and Gold tables that go on, have failed or wait for their turn, in a running pipeline.") => _node = new NodeOptions(Add, Add);
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var node = _node.Connect(invocation, parsed);

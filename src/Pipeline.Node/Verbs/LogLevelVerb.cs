@@ -30,6 +30,8 @@ internal sealed class LogLevelVerb : Verb
         _node = new NodeOptions(Add, Add);
     }
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var words = parsed.GetValue(_words) ?? [];

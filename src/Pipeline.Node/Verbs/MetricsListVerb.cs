@@ -7,6 +7,8 @@ namespace Pipeline.Node.Verbs;
 
 internal sealed class MetricsListVerb() : Verb("list", "List what is measured: every instrument with its name in Prometheus, its unit, its tags and what it means.")
 {
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var listing = new Listing("instrument", "prometheus", "kind", "unit", "tags", "meaning", "only when");

@@ -9,6 +9,8 @@ internal sealed class ShardsShowVerb : Verb
 
     public ShardsShowVerb() : base("show", "Which node works on which table of a running pipeline, and how that is.") => _node = new NodeOptions(Add, Add);
 
+    protected override bool HasTargets => false;
+
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         using var node = _node.Connect(invocation, parsed);

@@ -10,6 +10,8 @@ internal sealed class TokenIssueVerb : Verb
 
     public TokenIssueVerb() : base("issue", "Make a token, in a file that this user alone may read. Nodes of this machine take it at once.") => _name = Add(TokenArgument.Create());
 
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var access = invocation.Load().Http.Access;

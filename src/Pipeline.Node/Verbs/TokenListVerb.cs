@@ -6,6 +6,8 @@ namespace Pipeline.Node.Verbs;
 
 internal sealed class TokenListVerb() : Verb("list", "The tokens by which operators ask the nodes of this machine: whose they are, what they may, until when.")
 {
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var access = invocation.Load().Http.Access;

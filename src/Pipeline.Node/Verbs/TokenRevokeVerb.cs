@@ -10,6 +10,8 @@ internal sealed class TokenRevokeVerb : Verb
 
     public TokenRevokeVerb() : base("revoke", "End a token at once, and the sessions that began with it.") => _name = Add(TokenArgument.Create());
 
+    protected override bool HasTargets => false;
+
     protected override bool HasRows => false;
 
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)

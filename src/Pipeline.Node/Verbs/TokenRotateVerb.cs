@@ -15,6 +15,8 @@ internal sealed class TokenRotateVerb : Verb
         _atOnce = Add(new Option<bool>("--at-once") { Description = "The one before is good no more, as when somebody else has it." });
     }
 
+    protected override bool HasTargets => false;
+
     protected override Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var access = invocation.Load().Http.Access;

@@ -26,6 +26,8 @@ internal sealed class WatchVerb : Verb
         _node = new NodeOptions(Add, Add);
     }
 
+    protected override bool HasTargets => false;
+
     protected override bool GoesOn => true;
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using Akka.Cluster;
 using Akka.Event;
 using Pipeline.Core;
 using Pipeline.Ingest;
+using Pipeline.Operations.Options;
 using Pipeline.Remoting.Joining;
 using Pipeline.Transform.Coordination;
 
@@ -172,8 +173,12 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         }
 
         _setup.Log.Take(order);
-        // A warning: it is heard whatever it tells now.
-        _log.Warning("An operator wants the log to tell other things: {0}", string.Join("; ", _setup.Log.Now.Select(line => line.ToString())));
+        const string Told = "An operator wants the log to tell other things: {0}";
+        var now = _setup.Log.Now;
+        var text = string.Join("; ", now.Select(line => line.ToString()));
+        // It is heard whatever is told now.
+        if (now.Any(line => line.Level > LogDetail.Warning)) _log.Error(Told, text);
+        else _log.Warning(Told, text);
     }
 
     private void OnLookAgain(LookAgainAt again)

@@ -4,7 +4,7 @@ using Pipeline.Operations.Options;
 namespace Pipeline.Operations.Control;
 
 /// <summary>What a part of a log tells.</summary>
-/// <param name="Logger">Null: all that no other line is about.</param>
+/// <param name="Logger">Null: all of the program and of Akka that no other line is about.</param>
 /// <param name="Level">The least that is told of it.</param>
 /// <param name="Configured">What it is without an operator's word.</param>
 /// <param name="Until">When it goes back; null: it does not by itself.</param>

@@ -6,7 +6,7 @@ namespace Pipeline.Operations.Control;
 
 /// <summary>How much the log of a running node is to tell, as it goes with <see cref="ControlVerb.LogLevel"/>: <c>debug Pipeline.Ingest 10m</c>.</summary>
 /// <param name="Level">Null: what the configuration says.</param>
-/// <param name="Logger">Of what: a namespace or a class of the program, <c>Pipeline.Ingest</c>; <c>Akka</c>, which is all actors; an actor and those below it, <c>/user/membership</c>. Null: of all that nobody has said something else of.</param>
+/// <param name="Logger">Of what: a namespace or a class of the program, <c>Pipeline.Ingest</c>; <c>Akka</c>, which is all actors; an actor and those below it, <c>/user/membership</c>. Null: of all of these that nobody has said something else of.</param>
 /// <param name="For">After which it goes back to what it was; null: until somebody says something else, or the node starts again.</param>
 public sealed record LogOrder(LogDetail? Level, string? Logger, TimeSpan? For)
 {
@@ -22,6 +22,9 @@ public sealed record LogOrder(LogDetail? Level, string? Logger, TimeSpan? For)
     /// <summary>What is between its parts.</summary>
     private const char Space = ' ';
 
+    /// <summary>Whether an order may be about it, and one without a logger is: a namespace or a class of the program or of Akka.</summary>
+    public static bool IsOurs(string logger) => Roots.Contains(logger.Split('.')[0]);
+
     /// <exception cref="PipelineException">It says no level, names no logger, or a duration that cannot be.</exception>
     public static LogOrder Parse(string? text)
     {
@@ -33,7 +36,7 @@ public sealed record LogOrder(LogDetail? Level, string? Logger, TimeSpan? For)
         foreach (var part in parts.Skip(1))
         {
             if (lasts is null && ConfigUnits.TryDuration(part, out var duration)) lasts = duration > TimeSpan.Zero && duration <= ForMax ? duration : throw Wrong($"'{part}' is no time that it may last", $"Write 1ms to {ForMax.Days}d.");
-            else if (logger is null && lasts is null && (Roots.Contains(part.Split('.')[0]) || part.StartsWith("/user/", StringComparison.Ordinal) || part.StartsWith("/system/", StringComparison.Ordinal))) logger = part;
+            else if (logger is null && lasts is null && (IsOurs(part) || part.StartsWith("/user/", StringComparison.Ordinal) || part.StartsWith("/system/", StringComparison.Ordinal))) logger = part;
             else throw Wrong($"'{part}' is no logger and no time", $"Write a namespace or a class that begins with {string.Join(" or ", Roots)}, or the path of an actor (/user/...), and behind it how long: 10m.");
         }
 

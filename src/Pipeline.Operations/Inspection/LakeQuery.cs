@@ -36,6 +36,11 @@ public sealed class LakeQuery : IDisposable
     public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, bool withOrigin = false) =>
         RelationAsync(table, snapshot, files, DataColumns(snapshot), withOrigin);
 
+    /// <summary>As the other, with these columns alone; of a store elsewhere the others are not fetched.</summary>
+    /// <param name="columns">Names; those that the table does not have are left out.</param>
+    public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, IReadOnlyCollection<string> columns, bool withOrigin) =>
+        RelationAsync(table, snapshot, files, DataColumns(snapshot).FindAll(column => columns.Contains(column.Name, StringComparer.Ordinal)), withOrigin);
+
     /// <param name="of">The table that the question is about, when it is about one.</param>
     /// <exception cref="PipelineException">A file of the tables that it names cannot be read.</exception>
     public IReadOnlyList<object?[]> Rows(string sql, DeltaTable? of = null)

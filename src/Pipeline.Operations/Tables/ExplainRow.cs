@@ -61,7 +61,7 @@ public static class ExplainRow
         var reading = new Reading(lake, query, cancellationToken);
         var silver = await LakeInventory.OpenAsync(lake, request.Table, cancellationToken);
         var stations = new List<RowStation>();
-        foreach (var row in await reading.RowsAsync(silver, SameKey(silver, contract.Key, request.Key)))
+        foreach (var row in await reading.RowsAsync(silver, contract.Key, SameKey(silver, contract.Key, request.Key)))
         {
             stations.AddRange(await BronzeOfAsync(row, contract, silver, reading));
             stations.AddRange(contract.Rules.Select(rule => new RowStation(RowStep.Rule, request.Table, Version: null, At: null, File: null, Row: null, new Dictionary<string, string>(StringComparer.Ordinal) { ["name"] = rule.Name, ["check"] = rule.Check, ["severity"] = rule.Severity.ToString().ToLowerInvariant() })));
@@ -79,7 +79,7 @@ public static class ExplainRow
         var shared = Places.Append(BronzeColumns.Position).Distinct(StringComparer.Ordinal).Where(name => name != BronzeColumns.Op && row.Values.ContainsKey(name) && Has(bronze, name) && Has(silver, name)).ToList();
         if (!shared.Contains(BronzeColumns.Position)) return [];
         var stations = new List<RowStation>();
-        foreach (var found in await reading.RowsAsync(bronze, string.Join(" AND ", shared.Select(name => $"{Sql.Name(name)}::VARCHAR IS NOT DISTINCT FROM {(row.Values[name] is { } value ? Sql.Text(value) : "NULL")}"))))
+        foreach (var found in await reading.RowsAsync(bronze, shared, string.Join(" AND ", shared.Select(name => $"{Sql.Name(name)}::VARCHAR IS NOT DISTINCT FROM {(row.Values[name] is { } value ? Sql.Text(value) : "NULL")}"))))
             stations.Add(await reading.StationAsync(RowStep.Bronze, contract.From, bronze, found));
         return stations;
     }
@@ -89,7 +89,7 @@ public static class ExplainRow
         var id = TableId.Quarantine(request.Table.Name);
         if (await reading.TryOpenAsync(id) is not { } quarantine || !contract.Key.All(name => Has(quarantine, name))) return [];
         var stations = new List<RowStation>();
-        foreach (var row in await reading.RowsAsync(quarantine, SameKey(quarantine, contract.Key, request.Key), "_rules", "_held", "_bronze_file", "_bronze_row", "_bronze_version"))
+        foreach (var row in await reading.RowsAsync(quarantine, contract.Key, SameKey(quarantine, contract.Key, request.Key), "_rules", "_held", "_bronze_file", "_bronze_row", "_bronze_version"))
             stations.Add(await reading.StationAsync(RowStep.Quarantine, id, quarantine, row));
         return stations;
     }
@@ -101,7 +101,7 @@ public static class ExplainRow
         foreach (var id in graph.Tables.Where(table => graph.TryGold(table)?.Inputs.Any(reached.Contains) == true && reached.Add(table)))
         {
             if (await reading.TryOpenAsync(id) is not { } gold || !contract.Key.All(name => Has(gold, name))) continue;
-            foreach (var row in await reading.RowsAsync(gold, SameKey(gold, contract.Key, request.Key)))
+            foreach (var row in await reading.RowsAsync(gold, contract.Key, SameKey(gold, contract.Key, request.Key)))
             {
                 var station = await reading.StationAsync(RowStep.Gold, id, gold, row);
                 var detail = new Dictionary<string, string>(station.Detail, StringComparer.Ordinal);
@@ -128,11 +128,12 @@ public static class ExplainRow
 
         public ValueTask<DeltaTable?> TryOpenAsync(TableId id) => lake.TryOpenAsync(id, cancellationToken);
 
+        /// <param name="named">Columns that the condition names.</param>
         /// <param name="also">Columns beside the places.</param>
-        public async Task<IReadOnlyList<PlacedRow>> RowsAsync(DeltaTable table, string where, params string[] also)
+        public async Task<IReadOnlyList<PlacedRow>> RowsAsync(DeltaTable table, IReadOnlyList<string> named, string where, params string[] also)
         {
             string[] names = [.. Places.Concat(also).Where(name => Has(table, name))];
-            var relation = await query.RelationAsync(table, table.Current, [.. table.Current.FilesByPath.Keys], withOrigin: true);
+            var relation = await query.RelationAsync(table, table.Current, [.. table.Current.FilesByPath.Keys], [.. names, .. named], withOrigin: true);
             return [.. query.Rows($"SELECT {TableFiles.File}, {TableFiles.FileRow}{string.Concat(names.Select(name => $", {Sql.Name(name)}::VARCHAR"))} FROM ({relation}) AS t WHERE {where} ORDER BY 1, 2", table)
                 .Select(row => new PlacedRow((string)row[0]!, (long)row[1]!, names.Select((name, i) => (name, Value: (string?)row[i + 2])).ToDictionary(pair => pair.name, pair => pair.Value, StringComparer.Ordinal)))];
         }

@@ -129,6 +129,32 @@ public sealed class TargetSpec(HealthySources sources) : IDisposable
         Assert.Contains(told, run.Messages, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("config show")]
+    [InlineData("config diff other.conf")]
+    [InlineData("token list")]
+    [InlineData("token issue somebody")]
+    [InlineData("token rotate somebody")]
+    [InlineData("token revoke 1")]
+    [InlineData("metrics list")]
+    [InlineData("ask /v1/status")]
+    [InlineData("watch --times 1")]
+    [InlineData("log-level")]
+    [InlineData("jobs list")]
+    [InlineData("shards show")]
+    [InlineData("cluster show")]
+    [InlineData("cluster down a:1 --reason none")]
+    [InlineData("cluster leave a:1 --reason none")]
+    public async Task A_verb_that_is_about_no_lake_takes_no_target(string verb)
+    {
+        await ConfigureAsync();
+
+        var run = await RunAsync([.. verb.Split(' '), "--target", "dev"]);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Contains("--target", run.Messages, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Of_two_words_for_a_lake_one_is_refused()
     {

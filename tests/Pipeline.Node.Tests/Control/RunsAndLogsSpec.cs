@@ -111,6 +111,9 @@ public sealed class RunsAndLogsSpec : IDisposable
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         deadline.CancelAfter(TimeSpan.FromMinutes(4));
         while ((await RunAsync(node, "log-level")).Rows.Count != 1) await Task.Delay(TimeSpan.FromMilliseconds(100), deadline.Token);
+        // Where no warning is told any more, that is.
+        Assert.Equal(ExitCode.Done, (await RunAsync(node, "log-level", "error", "--reason", "a test")).ExitCode);
+        await node.WaitForLogAsync("An operator wants the log to tell other things: error, instead of warning");
     }
 
     private static (string, string, string, int, string, string) OfRow(JsonNode row) => ((string)row["node"]!, (string)row["logger"]!, (string)row["level"]!, (int)row["for_seconds"]!, (string)row["was"]!, (string)row["state"]!);

@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Node.Http;
 using Pipeline.Node.Http.Access;
+using Pipeline.Node.Http.Api;
 using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Http;
@@ -50,6 +52,20 @@ public sealed class LimitsSpec : IDisposable
 
         Assert.Equal("1", Assert.Single(refused.Headers.GetValues("Retry-After")));
         Assert.Equal(HttpStatusCode.OK, (await node.GetAsync("none", "/healthz/live")).StatusCode);
+    }
+
+    [Fact]
+    public async Task One_row_at_a_time_is_looked_for()
+    {
+        var services = new ApiServices(Options: null!, Lake: null!, Health: null!, Measured: null!, Events: null!, Gate: null!, Sessions: null!, Control: null!, Record: null!, Node: "", Log: null!, Time: null!);
+        var endpoint = Assert.Single(ApiEndpoints.All, one => one.Path == "/v1/tables/{table}/row");
+        var http = new DefaultHttpContext();
+
+        using (services.Rows.TryTake()) await endpoint.Handle(new ApiCall(http, endpoint, services, Caller: null));
+        using var next = services.Rows.TryTake();
+
+        Assert.Equal((StatusCodes.Status429TooManyRequests, "1"), (http.Response.StatusCode, http.Response.Headers.RetryAfter.ToString()));
+        Assert.NotNull(next);
     }
 
     [Fact]

@@ -34,6 +34,7 @@ public sealed class SecurityDocumentSpec : IDisposable
         ["that applies what is no plan"] = ("unknown_plan", null, nameof(ControlApiSpec.A_plan_over_what_has_moved_one_without_a_reason_and_one_that_is_none_change_nothing)),
         ["on a connection beyond 500 at the address, or at the socket"] = ("closed", null, nameof(LimitsSpec.More_connections_than_there_may_be_are_closed_at_once)),
         ["on a stream of events beyond 400"] = ("too_many", null, nameof(EventsSpec.More_listeners_than_there_may_be_are_told_so)),
+        ["for a row, while the node looks for another"] = ("too_many", null, nameof(LimitsSpec.One_row_at_a_time_is_looked_for)),
     };
 
     /// <summary>By the first words of each line under "By which credential": the test that has it.</summary>

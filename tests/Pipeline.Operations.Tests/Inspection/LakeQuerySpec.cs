@@ -6,6 +6,7 @@ using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Storage;
+using Pipeline.DuckDb;
 using Pipeline.Operations.Inspection;
 using Pipeline.Testing;
 
@@ -43,6 +44,20 @@ public sealed class LakeQuerySpec : IDisposable
 
         Assert.Equal(expected, string.Join(' ', rows.Select(row => row[0])));
         Assert.InRange(store.Ranged - before, isOfTexts ? size / 4 : 1, isOfTexts ? size * 5 / 4 : size / 4);
+    }
+
+    [Fact]
+    public async Task Of_a_relation_of_some_columns_no_others_are_fetched()
+    {
+        var store = new FarStore(new LocalObjectStore(_directory));
+        var table = await TableAsync(store);
+        using var query = new LakeQuery(Cancel);
+        var before = store.Ranged;
+
+        var relation = await query.RelationAsync(table, table.Current, [.. table.Current.FilesByPath.Keys], ["key", "of another table"], withOrigin: true);
+
+        Assert.Equal(4_711L, Assert.Single(query.Rows($"SELECT {TableFiles.FileRow} FROM ({relation}) AS t WHERE key = 4711", table))[0]);
+        Assert.InRange(store.Ranged - before, 1, table.Current.Files.Sum(file => file.Size) / 4);
     }
 
     private static async Task<DeltaTable> TableAsync(FarStore store)

@@ -13,4 +13,8 @@ namespace Pipeline.Node.Http.Api;
 /// <param name="Record">The same, as the lake has it.</param>
 /// <param name="Node">What operators call it: host and port.</param>
 /// <param name="Log">How much its log tells.</param>
-internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, RunningControl Control, LakeControl Record, string Node, ILogLevels Log, TimeProvider Time);
+internal sealed record ApiServices(PipelineOptions Options, Lake Lake, NodeHealth Health, Func<MetricInterval> Measured, EventFeed Events, AccessGate Gate, BrowserSessions Sessions, RunningControl Control, LakeControl Record, string Node, ILogLevels Log, TimeProvider Time)
+{
+    /// <summary>Of whoever wants to know where a row comes from: that reads tables.</summary>
+    public Turn Rows { get; } = new();
+}

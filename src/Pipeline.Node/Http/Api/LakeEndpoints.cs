@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 using Pipeline.Node.Http.Access;
 using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Operations.Control;
@@ -27,7 +28,7 @@ internal static class LakeEndpoints
         ApiEndpoint.Get("/v1/tables/{table}/history", ApiAccess.Viewer, "A table's commits, newest first.", HistoryAsync, InPath, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/tables/{table}/why", ApiAccess.Viewer, "What keeps a table, or what it is made from: since when, what is waited for, and what helps.", WhyAsync, InPath),
         ApiEndpoint.Get("/v1/tables/{table}/runs/{run}", ApiAccess.Viewer, "One run of a Silver or Gold table: what it reads, writes and computes, when, how often it was tried, why it failed, and where its log is.", RunAsync, InPath, Run),
-        ApiEndpoint.Get("/v1/tables/{table}/row", ApiAccess.Viewer, "From where a row of a Silver table comes, what it was judged by, and what is made of it in Gold; no value of a source's column.", RowAsync, InPath, Key),
+        new(HttpMethods.Get, "/v1/tables/{table}/row", ApiAccess.Viewer, "From where a row of a Silver table comes, what it was judged by, and what is made of it in Gold; no value of a source's column.", RowAsync) { Answer = typeof(RowDocument), Parameters = [InPath, Key] },
         ApiEndpoint.Get("/v1/kpi", ApiAccess.Viewer, "How fresh, right, reliable and efficient each table was on each day.", KpiAsync, Days, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/quarantine", ApiAccess.Viewer, "Rows that break a rule, counted by table and rule.", QuarantineAsync, OfTable, Pages.Limit, Pages.Cursor),
         ApiEndpoint.Get("/v1/dlq", ApiAccess.Viewer, "Dead letters, counted by table, code and epoch.", DeadLettersAsync, Source, OfTable, Pages.Limit, Pages.Cursor),
@@ -67,10 +68,17 @@ internal static class LakeEndpoints
     private static async Task<RunDocument> RunAsync(ApiCall call) =>
         RunDocument.Of(await ShowRun.RunAsync(new ShowRunRequest(call.Table(InPath)!, call.Number(Run)), call.Node.Options.Transform, call.Node.Lake, await call.Node.Control.StatusAsync(call.Ended), call.Ended));
 
-    private static async Task<RowDocument> RowAsync(ApiCall call)
+    private static async Task RowAsync(ApiCall call)
     {
+        using var turn = call.Node.Rows.TryTake();
+        if (turn is null)
+        {
+            await new ApiProblem(StatusCodes.Status429TooManyRequests, "too_many", "This node", "it looks for another row already, and for one at a time", "Wait a second, or ask with './pipeline explain-row', which reads the lake.").WriteAsync(call.Http);
+            return;
+        }
+
         var explained = await ExplainRow.RunAsync(new ExplainRowRequest(call.Table(InPath)!, call.Texts(Key)), call.Node.Options.Graph, call.Node.Lake, call.Ended);
-        return new RowDocument(ApiJson.SchemaVersion, [.. explained.Stations.Select(RowStationItem.Of)]);
+        await ApiAnswer.WriteAsync(call.Http, new RowDocument(ApiJson.SchemaVersion, [.. explained.Stations.Select(RowStationItem.Of)]));
     }
 
     private static long? Before(ApiCall call) => Pages.After(call) is not { } after ? null
