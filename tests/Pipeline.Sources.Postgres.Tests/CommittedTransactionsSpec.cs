@@ -12,7 +12,8 @@ namespace Pipeline.Sources.Postgres.Tests;
 /// </summary>
 public sealed class CommittedTransactionsSpec(SynchronousServer server) : PostgresSpec, IClassFixture<SynchronousServer>
 {
-    private const string Told = "stands in the server's log and cannot be seen yet: a synchronous standby has not answered";
+    private const string Told = "a transaction stands in the server's log and cannot be seen yet: a synchronous standby has not answered";
+    private const string ToldBlind = "the role may not see which of them stand in the server's log and wait for a synchronous standby";
     private const string Large = "(select string_agg(md5(i::text), '') from generate_series(1, 100) i)";
 
     [Theory]
@@ -88,7 +89,7 @@ public sealed class CommittedTransactionsSpec(SynchronousServer server) : Postgr
         await stream.UntilConfirmedAsync(database, rows: 2, Cancel);
 
         var reading = RowsAsync(source, snapshot);
-        await Task.WhenAny(reading, waits.UntilToldAsync(Told, Cancel));
+        await Task.WhenAny(reading, waits.UntilToldAsync(seesOthers ? Told : ToldBlind, Cancel));
         Assert.False(reading.IsCompleted);
         await held.ReleaseAsync();
         var rows = await reading;
@@ -206,15 +207,17 @@ public sealed class SynchronousServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _directory = new ScratchDirectory("pipeline-postgres-");
-        _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory), TestContext.Current.CancellationToken);
+        _scratch = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(_directory)
+        {
+            // Nothing waits but what says so itself.
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "local" },
+        }, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Commits a transaction that stands in the log then and cannot be seen, until <see cref="Held.ReleaseAsync"/>.</summary>
     /// <param name="standby">Who must answer.</param>
     internal async ValueTask<Held> HoldAsync(TestDatabase database, string sql, CancellationToken cancellationToken, string standby = "nobody")
     {
-        // Nothing but this waits: all others commit without.
-        await database.ExecuteAsync("alter system set synchronous_commit = local", cancellationToken);
         await database.ExecuteAsync($"alter system set synchronous_standby_names = '{standby}'", cancellationToken);
         await database.ExecuteAsync("select pg_reload_conf()", cancellationToken);
         // A server takes a setting up a moment later: a transaction of nobody's interest tells when it has.

@@ -14,10 +14,20 @@ internal sealed class CommittedTransactions(PostgresConnections connections, Sou
 {
     private static readonly RetryPolicy Pace = new() { BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromSeconds(1) };
 
+    private static readonly WaitReason Standby = new("a transaction stands in the server's log and cannot be seen yet: a synchronous standby has not answered", "a synchronous standby")
+    {
+        NextStep = "Look it up in pg_stat_replication: the standbys of synchronous_standby_names are away, or behind.",
+    };
+
+    private static readonly WaitReason Hidden = new("transactions of others are open, and the role may not see which of them stand in the server's log and wait for a synchronous standby", "a transaction of others")
+    {
+        NextStep = "Have the role see it: GRANT pg_read_all_stats TO the source's role.",
+    };
+
     /// <summary>Of other roles nothing but the transaction is shown without <c>pg_read_all_stats</c>: any of them may be one that waits.</summary>
     private const string CommittingSql = """
-        select backend_xid::text from pg_catalog.pg_stat_activity
-        where backend_xid is not null and (wait_event = 'SyncRep' or (state is null and current_setting('synchronous_standby_names') <> ''))
+        select backend_xid::text, wait_event is not distinct from 'SyncRep' from pg_catalog.pg_stat_activity
+        where datname = current_database() and backend_xid is not null and (wait_event = 'SyncRep' or (state is null and current_setting('synchronous_standby_names') <> ''))
         """;
 
     private const string SeenSql = """
@@ -29,7 +39,7 @@ internal sealed class CommittedTransactions(PostgresConnections connections, Sou
     /// <param name="thing">Who asks.</param>
     /// <param name="transaction">Its number as the log has it.</param>
     /// <exception cref="PipelineException">It never can be: the server waits for whoever asks.</exception>
-    public ValueTask WaitAsync(string thing, uint transaction, CancellationToken cancellationToken) => WaitAsync(thing, [transaction], cancellationToken);
+    public ValueTask WaitAsync(string thing, uint transaction, CancellationToken cancellationToken) => WaitAsync(thing, [transaction], Standby, cancellationToken);
 
     /// <summary>Returns when all can be seen that stood in the log before.</summary>
     /// <inheritdoc cref="WaitAsync(string, uint, CancellationToken)"/>
@@ -39,19 +49,21 @@ internal sealed class CommittedTransactions(PostgresConnections connections, Sou
         {
             await using var command = new NpgsqlCommand(CommittingSql, connection);
             await using var reader = await command.ExecuteReaderAsync(cancel);
-            var found = new List<uint>();
-            while (await reader.ReadAsync(cancel)) found.Add(uint.Parse(reader.GetString(0), NumberStyles.None, CultureInfo.InvariantCulture));
-            return found;
+            var (found, isSeen) = (new List<uint>(), false);
+            while (await reader.ReadAsync(cancel))
+            {
+                found.Add(uint.Parse(reader.GetString(0), NumberStyles.None, CultureInfo.InvariantCulture));
+                isSeen |= reader.GetBoolean(1);
+            }
+
+            return (Transactions: found, Reason: isSeen ? Standby : Hidden);
         }, cancellationToken);
-        if (committing.Count > 0) await WaitAsync(thing, committing, cancellationToken);
+        if (committing.Transactions.Count > 0) await WaitAsync(thing, committing.Transactions, committing.Reason, cancellationToken);
     }
 
-    private async ValueTask WaitAsync(string thing, IReadOnlyList<uint> transactions, CancellationToken cancellationToken)
+    private async ValueTask WaitAsync(string thing, IReadOnlyList<uint> transactions, WaitReason reason, CancellationToken cancellationToken)
     {
-        using var wait = services.Waits.Begin(thing, new WaitReason($"transaction {transactions[0]} stands in the server's log and cannot be seen yet: a synchronous standby has not answered", "a synchronous standby")
-        {
-            NextStep = "Look it up in pg_stat_replication: the standbys of synchronous_standby_names are away, or behind.",
-        });
+        using var wait = services.Waits.Begin(thing, reason);
         await Pace.RunAsync(services.Time, cancel => AreSeenAsync(thing, transactions, cancel), cancellationToken, isAgain: areSeen => !areSeen, isTransient: _ => false);
     }
 
