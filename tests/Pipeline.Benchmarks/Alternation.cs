@@ -51,6 +51,7 @@ public sealed class Alternation(string unit, long amount, params string[] sides)
             var ratio = side == 0 ? "" : $"; rate {Rate(sides[side]).Text("0.00")} of {sides[0]}, by processor time {Processor(sides[side]).Text("0.00")}";
             await output.WriteLineAsync($"  {sides[side].PadRight(width)}  {new Spread(runs.Select(run => amount / run.Elapsed.TotalSeconds)).Text("N0")} {unit}/s, "
                 + $"{new Spread(runs.Select(run => run.Processor.TotalSeconds / amount * 1_000_000)).Text("0.00")} CPU-seconds a million{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}"
+                + $"{(runs[0].Busy > 0 ? $", machine {new Spread(runs.Select(run => run.Busy * 100)).Text("0")} % busy" : "")}"
                 + $"{(runs[0].StoredBytes > 0 ? $", {new Spread(runs.Select(run => (double)run.StoredBytes / amount)).Text("0.0")} bytes stored for each" : "")}{ratio}");
         }
     }

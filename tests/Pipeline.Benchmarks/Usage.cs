@@ -11,6 +11,9 @@ public readonly partial record struct Usage(TimeSpan Elapsed, TimeSpan Processor
     /// <summary>Of the data files that it has left; 0: none.</summary>
     public long StoredBytes { get; init; }
 
+    /// <summary>How much of the time all of the machine's processors worked, for whomever, 0 to 1; 0 also when nobody looked.</summary>
+    public double Busy { get; init; }
+
     /// <summary>Of the stretch that the work says: what it does before and after, as connecting, is not counted.</summary>
     public static async Task<Usage> OfAsync(Func<Task<Stretch>> work)
     {
@@ -55,13 +58,14 @@ public readonly partial record struct Usage(TimeSpan Elapsed, TimeSpan Processor
         using var process = Process.GetCurrentProcess();
         var processor = process.TotalProcessorTime;
         var peak = 0L;
+        var ticks = MachineTicks.Now();
         using var sampling = new CancellationTokenSource();
         var sampler = SampleAsync(sampling.Token);
         var elapsed = await work();
         await sampling.CancelAsync();
         await sampler;
         process.Refresh();
-        return new Usage(elapsed, process.TotalProcessorTime - processor, peak);
+        return new Usage(elapsed, process.TotalProcessorTime - processor, peak) { Busy = ticks.BusyUntil(MachineTicks.Now()) };
 
         async Task SampleAsync(CancellationToken stop)
         {
