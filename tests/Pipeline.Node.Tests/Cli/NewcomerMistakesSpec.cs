@@ -144,6 +144,21 @@ public sealed class NewcomerMistakesSpec(HealthySources sources) : IAsyncLifetim
         Assert.True(after == ExitCode.Done, $"{text}\nand then\n{string.Join('\n', still)}");
     }
 
+    /// <summary>It is nobody's mistake, and mends itself.</summary>
+    [Fact]
+    public async Task A_damaged_journal_is_told_in_one_line_and_set_aside()
+    {
+        var journal = Path.Combine(_directory, "journal.db");
+        await File.WriteAllTextAsync(journal, new string('x', 10_000), Cancel);
+        ConfigureAnew();
+        _scene.Command = ["run", "--once"];
+
+        var (code, told) = await _scene.RunAsync();
+
+        Assert.True(code == ExitCode.Done, string.Join('\n', told));
+        Assert.Contains($"{journal} is damaged", Assert.Single(told), StringComparison.Ordinal);
+    }
+
     private static Mistake Of(Action<NewcomerMistakesSpec> make, string[] told, Action<NewcomerMistakesSpec, IReadOnlyList<string>> follow) => new(spec => Done(() => make(spec)), told, (spec, lines) => Done(() => follow(spec, lines)));
 
     private static Mistake Of(Func<NewcomerMistakesSpec, Task> make, string[] told, Func<NewcomerMistakesSpec, IReadOnlyList<string>, Task> follow) => new(make, told, follow);
