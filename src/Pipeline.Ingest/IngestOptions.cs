@@ -43,7 +43,7 @@ public sealed record IngestOptions
 
     /// <summary>
     /// Shortest time between two commits to a table. Default 200 ms, 0 to 1 min. Stages that arrive within it share one
-    /// commit; after a quiet time a stage is committed at once.
+    /// commit; after a quiet time, and at a reading's end, a stage is committed at once.
     /// </summary>
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 

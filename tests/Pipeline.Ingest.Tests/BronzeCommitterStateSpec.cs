@@ -37,6 +37,20 @@ public sealed class BronzeCommitterStateSpec : CommitterScene
     }
 
     [Fact]
+    public void A_stage_that_ends_a_reading_is_committed_at_once_with_what_waits_before_it()
+    {
+        Given(View(version: 0));
+        When(Stage("a", null, 10));
+        When(new CommitterEvent.Committed(View(version: 1, ("a", 10))));
+        var waits = When(Stage("a", 10, 20));
+
+        var ends = When(new CommitterEvent.Staged(new PendingStage(StageOf("a", 20, 30) with { IsEnd = true }, ActorRefs.Nobody)));
+
+        Assert.IsType<CommitterEffect.FlushAfter>(Assert.Single(waits));
+        Assert.Equal(2, Commit(ends).Count);
+    }
+
+    [Fact]
     public void A_clock_that_is_set_back_holds_no_commit_up()
     {
         Given(View(version: 0));

@@ -23,7 +23,7 @@ public sealed class IngestMessageSerializerSpec : IDisposable
         new PositionsUnavailable(Users, 7, new Fault(FaultKind.StorageFull, "Bucket b", "it is full", "Make room.")),
         new StageFiles(Users, Id, [new StagedRange(UsersSplit, null, 1_000), new StagedRange(new SplitId("app", "more"), 5, 6, Epoch: 3)],
             [new StagedFile("_ingest_date=2026-03-01/part-0.parquet", ImmutableDictionary<string, string?>.Empty.Add("_ingest_date", "2026-03-01"), 4_096, At, "{\"numRecords\":3}") { Checksum = 0xFEDCBA98 }],
-            3, At, [1, 2, 3], "7f1c0b5e-3a52-4e0c-9d0e-1d2f5b6a7c8d") { Letters = 2, Unused = 4 },
+            3, At, [1, 2, 3], "7f1c0b5e-3a52-4e0c-9d0e-1d2f5b6a7c8d") { Letters = 2, Unused = 4, IsEnd = true },
         new StageReference(Users, Id, 1_234_567, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         new StageCommitted(Id, Users, 42, At),
         new StageRefused(Id, Users, ImmutableDictionary<SplitId, long>.Empty.Add(UsersSplit, 2_000), IsFinal: true),

@@ -40,6 +40,9 @@ public sealed record StageFiles(TableId Table, Guid Id, ImmutableArray<StagedRan
 
     /// <summary>Where records are numbered: numbers of the ranges for which the source had no record; null as for <see cref="Letters"/>.</summary>
     public long? Unused { get; init; }
+
+    /// <summary>True: the reading ends here, or has all that its splits held when it began, so that no further stage is worth waiting for; null: it goes on.</summary>
+    public bool? IsEnd { get; init; }
 }
 
 /// <summary>A stage that is too large for a message: it is in the lake, see <see cref="StageManifest"/>.</summary>

@@ -34,7 +34,7 @@ public sealed record PendingQuestion(GetPositions Question, IActorRef ReplyTo)
 }
 
 /// <summary>Limits of a committer.</summary>
-/// <param name="CommitInterval">At most one commit in this time; a stage after a quiet time is committed at once.</param>
+/// <param name="CommitInterval">At most one commit in this time; a stage after a quiet time, and one that ends a reading, is committed at once.</param>
 /// <param name="FilesMax">Files after which gathering ends early.</param>
 /// <param name="StagesMax">Undecided stages after which further ones are turned away to be sent again.</param>
 /// <param name="Retry">How failed commits are tried again before their stages are given back.</param>
@@ -228,7 +228,7 @@ public sealed record BronzeCommitterState(TableId Table, CommitterLimits Limits)
         var dueIn = LastCommitAt + Limits.CommitInterval - now;
         // The last commit was made before the clock was set back: it is no reason to wait.
         if (dueIn > Limits.CommitInterval) dueIn = null;
-        if (flushNow || dueIn is null || dueIn <= TimeSpan.Zero || Gathered.Sum(pending => pending.Stage.Files.Length) >= Limits.FilesMax)
+        if (flushNow || dueIn is null || dueIn <= TimeSpan.Zero || Gathered.Any(pending => pending.Stage.IsEnd is true) || Gathered.Sum(pending => pending.Stage.Files.Length) >= Limits.FilesMax)
         {
             var batch = NextBatch();
             effects.Add(new CommitterEffect.Commit(batch, View));

@@ -43,6 +43,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
         private bool _isWriting;
         private bool _areRowsDue;
         private bool _arePositionsDue;
+        private bool _isEndDue;
         private (SplitId Split, long To)? _advanced;
 
         public Logic(RollByBytesOrAge stage) : base(stage.Shape)
@@ -82,7 +83,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
 
         private void OnEnd()
         {
-            if (Roller.HasProgress) _arePositionsDue = true;
+            if (Roller.HasProgress) _arePositionsDue = _isEndDue = true;
             _stage.TellEnd();
         }
 
@@ -132,7 +133,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
             var isEnd = IsClosed(_stage._in);
             if (IsAvailable(_stage._out))
             {
-                if ((Roller.HasRows && (_areRowsDue || Roller.IsFull)) || (Roller.HasProgress && (_arePositionsDue || isEnd))) PushRoll(withIdle: _arePositionsDue || isEnd);
+                if ((Roller.HasRows && (_areRowsDue || Roller.IsFull)) || (Roller.HasProgress && (_arePositionsDue || isEnd))) PushRoll(withIdle: _arePositionsDue || isEnd, isEnd || _isEndDue);
                 else if (isEnd) CompleteStage();
             }
             else if (isEnd && !Roller.HasProgress)
@@ -143,7 +144,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
             if (!isEnd && !Roller.IsFull && !HasBeenPulled(_stage._in)) Pull(_stage._in);
         }
 
-        private void PushRoll(bool withIdle)
+        private void PushRoll(bool withIdle, bool isEnd)
         {
             CancelTimer(RowsAge);
             _areRowsDue = false;
@@ -154,7 +155,8 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
                 _arePositionsDue = false;
             }
 
-            Push(_stage._out, Roller.Close(withIdle));
+            _isEndDue = false;
+            Push(_stage._out, Roller.Close(withIdle) with { IsEnd = isEnd });
             if (!withIdle && !Roller.HasProgress) CancelTimer(PositionsAge);
         }
     }

@@ -210,6 +210,9 @@ internal sealed record ClosingTable(BronzeTable Table, TableRollPart Part, Immut
 /// <param name="Since">Timestamp of the first record that was written; null: there was none.</param>
 internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Since)
 {
+    /// <summary>Of a reading that ends with it, or has all that its splits held when it began.</summary>
+    public bool IsEnd { get; init; }
+
     public async Task<Worker.Roll> CompleteAsync(OpenFiles files, CancellationToken cancellationToken)
     {
         var stages = ImmutableArray.CreateBuilder<StageFiles>(Tables.Length);
@@ -220,6 +223,7 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Si
                 closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId)
             {
                 Letters = closing.Part.Letters,
+                IsEnd = IsEnd ? true : null,
                 Unused = BronzeShape.Of(closing.Table.FileSchema).Numbering is null ? 0 : Math.Max(0, closing.Part.Numbers - closing.Part.Rows - closing.Part.Letters),
             });
         }

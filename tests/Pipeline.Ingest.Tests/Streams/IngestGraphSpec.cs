@@ -46,6 +46,7 @@ public sealed class IngestGraphSpec : TestKit
         var ranges = _commits.Select(roll => Assert.Single(Assert.Single(roll.Stages).Ranges)).ToList();
         Assert.Equal([0, .. ranges.Take(ranges.Count - 1).Select(range => range.To)], ranges.Select(range => range.From!.Value));
         Assert.Equal(20, ranges[^1].To);
+        Assert.All(_commits.SkipLast(1), roll => Assert.Null(Assert.Single(roll.Stages).IsEnd));
         Assert.Equal(0, _budget.BytesUsed);
     }
 
@@ -110,6 +111,7 @@ public sealed class IngestGraphSpec : TestKit
         var stage = Assert.Single((await committed.Task.WaitAsync(Deadline, Cancel)).Stages);
 
         Assert.Equal((3, 3), (stage.Rows, stage.Ranges.Single().To));
+        Assert.True(stage.IsEnd);
         graph.Abort();
         await graph.Completion.WaitAsync(Deadline, Cancel);
     }
