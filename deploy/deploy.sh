@@ -116,6 +116,7 @@ put_alarms() {
   local region
   region=${AWS_REGION:-$(aws configure get region)}
   export AWS_REGION=$region PIPELINE_NAME=$name PIPELINE_LAKE="s3://${known[LakeBucket]}/lake"
+  export PIPELINE_EXTERNAL="s3://${known[ExternalBucket]}/lake" PIPELINE_INTERNAL="s3://${known[InternalBucket]}/lake" PIPELINE_STREAMING="s3://${known[StreamingBucket]}/lake"
   export PIPELINE_PAGES_TOPIC=${known[PagesTopicArn]} PIPELINE_TICKETS_TOPIC=${known[TicketsTopicArn]} PIPELINE_OVER_TOPIC=${known[OverTopicArn]}
   "$here/../pipeline" dashboard put --config "$here/../hocon/service.conf"
   "$here/../pipeline" alarms put --config "$here/../hocon/service.conf"

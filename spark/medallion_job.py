@@ -430,6 +430,7 @@ class Run(object):
         self._files = files
         self._document = document
         self._root = root
+        self._roots = document.get("roots") or {}
         self._execution = execution
         self._kept = []
         self._waiting = list(document.get("relations") or [])
@@ -515,13 +516,17 @@ class Run(object):
             files = [file for file in files if file["path"] in possible]
         return [file["path"] for file in files]
 
+    def _place(self, location):
+        """Where a table's directory is."""
+        return "/".join((self._roots.get(location, self._root).rstrip("/"), location))
+
     def _scan(self, location, columns, paths, with_origin):
         """A SELECT of exactly these columns over files of a table; with origin it has _file and _file_row behind them."""
         if not paths:
             wanted = columns + ([("_file", "string"), ("_file_row", "long")] if with_origin else [])
             return "SELECT {} WHERE false".format(", ".join(as_type(name, None, wanted_type) for name, wanted_type in wanted))
 
-        full = dict((path, "/".join((self._root.rstrip("/"), location, path))) for path in paths)
+        full = dict((path, "/".join((self._place(location), path))) for path in paths)
         for path in paths:
             name = path.split("/")[-1]
             # Spark takes such a file for none, without a word.
@@ -649,7 +654,7 @@ class Run(object):
     def _write(self, step):
         output = next(output for output in self._document["outputs"] if output["name"] == step["output"])
         own = "x-" + self._execution
-        directory = "/".join((self._root.rstrip("/"), output["location"], own))
+        directory = "/".join((self._place(output["location"]), own))
         try:
             files = self._write_files(output, quoted(step["from"]), directory)
             answered = {"name": output["name"], "files": [{"path": own + "/" + name, "size": size, "rows": rows} for name, size, rows in files]}

@@ -60,6 +60,7 @@ public sealed class DeltaTable
     /// <param name="version">The one that is current; null: the newest.</param>
     internal static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, long? version, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
+        store = await store.StoreOfAsync(path, cancellationToken);
         var log = new LogReader(store, path, told);
         return await log.LoadAsync(version, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
     }

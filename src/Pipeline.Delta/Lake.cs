@@ -2,6 +2,7 @@ using Apache.Arrow;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Core;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta;
@@ -21,7 +22,7 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     public async ValueTask<string> IdAsync(CancellationToken cancellationToken) => _id ??= await LakeId.OfAsync(Store, cancellationToken);
 
     /// <summary>The same lake, telling what goes wrong beside its commits, and what its store does not answer.</summary>
-    public Lake Telling(ILoggerFactory logs, WaitWatch waits) => new(new WatchedStore(Store, waits), time, logs);
+    public Lake Telling(ILoggerFactory logs, WaitWatch waits) => new(Store is PlacedStore placed ? placed.Watching(waits) : new WatchedStore(Store, waits), time, logs);
 
     public ValueTask<DeltaTable?> TryOpenAsync(TableId table, CancellationToken cancellationToken) =>
         DeltaTable.TryOpenAsync(Store, table.ToString(), time, _log, cancellationToken);
@@ -31,11 +32,13 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     public ValueTask<DeltaTable?> TryOpenAsOfAsync(TableId table, long version, CancellationToken cancellationToken) =>
         DeltaTable.TryOpenAsync(Store, table.ToString(), version, time, _log, cancellationToken);
 
-    /// <summary>Opens a table or makes it; that it was made is recorded beside the tables, see <see cref="MadeTables"/>.</summary>
+    /// <summary>Opens a table or makes it where it is to be; that it was made is recorded beside the tables, see <see cref="MadeTables"/>.</summary>
     public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId table, Schema schema, IReadOnlyList<string> partitionColumns,
         IReadOnlyDictionary<string, string> configuration, CancellationToken cancellationToken)
     {
         if (await TryOpenAsync(table, cancellationToken) is { } there) return there;
+        if (Store is PlacedStore placed) await placed.FixAsync(table, await IdAsync(cancellationToken), cancellationToken);
+        else await TablePlace.RequireNoneAsync(Store, table.ToString(), cancellationToken);
         var made = await DeltaTable.OpenOrCreateAsync(Store, table.ToString(), schema, partitionColumns, configuration, time, _log, cancellationToken);
         await MadeTables.RecordAsync(Store, table, made.Current.Metadata.Id, cancellationToken);
         return made;

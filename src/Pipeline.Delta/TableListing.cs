@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Pipeline.Core;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 
 namespace Pipeline.Delta;
@@ -12,6 +13,12 @@ public static class TableListing
     /// <summary>Tables by layer, then by name. Costs one listing a table, however many files the tables have.</summary>
     public static async IAsyncEnumerable<TableId> TablesAsync(IObjectStore store, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        if (store is PlacedStore placed)
+        {
+            foreach (var table in await PlacedAsync(placed, cancellationToken)) yield return table;
+            yield break;
+        }
+
         foreach (var layer in Layers)
         {
             // Layer, then source in Bronze, then table.
@@ -37,6 +44,30 @@ public static class TableListing
     /// <summary>Whether a table of that name is there; whether it can be read is another question.</summary>
     public static async ValueTask<bool> HasAsync(IObjectStore store, string directory, CancellationToken cancellationToken) =>
         await FirstAsync(store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null;
+
+    /// <summary>A location that is away hides no table of its own, and none of others: each is told when it is opened.</summary>
+    private static async ValueTask<IReadOnlyList<TableId>> PlacedAsync(PlacedStore store, CancellationToken cancellationToken)
+    {
+        var elsewhere = new HashSet<string>(await store.ElsewhereAsync(cancellationToken), StringComparer.Ordinal);
+        var tables = new List<TableId>();
+        await foreach (var table in TablesAsync(store.Home, cancellationToken))
+            if (!elsewhere.Contains(table.ToString())) tables.Add(table);
+        foreach (var directory in elsewhere)
+            if (await MayHaveAsync(store, directory, cancellationToken)) tables.Add(TableId.Parse(directory));
+        return [.. tables.OrderBy(table => table.Layer).ThenBy(table => $"{table}/", StringComparer.Ordinal)];
+    }
+
+    private static async ValueTask<bool> MayHaveAsync(PlacedStore store, string directory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await HasAsync(store, directory, cancellationToken);
+        }
+        catch (PipelineException)
+        {
+            return true;
+        }
+    }
 
     private static async ValueTask<string?> FirstAsync(IObjectStore store, string prefix, string? startAt, CancellationToken cancellationToken)
     {

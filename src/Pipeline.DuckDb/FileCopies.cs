@@ -36,7 +36,7 @@ internal sealed class FileCopies(string directory)
         }
 
         var size = (await store.TryStatAsync(path, cancellationToken))?.Size ?? throw new PipelineException(FaultKind.Damaged,
-            $"Data file {store.Location}/{path}", "the table lists it but it does not exist", "Restore it from a backup or remove it from the table.");
+            $"Data file {store.LocationOf(path)}/{path}", "the table lists it but it does not exist", "Restore it from a backup or remove it from the table.");
         Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
         var left = size < HoleBytesMin ? [] : await UnwantedAsync(store, path, size, columns, cancellationToken);
         await using (var target = new FileStream(copy, FileMode.Create, FileAccess.Write))

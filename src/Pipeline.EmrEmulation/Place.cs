@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
+using Pipeline.Transform.Jobs;
 
 namespace Pipeline.EmrEmulation;
 
@@ -9,6 +12,17 @@ internal sealed record Place(IObjectStore Store, string Name)
     {
         var slash = uri.TrimEnd('/').LastIndexOf('/');
         return new Place(Open(uri[..slash], s3, time), uri[(slash + 1)..]);
+    }
+
+    /// <summary>The store of a document's tables, which its lake knows to lie elsewhere.</summary>
+    public static async ValueTask<IObjectStore> OpenTablesAsync(JobDocument document, Uri? s3, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var home = Open(document.Root, s3, time);
+        var locations = (document.Roots?.Values.Distinct(StringComparer.Ordinal) ?? []).ToImmutableSortedDictionary(root => root, root => new NamedLocation(root, root, new S3Options()), StringComparer.Ordinal);
+        if (locations.IsEmpty) return home;
+        var placed = new PlacedStore(home, TablePlaces.None with { Locations = locations }, location => Open(location.Address, s3, time));
+        foreach (var table in document.Roots!.Keys) await placed.StoreOfAsync(table, cancellationToken);
+        return placed;
     }
 
     /// <summary>The store of a directory.</summary>

@@ -61,7 +61,7 @@ internal sealed class StepCommand : Command
         if (await answer.Store.TryStatAsync(answer.Name, cancellationToken) is not null)
             throw new PipelineException(FaultKind.Invalid, $"Execution {execution}", "its answer is there already", "Draw another execution.");
 
-        var store = Place.Open(JobDocument.Read(document).Root, s3, time);
+        var store = await Place.OpenTablesAsync(JobDocument.Read(document), s3, time, cancellationToken);
         var engine = new DuckDbEngine(store, new TransformOptions { TempDirectory = spill });
         var handle = await engine.SubmitAsync(document, execution, cancellationToken);
         var state = await engine.ObserveAsync(handle, cancellationToken);

@@ -81,6 +81,7 @@ public sealed partial class ArchitectureSpec
         ["Order"] = "an id, and what an operator said",
         ["OrderAim.Identity"] = "an id",
         ["AimedPosition.AppId"] = "a name in a table's log",
+        ["TablePlace"] = "a location's name and its address",
         ["WrittenSetting"] = "a path and a text of the configuration",
         ["PipelineException"] = "a fault: thing, cause and next step",
         ["Fault"] = "a fault: thing, cause and next step",

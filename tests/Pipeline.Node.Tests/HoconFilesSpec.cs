@@ -11,7 +11,8 @@ public sealed class HoconFilesSpec
     /// <summary>What the stacks in <c>deploy/</c> say to a node, and no configuration can know.</summary>
     private static readonly Dictionary<string, string> Said = new(StringComparer.Ordinal)
     {
-        ["AWS_REGION"] = "eu-central-1", ["PIPELINE_NAME"] = "shop", ["PIPELINE_LAKE"] = "s3://shop-lake/lake", ["PIPELINE_ARTIFACTS"] = "s3://shop-artifacts/jobs", ["PIPELINE_LOGS"] = "s3://shop-logs",
+        ["AWS_REGION"] = "eu-central-1", ["PIPELINE_NAME"] = "shop", ["PIPELINE_LAKE"] = "s3://shop-lake/lake", ["PIPELINE_EXTERNAL"] = "s3://shop-external/lake", ["PIPELINE_INTERNAL"] = "s3://shop-internal/lake",
+        ["PIPELINE_STREAMING"] = "s3://shop-streaming/lake", ["PIPELINE_ARTIFACTS"] = "s3://shop-artifacts/jobs", ["PIPELINE_LOGS"] = "s3://shop-logs",
         ["PIPELINE_ENGINE_APPLICATION"] = "00f5abcdexample", ["PIPELINE_ENGINE_CLUSTER"] = "j-2AXXXXXXGAPLF", ["PIPELINE_ENGINE_ROLE"] = "arn:aws:iam::123456789012:role/jobs",
     };
 

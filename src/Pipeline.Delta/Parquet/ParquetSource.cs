@@ -15,7 +15,7 @@ internal static class ParquetSource
     public static async ValueTask<ParquetObject> OpenAsync(IObjectStore store, string path, string what, CancellationToken cancellationToken)
     {
         var info = await store.TryStatAsync(path, cancellationToken)
-            ?? throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"it is missing, and {what} needs it",
+            ?? throw new PipelineException(FaultKind.Damaged, $"Object {store.LocationOf(path)}/{path}", $"it is missing, and {what} needs it",
                 "Restore the object from a backup.");
         using var properties = ArrowReaderProperties.GetDefault();
         properties.BatchSize = BatchRows;
@@ -39,7 +39,7 @@ internal static class ParquetSource
     public static bool IsDamage(Exception e) => e is ParquetException || e.GetType() == typeof(Exception) || DataFaults.Are(e);
 
     public static PipelineException Damaged(IObjectStore store, string path, string what, string cause, Exception? inner = null) =>
-        new(FaultKind.Damaged, $"Object {store.Location}/{path}", $"{what} cannot be read: {cause.TrimEnd('.')}", "Restore the object from a backup.", inner);
+        new(FaultKind.Damaged, $"Object {store.LocationOf(path)}/{path}", $"{what} cannot be read: {cause.TrimEnd('.')}", "Restore the object from a backup.", inner);
 
     /// <summary>What was wrong, in one line without a full stop. The native library says it within the name that its compiler gives to the type of the error.</summary>
     public static string CauseOf(Exception e)

@@ -33,6 +33,13 @@ public interface IObjectStore
     /// <summary>Where the store is, for messages and links: <c>/data/lake</c> or <c>s3://bucket/prefix</c>.</summary>
     string Location { get; }
 
+    /// <summary>Where the store is that has a path, where parts of this one lie elsewhere: for messages, and for paths that begin with it.</summary>
+    string LocationOf(string path) => Location;
+
+    /// <summary>The store that has a path, where that is another: it has it under the same path.</summary>
+    /// <exception cref="Pipeline.Core.PipelineException">Where the path lies cannot be found out.</exception>
+    ValueTask<IObjectStore> StoreOfAsync(string path, CancellationToken cancellationToken) => new(this);
+
     /// <summary>The path in the local file system, or null: lets DuckDB read files in place.</summary>
     string? LocalPath(string path);
 

@@ -23,7 +23,7 @@ internal sealed partial class LogReader(IObjectStore store, string table, ILogge
     /// <summary>Why the newest checkpoint was passed over; null since one was written that can be read.</summary>
     public PipelineException? DamagedCheckpoint { get; set; }
 
-    public string Name(string path) => $"Object {store.Location}/{path}";
+    public string Name(string path) => $"Object {store.LocationOf(path)}/{path}";
 
     /// <summary>The newest snapshot, or that of <paramref name="version"/>; null when there is no table.</summary>
     /// <exception cref="PipelineException">The log is damaged, or does not reach back to the version.</exception>

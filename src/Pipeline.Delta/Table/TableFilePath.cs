@@ -51,9 +51,9 @@ public static class TableFilePath
     {
         if (store.LocalPath(directory) is { } local) yield return local.Replace('\\', '/').TrimEnd('/') + "/";
         const string scheme = "s3://";
-        if (!store.Location.StartsWith(scheme, StringComparison.Ordinal)) yield break;
+        if (store.LocationOf(directory) is var location && !location.StartsWith(scheme, StringComparison.Ordinal)) yield break;
         // Hadoop's names of the same bucket.
-        foreach (var alias in (string[])[scheme, "s3a://", "s3n://"]) yield return $"{alias}{DataFiles.PathIn(store.Location[scheme.Length..].TrimEnd('/'), directory)}/";
+        foreach (var alias in (string[])[scheme, "s3a://", "s3n://"]) yield return $"{alias}{DataFiles.PathIn(location[scheme.Length..].TrimEnd('/'), directory)}/";
     }
 
     /// <summary>Names of directories and of a file, each of them there to be listed: none that goes up, stands still or begins elsewhere.</summary>

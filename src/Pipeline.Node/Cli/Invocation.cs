@@ -31,10 +31,21 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     public PipelineOptions? TryLoad() => NamedDirectory is null || File.Exists(ConfigPath) ? Load() : null;
 
     /// <summary>The lake of <c>--lake</c>; else that of the configuration, which is read only then.</summary>
-    public Lake OpenLake() => Lakes.Open(NamedDirectory is { } directory ? new LakeOptions { Location = directory } : Load().Lake, Context.Time);
+    public Lake OpenLake()
+    {
+        if (NamedDirectory is not { } directory) return Lakes.Open(Load().Lake, Context.Time);
+        var named = new LakeOptions { Location = directory };
+        // Where tables lie elsewhere, the configuration says how they are reached.
+        return Lakes.Open(Lakes.MayHavePlaces(named) && File.Exists(ConfigPath) ? Load().Lake : named, Context.Time);
+    }
 
-    /// <summary>Another location than the lake's: buckets are reached as lake.s3 says.</summary>
-    public IObjectStore OpenStore(string location) => ObjectStores.Open(location, S3Location.IsS3(location) ? Load().Lake.S3 : new S3Options(), Context.Time);
+    /// <summary>Another location than the lake's: one of the configuration by its name, or an address, whose bucket is reached as lake.s3 says.</summary>
+    public IObjectStore OpenStore(string location)
+    {
+        if (NamedDirectory is not null && !S3Location.IsS3(location)) return ObjectStores.Open(location, new S3Options(), Context.Time);
+        var lake = Load().Lake;
+        return lake.Places.Locations.TryGetValue(location, out var named) ? ObjectStores.Open(named.Address, named.S3, Context.Time) : ObjectStores.Open(location, lake.S3, Context.Time);
+    }
 
     /// <summary>How late tables may be, as the configuration says; for a directory that is named instead of one, as none says.</summary>
     public FreshnessOptions Freshness() => NamedDirectory is null ? Load().Freshness : new FreshnessOptions();

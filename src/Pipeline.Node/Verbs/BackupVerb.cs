@@ -10,7 +10,7 @@ internal sealed class BackupVerb : Verb
     private readonly Option<string> _to;
 
     public BackupVerb() : base("backup", "Copy what is new in the lake to a place of backups, and say which versions of its tables belong together. Safe beside a running pipeline; cut off, it goes on when it is called again.") =>
-        _to = Add(new Option<string>("--to") { Description = "The backups' directory or s3://bucket/prefix: of this lake alone.", HelpName = "LOCATION", Required = true });
+        _to = Add(new Option<string>("--to") { Description = "The backups' directory, s3://bucket/prefix, or a location's name: of this lake alone.", HelpName = "LOCATION", Required = true });
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {

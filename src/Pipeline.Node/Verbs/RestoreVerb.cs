@@ -13,7 +13,7 @@ internal sealed class RestoreVerb : Verb
 
     public RestoreVerb() : base("restore", "Bring a lake back from a place of backups into an empty location in which no node runs, and verify every byte of it. Cut off, it goes on when it is called again.")
     {
-        _from = Add(new Option<string>("--from") { Description = "The backups' directory or s3://bucket/prefix.", HelpName = "LOCATION", Required = true });
+        _from = Add(new Option<string>("--from") { Description = "The backups' directory, s3://bucket/prefix, or a location's name.", HelpName = "LOCATION", Required = true });
         _number = Add(new Option<int?>("--backup") { Description = "Which one; otherwise the newest.", HelpName = "NUMBER" });
     }
 

@@ -49,7 +49,7 @@ internal sealed class BackedUpFiles(IObjectStore store, string directory)
     {
         var from = $"{directory}/{path}";
         var size = (await store.TryStatAsync(from, cancellationToken))?.Size
-            ?? throw new PipelineException(FaultKind.Missing, $"Object {from} in {store.Location}", "the table's log names it, and it is not there", "Run './pipeline verify', which says what the table lacks.");
+            ?? throw new PipelineException(FaultKind.Missing, $"Object {from} in {store.LocationOf(from)}", "the table's log names it, and it is not there", "Run './pipeline verify', which says what the table lacks.");
         await using var upload = await to.OpenUploadAsync($"{toDirectory}/{path}", cancellationToken);
         for (long at = 0; at < size; at += PieceBytes)
             await upload.Content.WriteAsync(await store.GetRangeAsync(from, at, (int)Math.Min(PieceBytes, size - at), cancellationToken), cancellationToken);

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Inspection;
 
@@ -28,6 +29,8 @@ public static class RestoreLake
         var copied = new List<CopiedTable>();
         foreach (var table in backup.Tables)
         {
+            // It is made where the configuration says now.
+            if (lake.Store is PlacedStore placed) await placed.FixAsync(table.Table, backup.Lake, cancellationToken);
             copied.Add(await CopyAsync(table, place, lake.Store, time, cancellationToken));
             await MadeTables.RecordAsync(lake.Store, table.Table, table.Id, cancellationToken);
             onCopied(copied[^1]);

@@ -11,11 +11,13 @@ internal readonly record struct LakePlace
 
     private LakePlace(string path) => _path = $"{path.TrimEnd('/')}/";
 
-    public static LakePlace Of(LakeOptions lake)
+    public static LakePlace Of(LakeOptions lake) => Of(lake.Location);
+
+    public static LakePlace Of(string location)
     {
-        if (lake.Location.Length == 0) return default;
+        if (location.Length == 0) return default;
         var links = 0;
-        return new LakePlace(lake.Location.Contains("://", StringComparison.Ordinal) ? lake.Location : Resolve(Path.GetFullPath(lake.Location), ref links));
+        return new LakePlace(location.Contains("://", StringComparison.Ordinal) ? location : Resolve(Path.GetFullPath(location), ref links));
     }
 
     /// <summary>Whether they are the same place, or one is in the other.</summary>

@@ -117,7 +117,7 @@ public sealed record PipelineOptions
         pipeline.Notes.LeftOut.AddRange(leftOut.Select(source => NoticeOf(source.Definition.Name, source.LeftOutAt!.Value, pipeline, whole)));
         var secrets = new AwsSecretStore(new LocalSecretStore(), SecretOptions.Bind(pipeline.Section("secrets")), TimeProvider.System);
         IReadOnlyCollection<TableId>? known = bronze is null ? null : [.. bronze, .. whole.Tables];
-        var lake = LakeOptions.Bind(pipeline.Section("lake"), lakeLocation, known);
+        var lake = LakeOptions.Bind(pipeline.Section("lake"), pipeline.Section("locations"), lakeLocation, known);
         var options = new PipelineOptions
         {
             Name = pipeline.String("name", "pipeline"),

@@ -1,5 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Delta.Places;
 
 namespace Pipeline.Operations.Options;
 
@@ -31,9 +32,11 @@ public sealed record TargetOptions
     /// <param name="before">Those whose lakes it may not share.</param>
     private static TargetOptions Bind(string name, SettingsReader settings, LakeOptions own, IReadOnlyList<TargetOptions> before)
     {
-        var target = new TargetOptions { Name = name, Lake = own with { Location = settings.String("lake") }, SampleRows = settings.Int("sample-rows", 1000, 1, 1_000_000) };
+        var target = new TargetOptions { Name = name, Lake = own with { Location = settings.String("lake"), Places = TablePlaces.None }, SampleRows = settings.Int("sample-rows", 1000, 1, 1_000_000) };
         var place = LakePlace.Of(target.Lake);
         if (place.Meets(LakePlace.Of(own))) settings.Report("lake", "is the pipeline's own lake, or in it, or around it. Write another place");
+        if (own.Places.Locations.Values.FirstOrDefault(location => place.Meets(LakePlace.Of(location.Address))) is { } taken)
+            settings.Report("lake", $"is the pipeline's location '{taken.Name}', or in it, or around it. Write another place");
         if (before.FirstOrDefault(other => place.Meets(LakePlace.Of(other.Lake))) is { } met)
             settings.Report("lake", $"is the lake of target '{met.Name}', or in it, or around it: each would take the other's sample for its own. Write another place");
         settings.Complete();

@@ -2,6 +2,8 @@ using Apache.Arrow;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Places;
+using Pipeline.Delta.Storage;
 using Pipeline.Ingest;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
@@ -38,14 +40,14 @@ public static class CheckPipeline
     {
         ArgumentNullException.ThrowIfNull(request);
         var certificateFault = await NodeStart.CertificateFaultAsync(options, services.Secrets, services.Time, cancellationToken);
-        var lakeFault = await WriteAsync(lake, cancellationToken);
+        var lakeFault = await WriteAsync(lake.Store, cancellationToken);
         var node = await NodeAsync(request, options, services.Secrets, cancellationToken);
         await using var sources = OpenSources.Open(options.Sources, services);
         var findings = await Task.WhenAll(sources.Select(source => source.CheckAsync(cancellationToken).AsTask()));
         var fits = await TablesAsync(sources, options.Graph, lakeFault is null ? lake : null, cancellationToken);
         var stands = lakeFault is null ? await StandingsAsync(sources, lake, cancellationToken) : [];
         // A secret that a source has told of already is told once.
-        List<Finding> told = [.. findings.SelectMany(found => found), .. fits, .. stands, .. options.KeptInProcess.Select(InProcess)];
+        List<Finding> told = [.. findings.SelectMany(found => found), .. fits, .. stands, .. lakeFault is null ? await PlacesAsync(options, lake, cancellationToken) : [], .. options.KeptInProcess.Select(InProcess)];
         return new CheckPipelineResult(lake.Store.Location, lakeFault, options.RunProblems, certificateFault, [.. node.Where(finding => !told.Exists(other => other.Thing == finding.Thing && other.Detail == finding.Detail))], told);
     }
 
@@ -59,6 +61,21 @@ public static class CheckPipeline
 
     private static Finding InProcess(TableId table) =>
         new($"Engine of {table}", Ok: true, "it masks, so that it is made in the node's process whatever engine is configured: the key of masks does not leave it", NextStep: null);
+
+    /// <summary>Whether the locations of tables can be written, and which tables lie elsewhere than the configuration would have them now.</summary>
+    private static async Task<IReadOnlyList<Finding>> PlacesAsync(PipelineOptions options, Lake lake, CancellationToken cancellationToken)
+    {
+        var found = new List<Finding>();
+        if (lake.Store is PlacedStore placed)
+        {
+            foreach (var location in placed.Places.InUse)
+                found.Add(await WriteAsync(placed.StoreOf(location), cancellationToken) is { } fault
+                    ? new Finding($"Location {location.Name} ({location.Address})", Ok: false, fault.Cause, fault.NextStep) : new Finding($"Location {location.Name} ({location.Address})", Ok: true, "can be written", NextStep: null));
+        }
+
+        found.AddRange((await TablePlacement.FindAsync(options, lake, cancellationToken)).Select(table => table.Finding));
+        return found;
+    }
 
     /// <summary>
     /// What sources' tables are now, beside the lake's that are there already and the contracts that read them. A source that does not say has been told by its own check.
@@ -153,12 +170,12 @@ public static class CheckPipeline
     /// <param name="Table">Null: there is none yet.</param>
     private sealed record Opened(DeltaTable? Table);
 
-    private static async Task<PipelineException?> WriteAsync(Lake lake, CancellationToken cancellationToken)
+    private static async Task<PipelineException?> WriteAsync(IObjectStore store, CancellationToken cancellationToken)
     {
         try
         {
-            await lake.Store.PutAsync(Probe, ReadOnlyMemory<byte>.Empty, cancellationToken);
-            await lake.Store.DeleteAsync(Probe, cancellationToken);
+            await store.PutAsync(Probe, ReadOnlyMemory<byte>.Empty, cancellationToken);
+            await store.DeleteAsync(Probe, cancellationToken);
             return null;
         }
         catch (PipelineException fault)

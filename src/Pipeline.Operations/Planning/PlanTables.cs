@@ -96,6 +96,9 @@ public sealed record PlanTablesResult(string Lake, IReadOnlyList<PlannedChange> 
     /// <summary>Tables that have left the configuration. A run changes nothing about them.</summary>
     public IReadOnlyList<PlannedLeftover> Leftovers { get; init; } = [];
 
+    /// <summary>Tables that lie elsewhere than the configuration would have them now. A run changes nothing about it.</summary>
+    public IReadOnlyList<TablePlacement> Misplaced { get; init; } = [];
+
     /// <summary>What records have that no contract takes. A run changes nothing about it.</summary>
     public IReadOnlyList<PlannedField> Fields { get; init; } = [];
 }
@@ -155,7 +158,8 @@ public static class PlanTables
         }
 
         var leftovers = lakeAway is null ? await LeftoversAsync(options, lake, failed, cancellationToken) : [];
-        return new PlanTablesResult(lake.Store.Location, changes, failed) { Engines = engines, Remakes = remakes, Fields = fields, Exceeding = exceeding, Leftovers = leftovers };
+        var misplaced = lakeAway is null ? (await TablePlacement.FindAsync(options, lake, cancellationToken)).Where(table => asked.Contains(table.Table)).ToList() : [];
+        return new PlanTablesResult(lake.Store.Location, changes, failed) { Misplaced = misplaced, Engines = engines, Remakes = remakes, Fields = fields, Exceeding = exceeding, Leftovers = leftovers };
 
         async Task AddAsync(TableId id, Schema wanted)
         {

@@ -16,6 +16,8 @@ public static class RecordTables
     public static async ValueTask ForAsync(PipelineOptions options, Lake lake, CancellationToken cancellationToken)
     {
         var tables = LakeTables.Of(options);
+        if ((await TablePlacement.FindAsync(options, lake, cancellationToken)).FirstOrDefault(table => table.Wanted is null) is { Finding: var lost })
+            throw new PipelineException(FaultKind.Invalid, lost.Thing, lost.Detail, lost.NextStep!);
         await tables.WriteAsync(lake.Store, cancellationToken);
         var made = await MadeTables.FindAsync(lake.Store, cancellationToken);
         var there = await LakeInventory.TablesAsync(lake, cancellationToken).ToListAsync(cancellationToken);

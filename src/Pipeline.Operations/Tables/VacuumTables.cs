@@ -46,6 +46,7 @@ public static class VacuumTables
     {
         // Two clocks must agree that something is old. Who only looks writes nothing to ask the other.
         var now = request.IsDryRun ? time.GetUtcNow() : await StoreClock.EarlierAsync(lake.Store, time.GetUtcNow(), cancellationToken);
+        var clocks = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal) { [lake.Store.Location] = now };
         var inLake = await LakeInventory.TablesAsync(lake, cancellationToken).ToListAsync(cancellationToken);
         var (tables, failed, unknown) = (new List<VacuumedTable>(), new List<FailedTable>(), new List<FailedTable>());
         var pending = await PendingReads.FindAsync(new OpenTables(lake), inLake.Where(id => id.Layer != Layer.Bronze), now, (id, cause) => unknown.Add(new FailedTable(id, Fault.Of(cause.Thing, cause))), cancellationToken);
@@ -57,14 +58,22 @@ public static class VacuumTables
         await foreach (var (id, table, unreadable) in LakeInventory.FindAsync(lake, request.Tables, cancellationToken))
         {
             var reads = unknown.Aggregate(pending.GetValueOrDefault(id, PendingReads.None), (reads, reader) => reads.AndUnknown(reader.Table));
-            var options = new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter) { ExecutionAgeMin = remains.AgeMin, IsExecutionOpen = open.Has, Now = now };
-            var (result, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () => await Vacuum.RunAsync(table, options, cancellationToken));
+            var options = new VacuumOptions(request.Retention, request.IsDryRun, reads.Versions, reads.ChangesAfter) { ExecutionAgeMin = remains.AgeMin, IsExecutionOpen = open.Has };
+            var (result, fault) = table is null ? (null, unreadable) : await LakeInventory.TryAsync(id, async () => await Vacuum.RunAsync(table, options with { Now = await NowOfAsync(table.Store) }, cancellationToken));
             if (result is not null) tables.Add(new VacuumedTable(id, result, [.. reads.By], [.. reads.Dropped]));
             else failed.Add(fault!);
         }
 
         var cleared = await ArtifactRetention.ClearAsync(remains.Artifacts, LastRun, id => request.Tables is not { Count: > 0 } wanted || wanted.Contains(id), remains.ArtifactRetention, request.IsDryRun, time, cancellationToken);
         return new VacuumTablesResult(tables, cleared, [.. failed, .. unknown]);
+
+        // A table that lies elsewhere has its times from there.
+        async ValueTask<DateTimeOffset> NowOfAsync(IObjectStore store)
+        {
+            if (request.IsDryRun) return now;
+            if (!clocks.TryGetValue(store.Location, out var there)) clocks[store.Location] = there = await StoreClock.EarlierAsync(store, time.GetUtcNow(), cancellationToken);
+            return there;
+        }
 
         long? LastRun(TableId table) => lastRuns.TryGetValue(table, out var run) ? run : null;
     }

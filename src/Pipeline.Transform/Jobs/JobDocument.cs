@@ -28,6 +28,9 @@ public sealed record JobDocument
     /// <summary>Where locations begin.</summary>
     public required string Root { get; init; }
 
+    /// <summary>Where locations begin that do not begin at <see cref="Root"/>; null: all do.</summary>
+    public ImmutableSortedDictionary<string, string>? Roots { get; init; }
+
     /// <summary>Its SQL needs the key of masks, which the document does not have: the relation <c>mask_key</c> and the functions that seal rows. Null: it does not.</summary>
     public bool? Masks { get; init; }
 
@@ -39,6 +42,9 @@ public sealed record JobDocument
 
     /// <summary>The directory of an execution in the directory of a table: readers pass it by, vacuum finds it.</summary>
     public static string Directory(string execution) => ExecutionDirectory.Of(execution);
+
+    /// <summary>Where a table's directory is.</summary>
+    public string PlaceOf(string location) => $"{(Roots?.GetValueOrDefault(location) ?? Root).TrimEnd('/')}/{location}";
 
     public byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, Options);
 

@@ -84,10 +84,11 @@ internal sealed class InProcessExecution(IJobEngine engine, IObjectStore store, 
 internal sealed class ElsewhereExecution(RemoteExecution remote, OpenTables tables, TimeProvider time) : JobExecution(tables.Lake.Store, time)
 {
     /// <exception cref="JobSupersededException">Another has committed the run before an execution could be claimed.</exception>
-    public override Task<CheckedAnswer> RunAsync(JobDocument document, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken)
+    public override async Task<CheckedAnswer> RunAsync(JobDocument document, IReadOnlyDictionary<string, Snapshot?> targets, CancellationToken cancellationToken)
     {
+        document = await DocumentRoots.OfAsync(document, tables.Lake.Store, cancellationToken);
         var utf8 = document.ToUtf8();
-        return remote.RunAsync(document, utf8, cancel => RequireOpenAsync(document, cancel),
+        return await remote.RunAsync(document, utf8, cancel => RequireOpenAsync(document, cancel),
             (answer, execution) => AcceptAsync(answer, execution.Handle.Execution, document, utf8, targets, cancellationToken, execution.Metrics), cancellationToken);
     }
 

@@ -90,13 +90,13 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
         switch (StatementsChoice.Of(id, kept is not null, today?.Id, isBegun))
         {
             case StatementsSource.Kept:
-                return JobStatements.Read($"Object {store.Location}/{path}", id, kept);
+                return JobStatements.Read($"Object {store.LocationOf(path)}/{path}", id, kept);
             case StatementsSource.OfToday:
                 // Whoever was faster has written the same.
                 await store.PutIfAbsentAsync(path, today!.ToUtf8(), cancellationToken);
                 return today;
             case StatementsSource.Lost:
-                throw new PipelineException(FaultKind.Damaged, $"Object {store.Location}/{path}", $"run {pins.Id} has not finished, and its statements are gone", $"Restore the object, or run './pipeline rebuild {pins.Table}'.");
+                throw new PipelineException(FaultKind.Damaged, $"Object {store.LocationOf(path)}/{path}", $"run {pins.Id} has not finished, and its statements are gone", $"Restore the object, or run './pipeline rebuild {pins.Table}'.");
             default:
                 throw new JobSupersededException($"{pins.Id} was planned with other statements than this node makes.");
         }

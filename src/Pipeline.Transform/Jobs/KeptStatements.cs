@@ -17,7 +17,7 @@ public sealed record KeptStatements(string Place, string Dialect, ImmutableSorte
         if (pins.Statements is not { } id) return null;
         var (path, sql) = (JobStatements.PathOf(pins.Table, id), ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal));
         if (await lake.Store.TryGetAsync(path, cancellationToken) is not { } kept) return null;
-        var place = $"{lake.Store.Location.TrimEnd('/')}/{path}";
+        var place = $"{lake.Store.LocationOf(path).TrimEnd('/')}/{path}";
         var statements = JobStatements.Read($"Object {place}", id, kept);
         if (statements.Sql is { } query) sql["query"] = query;
         if (statements.Silver is { } silver) (sql["checked"], sql["latest"]) = (silver.Checked, silver.Latest);

@@ -13,6 +13,15 @@ internal sealed class MemoryStore : IObjectStore
 
     public string Location => "memory:";
 
+    /// <summary>Of all objects, in their order.</summary>
+    public IReadOnlyList<string> Paths
+    {
+        get
+        {
+            lock (_lock) return [.. _objects.Keys];
+        }
+    }
+
     public string? LocalPath(string path) => null;
 
     public ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)

@@ -2,10 +2,12 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Maintenance;
 using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 using Pipeline.Operations.Backups;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Tests.Verification;
+using Pipeline.Operations.Verification;
 using Pipeline.Testing;
 using static Pipeline.Operations.Tests.Verification.WholeLake;
 
@@ -210,6 +212,57 @@ public sealed class BackupSpec : IDisposable
     }
 
     /// <summary>These tables, and no others, are told as failed, and the backup has them as the one before it.</summary>
+    [Fact]
+    public async Task Tables_are_brought_back_where_the_configuration_says_then_and_backed_up_from_there()
+    {
+        using var lake = await CopyAsync();
+        await BackUpAsync(lake);
+        var (elsewhere, target) = (Path.Combine(_directory, "elsewhere"), Path.Combine(_directory, "placed"));
+        var placed = Placed();
+        await Assert.ThrowsAsync<IOException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), placed, Place, lake.Time, _ => throw new IOException("killed"), Cancel));
+
+        await RestoreLake.RunAsync(new RestoreLakeRequest(), Placed(), Place, lake.Time, _ => { }, Cancel);
+
+        Assert.True(Directory.Exists(Path.Combine(elsewhere, Users.ToString(), "_delta_log")));
+        Assert.False(Directory.Exists(Path.Combine(target, "bronze", "app")));
+        Assert.True(Directory.Exists(Path.Combine(target, SilverUsers.ToString(), "_delta_log")));
+        await AssertSoundAsync(Placed());
+        // Of another lake's location nothing is taken.
+        var other = await Assert.ThrowsAsync<PipelineException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), Placed("another"), OtherBackups(), lake.Time, _ => { }, Cancel));
+        Assert.Contains("it has tables of the lake ", other.Cause, StringComparison.Ordinal);
+
+        var (again, plain) = (new LocalObjectStore(Path.Combine(_directory, "again")), new Lake(new LocalObjectStore(Path.Combine(_directory, "plain")), lake.Time));
+        Assert.Empty((await BackUpLake.RunAsync(Placed(), again, lake.Time, _ => { }, Cancel)).Failed);
+        await RestoreLake.RunAsync(new RestoreLakeRequest(), plain, again, lake.Time, _ => { }, Cancel);
+        await AssertSoundAsync(plain);
+        Assert.Equal((await lake.OpenAsync(Users)).Current.RowCount, (await plain.TryOpenAsync(Users, Cancel))!.Current.RowCount);
+
+        Lake Placed(string? home = null) => new(new PlacedStore(new LocalObjectStore(home is null ? target : Path.Combine(_directory, home)),
+            new TablePlaces(TablePlaces.None.Locations.Add("internal", new NamedLocation("internal", elsewhere, new S3Options())), TablePlaces.None.ByName.Add("bronze/app", "internal")),
+            location => new LocalObjectStore(location.Address)), lake.Time);
+
+        // The same tables of a lake with another id.
+        LocalObjectStore OtherBackups()
+        {
+            var copy = Path.Combine(_directory, "other-backups");
+            foreach (var file in Directory.EnumerateFiles(Path.Combine(_directory, "backups"), "*", SearchOption.AllDirectories))
+            {
+                var to = Path.Combine(copy, Path.GetRelativePath(Path.Combine(_directory, "backups"), file));
+                Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+                File.Copy(file, to);
+            }
+
+            foreach (var manifest in Directory.EnumerateFiles(Path.Combine(copy, "_backups"))) File.WriteAllText(manifest, System.Text.RegularExpressions.Regex.Replace(File.ReadAllText(manifest), "\"lake\":\"[^\"]*\"", "\"lake\":\"another\""));
+            return new LocalObjectStore(copy);
+        }
+    }
+
+    private static async Task AssertSoundAsync(Lake lake)
+    {
+        var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(IsDeep: true), () => null, lake, Cancel);
+        Assert.True(verified.IsSound, string.Join("\n", verified.OfLake.Cast<object>().Concat(verified.Checks.Where(check => !check.IsSound))));
+    }
+
     private async Task AssertStayedAsync(int before, BackUpLakeResult result, params TableId[] tables)
     {
         Assert.Equal(tables.ToHashSet(), result.Failed.Select(failed => failed.Table).ToHashSet());

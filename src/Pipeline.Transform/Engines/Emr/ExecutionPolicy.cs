@@ -44,12 +44,11 @@ internal static class ExecutionPolicy
     private static string? Text(RemoteJob job, string partition, string programUri, string? logUri, PolicyScope scope)
     {
         var document = job.Document;
-        string Table(string location) => $"{document.Root}/{location}";
         var reads = scope == PolicyScope.Lake
-            ? [$"{document.Root}/*"]
-            : document.Relations.Where(relation => !relation.Files.IsEmpty).Select(relation => relation.Location).Concat(document.Outputs.Select(output => output.Location)).Distinct(StringComparer.Ordinal).Select(location => $"{Table(location)}/*").ToImmutableArray();
+            ? [.. (document.Roots?.Values.Distinct(StringComparer.Ordinal) ?? []).Prepend(document.Root).Select(root => $"{root}/*")]
+            : document.Relations.Where(relation => !relation.Files.IsEmpty).Select(relation => relation.Location).Concat(document.Outputs.Select(output => output.Location)).Distinct(StringComparer.Ordinal).Select(location => $"{document.PlaceOf(location)}/*").ToImmutableArray();
         // A file system of Hadoop's marks directories by objects beside them.
-        var writes = document.Outputs.Select(output => $"{Table(output.Location)}/{Jobs.JobDocument.Directory(job.Name.Execution)}*").Append(job.AnswerUri).Concat(logUri is null ? [] : [$"{logUri}*"]).ToImmutableArray();
+        var writes = document.Outputs.Select(output => $"{document.PlaceOf(output.Location)}/{Jobs.JobDocument.Directory(job.Name.Execution)}*").Append(job.AnswerUri).Concat(logUri is null ? [] : [$"{logUri}*"]).ToImmutableArray();
         if (Arns(partition, [.. reads, job.DocumentUri, programUri, .. writes]) is not { } read || Arns(partition, writes) is not { } written) return null;
         var buckets = read.Select(arn => arn.Split('/')[0]).Distinct(StringComparer.Ordinal);
         return new JsonObject

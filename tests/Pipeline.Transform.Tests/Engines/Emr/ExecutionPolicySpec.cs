@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Pipeline.Aws.EmrServerless;
 using Pipeline.Core;
@@ -32,6 +33,25 @@ public sealed class ExecutionPolicySpec
     }
 
     [Fact]
+    public void A_table_that_lies_elsewhere_is_read_and_written_there_and_nothing_else_is()
+    {
+        var roots = ImmutableSortedDictionary<string, string>.Empty.Add("bronze/app/users", "s3://internal/bronze-place").Add("silver/users", "s3://clean");
+        var (policy, scope) = ExecutionPolicy.Of(Job(["silver/users", "bronze/app/users"], roots: roots), Role, Program, logUri: null);
+
+        Assert.Equal(PolicyScope.Tables, scope);
+        var (reads, writes) = (ResourcesOf(policy!, "s3:GetObject"), ResourcesOf(policy!, "s3:PutObject"));
+        Assert.True(Allows(reads, "internal/bronze-place/bronze/app/users/part.parquet"));
+        Assert.True(Allows(writes, "clean/silver/users/x-e1/part.parquet"));
+        Assert.False(Allows(reads, "lake/prod/bronze/app/users/part.parquet"));
+        Assert.False(Allows(reads, "internal/bronze-place/bronze/app/orders/part.parquet"));
+        Assert.False(Allows(writes, "lake/prod/silver/users/x-e1/part.parquet"));
+        Assert.Equal(["arn:aws:s3:::clean", "arn:aws:s3:::internal", "arn:aws:s3:::lake"], ResourcesOf(policy!, "s3:ListBucket").Order(StringComparer.Ordinal));
+        var wide = ExecutionPolicy.Of(Job([.. Enumerable.Range(0, 30).Select(i => $"silver/{new string('t', 60)}{i}")], roots: roots), Role, Program, logUri: null);
+        Assert.Equal(PolicyScope.Lake, wide.Scope);
+        foreach (var read in (string[])["internal/bronze-place/bronze/app/users/a", "clean/silver/users/a", "lake/prod/gold/a"]) Assert.True(Allows(ResourcesOf(wide.Policy!, "s3:GetObject"), read), read);
+    }
+
+    [Fact]
     public void Names_that_do_not_fit_widen_what_is_read_and_not_what_is_written()
     {
         var (policy, scope) = ExecutionPolicy.Of(Job([.. Enumerable.Range(0, 30).Select(i => $"silver/{new string('t', 60)}{i}")]), Role, Program, logUri: null);
@@ -56,7 +76,7 @@ public sealed class ExecutionPolicySpec
     public void A_bucket_is_in_the_partition_of_the_role(string role, string bucket) =>
         Assert.Equal([bucket], ResourcesOf(ExecutionPolicy.Of(Job(["silver/users"]), role, Program, logUri: null).Policy!, "s3:ListBucket"));
 
-    private static RemoteJob Job(IReadOnlyList<string> reads, string root = "s3://lake/prod")
+    private static RemoteJob Job(IReadOnlyList<string> reads, string root = "s3://lake/prod", ImmutableSortedDictionary<string, string>? roots = null)
     {
         var document = new JobDocument
         {
@@ -64,6 +84,7 @@ public sealed class ExecutionPolicySpec
             Dialect = "spark",
             Run = new DocumentRun(TableId.Silver("users"), 7),
             Root = root,
+            Roots = roots,
             Relations = [.. reads.Select(read => new JobRelation(read.Replace('/', '.'), read, [], [new JobFile("part.parquet", 1, 1)]))],
             Outputs = [new JobOutput("silver/users", "silver/users", [])],
         };
