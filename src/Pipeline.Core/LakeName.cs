@@ -81,7 +81,7 @@ public static partial class LakeName
 
     private static bool IsRefused(char c) => c is ' ' or ',' or ';' or '{' or '}' or '(' or ')' or '=' || char.IsControl(c);
 
-    private static string TooLong(string name) => $"'{name[..32]}…' has {name.Length} characters. Use {LengthMax} at most";
+    private static string TooLong(string name) => $"'{name[..32]}…' has {Plural.Of(name.Length, "character")}. Use {LengthMax} at most";
 
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_.-]*\z")]
     private static partial Regex SourcePattern();

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Pipeline.Core;
 
 /// <summary>Moments out of numbers that others wrote: what lies beyond the calendar counts as its end, and adding to one never fails.</summary>
@@ -24,6 +26,11 @@ public static class Moments
     }
 
     public static DateTimeOffset Minus(this DateTimeOffset moment, TimeSpan span) => moment.Plus(span == TimeSpan.MinValue ? TimeSpan.MaxValue : -span);
+
+    /// <summary>As people read it and paste it: in UTC, which its <c>Z</c> says.</summary>
+    /// <param name="decimals">Of a second, none to seven.</param>
+    public static string InWords(this DateTimeOffset moment, int decimals = 0) =>
+        moment.UtcDateTime.ToString(decimals == 0 ? "yyyy-MM-dd HH:mm:ss'Z'" : $"yyyy-MM-dd HH:mm:ss.{new string('f', decimals)}'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>How far apart two moments are at least that are written with so many decimals of a second; not less than a microsecond.</summary>
     public static TimeSpan StepOf(int decimals) => TimeSpan.FromTicks(decimals switch

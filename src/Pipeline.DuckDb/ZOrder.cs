@@ -60,7 +60,7 @@ public static class ZOrder
     {
         List<Field> columns = [.. snapshot.Schema.FieldsList.Where(field => !snapshot.Metadata.PartitionColumns.Contains(field.Name, StringComparer.Ordinal))];
         if (wanted.Count is 0 or > ColumnsMax)
-            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"it cannot be clustered by {wanted.Count} columns", $"Name one to {ColumnsMax}.");
+            throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}", $"it cannot be clustered by {Plural.Of(wanted.Count, "column")}", $"Name one to {ColumnsMax}.");
         var unknown = wanted.FirstOrDefault(name => columns.All(column => column.Name != name || column.DataType is NestedType));
         return unknown is null ? columns : throw new PipelineException(FaultKind.Invalid, $"Table {table.Path}",
             $"it cannot be clustered by {unknown}", $"Choose from: {string.Join(", ", columns.Where(column => column.DataType is not NestedType).Select(column => column.Name))}.");

@@ -21,7 +21,7 @@ internal static class KafkaDraft
         var clients = new KafkaClients(SourceName, options, services.Secrets, services.Certificates);
         await using var topics = new KafkaTopics(clients, new BrokerCertificates(SourceName, options, services.Certificates, services.Time), options.RequestTimeout, services.Time);
         return [.. (await topics.ListAsync(cancellationToken)).Where(topic => !topic.Topic.StartsWith("__", StringComparison.Ordinal)).OrderBy(topic => topic.Topic, StringComparer.Ordinal)
-            .Select(topic => new DiscoveredTable(topic.Topic, "topic", Rows: null, topic.Partitions.Count == 1 ? "1 partition" : $"{topic.Partitions.Count} partitions"))];
+            .Select(topic => new DiscoveredTable(topic.Topic, "topic", Rows: null, Plural.Of(topic.Partitions.Count, "partition")))];
     }
 
     public static async ValueTask<TableDraft> OfAsync(SourceUrl url, string topic, string password, SourceServices services, CancellationToken cancellationToken)
@@ -108,5 +108,5 @@ internal static class KafkaDraft
     };
 
     /// <summary>Who has written http for another machine has said that it is meant.</summary>
-    private static bool IsPlain(string address) => Uri.TryCreate(address, UriKind.Absolute, out var registry) && registry.Scheme == Uri.UriSchemeHttp && !TlsRule.IsLoopback(registry.Host);
+    private static bool IsPlain(string address) => HttpAddress.TryParse(address) is { } registry && HttpAddress.IsPlain(registry);
 }

@@ -96,7 +96,7 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients 
         }
 
         if (topic.Leaderless.Count > 0)
-            return new Finding(thing, Ok: false, $"of its {topic.Partitions} partitions nobody leads {string.Join(", ", topic.Leaderless)}", "Start the broker that holds them: the others are read meanwhile.");
+            return new Finding(thing, Ok: false, $"of its {Plural.Of(topic.Partitions, "partition")} nobody leads {string.Join(", ", topic.Leaderless)}", "Start the broker that holds them: the others are read meanwhile.");
         if (topic.Error is null)
             return new Finding(thing, Ok: true, topic.Id is not null ? PartitionsOf(topic)
                 : $"{PartitionsOf(topic)}; its brokers give topics no ids (before 2.8): one that is deleted and made anew is noticed when it is shorter than what was read, or by its leaders' epochs, and not otherwise");
@@ -104,6 +104,6 @@ internal sealed class KafkaSourceCheck(KafkaSourceOptions options, KafkaClients 
         return new Finding(fault.Thing, Ok: false, fault.Cause, fault.NextStep);
     }
 
-    private static string PartitionsOf(KafkaTopic topic) => topic.Partitions == 1 ? "1 partition"
-        : $"{topic.Partitions} partitions: records of one key are in the order in which they came only within one; where keys are missing, or partitions are added, their times order them";
+    private static string PartitionsOf(KafkaTopic topic) => Plural.Of(topic.Partitions, "partition")
+        + (topic.Partitions == 1 ? "" : ": records of one key are in the order in which they came only within one; where keys are missing, or partitions are added, their times order them");
 }

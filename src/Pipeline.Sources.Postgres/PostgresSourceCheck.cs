@@ -108,7 +108,7 @@ internal sealed class PostgresSourceCheck(PostgresConnections connections, Captu
         {
             await reader.ReadAsync(cancellationToken);
             mayRead = reader.GetBoolean(0);
-            Add(thing, mayRead, mayRead ? $"{described.QualifiedName}, {described.Columns.Count} columns" : "no right to read it",
+            Add(thing, mayRead, mayRead ? $"{described.QualifiedName}, {Plural.Of(described.Columns.Count, "column")}" : "no right to read it",
                 $"GRANT SELECT ON {described.QualifiedName} TO {Role};");
             // Reading is refused where rows are hidden.
             mayRead &= !reader.GetBoolean(1);

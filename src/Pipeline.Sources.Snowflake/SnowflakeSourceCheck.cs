@@ -34,8 +34,8 @@ internal sealed class SnowflakeSourceCheck(SnowflakeSourceOptions options, Snowf
         var creation = await table.CreationAsync(cancellationToken);
         var without = watermark.IsNullable ? await table.CountWithoutWatermarkAsync(cancellationToken) : 0;
         return without == 0
-            ? new Finding(table.Thing, Ok: true, $"{shape.Columns.Count} columns, watermark {watermark.Name} ({watermark.Type}){Unordered(shape)}{Unknown(shape, creation)}")
-            : new Finding(table.Thing, Ok: false, $"{without} rows have no value in the watermark column {watermark.Name} and are never read",
+            ? new Finding(table.Thing, Ok: true, $"{Plural.Of(shape.Columns.Count, "column")}, watermark {watermark.Name} ({watermark.Type}){Unordered(shape)}{Unknown(shape, creation)}")
+            : new Finding(table.Thing, Ok: false, $"{Plural.Of(without, "row", "has", "have")} no value in the watermark column {watermark.Name} and are never read",
                 $"Fill the column and make it NOT NULL: UPDATE ... SET \"{watermark.Name}\" = CURRENT_TIMESTAMP() WHERE \"{watermark.Name}\" IS NULL.");
     }
 

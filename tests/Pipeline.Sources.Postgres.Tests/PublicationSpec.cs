@@ -146,7 +146,7 @@ public sealed class PublicationSpec(PostgresServer server) : PostgresSpec
 
         Assert.Equal(["r 2|b"], snapshot);
         Assert.Equal(["c 3|c"], reading.Changes.Select(change => change.ToString()));
-        Assert.Contains(await reading.Source.CheckAsync(Cancel), finding => finding.Detail.Contains("rows where (id <> 1), without 1 columns", StringComparison.Ordinal));
+        Assert.Contains(await reading.Source.CheckAsync(Cancel), finding => finding.Detail.Contains("rows where (id <> 1), without 1 column", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -172,7 +172,7 @@ public sealed class EmrClient : IDisposable
     {
         var length = step.Jar.Length + step.Args.Sum(argument => argument.Length);
         if (length > NewEmrStep.TextLengthMax)
-            throw new PipelineException(FaultKind.Invalid, $"EMR step {step.Name}", $"its arguments have {length} characters, and EMR takes {NewEmrStep.TextLengthMax}", "Shorten the Spark settings, or put them into the cluster's configuration.");
+            throw new PipelineException(FaultKind.Invalid, $"EMR step {step.Name}", $"its arguments have {Plural.Of(length, "character")}, and EMR takes {NewEmrStep.TextLengthMax}", "Shorten the Spark settings, or put them into the cluster's configuration.");
     }
 
     private static string? ReasonOf(EmrWire.ClusterStatus status)

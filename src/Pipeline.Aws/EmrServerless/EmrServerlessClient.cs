@@ -29,7 +29,7 @@ public sealed class EmrServerlessClient : IDisposable
     public async Task<StartJobOutcome> StartAsync(string applicationId, NewEmrJobRun run, CancellationToken cancellationToken)
     {
         if (run.Policy?.Length > NewEmrJobRun.PolicyLengthMax)
-            throw new PipelineException(FaultKind.Invalid, Thing(applicationId), $"the policy of job {run.Name} has {run.Policy.Length} characters, and EMR Serverless takes {NewEmrJobRun.PolicyLengthMax}", "Make the policy shorter, or leave it to the role.");
+            throw new PipelineException(FaultKind.Invalid, Thing(applicationId), $"the policy of job {run.Name} has {Plural.Of(run.Policy.Length, "character")}, and EMR Serverless takes {NewEmrJobRun.PolicyLengthMax}", "Make the policy shorter, or leave it to the role.");
         var body = new EmrServerlessWire.StartJobRun(run.ClientToken, run.ExecutionRoleArn, run.Name,
             new(new(run.EntryPoint, run.Arguments, run.SparkSubmitParameters.Length == 0 ? null : run.SparkSubmitParameters)), run.Policy is null ? null : new(run.Policy),
             run.Timeout is { } timeout ? (long)Math.Ceiling(timeout.TotalMinutes) : null, run.LogUri is null ? null : new(new(new(run.LogUri))));

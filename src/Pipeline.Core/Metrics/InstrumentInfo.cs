@@ -24,7 +24,7 @@ public sealed record InstrumentInfo(string Meter, string Name, InstrumentKind Ki
     /// <summary>The tags of one measurement.</summary>
     public TagList Tagged(params ReadOnlySpan<object> values)
     {
-        if (values.Length != Tags.Count) throw new ArgumentException($"{Name} has the tags {string.Join(", ", Tags)}, and was given {values.Length} values.", nameof(values));
+        if (values.Length != Tags.Count) throw new ArgumentException($"{Name} has the tags {string.Join(", ", Tags)}, and was given {Plural.Of(values.Length, "value")}.", nameof(values));
         var tags = default(TagList);
         for (var i = 0; i < values.Length; i++) tags.Add(Tags[i], values[i] is TableId or SplitId ? values[i].ToString() : values[i]);
         return tags;

@@ -26,7 +26,7 @@ internal sealed class BatchMapping(string path, Schema schema)
             var field = schema.GetFieldByIndex(i);
             arrays[i] = _lastColumns[i] < 0 ? NullArrays.Create(field.DataType, rows.Length) : rows.Column(_lastColumns[i]);
             if (!field.IsNullable && arrays[i].NullCount > 0)
-                throw Refused($"column {field.Name} must not be null, and {arrays[i].NullCount} of {rows.Length} rows have none");
+                throw Refused($"column {field.Name} must not be null, and it is in {arrays[i].NullCount} of {Plural.Of(rows.Length, "row")}");
         }
 
         return new RecordBatch(schema, arrays, rows.Length);

@@ -22,7 +22,7 @@ internal static class TimeTravel
         }
 
         if (low == 0)
-            throw new PipelineException(FaultKind.Missing, $"Table {table}", $"it has no version as old as {at.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}",
+            throw new PipelineException(FaultKind.Missing, $"Table {table}", $"it has no version as old as {at.InWords(decimals: 3)}",
                 "Choose a time that `history` shows.");
         return commits[low - 1].Version;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Demo.Session;
 
@@ -45,7 +46,7 @@ internal static class DemoReportPrinter
     {
         if (outcome.Report is { } report) PrintReport(report, context);
         var broken = Broken(outcome);
-        context.Say($"verify: {outcome.Verified.Checks.Count} checks of files, positions, fates, keys and queries, {broken.Count} failed");
+        context.Say($"verify: {Plural.Of(outcome.Verified.Checks.Count, "check")} of files, positions, fates, keys and queries, {broken.Count} failed");
         foreach (var finding in broken) context.Say($"  {finding.Thing}: {finding.Detail}. {finding.NextStep}");
     }
 
@@ -72,7 +73,7 @@ internal static class DemoReportPrinter
 
     private static string Verdict(DemoOutcome outcome, DemoAgain again)
     {
-        var rows = $"{Listing.Format(outcome.Progress.Rows.Generated)} rows generated, {Listing.Format(outcome.Progress.Rows.Bronze)} in Bronze, {Listing.Format(outcome.Progress.Rows.Silver)} in Silver";
+        var rows = $"{Plural.Of(outcome.Progress.Rows.Generated, "row")} generated, {Listing.Format(outcome.Progress.Rows.Bronze)} in Bronze, {Listing.Format(outcome.Progress.Rows.Silver)} in Silver";
         var took = string.Create(CultureInfo.InvariantCulture, $"{outcome.Took.TotalSeconds:0} s");
         return outcome.Report switch
         {

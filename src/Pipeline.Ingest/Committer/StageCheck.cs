@@ -26,12 +26,12 @@ internal static class StageCheck
         foreach (var file in stage.Files)
         {
             if (!IsBelowTable(file.Path)) return $"the file '{Short(file.Path)}' is not the path of a data file below the table's directory";
-            if (file.Size <= 0) return $"the file '{Short(file.Path)}' has {file.Size} bytes";
+            if (file.Size <= 0) return $"the file '{Short(file.Path)}' has {Plural.Of(file.Size, "byte")}";
         }
 
         if (stage.Files.Select(file => file.Path).Distinct(StringComparer.Ordinal).Count() < stage.Files.Length) return "it names a file twice";
-        if (stage is { Rows: < 0 }) return $"it has {stage.Rows} rows";
-        return stage is { Letters: < 0 } or { Unused: < 0 } ? $"it counts {stage.Letters} dead letters and {stage.Unused} unused numbers" : null;
+        if (stage is { Rows: < 0 }) return $"it has {Plural.Of(stage.Rows, "row")}";
+        return stage is { Letters: < 0 } or { Unused: < 0 } ? $"its dead letters are {stage.Letters}, its unused numbers {stage.Unused}" : null;
     }
 
     private static string? RangeCause(TableId table, StageFiles stage)

@@ -36,10 +36,10 @@ internal static class StageManifest
     public static async ValueTask<StageFiles> ReadAsync(Lake lake, StageReference reference, CancellationToken cancellationToken)
     {
         var path = PathOf(reference.Table, reference.Stage);
-        if (reference.Bytes is < 0 or > ManifestBytesMax) throw Wrong(lake, path, $"it is said to have {reference.Bytes} bytes");
+        if (reference.Bytes is < 0 or > ManifestBytesMax) throw Wrong(lake, path, $"it is said to have {Plural.Of(reference.Bytes, "byte")}");
         var found = await lake.Store.TryStatAsync(path, cancellationToken);
         if (found is null) throw Wrong(lake, path, "it is not there");
-        if (found.Value.Size != reference.Bytes) throw Wrong(lake, path, $"it has {found.Value.Size} bytes and not {reference.Bytes}");
+        if (found.Value.Size != reference.Bytes) throw Wrong(lake, path, $"it has {Plural.Of(found.Value.Size, "byte")} and not {reference.Bytes:#,0}");
         var content = await lake.Store.TryGetAsync(path, cancellationToken) ?? throw Wrong(lake, path, "it is not there");
         if (Convert.ToHexStringLower(SHA256.HashData(content)) != reference.Sha256) throw Wrong(lake, path, "it is not what its worker wrote");
         var stage = IngestMessageSerializer.Read<StageFiles>(content);

@@ -31,7 +31,7 @@ internal static class StagedFiles
     }
 
     private static Fault FaultOf(Lake lake, TableId table, StagedFile file, long? found) => FaultOf(table, found is null
-        ? $"its file {file.Path} is not in the lake {lake.Store.Location}" : $"its file {file.Path} has {found} bytes in the lake {lake.Store.Location} and {file.Size} in the stage");
+        ? $"its file {file.Path} is not in the lake {lake.Store.Location}" : $"its file {file.Path} has {Plural.Of(found ?? 0, "byte")} in the lake {lake.Store.Location} and {file.Size:#,0} in the stage");
 
     private static Fault FaultOf(TableId table, string cause) => new(FaultKind.Invalid, $"A stage for table {table}", cause,
         "Nothing of it was committed. Does the worker's node write to another lake, or to a directory of its own machine?");

@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Operations.Alerting;
 
 namespace Pipeline.Node.Cli;
@@ -11,7 +12,7 @@ internal static class AlarmText
         var listing = new Listing("alarm", "change", "fields");
         foreach (var alarm in plan.Alarms.Where(alarm => alarm.Kind != PlannedAlarmKind.Stay || invocation.Format != OutputFormat.Table))
             listing.Add(alarm.Name, alarm.Kind.ToString().ToLowerInvariant(), Cell.List(alarm.Fields));
-        if (!plan.HasChanges) invocation.Context.Messages.WriteLine($"CloudWatch has the {plan.Alarms.Count} alarms as they should be.");
+        if (!plan.HasChanges) invocation.Context.Messages.WriteLine($"CloudWatch has {Plural.Of(plan.Alarms.Count, "alarm")}, as it should.");
         invocation.Print(listing);
     }
 }

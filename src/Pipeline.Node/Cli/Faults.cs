@@ -1,5 +1,5 @@
-using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Core;
 using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Cli;
@@ -13,7 +13,7 @@ internal static class Faults
         {
             case ConfigurationException configuration:
                 foreach (var problem in configuration.Problems) context.Messages.WriteLine(problem);
-                context.Messages.WriteLine(configuration.Problems.Count == 1 ? "1 error in the configuration." : $"{configuration.Problems.Count} errors in the configuration.");
+                context.Messages.WriteLine($"{Plural.Of(configuration.Problems.Count, "error")} in the configuration.");
                 return ExitCode.Usage;
             case PipelineException fault:
                 context.Messages.WriteLine(fault.Message);

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Pipeline.Core;
 
 namespace Pipeline.Node.Cli;
 
@@ -38,7 +39,7 @@ internal sealed class Listing(params Column[] columns)
 
     public void Add(params object?[] row)
     {
-        if (row.Length != columns.Length) throw new ArgumentException($"{row.Length} values for {columns.Length} columns.", nameof(row));
+        if (row.Length != columns.Length) throw new ArgumentException($"{Plural.Of(row.Length, "value")} for {Plural.Of(columns.Length, "column")}.", nameof(row));
         _rows.Add(row);
     }
 
@@ -92,7 +93,7 @@ internal sealed class Listing(params Column[] columns)
         long or int => ((IFormattable)value).ToString("#,0", CultureInfo.InvariantCulture),
         double number => number.ToString("#,0.##", CultureInfo.InvariantCulture),
         bool flag => flag ? "yes" : "no",
-        DateTimeOffset time => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+        DateTimeOffset time => time.InWords(),
         TimeSpan span => FormatAge(span),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "",
     };

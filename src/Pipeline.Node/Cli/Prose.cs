@@ -14,9 +14,6 @@ internal static partial class Prose
         return Lines(text, indent, max, new string(' ', Math.Min(hanging ?? indent + 2, max / 2)));
     }
 
-    /// <summary>So many of a thing that takes an <c>s</c> where there are several.</summary>
-    public static string Count(int number, string thing) => number == 1 ? $"1 {thing}" : $"{number} {thing}s";
-
     private static IEnumerable<string> Lines(string text, int indent, int max, string blanks)
     {
         var line = text[..indent];

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Pipeline.Core;
 
 namespace Pipeline.Node.Cli;
 
@@ -27,7 +28,7 @@ internal static class RawText
             rest = rest[length..];
         }
 
-        if (bytes.Length > bytesMax) text.Append(CultureInfo.InvariantCulture, $"... ({bytes.Length} bytes)");
+        if (bytes.Length > bytesMax) text.Append(CultureInfo.InvariantCulture, $"... ({Plural.Of(bytes.Length, "byte")})");
         return text.ToString();
     }
 }

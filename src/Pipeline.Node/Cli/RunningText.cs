@@ -33,9 +33,9 @@ internal static class RunningText
         var (tables, ink) = (Sorted(pipeline), Ink.Of(invocation.Context));
         string[] told = [.. ((string[])[Summary(pipeline, tables), .. AwayOf(pipeline), .. Waits(tables, pipeline.At)]).Select(TextCells.OnOneLine)];
         frames.Show(size => RunningScreen.Lines(size, told,
-            new(tables.Count, shown => ListingOf(tables.Take(shown), pipeline.At), shown => $"and {Prose.Count(tables.Count - shown, "more table")}, {Counted(tables.Skip(shown))}", ink),
-            new(pipeline.Sources.Count, shown => ListingOf(pipeline.Sources.Take(shown)), shown => $"and {Prose.Count(pipeline.Sources.Count - shown, "more source")}", ink),
-            new(pipeline.Nodes.Count, shown => ListingOf(pipeline.Nodes.Take(shown), pipeline.At), shown => $"and {Prose.Count(pipeline.Nodes.Count - shown, "more node")}", ink)));
+            new(tables.Count, shown => ListingOf(tables.Take(shown), pipeline.At), shown => $"and {Plural.Of(tables.Count - shown, "more table")}, {Counted(tables.Skip(shown))}", ink),
+            new(pipeline.Sources.Count, shown => ListingOf(pipeline.Sources.Take(shown)), shown => $"and {Plural.Of(pipeline.Sources.Count - shown, "more source")}", ink),
+            new(pipeline.Nodes.Count, shown => ListingOf(pipeline.Nodes.Take(shown), pipeline.At), shown => $"and {Plural.Of(pipeline.Nodes.Count - shown, "more node")}", ink)));
         return Answer(invocation, pipeline, tables);
     }
 
@@ -72,7 +72,7 @@ internal static class RunningText
         var waits = Waits(tables, pipeline.At).ToList();
         if (waits.Count > 0) screen.Say("\n  What is waited for:");
         foreach (var wait in waits.Take(WaitsMax)) screen.Say($"  {wait}");
-        if (waits.Count > WaitsMax) screen.Say($"  and {Prose.Count(waits.Count - WaitsMax, "other reason")}: -o json has all");
+        if (waits.Count > WaitsMax) screen.Say($"  and {Plural.Of(waits.Count - WaitsMax, "other reason")}: -o json has all");
     }
 
     private static Listing ListingOf(IEnumerable<WorkItem> tables, DateTimeOffset now)
@@ -102,7 +102,7 @@ internal static class RunningText
     private static string Summary(RunningPipeline pipeline, IReadOnlyList<WorkItem> tables)
     {
         var late = tables.Count(table => table.IsLate);
-        return $"{Prose.Count(tables.Count, "table")}: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {late} {(late == 1 ? "is" : "are")} later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.";
+        return $"{Plural.Of(tables.Count, "table")}: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {late} {(late == 1 ? "is" : "are")} later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.";
     }
 
     private static IEnumerable<string> AwayOf(RunningPipeline pipeline) =>

@@ -30,7 +30,7 @@ internal sealed class ValuesInWords(string template) : ITextFormatter
     {
         TimeSpan { Ticks: > 0 and < TimeSpan.TicksPerSecond } moment => $"{moment.TotalMilliseconds:0} ms",
         TimeSpan duration => duration.InWords(),
-        DateTimeOffset moment => $"{moment.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z",
+        DateTimeOffset moment => moment.InWords(),
         DateTime moment => $"{moment:yyyy-MM-dd HH:mm:ss}",
         Enum or Guid or char => $"{((ScalarValue)value).Value}",
         _ => null,

@@ -88,7 +88,7 @@ internal static class Readiness
     private static Fault? ClusterFault(NodeState node) => node.Status switch
     {
         MemberStatus.Up when !DeadNodeActor.IsMajority(node.Members, node.Unreachable) => new Fault(FaultKind.Unreachable, "The cluster",
-            $"{node.Unreachable} of its {node.Members} nodes do not answer this one", "Check the network between the nodes, and that the others run."),
+            $"{node.Unreachable} of its {Plural.Of(node.Members, "node")} {(node.Unreachable == 1 ? "does" : "do")} not answer this one", "Check the network between the nodes, and that the others run."),
         MemberStatus.Up => null,
         MemberStatus.Joining or MemberStatus.WeaklyUp => new Fault(FaultKind.Unreachable, "This node", "it is being taken into its cluster", "Wait some seconds; if it lasts, look whether all other nodes can be reached."),
         MemberStatus.Leaving or MemberStatus.Exiting => new Fault(FaultKind.Unreachable, "This node", "it leaves its cluster, as it was told to", "Nothing to do."),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Backups;
 
@@ -15,7 +16,7 @@ internal sealed class BackupVerb : Verb
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
         var result = await BackUpLake.RunAsync(invocation.OpenLake(), invocation.OpenStore(parsed.GetRequiredValue(_to)), invocation.Context.Time,
-            table => invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{table.Table} at version {table.Version}: {table.Objects:#,0} objects copied ({table.Bytes:#,0} bytes)")), cancellationToken);
+            table => invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{table.Table} at version {table.Version}: {Plural.Of(table.Objects, "object")} copied ({Plural.Of(table.Bytes, "byte")})")), cancellationToken);
 
         var listing = new Listing(Column.Id("backup"), "table", Column.Id("version"), "objects copied", "bytes");
         foreach (var table in result.Tables) listing.Add(result.Number, table.Table.ToString(), table.Version, table.Objects, table.Bytes);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Http.Access;
 using Pipeline.Operations.Planning;
@@ -20,7 +21,7 @@ internal sealed class CheckVerb() : Verb("check", "Validate the configuration, t
 
         var listing = new Listing(Column.ForPrograms("check"), "thing", "ok", Column.ForPeople("detail"), Column.ForPeople("next step"), Column.ForPrograms("told"));
         void Add(string of, string thing, bool ok, string detail, string? nextStep = null) => listing.Add(of, thing, ok, detail, nextStep, new JsonObject { ["cause"] = detail, ["next_step"] = nextStep });
-        Add("configuration", "configuration", true, $"{invocation.ConfigPath}: {options.Sources.Count} sources, {options.Sources.Sum(source => source.Tables.Count)} tables");
+        Add("configuration", "configuration", true, $"{invocation.ConfigPath}: {Plural.Of(options.Sources.Count, "source")}, {Plural.Of(options.Sources.Sum(source => source.Tables.Count), "table")}");
         foreach (var notice in options.Notes.Notices) Add("configuration", "configuration", true, notice.ToString());
         foreach (var problem in check.RunProblems) Add("node", $"configuration of a node: {problem.Path}", false, problem.Message, $"Correct {problem.Location}: no node starts with it.");
         if (check.CertificateFault is { } certificate) Add("certificate", certificate.Thing, false, certificate.Cause, certificate.NextStep);

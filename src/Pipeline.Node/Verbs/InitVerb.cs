@@ -59,7 +59,7 @@ internal sealed class InitVerb : Verb
             invocation.Answer.Take(new ToldError("finding", finding.Thing, finding.Detail, finding.NextStep));
         }
 
-        context.Messages.WriteLine($"{file} has {(drafts.Count == 1 ? "1 table" : $"{drafts.Count} tables")}. Next{(text.Contains(SourceByUrl.PasswordVariable, StringComparison.Ordinal) ? $", with {SourceByUrl.PasswordVariable} set" : "")}: ./pipeline check --config {file}, then ./pipeline run --config {file}");
+        context.Messages.WriteLine($"{file} has {Plural.Of(drafts.Count, "table")}. Next{(text.Contains(SourceByUrl.PasswordVariable, StringComparison.Ordinal) ? $", with {SourceByUrl.PasswordVariable} set" : "")}: ./pipeline check --config {file}, then ./pipeline run --config {file}");
         if (invocation.Format == OutputFormat.Json) invocation.Answer.Take("location", file);
         else context.Data.WriteLine(file);
         return check.IsSound ? ExitCode.Done : ExitCode.Failed;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Alerting;
 
@@ -36,7 +37,7 @@ internal sealed class MetricsEstimateVerb : Verb
             estimate.Series, estimate.Bytes, estimate.Requests, estimate.Alarms, estimate.CompositeAlarms, estimate.Price, estimate.MetricsPrice, estimate.AlarmsPrice, estimate.DashboardPrice, estimate.RequestsPrice,
         });
         invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{estimate.Series:#,0} series, {estimate.Bytes / 1e9:0.0} GB in {estimate.Requests:#,0} requests a month, {estimate.Alarms:#,0} alarms and {estimate.CompositeAlarms} on alarms: {estimate.Price:0.00} a month (metrics {estimate.MetricsPrice:0.00}, alarms {estimate.AlarmsPrice:0.00}, dashboard {estimate.DashboardPrice:0.00}, requests {estimate.RequestsPrice:0.00})."));
+            $"{estimate.Series:#,0} series, {estimate.Bytes / 1e9:0.0} GB in {Plural.Of(estimate.Requests, "request")} a month, {Plural.Of(estimate.Alarms, "alarm")} and {Plural.Of(estimate.CompositeAlarms, "composite alarm")}: {estimate.Price:0.00} a month (metrics {estimate.MetricsPrice:0.00}, alarms {estimate.AlarmsPrice:0.00}, dashboard {estimate.DashboardPrice:0.00}, requests {estimate.RequestsPrice:0.00})."));
         return Task.FromResult(ExitCode.Done);
     }
 }

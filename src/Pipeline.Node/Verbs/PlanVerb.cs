@@ -32,12 +32,12 @@ internal sealed class PlanVerb : Verb
 
         foreach (var planned in plan.Engines.Where(planned => engines.ContainsKey(planned.Table))) Add(planned.Table, null, null, planned.Engine, planned.Why);
         foreach (var remake in plan.Remakes) Add(remake.Table, Word(remake.Meaning), null, null, remake.What, new { Part = remake.What });
-        foreach (var field in plan.Fields) Add(field.Table, "new field", new Cell(field.Line, null), null, $"{field.Path}: {field.Type} in {field.Records} record{(field.Records == 1 ? "" : "s")}, and no column reads it", new { field.Path, field.Type, field.Records, field.Line });
+        foreach (var field in plan.Fields) Add(field.Table, "new field", new Cell(field.Line, null), null, $"{field.Path}: {field.Type} in {Plural.Of(field.Records, "record")}, and no column reads it", new { field.Path, field.Type, field.Records, field.Line });
         foreach (var mass in plan.Exceeding)
             Add(mass.Table, "too many quarantined", null, null, VerificationText.Quarantined(mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule), new { mass.Rows, mass.Quarantined, mass.PercentMax, mass.Rule });
         foreach (var table in plan.Misplaced) Add(table.Table, "lies elsewhere", null, null, table.Describe(), new { table.Lies, table.Wanted });
         foreach (var left in plan.Leftovers)
-            Add(left.Table, "not configured", null, null, $"it has left the configuration: its {(left.Rows is { } rows ? $"{rows:#,0} " : "")}rows stay as they are, and no run reads or writes them. Configured again, it goes on from there; to be rid of it, delete its directory", new { left.Rows });
+            Add(left.Table, "not configured", null, null, $"it has left the configuration: its {(left.Rows is { } rows ? Plural.Of(rows, "row", "stays", "stay") : "rows stay")} as they are, and no run reads or writes them. Configured again, it goes on from there; to be rid of it, delete its directory", new { left.Rows });
         if (plan.Changes.Count == 0 && plan.Remakes.Count == 0 && plan.Failed.Count == 0) invocation.Context.Messages.WriteLine($"The lake {plan.Lake} has every table in its right shape.");
         invocation.Print(listing);
         if (plan.Failed.Count > 0) return invocation.Report(plan.Failed);

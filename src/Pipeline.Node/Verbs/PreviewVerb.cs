@@ -48,7 +48,7 @@ internal sealed class PreviewVerb : Verb
         foreach (var reference in preview.Unjudged)
             messages.WriteLine(reference.Fault is { } fault ? $"Rule {reference.Rule} was not judged. {fault}" : $"Rule {reference.Rule} was not judged: {reference.Table} is not in the lake yet.");
         int Of(PreviewFate fate) => preview.Rows.Count(row => row.Fate == fate);
-        messages.WriteLine($"{preview.Rows.Count} rows of {preview.From}{(preview.IsWhole ? ", which are all" : "")}: {Of(PreviewFate.Accepted)} accepted, {Of(PreviewFate.Quarantined)} quarantined, {Of(PreviewFate.Superseded)} superseded, {Of(PreviewFate.Deleted)} deletes, {Of(PreviewFate.DeadLetter)} dead letters. Nothing was written.");
+        messages.WriteLine($"{Plural.Of(preview.Rows.Count, "row")} of {preview.From}{(preview.IsWhole ? ", which are all" : "")}: {Of(PreviewFate.Accepted)} accepted, {Of(PreviewFate.Quarantined)} quarantined, {Of(PreviewFate.Superseded)} superseded, {Plural.Of(Of(PreviewFate.Deleted), "delete")}, {Plural.Of(Of(PreviewFate.DeadLetter), "dead letter")}. Nothing was written.");
         return ExitCode.Done;
     }
 

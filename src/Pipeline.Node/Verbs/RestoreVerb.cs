@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Backups;
 using Pipeline.Operations.Verification;
@@ -28,7 +29,7 @@ internal sealed class RestoreVerb : Verb
         invocation.Print(listing);
         var verified = await VerifyLake.RunAsync(new VerifyLakeRequest(IsDeep: true), () => null, lake, cancellationToken);
         foreach (var (thing, _, detail, nextStep) in VerificationText.Of(verified).Where(line => !line.Ok)) invocation.Context.Messages.WriteLine($"{thing}: {detail}. {nextStep}");
-        invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The lake is as it was at {result.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z. {VerificationText.Verdict(verified)}"));
+        invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The lake is as it was at {result.At.InWords()}. {VerificationText.Verdict(verified)}"));
         invocation.Answer.Take("is_sound", verified.IsSound);
         return verified switch
         {

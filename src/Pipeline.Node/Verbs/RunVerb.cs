@@ -73,7 +73,7 @@ internal sealed class RunVerb : Verb
         var tables = selected.Wanted.SelectMany(options.Graph.InputsOf).Where(table => table.Layer == Layer.Bronze).Distinct().ToList();
         var sample = await SampleBronze.RunAsync(new SampleBronzeRequest(tables), options, invocation.Services(logs), Lakes.Open(options.Target!.Production, invocation.Context.Time), invocation.OpenLake(), cancellationToken);
         foreach (var table in sample.Tables)
-            invocation.Context.Messages.WriteLine($"{table.Table}: {Listing.Format(table.Rows)} rows {table.Origin switch { SampleOrigin.Target => "are there already", SampleOrigin.Lake => "of the pipeline's lake", _ => "of its source" }}");
+            invocation.Context.Messages.WriteLine($"{table.Table}: {Plural.Of(table.Rows, "row")} {table.Origin switch { SampleOrigin.Target => table.Rows == 1 ? "is there already" : "are there already", SampleOrigin.Lake => "of the pipeline's lake", _ => "of its source" }}");
     }
 
     private PipelineOptions Load(Invocation invocation, ParseResult parsed)

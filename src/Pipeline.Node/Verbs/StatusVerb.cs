@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Tables;
 
@@ -64,12 +65,12 @@ internal sealed class StatusVerb : Verb
         if (status.Tables.Count - shown.Count is > 0 and var more)
             screen.Say($"  and {more} more, {string.Join(", ", status.Tables.Skip(shown.Count).CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}: --all shows them");
 
-        screen.Say($"  {Prose.Count(status.Tables.Count, "table")}: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
+        screen.Say($"  {Plural.Of(status.Tables.Count, "table")}: {string.Join(", ", status.Tables.CountBy(WordOf).Select(pair => $"{pair.Value} {pair.Key}"))}. "
             + (status.ToldAt is { } at ? $"A node last said so {Listing.Format(now > at ? now - at : TimeSpan.Zero)} ago." : "No node has said how fresh they are: ages are since the last commit."));
         foreach (var (source, letters) in status.DeadLetters.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-            screen.Say($"  Source {source} has {Listing.Format(letters)} dead letters: pipeline dlq list");
+            screen.Say($"  Source {source} has {Plural.Of(letters, "dead letter")}: pipeline dlq list");
         if (status.Maintained is { } maintained)
-            screen.Say($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {maintained.FilesDeleted:#,0} files that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
+            screen.Say($"  Small files were last put together {AgeOf(maintained.CompactedAt, now)} ago{(maintained.VacuumedAt is { } vacuumed ? $", {Plural.Of(maintained.FilesDeleted, "file")} that nobody needed any more were deleted {AgeOf(vacuumed, now)} ago" : "")}.");
         PrintFaults(screen, status, now);
         PrintDoubts(screen, status);
     }

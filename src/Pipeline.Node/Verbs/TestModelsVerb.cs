@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Models;
 
@@ -20,7 +21,7 @@ internal sealed class TestModelsVerb : Verb
         invocation.Answer.Take("untested", result.Untested.Select(table => table.ToString()));
         if (result.Untested.Count > 0) invocation.Context.Messages.WriteLine($"Without a test: {string.Join(", ", result.Untested)}");
         var failed = result.Tests.Count(test => !test.IsPassed);
-        invocation.Context.Messages.WriteLine($"{result.Tests.Count} tests, {failed} failed");
+        invocation.Context.Messages.WriteLine($"{Plural.Of(result.Tests.Count, "test")}, {failed} failed");
         return failed == 0 ? ExitCode.Done : ExitCode.Breached;
     }
 

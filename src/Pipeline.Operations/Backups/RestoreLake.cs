@@ -79,7 +79,7 @@ public static class RestoreLake
         foreach (var (path, file) in await BackedUpFiles.FilesAsync(made, table.Version, cancellationToken))
         {
             if (!kept.TryGetValue(path, out var size) || size != file.Size)
-                throw new PipelineException(FaultKind.Damaged, $"Object {table.Directory}/{path} in {place.Location}", kept.ContainsKey(path) ? $"it has {size} bytes, and the table's log says {file.Size}" : "the table's log names it, and it is not there", "Use the backup before it.");
+                throw new PipelineException(FaultKind.Damaged, $"Object {table.Directory}/{path} in {place.Location}", kept.ContainsKey(path) ? $"it has {Plural.Of(size, "byte")}, and the table's log says {Plural.Of(file.Size, "byte")}" : "the table's log names it, and it is not there", "Use the backup before it.");
             files.Add(path);
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Operations.Control;
@@ -11,7 +12,7 @@ namespace Pipeline.Operations.Control;
 public sealed record LogLevelLine(string? Logger, LogDetail Level, LogDetail Configured, DateTimeOffset? Until)
 {
     /// <summary>For people.</summary>
-    public override string ToString() => FormattableString.Invariant($"{ControlWords.Of(Level)}{(Logger is null ? "" : $" of {Logger}")}{(Until is { } until ? $" until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z" : "")}{(Level == Configured ? "" : $", instead of {ControlWords.Of(Configured)}")}");
+    public override string ToString() => FormattableString.Invariant($"{ControlWords.Of(Level)}{(Logger is null ? "" : $" of {Logger}")}{(Until is { } until ? $" until {until.InWords()}" : "")}{(Level == Configured ? "" : $", instead of {ControlWords.Of(Configured)}")}");
 }
 
 /// <summary>How much a node's log tells, while the node runs. Thread-safe.</summary>

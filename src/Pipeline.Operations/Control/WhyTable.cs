@@ -148,7 +148,7 @@ public static class WhyTable
         foreach (var count in found.Counts.Where(count => count.Newest > now - LettersMax && count.Letters > (count.Redriven ?? 0)))
         {
             var shown = await ShowDeadLetters.RunAsync(new ShowDeadLettersRequest(id.Source!, id, new LetterSelection(count.Code, Epoch: count.Epoch), LettersMax: 1), lake, cancellationToken);
-            hindrances.Add(new Hindrance(id, HindranceKind.Letters, letters.ToString(), $"{count.Letters - (count.Redriven ?? 0)} records of the table could not be read ({count.Code}): {shown.Letters.Select(letter => letter.Reason.TrimEnd('.')).FirstOrDefault()}",
+            hindrances.Add(new Hindrance(id, HindranceKind.Letters, letters.ToString(), $"{Plural.Of(count.Letters - (count.Redriven ?? 0), "record")} of the table could not be read ({count.Code}): {shown.Letters.Select(letter => letter.Reason.TrimEnd('.')).FirstOrDefault()}",
                 $"Look at them with './pipeline dlq show {id}', mend what writes or describes them, and read them again.", count.Oldest, ["dlq", "redrive", id.ToString()]));
         }
 

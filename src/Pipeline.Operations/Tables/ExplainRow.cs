@@ -56,7 +56,7 @@ public static class ExplainRow
         var contract = graph.TrySilver(request.Table) ?? throw new PipelineException(FaultKind.Invalid, $"Table {request.Table}", request.Table.Layer == Layer.Silver ? "it is not configured" : "only rows of Silver tables can be explained",
             $"Choose from: {string.Join(", ", graph.Silver.Select(silver => silver.Table))}.");
         if (request.Key.Count != contract.Key.Count)
-            throw new PipelineException(FaultKind.Invalid, $"The key of {request.Table}", $"it has {contract.Key.Count} columns, and {request.Key.Count} values are given", $"Give one of each: {string.Join(", ", contract.Key)}.");
+            throw new PipelineException(FaultKind.Invalid, $"The key of {request.Table}", $"it has {Plural.Of(contract.Key.Count, "column")}, and {Plural.Of(request.Key.Count, "value", "is", "are")} given", $"Give one of each: {string.Join(", ", contract.Key)}.");
         using var query = new LakeQuery(cancellationToken);
         var reading = new Reading(lake, query, cancellationToken);
         var silver = await LakeInventory.OpenAsync(lake, request.Table, cancellationToken);

@@ -61,8 +61,8 @@ public sealed class NodeCertificates
         if (certificate is null) return "it showed no certificate";
         var now = _time.GetUtcNow().UtcDateTime;
         var (from, to) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
-        if (now > to) return $"its certificate expired on {to:yyyy-MM-dd HH:mm} UTC";
-        if (now < from) return $"its certificate is valid from {from:yyyy-MM-dd HH:mm} UTC on";
+        if (now > to) return $"its certificate expired on {new DateTimeOffset(to).InWords()}";
+        if (now < from) return $"its certificate is valid from {new DateTimeOffset(from).InWords()} on";
 
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;

@@ -32,7 +32,7 @@ public sealed class ServerCertificate : IDisposable
         var (now, from, to) = (time.GetUtcNow().UtcDateTime, own.NotBefore.ToUniversalTime(), own.NotAfter.ToUniversalTime());
         if (now >= from && now <= to) return certificate;
         certificate.Dispose();
-        throw new PipelineException(FaultKind.Invalid, $"Certificate {options.CertificateFile}", now > to ? $"it expired on {to:yyyy-MM-dd HH:mm} UTC" : $"it is valid from {from:yyyy-MM-dd HH:mm} UTC on",
+        throw new PipelineException(FaultKind.Invalid, $"Certificate {options.CertificateFile}", now > to ? $"it expired on {new DateTimeOffset(to).InWords()}" : $"it is valid from {new DateTimeOffset(from).InWords()} on",
             $"Put one that is valid now where {Section} says.");
     }
 

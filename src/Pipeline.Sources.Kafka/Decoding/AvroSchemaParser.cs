@@ -146,7 +146,7 @@ internal sealed class AvroSchemaParser
     private static int SizeOf(JsonElement schema)
     {
         var size = schema.GetProperty("size").GetInt32();
-        return size >= 0 ? size : throw new FormatException($"a fixed type has {size} bytes");
+        return size >= 0 ? size : throw new FormatException($"a fixed type has {Plural.Of(size, "byte")}");
     }
 
     private static string? TextOf(JsonElement schema, string name) =>

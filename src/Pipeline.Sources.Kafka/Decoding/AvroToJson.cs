@@ -43,7 +43,7 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
         {
             var input = new WireInput(avro);
             Write(type, ref input, depth: 0);
-            if (input.Left > 0) throw new FormatException($"{input.Left} bytes follow the value.");
+            if (input.Left > 0) throw new FormatException($"{Plural.Of(input.Left, "byte", "follows", "follow")} the value.");
             _json.Flush();
             return _buffer.WrittenSpan;
         }
@@ -178,7 +178,7 @@ internal sealed class AvroToJson : IValueWriter<AvroType>
     /// <summary>Two's complement, most significant byte first, of the value without its point.</summary>
     private void WriteDecimal(ReadOnlySpan<byte> unscaled, int scale)
     {
-        if (unscaled.Length > DecimalBytesMax) throw new FormatException($"A decimal has {unscaled.Length} bytes.");
+        if (unscaled.Length > DecimalBytesMax) throw new FormatException($"A decimal has {Plural.Of(unscaled.Length, "byte")}.");
         var value = new BigInteger(unscaled, isUnsigned: false, isBigEndian: true);
         var digits = BigInteger.Abs(value).ToString(CultureInfo.InvariantCulture).PadLeft(scale + 1, '0');
         var text = new StringBuilder(digits.Length + 2);

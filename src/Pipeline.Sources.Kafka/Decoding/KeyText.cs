@@ -30,13 +30,13 @@ internal sealed class KeyText(KafkaKeyFormat format, RegisteredValues? registere
                 text = Hex(key);
                 return null;
             case KafkaKeyFormat.Long when key.Length != sizeof(long):
-                return new RecordRejected(Code, $"the key has {key.Length} bytes, and a long has {sizeof(long)}");
+                return new RecordRejected(Code, $"the key has {Plural.Of(key.Length, "byte")}, and a long has {sizeof(long)}");
             case KafkaKeyFormat.Long:
                 BinaryPrimitives.ReadInt64BigEndian(key).TryFormat(_text, out var digits, provider: CultureInfo.InvariantCulture);
                 text = (ReadOnlySpan<byte>)_text.AsSpan(0, digits);
                 return null;
             case KafkaKeyFormat.Uuid when key.Length != UuidBytes:
-                return new RecordRejected(Code, $"the key has {key.Length} bytes, and a UUID has {UuidBytes}");
+                return new RecordRejected(Code, $"the key has {Plural.Of(key.Length, "byte")}, and a UUID has {UuidBytes}");
             case KafkaKeyFormat.Uuid:
                 new Guid(key, bigEndian: true).TryFormat(_text, out var letters);
                 text = (ReadOnlySpan<byte>)_text.AsSpan(0, letters);

@@ -63,7 +63,7 @@ internal sealed class ProtobufToJson : IValueWriter<ProtobufFile>
         var count = input.ReadZigzag();
         var type = count == 0 ? Choose(schema.Messages, 0) : null;
         for (var level = 0L; level < count; level++) type = Choose(type?.Nested ?? schema.Messages, input.ReadZigzag());
-        return type ?? throw new FormatException($"The type is given by {count} indexes.");
+        return type ?? throw new FormatException($"The type is given by {Plural.Of(count, "index")}.");
     }
 
     private static ProtobufMessage Choose(IReadOnlyList<ProtobufMessage> messages, long index) => index >= 0 && index < messages.Count

@@ -19,7 +19,7 @@ internal sealed class RecordDecoder(KafkaTableOptions table, TableDecoders decod
         row = new DecodedRecord { Operation = (byte)'c' };
         var length = record.Key.Length + (long)record.Value.Length;
         if (length > table.RecordBytesMax)
-            return new RecordRejected("too_large", $"key and value have {length} bytes; record-bytes-max is {table.RecordBytesMax}");
+            return new RecordRejected("too_large", $"key and value have {Plural.Of(length, "byte")}; record-bytes-max is {table.RecordBytesMax}");
         if (!record.HasTimestamp && record.TimestampMs != KafkaRecord.NoTimestampMs)
             return new RecordRejected("invalid_timestamp", $"its timestamp, {record.TimestampMs} ms since 1970, is outside of the years 1970 to 9999");
         if (record.HasValue && DecodeValue(record, ref row) is { } fault) return fault;

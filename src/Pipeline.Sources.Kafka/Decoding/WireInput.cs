@@ -1,4 +1,5 @@
 using System.Text.Unicode;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -19,7 +20,7 @@ internal ref struct WireInput(ReadOnlySpan<byte> bytes, int from, int to)
 
     public ReadOnlySpan<byte> Read(long count)
     {
-        if (count < 0 || count > Left) throw new FormatException($"The value ends early: {count} bytes are expected at {At}, {Left} are left.");
+        if (count < 0 || count > Left) throw new FormatException($"The value ends early: {Plural.Of(count, "byte", "is", "are")} expected at {At}, {Left} are left.");
         var read = _bytes.Slice(At, (int)count);
         At += (int)count;
         return read;

@@ -31,7 +31,7 @@ internal static partial class PartitionFaults
             return new PipelineException(FaultKind.Unreachable, thing, $"offsets cannot be looked up: {e.Error.Reason}", "Check the brokers' logs.", e) { Split = partition.Split };
         }
 
-        var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
+        var noticed = time.GetUtcNow().InWords();
         // librdkafka's own words for it: other records stand where these were, so every offset is in range.
         if (code == ErrorCode.Local_LogTruncation || reason.Contains("truncation detected", StringComparison.Ordinal) || reason.StartsWith("No epoch found", StringComparison.Ordinal))
             return Behind(thing, partition.Split, partition.Table, range.Low.Value, CutAt(reason), $"brokers have lost records behind a new leader, and others stand at their offsets (noticed {noticed}): {reason.TrimEnd('.')}");
@@ -50,7 +50,7 @@ internal static partial class PartitionFaults
 
     private static PipelineException OutOfRange(string thing, SplitId split, string table, long position, long beginning, long end, TimeProvider time)
     {
-        var noticed = $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss}Z";
+        var noticed = time.GetUtcNow().InWords();
         if (position > end) return Behind(thing, split, table, beginning, differsFrom: null, $"position {position} is beyond the end, {end} (noticed {noticed}): the topic was re-created, or brokers lost records");
         return new PipelineException(FaultKind.Gap, thing,
             $"records [{position}, {beginning}) are gone (noticed {noticed}): they expired or were deleted before they were read",

@@ -161,11 +161,11 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         var isHeld = isStanding && next == _readableEnd;
         Volatile.Write(ref _unreadable, isHeld ? endOffset - next : 0);
         wait?.Held = !isStanding ? null
-            : isHeld ? new WaitReason($"a transaction that is open holds its end: {endOffset - next:#,0} records from offset {next} on cannot be read before it ends", "a transaction")
+            : isHeld ? new WaitReason($"a transaction that is open holds its end: {Plural.Of(endOffset - next, "record")} from offset {next} on cannot be read before it ends", "a transaction")
             {
                 NextStep = "Its producer ends it, or the broker after transaction.timeout.ms; one that hangs is found and ended by 'kafka-transactions.sh find-hanging' and 'abort'.",
             }
-            : new WaitReason($"its brokers have {endOffset - next:#,0} records from offset {next} on and hand out none{(_complaint is null ? "" : $", and said: {_complaint.TrimEnd('.')}")}", _complaint ?? "nothing");
+            : new WaitReason($"its brokers have {Plural.Of(endOffset - next, "record")} from offset {next} on and hand out none{(_complaint is null ? "" : $", and said: {_complaint.TrimEnd('.')}")}", _complaint ?? "nothing");
     }
 
     /// <summary>Records the partition holds beyond what was read; null while unknown. From any thread.</summary>

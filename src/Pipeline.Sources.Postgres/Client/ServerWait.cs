@@ -30,7 +30,7 @@ internal static class ServerWait
         var holders = reader.GetString(0);
         if (holders.Length == 0)
             return new WaitReason($"the server's process {process} has not answered, and {(reader.GetString(2) is { Length: > 0 } waitsFor ? $"waits for {waitsFor}" : "works")}", "no answer") { NextStep = "Look it up in pg_stat_activity." };
-        var since = await reader.IsDBNullAsync(1, cancellationToken) ? "" : $", in a transaction since {reader.GetFieldValue<DateTimeOffset>(1).UtcDateTime:yyyy-MM-dd HH:mm:ss}Z,";
+        var since = await reader.IsDBNullAsync(1, cancellationToken) ? "" : $", in a transaction since {reader.GetFieldValue<DateTimeOffset>(1).InWords()},";
         return new WaitReason($"its statement waits for a lock that process {holders} of the server{since} holds", $"a lock of {holders}") { NextStep = HowToEnd(holders.Split(", ")) };
     }
 }

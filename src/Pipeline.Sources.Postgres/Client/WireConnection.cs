@@ -113,7 +113,7 @@ internal sealed class WireConnection : IDisposable
             Require(HeaderBytes);
             // The length on the wire counts itself, not the type before it.
             var length = 1 + BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start + 1));
-            if (length < HeaderBytes || length > MessageBytesMax) throw WireFault.Of($"a message of {length} bytes is announced");
+            if (length < HeaderBytes || length > MessageBytesMax) throw WireFault.Of($"a message of {Plural.Of(length, "byte")} is announced");
             Require(length);
             var type = _buffer[_start];
             content = _buffer.AsSpan(_start + HeaderBytes, length - HeaderBytes);
@@ -154,7 +154,7 @@ internal sealed class WireConnection : IDisposable
             {
                 var length = BinaryPrimitives.ReadInt32BigEndian(content[at..]);
                 at += sizeof(int);
-                if (length > content.Length - at) throw WireFault.Of($"a field of {length} bytes stands in a row of {content.Length}");
+                if (length > content.Length - at) throw WireFault.Of($"a field of {Plural.Of(length, "byte")} stands in a row of {content.Length}");
                 fields.Add(length < 0 ? null : Encoding.UTF8.GetString(content.Slice(at, length)));
                 at += Math.Max(length, 0);
             }

@@ -43,21 +43,21 @@ internal sealed class CopyRows
                         if (content.IsEmpty) continue;
                     }
 
-                    if (_isPastTrailer || content.Length < sizeof(short)) throw Malformed($"{content.Length} bytes stand where a row should");
+                    if (_isPastTrailer || content.Length < sizeof(short)) throw Malformed($"{Plural.Of(content.Length, "byte", "stands", "stand")} where a row should");
                     var count = BinaryPrimitives.ReadInt16BigEndian(content);
                     if (count == Trailer)
                     {
-                        if (content.Length > sizeof(short)) throw Malformed($"{content.Length} bytes stand where its end should");
+                        if (content.Length > sizeof(short)) throw Malformed($"{Plural.Of(content.Length, "byte", "stands", "stand")} where its end should");
                         _isPastTrailer = true;
                         continue;
                     }
 
-                    if (count != _fieldCount) throw Malformed($"a row has {count} fields instead of {_fieldCount}");
+                    if (count != _fieldCount) throw Malformed($"a row has {Plural.Of(count, "field")} instead of {_fieldCount}");
                     fields = content[sizeof(short)..];
                     _rows++;
                     return true;
                 case (byte)'C':
-                    if (!content.TrimEnd((byte)0).SequenceEqual(Encoding.UTF8.GetBytes($"COPY {_rows}"))) throw Malformed($"its end is told as '{Encoding.UTF8.GetString(content.TrimEnd((byte)0))}' after {_rows} rows");
+                    if (!content.TrimEnd((byte)0).SequenceEqual(Encoding.UTF8.GetBytes($"COPY {_rows}"))) throw Malformed($"its end is told as '{Encoding.UTF8.GetString(content.TrimEnd((byte)0))}' after {Plural.Of(_rows, "row")}");
                     continue;
                 case (byte)'Z':
                     if (!_isPastTrailer) throw Malformed("its end is missing");
@@ -71,7 +71,7 @@ internal sealed class CopyRows
     {
         if (content.Length < HeaderBytes || !content.StartsWith(Signature)) throw Malformed("its signature is missing");
         var extension = BinaryPrimitives.ReadInt32BigEndian(content[(HeaderBytes - sizeof(int))..]);
-        if (extension < 0 || extension > content.Length - HeaderBytes) throw Malformed($"its header says that {extension} bytes extend it");
+        if (extension < 0 || extension > content.Length - HeaderBytes) throw Malformed($"its header says that {Plural.Of(extension, "byte", "extends", "extend")} it");
         _isPastHeader = true;
         return content[(HeaderBytes + extension)..];
     }

@@ -41,10 +41,10 @@ internal abstract class FieldDecoder
     }
 
     protected static PipelineException Malformed(string type, ReadOnlySpan<byte> text) =>
-        new(FaultKind.Damaged, "PostgreSQL", $"a text of {text.Length} bytes is not a value of type {type}", "Report the server's version.");
+        new(FaultKind.Damaged, "PostgreSQL", $"a text of {Plural.Of(text.Length, "byte")} is not a value of type {type}", "Report the server's version.");
 
     private static void ThrowWrongLength(int length, int expected) =>
-        throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a value has {length} bytes where its type has {expected}",
+        throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a value has {Plural.Of(length, "byte")} where its type has {expected}",
             "Nothing to do if the table's definition has just changed: reading starts over with the new one.");
 }
 

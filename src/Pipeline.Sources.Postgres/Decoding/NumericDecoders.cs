@@ -22,7 +22,7 @@ internal readonly ref struct NumericValue
     public NumericValue(ReadOnlySpan<byte> value)
     {
         if (value.Length < HeaderBytes || value.Length != HeaderBytes + 2 * BinaryPrimitives.ReadUInt16BigEndian(value))
-            throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a numeric of {value.Length} bytes is malformed",
+            throw new PipelineException(FaultKind.Damaged, "PostgreSQL", $"a numeric of {Plural.Of(value.Length, "byte")} is malformed",
                 "Nothing to do if the table's definition has just changed: reading starts over with the new one.");
         DigitCount = BinaryPrimitives.ReadUInt16BigEndian(value);
         Weight = BinaryPrimitives.ReadInt16BigEndian(value[2..]);

@@ -84,7 +84,7 @@ internal sealed class RowChunkBuilder : IDisposable
                 at += length;
             }
 
-            if (at != fields.Length) throw new FormatException($"its fields end at {at} of {fields.Length} bytes");
+            if (at != fields.Length) throw new FormatException($"its fields end at {at} of {Plural.Of(fields.Length, "byte")}");
         }
         catch (Exception e) when (DataFaults.Are(e))
         {
@@ -101,7 +101,7 @@ internal sealed class RowChunkBuilder : IDisposable
     /// <param name="sequence">Place within the transaction.</param>
     public void Append(Tuple tuple, Tuple old, ReadOnlySpan<int> columnOf, bool carriesAll, ReadOnlySpan<byte> op, long position, long sequence)
     {
-        if (tuple.Count != columnOf.Length || (!old.IsEmpty && old.Count != columnOf.Length)) throw new FormatException($"a row has {tuple.Count} fields instead of {columnOf.Length}");
+        if (tuple.Count != columnOf.Length || (!old.IsEmpty && old.Count != columnOf.Length)) throw new FormatException($"a row has {Plural.Of(tuple.Count, "field")} instead of {columnOf.Length}");
         if (_memory is null) Begin();
         var isComplete = carriesAll;
         for (var i = 0; i < columnOf.Length; i++)

@@ -98,7 +98,7 @@ internal sealed record ResultHeader(string? Code, string? SqlState, string? Mess
                 Number(partition, "compressedSize") ?? Number(partition, "uncompressedSize") ?? 0))],
             Number(root, "numRows"));
         if (metadata is { Rows: { } rows, Partitions.Count: > 0 } && metadata.Partitions.Sum(partition => partition.Rows) is var listed && listed != rows)
-            throw new JsonException($"It says that it has {rows} rows, and its partitions have {listed}.");
+            throw new JsonException($"It says that it has {Plural.Of(rows, "row")}, and its partitions have {listed}.");
         return metadata;
     }
 

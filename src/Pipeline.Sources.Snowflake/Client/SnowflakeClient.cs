@@ -56,7 +56,7 @@ internal sealed class SnowflakeClient(SnowflakeSourceOptions options, SnowflakeM
         try
         {
             var rows = ResultHeader.Rows(body);
-            return rows.Count == count ? rows : throw new JsonException($"It has {rows.Count} of {count} rows.");
+            return rows.Count == count ? rows : throw new JsonException($"It has {rows.Count} of {Plural.Of(count, "row")}.");
         }
         catch (JsonException e)
         {

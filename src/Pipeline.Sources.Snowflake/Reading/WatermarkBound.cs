@@ -73,7 +73,7 @@ internal sealed class WatermarkBound(string thing, string quotedTable, string qu
     public long PositionOf(string watermark) => shape.IsTimestamp ? Micros(watermark, isNearest: true) : Integer(watermark);
 
     /// <summary>A moment for people.</summary>
-    public static string TextOf(long micros) => $"{Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros):yyyy-MM-dd HH:mm:ss}Z";
+    public static string TextOf(long micros) => Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, micros).InWords();
 
     private Task<string?> AskGreatestAsync(CancellationToken cancellationToken) => client.QueryCellAsync(thing, $"SELECT MAX({quotedWatermark}) FROM {quotedTable}", cancellationToken);
 

@@ -250,7 +250,7 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
 
     private void RequireRows(int partition, long rows, ResultMetadata metadata)
     {
-        if (rows != metadata.RowsOf(partition)) throw SnowflakeClient.Broken(Thing, new JsonException($"partition {partition} has {rows} of {metadata.RowsOf(partition)} rows"));
+        if (rows != metadata.RowsOf(partition)) throw SnowflakeClient.Broken(Thing, new JsonException($"partition {partition} has {rows} of {Plural.Of(metadata.RowsOf(partition), "row")}"));
     }
 
     private long Count(ResponseBody body)

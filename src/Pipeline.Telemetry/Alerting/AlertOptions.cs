@@ -1,4 +1,5 @@
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Telemetry.Alerting;
 
@@ -43,7 +44,7 @@ public sealed record AlertOptions
     private static IReadOnlyList<string> Topics(SettingsReader settings, string key)
     {
         var topics = settings.Strings(key);
-        if (topics.Count > ActionsMax) settings.Report(key, $"has {topics.Count} topics, and an alarm tells at most {ActionsMax}");
+        if (topics.Count > ActionsMax) settings.Report(key, $"has {Plural.Of(topics.Count, "topic")}, and an alarm tells at most {ActionsMax}");
         if (topics.FirstOrDefault(topic => !IsTopic(topic)) is { } wrong) settings.Report(key, $"'{wrong}' is no topic of SNS. Write its ARN: arn:aws:sns:REGION:ACCOUNT:NAME");
         return topics;
     }

@@ -112,7 +112,7 @@ internal sealed class PastRuns(OpenTables tables, TransformGraph graph, JobPlann
             var found = await store.TryStatAsync($"{location}/{path}", cancellationToken);
             if (found?.Size == size) continue;
             if (found is null && (await tables.TryOpenAsync(TableId.Parse(location), cancellationToken))?.Current.FilesByPath.ContainsKey(path) != true) return false;
-            throw new PipelineException(FaultKind.Damaged, $"Table {location}", found is null ? $"file {path} does not exist" : $"file {path} has {found.Value.Size} bytes, its log says {size}",
+            throw new PipelineException(FaultKind.Damaged, $"Table {location}", found is null ? $"file {path} does not exist" : $"file {path} has {Plural.Of(found.Value.Size, "byte")}, its log says {size:#,0}",
                 "Restore the file from a backup, or the table to an older version.");
         }
 

@@ -86,7 +86,7 @@ internal sealed class AnswerCheck(IObjectStore store, JobDocument document, stri
         {
             if (!pinned.TryGetValue(path, out var file)) throw Wrong($"it marks a row of file {path} of {output.Name}, which the run did not read");
             if (!rewritten.Contains(path)) throw Wrong($"it marks a row of file {path} of {output.Name}, which it has not rewritten");
-            if (row < 0 || row >= (file.Rows ?? int.MaxValue)) throw Wrong($"it marks row {row} of file {path}, which has {file.Rows} rows");
+            if (row < 0 || row >= (file.Rows ?? int.MaxValue)) throw Wrong($"it marks row {row} of file {path}, which has {Plural.Of(file.Rows ?? 0, "row")}");
             if (!marked.TryGetValue(path, out var rows)) marked.Add(path, rows = new BitArray((int)Math.Min(int.MaxValue, file.Rows ?? row + 1)));
             if (rows.Length <= row) rows.Length = (int)Math.Min(int.MaxValue, (row + 1) * 2);
             if (rows[(int)row]) throw Wrong($"it marks row {row} of file {path} twice");
@@ -105,7 +105,7 @@ internal sealed class AnswerCheck(IObjectStore store, JobDocument document, stri
         var columns = output.Columns.Select(column => column.ToField()).ToList();
         var footer = await ReadAsync(() => ParquetFooter.ReadAsync(store, path, $"the answer of {Run}", columns, table, cancellationToken));
         CheckColumns(output, file, footer);
-        if (footer.Rows != file.Rows) throw Wrong($"file {file.Path} of {output.Name} has {footer.Rows} rows, and it says {file.Rows}");
+        if (footer.Rows != file.Rows) throw Wrong($"file {file.Path} of {output.Name} has {Plural.Of(footer.Rows, "row")}, and it says {file.Rows:#,0}");
         if (file.Rows == 0) throw Wrong($"file {file.Path} of {output.Name} has no rows");
         var personal = columns.Where(column => !TableColumns.HasStatistics(column)).Select(column => column.Name).ToHashSet(StringComparer.Ordinal);
         var size = personal.Count == 0 ? file.Size : await ReadAsync(() => FooterStatistics.RemoveAsync(store, path, personal, cancellationToken));
@@ -117,7 +117,7 @@ internal sealed class AnswerCheck(IObjectStore store, JobDocument document, stri
     private async ValueTask CheckSizeAsync(JobOutput output, AnsweredFile file, CancellationToken cancellationToken)
     {
         var found = await store.TryStatAsync($"{output.Location}/{file.Path}", cancellationToken) ?? throw Wrong($"file {file.Path} of {output.Name} does not exist");
-        if (found.Size != file.Size) throw Wrong($"file {file.Path} of {output.Name} has {found.Size} bytes, and it says {file.Size}");
+        if (found.Size != file.Size) throw Wrong($"file {file.Path} of {output.Name} has {Plural.Of(found.Size, "byte")}, and it says {file.Size:#,0}");
     }
 
     private void CheckColumns(JobOutput output, AnsweredFile file, ParquetFooter footer)

@@ -72,7 +72,7 @@ internal sealed class MergeSql(SqlDialect sql, string name, TableId table, Snaps
         var (output, upserts) = (answer.Output(table), answer.Long(Figures));
         var rewritten = output.Rewritten.Sum(path => before!.FilesByPath[path].RowCount);
         if (output.Rewritten.All(path => before!.FilesByPath[path].RowCount is not null) && output.Rows != rewritten - output.Marks + upserts)
-            throw answer.Wrong($"the new files of {table} have {output.Rows} rows, and {rewritten} rows less {output.Marks} and {upserts} new ones are {rewritten - output.Marks + upserts}");
+            throw answer.Wrong($"the new files of {table} have {Plural.Of(output.Rows, "row")}, and {Plural.Of(rewritten ?? 0, "row")} less {output.Marks} and {upserts} new ones are {rewritten - output.Marks + upserts}");
         return new MergeFiles(output.Adds, [.. output.Rewritten.Select(path => CheckedOutput.Remove(before!.FilesByPath[path], now))], upserts - output.Marks);
     }
 

@@ -152,7 +152,7 @@ public sealed class ModelTestFile
         var found = new List<List<(string, ModelValue?)>>();
         foreach (var (i, row) in rows.EnumerateArray().Index().Skip(1))
         {
-            if (row.GetArrayLength() != names.Count) Report($"{path}[{i}]", $"has {row.GetArrayLength()} values for {names.Count} columns");
+            if (row.GetArrayLength() != names.Count) Report($"{path}[{i}]", $"has {Plural.Of(row.GetArrayLength(), "value")} for {Plural.Of(names.Count, "column")}");
             found.Add([.. names.Zip(row.EnumerateArray(), (name, value) => (name, ValueOf(value)))]);
         }
 

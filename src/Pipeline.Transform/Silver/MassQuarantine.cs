@@ -32,7 +32,7 @@ public sealed record MassQuarantine(long Run, long Rows, long Quarantined, strin
     public double Share => (double)Quarantined / Rows;
 
     /// <summary>For people, without a value of any row.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Quarantined:#,0} of {Rows:#,0} rows went to the quarantine, which is {Share * 100:0.##} % of them and more than the {PercentMax} % that are expected; most break rule {Rule}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Quarantined:#,0} of {Plural.Of(Rows, "row")} went to the quarantine, which is {Share * 100:0.##} % of them and more than the {PercentMax} % that are expected; most break rule {Rule}");
 
     /// <summary>What a table's log has; null: nothing that this release reads.</summary>
     public static MassQuarantine? Of(Snapshot table)

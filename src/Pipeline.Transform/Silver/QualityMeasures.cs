@@ -39,12 +39,12 @@ internal static class QualityMeasures
         var (accepted, truncated, marks) = (table.Upserts(answer), answer.Long(SilverSteps.TruncatedFigures), answer.Output(spec.Table).Marks);
         var (left, kept, gone, waited) = (answer.Long(SilverSteps.SettledFigures), answer.Long(SilverSteps.SettledFigures, 1), answer.Long(SilverSteps.SettledFigures, 2), answer.Long(SilverSteps.SettledFigures, 3));
         if (rowsIn + released != quarantined + good + deleted)
-            throw answer.Wrong($"{rowsIn} rows in and {released} released are not {quarantined} quarantined, {good} good and {deleted} deleted");
+            throw answer.Wrong($"{Plural.Of(rowsIn, "row")} in and {released} released are not {quarantined} quarantined, {good} good and {deleted} deleted");
         if (accepted > good || truncated > marks || counts.Any(count => count < 0) || accepted < 0 || truncated < 0)
-            throw answer.Wrong($"of {good} good rows {accepted} were accepted, and {truncated} of {marks} replaced rows truncated");
-        if (left < 0 || kept < 0 || kept > quarantined || gone < 0 || gone > left + kept) throw answer.Wrong($"of {quarantined} bad rows {kept} are settled, beside {left} of the quarantine; {gone} of all these are gone");
+            throw answer.Wrong($"of {Plural.Of(good, "good row")} {accepted} were accepted, and {truncated} of {Plural.Of(marks, "replaced row")} truncated");
+        if (left < 0 || kept < 0 || kept > quarantined || gone < 0 || gone > left + kept) throw answer.Wrong($"of {Plural.Of(quarantined, "bad row")} {kept} are settled, beside {left} of the quarantine; {gone} of all these are gone");
         if (spec.Inputs[0].Files.All(file => file.Rows is not null) && spec.Inputs[0].Files.Sum(file => file.Rows) is var read && read != rowsIn)
-            throw answer.Wrong($"the files of {spec.Inputs[0].Table} have {read} rows, and it has counted {rowsIn}");
+            throw answer.Wrong($"the files of {spec.Inputs[0].Table} have {Plural.Of(read ?? 0, "row")}, and it has counted {rowsIn}");
         var quarantinedByRule = answer.Counts(SilverSteps.QuarantinedFigures);
         var warnedByRule = answer.Counts(SilverSteps.WarnedFigures);
 

@@ -128,7 +128,7 @@ internal sealed class SilverSteps(JobSpec spec, Snapshot table, Snapshot? quaran
 
     /// <summary>Ends the run where rows break a rule that stops it.</summary>
     private CheckStep Stops(string rows) => new($"SELECT _failures, {Text("count(*)")}, {Text("min(_position)")} FROM ({rows}) AS stopping GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1",
-        new FaultWords($"Table {spec.Table}", "{1} rows break rule {0} with severity fail, the first at position {2}: the table stands, and what is made of it",
+        new FaultWords($"Table {spec.Table}", "rule {0} with severity fail is broken (rows: {1}, the first at position {2}): the table stands, and what is made of it",
             "It goes on by itself when its source has mended or deleted these rows; or change the rule in the contract, or its severity.") { Kind = AnsweredFailure.RuleBroken });
 
     /// <summary>The rows with the rules that they break by themselves; where some may lack what is required, <c>checked</c> is made of them when the table's rows are known.</summary>

@@ -49,7 +49,7 @@ public sealed record UnreadField(string Document, bool IsRecord, string Path, st
     }
 
     /// <summary>For people and logs: <c>$.city (string, 1000 records)</c>.</summary>
-    public override string ToString() => $"{Path} ({Type}, {Records} record{(Records == 1 ? "" : "s")})";
+    public override string ToString() => $"{Path} ({Type}, {Plural.Of(Records, "record")})";
 
     /// <summary><c>cityName</c> and <c>city-name</c> are <c>city_name</c>.</summary>
     private static string NameOf(string member)

@@ -156,7 +156,7 @@ public sealed class DataFileSpec : IDisposable
 
         Assert.Contains("column key must not be null, and the rows do not have it", missing.Message, StringComparison.Ordinal);
         Assert.Contains("column key is long, and the rows have integer", wrong.Message, StringComparison.Ordinal);
-        Assert.Contains("column key must not be null, and 1 of 1 rows have none", isNull.Message, StringComparison.Ordinal);
+        Assert.Contains("column key must not be null, and it is in 1 of 1 row", isNull.Message, StringComparison.Ordinal);
         Assert.Equal("""{"numRecords":1,"minValues":{"key":1},"maxValues":{"key":1},"nullCount":{"key":0,"text":1}}""", file.Stats);
     }
 

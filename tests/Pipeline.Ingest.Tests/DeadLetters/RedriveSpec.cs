@@ -95,7 +95,7 @@ public sealed class RedriveSpec : IDisposable
         var raised = await _lake.RedriveAsync(LetterLake.Table(recordBytesMax: 10_000));
         var raisedAgain = await _lake.RedriveAsync(LetterLake.Table(recordBytesMax: 100_000));
 
-        Assert.Equal("key and value have 50000 bytes; record-bytes-max is 10000", raised.Lines.Single(line => line.Outcome == RedriveOutcome.Undecodable).Rejection!.Reason);
+        Assert.Equal("key and value have 50,000 bytes; record-bytes-max is 10000", raised.Lines.Single(line => line.Outcome == RedriveOutcome.Undecodable).Rejection!.Reason);
         Assert.Equal((1, 1, 1), (raised.Letters(RedriveOutcome.Redriven), raisedAgain.Letters(RedriveOutcome.Redriven), raisedAgain.Letters(RedriveOutcome.InTable)));
         Assert.Equal(["50000", "5000"], (await _lake.RowsAsync("strlen(value)")).OrderDescending(StringComparer.Ordinal));
     }

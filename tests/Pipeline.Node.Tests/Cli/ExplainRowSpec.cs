@@ -60,7 +60,7 @@ public sealed class ExplainRowSpec : IDisposable
         Assert.Equal("small", (string)broken[0]["detail"]!["_rules"]!);
         Assert.DoesNotContain("secret", explained.Data, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Failed, (await RunAsync("silver/clicks", "7")).ExitCode);
-        Assert.Contains("it has 1 columns, and 2 values are given", (await RunAsync("silver/clicks", "1", "2")).Messages, StringComparison.Ordinal);
+        Assert.Contains("it has 1 column, and 2 values are given", (await RunAsync("silver/clicks", "1", "2")).Messages, StringComparison.Ordinal);
         Assert.Contains("only rows of Silver tables can be explained", (await RunAsync("gold/notes", "1")).Messages, StringComparison.Ordinal);
 
         Task<NodeRun> RunAsync(params string[] of) => NodeRun.OfAsync(["explain-row", .. of, "--config", config, "-o", "json"]);

@@ -178,7 +178,7 @@ public sealed class PreviewVerbSpec(HealthySources sources) : IDisposable
         var run = await PreviewAsync(config, "silver/bills");
 
         Assert.Equal(ExitCode.Failed, run.ExitCode);
-        Assert.Contains("1 rows break rule amount_positive with severity fail", run.Messages, StringComparison.Ordinal);
+        Assert.Contains("rule amount_positive with severity fail is broken (rows: 1,", run.Messages, StringComparison.Ordinal);
         AssertNothingIsWritten();
     }
 

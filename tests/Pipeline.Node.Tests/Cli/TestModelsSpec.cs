@@ -109,7 +109,7 @@ public sealed class TestModelsSpec : IDisposable
         Assert.Equal([ExitCode.Usage, ExitCode.Usage, ExitCode.Breached], runs.Select(run => run.ExitCode));
         Assert.Contains("one.given[0].silver/peeple: gold/names is not made from it. Did you mean 'silver/people'? It is made from silver/people", runs[0].Messages);
         Assert.Contains("two.gven: there is no such setting. Did you mean 'given'?", runs[0].Messages);
-        Assert.Contains("three.given[0].silver/people[1]: has 1 values for 2 columns", runs[0].Messages);
+        Assert.Contains("three.given[0].silver/people[1]: has 1 value for 2 columns", runs[0].Messages);
         Assert.Contains("three.quarantine: gold/names has no quarantine", runs[0].Messages);
         Assert.Contains("names.test.json:2: it is no JSON", runs[1].Messages);
         Assert.Contains("has no column 'nam'. Did you mean 'name'?", runs[2].Data);

@@ -103,7 +103,7 @@ public sealed class VerificationTextSpec
         CheckedTable sound = new(Clicks, Files, new FilesAreThere(12345, 1234)), gone = new(Silver, Presence, new TableIsGone(CanBeMadeAgain: true));
         CheckedTable away = new(Silver, Files, new CannotBeRead(Cut with { Kind = FaultKind.Unreachable }));
 
-        Assert.Equal("Verified: 1 checks of 1 tables in /lake. Nothing is lost, nothing is there twice.", VerificationText.Verdict(new VerifyLakeResult("/lake", [sound], [])));
+        Assert.Equal("Verified: 1 check of 1 table in /lake. Nothing is lost, nothing is there twice.", VerificationText.Verdict(new VerifyLakeResult("/lake", [sound], [])));
         Assert.Equal("NOT as promised: silver/clicks. 2 checks of 2 tables in /lake; the lines marked with 'no' say what to do.", VerificationText.Verdict(new VerifyLakeResult("/lake", [sound, gone], [])));
         Assert.Equal("NOT as promised: the lake itself. 0 checks of 0 tables in /lake; the lines marked with 'no' say what to do.", VerificationText.Verdict(new VerifyLakeResult("/lake", [], [new LakeIsEmpty()])));
         Assert.Equal("Not verified: the store did not answer everything. 2 checks of 2 tables in /lake; to be looked at: silver/clicks.", VerificationText.Verdict(new VerifyLakeResult("/lake", [sound, away], [])));

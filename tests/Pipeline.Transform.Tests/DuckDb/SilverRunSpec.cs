@@ -239,7 +239,7 @@ public sealed class SilverRunSpec
 
         var fault = await Assert.ThrowsAsync<PipelineException>(() => lake.RunAsync("silver/users"));
 
-        Assert.StartsWith("Table silver/users: 1 rows break rule sane with severity fail, the first at position 11", fault.Message);
+        Assert.StartsWith("Table silver/users: rule sane with severity fail is broken (rows: 1, the first at position 11)", fault.Message);
         Assert.Empty(await lake.RowsAsync("SELECT * FROM silver.users"));
     }
 

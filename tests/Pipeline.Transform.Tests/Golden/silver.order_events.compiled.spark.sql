@@ -199,7 +199,7 @@ SELECT `event_id`,
 FROM decided
 ;
 
--- No row may come of this: "{1} rows break rule {0} with severity fail, the first at position {2}: the table stands, and what is made of it".
+-- No row may come of this: "rule {0} with severity fail is broken (rows: {1}, the first at position {2}): the table stands, and what is made of it".
 SELECT _failures, CAST(count(*) AS STRING), CAST(min(_position) AS STRING) FROM (SELECT * FROM checked WHERE _failures <> '') AS stopping GROUP BY _failures ORDER BY count(*) DESC NULLS LAST, _failures ASC NULLS FIRST LIMIT 1
 ;
 

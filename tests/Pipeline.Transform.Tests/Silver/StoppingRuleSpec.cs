@@ -193,7 +193,7 @@ public sealed class StoppingRuleSpec
                 foreach (var table in status.Tables.Where(table => table.Table.Name is "sales" or "report"))
                 {
                     Assert.Equal((TableActivity.Stopped, before[table.Table.Name]), (table.Activity, table.Run));
-                    Assert.StartsWith($"Table {table.Table}: it waits for silver/users. Table silver/users: 1 rows break rule email_valid with severity fail, the first at position 5", table.Error, StringComparison.Ordinal);
+                    Assert.StartsWith($"Table {table.Table}: it waits for silver/users. Table silver/users: rule email_valid with severity fail is broken (rows: 1, the first at position 5)", table.Error, StringComparison.Ordinal);
                 }
 
             await AppendAsync(lake, "('1', 'b@x', NULL, 'u', 9, NULL)");
@@ -202,7 +202,7 @@ public sealed class StoppingRuleSpec
             said = await node.SaidAsync();
         }
 
-        Assert.Single(said, line => line.Contains("1 rows break rule email_valid with severity fail, the first at position 5", StringComparison.Ordinal) && line.Contains("It goes on by itself when its source has mended or deleted these rows", StringComparison.Ordinal));
+        Assert.Single(said, line => line.Contains("rule email_valid with severity fail is broken (rows: 1, the first at position 5)", StringComparison.Ordinal) && line.Contains("It goes on by itself when its source has mended or deleted these rows", StringComparison.Ordinal));
         Assert.Single(said, line => line == "gold/sales, gold/report stand behind silver/users, and go on with it");
         Assert.Single(said, line => line.StartsWith("Table silver/users goes on", StringComparison.Ordinal));
         Assert.DoesNotContain(said, line => line.Contains("dirt", StringComparison.Ordinal));
@@ -217,7 +217,8 @@ public sealed class StoppingRuleSpec
     {
         var fault = await Assert.ThrowsAsync<PipelineException>(() => lake.RunAsync("silver/users"));
         Assert.True(fault.IsRuleBroken);
-        Assert.Contains($"rows break rule {(rule == "number" && fault.Cause.Contains("error:", StringComparison.Ordinal) ? "error:" : "")}{rule} with severity fail, the first at position {position}", fault.Cause, StringComparison.Ordinal);
+        Assert.Contains($"rule {(rule == "number" && fault.Cause.Contains("error:", StringComparison.Ordinal) ? "error:" : "")}{rule} with severity fail is broken (rows: ", fault.Cause, StringComparison.Ordinal);
+        Assert.Contains($"the first at position {position}", fault.Cause, StringComparison.Ordinal);
         Assert.DoesNotContain("planted", fault.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("dirt", fault.ToString(), StringComparison.Ordinal);
     }

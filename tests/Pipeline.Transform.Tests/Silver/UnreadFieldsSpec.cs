@@ -40,8 +40,8 @@ public sealed class UnreadFieldsSpec : IDisposable
         var third = await RunAsync(1000, """{"id":#,"city":"Graz","age":5,"zip":null}""", later);
         var fourth = await RunAsync(10, """{"id":#,"city":"Graz","zip":8000}""", later);
 
-        Assert.Equal(["$.os (long, 1000 records)"], Told(first));
-        Assert.Equal(["$.age (long, 1000 records)", "$.city (string, 1000 records)", "$.device.model (string, 1000 records)", "$.lines[*].price (array<double>, 1000 records)", "$.two.other (boolean, 1000 records)"], Told(second));
+        Assert.Equal(["$.os (long, 1,000 records)"], Told(first));
+        Assert.Equal(["$.age (long, 1,000 records)", "$.city (string, 1,000 records)", "$.device.model (string, 1,000 records)", "$.lines[*].price (array<double>, 1,000 records)", "$.two.other (boolean, 1,000 records)"], Told(second));
         Assert.Null(third.Fields);
         Assert.Equal(["$.zip (long, 10 records)"], Told(fourth));
     }

@@ -61,7 +61,7 @@ internal static class CaptureCheck
 
         void CheckSlot(SlotState found)
         {
-            var state = $"plugin {found.Plugin}, WAL {found.Health.ToString().ToLowerInvariant()}, {found.RetainedBytes} bytes retained, confirmed to {Lsn.Format(found.Confirmed)}";
+            var state = $"plugin {found.Plugin}, WAL {found.Health.ToString().ToLowerInvariant()}, {Plural.Of(found.RetainedBytes, "byte")} retained, confirmed to {Lsn.Format(found.Confirmed)}";
             var (ok, detail, nextStep) = found switch
             {
                 _ when found.CopyFault(options) is { } copy => (false, copy.Cause, copy.NextStep),
@@ -155,7 +155,7 @@ internal static class CaptureCheck
         if (publication?.Operations.Missing is { Length: > 0 } operations) Add("operations", ok: true, $"publication {options.Capture.Publication} leaves out {operations}: they do not come into the lake", "");
         if (publication?.Tables.GetValueOrDefault(table.Oid) is { } published)
             Add("publication", ok: true, string.Concat(options.Capture.Publication, published.Filter is { } filter ? $", rows where {filter}" : "",
-                published.Columns is { } columns && table.Columns.Count(column => !column.IsGenerated && !columns.Contains(column.Name)) is > 0 and var left ? $", without {left} columns" : ""), "");
+                published.Columns is { } columns && table.Columns.Count(column => !column.IsGenerated && !columns.Contains(column.Name)) is > 0 and var left ? $", without {Plural.Of(left, "column")}" : ""), "");
         else if (isStandby)
             Add("publication", ok: false, $"{options.Capture.Publication} {(publication is null ? "does not exist" : "does not contain it")}, and a standby has the primary's",
                 $"{CaptureSetup.OnPrimarySql} {(publication is null ? CaptureSetup.CreatePublicationSql(options, [table]) : await CaptureSetup.PublishSqlAsync(connection, options, publication, [table], cancellationToken))};");

@@ -19,7 +19,7 @@ internal static class CaptureRemoval
         if (slot is not null)
         {
             var reason = slot.Plugin != "pgoutput" || slot.Database != connection.Database ? $"stays: it is not one of ours (plugin {slot.Plugin}, database {slot.Database})" : stays;
-            traces.Add(new SourceTrace($"slot {options.Capture.Slot}", reason ?? $"confirmed to {Lsn.Format(slot.Confirmed)}, {slot.RetainedBytes} bytes of WAL retained",
+            traces.Add(new SourceTrace($"slot {options.Capture.Slot}", reason ?? $"confirmed to {Lsn.Format(slot.Confirmed)}, {Plural.Of(slot.RetainedBytes, "byte")} of WAL retained",
                 reason is null ? CaptureSetup.DropSlotSql(options) : null));
         }
 
@@ -55,7 +55,7 @@ internal static class CaptureRemoval
         var rest = publication.Mark.Without(options.Capture.Slot);
         return rest.Claims.FirstOrDefault() is { } other
             ? new SourceTrace(thing, $"stays for slot {other.Slot} of source {other.Reader.Source}, and forgets this one's", $"{CaptureOwnership.CommentSql(options.Capture.Publication, rest)};")
-            : new SourceTrace(thing, $"{publication.Tables.Count} tables", $"DROP PUBLICATION {Sql.Identifier(options.Capture.Publication)};");
+            : new SourceTrace(thing, $"{Plural.Of(publication.Tables.Count, "table")}", $"DROP PUBLICATION {Sql.Identifier(options.Capture.Publication)};");
     }
 
     /// <summary>Who reads the slot; null when nobody does. Another role's application is told only to those who may see it.</summary>

@@ -85,7 +85,7 @@ internal sealed class CapturedTable : IDisposable
     {
         var rest = message[1..];
         var row = Tuple.Take(ref rest);
-        return isIt && rest.IsEmpty ? row : throw new FormatException($"it has a row '{(char)message[0]}' and {rest.Length} bytes behind it");
+        return isIt && rest.IsEmpty ? row : throw new FormatException($"it has a row '{(char)message[0]}' and {Plural.Of(rest.Length, "byte")} behind it");
     }
 
     /// <summary>What a row under another key lacks.</summary>

@@ -41,7 +41,7 @@ internal sealed record RelationMessage(uint Oid, string Schema, string Name, IRe
             content = content[8..];
         }
 
-        if (!content.IsEmpty) throw new FormatException($"{content.Length} bytes stand behind its columns");
+        if (!content.IsEmpty) throw new FormatException($"{Plural.Of(content.Length, "byte", "stands", "stand")} behind its columns");
 
         return new RelationMessage(oid, schema.Length == 0 ? "pg_catalog" : schema, name, columns);
     }

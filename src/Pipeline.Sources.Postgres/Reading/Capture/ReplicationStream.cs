@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pipeline.Core;
 using Pipeline.Sources.Postgres.Catalog;
 using Pipeline.Sources.Postgres.Client;
 
@@ -60,7 +61,7 @@ internal sealed class ReplicationStream(WireConnection connection, TimeProvider 
             var type = connection.Read(out var content);
             if (type != (byte)'d') throw new EndOfStreamException($"the server ended the replication stream with '{(char)type}'");
             if (content.IsEmpty || content.Length < (content[0] == (byte)'w' ? ChangeHeaderBytes + 1 : content[0] == (byte)'k' ? KeepaliveBytes : 1))
-                throw WireFault.Of($"a message of the replication stream has {content.Length} bytes");
+                throw WireFault.Of($"a message of the replication stream has {Plural.Of(content.Length, "byte")}");
             switch (content[0])
             {
                 case (byte)'w':

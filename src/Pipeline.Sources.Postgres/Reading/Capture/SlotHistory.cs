@@ -55,7 +55,7 @@ internal static class SlotHistory
     /// <param name="confirmed">Where the slot stands.</param>
     /// <param name="last">Where the last transaction was committed that the lake has read, and when, in microseconds since the epoch.</param>
     public static PipelineException AnotherLog(PostgresSourceOptions options, SplitId split, long position, long confirmed, long last, long time) => Ahead(options, split, confirmed,
-        string.Create(CultureInfo.InvariantCulture, $"the lake is at {Lsn.Format(position)} and has read a transaction of {Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, time):yyyy-MM-dd HH:mm:ss.ffffff} UTC at {Lsn.Format(last)} before, but the server's log has not"));
+        string.Create(CultureInfo.InvariantCulture, $"the lake is at {Lsn.Format(position)} and has read a transaction of {Moments.OfMicroseconds(DateTimeOffset.UnixEpoch, time).InWords(decimals: 6)} at {Lsn.Format(last)} before, but the server's log has not"));
 
     /// <summary>Where a server has left a timeline that it was once on; null: it never was.</summary>
     /// <param name="now">Its timeline.</param>

@@ -147,9 +147,9 @@ internal sealed class WatermarkReader(
     private static void TellHeld(Wait held, TransactionObservation transactions, bool isHeld)
     {
         if (!isHeld || (transactions.OldestTransaction is null && transactions.Prepared.Count == 0)) held.End();
-        else if (transactions.Prepared.Count > 0) held.Begin(new WaitReason($"what may be read is held back by {transactions.Prepared.Count} prepared transactions", "prepared transactions") { NextStep = $"Look them up in pg_prepared_xacts; to end one: ROLLBACK PREPARED {Sql.Text(transactions.PreparedName!)};" });
+        else if (transactions.Prepared.Count > 0) held.Begin(new WaitReason($"what may be read is held back by {Plural.Of(transactions.Prepared.Count, "prepared transaction")}", "prepared transactions") { NextStep = $"Look them up in pg_prepared_xacts; to end one: ROLLBACK PREPARED {Sql.Text(transactions.PreparedName!)};" });
         else
-            held.Begin(new WaitReason($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z")
+            held.Begin(new WaitReason($"what may be read is held back by a transaction that is open on the server since {transactions.OldestTransaction!.Value.InWords()}")
             {
                 NextStep = ServerWait.HowToEnd([Sql.Integer(transactions.OldestProcess)]),
             });
@@ -226,7 +226,7 @@ internal sealed class WatermarkReader(
     {
         var clock = moment.Transactions.Clock;
         if (!_repeated.Look(WatermarkColumn.PositionOf(clock), _from, sinceLook)) return;
-        _log.ClockSetBack(_thing, $"{clock:yyyy-MM-dd HH:mm:ss}", $"{WatermarkColumn.TimeOf(_from!.Value):yyyy-MM-dd HH:mm:ss}",
+        _log.ClockSetBack(_thing, clock.InWords(), WatermarkColumn.TimeOf(_from!.Value).InWords(),
             sinceLook is null ? "after all rows once more: nobody knows since when" : "some rows twice");
     }
 

@@ -22,7 +22,7 @@ public sealed record LakeStatus(DateTimeOffset At, ImmutableArray<ToldTable> Tab
     public static async ValueTask<LakeStatus?> TryReadAsync(IObjectStore store, CancellationToken cancellationToken)
     {
         if (await store.TryStatAsync(Path, cancellationToken) is not { } there) return null;
-        if (there.Size > BytesMax) throw Damaged(store, $"it has {there.Size} bytes", inner: null);
+        if (there.Size > BytesMax) throw Damaged(store, $"it has {Plural.Of(there.Size, "byte")}", inner: null);
         if (await store.TryGetAsync(Path, cancellationToken) is not { } content) return null;
         try
         {

@@ -143,5 +143,5 @@ internal sealed class ClusterSearch(string name, Func<string, NewEmrCluster> pla
 
     private PipelineException NotUp(EmrClusterSummary failed, DateTimeOffset again) => new(FaultKind.Invalid, $"EMR cluster {failed.Id} ({name})",
         $"it has not come up: {failed.StateReason?.TrimEnd('.') ?? "EMR does not say why"}",
-        $"Correct transform.emr.cluster, its roles and its network, or the account's quotas. Another one is not started before {again:u}.");
+        $"Correct transform.emr.cluster, its roles and its network, or the account's quotas. Another one is not started before {again.InWords()}.");
 }

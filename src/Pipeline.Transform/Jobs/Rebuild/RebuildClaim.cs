@@ -91,7 +91,7 @@ internal sealed class RebuildClaim : IAsyncDisposable
     }
 
     private static PipelineException Held(TableId table, RebuildClaimForm? by) =>
-        new(FaultKind.Unreachable, $"Table {table}", by is not { IsHeld: true } ? "what is being rebuilt beside it was taken over" : string.Create(CultureInfo.InvariantCulture, $"it is being rebuilt by process {by.Process} on {by.Host}, since {by.Since:yyyy-MM-dd HH:mm:ss}Z"),
+        new(FaultKind.Unreachable, $"Table {table}", by is not { IsHeld: true } ? "what is being rebuilt beside it was taken over" : string.Create(CultureInfo.InvariantCulture, $"it is being rebuilt by process {by.Process} on {by.Host}, since {by.Since.InWords()}"),
             "Wait until that has ended. What was done of this rebuild is kept: asked for again, it goes on.");
 
     private static string DirectoryOf(TableId table) => $"_pipeline/rebuilding/{table.ToString().Replace('/', '.')}/";
